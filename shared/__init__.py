@@ -1,0 +1,1 @@
+"""What all services share: the contract (events), the packs of code lists (reference) and how a service runs (kit)."""

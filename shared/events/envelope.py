@@ -1,0 +1,184 @@
+"""CloudEvents 1.0: one event as it lives in our code, and its way on and off Kafka (binary mode) and HTTP (structured).
+
+What comes in through HTTP is read in ``incoming.py``: at the door nothing is known to be right yet.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from shared.events.classes import Model
+from shared.events.refusal import Refusal, Refused, refusals_of
+from shared.events.registry import EventType, UnknownType, registry
+
+D = TypeVar("D", bound=Model)
+Headers = Sequence[tuple[str, bytes]]
+CONTENT_TYPE = "application/json"
+_DATASCHEMA = re.compile(r"/([a-z0-9-]{1,60})/([0-9]{1,6})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Generic[D]):
+    """One thing that happened. ``(source, id)`` identifies it for ever.
+
+    ``key`` is the id of the thing it is about (CloudEvents ``partitionkey``), ``sequence`` that thing's version,
+    ``recordedtime`` when intake accepted the event that caused all this, ``actor`` an opaque worker id and role.
+    Times are aware and UTC.
+    """
+
+    id: str
+    source: str
+    type: str
+    version: int
+    time: datetime
+    key: str
+    data: D
+    sequence: int | None = None
+    correlationid: str | None = None
+    causationid: str | None = None
+    recordedtime: datetime | None = None
+    traceparent: str | None = None
+    actor: str | None = None
+    testrun: bool = False
+
+    @property
+    def event_type(self) -> EventType:
+        """The registered type and version."""
+        return registry.find(self.type, self.version)
+
+    def with_data(self, data: D) -> Event[D]:
+        """The same event with other data (version upgrades)."""
+        return replace(self, data=data)
+
+
+def isotime(moment: datetime) -> str:
+    """RFC 3339 in UTC with ``Z``. Naive times are a bug and raise ValueError."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 time with zone, in UTC. Raises ValueError."""
+    if not re.match(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}", text):
+        raise ValueError("not an RFC 3339 time")
+    moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone")
+    return moment.astimezone(UTC)
+
+
+def attributes(event: Event[Any]) -> dict[str, str]:
+    """The CloudEvents context attributes as strings, in the order people read them; absent ones left out."""
+    event_type = event.event_type
+    found: dict[str, str | None] = {
+        "specversion": "1.0",
+        "type": event.type,
+        "source": event.source,
+        "id": event.id,
+        "time": isotime(event.time),
+        "datacontenttype": CONTENT_TYPE,
+        "dataschema": event_type.dataschema,
+        "partitionkey": event.key,
+        "sequence": None if event.sequence is None else str(event.sequence),
+        "correlationid": event.correlationid,
+        "causationid": event.causationid,
+        "recordedtime": None if event.recordedtime is None else isotime(event.recordedtime),
+        "traceparent": event.traceparent,
+        "dataclassification": event_type.dataclassification.value,
+        "actor": event.actor,
+        "testrun": "true" if event.testrun else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def dump_data(data: Model) -> bytes:
+    """The data as JSON: aliases (``from``), no defaults that were not set by anybody, UTF-8."""
+    return data.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def to_kafka(event: Event[Any]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """Key, value and headers of the record (CloudEvents Kafka binding, binary mode)."""
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes(event).items() if name != "datacontenttype"]
+    headers.append(("content-type", CONTENT_TYPE.encode()))
+    return event.key.encode(), dump_data(event.data), headers
+
+
+def to_structured(event: Event[Any]) -> dict[str, Any]:
+    """The event as one JSON object (structured mode)."""
+    structured: dict[str, Any] = dict(attributes(event))
+    if event.testrun:
+        structured["testrun"] = True
+    structured["data"] = json.loads(dump_data(event.data))
+    return structured
+
+
+def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Event[Any]:
+    """Read a record. Raises Refused with what is wrong: header, type, version, JSON or schema; never the payload."""
+    found: dict[str, str] = {}
+    for name, raw in headers:
+        if not name.startswith("ce_"):
+            continue
+        try:
+            if raw is None:
+                raise ValueError("no value")
+            found[name[3:]] = raw.decode()
+        except ValueError:
+            raise Refused(
+                Refusal("unreadable-header", f"/headers/{name[3:]}" if name[3:].isalpha() else "/headers")
+            ) from None
+    if value is None:
+        raise Refused(Refusal("missing-field", "/data"))
+    event_type = resolve_type(found.get("type"), found.get("dataschema"))
+    try:
+        data = event_type.bus.model_validate_json(value)
+    except ValidationError as error:
+        raise Refused(*refusals_of(error, event_type.bus)) from None
+    try:
+        sequence = found.get("sequence")
+        recorded = found.get("recordedtime")
+        return Event(
+            id=found["id"],
+            source=found["source"],
+            type=event_type.name,
+            version=event_type.version,
+            time=parse_time(found["time"]),
+            key=found["partitionkey"],
+            data=data,
+            sequence=None if sequence is None else int(sequence),
+            correlationid=found.get("correlationid"),
+            causationid=found.get("causationid"),
+            recordedtime=None if recorded is None else parse_time(recorded),
+            traceparent=found.get("traceparent"),
+            actor=found.get("actor"),
+            testrun=found.get("testrun") == "true",
+        )
+    except KeyError as missing:
+        raise Refused(Refusal("missing-field", f"/{missing.args[0]}")) from None
+    except ValueError:
+        raise Refused(Refusal("wrong-form", "/time, /recordedtime or /sequence")) from None
+
+
+def resolve_type(name: str | None, dataschema: str | None) -> EventType:
+    """The registered type that ``type`` and ``dataschema`` (``.../<type>/<version>``) name; the newest without one."""
+    if not name:
+        raise Refused(Refusal("missing-field", "/type"))
+    version = None
+    if dataschema is not None:
+        matched = _DATASCHEMA.search(dataschema)
+        if not matched or matched.group(1) != name:
+            raise Refused(Refusal("wrong-form", "/dataschema"))
+        version = int(matched.group(2))
+    try:
+        return registry.find(name, version)
+    except UnknownType:
+        raise Refused(
+            Refusal("unknown-version", "/dataschema") if registry.versions(name) else Refusal("unknown-type", "/type")
+        ) from None

@@ -1,0 +1,53 @@
+"""The small types that fields of the contract are made of. Patterns use only what JSON Schema and Rust regex share."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.events.classes import FEATURE, PUBLIC, Model
+
+# A value of a code list, "scheme:code"; the scheme carries its version ("keco-2018:5301"). Which schemes a field
+# takes is data of the pack, checked at the door, not here.
+Code = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*:[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=80)
+]
+# A short name of ours: agencies, kinds, purposes, event types.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+# A random or keyed-hash 128-bit id, 32 hex digits: carries no time and no order.
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+# A month, "2026-11": dates that leave to partners are never finer.
+Month = Annotated[str, StringConstraints(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$")]
+# An agency's own name for a thing; never leaves intake.
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
+# The title of a course or certificate as the agency writes it, or a code; resolved by the pack or refused.
+Title = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+# One sentence in each language of the pack.
+Text = Annotated[
+    dict[LanguageTag, Annotated[str, StringConstraints(min_length=1, max_length=400)]], Field(min_length=1)
+]
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+Sex = Literal["female", "male"]
+Period = Literal["hour", "day", "month", "year"]
+Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class WageFloor(Model):
+    """The least a person works for: ``amount`` per ``per`` in ``currency`` (whole units, before tax)."""
+
+    per: Annotated[Period, FEATURE]
+    amount: Annotated[Amount, FEATURE]
+    currency: Annotated[Currency, FEATURE]
+
+
+class Wage(Model):
+    """What an opportunity pays: from ``minimum`` to ``maximum`` per ``per`` (whole units, before tax)."""
+
+    per: Annotated[Period, PUBLIC]
+    minimum: Annotated[Amount, PUBLIC]
+    maximum: Annotated[Amount | None, PUBLIC] = None
+    currency: Annotated[Currency, PUBLIC]

@@ -1,0 +1,49 @@
+"""What partners are told: the outward contract. Not on Kafka; a webhook's body or an entry of the feed.
+
+A notice is thin on purpose: the recipient's own alias, the opportunity, a band and where to ask. Two partners who lay
+their notices side by side have nothing in common but the opportunity (and words that everybody gets: band, kind).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.events.classes import FEATURE, PSEUDONYMOUS, PUBLIC, Model
+from shared.events.fields import Id, Month, Slug
+from shared.events.topics.matches import Band
+
+NOTICE = "notice"  # neutral: the type must not tell that somebody is a defector
+RECALL = "recall"
+NOTICE_SOURCE = "/notices"
+BODY_BYTES = 1024  # every body is padded to this length, so that its size tells nothing
+
+
+class Notice(Model):
+    """``version`` counts what this recipient was told about this alias and opportunity: a lower one is old.
+
+    ``proposed``: worth a look; ``ended``: no longer. ``ask`` is a path of the matching API for the recipient's own key.
+    """
+
+    notice: Annotated[Id, PSEUDONYMOUS]
+    alias: Annotated[Id, PSEUDONYMOUS]
+    opportunity: Annotated[Id, PUBLIC]
+    kind: Annotated[Slug, PUBLIC]
+    version: Annotated[int, PUBLIC, Field(ge=1)]
+    state: Annotated[Literal["proposed", "ended"], FEATURE]
+    band: Annotated[Band, FEATURE]
+    month: Annotated[Month, PUBLIC]
+    ask: Annotated[str, PUBLIC, StringConstraints(max_length=200)]
+    padding: Annotated[str, PUBLIC] = ""
+
+
+class Recall(Model):
+    """Forget everything held under this alias, and say so (acknowledge with ``notice``)."""
+
+    notice: Annotated[Id, PSEUDONYMOUS]
+    alias: Annotated[Id, PSEUDONYMOUS]
+    version: Annotated[int, PUBLIC, Field(ge=1)]
+    month: Annotated[Month, PUBLIC]
+    ask: Annotated[str, PUBLIC, StringConstraints(max_length=200)]
+    padding: Annotated[str, PUBLIC] = ""

@@ -1,0 +1,93 @@
+"""Why something was not taken: which field, which rule, and safe values for the sentence that says what to do.
+
+A refusal never holds a personal value: ``values`` are limits, code lists or names of rules, never what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+
+from pydantic import ValidationError
+
+from shared.events.classes import Model
+
+_SAFE_PART = re.compile(r"^[a-z_]{1,40}$")
+_SAFE_LIMITS = frozenset(
+    {
+        "ge",
+        "gt",
+        "le",
+        "lt",
+        "min_length",
+        "max_length",
+        "pattern",
+        "expected",
+        "field_type",
+        "actual_length",
+        "multiple_of",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """``field``: JSON pointer into what was sent ("/data/wants/wage_min"); ``rule``: a slug; ``values``: safe facts."""
+
+    rule: str
+    field: str
+    values: Mapping[str, str | int | float] = dataclass_field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.field or '/'}"
+
+
+class Refused(Exception):
+    """One thing was refused for these reasons (at least one)."""
+
+    def __init__(self, *refusals: Refusal) -> None:
+        super().__init__("; ".join(str(refusal) for refusal in refusals))
+        self.refusals = refusals
+
+
+def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -> tuple[Refusal, ...]:
+    """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out."""
+    known = set(model.model_fields)
+    found = []
+    for item in error.errors(include_input=False, include_url=False, include_context=True):
+        kind = str(item["type"])
+        location = [str(part) for part in item["loc"]]
+        if kind == "extra_forbidden":
+            location = location[:-1]
+        pointer = at + "".join(f"/{part}" for part in location if part.isdigit() or _SAFE_PART.match(part))
+        context = item.get("ctx", {})
+        values = {
+            key: value if isinstance(value, int | float) else str(value)
+            for key, value in context.items()
+            if key in _SAFE_LIMITS
+        }
+        if kind == "extra_forbidden" and not location:
+            values["known"] = ", ".join(sorted(known))
+        found.append(Refusal(_RULES.get(kind, kind.replace("_", "-")), pointer, values))
+    return tuple(found)
+
+
+# pydantic's names for what everybody gets wrong, in our words
+_RULES = {
+    "extra_forbidden": "unknown-field",
+    "missing": "missing-field",
+    "string_pattern_mismatch": "wrong-form",
+    "literal_error": "unknown-value",
+    "json_invalid": "not-json",
+    "date_from_datetime_parsing": "not-a-date",
+    "date_parsing": "not-a-date",
+    "date_type": "not-a-date",
+    "greater_than_equal": "too-small",
+    "less_than_equal": "too-large",
+    "string_too_short": "too-short",
+    "string_too_long": "too-long",
+    "too_short": "too-few",
+    "too_long": "too-many",
+}

@@ -1,0 +1,129 @@
+"""The one list of topics and event types. A module in ``shared/events/topics`` that registers one is all it takes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from shared.events.classes import DataClass, Model, highest_class
+
+SCHEMA_BASE = "https://schemas.ieum.invalid/"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A kind of thing. All events about one thing share the topic and a key, so that their order holds.
+
+    ``key`` names what the partition key is the id of; ``written_by`` the one service that writes the topic.
+    """
+
+    name: str
+    key: str
+    written_by: str
+    partitions: int = 4
+    retention: timedelta = timedelta(days=7)
+
+    @property
+    def dead(self) -> str:
+        """Where consumers say what they could not process (never the payload)."""
+        return f"{self.name}.dead"
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One version of one type: what travels on the bus and, if agencies may send it, what the door takes."""
+
+    name: str
+    version: int
+    topic: Topic
+    summary: str
+    bus: type[Model]
+    example: Mapping[str, Any]
+    door: type[Model] | None = None
+    door_example: Mapping[str, Any] | None = None
+
+    @property
+    def dataschema(self) -> str:
+        """The CloudEvents ``dataschema`` of this version."""
+        return f"{SCHEMA_BASE}{self.name}/{self.version}"
+
+    @property
+    def dataclassification(self) -> DataClass:
+        """The most dangerous class that an event of this type carries on the bus."""
+        return highest_class(self.bus)
+
+
+class UnknownType(LookupError):
+    """No such event type, or not in that version."""
+
+
+@dataclass(slots=True)
+class Registry:
+    """Topics by name, event types by name and version."""
+
+    topics: dict[str, Topic] = field(default_factory=dict)
+    types: dict[tuple[str, int], EventType] = field(default_factory=dict)
+
+    def add_topic(self, topic: Topic) -> Topic:
+        """Register a topic; a name can be taken once."""
+        if topic.name in self.topics:
+            raise ValueError(f"topic {topic.name} is registered twice")
+        self.topics[topic.name] = topic
+        return topic
+
+    def add_type(self, event_type: EventType) -> EventType:
+        """Register one version of a type: all its versions share a topic, and it carries no identity on the bus."""
+        key = (event_type.name, event_type.version)
+        if key in self.types:
+            raise ValueError(f"event type {key} is registered twice")
+        if any(other.topic.name != event_type.topic.name for other in self.versions(event_type.name)):
+            raise ValueError(f"{event_type.name}: all versions of a type live on one topic, else their order is lost")
+        if event_type.dataclassification is DataClass.IDENTITY:
+            raise ValueError(f"{event_type.name}: a model with an identity field may not go on the bus")
+        if (event_type.door is None) != (event_type.door_example is None):
+            raise ValueError(f"{event_type.name}: a door model and its example come together")
+        self.types[key] = event_type
+        return event_type
+
+    def versions(self, name: str) -> list[EventType]:
+        """All versions of a type, oldest first; empty when the name is unknown."""
+        return sorted((t for (n, _), t in self.types.items() if n == name), key=lambda t: t.version)
+
+    def find(self, name: str, version: int | None = None) -> EventType:
+        """One version, or the newest when none is asked for. Raises UnknownType."""
+        if version is not None:
+            if (name, version) not in self.types:
+                raise UnknownType(name, version)
+            return self.types[name, version]
+        if not (versions := self.versions(name)):
+            raise UnknownType(name)
+        return versions[-1]
+
+    def __iter__(self) -> Iterator[EventType]:
+        return iter(sorted(self.types.values(), key=lambda t: (t.topic.name, t.name, t.version)))
+
+
+registry = Registry()
+_Registered = TypeVar("_Registered", Topic, EventType)
+
+
+def register(item: _Registered) -> _Registered:
+    """Add a topic or an event type to the one registry and hand it back."""
+    if isinstance(item, Topic):
+        registry.add_topic(item)
+    else:
+        registry.add_type(item)
+    return item
+
+
+def load_topics() -> Registry:
+    """Import every module of ``shared.events.topics`` so that the registry is complete."""
+    import shared.events.topics as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return registry

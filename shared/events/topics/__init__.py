@@ -1,0 +1,1 @@
+"""One file per topic: the things, and what can happen to them."""
