@@ -1,0 +1,62 @@
+"""`python -m deploy.embedded`: the pair until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from deploy.embedded.errors import StartError
+from deploy.embedded.pair import DATA, KAFKA_PORT, MONGO_PORT, Pair
+
+
+def main() -> int:
+    """Run the pair until SIGINT or SIGTERM. 0 after a clean stop, 1 when it cannot start (said in words)."""
+    arguments = _arguments()
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        pair = Pair(
+            arguments.data, kafka_port=arguments.kafka_port, mongo_port=arguments.mongo_port, kind=arguments.kafka
+        )
+        with pair:
+            print(announcement(pair), flush=True)
+            ended.wait()
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("stopped")
+    return 0
+
+
+def announcement(pair: Pair) -> str:
+    """What a person should know about the pair that has just started."""
+    forgets = "" if pair.broker.keeps_its_log else " (its log is in memory: it keeps nothing when it stops)"
+    return (
+        f"KAFKA_BOOTSTRAP={pair.kafka}{forgets}\n"
+        f"MONGO_URL={pair.mongo_url} (data kept in {pair.folder})\n"
+        "Loopback only, no users and no passwords: for one machine, not for production. Ctrl-C stops both."
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    environment = os.environ.get
+    parser = argparse.ArgumentParser(prog="python -m deploy.embedded", description=__doc__)
+    parser.add_argument("--data", type=Path, default=environment("DATA") or DATA, help="folder for data and logs")
+    parser.add_argument("--kafka", default=environment("KAFKA") or "embedded", help="kind of broker")
+    for option, variable, usual in (
+        ("--kafka-port", "KAFKA_PORT", KAFKA_PORT),
+        ("--mongo-port", "MONGO_PORT", MONGO_PORT),
+    ):
+        parser.add_argument(
+            option, type=int, default=environment(variable) or usual, help=f"or {variable}; 0: any free"
+        )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

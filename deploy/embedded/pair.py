@@ -1,0 +1,129 @@
+"""The embedded pair: one broker and one database on the loopback, as one context."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from deploy.embedded.broker import Broker, broker_of
+from deploy.embedded.database import EmbeddedDatabase
+from deploy.embedded.errors import PortTakenError, StartError
+from deploy.embedded.ports import free_port, require_free
+
+DATA = Path(".data/embedded")
+LOCK = "lock"
+KAFKA_PORT = 29092
+MONGO_PORT = 27117
+"""Where `make run` listens unless told otherwise: beside the usual 9092 and 27017, which a developer's own may hold."""
+
+
+class Pair:
+    """Start with `start()` or `with Pair(...) as pair:`; then `pair.kafka` and `pair.mongo_url` are ready for clients.
+
+    Promises: both answer when `start` returns; the database keeps its data in `folder` over runs; one pair per folder;
+    nothing outlives this process. Does not promise that the broker keeps anything: see `broker.keeps_its_log`.
+    A port of 0 means any free one, kept over restarts. Either part can be hurt on its own: `pair.broker.kill()`,
+    `pair.database.pause()`, and so on, as Server says.
+    """
+
+    broker: Broker
+    database: EmbeddedDatabase
+
+    def __init__(
+        self, folder: Path = DATA, *, kafka_port: int = 0, mongo_port: int = 0, kind: str = "embedded"
+    ) -> None:
+        self.folder = folder.resolve()
+        self._wanted = (kafka_port, mongo_port)
+        self._lock: IO[str] | None = None
+        self._kind = kind
+        self._choose()
+
+    def _choose(self) -> None:
+        kafka_port, mongo_port = self._wanted
+        self.broker = broker_of(self._kind, kafka_port or free_port(), self.folder)
+        self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder)
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap address."""
+        return self.broker.address
+
+    @property
+    def mongo_url(self) -> str:
+        """Address of the replica set."""
+        return self.database.url
+
+    def start(self) -> Self:
+        """Start both. Raises StartError (PortTakenError, folder in use, ...); then nothing is left running."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = lock(self.folder)
+        try:
+            for log in self.folder.glob("*.log"):
+                log.unlink()  # of the run before
+            self._start_both()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start_both(self, attempts: int = 3) -> None:
+        for attempt in range(1, attempts + 1):
+            try:
+                for server in (self.database, self.broker):
+                    require_free(server.port, server.variable)
+                self.database.start()
+                self.broker.start()
+                return
+            except PortTakenError:  # a free port can be lost between choosing it and starting on it
+                if attempt == attempts or 0 not in self._wanted:
+                    raise
+                self.database.stop()
+                self._choose()
+
+    def stop(self) -> None:
+        """Stop both cleanly, broker first, and free the folder. Safe to call twice."""
+        try:
+            self.broker.stop()
+            self.database.stop()
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """kill -9 both and free the folder: faster than `stop`, and the database has its journal."""
+        self.broker.kill()
+        self.database.kill()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def lock(folder: Path) -> IO[str]:
+    """Hold the folder until the returned file is closed or this process ends. Raises StartError when another does."""
+    file = (folder / LOCK).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise StartError(
+            f"{folder} is in use by process {holder}",
+            f"end that run first (kill {holder}), or choose another folder: DATA=",
+        ) from None
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+    return file

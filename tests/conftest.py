@@ -1,0 +1,95 @@
+"""What every test may ask for: a real broker and database, a fresh database, topics of its own.
+
+Imports only deploy/embedded and the client libraries, so that one service can be tested without the code of the others.
+`KAFKA=` chooses the kind of broker (see deploy/embedded/broker.py); unset is the embedded one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+
+from deploy.embedded.errors import StartError
+from deploy.embedded.pair import Pair
+from tests.support.missed import cannot_run_here, missed
+from tests.support.topics import CreateTopics, creator_of_topics
+
+KAFKA = os.environ.get("KAFKA") or "embedded"
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The pair that all tests of a run share, on free ports. Do not hurt it: whoever kills takes `own_pair`."""
+    yield from _started(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture
+def own_pair(tmp_path: Path) -> Iterator[Pair]:
+    """A pair for one test alone, which may kill, stop and restart its parts."""
+    yield from _started(tmp_path / "pair")
+
+
+def _started(folder: Path) -> Iterator[Pair]:
+    try:
+        pair = Pair(folder, kind=KAFKA).start()
+    except StartError as reason:
+        cannot_run_here(f"everything on a real broker ({KAFKA}) and database", because=str(reason))
+    try:
+        yield pair
+    finally:
+        pair.kill()  # its data is thrown away: nothing to wait for
+
+
+@pytest.fixture(scope="session")
+def kafka(pair: Pair) -> str:
+    """Bootstrap address of the shared broker."""
+    return pair.kafka
+
+
+@pytest.fixture(scope="session")
+def mongo_url(pair: Pair) -> str:
+    """Address of the shared database server."""
+    return pair.mongo_url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def mongo(mongo_url: str) -> AsyncIterator[AsyncIOMotorClient[dict[str, Any]]]:
+    """One motor client on the event loop that all tests share. A test with its own loop opens its own client."""
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongo_url, tz_aware=True)
+    yield client
+    client.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(mongo: AsyncIOMotorClient[dict[str, Any]]) -> AsyncIterator[AsyncIOMotorDatabase[dict[str, Any]]]:
+    """An empty database with a random name, dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield mongo[name]
+    await mongo.drop_database(name)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """What this test's topics, groups and client ids begin with; used as it is, the dot included."""
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def create_topics(kafka: str, topic_prefix: str) -> CreateTopics:
+    """`await create_topics("people", "matches", partitions=4)` makes them under the prefix, returns the full names."""
+    return creator_of_topics(kafka, topic_prefix)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what this machine could not show, so that a green run is not taken for more than it is."""
+    if missed:
+        terminalreporter.section("not shown on this machine", yellow=True)
+    for what, because in missed.items():
+        terminalreporter.write_line(f"MISSED {what}: {because}")
