@@ -10,7 +10,9 @@ import threading
 from pathlib import Path
 
 from deploy.embedded.errors import StartError
-from deploy.embedded.pair import DATA, KAFKA_PORT, MONGO_PORT, Pair
+from deploy.embedded.folder import DATA
+from deploy.embedded.pair import Pair
+from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
 
 
 def main() -> int:
@@ -48,13 +50,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded", description=__doc__)
     parser.add_argument("--data", type=Path, default=environment("DATA") or DATA, help="folder for data and logs")
     parser.add_argument("--kafka", default=environment("KAFKA") or "embedded", help="kind of broker")
-    for option, variable, usual in (
-        ("--kafka-port", "KAFKA_PORT", KAFKA_PORT),
-        ("--mongo-port", "MONGO_PORT", MONGO_PORT),
-    ):
-        parser.add_argument(
-            option, type=int, default=environment(variable) or usual, help=f"or {variable}; 0: any free"
-        )
+    for part, usual in (("kafka", KAFKA_PORT), ("mongo", MONGO_PORT)):
+        port = environment(f"{part.upper()}_PORT") or usual
+        parser.add_argument(f"--{part}-port", type=int, default=port, help=f"{port} now; 0: any free one")
     return parser.parse_args()
 
 

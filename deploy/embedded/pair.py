@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from deploy.embedded.broker import Broker, broker_of
 from deploy.embedded.database import EmbeddedDatabase
-from deploy.embedded.errors import PortTakenError, StartError
+from deploy.embedded.errors import PortTakenError
+from deploy.embedded.folder import DATA, lock
 from deploy.embedded.ports import free_port, require_free
-
-DATA = Path(".data/embedded")
-LOCK = "lock"
-KAFKA_PORT = 29092
-MONGO_PORT = 27117
-"""Where `make run` listens unless told otherwise: beside the usual 9092 and 27017, which a developer's own may hold."""
 
 
 class Pair:
@@ -107,23 +99,3 @@ class Pair:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def lock(folder: Path) -> IO[str]:
-    """Hold the folder until the returned file is closed or this process ends. Raises StartError when another does."""
-    file = (folder / LOCK).open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise StartError(
-            f"{folder} is in use by process {holder}",
-            f"end that run first (kill {holder}), or choose another folder: DATA=",
-        ) from None
-    with contextlib.suppress(OSError):
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-    return file

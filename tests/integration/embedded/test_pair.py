@@ -18,7 +18,8 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import MongoClient
 
 from deploy.embedded.errors import PortTakenError, StartError
-from deploy.embedded.pair import Pair, lock
+from deploy.embedded.folder import lock
+from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
 from tests.support.topics import CreateTopics, create_topics
 

@@ -1,0 +1,87 @@
+# Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
+# Variables, all optional: PYTHON=  DATA=  KAFKA=embedded  KAFKA_PORT=  MONGO_PORT=
+#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell sh deploy/find_python.sh)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
+
+.PHONY: help run demo test setup setup-run doctor lint types walls schemas schemas-check tests format lock clean check-tools
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@sed -n 's/^# \(Variables.*\)/\n\1/p; s/^#  *\(for the demo.*\)/           \1/p' Makefile
+
+run: check-ready setup-run ## everything on this machine, live, until Ctrl-C
+	@$(BIN)/python -m samples.run
+
+demo: check-ready setup-run ## the same without staying: SEED= PEOPLE= KILL=; the last line is one JSON object
+	@$(BIN)/python -m samples.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL))
+
+test: lint types walls schemas-check tests ## lint, types, import walls, schemas, then every level of tests
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+setup: $(VENV)/dev.installed ## .venv with everything for development
+
+setup-run: $(VENV)/run.installed ## .venv with only what run and demo need
+
+$(VENV)/dev.installed: requirements/dev.txt | $(BIN)/python
+	@echo "setting up $(VENV) for development"
+	@$(INSTALL) -r $<
+	@touch $@ $(VENV)/run.installed
+
+$(VENV)/run.installed: requirements/run.txt | $(BIN)/python
+	@echo "setting up $(VENV)"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(BIN)/python: | check-tools
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+check-tools:
+	@test -n "$(PYTHON)" || { printf "no Python found\n  -> sudo apt-get install python3.11 python3.11-venv\n" >&2; exit 1; }
+
+doctor: check-tools ## what this machine lacks, and the command that mends it
+	@$(PYTHON) -m deploy.embedded.doctor
+
+.PHONY: check-ready
+check-ready: check-tools
+	@$(PYTHON) -m deploy.embedded.doctor --quiet
+
+lock: ## requirements/*.txt anew from requirements/*.in (needs the network)
+	@$(PYTHON) deploy/lock.py
+
+# --- the checks -----------------------------------------------------------------------------------------------------
+
+lint: setup ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## ruff: mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: setup ## mypy --strict
+	@$(BIN)/mypy
+
+walls: setup ## import-linter: who may import whom
+	@$(BIN)/lint-imports
+
+schemas: setup ## write shared/events/schemas from the models
+	@$(BIN)/python -m shared.events.publish
+
+schemas-check: setup ## the committed schemas are those of the models
+	@sh deploy/ci/schemas_check.sh $(BIN)/python
+
+tests: setup ## every level of tests
+	@$(BIN)/python -m pytest
+
+clean: ## remove .venv, caches and all data of this machine's runs
+	@rm -rf $(VENV) .cache .data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# One service without the code and the dependencies of the others: deploy/ci/service_alone.sh SERVICE [PYTHON]
+#
+#   1. a copy of the tree from which the other services, their tests, the samples and the demo are gone
+#   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
+#   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
+#   4. its own tests and those of everything shared
+#
+# Leaves nothing behind; the copy is under TMPDIR while it runs.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+service=$1
+python=${2:-.venv/bin/python}
+services=(intake matching notifications)
+shared=(events kit reference)
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+
+fail() {
+    echo "$service alone: $1" >&2
+    exit 1
+}
+
+copy_without_the_others() {
+    git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -c | tar -x -C "$copy"
+    local other
+    for other in "${services[@]}"; do
+        [ "$other" = "$service" ] || rm -rf "$copy/services/$other" "$copy"/tests/*/"$other"
+    done
+    rm -rf "$copy"/{samples,benchmarks,tests/e2e,tests/chaos}
+    [ -f "$copy/services/$service/__main__.py" ] || fail "services/$service/__main__.py does not exist"
+}
+
+install() {
+    "$python" -m venv "$copy/.venv"
+    "$copy/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
+        -r "requirements/$service.txt" -r requirements/test.txt
+}
+
+# Port 1 of the loopback answers nobody. env -i: a setting of this machine must not decide the result.
+start_without_its_servers() {
+    local code=0
+    env -i PATH="$PATH" HOME="$copy" KAFKA_BOOTSTRAP=127.0.0.1:1 MONGO_URL=mongodb://127.0.0.1:1 \
+        timeout 90 .venv/bin/python -m "services.$service" >start.log 2>&1 </dev/null || code=$?
+    tail -n 5 start.log
+    [ "$code" -ne 0 ] || fail "it ended with 0 although neither Kafka nor MongoDB was there"
+    [ "$code" -ne 124 ] || fail "it did not end within 90 s although neither Kafka nor MongoDB was there"
+    grep -qiE 'kafka|mongo' start.log || fail "it did not say which of Kafka and MongoDB is missing"
+    ! grep -q 'Traceback' start.log || fail "it ended with a traceback instead of words"
+}
+
+run_tests() {
+    local folders=("tests/unit/$service" "tests/integration/$service") part level
+    for part in "${folders[@]}"; do
+        [ -d "$part" ] || fail "$part does not exist: nothing would be tested"
+    done
+    [ ! -d "tests/contract/$service" ] || folders+=("tests/contract/$service")
+    for part in "${shared[@]}"; do
+        for level in unit contract integration; do
+            [ ! -d "tests/$level/$part" ] || folders+=("tests/$level/$part")
+        done
+    done
+    .venv/bin/python -m pytest -q "${folders[@]}"
+}
+
+copy_without_the_others
+install
+cd "$copy"
+start_without_its_servers
+run_tests

@@ -1,0 +1,50 @@
+"""The folder that one pair works in. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from deploy.embedded.errors import StartError
+
+DATA = Path(".data/embedded")
+LOCK = "lock"
+
+
+def lock(folder: Path) -> IO[str]:
+    """Hold the folder until the returned file is closed or this process ends. Raises StartError when another does."""
+    file = (folder / LOCK).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise in_use(folder, holder_of(folder)) from None
+    with contextlib.suppress(OSError):  # a full disk: the lock itself holds all the same
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+    return file
+
+
+def holder_of(folder: Path) -> str | None:
+    """The process that holds the folder, as its id ("unknown" if it did not write it); None when nobody does."""
+    try:
+        with (folder / LOCK).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return file.read().strip() or "unknown"
+    except OSError:  # no such file: nobody has ever been here
+        pass
+    return None
+
+
+def in_use(folder: Path, holder: str | None) -> StartError:
+    """The refusal of a second pair on one folder."""
+    return StartError(
+        f"{folder} is in use by process {holder}",
+        f"end that run first (Ctrl-C there, or `kill {holder}`), or choose another folder: DATA=",
+    )
