@@ -1,0 +1,104 @@
+"""The code lists of a pack: which codes there are, what they are called, where they belong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.reference.errors import PackError
+from shared.reference.manifest import SchemeSpec
+from shared.reference.tables import checked, read_table, required
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One code. `parent` is the code above it, `rank` its place in an order, `point` latitude and longitude in degrees."""
+
+    code: str
+    field: tuple[str, ...]
+    labels: Mapping[str, str]
+    parent: str | None = None
+    rank: int | None = None
+    point: tuple[float, float] | None = None
+
+
+class CodeLists:
+    """All lists of a pack together. Codes are always written `scheme:code`."""
+
+    def __init__(self, lists: Mapping[str, tuple[SchemeSpec, Sequence[Entry]]]) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._schemes: dict[str, set[str]] = {}
+        self._codes: dict[str, list[str]] = {}
+        for scheme, (spec, entries) in lists.items():
+            for field in spec.fields:
+                self._schemes.setdefault(field, set()).add(scheme)
+            for entry in entries:
+                self.entries[entry.code] = entry
+                for field in entry.field:
+                    self._codes.setdefault(field, []).append(entry.code)
+
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the contract that take codes."""
+        return tuple(self._schemes)
+
+    def schemes_for(self, field: str) -> frozenset[str]:
+        """The schemes a field takes; none for a field that takes no codes."""
+        return frozenset(self._schemes.get(field, ()))
+
+    def codes(self, field: str) -> tuple[str, ...]:
+        """All codes a field takes, in the order of the files."""
+        return tuple(self._codes.get(field, ()))
+
+    def ancestors(self, code: str) -> tuple[str, ...]:
+        """The code itself and the codes above it, upwards; empty for an unknown code."""
+        chain: list[str] = []
+        entry = self.entries.get(code)
+        while entry is not None and entry.code not in chain:
+            chain.append(entry.code)
+            entry = self.entries.get(entry.parent) if entry.parent else None
+        return tuple(chain)
+
+
+def read_codes(folder: Path, scheme: str, spec: SchemeSpec, languages: Sequence[str]) -> tuple[Entry, ...]:
+    """One list from its file: columns code, one per language (the first one filled), and where needed field,
+    parent, rank, lat, lon."""
+    path = folder / spec.file
+    entries: dict[str, Entry] = {}
+    parents: dict[str, tuple[int, str]] = {}
+    for line, row in read_table(path):
+        where = f"line {line}"
+        code = f"{scheme}:{required(path, line, row, 'code')}"
+        if code in entries:
+            raise PackError(path.name, where, f"code {code} is there twice")
+        required(path, line, row, languages[0])
+        unknown = set(row) - {"code", "field", "parent", "rank", "lat", "lon", *languages}
+        if unknown:
+            raise PackError(path.name, where, f"unknown columns {sorted(unknown)}")
+        field = spec.fields
+        if len(spec.fields) > 1 and not spec.shared:
+            field = (required(path, line, row, "field"),)
+            if field[0] not in spec.fields:
+                raise PackError(path.name, where, f"field '{field[0]}' is not one of {list(spec.fields)}")
+        if "parent" in row:
+            parents[code] = (line, f"{scheme}:{row['parent']}")
+        point = None
+        if "lat" in row or "lon" in row:
+            point = (_number(path, line, row, "lat", 90), _number(path, line, row, "lon", 180))
+        entries[code] = Entry(
+            code=code,
+            field=field,
+            labels={language: row[language] for language in languages if language in row},
+            parent=parents[code][1] if code in parents else None,
+            rank=checked(path.name, f"{where} rank", row["rank"], int) if "rank" in row else None,
+            point=point,
+        )
+    for code, (line, parent) in parents.items():
+        if parent not in entries or parent == code:
+            raise PackError(path.name, f"line {line}", f"parent {parent} of {code} is not in the list")
+    return tuple(entries.values())
+
+
+def _number(path: Path, line: int, row: Mapping[str, str], column: str, limit: float) -> float:
+    value = checked(path.name, f"line {line} {column}", required(path, line, row, column), float)
+    if not -limit <= value <= limit:
+        raise PackError(path.name, f"line {line} {column}", f"lies outside -{limit} to {limit}")
+    return value

@@ -1,0 +1,71 @@
+"""How long the way to work is, in bands from a survey. A straight line is no timetable: good for ranking and for a
+first question, never a promise to a person."""
+
+from math import asin, cos, radians, sin, sqrt
+
+from shared.reference.codes import CodeLists
+from shared.reference.manifest import CommuteBand, CommutingSpec
+
+_EARTH_KM = 6371.0
+
+
+class Commuting:
+    """Minutes one way between regions.
+
+    A region belongs to the commuting area of the nearest region above it (itself included) that has a point.
+    """
+
+    def __init__(self, spec: CommutingSpec, codes: CodeLists) -> None:
+        self._spec = spec
+        self._codes = codes
+
+    def minutes(self, home: str, work: str, car: bool = False) -> int | None:
+        """Minutes of the first band that fits; farther pairs add minutes for each further kilometre.
+
+        None when a place is not known finely enough, or the home lies outside of what the survey asked.
+        A car shortens ways that leave the own area.
+        """
+        above = self._codes.ancestors(home)
+        if not set(self._spec.homes_within) & set(above):
+            return None
+        start, goal = self._area(home), self._area(work)
+        if start is None or goal is None:
+            return None
+        distance = self._distance(start, goal)
+        band = self._band(start, goal, work, distance)
+        if band.same_area:
+            return band.minutes
+        beyond = max(0.0, distance - band.within_km) if band.within_km is not None else 0.0
+        minutes = band.minutes + beyond * self._spec.minutes_per_km_beyond
+        return round(minutes * (self._spec.car_factor if car else 1.0))
+
+    def distance_km(self, one: str, other: str) -> float | None:
+        """Kilometres in a straight line between the points of two commuting areas; None when one has no point."""
+        start, goal = self._area(one), self._area(other)
+        return None if start is None or goal is None else self._distance(start, goal)
+
+    def _band(self, start: str, goal: str, work: str, distance: float) -> CommuteBand:
+        above = self._codes.ancestors(work)
+        for band in self._spec.bands:
+            if band.same_area:
+                fits = start == goal
+            elif band.to is not None:
+                fits = band.to in above
+            else:
+                fits = band.within_km is None or distance <= band.within_km
+            if fits:
+                return band
+        return self._spec.bands[-1]
+
+    def _area(self, region: str) -> str | None:
+        chain = self._codes.ancestors(region)
+        return next((code for code in chain if self._codes.entries[code].point is not None), None)
+
+    def _distance(self, start: str, goal: str) -> float:
+        one, other = self._codes.entries[start].point, self._codes.entries[goal].point
+        if one is None or other is None:
+            raise AssertionError("an area always has a point")
+        lat, lon = radians(one[0]), radians(one[1])
+        other_lat, other_lon = radians(other[0]), radians(other[1])
+        chord = sin((other_lat - lat) / 2) ** 2 + cos(lat) * cos(other_lat) * sin((other_lon - lon) / 2) ** 2
+        return 2 * _EARTH_KM * asin(sqrt(chord))

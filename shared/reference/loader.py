@@ -1,0 +1,135 @@
+"""From a folder to a pack. A pack is a folder below `packs/`; adding one is adding a folder, no code."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from shared.reference.codes import CodeLists, read_codes
+from shared.reference.commuting import Commuting
+from shared.reference.errors import PackError
+from shared.reference.manifest import Manifest
+from shared.reference.models import Benefit, MinimumWage, NeverCollected, Programme, Purpose, Texts
+from shared.reference.occupations import Occupations
+from shared.reference.pack import Pack
+from shared.reference.sentences import Sentences
+from shared.reference.tables import checked, read_json, read_table, required
+from shared.reference.titles import read_titles
+from shared.reference.wages import WageTable
+
+PACKS = Path(__file__).parent / "packs"
+
+
+def available_packs() -> tuple[str, ...]:
+    """Names of the packs that are there, sorted."""
+    return tuple(sorted(folder.name.replace("_", "-") for folder in PACKS.iterdir() if (folder / "pack.json").is_file()))
+
+
+@cache
+def load_pack(name: str) -> Pack:
+    """The pack of that name, read and checked once per process. PackError names file, place and rule of what is wrong."""
+    if name not in available_packs():
+        raise PackError(name, "", f"no such pack; there are {list(available_packs())}")
+    return read_pack(PACKS / name.replace("-", "_"))
+
+
+def read_pack(folder: Path) -> Pack:
+    """A pack from its folder, not cached."""
+    manifest = read_json(folder / "pack.json", Manifest)
+    if manifest.name.replace("-", "_") != folder.name:
+        raise PackError("pack.json", "name", f"does not fit the folder {folder.name}")
+    _speaks(manifest, "pack.json", "money", manifest.money)
+    lists = CodeLists(
+        {name: (spec, read_codes(folder, name, spec, manifest.languages)) for name, spec in manifest.schemes.items()}
+    )
+    _check_commuting(manifest, lists)
+    purposes = read_json(folder / "purposes.json", tuple[Purpose, ...])
+    benefits = read_json(folder / "benefits.json", tuple[Benefit, ...])
+    programmes = read_json(folder / "programmes.json", tuple[Programme, ...])
+    refused = read_json(folder / "never_collected.json", tuple[NeverCollected, ...])
+    for purpose in purposes:
+        _speaks(manifest, "purposes.json", purpose.name, purpose.text)
+    for benefit in benefits:
+        _speaks(manifest, "benefits.json", benefit.name, benefit.title)
+        _known(lists, "benefits.json", benefit.name, (code for step in benefit.payments for code in step.where))
+    for programme in programmes:
+        _speaks(manifest, "programmes.json", programme.name, programme.title)
+        _known(lists, "programmes.json", programme.name, (programme.residence,))
+        if programme.kind not in manifest.kinds:
+            raise PackError("programmes.json", programme.name, f"kind '{programme.kind}' is not one of the pack's kinds")
+    for number, group in enumerate(refused):
+        _speaks(manifest, "never_collected.json", f"group {number}", group.reason)
+    _once("purposes.json", (purpose.name for purpose in purposes))
+    _once("programmes.json", (programme.name for programme in programmes))
+    return Pack(
+        manifest=manifest,
+        lists=lists,
+        titles=read_titles(folder / "data" / "synonyms.csv", lists, unique=("certificate", "course")),
+        occupations=Occupations(
+            manifest.occupation_tree, _weights(folder / "data" / "strengths.csv", lists, "occupation", "strength", 5)
+        ),
+        commuting=Commuting(manifest.commuting, lists),
+        wages=WageTable("wages.json", read_json(folder / "wages.json", tuple[MinimumWage, ...]), manifest.currency),
+        sentences=Sentences(
+            "sentences.json", read_json(folder / "sentences.json", dict[str, Texts]), manifest.languages
+        ),
+        purposes=MappingProxyType({purpose.name: purpose for purpose in purposes}),
+        benefits=benefits,
+        programmes=programmes,
+        refused=refused,
+        residence_weights=_weights(folder / "data" / "residence.csv", lists, "region", "weight", 1e9),
+        stands_for=_stands_for(folder / "data" / "means.csv", lists),
+    )
+
+
+def _speaks(manifest: Manifest, file: str, where: str, texts: Texts) -> None:
+    if set(texts) != set(manifest.languages):
+        raise PackError(file, where, f"needs exactly the languages {list(manifest.languages)}")
+
+
+def _known(lists: CodeLists, file: str, where: str, codes: Iterable[str | None]) -> None:
+    for code in codes:
+        if code is not None and code not in lists.entries:
+            raise PackError(file, where, f"{code} is not in any list")
+
+
+def _once(file: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise PackError(file, name, "is there twice")
+        seen.add(name)
+
+
+def _check_commuting(manifest: Manifest, lists: CodeLists) -> None:
+    spec = manifest.commuting
+    places = [*spec.homes_within, *(band.to for band in spec.bands)]
+    _known(lists, "pack.json", "commuting", places)
+    for scheme in manifest.occupation_tree.schemes:
+        if scheme not in manifest.schemes:
+            raise PackError("pack.json", "occupation_tree", f"{scheme} is not one of the pack's schemes")
+
+
+def _weights(path: Path, lists: CodeLists, key: str, column: str, highest: float) -> Mapping[str, float]:
+    """A table of one positive number per known code."""
+    found: dict[str, float] = {}
+    for line, row in read_table(path):
+        code = required(path, line, row, key)
+        value = checked(path.name, f"line {line} {column}", required(path, line, row, column), float)
+        _known(lists, path.name, f"line {line}", (code,))
+        if code in found:
+            raise PackError(path.name, f"line {line}", f"{code} is there twice")
+        if not 0 < value <= highest:
+            raise PackError(path.name, f"line {line} {column}", f"must be above 0 and at most {highest:g}")
+        found[code] = value
+    return MappingProxyType(found)
+
+
+def _stands_for(path: Path, lists: CodeLists) -> Mapping[str, frozenset[str]]:
+    """Foreign codes and the plain codes they stand for; a row without a plain code says: it tells nothing."""
+    found: dict[str, set[str]] = {}
+    for line, row in read_table(path):
+        code = required(path, line, row, "code")
+        _known(lists, path.name, f"line {line}", (code, row.get("means")))
+        found.setdefault(code, set()).update({row["means"]} if "means" in row else ())
+    return MappingProxyType({code: frozenset(plain) for code, plain in found.items()})

@@ -1,0 +1,120 @@
+"""The shape of `pack.json`: what a pack is, which lists it has, and the numbers its rules use."""
+
+from collections.abc import Mapping
+from datetime import date
+from math import isclose
+from typing import Self
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from shared.reference.models import AverageWage, Data, Share, Texts
+
+
+class SchemeSpec(Data):
+    """One code list: its file, and the fields of the contract that take its codes.
+
+    A list for several fields says in its column `field` which field a code is for, unless it is `shared`: then each
+    of the fields takes all of its codes.
+    """
+
+    file: str
+    fields: tuple[str, ...] = Field(min_length=1)
+    shared: bool = False
+
+
+class WorkingTime(Data):
+    """The conventions that turn a wage for a day, month or year into one for an hour.
+
+    hours_per_month: paid hours of a full-time month, paid rest included. Below `paid_rest_from` hours a week no rest
+    is paid, and a month is `weeks_per_month` weeks of bare work.
+    """
+
+    hours_per_week: float = Field(gt=0)
+    hours_per_day: float = Field(gt=0)
+    hours_per_month: float = Field(gt=0)
+    weeks_per_month: float = Field(gt=4, lt=5)
+    paid_rest_from: float = Field(ge=0)
+
+
+class OccupationTree(Data):
+    """Schemes whose codes are places in one tree, read digit by digit.
+
+    levels: how near two codes are that share so many leading signs. whole: ending that means 'the whole group above'.
+    """
+
+    schemes: tuple[str, ...] = Field(min_length=1)
+    levels: Mapping[int, Share]
+    whole: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nearer_with_depth(self) -> Self:
+        nearness = [self.levels[depth] for depth in sorted(self.levels)]
+        if nearness != sorted(nearness) or not nearness:
+            raise ValueError("levels must not fall with depth")
+        return self
+
+
+class CommuteBand(Data):
+    """Minutes one way for pairs this band holds for: inside one area, or to a place, or within a distance."""
+
+    name: str
+    minutes: int = Field(gt=0)
+    same_area: bool = False
+    to: str | None = None
+    within_km: float | None = Field(default=None, gt=0)
+
+
+class CommutingSpec(Data):
+    """Bands in the order they are tried; the last distance is also where `minutes_per_km_beyond` begins to count.
+
+    homes_within: the survey asked only people living there, so for any other home the answer is 'unknown'.
+    """
+
+    homes_within: tuple[str, ...] = Field(min_length=1)
+    bands: tuple[CommuteBand, ...] = Field(min_length=1)
+    minutes_per_km_beyond: float = Field(ge=0)
+    car_factor: float = Field(gt=0, le=1)
+    source: str
+
+
+class Manifest(Data):
+    """`pack.json` as a whole."""
+
+    name: str = Field(pattern=r"^[a-z]{2}-[a-z0-9-]+$")
+    version: date
+    languages: tuple[str, ...] = Field(min_length=1)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    timezone: str
+    money: Texts
+    kinds: tuple[str, ...] = Field(min_length=1)
+    clocks: tuple[int, ...] = Field(min_length=1)
+    weights_version: str = Field(min_length=1)
+    weights: Mapping[str, Share]
+    recipient_classes: Mapping[str, bool]
+    average_wage: AverageWage
+    working_time: WorkingTime
+    schemes: Mapping[str, SchemeSpec]
+    occupation_tree: OccupationTree
+    commuting: CommutingSpec
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("no such time zone")
+        return name
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_are_one(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
+        if not isclose(sum(weights.values()), 1.0, abs_tol=1e-9):
+            raise ValueError("weights must add up to 1")
+        return weights
+
+    @field_validator("clocks")
+    @classmethod
+    def _clocks_rise(cls, clocks: tuple[int, ...]) -> tuple[int, ...]:
+        if list(clocks) != sorted(set(clocks)) or clocks[0] <= 0:
+            raise ValueError("clocks must be positive and rise")
+        return clocks

@@ -1,0 +1,207 @@
+"""A pack: everything about one country and programme that the services ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from shared.reference.codes import CodeLists
+from shared.reference.commuting import Commuting
+from shared.reference.errors import PackError
+from shared.reference.manifest import Manifest
+from shared.reference.models import AverageWage, Benefit, MinimumWage, NeverCollected, Programme, Purpose
+from shared.reference.occupations import Occupations
+from shared.reference.sentences import Sentences
+from shared.reference.text import folded
+from shared.reference.titles import Titles
+from shared.reference.wages import WageTable, hourly
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """Validated, dated data with the few rules that read it. Never changes after loading; safe to share.
+
+    Made by `load_pack`. Codes are written `scheme:code`, the scheme with its version.
+    """
+
+    manifest: Manifest
+    lists: CodeLists
+    titles: Mapping[str, Titles]
+    occupations: Occupations
+    commuting: Commuting
+    wages: WageTable
+    sentences: Sentences
+    purposes: Mapping[str, Purpose]
+    benefits: tuple[Benefit, ...]
+    programmes: tuple[Programme, ...]
+    refused: tuple[NeverCollected, ...]
+    residence_weights: Mapping[str, float]
+    """Weights of regions for an invented population; not a statistic."""
+    stands_for: Mapping[str, frozenset[str]]
+
+    @property
+    def name(self) -> str:
+        """Name of the pack, as given to `load_pack`."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """The day the data was last changed, as YYYY-MM-DD."""
+        return self.manifest.version.isoformat()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages of all texts; the first is the one people read first."""
+        return self.manifest.languages
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code. All amounts are in whole units of it."""
+        return self.manifest.currency
+
+    @property
+    def timezone(self) -> str:
+        """IANA name of the zone in which the programme's days begin."""
+        return self.manifest.timezone
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of opportunity."""
+        return self.manifest.kinds
+
+    @property
+    def clocks(self) -> tuple[int, ...]:
+        """Months with one employer after which something is due, rising."""
+        return self.manifest.clocks
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Weight of each factor; they add up to 1."""
+        return self.manifest.weights
+
+    @property
+    def weights_version(self) -> str:
+        """Version to keep with every result that used the weights."""
+        return self.manifest.weights_version
+
+    @property
+    def recipient_classes(self) -> Mapping[str, bool]:
+        """Class of recipient to whether it may ever receive anything about a person."""
+        return self.manifest.recipient_classes
+
+    @property
+    def average_wage(self) -> AverageWage:
+        """What people of the group earn on average: the yardstick for growth."""
+        return self.manifest.average_wage
+
+    def known(self, code: str) -> bool:
+        """True when the code is in one of the lists."""
+        return code in self.lists.entries
+
+    def label(self, code: str, language: str) -> str:
+        """Name of the code; in the first language where a translation is missing; an unknown code as it is."""
+        self._spoken(language)
+        entry = self.lists.entries.get(code)
+        return code if entry is None else entry.labels.get(language, entry.labels[self.languages[0]])
+
+    def schemes_for(self, field: str) -> frozenset[str]:
+        """Schemes that a field of the contract takes; none when it takes no codes."""
+        return self.lists.schemes_for(field)
+
+    def codes(self, field: str) -> tuple[str, ...]:
+        """All codes that a field takes, in order."""
+        return self.lists.codes(field)
+
+    def accepts(self, field: str, code: str) -> bool:
+        """True when the field takes this very code (a scheme may serve several fields)."""
+        entry = self.lists.entries.get(code)
+        return entry is not None and field in entry.field
+
+    def means(self, code: str) -> frozenset[str]:
+        """The plain codes of the pack that a foreign code stands for, such as the parts of a day; else the code itself.
+
+        Empty when the foreign code says nothing ('other').
+        """
+        return self.stands_for.get(code, frozenset({code}))
+
+    def find(self, field: str, title: str) -> str | None:
+        """Code of a title or synonym in a field, whatever its spacing, width or composition; None if unknown or unclear."""
+        titles = self.titles.get(field)
+        return None if titles is None else titles.find(title)
+
+    def certificate(self, title: str) -> str | None:
+        """Code of a certificate's title or synonym."""
+        return self.find("certificate", title)
+
+    def course(self, title: str) -> str | None:
+        """Code of the class of skills that a course's title or synonym belongs to."""
+        return self.find("course", title)
+
+    def suggestions(self, field: str, title: str, limit: int = 3) -> tuple[str, ...]:
+        """Known titles that look most like an unknown one, for a remedy. Only the pack's own words come back."""
+        titles = self.titles.get(field)
+        return () if titles is None else titles.nearest(title, limit)
+
+    def minimum_wage(self, on: date) -> MinimumWage:
+        """The wage floor of a day; PackError when the table does not reach it."""
+        return self.wages.on(on)
+
+    def hourly(self, amount: float, per: str, hours_per_week: float | None = None) -> float:
+        """A wage per hour, day, month or year as one per paid hour (rules: `wages.hourly`). ValueError on nonsense."""
+        return hourly(amount, per, hours_per_week, self.manifest.working_time)
+
+    def money(self, amount: float, language: str) -> str:
+        """An amount as people read it."""
+        self._spoken(language)
+        return self.manifest.money[language].format(amount=round(amount))
+
+    def purpose(self, name: str) -> Purpose | None:
+        """What a consent may be for; None when the pack knows no such purpose."""
+        return self.purposes.get(name)
+
+    @property
+    def never_collected(self) -> frozenset[str]:
+        """Names of fields that are refused at the door."""
+        return frozenset(name for group in self.refused for name in group.fields)
+
+    def never_collected_reason(self, field: str, language: str) -> str | None:
+        """Why a field is refused, however it is written (homeTown, home_town); None when it is not refused."""
+        self._spoken(language)
+        asked = folded(field)
+        for group in self.refused:
+            if any(folded(name) == asked for name in group.fields):
+                return group.reason[language]
+        return None
+
+    def commute_minutes(self, home: str, work: str, car: bool = False) -> int | None:
+        """Minutes one way by the survey's bands (`commuting`); None when not known."""
+        return self.commuting.minutes(home, work, car)
+
+    def province(self, region: str) -> str | None:
+        """The topmost region above a region, itself included; None when the region is unknown."""
+        chain = self.lists.ancestors(region)
+        return chain[-1] if chain else None
+
+    def lies_in(self, region: str, area: str) -> bool:
+        """True when the region is the area or lies inside it."""
+        return area in self.lists.ancestors(region)
+
+    def occupation_nearness(self, a: str, b: str) -> float:
+        """0 to 1: how near two occupations are in the tree (`occupations`)."""
+        return self.occupations.nearness(a, b)
+
+    def work_strength(self, occupation: str) -> float | None:
+        """How hard the work is, 1 to 5; None when not known."""
+        return self.occupations.strength(occupation)
+
+    def education_rank(self, code: str) -> int | None:
+        """Place of an education code in the order for 'at least'; 0 asks for nothing; None when unknown."""
+        entry = self.lists.entries.get(code)
+        return None if entry is None else entry.rank
+
+    def sentence(self, key: str, language: str, /, **values: object) -> str:
+        """A sentence in a language with its values; PackError for an unknown key, language or a missing value."""
+        return self.sentences.say(key, language, values)
+
+    def _spoken(self, language: str) -> None:
+        if language not in self.languages:
+            raise PackError(self.name, f"language {language}", f"the pack speaks {list(self.languages)}")
