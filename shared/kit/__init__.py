@@ -1,0 +1,1 @@
+"""How every service talks to Kafka, MongoDB, logs, metrics and HTTP. No business rule lives here."""

@@ -1,0 +1,43 @@
+"""Ids that tell nothing: random ones for new things, keyed hashes of the cause for what is derived from it.
+
+No ObjectId, no UUID with a clock, no counter: an id must not say when somebody arrived or who came before.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from hashlib import sha256
+
+ID_LENGTH = 32
+
+
+def random_id() -> str:
+    """A new random 128-bit id, 32 hex digits."""
+    return secrets.token_hex(16)
+
+
+class Ids:
+    """Ids computed from causes under a secret key: whoever repeats the work gets the same id, nobody else can guess it."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 32:
+            raise ValueError("an id key has at least 32 bytes")
+        self._key = key
+
+    def derived(self, *parts: str | int) -> str:
+        """The id of what follows from these causes, 32 hex digits; the same parts give the same id for ever."""
+        return self._hash("derived", parts)[:ID_LENGTH]
+
+    def keyed_hash(self, purpose: str, *parts: str | int) -> str:
+        """64 hex digits to find or compare a value without keeping it. Hashes of two purposes never compare equal."""
+        return self._hash(f"hash {purpose}", parts)
+
+    def _hash(self, purpose: str, parts: tuple[str | int, ...]) -> str:
+        digest = hmac.new(self._key, digestmod=sha256)
+        for part in (purpose, *parts):
+            # kind and length before each part: ("ab", "c") and ("a", "bc"), 1 and "1" are different causes
+            text = str(part).encode("utf-8", "surrogatepass")
+            kind = b"i" if isinstance(part, int) else b"s"
+            digest.update(kind + len(text).to_bytes(8, "big") + text)
+        return digest.hexdigest()
