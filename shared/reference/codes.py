@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from shared.reference.errors import PackError
 from shared.reference.manifest import SchemeSpec
@@ -11,7 +12,7 @@ from shared.reference.tables import checked, read_table, required
 
 @dataclass(frozen=True)
 class Entry:
-    """One code. `parent` is the code above it, `rank` its place in an order, `point` latitude and longitude in degrees."""
+    """One code. parent: the code above it; rank: its place in an order; point: latitude and longitude in degrees."""
 
     code: str
     field: tuple[str, ...]
@@ -25,14 +26,15 @@ class CodeLists:
     """All lists of a pack together. Codes are always written `scheme:code`."""
 
     def __init__(self, lists: Mapping[str, tuple[SchemeSpec, Sequence[Entry]]]) -> None:
-        self.entries: dict[str, Entry] = {}
+        found: dict[str, Entry] = {}
+        self.entries: Mapping[str, Entry] = MappingProxyType(found)
         self._schemes: dict[str, set[str]] = {}
         self._codes: dict[str, list[str]] = {}
         for scheme, (spec, entries) in lists.items():
             for field in spec.fields:
                 self._schemes.setdefault(field, set()).add(scheme)
             for entry in entries:
-                self.entries[entry.code] = entry
+                found[entry.code] = entry
                 for field in entry.field:
                     self._codes.setdefault(field, []).append(entry.code)
 

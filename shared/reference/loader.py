@@ -22,12 +22,13 @@ PACKS = Path(__file__).parent / "packs"
 
 def available_packs() -> tuple[str, ...]:
     """Names of the packs that are there, sorted."""
-    return tuple(sorted(folder.name.replace("_", "-") for folder in PACKS.iterdir() if (folder / "pack.json").is_file()))
+    folders = (path.parent for path in PACKS.glob("*/pack.json"))
+    return tuple(sorted(folder.name.replace("_", "-") for folder in folders))
 
 
 @cache
 def load_pack(name: str) -> Pack:
-    """The pack of that name, read and checked once per process. PackError names file, place and rule of what is wrong."""
+    """The pack of that name, read and checked once per process. PackError: file, place and rule of what is wrong."""
     if name not in available_packs():
         raise PackError(name, "", f"no such pack; there are {list(available_packs())}")
     return read_pack(PACKS / name.replace("-", "_"))
@@ -56,7 +57,7 @@ def read_pack(folder: Path) -> Pack:
         _speaks(manifest, "programmes.json", programme.name, programme.title)
         _known(lists, "programmes.json", programme.name, (programme.residence,))
         if programme.kind not in manifest.kinds:
-            raise PackError("programmes.json", programme.name, f"kind '{programme.kind}' is not one of the pack's kinds")
+            raise PackError("programmes.json", programme.name, f"kind '{programme.kind}' is not one of the pack")
     for number, group in enumerate(refused):
         _speaks(manifest, "never_collected.json", f"group {number}", group.reason)
     _once("purposes.json", (purpose.name for purpose in purposes))

@@ -1,7 +1,6 @@
 """How near two occupations are, and how hard the work is."""
 
 from collections.abc import Mapping
-from os.path import commonprefix
 
 from shared.reference.manifest import OccupationTree
 
@@ -33,8 +32,7 @@ class Occupations:
             return 0.0
         if first == second:
             return 1.0
-        shared = len(commonprefix([first, second]))
-        return next((nearness for depth, nearness in self._levels if depth <= shared), 0.0)
+        return next((nearness for depth, nearness in self._levels if _share(first, second, depth)), 0.0)
 
     def strength(self, code: str) -> float | None:
         """Mean strength of the work, 1 (very light) to 5 (very hard), of the nearest group above; None if not known."""
@@ -43,3 +41,7 @@ class Occupations:
             if path[:end] in self._strengths:
                 return self._strengths[path[:end]]
         return None
+
+
+def _share(first: str, second: str, depth: int) -> bool:
+    return min(len(first), len(second)) >= depth and first[:depth] == second[:depth]

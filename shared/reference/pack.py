@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 from shared.reference.codes import CodeLists
 from shared.reference.commuting import Commuting
@@ -76,7 +77,7 @@ class Pack:
     @property
     def weights(self) -> Mapping[str, float]:
         """Weight of each factor; they add up to 1."""
-        return self.manifest.weights
+        return MappingProxyType(dict(self.manifest.weights))
 
     @property
     def weights_version(self) -> str:
@@ -86,7 +87,7 @@ class Pack:
     @property
     def recipient_classes(self) -> Mapping[str, bool]:
         """Class of recipient to whether it may ever receive anything about a person."""
-        return self.manifest.recipient_classes
+        return MappingProxyType(dict(self.manifest.recipient_classes))
 
     @property
     def average_wage(self) -> AverageWage:
@@ -124,7 +125,7 @@ class Pack:
         return self.stands_for.get(code, frozenset({code}))
 
     def find(self, field: str, title: str) -> str | None:
-        """Code of a title or synonym in a field, whatever its spacing, width or composition; None if unknown or unclear."""
+        """Code of a title or synonym, whatever its spacing, width or composition; None if unknown or unclear."""
         titles = self.titles.get(field)
         return None if titles is None else titles.find(title)
 

@@ -12,14 +12,24 @@ def folded(title: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKC", title).casefold() if sign.isalnum())
 
 
-def likeness(one: str, other: str) -> float:
-    """0 to 1: how alike two folded titles are, compared in decomposed form.
+class Likeness:
+    """How alike known titles are to one that was asked for: 0 to 1, or 0 below a threshold.
 
-    Decomposed, because in scripts written in syllable blocks one wrong stroke changes the whole block.
+    Compared in decomposed form: where signs are syllable blocks, one wrong stroke changes a whole block.
     """
-    return SequenceMatcher(
-        None, unicodedata.normalize("NFD", one), unicodedata.normalize("NFD", other), autojunk=False
-    ).ratio()
+
+    def __init__(self, asked: str, threshold: float) -> None:
+        self._matcher = SequenceMatcher(None, "", unicodedata.normalize("NFD", asked), autojunk=False)
+        self._threshold = threshold
+
+    def to(self, known: str) -> float:
+        """Likeness of a known folded title; the cheap upper bounds are asked first."""
+        matcher = self._matcher
+        matcher.set_seq1(unicodedata.normalize("NFD", known))
+        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) < self._threshold:
+            return 0.0
+        ratio = matcher.ratio()
+        return ratio if ratio >= self._threshold else 0.0
 
 
 def is_composed(text: str) -> bool:

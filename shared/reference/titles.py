@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.reference.codes import CodeLists
 from shared.reference.errors import PackError
 from shared.reference.tables import read_table, required
-from shared.reference.text import folded, likeness
+from shared.reference.text import Likeness, folded
 
 _ALIKE = 0.6
 _LONGEST = 120
@@ -37,7 +37,8 @@ class Titles:
         key = folded(title[:_LONGEST])
         if not key or limit <= 0:
             return ()
-        scored = sorted((-_score(key, known), known) for known in self._codes)
+        likeness = Likeness(key, _ALIKE)
+        scored = sorted((-max(likeness.to(known), _contained(key, known)), known) for known in self._codes)
         found: list[str] = []
         seen: set[str] = set()
         for score, known in scored:
@@ -49,11 +50,9 @@ class Titles:
         return tuple(found)
 
 
-def _score(asked: str, known: str) -> float:
-    """Likeness; a title that wholly contains the other (and is not one letter) counts as alike at least."""
-    score = likeness(asked, known)
-    contained = min(len(asked), len(known)) > 1 and (asked in known or known in asked)
-    return max(score, _ALIKE + score / 2) if contained else score
+def _contained(asked: str, known: str) -> float:
+    """A title that wholly holds the other, and is more than one sign, is just alike enough."""
+    return _ALIKE if min(len(asked), len(known)) > 1 and (asked in known or known in asked) else 0.0
 
 
 def read_titles(path: Path, codes: CodeLists, unique: Iterable[str]) -> dict[str, Titles]:
