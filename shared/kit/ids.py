@@ -18,7 +18,7 @@ def random_id() -> str:
 
 
 class Ids:
-    """Ids computed from causes under a secret key: whoever repeats the work gets the same id, nobody else can guess it."""
+    """Ids computed from causes under a secret key: who repeats the work gets the same id, nobody else can guess it."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) < 32:

@@ -1,0 +1,148 @@
+"""Settings of a service: environment variables that begin with ``IEUM_``, checked once, before anything is opened."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "IEUM_"
+EXIT_CODE = 2
+# Known to everybody who reads this line: good for a laptop, refused in production.
+DEVELOPMENT_ID_KEY = "d1" * 32
+DEVELOPMENT_SEALING_KEY = "d2" * 32
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=60)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+S = TypeVar("S", bound="ServiceSettings")
+
+_WHAT_TO_PUT = {
+    "kafka": "the brokers, for example 127.0.0.1:9092",
+    "mongo_url": "the replica set, for example mongodb://127.0.0.1:27017/?replicaSet=rs0",
+    "port": "the HTTP port, 0 to 65535",
+    "id_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
+    "sealing_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
+    "kafka_idempotent": "true (a broker that knows idempotent producers)",
+    "profile": "development or production",
+    "instance": "a stable name of this replica, for example intake-1",
+}
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to know. A service adds its own in ``services/<s>/settings.py``.
+
+    Times end in their unit. ``instance`` is the stable name of one replica: two replicas never share one.
+    ``kafka_idempotent`` says what the broker can do; it is never guessed. ``topic_prefix`` stands before every topic
+    and consumer group, its separator included ("test."). The two keys are 32 bytes as hex, the same in every replica
+    of a service.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
+
+    service: Name
+    instance: Name = Field(default_factory=lambda so_far: f"{so_far['service']}-1")
+    profile: Literal["development", "production"] = "development"
+    kafka: str = Field(min_length=3)
+    kafka_idempotent: bool = False
+    mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", repr=False)
+    database: Name = Field(default_factory=lambda so_far: so_far["service"])
+    topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*$", max_length=60)] = ""
+    partitions: int = Field(default=4, ge=1, le=10_000)
+    host: str = "127.0.0.1"
+    port: Port
+    id_key: SecretStr = SecretStr(DEVELOPMENT_ID_KEY)
+    sealing_key: SecretStr = SecretStr(DEVELOPMENT_SEALING_KEY)
+    session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
+    batch_max_records: int = Field(default=500, ge=1, le=10_000)
+    batch_timeout_ms: int = Field(default=10, ge=1, le=10_000)
+    stalled_seconds: int = Field(default=120, ge=5, le=3_600)
+    pack: str = "kr-gyeonggi"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _keys_are_keys(self) -> Self:
+        for name in ("id_key", "sealing_key"):
+            try:
+                length = len(bytes.fromhex(getattr(self, name).get_secret_value()))
+            except ValueError:
+                length = 0
+            if length < 32:
+                raise _Wrong(name)
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_not_a_laptop(self) -> Self:
+        if self.profile == "production":
+            keys = [self.id_key.get_secret_value(), self.sealing_key.get_secret_value()]
+            for name, key in zip(("id_key", "sealing_key"), keys, strict=True):
+                if key in (DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY):
+                    raise _Wrong(name)
+            if keys[0] == keys[1]:
+                raise _Wrong("sealing_key")
+            if not self.kafka_idempotent:
+                raise _Wrong("kafka_idempotent")
+            if "instance" not in self.model_fields_set:
+                raise _Wrong("instance")
+        return self
+
+    @property
+    def id_key_bytes(self) -> bytes:
+        """The key of ``shared.kit.ids.Ids``."""
+        return bytes.fromhex(self.id_key.get_secret_value())
+
+    @property
+    def sealing_key_bytes(self) -> bytes:
+        """The key of ``shared.kit.sealing.Sealer``."""
+        return bytes.fromhex(self.sealing_key.get_secret_value())
+
+    def summary(self) -> dict[str, str]:
+        """Every setting as text, in order, secrets and passwords in addresses masked: what is logged at start."""
+        return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
+
+
+class _Wrong(ValueError):
+    """One setting cannot stand, found after all of them were read."""
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(f"{setting} cannot stand")
+        self.setting = setting
+
+
+def read_settings(kind: type[S], **values: Any) -> S:
+    """The settings from the environment (``values`` win). Ends the process with code 2 and one line when one is wrong.
+
+    The line names the variable and what to put there, never what stands there now: it may be a secret.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        print(explain(error), file=sys.stderr)  # noqa: T201 - before logs are set up, to whoever started this
+        raise SystemExit(EXIT_CODE) from None
+
+
+def explain(error: ValidationError) -> str:
+    """One line for one or more wrong or missing settings, without any value."""
+    said = []
+    for item in error.errors(include_input=False, include_url=False):
+        if item["type"] == "default_factory_not_called":  # follows from another finding
+            continue
+        cause = item.get("ctx", {}).get("error")
+        name = cause.setting if isinstance(cause, _Wrong) else str(item["loc"][0]) if item["loc"] else "?"
+        name = name.removeprefix(PREFIX.lower()).removeprefix(PREFIX)
+        what = "is missing" if item["type"] == "missing" else "cannot stand"
+        said.append(f"{PREFIX}{name.upper()} {what}: put {_WHAT_TO_PUT.get(name, 'a valid value')}")
+    return "; ".join(said)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "***"
+    text = str(value)
+    if "://" in text:
+        parts = urlsplit(text)
+        if "@" in parts.netloc:
+            text = urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+    return text
