@@ -37,11 +37,11 @@ def main() -> int:
 
 def announcement(pair: Pair) -> str:
     """What a person should know about the pair that has just started."""
-    forgets = "" if pair.broker.keeps_its_log else " (its log is in memory: it keeps nothing when it stops)"
+    forgets = "" if pair.broker.keeps_its_log else "; its log is in memory, it keeps nothing when it stops"
     return (
-        f"KAFKA_BOOTSTRAP={pair.kafka}{forgets}\n"
-        f"MONGO_URL={pair.mongo_url} (data kept in {pair.folder})\n"
-        "Loopback only, no users and no passwords: for one machine, not for production. Ctrl-C stops both."
+        f"IEUM_KAFKA={pair.kafka}  # kind: {pair.broker.kind}{forgets}\n"
+        f"IEUM_MONGO_URL={pair.mongo_url}  # data kept in {pair.folder}\n"
+        "# Loopback only, no users and no passwords: for one machine, not for production. Ctrl-C stops both."
     )
 
 

@@ -15,8 +15,15 @@ LOCK = "lock"
 
 
 def lock(folder: Path) -> IO[str]:
-    """Hold the folder until the returned file is closed or this process ends. Raises StartError when another does."""
-    file = (folder / LOCK).open("a+")
+    """Make the folder if need be and hold it until the returned file is closed or this process ends.
+
+    Raises StartError when another process holds it, or when it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise StartError(f"{folder} cannot be written to: {error.strerror}", "choose another folder: DATA=") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -51,7 +51,6 @@ class Pair:
 
     def start(self) -> Self:
         """Start both. Raises StartError (PortTakenError, folder in use, ...); then nothing is left running."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock(self.folder)
         try:
             for log in self.folder.glob("*.log"):

@@ -21,6 +21,7 @@ from deploy.embedded.errors import PortTakenError, StartError
 from deploy.embedded.folder import lock
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
+from deploy.embedded.process import runnable
 from tests.support.topics import CreateTopics, create_topics
 
 pytestmark = pytest.mark.integration
@@ -129,9 +130,31 @@ class TestWhatIsRefused:
         with pytest.raises(StartError, match=r"(?s)ended with code \d+; the end of its log:.+storage"):
             Pair(tmp_path).start()
 
+    def test_a_folder_that_cannot_be_made_is_named_with_the_variable(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(StartError, match=r"cannot be written to: Not a directory\n.*DATA="):
+            Pair(tmp_path / "file" / "folder").start()
+
     def test_an_unknown_kind_of_broker_names_the_known_ones(self, tmp_path: Path) -> None:
         with pytest.raises(StartError, match="KAFKA=embedded"):
             Pair(tmp_path, kind="pigeon")
+
+
+class TestRunnable:
+    def test_a_binary_with_its_run_bit_is_used_where_it_is(self, tmp_path: Path) -> None:
+        assert runnable(Path("/bin/sh"), tmp_path) == Path("/bin/sh")
+
+    def test_a_binary_without_its_run_bit_is_copied_once_and_runs(self, tmp_path: Path) -> None:
+        program = tmp_path / "program"
+        program.write_text("#!/bin/sh\necho here\n")
+        program.chmod(0o644)
+        copy = runnable(program, tmp_path / "bin")
+        assert subprocess.run([copy], capture_output=True, text=True, check=True).stdout == "here\n"
+        written = copy.stat().st_mtime_ns
+        assert runnable(program, tmp_path / "bin").stat().st_mtime_ns == written
+        program.write_text("#!/bin/sh\necho another version\n")
+        program.chmod(0o644)
+        assert "another" in runnable(program, tmp_path / "bin").read_text()
 
 
 class TestCommand:
@@ -184,7 +207,7 @@ def started_command(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     ports = [free_port(), free_port()]
     command = command_for(folder, {"KAFKA_PORT": str(ports[0]), "MONGO_PORT": str(ports[1])})
     assert command.stdout is not None
-    for expected in ("KAFKA_BOOTSTRAP=", "MONGO_URL=", "Loopback only"):
+    for expected in ("IEUM_KAFKA=", "IEUM_MONGO_URL=", "# Loopback only"):
         assert command.stdout.readline().startswith(expected)
     return command, ports
 
