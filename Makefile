@@ -6,6 +6,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+BEGAN := $(shell date +%s.%N)
 PYTHON ?= $(shell sh deploy/find_python.sh)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,8 +21,9 @@ help: ## this list
 run: check-ready setup-run ## everything on this machine, live, until Ctrl-C
 	@$(BIN)/python -m samples.run
 
+# BEGAN: the demo counts the set-up into its seconds
 demo: check-ready setup-run ## the same without staying: SEED= PEOPLE= KILL=; the last line is one JSON object
-	@$(BIN)/python -m samples.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL))
+	@BEGAN=$(BEGAN) $(BIN)/python -m samples.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL))
 
 test: lint types walls schemas-check tests ## lint, types, import walls, schemas, then every level of tests
 
