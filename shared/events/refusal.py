@@ -6,15 +6,17 @@ A refusal never holds a personal value: ``values`` are limits, code lists or nam
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from functools import cache
+from typing import Any
 
 from pydantic import ValidationError
 
-from shared.events.classes import Model
+from shared.events.classes import Model, nested_models
 
-_SAFE_PART = re.compile(r"^[a-z_]{1,40}$")
+_SAFE_PART = re.compile(r"[a-z_]{1,40}")
 _SAFE_LIMITS = frozenset(
     {
         "ge",
@@ -54,24 +56,45 @@ class Refused(Exception):
 
 def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -> tuple[Refusal, ...]:
     """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out."""
-    known = set(model.model_fields)
     found = []
-    for item in error.errors(include_input=False, include_url=False, include_context=True):
-        kind = str(item["type"])
-        location = [str(part) for part in item["loc"]]
-        if kind == "extra_forbidden":
-            location = location[:-1]
-        pointer = at + "".join(f"/{part}" for part in location if part.isdigit() or _SAFE_PART.match(part))
-        context = item.get("ctx", {})
-        values = {
-            key: value if isinstance(value, int | float) else str(value)
-            for key, value in context.items()
-            if key in _SAFE_LIMITS
-        }
-        if kind == "extra_forbidden" and not location:
-            values["known"] = ", ".join(sorted(known))
-        found.append(Refusal(_RULES.get(kind, kind.replace("_", "-")), pointer, values))
+    for item in error.errors(include_input=False, include_url=False):
+        refusal = refusal_of(item, at, _field_names(model))
+        if refusal.rule == "unknown-field" and refusal.field == at:
+            refusal = Refusal(refusal.rule, at, {"known": ", ".join(sorted(_own_names(model)))})
+        found.append(refusal)
     return tuple(found)
+
+
+def refusal_of(finding: Mapping[str, Any], at: str, known: Collection[str] | None = None) -> Refusal:
+    """One of pydantic's findings. Of its location only indexes and names in ``known`` stay (None: plain names do)."""
+    kind = str(finding["type"])
+    location = [str(part) for part in finding["loc"]]
+    if kind == "extra_forbidden":
+        location = location[:-1]
+    pointer = at + "".join(f"/{part}" for part in location if _may_show(part, known))
+    context = finding.get("ctx", {})
+    values = {
+        key: value if isinstance(value, int | float) else str(value)
+        for key, value in context.items()
+        if key in _SAFE_LIMITS
+    }
+    return Refusal(_RULES.get(kind, kind.replace("_", "-")), pointer, values)
+
+
+def _may_show(part: str, known: Collection[str] | None) -> bool:
+    if part.isascii() and part.isdigit():
+        return True
+    return bool(_SAFE_PART.fullmatch(part)) if known is None else part in known
+
+
+@cache
+def _field_names(model: type[Model]) -> frozenset[str]:
+    """The names that senders may use anywhere in this model; keys of mappings are theirs and not among them."""
+    return frozenset(_own_names(model).union(*(_field_names(nested) for nested in nested_models(model))))
+
+
+def _own_names(model: type[Model]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 # pydantic's names for what everybody gets wrong, in our words
