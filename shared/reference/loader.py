@@ -9,6 +9,7 @@ from shared.reference.codes import CodeLists, read_codes
 from shared.reference.commuting import Commuting
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
+from shared.reference.matching import MatchingData
 from shared.reference.models import Benefit, MinimumWage, NeverCollected, Programme, Purpose, Texts
 from shared.reference.occupations import Occupations
 from shared.reference.pack import Pack
@@ -48,6 +49,8 @@ def read_pack(folder: Path) -> Pack:
     benefits = read_json(folder / "benefits.json", tuple[Benefit, ...])
     programmes = read_json(folder / "programmes.json", tuple[Programme, ...])
     refused = read_json(folder / "never_collected.json", tuple[NeverCollected, ...])
+    matching = read_json(folder / "matching.json", MatchingData)
+    _known(lists, "matching.json", "codes", matching.codes())
     for purpose in purposes:
         _speaks(manifest, "purposes.json", purpose.name, purpose.text)
     for benefit in benefits:
@@ -80,6 +83,7 @@ def read_pack(folder: Path) -> Pack:
         refused=refused,
         residence_weights=_weights(folder / "data" / "residence.csv", lists, "region", "weight", 1e9),
         stands_for=_stands_for(folder / "data" / "means.csv", lists),
+        matching=matching,
     )
 
 

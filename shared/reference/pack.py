@@ -9,6 +9,7 @@ from shared.reference.codes import CodeLists
 from shared.reference.commuting import Commuting
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
+from shared.reference.matching import MatchingData
 from shared.reference.models import AverageWage, Benefit, MinimumWage, NeverCollected, Programme, Purpose
 from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
@@ -38,6 +39,8 @@ class Pack:
     residence_weights: Mapping[str, float]
     """Weights of regions for an invented population; not a statistic."""
     stands_for: Mapping[str, frozenset[str]]
+    matching: MatchingData
+    """Numbers of the ranking, and what codes mean to matching."""
 
     @property
     def name(self) -> str:

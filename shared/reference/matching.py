@@ -1,0 +1,57 @@
+"""What the codes of a pack mean to matching, and the numbers of its ranking: the shape of `matching.json`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from shared.reference.models import Data, Share
+
+
+class NeedRule(Data):
+    """What an advert must not say for a need to be met; a need without any rule asks nothing of an advert."""
+
+    shifts_not: tuple[str, ...] = ()
+    strength_max: float | None = Field(default=None, ge=1, le=5)
+    commute_minutes_max: int | None = Field(default=None, gt=0)
+    no_car: bool = False
+
+
+class MatchingData(Data):
+    """Numbers and meanings for matching.
+
+    best_of_person, best_of_opportunity: how many matches are kept on each side; threshold: the lowest score that is
+    kept; bands: the lowest score of each. paid_kinds: kinds that are paid work (the wage floor holds for them);
+    learning_kinds: kinds that teach. related_occupation: the nearness from which experience counts for a rule.
+    licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
+    """
+
+    threshold: Share
+    best_of_person: int = Field(gt=0)
+    best_of_opportunity: int = Field(gt=0)
+    bands: Mapping[str, Share]
+    paid_kinds: tuple[str, ...]
+    learning_kinds: tuple[str, ...] = ()
+    related_occupation: Share
+    usual_commute_minutes: int = Field(gt=0)
+    lodging: tuple[str, ...] = ()
+    commuter_bus: tuple[str, ...] = ()
+    driving_licences: tuple[str, ...] = ()
+    own_car: tuple[str, ...] = ()
+    licence_certificates: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    secure_employment: tuple[str, ...] = ()
+    needs: Mapping[str, NeedRule] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _bands_in_order(self) -> Self:
+        if set(self.bands) != {"high", "medium"} or self.bands["high"] <= self.bands["medium"]:
+            raise ValueError("bands are 'high' and 'medium', high above medium")
+        return self
+
+    def codes(self) -> Iterator[str]:
+        """Every code it names, so that the loader can check that the pack knows it."""
+        yield from (*self.lodging, *self.commuter_bus, *self.driving_licences, *self.own_car, *self.secure_employment)
+        for licence, certificates in self.licence_certificates.items():
+            yield from (licence, *certificates)
+        for need, rule in self.needs.items():
+            yield from (need, *rule.shifts_not)
