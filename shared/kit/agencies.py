@@ -1,0 +1,41 @@
+"""The agencies as every service keeps them: collection ``agencies``, one document per agency, the newest state wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from shared.events import Event
+from shared.events.topics.agencies import AGENCIES as TOPIC
+from shared.events.topics.agencies import AGENCY_CHANGED, AGENCY_REGISTERED, Agency
+from shared.kit.stream import Stream
+from shared.kit.work import Need, Work
+
+AGENCIES = "agencies"
+__all__ = ["AGENCIES", "TOPIC", "agency_document", "follow_agencies", "held_agency"]
+
+
+def agency_document(agency: Agency, sequence: int) -> dict[str, Any]:
+    """What is stored: ``{"_id": agency, "sequence": n, "state": <Agency as JSON>}``."""
+    state = agency.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"_id": agency.agency, "sequence": sequence, "state": state}
+
+
+def held_agency(document: dict[str, Any]) -> Agency:
+    """The agency back from its document."""
+    return Agency.model_validate(document["state"], strict=False)
+
+
+def follow_agencies(stream: Stream) -> None:
+    """Register the handler that keeps this service's agencies as their events say."""
+
+    @stream.on(AGENCY_REGISTERED, AGENCY_CHANGED, needs=_the_agency)
+    def agency_told(event: Event[Agency], work: Work) -> None:
+        held = work.get(AGENCIES, event.data.agency)
+        sequence = event.sequence or 0
+        if held is None or held["sequence"] < sequence:
+            work.save(AGENCIES, agency_document(event.data, sequence))
+
+
+def _the_agency(event: Event[Any], work: Work) -> Iterable[Need]:
+    return [Need.by_id(AGENCIES, event.data.agency)]

@@ -1,0 +1,153 @@
+"""Who calls: API keys, checked by each service against its own copy of the agencies.
+
+A bearer token is ``<key_id>.<64 hex digits>``. Only the SHA-256 of those 256 random bits is known here; such a key has
+nothing to guess, so no slow hash is needed. Unknown key, wrong secret and expired key get the same answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from shared.events.topics.agencies import Agency, Key
+from shared.kit.agencies import AGENCIES, follow_agencies, held_agency
+from shared.kit.problems import Problem, forbidden
+
+__all__ = ["Caller", "Calling", "Keys", "calling", "follow_agencies", "make_key", "unauthorised"]
+CACHE_SECONDS = 1.0
+_TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
+_IN_ADDRESS = frozenset({"key", "api_key", "apikey", "token", "access_token", "authorization", "secret"})
+_NOBODY = b"\0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The agency behind a request, and with which of its keys it came."""
+
+    agency: Agency
+    key_id: str
+
+    def may_emit(self, type: str) -> bool:
+        """Whether events of this type are taken from this agency."""
+        return type in self.agency.rights.emits
+
+    def reads(self, what: str) -> bool:
+        """Whether this agency may read ``matches``, ``journeys``, ``rejections`` or ``deliveries``."""
+        return what in self.agency.rights.reads
+
+    @property
+    def receives(self) -> bool:
+        """Whether this agency may be told anything about a person: its right and its class both say so."""
+        return self.agency.rights.receives and self.agency.recipient_class in ("case", "service")
+
+    @property
+    def administers(self) -> bool:
+        """Whether this agency may register and change agencies."""
+        return self.agency.rights.administers
+
+    def must(self, allowed: bool, right: str) -> None:
+        """Raise the 403 problem unless allowed; ``right`` is the name of what lacks (``reads matches``)."""
+        if not allowed:
+            raise forbidden(right)
+
+    def must_read(self, what: str) -> None:
+        """Raise the 403 problem unless this agency reads it."""
+        self.must(self.reads(what), f"reads {what}")
+
+
+class Keys:
+    """The keys of all agencies in this service's database, read again when older than a second.
+
+    A revoked key is refused at most a second after its event arrived here. ``today`` is the UTC day.
+    """
+
+    def __init__(
+        self,
+        database: AsyncIOMotorDatabase[dict[str, Any]],
+        *,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._agencies = database[AGENCIES]
+        self._today = today
+        self._clock = clock
+        self._known: Mapping[str, tuple[Agency, Key]] = {}
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Who shows this ``Authorization`` header. Raises the 401 problem; a driver error when MongoDB is away."""
+        scheme, _, token = (authorization or "").partition(" ")
+        match = _TOKEN.fullmatch(token.strip()) if scheme.lower() == "bearer" else None
+        if match is None:
+            raise unauthorised()
+        known = await self._fresh()
+        found = known.get(match[1])
+        # The same work whether the key is known or not: the answer's time tells nothing either.
+        expected = bytes.fromhex(found[1].secret_sha256) if found else _NOBODY
+        right = compare_digest(sha256(bytes.fromhex(match[2])).digest(), expected)
+        if not right or found is None or self._expired(found[1]):
+            raise unauthorised()
+        return Caller(found[0], found[1].key_id)
+
+    def _expired(self, key: Key) -> bool:
+        return key.until is not None and key.until < self._today()
+
+    async def _fresh(self) -> Mapping[str, tuple[Agency, Key]]:
+        async with self._reading:
+            now = self._clock()
+            if self._read_at is None or now - self._read_at >= CACHE_SECONDS:
+                known: dict[str, tuple[Agency, Key]] = {}
+                async for document in self._agencies.find({}, {"state": 1}).sort("_id", 1):
+                    agency = held_agency(document)
+                    for key in agency.keys:
+                        known.setdefault(key.key_id, (agency, key))  # the first holds a key id; intake refuses a second
+                self._known, self._read_at = known, now
+            return self._known
+
+
+def make_key(key_id: str, until: date | None = None) -> tuple[str, Key]:
+    """A new bearer token, to be shown once to its agency, and the key to register, which cannot be turned back."""
+    secret = secrets.token_bytes(32)
+    return f"{key_id}.{secret.hex()}", Key(key_id=key_id, secret_sha256=sha256(secret).hexdigest(), until=until)
+
+
+def unauthorised() -> Problem:
+    """The one answer to whoever cannot show a good key."""
+    return Problem(
+        401,
+        "unauthorised",
+        "No valid key",
+        remedy="Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+async def calling(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
+) -> Caller:
+    """FastAPI dependency: the caller of this request. A key in the address is refused, it would end in logs."""
+    if any(name.lower() in _IN_ADDRESS for name in request.query_params):
+        raise Problem(
+            400,
+            "key-in-address",
+            "A key does not belong into an address",
+            remedy="Send it as Authorization header, and replace this key: addresses end in logs.",
+        )
+    keys: Keys = request.app.state.kit.keys
+    return await keys.caller(request.headers.get("authorization"))
+
+
+Calling = Annotated[Caller, Depends(calling)]
