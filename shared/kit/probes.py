@@ -1,0 +1,107 @@
+"""Is it alive, is it ready: ``/live`` and ``/ready``, and the watchdog behind the first.
+
+Ready: everything needed answers now. Live: only a process that makes no progress although it could is to be killed; a
+dependency that is away must not restart everything that waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+Check = Callable[[], Awaitable[object]]
+Partition = tuple[str, int]
+Phase = Literal["starting", "running", "stopping"]
+CHECK_SECONDS = 2.0
+
+
+class Watchdog:
+    """Tells a stuck consumer from an idle one: records wait and no position moves for ``stalled_seconds``."""
+
+    def __init__(self, stalled_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stalled_seconds = stalled_seconds
+        self._clock = clock
+        self._positions: dict[Partition, int] = {}
+        self._moved_at = clock()
+        self._waiting = 0
+
+    def note(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
+        """Positions and ends of the partitions that are held now, as ``(next offset, end)``."""
+        now = {partition: position for partition, (position, _) in positions.items()}
+        self._waiting = sum(max(0, end - position) for position, end in positions.values())
+        if now != self._positions or not self._waiting:
+            self._moved_at = self._clock()
+        self._positions = now
+
+    def excuse(self) -> None:
+        """Nothing could move: a dependency is away. The time starts again."""
+        self._moved_at = self._clock()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether records wait and nothing has moved for too long."""
+        return self._waiting > 0 and self._clock() - self._moved_at >= self._stalled_seconds
+
+
+class Health:
+    """What the probes know: the phase of this process, and how to ask each dependency.
+
+    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn.
+    """
+
+    def __init__(self, watchdog: Watchdog, needed: Mapping[str, Check], others: Mapping[str, Check]) -> None:
+        self.phase: Phase = "starting"
+        self.watchdog = watchdog
+        self._needed = needed
+        self._others = others
+
+    async def missing(self) -> list[str]:
+        """The names of what is needed and does not answer in time."""
+        return await _silent(self._needed)
+
+    async def stuck(self) -> bool:
+        """Whether only a restart helps: everything answers, records wait, nothing moves."""
+        if not self.watchdog.stalled:
+            return False
+        if await _silent({**self._needed, **self._others}):
+            self.watchdog.excuse()
+            return False
+        return True
+
+
+async def _silent(checks: Mapping[str, Check]) -> list[str]:
+    async def answers(check: Check) -> bool:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await check()
+        except Exception:
+            return False
+        return True
+
+    answered = await asyncio.gather(*(answers(check) for check in checks.values()))
+    return [name for name, yes in zip(checks, answered, strict=True) if not yes]
+
+
+def probe_routes(health: Callable[[], Health]) -> APIRouter:
+    """``/live`` and ``/ready``; each answers 200 or 503 and says in JSON why."""
+    routes = APIRouter(tags=["operation"])
+
+    @routes.get("/live", summary="Should this process be restarted?")
+    async def live() -> Response:
+        stuck = await health().stuck()
+        return JSONResponse({"live": not stuck, "reason": "stalled" if stuck else None}, 503 if stuck else 200)
+
+    @routes.get("/ready", summary="Can this process work now?")
+    async def ready() -> Response:
+        known = health()
+        missing = await known.missing()
+        good = known.phase == "running" and not missing
+        body = {"ready": good, "phase": known.phase, "missing": missing}
+        return JSONResponse(body, 200 if good else 503)
+
+    return routes
