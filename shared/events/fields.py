@@ -30,7 +30,15 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Text = Annotated[
     dict[LanguageTag, Annotated[str, StringConstraints(min_length=1, max_length=400)]], Field(min_length=1)
 ]
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+Day = Annotated[
+    date,
+    Field(
+        ge=date(1900, 1, 1),
+        le=date(2199, 12, 31),
+        # JSON Schema knows no bounds of dates
+        json_schema_extra={"pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"},
+    ),
+]
 Sex = Literal["female", "male"]
 Period = Literal["hour", "day", "month", "year"]
 Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
