@@ -1,0 +1,148 @@
+"""The days of a world: what the agencies send, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from random import Random
+
+from samples.world import mistakes
+from samples.world.changes import changes_of, withdrawals_of
+from samples.world.envelope import Item, Json, Letters
+from samples.world.openings import Opening, make_opening
+from samples.world.people import Newcomer, make_person
+from samples.world.programmes import published
+from samples.world.setting import Setting
+from shared.reference import Pack, load_pack
+
+WRONG = 0.01  # the share of events that are wrong
+OPENINGS_PER_PERSON = 1.07
+NEW_OPENINGS = 0.15  # what a later day brings, as a share of the first day's
+SMALLEST_CLASS, LARGEST_CLASS = 2, 24  # about 19 people graduate in a month
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of a day; ``title`` in Korean and English."""
+
+    name: str
+    title: dict[str, str]
+    items: tuple[Item, ...]
+
+
+class World:
+    """Agencies, people and openings of one seed; ``today`` is the day on which the agencies send (pack's time zone).
+
+    The same arguments give the same events, byte for byte. Day 1 is the beginning; the days after it bring news.
+    """
+
+    def __init__(self, setting: Setting, *, seed: int = 1, people: int = 150, today: date) -> None:
+        self.setting = setting
+        self.pack: Pack = load_pack(setting.pack)
+        self.seed = seed
+        self.today = today
+        self._graduates = max(SMALLEST_CLASS, min(LARGEST_CLASS, round(people * setting.survey.graduates)))
+        self.people: tuple[Newcomer, ...] = tuple(self.person(number) for number in range(people))
+        self.openings: tuple[Opening, ...] = tuple(
+            make_opening(setting, self.pack, seed, 1, number, today)
+            for number in range(round(people * OPENINGS_PER_PERSON))
+        )
+        self.programmes: tuple[Opening, ...] = tuple(published(setting, self.pack, seed, today))
+
+    def person(self, number: int) -> Newcomer:
+        """Person ``number``, from 0; numbers from ``people`` on come on later days."""
+        return make_person(self.setting, self.pack, self.seed, number, self._graduates, self.today)
+
+    def agencies(self) -> list[Json]:
+        """The ``agency-registered`` data of every agency, still without keys."""
+        return [agency.model_dump(exclude={"prefix", "roles"}, mode="json") for agency in self.setting.agencies]
+
+    def day(self, number: int) -> list[Chapter]:
+        """Everything that is sent on that day, from 1."""
+        if number < 1:
+            raise ValueError("the first day is day 1")
+        letters = Letters(self.today, number, self.pack.timezone)
+        if number > 1:
+            return self._later(letters, number)
+        everyone = [self._enrolment(letters, person) for person in self.people]
+        posted = [self._posting(letters, opening) for opening in self.openings]
+        programmes = [self._posting(letters, opening) for opening in self.programmes]
+        changes = changes_of(self, letters, Random(f"{self.seed}/changes"))
+        withdrawals = withdrawals_of(self, letters)
+        wrong = _Wrong(self, letters, number, len(everyone) + len(posted) + len(programmes) + len(changes))
+        class_, walk_ins = everyone[: self._graduates], everyone[self._graduates :]
+        return [
+            _chapter("graduates", "하나원 수료생", "A graduating class", wrong.among(class_, 0.2)),
+            _chapter("walk-ins", "찾아온 사람들", "Walk-in clients", wrong.among(walk_ins, 0.6)),
+            _chapter("openings", "오늘의 일자리", "A day's openings", wrong.among(posted, 1.0)),
+            _chapter("programmes", "지원 사업", "Published programmes", programmes),
+            _chapter("changes", "바뀐 것들", "What changed", changes),
+            _chapter("withdrawals", "동의 철회", "Consents withdrawn", withdrawals),
+        ]
+
+    def _later(self, letters: Letters, number: int) -> list[Chapter]:
+        count = max(8, round(len(self.openings) * NEW_OPENINGS))
+        fresh = [make_opening(self.setting, self.pack, self.seed, number, n, self.today) for n in range(count)]
+        posted = [self._posting(letters, opening) for opening in fresh]
+        newcomers = [self._enrolment(letters, self.person(len(self.people) + 2 * number + n)) for n in range(2)]
+        wrong = _Wrong(self, letters, number, len(posted))
+        changes = changes_of(self, letters, Random(f"{self.seed}/changes/{number}"), number)
+        return [
+            _chapter("walk-ins", "새로 찾아온 사람들", "New walk-in clients", newcomers),
+            _chapter("openings", "다음 날의 일자리", "The next day's openings", wrong.among(posted, 1.0)),
+            _chapter("changes", "바뀐 것들", "What changed", changes),
+        ]
+
+    def _enrolment(self, letters: Letters, person: Newcomer) -> Item:
+        return letters.write(person.agency, "trainee-graduated" if person.graduate else "person-enrolled", person.data)
+
+    def _posting(self, letters: Letters, opening: Opening) -> Item:
+        kind = "job-posted" if opening.family == "job" else "programme-opened"
+        return letters.write(opening.agency, kind, opening.data)
+
+
+def _chapter(name: str, ko: str, en: str, items: Iterable[Item]) -> Chapter:
+    return Chapter(name, {"ko": ko, "en": en}, tuple(items))
+
+
+class _Wrong:
+    """Puts wrong events among right ones until the share of a day is used up; every way of being wrong in turn."""
+
+    def __init__(self, world: World, letters: Letters, day: int, events: int) -> None:
+        self._random = Random(f"{world.seed}/wrong/{day}")
+        self._world, self._letters = world, letters
+        self._left = self._total = max(2, round(events * WRONG))
+        setting, today = world.setting, world.today
+        jobs: list[Callable[[Item], list[Item]]] = [lambda item: [item, mistakes.same_id(item)]]
+        people: list[Callable[[Item], list[Item]]] = [
+            lambda item: [item, mistakes.same_id(item)],
+            lambda item: [item, mistakes.unknown_reference(item, letters)],
+            lambda item: [mistakes.wrong_source(item, letters, setting), item],
+            lambda item: [mistakes.not_allowed(item, letters, setting), item],
+        ]
+        for slip in mistakes.SLIPS:
+            ways = people if slip.on == "person" else jobs
+            ways.append(lambda item, slip=slip: [mistakes.spoiled(slip, item, letters, setting, today), item])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        self._random.shuffle(jobs)
+        self._random.shuffle(people)
+        self._ways = {"person": people, "job": jobs}
+        self._used = {"person": 0, "job": 0}
+
+    def among(self, items: Sequence[Item], until: float) -> list[Item]:
+        """The items with wrong ones among them, up to this share of all that is to be wrong."""
+        wanted = self._left - round(self._total * (1 - until))
+        kinds = {"trainee-graduated": "person", "person-enrolled": "person", "job-posted": "job"}
+        able = [number for number, item in enumerate(items) if item.event["type"] in kinds]
+        chosen = set(self._random.sample(able, min(len(able), max(0, wanted))))
+        self._left -= len(chosen)
+        found: list[Item] = []
+        for number, item in enumerate(items):
+            if number not in chosen:
+                found.append(item)
+                continue
+            about = kinds[item.event["type"]]
+            ways = self._ways[about]
+            found += ways[self._used[about] % len(ways)](item)
+            self._used[about] += 1
+        return found
