@@ -12,7 +12,9 @@ from datetime import date, timedelta
 from typing import Literal
 
 from samples.world.envelope import Item, Json, Letters, Mistake
+from samples.world.openings import floor_per_hour
 from samples.world.setting import Setting
+from shared.reference import load_pack
 
 FREE_TEXT = "뷀쳵 상담 때 많이 울었음"  # planted: must be found nowhere
 REGISTRATION_NUMBER = "000000-0000000"
@@ -72,8 +74,9 @@ def _consent_to_employer(data: Json, setting: Setting, today: date) -> Json:
     return _consents("notice", 30, employer.agency)(data, setting, today)
 
 
-def _below_minimum(data: Json, setting: Setting, _today: date) -> Json:
-    return data | {"wage": {"per": "day", "minimum": 8 * 9, "currency": setting.currency}}  # little anywhere
+def _below_minimum(data: Json, setting: Setting, today: date) -> Json:
+    minimum = floor_per_hour(load_pack(setting.pack), today) * 9 // 10
+    return data | {"wage": {"per": "hour", "minimum": minimum, "currency": setting.currency}}
 
 
 SLIPS: tuple[Slip, ...] = (

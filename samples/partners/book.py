@@ -1,0 +1,85 @@
+"""A partner's own memory: a folder with what it received, how far it has read, and what it has acknowledged."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from samples.partners.held import Received
+
+
+class Book:
+    """Appends are flushed before they return: what was acknowledged is on disk. One writer per folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._received, self._acknowledged = folder / "received.jsonl", folder / "acknowledged.jsonl"
+        self._cursor, self._secret = folder / "cursor", folder / "secret"
+
+    def receive(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """Write down a CloudEvent as it came, with the headers it came with."""
+        _append(self._received, {"at": time.time(), "event": event, "headers": dict(headers)})
+
+    def received(self) -> list[Received]:
+        """Everything that arrived, in the order of arrival."""
+        return [Received(line["at"], line["event"]) for line in _lines(self._received)]
+
+    def wire(self) -> str:
+        """Everything that arrived, headers and bodies, as text: for the search for leaks."""
+        return self._received.read_text(encoding="utf-8") if self._received.exists() else ""
+
+    def acknowledge(self, notices: Iterable[str]) -> None:
+        """Remember that these were acknowledged and that the hub has taken the acknowledgement."""
+        _append(self._acknowledged, {"at": time.time(), "notices": list(notices)})
+
+    def acknowledged(self) -> frozenset[str]:
+        """Everything that was acknowledged."""
+        return frozenset(notice for line in _lines(self._acknowledged) for notice in line["notices"])
+
+    def unacknowledged(self) -> list[str]:
+        """What arrived and was not acknowledged yet: after a restart it still has to be."""
+        done = self.acknowledged()
+        return list(dict.fromkeys(one.notice for one in self.received() if one.notice not in done))
+
+    @property
+    def cursor(self) -> str:
+        """How far the feed was read; empty at the beginning."""
+        return self._cursor.read_text() if self._cursor.exists() else ""
+
+    @cursor.setter
+    def cursor(self, value: str) -> None:
+        _replace(self._cursor, value)
+
+    @property
+    def secret(self) -> str | None:
+        """The secret of the webhook's signatures, told once at subscription; None before that."""
+        return self._secret.read_text() if self._secret.exists() else None
+
+    @secret.setter
+    def secret(self, value: str) -> None:
+        _replace(self._secret, value)
+
+
+def _append(path: Path, line: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Whole lines only: the last one may be in the middle of being written."""
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def _replace(path: Path, text: str) -> None:
+    half = path.with_name(f".{path.name}.half")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    half.replace(path)
