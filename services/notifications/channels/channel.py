@@ -1,0 +1,32 @@
+"""What a way to a partner must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Protocol
+
+from services.notifications.documents import Document
+from services.notifications.domain.verdict import Answer
+from shared.kit.work import Need, Work
+
+Wake = Callable[[str], None]
+
+
+class Channel(Protocol):
+    """A way to a partner, as far as fan-out goes."""
+
+    name: str
+
+    def needs(self, recipient: str) -> Iterable[Need]:
+        """What `place` reads."""
+
+    def place(self, work: Work, delivery: Document, first: bool) -> None:
+        """Take a new delivery in (or one whose turn has come): set its state. ``first``: nothing stands before it."""
+
+
+class Push(Channel, Protocol):
+    """A channel on which we call the partner; the dispatcher does so."""
+
+    async def send(self, endpoint: Document, notice: str, body: bytes, now: datetime) -> Answer:
+        """One attempt, bounded in time and memory. Never raises for anything the partner does."""

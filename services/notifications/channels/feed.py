@@ -1,0 +1,211 @@
+"""The feed: the partner calls us. For those who can only call out, which is most of them.
+
+Every recipient's entries have positions 1, 2, 3, ... given in the same transaction as the entry and through one
+counter, so that they are in the order of commits and a reader who has seen 7 has seen all before it. What is no longer
+allowed is passed over when the feed is read; its recall comes later in the same feed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from services.notifications.delivery.message import Messages
+from services.notifications.documents import (
+    AGENCIES,
+    DELIVERED,
+    DELIVERIES,
+    FEED,
+    PEOPLE,
+    POSTED,
+    RECIPIENTS,
+    SERVED,
+    THREADS,
+    Document,
+    subject_of,
+)
+from services.notifications.domain.permission import alias_to_tell, receives
+from services.notifications.queues import Queues
+from services.notifications.repository import Repository
+from shared.kit import metrics
+from shared.kit.sealing import SealBroken, Sealer
+from shared.kit.store import Store, Task
+from shared.kit.work import Need, Work
+
+LOOK_SECONDS = 1.0  # entries that another replica wrote are seen this late
+MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
+
+
+class UnknownCursor(ValueError):
+    """Not a cursor of ours, or not this recipient's."""
+
+
+class Feed:
+    """The channel `feed`, as far as fan-out goes: gives an entry its position, and wakes those who wait for it."""
+
+    name = FEED
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def needs(self, recipient: str) -> Iterable[Need]:
+        """The counter of the recipient."""
+        return [Need.by_id(RECIPIENTS, recipient)]
+
+    def place(self, work: Work, delivery: Document, first: bool) -> None:
+        """Into the feed, whatever stands before it: the partner reads in order."""
+        counter = work.get(RECIPIENTS, delivery["recipient"]) or {"_id": delivery["recipient"], "position": 0}
+        counter["position"] += 1
+        work.save(RECIPIENTS, counter)
+        delivery.update(state=POSTED, position=counter["position"])
+        work.after_commit(lambda: self._wake(delivery["recipient"]))
+
+    def _wake(self, recipient: str) -> None:
+        for waiting in self._waiting.get(recipient, ()):
+            waiting.set()
+
+    async def wait(self, recipient: str, seconds: float) -> None:
+        """Until something may be new for this recipient, or the time is over."""
+        event = asyncio.Event()
+        self._waiting[recipient].add(event)
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting[recipient].discard(event)
+            if not self._waiting[recipient]:
+                del self._waiting[recipient]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``events`` are structured CloudEvents; ``cursor`` goes into the next pull and proves that these arrived."""
+
+    events: list[dict[str, Any]]
+    cursor: str
+
+
+class FeedReader:
+    """Reads feeds. Delivery is at least once: an old cursor gives the same entries again, with the same ids."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        store: Store,
+        repository: Repository,
+        queues: Queues,
+        messages: Messages,
+        sealer: Sealer,
+        today: Callable[[datetime], date],
+    ) -> None:
+        self._feed = feed
+        self._store = store
+        self._repository = repository
+        self._queues = queues
+        self._messages = messages
+        self._sealer = sealer
+        self._today = today
+
+    async def read(self, recipient: str, after: str | None, limit: int, wait: float) -> Page:
+        """The entries after a cursor (None: from the start), waiting up to ``wait`` seconds for one. Raises
+        UnknownCursor."""
+        position = 0 if after is None else self._opened(after, recipient)
+        await self._prove(recipient, position)
+        end = asyncio.get_running_loop().time() + wait
+        while True:
+            events, position = await self._page(recipient, position, limit)
+            left = end - asyncio.get_running_loop().time()
+            if events or left <= 0:
+                return Page(events, self._sealed(position, recipient))
+            await self._feed.wait(recipient, min(left, LOOK_SECONDS))
+
+    async def _page(self, recipient: str, position: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        for _ in range(MOST_PAGES):
+            entries = await self._repository.feed_after(recipient, position, limit)
+            if not entries:
+                break
+            position = entries[-1]["position"]
+            if events := await self._store.submit(self._serve(recipient, entries)):
+                return events, position
+        return [], position
+
+    def _serve(self, recipient: str, entries: Sequence[Document]) -> Task[list[dict[str, Any]]]:
+        def needs(work: Work) -> Iterator[Need]:
+            yield Need.by_id(AGENCIES, recipient)
+            for entry in entries:
+                yield Need.by_id(DELIVERIES, entry["_id"])
+                yield Need.by_id(PEOPLE, entry["person"])
+                yield Need.by_id(THREADS, entry["thread"])
+
+        def do(work: Work) -> list[dict[str, Any]]:
+            found = (work.get(DELIVERIES, entry["_id"]) for entry in entries)
+            return [self._given(work, d) for d in found if d is not None and self._may_be_given(work, d)]
+
+        return Task(needs, do)
+
+    def _may_be_given(self, work: Work, delivery: Document) -> bool:
+        if delivery["state"] not in (POSTED, SERVED, DELIVERED):
+            return False
+        if delivery["about"] == "recall":
+            return True
+        agency = work.get(AGENCIES, delivery["recipient"])
+        if agency is None:
+            return False
+        state = agency["state"]
+        subject = subject_of(work.get(PEOPLE, delivery["person"]))
+        alias = alias_to_tell(subject, delivery["recipient"], self._today(work.now))
+        return receives(state["recipient_class"], bool(state["rights"].get("receives"))) and alias == delivery["alias"]
+
+    def _given(self, work: Work, delivery: Document) -> dict[str, Any]:
+        if delivery["state"] == POSTED:
+            delivery.update(state=SERVED, attempts=1)
+            work.save(DELIVERIES, delivery)
+            thread = work.get(THREADS, delivery["thread"])
+            if thread is not None and delivery["about"] == "notice":
+                thread["told"] = True
+                work.save(THREADS, thread)
+            if delivery["recordedtime"] is not None:
+                seconds = max(0.0, (work.now - delivery["recordedtime"]).total_seconds())
+                work.after_commit(lambda: metrics.event_to_partner_seconds.of(channel=FEED).observe(seconds))
+        return self._messages.of(delivery)
+
+    async def _prove(self, recipient: str, position: int) -> None:
+        """A cursor that comes back shows that everything up to it has arrived."""
+        while served := await self._repository.served_until(recipient, position, 200):
+            await self._store.submit(self.arrived(served))
+
+    def arrived(self, entries: Sequence[Document]) -> Task[None]:
+        """Mark served entries as delivered."""
+
+        def needs(work: Work) -> Iterator[Need]:
+            for entry in entries:
+                yield Need.by_id(DELIVERIES, entry["_id"])
+                yield Need.by_id(THREADS, entry["thread"])
+                yield from self._queues.needs(work.get(THREADS, entry["thread"]))
+
+        def do(work: Work) -> None:
+            for entry in entries:
+                delivery, thread = work.get(DELIVERIES, entry["_id"]), work.get(THREADS, entry["thread"])
+                if delivery is not None and thread is not None and delivery["state"] == SERVED:
+                    self._queues.delivered(work, thread, delivery)
+                    work.save(THREADS, thread)
+
+        return Task(needs, do)
+
+    def _sealed(self, position: int, recipient: str) -> str:
+        sealed = self._sealer.seal(position.to_bytes(8), "feed-cursor", recipient)
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+    def _opened(self, cursor: str, recipient: str) -> int:
+        try:
+            sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            return int.from_bytes(self._sealer.open(sealed, "feed-cursor", recipient))
+        except (SealBroken, binascii.Error, ValueError):
+            raise UnknownCursor from None

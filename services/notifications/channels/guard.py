@@ -1,0 +1,68 @@
+"""The guard at dial time: whatever a name, a literal or a resolver said, the final address is looked at just before
+``connect()``. Checking the URL alone is not enough: a name may resolve differently the second time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from services.notifications.domain.addresses import Network, may_dial
+
+_RESOLVERS = 32
+_RESOLVE_SECONDS = 5.0
+
+
+class AddressRefused(OSError):
+    """An address that a webhook may not go to. The address is not in the text."""
+
+
+class Resolver(AbstractResolver):
+    """Looks names up in threads of its own, so that a name server that hangs holds up nobody else's work."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of a host. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(_RESOLVE_SECONDS):
+            found: list[Any] = await loop.run_in_executor(
+                self._threads, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+            )
+        return [
+            ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=0)
+            for kind, _, proto, _, at in found
+            if kind in (socket.AF_INET, socket.AF_INET6)
+        ]
+
+    async def close(self) -> None:
+        """Let the threads end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | None = None) -> TCPConnector:
+    """A connector that dials only addresses that are allowed. Keeps connections alive; never limits across hosts."""
+
+    def socket_for(info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = info
+        scoped = len(address) > 3 and address[3] != 0
+        if scoped or not may_dial(str(address[0]), allowed):
+            raise AddressRefused("this address may not be dialled")
+        return socket.socket(family, kind, protocol)
+
+    return TCPConnector(
+        limit=0,
+        limit_per_host=0,
+        keepalive_timeout=15,
+        use_dns_cache=False,
+        resolver=resolver or Resolver(),
+        socket_factory=socket_for,
+    )

@@ -1,0 +1,33 @@
+"""Secrets and signatures of webhooks, as Standard Webhooks 1.0 has them (symmetric, ``v1``)."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from standardwebhooks.webhooks import Webhook as Signer
+
+PREFIX = "whsec_"
+
+
+def new_secret() -> str:
+    """A new 256-bit secret in the form that every Standard Webhooks library takes."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def signed_headers(live: Sequence[str], notice: str, now: datetime, body: bytes) -> dict[str, str]:
+    """The three headers for one attempt: fresh time, one signature per live secret (two while one is replaced).
+
+    ``now`` must be aware; the signer misreads any zone but UTC, so it is converted here.
+    """
+    if now.tzinfo is None:
+        raise ValueError("a time without zone")
+    moment = now.astimezone(UTC)
+    text = body.decode()
+    return {
+        "webhook-id": notice,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": " ".join(Signer(secret).sign(notice, moment, text) for secret in live),
+    }

@@ -1,0 +1,62 @@
+"""The last look before something leaves: read from the database at that moment, never from memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.notifications.documents import Document, subject_of
+from services.notifications.domain.permission import alias_to_tell, receives
+from services.notifications.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all."""
+
+    endpoint: Document | None
+    sendable: tuple[Document, ...] = ()
+    forbidden: tuple[Document, ...] = ()
+
+
+async def look(
+    repository: Repository,
+    subscription: str,
+    deliveries: Sequence[Document],
+    now: datetime,
+    today: Callable[[datetime], date],
+) -> Looked:
+    """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent."""
+    recipient = deliveries[0]["recipient"]
+    endpoint, agency, people = await asyncio.gather(
+        repository.subscription(subscription),
+        repository.agency(recipient),
+        repository.people(sorted({d["person"] for d in deliveries if d["about"] == "notice"})),
+    )
+    if not is_open(endpoint, now):
+        return Looked(None)
+    state = agency["state"] if agency else None
+    may = state is not None and receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
+
+    def allowed(delivery: Document) -> bool:
+        if delivery["about"] == "recall":
+            return True
+        subject = subject_of(people.get(delivery["person"]))
+        return may and alias_to_tell(subject, recipient, today(now)) == delivery["alias"]
+
+    return Looked(
+        endpoint,
+        tuple(d for d in deliveries if allowed(d)),
+        tuple(d for d in deliveries if not allowed(d)),
+    )
+
+
+def is_open(endpoint: Document | None, now: datetime) -> bool:
+    """Active and not held back."""
+    return (
+        endpoint is not None
+        and endpoint["state"] == "active"
+        and (endpoint["held_until"] is None or endpoint["held_until"] <= now)
+    )

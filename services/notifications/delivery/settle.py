@@ -1,0 +1,145 @@
+"""What follows from one attempt: the delivery's new state, the thread's queue, the outcome, the log, together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.notifications.channels.webhook import NOTHING_LEFT
+from services.notifications.documents import (
+    ATTEMPTS,
+    DELIVERIES,
+    DUE,
+    SENDING,
+    SUBSCRIPTIONS,
+    SWEEPS,
+    THREADS,
+    Document,
+)
+from services.notifications.domain.retry import STANDARD_SCHEDULE, next_attempt
+from services.notifications.domain.verdict import Verdict
+from services.notifications.fan_out.sweeps import start_sweep
+from services.notifications.queues import Queues
+from shared.kit import metrics
+from shared.kit.store import Task
+from shared.kit.work import Need, Work
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """``schedule``: waits before attempt 1, 2, ... in seconds. ``longest_hold``: at most this much of Retry-After."""
+
+    schedule: Sequence[float] = STANDARD_SCHEDULE
+    longest_hold: timedelta = timedelta(hours=24)
+
+
+class Settler:
+    """Makes the transaction's part for one attempt. ``swept`` wakes the walk over an ended subscription's people."""
+
+    def __init__(self, queues: Queues, rules: RetryRules, swept: Callable[[], None]) -> None:
+        self._queues = queues
+        self._rules = rules
+        self._swept = swept
+
+    def settle(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Task[None]:
+        """After an attempt by the owner that ``held`` names. If it is no longer the owner, only the log is written."""
+
+        def do(work: Work) -> None:
+            delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
+            number = held["attempts"] + 1
+            self._log(work, held, number, verdict, took)
+            if delivery is None or thread is None or delivery["state"] != SENDING or delivery["owner"] != held["owner"]:
+                return
+            delivery["attempts"] = number
+            if delivery["about"] == "notice" and verdict.reason not in NOTHING_LEFT:
+                recalled = thread["recall"]["version"] if thread["recall"] else 0
+                thread["told"] = thread["told"] or delivery["version"] > recalled
+            self._apply(work, thread, delivery, verdict, jitter)
+            work.save(THREADS, thread)
+            if verdict.disable or verdict.hold:
+                self._endpoint(work, delivery["subscription"], verdict)
+
+        def needs(work: Work) -> Iterator[Need]:
+            yield from self._needs(work, held)
+            if verdict.disable or verdict.hold:
+                yield Need.by_id(SUBSCRIPTIONS, held["subscription"])
+                yield Need.by_id(SWEEPS, held["recipient"])
+
+        return Task(needs, do)
+
+    def abandon(self, held: Document, reason: str) -> Task[None]:
+        """Found at the moment of sending that it must not be sent: nothing left us."""
+
+        def do(work: Work) -> None:
+            delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
+            if delivery and thread and delivery["state"] == SENDING and delivery["owner"] == held["owner"]:
+                self._queues.abandoned(work, thread, delivery, reason)
+                work.save(THREADS, thread)
+
+        return Task(lambda work: self._needs(work, held), do)
+
+    def _needs(self, work: Work, held: Document) -> Iterator[Need]:
+        yield Need.by_id(DELIVERIES, held["_id"])
+        yield Need.by_id(THREADS, held["thread"])
+        yield from self._queues.needs(work.get(THREADS, held["thread"]))
+
+    def _apply(self, work: Work, thread: Document, delivery: Document, verdict: Verdict, jitter: float) -> None:
+        if verdict.outcome == "delivered":
+            self._queues.delivered(work, thread, delivery)
+            if delivery["recordedtime"] is not None:
+                seconds = (work.now - delivery["recordedtime"]).total_seconds()
+                channel = metrics.event_to_partner_seconds.of(channel=delivery["channel"])
+                work.after_commit(lambda: channel.observe(max(0.0, seconds)))
+            return
+        if verdict.outcome == "failed":
+            self._queues.failed(work, thread, delivery, verdict.reason or "refused")
+            return
+        if self._overtaken(work, thread, delivery):
+            self._queues.abandoned(work, thread, delivery, "superseded")
+            return
+        when = next_attempt(self._rules.schedule, delivery["attempts"], work.now, delivery["due"], jitter)
+        if when is None:
+            self._queues.failed(work, thread, delivery, verdict.reason or "refused")
+            return
+        if verdict.hold is not None:
+            when = max(when, work.now + verdict.hold)
+        delivery.update(state=DUE, due=when, owner=None, lease=None)
+        work.save(DELIVERIES, delivery)
+
+    def _overtaken(self, work: Work, thread: Document, delivery: Document) -> bool:
+        """True when a later notice about the same, or a recall, waits behind it."""
+        return delivery["about"] == "notice" and any(
+            later["version"] > delivery["version"]
+            and (later["about"] == "recall" or later["opportunity"] == delivery["opportunity"])
+            for later in self._queues.open(work, thread, delivery["subscription"])
+        )
+
+    def _endpoint(self, work: Work, subscription: str, verdict: Verdict) -> None:
+        endpoint = work.get(SUBSCRIPTIONS, subscription)
+        if endpoint is None or endpoint["state"] != "active":
+            return
+        if verdict.disable:
+            endpoint.update(state="disabled", reason=verdict.reason or "disabled-by-recipient")
+            start_sweep(work, endpoint["agency"])
+            work.after_commit(self._swept)
+        elif verdict.hold:
+            until = work.now + verdict.hold
+            before: datetime | None = endpoint["held_until"]
+            endpoint["held_until"] = until if before is None else max(before, until)
+        work.save(SUBSCRIPTIONS, endpoint)
+
+    @staticmethod
+    def _log(work: Work, held: Document, number: int, verdict: Verdict, took: timedelta) -> None:
+        work.save(
+            ATTEMPTS,
+            {
+                "_id": f"{held['_id']}-{number}-{held['owner'].rpartition('/')[2][:8]}",
+                "delivery": held["_id"],
+                "number": number,
+                "outcome": verdict.outcome,
+                "reason": verdict.reason,
+                "milliseconds": int(took.total_seconds() * 1000),
+                "at": work.now,
+            },
+        )

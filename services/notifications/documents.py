@@ -1,0 +1,178 @@
+"""How things are kept: the collections, and the way between documents and the values of the domain.
+
+people        _id person; what telling needs of the person's state, nothing more
+matches       _id match; the newest version of each match, withdrawn ones as a marker that drops older versions
+agencies      _id agency; as in every service (shared.kit.keys)
+subscriptions _id; agency, channel, state; URL and secrets sealed
+recipients    _id agency; the last feed position, and what two requests of one agency must agree on
+threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
+deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
+attempts      _id delivery-number; how each attempt went, 30 days
+sweeps        _id agency; how far a walk over all people that concern this agency has come
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from services.notifications.domain.permission import Allowance, Subject
+from services.notifications.domain.threads import Held, OpenRecall, Standing, Thread
+from shared.events import Event
+from shared.events.topics.matches import Match
+from shared.events.topics.people import Person
+
+PEOPLE = "people"
+MATCHES = "matches"
+AGENCIES = "agencies"
+SUBSCRIPTIONS = "subscriptions"
+RECIPIENTS = "recipients"
+THREADS = "threads"
+DELIVERIES = "deliveries"
+ATTEMPTS = "attempts"
+SWEEPS = "sweeps"
+
+FEED = "feed"
+WEBHOOK = "webhook"
+
+# A delivery's states. Waiting: behind an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
+# by a dispatcher until `lease`. Posted: in the feed. Served: the partner has been given it. The rest are final.
+WAITING, DUE, SENDING, POSTED, SERVED = "waiting", "due", "sending", "posted", "served"
+DELIVERED, FAILED, DROPPED = "delivered", "failed", "dropped"
+OPEN = frozenset({WAITING, DUE, SENDING, POSTED, SERVED})
+
+Document = dict[str, Any]
+_RELEVANT = frozenset({"matching", "notice"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a notice goes back to; handed on with its outcome."""
+
+    event: str | None
+    correlationid: str | None
+    recordedtime: datetime | None
+
+    @staticmethod
+    def of(event: Event[Any]) -> Cause:
+        """An event as cause."""
+        return Cause(event.id, event.correlationid, event.recordedtime)
+
+    @staticmethod
+    def kept_in(document: Mapping[str, Any]) -> Cause:
+        """The cause that was kept with a document."""
+        return Cause(document["causationid"], document["correlationid"], document["recordedtime"])
+
+    def document(self) -> Document:
+        """The fields that keep it."""
+        return {
+            "causationid": self.event,
+            "correlationid": self.correlationid,
+            "recordedtime": self.recordedtime,
+        }
+
+
+def person_document(event: Event[Person]) -> Document:
+    """What is kept of a person: status, the consents telling asks for, aliases."""
+    person = event.data
+    consents = [
+        {"purpose": c.purpose, "recipient": c.recipient, "until": c.until.isoformat()}
+        for c in person.consents
+        if c.purpose in _RELEVANT
+    ]
+    return {
+        "_id": person.person,
+        "sequence": event.sequence or 0,
+        "active": person.status == "active",
+        "consents": consents,
+        "recipients": sorted({c["recipient"] for c in consents if c["purpose"] == "notice" and c["recipient"]}),
+        "aliases": [{"agency": a.agency, "alias": a.alias} for a in person.aliases],
+        **Cause.of(event).document(),
+    }
+
+
+def subject_of(document: Mapping[str, Any] | None) -> Subject | None:
+    """A kept person, as the rule of permission wants it."""
+    if document is None:
+        return None
+    allowances = tuple(
+        Allowance(c["purpose"], c["recipient"], date.fromisoformat(c["until"])) for c in document["consents"]
+    )
+    return Subject(document["active"], allowances, {a["agency"]: a["alias"] for a in document["aliases"]})
+
+
+def match_document(event: Event[Match]) -> Document:
+    """What is kept of a match; no reasons, no score."""
+    match = event.data
+    return {
+        "_id": match.match,
+        "sequence": event.sequence or 0,
+        "person": match.person,
+        "opportunity": match.opportunity,
+        "kind": match.kind,
+        "band": match.band,
+        "stands": match.state != "withdrawn",
+        **Cause.of(event).document(),
+    }
+
+
+def standing_of(document: Mapping[str, Any]) -> Standing:
+    """A kept match as it is told."""
+    return Standing(document["opportunity"], document["kind"], document["band"])
+
+
+def thread_id(recipient: str, person: str) -> str:
+    """The `_id` of a thread."""
+    return f"{recipient}:{person}"
+
+
+def thread_of(document: Mapping[str, Any] | None) -> Thread:
+    """A kept thread; an empty one when there is none."""
+    if document is None:
+        return Thread(alias="")
+    held = {
+        opportunity: Held(
+            Standing(opportunity, h["kind"], h["band"]), h["version"], h["month"], frozenset(h["told_by"])
+        )
+        for opportunity, h in document["held"].items()
+    }
+    recall = document["recall"]
+    return Thread(
+        alias=document["alias"],
+        version=document["version"],
+        told=document["told"],
+        held=held,
+        recall=recall and OpenRecall(recall["version"], recall["alias"], recall["month"], frozenset(recall["told_by"])),
+    )
+
+
+def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping[str, list[str]]) -> Document:
+    """A thread as it is kept; ``queues``: open deliveries by subscription, oldest first."""
+    return {
+        "_id": thread_id(recipient, person),
+        "recipient": recipient,
+        "person": person,
+        "alias": thread.alias,
+        "version": thread.version,
+        "told": thread.told,
+        "held": {
+            opportunity: {
+                "kind": h.standing.kind,
+                "band": h.standing.band,
+                "version": h.version,
+                "month": h.month,
+                "told_by": sorted(h.told_by),
+            }
+            for opportunity, h in thread.held.items()
+        },
+        "recall": thread.recall
+        and {
+            "version": thread.recall.version,
+            "alias": thread.recall.alias,
+            "month": thread.recall.month,
+            "told_by": sorted(thread.recall.told_by),
+        },
+        "queues": {subscription: list(ids) for subscription, ids in queues.items() if ids},
+    }

@@ -1,0 +1,47 @@
+"""The outward form of a notice or recall: one CloudEvent of exactly `BODY_BYTES` bytes, whatever it says.
+
+Nothing in it comes from our side of the wall: the id is made for this recipient, ``source`` and ``type`` are words
+that everybody gets, and ``time`` is the first moment of the month, because the exact time would let two partners join
+their lists.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from shared.events.notices import BODY_BYTES, NOTICE, NOTICE_SOURCE, RECALL, Notice, Recall
+
+
+class TooLong(ValueError):
+    """What is to be said does not fit into a body. A bug or a setting: never padded away, never cut."""
+
+
+def month_of(moment: datetime) -> str:
+    """The month of a moment, as notices say it ("2026-11")."""
+    return f"{moment.year:04d}-{moment.month:02d}"
+
+
+def cloudevent(told: Notice | Recall) -> dict[str, Any]:
+    """The notice or recall as a structured CloudEvent, padded so that `encode` gives exactly BODY_BYTES bytes."""
+    data = told.model_dump(mode="json")
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": told.notice,
+        "source": NOTICE_SOURCE,
+        "type": NOTICE if isinstance(told, Notice) else RECALL,
+        "time": f"{told.month}-01T00:00:00Z",
+        "datacontenttype": "application/json",
+        "data": {**data, "padding": ""},
+    }
+    missing = BODY_BYTES - len(encode(event))
+    if missing < 0:
+        raise TooLong(f"{-missing} bytes too many")
+    event["data"]["padding"] = " " * missing
+    return event
+
+
+def encode(event: dict[str, Any]) -> bytes:
+    """The bytes that are signed and sent, the same for every attempt."""
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=True).encode()

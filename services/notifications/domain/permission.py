@@ -1,0 +1,53 @@
+"""Who may be told about whom. The one rule that fan-out, feed and dispatcher all ask, each at its own moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+NOTICE = "notice"
+MATCHING = "matching"
+# Fixed here and not in a pack: no data may open the way to an employer or the public.
+RECEIVING_CLASSES = frozenset({"case", "service"})
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A consent as far as telling needs it; ``until`` is the last day it holds."""
+
+    purpose: str
+    recipient: str | None
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What telling needs of a person: whether they take part, what they allow, how each agency calls them."""
+
+    active: bool
+    allowances: tuple[Allowance, ...]
+    aliases: dict[str, str]
+
+
+def receives(recipient_class: str, right: bool) -> bool:
+    """True when an agency of this class, with or without the right, may receive anything about a person."""
+    return right and recipient_class in RECEIVING_CLASSES
+
+
+def alias_to_tell(subject: Subject | None, recipient: str, today: date) -> str | None:
+    """The alias under which ``recipient`` may hear of this person on this day; None when it may not.
+
+    It takes a live consent for matching, a live consent for notices to this very recipient, and an alias.
+    """
+    if subject is None or not subject.active:
+        return None
+    live = [allowance for allowance in subject.allowances if allowance.until >= today]
+    matching = any(allowance.purpose == MATCHING for allowance in live)
+    notice = any(allowance.purpose == NOTICE and allowance.recipient == recipient for allowance in live)
+    return subject.aliases.get(recipient) if matching and notice else None
+
+
+def recipients_named(allowances: Iterable[Allowance]) -> tuple[str, ...]:
+    """Every agency that some consent for notices names, live or not, in order of name."""
+    return tuple(sorted({a.recipient for a in allowances if a.purpose == NOTICE and a.recipient is not None}))

@@ -1,0 +1,181 @@
+"""Bring what every recipient is told about one person in line with what stands now.
+
+Asked by every event that could change anything (a person, a match, an agency, a subscription), in any order and any
+number of times: it compares the present state with what was told before, and says only the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+from services.notifications.channels.channel import Channel
+from services.notifications.documents import (
+    AGENCIES,
+    MATCHES,
+    PEOPLE,
+    SENDING,
+    SUBSCRIPTIONS,
+    THREADS,
+    Cause,
+    Document,
+    standing_of,
+    subject_of,
+    thread_document,
+    thread_id,
+    thread_of,
+)
+from services.notifications.domain.body import month_of
+from services.notifications.domain.permission import alias_to_tell, receives
+from services.notifications.domain.threads import Saying, Standing, next_of
+from services.notifications.outcomes import Outcomes
+from services.notifications.queues import Queues
+from shared.kit.ids import Ids
+from shared.kit.work import Need, Work
+
+
+class Reconciler:
+    """``today`` gives the day of the programme's time zone; ``channels`` by name."""
+
+    def __init__(
+        self, ids: Ids, channels: Mapping[str, Channel], outcomes: Outcomes, today: Callable[[datetime], date]
+    ) -> None:
+        self._ids = ids
+        self._channels = channels
+        self._outcomes = outcomes
+        self._today = today
+        self.queues = Queues(channels, outcomes)
+
+    def needs(
+        self, work: Work, person: str, *, match: str | None = None, only: str | None = None, named: Iterable[str] = ()
+    ) -> Iterator[Need]:
+        """What `reconcile` reads. ``named``: recipients that the event itself names."""
+        yield Need.by_id(PEOPLE, person)
+        yield Need.where(THREADS, "person", person)
+        yield Need.by_id(MATCHES, match) if match else Need.where(MATCHES, "person", person)
+        for recipient in self._recipients(work, person, only) | set(named):
+            yield Need.by_id(AGENCIES, recipient)
+            yield Need.where(SUBSCRIPTIONS, "agency", recipient)
+            for channel in self._channels.values():
+                yield from channel.needs(recipient)
+        for thread in work.find(THREADS, "person", person):
+            yield from self.queues.needs(thread)
+
+    def reconcile(
+        self, work: Work, person: str, cause: Cause | None, *, match: str | None = None, only: str | None = None
+    ) -> None:
+        """Say to every recipient (or ``only`` one) what follows for this person (or this one ``match``).
+
+        ``cause`` None: what was kept with the match or person is the cause.
+        """
+        if match is None:
+            matches = work.find(MATCHES, "person", person)
+        else:
+            found = work.get(MATCHES, match)
+            matches = [found] if found is not None else []
+        for recipient in sorted(self._recipients(work, person, only)):
+            self._bring_up_to_date(work, person, recipient, matches, match is None, cause)
+
+    def _recipients(self, work: Work, person: str, only: str | None) -> set[str]:
+        kept = work.get(PEOPLE, person)
+        named = set(kept["recipients"]) if kept else set()
+        named |= {thread["recipient"] for thread in work.find(THREADS, "person", person)}
+        return named if only is None else named & {only}
+
+    def _bring_up_to_date(
+        self, work: Work, person: str, recipient: str, matches: list[Document], whole: bool, cause: Cause | None
+    ) -> None:
+        before = next(iter(t for t in work.find(THREADS, "person", person) if t["recipient"] == recipient), None)
+        kept = work.get(PEOPLE, person)
+        alias = (
+            alias_to_tell(subject_of(kept), recipient, self._today(work.now)) if self._may(work, recipient) else None
+        )
+        active = {s["_id"]: s for s in work.find(SUBSCRIPTIONS, "agency", recipient) if s["state"] == "active"}
+        if before is None and (alias is None or not active):
+            return
+        thread = thread_of(before)
+        standing: dict[str, Standing] = {m["opportunity"]: standing_of(m) for m in matches if m["stands"]}
+        about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
+        document = before or thread_document(recipient, person, thread, {})
+        if _may_have_left(document, self.queues.open(work, document)):
+            thread = replace(thread, told=True)
+        following = next_of(
+            thread,
+            alias,
+            standing,
+            about,
+            tuple(active),
+            month_of(work.now),
+            lambda opportunity: self._ids.derived("order", recipient, person, opportunity),
+        )
+        after = thread_document(recipient, person, following.thread, document["queues"])
+        self._quieten(work, after, active, following.silence)
+        causes = {m["opportunity"]: m for m in matches}
+        for saying in following.sayings:
+            source = causes.get(saying.standing.opportunity) if saying.standing else kept
+            why = cause or Cause.kept_in(source or kept or _NOBODY)
+            self._say(work, after, saying, active, why)
+        if before is None or after != before:
+            work.save(THREADS, after)
+
+    @staticmethod
+    def _may(work: Work, recipient: str) -> bool:
+        agency = work.get(AGENCIES, recipient)
+        if agency is None:
+            return False
+        state = agency["state"]
+        return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
+
+    def _quieten(self, work: Work, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
+        for delivery in self.queues.open(work, thread):
+            if delivery["subscription"] not in active:
+                self.queues.drop(work, thread, delivery, "unsubscribed", served=True)
+            elif silence and delivery["about"] == "notice":
+                self.queues.drop(work, thread, delivery, "consent-ended", served=True)
+
+    def _say(self, work: Work, thread: Document, saying: Saying, active: Mapping[str, Document], cause: Cause) -> None:
+        recipient, person = thread["recipient"], thread["person"]
+        notice = self._ids.derived("notice", recipient, saying.alias, saying.version)
+        if not saying.subscriptions:
+            self._outcomes.unreachable(work, notice, recipient, person, cause)
+        for subscription in saying.subscriptions:
+            delivery = self._ids.derived("delivery", notice, subscription)
+            told = saying.standing
+            self.queues.push(
+                work,
+                thread,
+                {
+                    "_id": delivery,
+                    "notice": notice,
+                    "thread": thread_id(recipient, person),
+                    "recipient": recipient,
+                    "person": person,
+                    "alias": saying.alias,
+                    "version": saying.version,
+                    "month": saying.month,
+                    "about": "recall" if told is None else "notice",
+                    "opportunity": told and told.opportunity,
+                    "kind": told and told.kind,
+                    "band": told and told.band,
+                    "said": saying.state,
+                    "subscription": subscription,
+                    "channel": active[subscription]["channel"],
+                    "attempts": 0,
+                    "told": 0,
+                    "acknowledged": False,
+                    "reason": None,
+                    "owner": None,
+                    "lease": None,
+                    **cause.document(),
+                },
+            )
+
+
+_NOBODY: Document = {"causationid": None, "correlationid": None, "recordedtime": None}
+
+
+def _may_have_left(thread: Document, deliveries: Iterable[Document]) -> bool:
+    """True when a dispatcher holds a notice right now that the last recall does not cover."""
+    recalled = thread["recall"]["version"] if thread["recall"] else 0
+    return any(d["state"] == SENDING and d["about"] == "notice" and d["version"] > recalled for d in deliveries)

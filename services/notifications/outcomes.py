@@ -1,0 +1,95 @@
+"""What became of a delivery, told on `deliveries` in the same transaction as the state it tells of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from services.notifications.documents import Cause, Document
+from shared.events import Event, EventType
+from shared.events.topics.deliveries import (
+    NOTICE_ACKNOWLEDGED,
+    NOTICE_DELIVERED,
+    NOTICE_FAILED,
+    RECALL_ACKNOWLEDGED,
+    Delivery,
+)
+from shared.kit import metrics
+from shared.kit.ids import Ids
+from shared.kit.work import Work
+
+SOURCE = "/services/notifications"
+
+
+class Outcomes:
+    """Emits outcome events. Ids follow from the delivery and what happened, so that a repeat is the same event."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    def delivered(self, work: Work, delivery: Document) -> None:
+        """The partner's system has taken it."""
+        self._tell(work, delivery, NOTICE_DELIVERED, None)
+        self._count(work, delivery["channel"], "delivered")
+
+    def failed(self, work: Work, delivery: Document, reason: str) -> None:
+        """It is not tried again: refused for good, schedule used up, superseded, no longer allowed, unsubscribed."""
+        self._tell(work, delivery, NOTICE_FAILED, reason)
+        self._count(work, delivery["channel"], reason)
+
+    def acknowledged(self, work: Work, delivery: Document) -> None:
+        """The partner says it has dealt with it."""
+        told = RECALL_ACKNOWLEDGED if delivery["about"] == "recall" else NOTICE_ACKNOWLEDGED
+        self._tell(work, delivery, told, None)
+        self._count(work, delivery["channel"], "acknowledged")
+
+    def unreachable(self, work: Work, recall: str, recipient: str, person: str, cause: Cause) -> None:
+        """A recall that no subscription can bring: somebody has to call this partner."""
+        self._tell(
+            work,
+            {
+                "_id": self._ids.derived("unreachable", recall),
+                "recipient": recipient,
+                "channel": "none",
+                "about": "recall",
+                "person": person,
+                "opportunity": None,
+                "attempts": 0,
+                "told": 0,
+                **cause.document(),
+            },
+            NOTICE_FAILED,
+            "no-subscription",
+        )
+        self._count(work, "none", "no-subscription")
+
+    def _tell(self, work: Work, delivery: Document, event_type: EventType, reason: str | None) -> None:
+        about: Literal["notice", "recall"] = delivery["about"]
+        delivery["told"] += 1
+        work.emit(
+            Event(
+                id=self._ids.derived(event_type.name, delivery["_id"], delivery["told"]),
+                source=SOURCE,
+                type=event_type.name,
+                version=event_type.version,
+                time=work.now,
+                key=delivery["_id"],
+                sequence=delivery["told"],
+                correlationid=delivery["correlationid"],
+                causationid=delivery["causationid"],
+                recordedtime=delivery["recordedtime"],
+                data=Delivery(
+                    delivery=delivery["_id"],
+                    recipient=delivery["recipient"],
+                    channel=delivery["channel"],
+                    about=about,
+                    person=delivery["person"],
+                    opportunity=delivery["opportunity"],
+                    attempts=delivery["attempts"],
+                    reason=reason,
+                ),
+            )
+        )
+
+    @staticmethod
+    def _count(work: Work, channel: str, outcome: str) -> None:
+        work.after_commit(metrics.deliveries.of(channel=channel, outcome=outcome).inc)

@@ -1,0 +1,109 @@
+"""The open deliveries of a thread, one queue per subscription, in the order in which they must arrive.
+
+The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread too, so
+that two of them at once cannot both be right, and one of them starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from services.notifications.channels.channel import Channel
+from services.notifications.documents import (
+    DELIVERED,
+    DELIVERIES,
+    DROPPED,
+    DUE,
+    FAILED,
+    POSTED,
+    SERVED,
+    WAITING,
+    Document,
+)
+from services.notifications.outcomes import Outcomes
+from shared.kit.work import Need, Work
+
+_UNSENT = frozenset({WAITING, DUE, POSTED})
+
+
+class Queues:
+    """Adds to the queues of a thread and takes from them; the thread's document is changed in place and not saved."""
+
+    def __init__(self, channels: Mapping[str, Channel], outcomes: Outcomes) -> None:
+        self._channels = channels
+        self._outcomes = outcomes
+
+    @staticmethod
+    def needs(thread: Document | None) -> Iterable[Need]:
+        """All open deliveries of a thread."""
+        for ids in thread["queues"].values() if thread else ():
+            for delivery in ids:
+                yield Need.by_id(DELIVERIES, delivery)
+
+    @staticmethod
+    def open(work: Work, thread: Document, subscription: str | None = None) -> list[Document]:
+        """The open deliveries of one subscription, or of all, in order."""
+        queues: dict[str, list[str]] = thread["queues"]
+        names = sorted(queues) if subscription is None else [subscription]
+        found = (work.get(DELIVERIES, delivery) for name in names for delivery in queues.get(name, ()))
+        return [delivery for delivery in found if delivery is not None]
+
+    def push(self, work: Work, thread: Document, delivery: Document) -> None:
+        """Add a delivery. Of older ones about the same opportunity those that were not sent yet are superseded."""
+        subscription = delivery["subscription"]
+        for older in self.open(work, thread, subscription):
+            if older["about"] == "notice" and delivery["opportunity"] == older["opportunity"]:
+                self.drop(work, thread, older, "superseded")
+        queue = thread["queues"].setdefault(subscription, [])
+        queue.append(delivery["_id"])
+        self._channels[delivery["channel"]].place(work, delivery, first=len(queue) == 1)
+        work.save(DELIVERIES, delivery)
+
+    def drop(self, work: Work, thread: Document, delivery: Document, reason: str, *, served: bool = False) -> None:
+        """End a delivery that must not be sent (any more). One that is under way is left to its dispatcher.
+
+        ``served``: also one that the partner was given in the feed and has not taken yet.
+        """
+        if delivery["state"] in _UNSENT or (served and delivery["state"] == SERVED):
+            self._end(work, thread, delivery, DROPPED, reason)
+
+    def delivered(self, work: Work, thread: Document, delivery: Document) -> None:
+        """It has arrived."""
+        self._end(work, thread, delivery, DELIVERED, None)
+
+    def failed(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
+        """It is not tried again."""
+        self._end(work, thread, delivery, FAILED, reason)
+
+    def abandoned(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
+        """A dispatcher found that what it holds must not be sent."""
+        self._end(work, thread, delivery, DROPPED, reason)
+
+    def again(self, work: Work, thread: Document, delivery: Document) -> None:
+        """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
+        queue = thread["queues"].setdefault(delivery["subscription"], [])
+        if delivery["_id"] not in queue:
+            queue.append(delivery["_id"])
+            delivery.update(attempts=0, reason=None)
+            delivery.pop("ended", None)
+        self._channels[delivery["channel"]].place(work, delivery, first=queue[0] == delivery["_id"])
+        work.save(DELIVERIES, delivery)
+
+    def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
+        delivery.update(state=state, reason=reason, owner=None, lease=None, ended=work.now)
+        if reason is None:
+            self._outcomes.delivered(work, delivery)
+        else:
+            self._outcomes.failed(work, delivery, reason)
+        work.save(DELIVERIES, delivery)
+        subscription = delivery["subscription"]
+        queue = thread["queues"].get(subscription, [])
+        if delivery["_id"] in queue:
+            queue.remove(delivery["_id"])
+        if not queue:
+            thread["queues"].pop(subscription, None)
+            return
+        head = work.get(DELIVERIES, queue[0])
+        if head is not None and head["state"] == WAITING:
+            self._channels[head["channel"]].place(work, head, first=True)
+            work.save(DELIVERIES, head)

@@ -1,0 +1,294 @@
+"""Use cases of partners: subscribe, replace the secret, unsubscribe, acknowledge, try again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from services.notifications.channels.signing import new_secret
+from services.notifications.documents import (
+    DELIVERIES,
+    DUE,
+    FAILED,
+    FEED,
+    RECIPIENTS,
+    SENDING,
+    SERVED,
+    SUBSCRIPTIONS,
+    SWEEPS,
+    THREADS,
+    WAITING,
+    WEBHOOK,
+    Document,
+)
+from services.notifications.domain.addresses import Network, UrlRefused, check_url
+from services.notifications.fan_out.sweeps import Sweeper, start_sweep
+from services.notifications.outcomes import Outcomes
+from services.notifications.queues import Queues
+from services.notifications.repository import Repository
+from shared.kit.ids import random_id
+from shared.kit.problems import Problem, not_found
+from shared.kit.sealing import Sealer
+from shared.kit.store import Store, Task
+from shared.kit.work import Need, Work
+
+ChannelName = Literal["feed", "webhook"]
+
+
+@dataclass(frozen=True, slots=True)
+class UrlRules:
+    """What `check_url` is asked with."""
+
+    plain_http: bool = False
+    ports: frozenset[int] = frozenset({443, 8443})
+    allowed: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """``secret`` is shown this once and never again."""
+
+    subscription: Document
+    secret: str | None = field(repr=False)
+
+
+class Subscriptions:
+    """One subscription per channel and agency. A new one is told what stands already; an ended one is sent nothing."""
+
+    def __init__(
+        self, store: Store, repository: Repository, sealer: Sealer, sweeper: Sweeper, urls: UrlRules, overlap: timedelta
+    ) -> None:
+        self._store = store
+        self._repository = repository
+        self._sealer = sealer
+        self._sweeper = sweeper
+        self._urls = urls
+        self._overlap = overlap
+
+    async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> Subscribed:
+        """Raises a 422 problem for a URL that may not be called, 409 when the channel is taken."""
+        subscription, secret = random_id(), None
+        document: Document = {
+            "_id": subscription,
+            "agency": agency,
+            "channel": channel,
+            "state": "active",
+            "reason": None,
+            "held_until": None,
+            "url": None,
+            "secrets": [],
+        }
+        if channel == WEBHOOK:
+            self._check(url)
+            secret = new_secret()
+            document["url"] = self._sealer.seal((url or "").encode(), "subscription-url", subscription)
+            document["secrets"] = [{"sealed": self._seal_secret(secret, subscription), "until": None}]
+        elif url is not None:
+            raise Problem(
+                422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected", remedy="Leave it out."
+            )
+
+        def needs(work: Work) -> Iterator[Need]:
+            yield Need.where(SUBSCRIPTIONS, "agency", agency)
+            yield Need.by_id(RECIPIENTS, agency)
+            yield Need.by_id(SWEEPS, agency)
+
+        def do(work: Work) -> None:
+            for other in work.find(SUBSCRIPTIONS, "agency", agency):
+                if other["state"] == "active" and other["channel"] == channel:
+                    raise _taken(other["_id"])
+            # both of two requests at once write this document, so that one of them sees the other
+            work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
+            work.save(SUBSCRIPTIONS, document)
+            start_sweep(work, agency)
+            work.after_commit(self._sweeper.wake)
+
+        await self._store.submit(Task(needs, do))
+        return Subscribed(document, secret)
+
+    async def replace_secret(self, agency: str, subscription: str) -> Subscribed:
+        """A new secret; the one before signs along for the overlap, older ones end now. Raises 404."""
+        secret = new_secret()
+
+        def do(work: Work) -> Document:
+            found = self._own(work, agency, subscription)
+            if found["channel"] != WEBHOOK:
+                raise not_found()
+            until = work.now + self._overlap
+            before = found["secrets"][0]
+            found["secrets"] = [
+                {"sealed": self._seal_secret(secret, subscription), "until": None},
+                {"sealed": before["sealed"], "until": until},
+            ]
+            work.save(SUBSCRIPTIONS, found)
+            return found
+
+        document = await self._store.submit(Task(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription)], do))
+        return Subscribed(document, secret)
+
+    async def unsubscribe(self, agency: str, subscription: str) -> None:
+        """From the moment this returns no attempt starts. Its secrets are forgotten. Raises 404."""
+
+        def needs(work: Work) -> Iterator[Need]:
+            yield Need.by_id(SUBSCRIPTIONS, subscription)
+            yield Need.by_id(SWEEPS, agency)
+
+        def do(work: Work) -> None:
+            found = self._own(work, agency, subscription)
+            found.update(state="removed", url=None, secrets=[])
+            work.save(SUBSCRIPTIONS, found)
+            start_sweep(work, agency)
+            work.after_commit(self._sweeper.wake)
+
+        await self._store.submit(Task(needs, do))
+
+    async def of(self, agency: str) -> list[Document]:
+        """All that were not removed; URLs opened."""
+        found = await self._repository.subscriptions_of(agency)
+        for document in found:
+            if document["url"] is not None:
+                document["url"] = self._sealer.open(document["url"], "subscription-url", document["_id"]).decode()
+        return found
+
+    async def has_feed(self, agency: str) -> bool:
+        """Whether the agency reads a feed."""
+        found = await self._repository.subscriptions_of(agency)
+        return any(s["channel"] == FEED and s["state"] == "active" for s in found)
+
+    def _check(self, url: str | None) -> None:
+        try:
+            check_url(url or "", plain_http=self._urls.plain_http, ports=self._urls.ports, allowed=self._urls.allowed)
+        except UrlRefused as refused:
+            raise Problem(
+                422,
+                "url-refused",
+                "This URL cannot be called",
+                field="/url",
+                rule=refused.rule,
+                remedy="Give an https URL on a public host name, without user, password or fragment.",
+            ) from None
+
+    def _seal_secret(self, secret: str, subscription: str) -> bytes:
+        return self._sealer.seal(secret.encode(), "subscription-secret", subscription)
+
+    @staticmethod
+    def _own(work: Work, agency: str, subscription: str) -> Document:
+        found = work.get(SUBSCRIPTIONS, subscription)
+        if found is None or found["agency"] != agency or found["state"] == "removed":
+            raise not_found()
+        return found
+
+
+class Receipts:
+    """What partners say about what they were told."""
+
+    def __init__(self, store: Store, repository: Repository, queues: Queues, outcomes: Outcomes) -> None:
+        self._store = store
+        self._repository = repository
+        self._queues = queues
+        self._outcomes = outcomes
+
+    async def acknowledge(self, agency: str, notices: Sequence[str]) -> list[str]:
+        """The ones that are now acknowledged, in the given order. Others were never given to this agency."""
+        deliveries = await self._repository.by_notices(agency, notices)
+
+        def needs(work: Work) -> Iterator[Need]:
+            for delivery in deliveries:
+                yield Need.by_id(DELIVERIES, delivery["_id"])
+                yield Need.by_id(THREADS, delivery["thread"])
+                yield from self._queues.needs(work.get(THREADS, delivery["thread"]))
+
+        def do(work: Work) -> set[str]:
+            known: set[str] = set()
+            for each in deliveries:
+                delivery = work.get(DELIVERIES, each["_id"])
+                if delivery is not None and _may_have_arrived(delivery):
+                    self._arrived(work, delivery)
+                    known.add(delivery["notice"])
+            for notice in known:
+                self._acknowledged(work, [d["_id"] for d in deliveries if d["notice"] == notice])
+            return known
+
+        known = await self._store.submit(Task(needs, do)) if deliveries else set()
+        return [notice for notice in notices if notice in known]
+
+    def _arrived(self, work: Work, delivery: Document) -> None:
+        thread = work.get(THREADS, delivery["thread"])
+        if thread is not None and delivery["state"] in (SERVED, SENDING, DUE):
+            self._queues.delivered(work, thread, delivery)
+            work.save(THREADS, thread)
+
+    def _acknowledged(self, work: Work, ids: list[str]) -> None:
+        """One event per notice, however many channels brought it and however often it is said."""
+        found = [d for d in (work.get(DELIVERIES, i) for i in sorted(ids)) if d is not None]
+        if any(delivery["acknowledged"] for delivery in found):
+            return
+        first = next((d for d in found if _may_have_arrived(d)), None)
+        if first is not None:
+            first["acknowledged"] = True
+            self._outcomes.acknowledged(work, first)
+            work.save(DELIVERIES, first)
+
+    async def try_again(self, agency: str, delivery: str) -> Document:
+        """Make a failed or waiting webhook delivery due now. Asked twice, it is sent once. Raises 404 or 409."""
+        known = await self._repository.delivery(agency, delivery)
+        if known is None:
+            raise not_found()
+
+        def needs(work: Work) -> Iterator[Need]:
+            yield Need.by_id(DELIVERIES, delivery)
+            yield Need.by_id(THREADS, known["thread"])
+            yield Need.by_id(SUBSCRIPTIONS, known["subscription"])
+            yield from self._queues.needs(work.get(THREADS, known["thread"]))
+
+        def do(work: Work) -> Document:
+            found, thread = work.get(DELIVERIES, delivery), work.get(THREADS, known["thread"])
+            if found is None or thread is None:
+                raise not_found()
+            if found["channel"] != WEBHOOK or found["state"] in (WAITING, SENDING):
+                return found  # its turn comes, or it is under way
+            endpoint = work.get(SUBSCRIPTIONS, found["subscription"])
+            if found["state"] not in (DUE, FAILED) or endpoint is None or endpoint["state"] != "active":
+                raise _no_retry()
+            if found["state"] == FAILED and not _still_current(thread, found):
+                raise _no_retry()
+            self._queues.again(work, thread, found)
+            work.save(THREADS, thread)
+            return found
+
+        return await self._store.submit(Task(needs, do))
+
+
+def _may_have_arrived(delivery: Document) -> bool:
+    return bool(delivery["attempts"] > 0 or delivery["state"] == SENDING)
+
+
+def _still_current(thread: Document, delivery: Document) -> bool:
+    """True when it is the last thing that was said: sent later, it must not undo what came after it."""
+    if delivery["about"] == "recall":
+        recall = thread["recall"]
+        return recall is not None and recall["version"] == delivery["version"]
+    held = thread["held"].get(delivery["opportunity"])
+    return held is not None and held["version"] == delivery["version"]
+
+
+def _taken(subscription: str) -> Problem:
+    return Problem(
+        409,
+        "already-subscribed",
+        "This channel is in use",
+        remedy="Remove the subscription first, or replace its secret.",
+        subscription=subscription,
+    )
+
+
+def _no_retry() -> Problem:
+    return Problem(
+        409,
+        "not-to-be-sent",
+        "This is not sent again",
+        "It has arrived, is out of date, is no longer allowed, or its subscription has ended.",
+        remedy="Newer notices come by themselves.",
+    )

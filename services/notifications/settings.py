@@ -1,0 +1,97 @@
+"""What notifications needs to know beside what every service does (environment ``IEUM_...``)."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from services.notifications.channels.webhook import Limits
+from services.notifications.delivery.lane import LaneRules
+from services.notifications.delivery.message import DEFAULT_ASK
+from services.notifications.delivery.settle import RetryRules
+from services.notifications.domain.addresses import Network
+from services.notifications.domain.retry import STANDARD_SCHEDULE
+from services.notifications.service import UrlRules
+from shared.kit.settings import ServiceSettings
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class Settings(ServiceSettings):
+    """Defaults are the production ones, loopback endpoints in development apart.
+
+    ``retry_schedule``: seconds before attempt 1, 2, ... (JSON list). ``allow_networks``: inner networks that webhooks
+    may go to all the same; refused in production. ``webhook_ports``: empty for any. ``spread_seconds``: webhooks of one
+    change leave within this time, each at a moment of its own, so that two partners' logs tell less.
+    """
+
+    service: str = "notifications"
+    port: int = Field(default=8103, ge=0, le=65535)
+    retry_schedule: tuple[float, ...] = Field(default=STANDARD_SCHEDULE, min_length=1, max_length=50)
+    retry_jitter: float = Field(default=0.2, ge=0, le=1)
+    retry_after_max_seconds: float = Field(default=86_400, ge=0)
+    deadline_seconds: float = Field(default=15, gt=0, le=120)
+    connect_seconds: float = Field(default=5, gt=0, le=60)
+    answer_bytes: int = Field(default=16_384, ge=0, le=1_048_576)
+    endpoint_slots: int = Field(default=8, ge=1, le=100)
+    spread_seconds: float = Field(default=0, ge=0, le=86_400)
+    secret_overlap_seconds: float = Field(default=7 * 86_400, ge=0, le=30 * 86_400)
+    allow_networks: tuple[str, ...] | None = None
+    webhook_ports: tuple[int, ...] | None = None
+    ask_path: str = Field(default=DEFAULT_ASK, max_length=160, pattern=r"^/[!-~]*$")
+
+    _networks: tuple[Network, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="after")
+    def _networks_are_networks(self) -> Self:
+        production = self.profile == "production"
+        given = self.allow_networks if self.allow_networks is not None else () if production else LOOPBACK
+        if production and given:
+            raise ValueError("allow_networks cannot stand in production")
+        self._networks = tuple(ipaddress.ip_network(text) for text in given)
+        return self
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Inner networks that webhooks may go to."""
+        return self._networks
+
+    @property
+    def url_rules(self) -> UrlRules:
+        """What a webhook's URL must be like: production knows https on the usual ports only."""
+        production = self.profile == "production"
+        ports = self.webhook_ports if self.webhook_ports is not None else (443, 8443) if production else ()
+        return UrlRules(plain_http=not production, ports=frozenset(ports), allowed=self.networks)
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds of one attempt."""
+        return Limits(
+            total=timedelta(seconds=self.deadline_seconds),
+            connect=timedelta(seconds=min(self.connect_seconds, self.deadline_seconds)),
+            answer_bytes=self.answer_bytes,
+            spread=timedelta(seconds=self.spread_seconds),
+        )
+
+    @property
+    def retry_rules(self) -> RetryRules:
+        """When to try again."""
+        return RetryRules(self.retry_schedule, timedelta(seconds=self.retry_after_max_seconds))
+
+    @property
+    def lane_rules(self) -> LaneRules:
+        """A lease is three deadlines: a third for waiting, one for the attempt, one to spare."""
+        return LaneRules(
+            slots=self.endpoint_slots,
+            lease=timedelta(seconds=3 * self.deadline_seconds),
+            jitter=self.retry_jitter,
+            longest_hold=timedelta(seconds=self.retry_after_max_seconds),
+        )
+
+    @property
+    def secret_overlap(self) -> timedelta:
+        """How long a replaced secret still signs along."""
+        return timedelta(seconds=self.secret_overlap_seconds)
