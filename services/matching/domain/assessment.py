@@ -1,0 +1,135 @@
+"""One pair: may it match, how well, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, NamedTuple
+
+from services.matching.domain.answers import ASK, NO, Answer
+from services.matching.domain.conditions import CONDITIONS, Condition
+from services.matching.domain.factors import FACTORS, Factor
+from services.matching.domain.factors.base import NEUTRAL
+from services.matching.domain.opening_facts import OpeningFacts, opening_facts
+from services.matching.domain.person_facts import PersonFacts, person_facts
+from services.matching.domain.terms import Terms
+from shared.events.topics.matches import Band
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.reference import Pack
+
+DIGITS = 6
+_ANSWERS = tuple((condition.name, condition.answer) for condition in CONDITIONS)
+State = Literal["eligible", "possible", "no"]
+
+
+class Verdict(NamedTuple):
+    """What the engine keeps of a pair that may match: score, what each factor adds, conditions to ask about."""
+
+    score: float
+    contributions: tuple[tuple[str, float], ...]
+    asks: tuple[str, ...]
+
+    @property
+    def state(self) -> Literal["eligible", "possible"]:
+        """`possible` while there is something to ask."""
+        return "possible" if self.asks else "eligible"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One condition of a pair and its answer."""
+
+    condition: Condition
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One factor of a pair: its value (None: not known, counts as neutral) and what it adds to the score."""
+
+    factor: Factor
+    value: float | None
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything about one pair, for people to read. ``score`` is there even when a condition says no.
+
+    Without a live consent nothing but the consent (and whether the person takes part) was looked at.
+    """
+
+    person: PersonFacts
+    opening: OpeningFacts
+    terms: Terms
+    answers: tuple[Answered, ...]
+    factors: tuple[Weighed, ...]
+
+    @property
+    def state(self) -> State:
+        """Any no: `no`; else any ask: `possible`; else `eligible`."""
+        found = {answered.answer for answered in self.answers}
+        if NO in found:
+            return "no"
+        return "possible" if ASK in found else "eligible"
+
+    @property
+    def score(self) -> float:
+        """0 to 1, six digits: the sum of the contributions."""
+        return round(sum(weighed.contribution for weighed in self.factors), DIGITS)
+
+
+def check_weights(pack: Pack) -> None:
+    """ValueError when the pack's weights are not exactly for the factors there are."""
+    if set(pack.weights) != {factor.name for factor in FACTORS}:
+        raise ValueError(f"{pack.name}: weights must be for {sorted(factor.name for factor in FACTORS)}")
+
+
+def verdict_of(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Verdict | None:
+    """The fast way: None as soon as one condition says no. The same as `assess` otherwise."""
+    asks: list[str] = []
+    for name, answer_of in _ANSWERS:
+        answer = answer_of(person, opening, terms)
+        if answer is NO:
+            return None
+        if answer is ASK:
+            asks.append(name)
+    contributions = tuple((weighed.factor.name, weighed.contribution) for weighed in weigh(person, opening, terms))
+    return Verdict(round(sum(part for _, part in contributions), DIGITS), contributions, tuple(asks))
+
+
+def weigh(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> tuple[Weighed, ...]:
+    """The factors that this person wants weighed, in the order of their names. Contributions have six digits."""
+    weights = terms.pack.weights
+    wanted = [factor for factor in FACTORS if factor.wanted_by(person)]
+    whole = sum(weights[factor.name] for factor in wanted)
+    weighed = []
+    for factor in wanted:
+        value = factor.value(person, opening, terms)
+        share = weights[factor.name] / whole
+        weighed.append(Weighed(factor, value, round(share * (NEUTRAL if value is None else value), DIGITS)))
+    return tuple(weighed)
+
+
+def assess(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Assessment:
+    """Every condition and every factor of one pair; after a no to taking part or to consent nothing more."""
+    answers: list[Answered] = []
+    for condition in CONDITIONS:
+        answers.append(Answered(condition, condition.answer(person, opening, terms)))
+        if answers[-1].answer is NO and condition.name in ("active", "consent"):
+            return Assessment(person, opening, terms, tuple(answers), ())
+    return Assessment(person, opening, terms, tuple(answers), weigh(person, opening, terms))
+
+
+def assess_pair(person: Person, opportunity: Opportunity, pack: Pack, today: date) -> Assessment:
+    """The same from the models of the bus."""
+    return assess(person_facts(person, pack), opening_facts(opportunity, pack), Terms(pack, today))
+
+
+def band_of(score: float, pack: Pack) -> Band:
+    """High, medium or low, by the pack's borders (a border belongs to the higher band)."""
+    bands = pack.matching.bands
+    if score >= bands["high"]:
+        return "high"
+    return "medium" if score >= bands["medium"] else "low"

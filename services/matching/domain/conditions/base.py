@@ -1,0 +1,54 @@
+"""What every hard condition is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, TypeVar
+
+from services.matching.domain.answers import Answer
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+Opens = Literal["consent", "wish", "learning", "advert", "time", "rule"]
+
+
+class Condition(ABC):
+    """One rule that decides whether a pair may match at all. Holds no state.
+
+    ``name`` is a slug; its sentences are ``condition.<name with _>.<variant>`` of the pack. ``cost`` orders the
+    conditions: cheap ones that often say no come first. ``opens`` says what could turn a no into a yes.
+    """
+
+    name: ClassVar[str]
+    cost: ClassVar[int] = 50
+    opens: ClassVar[Opens]
+
+    @abstractmethod
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        """Yes, no or ask. Missing on the person's side where a rule needs it: ask."""
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+        """Which of the condition's sentences says it; the plain one of the answer unless there are several."""
+        return answer.value
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        """The values of its sentences, for every answer."""
+        return {}
+
+
+_C = TypeVar("_C", bound=type[Condition])
+_registered: dict[str, Condition] = {}
+
+
+def condition(kind: _C) -> _C:
+    """Add a condition to the registry; a name can be taken once."""
+    if kind.name in _registered:
+        raise ValueError(f"condition {kind.name} is registered twice")
+    _registered[kind.name] = kind()
+    return kind
+
+
+def registered() -> tuple[Condition, ...]:
+    """All conditions, cheapest first; the order decides nothing but speed and the order of questions."""
+    return tuple(sorted(_registered.values(), key=lambda one: (one.cost, one.name)))

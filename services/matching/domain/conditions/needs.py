@@ -1,0 +1,41 @@
+"""What counselling found that somebody needs: an advert that goes against it is asked about, never ruled out."""
+
+from services.matching.domain.answers import ASK, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+from shared.reference.matching import NeedRule
+
+
+@condition
+class Needs(Condition):
+    """The advert says nothing that goes against a need; which needs ask what of an advert is data of the pack."""
+
+    name = "needs"
+    cost = 21
+    opens = "advert"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if not person.needs:
+            return YES
+        return ASK if self._unmet(person, opening, terms) else YES
+
+    def _unmet(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> tuple[str, ...]:
+        return tuple(code for code, rule in person.needs.items() if _against(rule, person, opening, terms))
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {"needs": terms.labels(self._unmet(person, opening, terms), language)}
+
+
+def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> bool:
+    if rule.no_car and opening.needs_car:
+        return True
+    if rule.shifts_not and any(not shift.isdisjoint(rule.shifts_not) for shift in opening.shifts):
+        return True
+    if rule.strength_max is not None and opening.strength is not None and opening.strength > rule.strength_max:
+        return True
+    if rule.commute_minutes_max is None:
+        return False
+    minutes = terms.minutes_of(person, opening.region)
+    return minutes is not None and minutes > rule.commute_minutes_max

@@ -1,0 +1,58 @@
+"""Is there still something to fill: the opening is open, has places, and begins when the person can."""
+
+from services.matching.domain.answers import NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@condition
+class Open(Condition):
+    """Not closed, and its last day not over. A stated last day holds also for an advert 'until filled'."""
+
+    name = "open"
+    cost = 2
+    opens = "advert"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if not opening.open:
+            return NO
+        return YES if opening.last_day is None or terms.today <= opening.last_day else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {"closes": opening.last_day or terms.word("any", language)}
+
+
+@condition
+class Places(Condition):
+    """At least one place left; an advert that states no number has one."""
+
+    name = "places"
+    cost = 3
+    opens = "advert"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        return NO if opening.places == 0 else YES
+
+
+@condition
+class Dates(Condition):
+    """The person is free in the month in which it begins.
+
+    People give a month only, so a beginning within that month fits. A person who names no month is free now; an
+    advert without a beginning waits for whoever comes.
+    """
+
+    name = "dates"
+    cost = 5
+    opens = "time"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if person.available is None or opening.starts is None:
+            return YES
+        return YES if person.available <= f"{opening.starts:%Y-%m}" else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        unknown = terms.word("unknown", language)
+        return {"available": person.available or unknown, "starts": opening.starts or unknown}

@@ -1,0 +1,84 @@
+"""Place: where a programme's people must live, and how long the way to work is."""
+
+from services.matching.domain.answers import ASK, NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@condition
+class Region(Condition):
+    """A programme's rule of residence: the person lives in one of its areas.
+
+    A residence that is not known, or known only as a wider area around the rule's, is asked about.
+    """
+
+    name = "region"
+    cost = 8
+    opens = "rule"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        areas = opening.rules.residence
+        if not areas or not person.areas.isdisjoint(areas):
+            return YES
+        if person.residence is None or not person.areas:
+            return ASK
+        return ASK if any(terms.pack.lies_in(area, person.residence) for area in areas) else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {"wanted": terms.labels(opening.rules.residence, language)}
+
+
+@condition
+class Commute(Condition):
+    """The way to work is not longer than the person wants.
+
+    A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
+    is asked about when the advert has lodging or a commuter bus, or when a car would make it short enough and nobody
+    asked for one yet; else it is a no.
+    """
+
+    name = "commute"
+    cost = 13
+    opens = "wish"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        wish = person.commute_wish
+        if wish is None or (opening.region is None and not opening.paid):
+            return YES
+        minutes = terms.minutes_of(person, opening.region)
+        if minutes is None:
+            return ASK
+        if minutes <= wish:
+            return YES
+        return ASK if self._way_out(person, opening, terms, wish) else NO
+
+    @staticmethod
+    def _way_out(person: PersonFacts, opening: OpeningFacts, terms: Terms, wish: int) -> str | None:
+        if opening.lodging:
+            return "lodging"
+        if opening.commuter_bus:
+            return "bus"
+        if person.car is None:
+            by_car = terms.minutes(person.residence, opening.region, True)
+            if by_car is not None and by_car <= wish:
+                return "car"
+        return None
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+        minutes = terms.minutes_of(person, opening.region)
+        if answer is YES:
+            return "yes_any" if minutes is None else "yes"
+        if answer is ASK and minutes is not None and person.commute_wish is not None:
+            return f"ask_{self._way_out(person, opening, terms, person.commute_wish)}"
+        return answer.value
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        unknown = terms.word("unknown", language)
+        minutes = terms.minutes_of(person, opening.region)
+        return {
+            "minutes": unknown if minutes is None else minutes,
+            "wanted": terms.word("any", language) if person.commute_wish is None else person.commute_wish,
+            "place": terms.pack.label(opening.region, language) if opening.region else unknown,
+        }

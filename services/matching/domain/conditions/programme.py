@@ -1,0 +1,97 @@
+"""A programme's own rules about people: age, sex, income, being without a job."""
+
+from services.matching.domain.answers import ASK, NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@condition
+class Age(Condition):
+    """Age on the day it begins, or today if that is later or not stated; both borders included.
+
+    Only the year of birth is known: somebody is one of two ages. Both fit: yes. None fits: no. One fits: ask.
+    """
+
+    name = "age"
+    cost = 8
+    opens = "rule"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        least, most = opening.rules.age_min, opening.rules.age_max
+        if least is None and most is None:
+            return YES
+        if person.year_of_birth is None:
+            return ASK
+        year = max(opening.starts or terms.today, terms.today).year
+        older = year - person.year_of_birth
+        fitting = sum((least is None or age >= least) and (most is None or age <= most) for age in (older - 1, older))
+        return (NO, ASK, YES)[fitting]
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        least, most, say = opening.rules.age_min, opening.rules.age_max, terms.pack.sentence
+        if least is not None and most is not None:
+            return {"rule": say("word.age_between", language, age_min=least, age_max=most)}
+        if least is not None:
+            return {"rule": say("word.age_from", language, age=least)}
+        if most is not None:
+            return {"rule": say("word.age_to", language, age=most)}
+        return {"rule": terms.word("any", language)}
+
+
+@condition
+class Sex(Condition):
+    """A programme for women or for men."""
+
+    name = "sex"
+    cost = 7
+    opens = "rule"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if opening.rules.sex is None:
+            return YES
+        if person.sex is None:
+            return ASK
+        return YES if person.sex == opening.rules.sex else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        sex = opening.rules.sex
+        return {"rule": terms.pack.sentence(f"sex.{sex}", language) if sex else terms.word("any", language)}
+
+
+@condition
+class Income(Condition):
+    """Household income in percent of the median, at most the programme's limit."""
+
+    name = "income"
+    cost = 8
+    opens = "rule"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        limit = opening.rules.income_max_percent_of_median
+        if limit is None:
+            return YES
+        if person.income is None:
+            return ASK
+        return YES if person.income <= limit else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        limit = opening.rules.income_max_percent_of_median
+        return {"percent": terms.word("any", language) if limit is None else limit}
+
+
+@condition
+class Jobless(Condition):
+    """For people without a job."""
+
+    name = "jobless"
+    cost = 8
+    opens = "rule"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if not opening.rules.jobless:
+            return YES
+        if person.jobless is None:
+            return ASK
+        return YES if person.jobless else NO

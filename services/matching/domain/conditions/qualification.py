@@ -1,0 +1,138 @@
+"""What somebody must have or know: certificates, licences, schooling, experience."""
+
+from services.matching.domain.answers import ASK, NO, YES, Answer, all_of
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@condition
+class Certificate(Condition):
+    """Every required certificate is there.
+
+    A profile says what somebody has: a certificate it does not list is missing. Only a profile that says nothing at
+    all about skills (no certificate, course or occupation) is asked about.
+    """
+
+    name = "certificate"
+    cost = 7
+    opens = "learning"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if opening.certificates <= person.certificates:
+            return YES
+        return ASK if person.blank else NO
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+        return answer.value if opening.certificates else "yes_none"
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        missing = opening.certificates - person.certificates
+        return {"certificate": terms.labels(missing or opening.certificates, language)}
+
+
+@condition
+class Licence(Condition):
+    """A driving licence, a car of one's own, or another permit.
+
+    Certificates of the pack can prove a licence. Driving licence and car that nobody asked for are asked about; other
+    permits (a health check) are asked about unless the profile lists them: they are quick to get.
+    """
+
+    name = "licence"
+    cost = 9
+    opens = "learning"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if not (opening.needs_driving or opening.needs_car or opening.other_licences):
+            return YES
+        return all_of(*self._parts(person, opening, terms).values())
+
+    def _parts(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> dict[str, Answer]:
+        data = terms.pack.matching
+        parts: dict[str, Answer] = {}
+        if opening.needs_driving:
+            for code in opening.rules.licences:
+                if code in data.driving_licences:
+                    parts[code] = YES if self._proved(code, person, terms) else _known(person.driving)
+        if opening.needs_car:
+            parts[next(iter(data.own_car), "car")] = _known(person.car)
+        for code in opening.other_licences:
+            if self._proved(code, person, terms):
+                parts[code] = YES
+            else:
+                # a licence that certificates prove is of the same kind as they are: a profile without them lacks it
+                drives_not = code in data.licence_certificates and person.driving is False
+                parts[code] = NO if drives_not else ASK
+        return parts
+
+    @staticmethod
+    def _proved(code: str, person: PersonFacts, terms: Terms) -> bool:
+        proofs = terms.pack.matching.licence_certificates.get(code, ())
+        return code in person.certificates or not person.certificates.isdisjoint(proofs)
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+        return answer.value if self._parts(person, opening, terms) else "yes_none"
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        parts = self._parts(person, opening, terms)
+        worst = all_of(*parts.values())
+        return {"licence": terms.labels(tuple(code for code, one in parts.items() if one is worst), language)}
+
+
+def _known(has: bool | None) -> Answer:
+    if has is None:
+        return ASK
+    return YES if has else NO
+
+
+@condition
+class Education(Condition):
+    """At least the schooling that is asked for; not known: ask."""
+
+    name = "education"
+    cost = 7
+    opens = "learning"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if opening.education == 0:
+            return YES
+        if person.education is None:
+            return ASK
+        return YES if person.education >= opening.education else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        wanted = opening.rules.education_min
+        return {"wanted": terms.pack.label(wanted, language) if wanted else terms.word("any", language)}
+
+
+@condition
+class ExperienceMonths(Condition):
+    """Months in this or a related occupation (related from the pack's nearness on); nothing recorded: ask."""
+
+    name = "experience"
+    cost = 14
+    opens = "learning"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        needed = opening.rules.experience_months
+        if not needed:
+            return YES
+        if person.blank:
+            return ASK
+        return YES if self._months(person, opening, terms) >= needed else NO
+
+    @staticmethod
+    def _months(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> int:
+        related = terms.pack.matching.related_occupation
+        work = opening.occupation
+        return sum(
+            months for code, months in person.experience if work is None or terms.nearness(code, work) >= related
+        )
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {
+            "wanted": opening.rules.experience_months or 0,
+            "months": self._months(person, opening, terms),
+        }

@@ -1,0 +1,70 @@
+"""Time: which part of the day, and how many hours a week."""
+
+from services.matching.domain.answers import ASK, NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@condition
+class Shifts(Condition):
+    """The times of day at which the person can work.
+
+    Every stated shift fits: yes. Some fit, or one of them says nothing ('other'): ask, since it may be a choice or a
+    rotation. None fits: no. Paid work without a word about it is asked about; other kinds fit.
+    """
+
+    name = "shifts"
+    cost = 10
+    opens = "wish"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if not person.shifts:
+            return YES
+        if not opening.shifts:
+            return ASK if opening.paid else YES
+        fitting = [needed <= person.shifts if needed else None for needed in opening.shifts]
+        if all(fitting):
+            return YES
+        return NO if all(one is False for one in fitting) else ASK
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {
+            "wanted": terms.labels(person.shifts, language),
+            "offered": terms.labels(opening.shift_codes, language)
+            if opening.shift_codes
+            else terms.word("unknown", language),
+        }
+
+
+@condition
+class Hours(Condition):
+    """Hours a week within the person's bounds, both included.
+
+    Paid work that states none is taken as full time in the pack's sense when that fits, and asked about when not.
+    """
+
+    name = "hours"
+    cost = 11
+    opens = "wish"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if person.hours_min is None and person.hours_max is None:
+            return YES
+        if opening.hours is None:
+            if not opening.paid or self._within(person, terms.pack.manifest.working_time.hours_per_week):
+                return YES
+            return ASK
+        return YES if self._within(person, opening.hours) else NO
+
+    @staticmethod
+    def _within(person: PersonFacts, hours: float) -> bool:
+        least = person.hours_min if person.hours_min is not None else 0
+        return least <= hours and (person.hours_max is None or hours <= person.hours_max)
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        least, most = person.hours_min, person.hours_max
+        unlimited = least is None and most is None
+        wanted = terms.word("any", language) if unlimited else f"{least or ''}~{most or ''}"
+        return {"wanted": wanted, "offered": opening.hours or terms.word("unknown", language)}

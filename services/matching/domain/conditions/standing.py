@@ -1,0 +1,34 @@
+"""Is there anybody to match, and may we: the person takes part and has a live consent."""
+
+from services.matching.domain.answers import NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@condition
+class Active(Condition):
+    """The person still takes part."""
+
+    name = "active"
+    cost = 0
+    opens = "wish"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        return YES if person.active else NO
+
+
+@condition
+class Consent(Condition):
+    """A consent to matching that holds today; its last day included. Without one nothing else is looked at."""
+
+    name = "consent"
+    cost = 1
+    opens = "consent"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        return YES if person.consent_until is not None and terms.today <= person.consent_until else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {"until": person.consent_until or terms.word("unknown", language)}

@@ -1,0 +1,71 @@
+"""Money: the law's floor and the person's own."""
+
+from services.matching.domain.answers import ASK, NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+ROUNDING = 1e-6  # adverts state whole amounts: a month's floor divided by its hours must not fall below by a hair
+
+
+@condition
+class MinimumWage(Condition):
+    """Paid work under the legal floor of the day never matches, whatever the person would take.
+
+    No wage stated: the law holds all the same, so yes. A day the pack's table does not reach: ask.
+    """
+
+    name = "minimum-wage"
+    cost = 4
+    opens = "advert"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        if not opening.paid or opening.hourly_min is None:
+            return YES
+        if terms.minimum_hourly is None:
+            return ASK
+        return YES if opening.hourly_min >= terms.minimum_hourly * (1 - ROUNDING) else NO
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        unknown, money = terms.word("unknown", language), terms.pack.money
+        return {
+            "offered": unknown if opening.hourly_min is None else money(opening.hourly_min, language),
+            "minimum": unknown if terms.minimum_hourly is None else money(terms.minimum_hourly, language),
+        }
+
+
+@condition
+class WageFloor(Condition):
+    """The person's own floor, in the person's own period.
+
+    Somebody who needs an amount a month needs it as a month's pay: an opening of fewer hours is measured by what a
+    month of it brings, however good the hour. A floor between the advert's least and most is asked about, so is paid
+    work that states no wage. What is not paid work has no wage to measure.
+    """
+
+    name = "wage-floor"
+    cost = 12
+    opens = "wish"
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+        floor = person.floor
+        if floor is None or not opening.paid:
+            return YES
+        if opening.hourly_min is None or opening.hourly_max is None:
+            return ASK
+        # hourly(1, per, hours) is the reciprocal of the paid hours of that period
+        needed = floor.amount * terms.pack.hourly(1, floor.per, opening.hours) * (1 - ROUNDING)
+        if opening.hourly_min >= needed:
+            return YES
+        return ASK if opening.hourly_max >= needed else NO
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+        return "ask_between" if answer is ASK and opening.wage is not None else answer.value
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        floor = person.floor
+        return {
+            "wanted": terms.wage(floor.amount, floor.per, language) if floor else terms.word("any", language),
+            "offered": terms.offered(opening.wage, language),
+        }

@@ -1,0 +1,65 @@
+"""What every soft factor is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, TypeVar
+
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+NEUTRAL = 0.5
+"""The value of what is not known: neither for nor against."""
+
+
+class Factor(ABC):
+    """One thing that makes a pair fit better or worse. Holds no state; its weight is data of the pack.
+
+    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<level>``.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+        """0 to 1, higher fits better; None when too little is known, which counts as neutral."""
+
+    def wanted_by(self, person: PersonFacts) -> bool:
+        """False when the person does not want it weighed: its weight is then shared out over the others."""
+        return True
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        """The values of its sentences."""
+        return {}
+
+
+_F = TypeVar("_F", bound=type[Factor])
+_registered: dict[str, Factor] = {}
+
+
+def factor(kind: _F) -> _F:
+    """Add a factor to the registry; a name can be taken once."""
+    if kind.name in _registered:
+        raise ValueError(f"factor {kind.name} is registered twice")
+    _registered[kind.name] = kind()
+    return kind
+
+
+def registered() -> tuple[Factor, ...]:
+    """All factors by name, so that sums are always made in the same order."""
+    return tuple(_registered[name] for name in sorted(_registered))
+
+
+def level(value: float | None) -> str:
+    """Which of a factor's sentences says a value: unknown, strong (from 2/3), some (from 1/3) or weak."""
+    if value is None:
+        return "unknown"
+    if value >= 2 / 3:
+        return "strong"
+    return "some" if value >= 1 / 3 else "weak"
+
+
+def within(value: float, low: float, high: float) -> float:
+    """Where a value lies between two ends, 0 at or below the low one, 1 at or above the high one."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -1,0 +1,35 @@
+"""How near the opening is to what somebody has done or wants to do."""
+
+from services.matching.domain.factors.base import Factor, factor
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+
+@factor
+class Occupation(Factor):
+    """The best of: nearness to a known or wanted occupation times how much that speaks for it, and a counselling
+    interest.
+
+    An interest names a group. An opening inside that group is what was meant, so it counts halfway between the
+    group's nearness and a full hit; outside of it only the nearness counts.
+    """
+
+    name = "occupation"
+
+    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+        work = opening.occupation
+        if work is None or not (person.occupations or person.interests):
+            return None
+        best = max((terms.nearness(code, work) * pull for code, pull in person.occupations), default=0.0)
+        return max(best, *(self._interest(code, work, terms) for code in person.interests), 0.0)
+
+    @staticmethod
+    def _interest(group: str, work: str, terms: Terms) -> float:
+        nearness = terms.nearness(group, work)
+        paths = terms.pack.occupations
+        return (nearness + 1) / 2 if nearness and paths.path(work).startswith(paths.path(group)) else nearness
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        work = opening.occupation
+        return {"occupation": terms.pack.label(work, language) if work else terms.word("unknown", language)}

@@ -1,0 +1,37 @@
+"""What somebody has learned against what the advert asks for or likes."""
+
+from services.matching.domain.factors.base import NEUTRAL, Factor, factor
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+CERTIFICATE, COURSE, STRENGTH = 2.0, 1.0, 0.5  # a certificate proves, a course teaches, a strength is an impression
+
+
+@factor
+class Skills(Factor):
+    """The share of the advert's certificates, courses and strengths that are there, by their weights.
+
+    A part about which the profile says nothing counts as neutral; an advert that asks for nothing is not known.
+    """
+
+    name = "skills"
+
+    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+        had = asked = 0.0
+        for weight, wanted, there in self._parts(person, opening):
+            asked += weight * len(wanted)
+            had += weight * (len(wanted & there) if there else NEUTRAL * len(wanted))
+        return had / asked if asked else None
+
+    @staticmethod
+    def _parts(person: PersonFacts, opening: OpeningFacts) -> tuple[tuple[float, frozenset[str], frozenset[str]], ...]:
+        return (
+            (CERTIFICATE, opening.helpful_certificates, person.certificates),
+            (COURSE, opening.helpful_courses, person.courses),
+            (STRENGTH, opening.helpful_strengths, person.strengths),
+        )
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        hits = frozenset[str]().union(*(wanted & there for _, wanted, there in self._parts(person, opening)))
+        return {"skills": terms.labels(hits, language) if hits else terms.word("unknown", language)}

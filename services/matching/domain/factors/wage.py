@@ -1,0 +1,24 @@
+"""What an hour of it pays."""
+
+from services.matching.domain.factors.base import Factor, factor, within
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.terms import Terms
+
+WELL_PAID = 1.25  # a quarter above what the group earns today counts in full
+
+
+@factor
+class Wage(Factor):
+    """Pay per hour, from the higher of legal floor and own floor (0) to well above today's average (1)."""
+
+    name = "wage"
+
+    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+        if opening.hourly_min is None or not opening.paid:
+            return None
+        low = max(terms.minimum_hourly or 0.0, person.floor_hourly or 0.0)
+        return within(opening.hourly_min, low, WELL_PAID * max(terms.average_hourly, low))
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+        return {"offered": terms.offered(opening.wage, language)}

@@ -1,0 +1,195 @@
+"""The plain engine, kept up to date change by change. At every moment it says what `matcher.matches_of` would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from services.matching.domain.assessment import Assessment, Verdict, assess, check_weights, verdict_of
+from services.matching.domain.journal import Journal
+from services.matching.domain.matcher import Pair, Standing, standing
+from services.matching.domain.opening_facts import OpeningFacts, opening_facts
+from services.matching.domain.person_facts import PersonFacts, person_facts
+from services.matching.domain.ranking import Ranking
+from services.matching.domain.terms import Terms
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.reference import Pack
+
+
+class Index:
+    """Verdicts of all pairs that may match, ranked on both sides. A `core.ScoringCore`.
+
+    Memory: one verdict for every pair at or above the threshold, kept or not, so that the next best takes over at once
+    when one goes. Time per change: one verdict for each thing on the other side.
+    """
+
+    def __init__(self, pack: Pack, today: date) -> None:
+        check_weights(pack)
+        self._pack = pack
+        self._terms = Terms(pack, today)
+        self._people: dict[str, PersonFacts] = {}
+        self._openings: dict[str, OpeningFacts] = {}
+        self._verdicts: dict[Pair, Verdict] = {}
+        self._of_person: dict[str, Ranking] = {}
+        self._of_opening: dict[str, Ranking] = {}
+        self._kept: dict[Pair, None] = {}
+        self._journal = Journal()
+
+    @property
+    def today(self) -> date:
+        """The day on which pairs are assessed."""
+        return self._terms.today
+
+    def set_day(self, today: date) -> None:
+        """From now on assess on this day; `reassess` every person then."""
+        self._journal.record(setattr, self, "_terms", self._terms)
+        self._terms = self._terms.on(today)
+
+    def people(self) -> Iterable[str]:
+        """The ids of all people held."""
+        return tuple(self._people)
+
+    def put_person(self, person: Person) -> set[Pair]:
+        """A person is new or changed."""
+        facts = person_facts(person, self._pack)
+        self._journal.put(self._people, facts.id, facts)
+        return self.reassess(facts.id)
+
+    def drop_person(self, person: str) -> set[Pair]:
+        """Forget a person."""
+        self._journal.drop(self._people, person)
+        return self._apply({(person, opening): None for opening in self._held(self._of_person, person)})
+
+    def reassess(self, person: str) -> set[Pair]:
+        """Assess a held person again."""
+        facts = self._people[person]
+        return self._apply({(person, one.id): self._verdict(facts, one) for one in self._openings.values()})
+
+    def put_opportunity(self, opportunity: Opportunity) -> set[Pair]:
+        """An opportunity is new or changed."""
+        facts = opening_facts(opportunity, self._pack)
+        self._journal.put(self._openings, facts.id, facts)
+        return self._apply({(one.id, facts.id): self._verdict(one, facts) for one in self._people.values()})
+
+    def drop_opportunity(self, opportunity: str) -> set[Pair]:
+        """Forget an opportunity."""
+        self._journal.drop(self._openings, opportunity)
+        return self._apply({(person, opportunity): None for person in self._held(self._of_opening, opportunity)})
+
+    def standing(self, pair: Pair) -> Standing | None:
+        """The match of a pair as it is kept now, with its ranks."""
+        if pair not in self._kept:
+            return None
+        verdict = self._verdicts[pair]
+        person, opening = pair
+        ranks = (
+            self._of_person[person].rank(verdict.score, opening),
+            self._of_opening[opening].rank(verdict.score, person),
+        )
+        return standing(verdict, *ranks, self._pack)
+
+    def kept(self) -> Iterable[Pair]:
+        """All pairs that are kept now."""
+        return tuple(self._kept)
+
+    def explain(self, pair: Pair) -> Assessment:
+        """Everything about a pair of two that are held."""
+        return assess(self._people[pair[0]], self._openings[pair[1]], self._terms)
+
+    # --- a view of the store
+
+    def mark(self) -> int:
+        """A point to go back to."""
+        return self._journal.mark()
+
+    def undo(self, mark: object) -> None:
+        """Take back everything since the mark."""
+        assert isinstance(mark, int)
+        self._journal.undo(mark)
+
+    def committed(self) -> None:
+        """What was done is now true."""
+        self._journal.forget()
+
+    def aborted(self) -> None:
+        """Nothing since the last commit is true."""
+        self._journal.undo()
+
+    # --- how it is done
+
+    def _verdict(self, person: PersonFacts, opening: OpeningFacts) -> Verdict | None:
+        verdict = verdict_of(person, opening, self._terms)
+        return verdict if verdict is not None and verdict.score >= self._pack.matching.threshold else None
+
+    @staticmethod
+    def _held(rankings: dict[str, Ranking], id: str) -> list[str]:
+        ranking = rankings.get(id)
+        return [] if ranking is None else list(ranking)
+
+    def _apply(self, verdicts: dict[Pair, Verdict | None]) -> set[Pair]:
+        """Put new verdicts in place; the pairs that came, went, or are kept with what may be another verdict."""
+        moved = {pair: new for pair, new in verdicts.items() if new != self._verdicts.get(pair)}
+        touched = list(self._rankings(moved))
+        before = [set(best) for best in self._best(touched)]
+        for pair, new in moved.items():
+            self._replace(pair, new)
+        after = [set(best) for best in self._best(touched)]
+        candidates = set(verdicts)
+        for (side, id, _), old_best, new_best in zip(touched, before, after, strict=True):
+            for other in old_best ^ new_best:
+                candidates.add((id, other) if side == "person" else (other, id))
+        changed = set()
+        for pair in candidates:
+            was, now = pair in self._kept, self._among_the_best(pair)
+            if now and not was:
+                self._journal.put(self._kept, pair, None)
+            elif was and not now:
+                self._journal.drop(self._kept, pair)
+            if now != was or (now and pair in verdicts):
+                changed.add(pair)
+        return changed
+
+    def _rankings(self, pairs: Iterable[Pair]) -> Iterator[tuple[str, str, Ranking]]:
+        people, openings = {person for person, _ in pairs}, {opening for _, opening in pairs}
+        for person in people:
+            yield "person", person, self._ranking(self._of_person, person, self._pack.matching.best_of_person)
+        for opening in openings:
+            yield "opening", opening, self._ranking(self._of_opening, opening, self._pack.matching.best_of_opportunity)
+
+    @staticmethod
+    def _best(touched: list[tuple[str, str, Ranking]]) -> Iterator[list[str]]:
+        for _, _, ranking in touched:
+            yield ranking.best()
+
+    @staticmethod
+    def _ranking(rankings: dict[str, Ranking], id: str, keep: int) -> Ranking:
+        # an empty ranking says nothing, so making one needs no undo
+        if id not in rankings:
+            rankings[id] = Ranking(keep)
+        return rankings[id]
+
+    def _replace(self, pair: Pair, new: Verdict | None) -> None:
+        person, opening = pair
+        old = self._verdicts.get(pair)
+        for ranking, other in ((self._of_person[person], opening), (self._of_opening[opening], person)):
+            if old is not None:
+                ranking.remove(old.score, other)
+                self._journal.record(ranking.add, old.score, other)
+            if new is not None:
+                ranking.add(new.score, other)
+                self._journal.record(ranking.remove, new.score, other)
+        if new is None:
+            self._journal.drop(self._verdicts, pair)
+        else:
+            self._journal.put(self._verdicts, pair, new)
+
+    def _among_the_best(self, pair: Pair) -> bool:
+        verdict = self._verdicts.get(pair)
+        if verdict is None:
+            return False
+        person, opening = pair
+        return (
+            self._of_person[person].rank(verdict.score, opening) is not None
+            or self._of_opening[opening].rank(verdict.score, person) is not None
+        )

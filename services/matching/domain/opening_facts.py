@@ -1,0 +1,104 @@
+"""What matching needs of an opportunity, worked out once per change and not once per pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from services.matching.domain.person_facts import plain_number
+from shared.events.fields import Wage
+from shared.events.topics.opportunities import Opportunity, Rules
+from shared.reference import Pack
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpeningFacts:
+    """An opportunity's facts in the pack's own terms.
+
+    ``None`` means the advert does not say. ``paid``: paid work (a job, an internship), for which the legal wage floor
+    holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
+    it needs, an empty one says nothing; ``asked_skills``: certificates, courses and strengths that help.
+    """
+
+    id: str
+    owner: str
+    kind: str
+    paid: bool
+    learning: bool
+    open: bool
+    last_day: date | None
+    places: int | None
+    employer: str | None
+    employment: str | None
+    secure: bool | None
+    occupation: str | None
+    strength: float | None
+    region: str | None
+    areas: frozenset[str]
+    lodging: bool
+    commuter_bus: bool
+    wage: Wage | None
+    hourly_min: float | None
+    hourly_max: float | None
+    hours: int | None
+    shifts: tuple[frozenset[str], ...]
+    shift_codes: tuple[str, ...]
+    starts: date | None
+    rules: Rules
+    needs_car: bool
+    needs_driving: bool
+    other_licences: tuple[str, ...]
+    education: int
+    certificates: frozenset[str]
+    helpful_certificates: frozenset[str]
+    helpful_courses: frozenset[str]
+    helpful_strengths: frozenset[str]
+    teaches: frozenset[str]
+
+
+def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
+    """The facts of an opportunity; never fails on codes the pack does not know (they count as not said)."""
+    data, rules, o = pack.matching, opportunity.rules, opportunity
+    wage = o.wage if o.wage is not None and o.wage.currency == pack.currency else None
+    most = None if wage is None else max(wage.minimum, wage.maximum or 0)
+    hours = o.hours_per_week
+    licences = frozenset(rules.licences)
+    number = o.employer.number if o.employer else None
+    car, driving = frozenset(data.own_car), frozenset(data.driving_licences)
+    return OpeningFacts(
+        id=o.opportunity,
+        owner=o.owner,
+        kind=o.kind,
+        paid=o.kind in data.paid_kinds,
+        learning=o.kind in data.learning_kinds,
+        open=o.status == "open",
+        # a programme with neither a last day nor "until filled" takes people until it begins
+        last_day=o.closes or (None if o.until_filled else o.starts),
+        places=o.places,
+        employer=plain_number(number) if number else None,
+        employment=o.employment,
+        secure=None if o.employment is None else o.employment in data.secure_employment,
+        occupation=o.occupation,
+        strength=pack.work_strength(o.occupation) if o.occupation else None,
+        region=o.region,
+        areas=frozenset(pack.lists.ancestors(o.region)) if o.region else frozenset(),
+        lodging=not frozenset(data.lodging).isdisjoint(o.benefits),
+        commuter_bus=not frozenset(data.commuter_bus).isdisjoint(o.benefits),
+        wage=wage,
+        hourly_min=None if wage is None else pack.hourly(wage.minimum, wage.per, hours),
+        hourly_max=None if wage is None or most is None else pack.hourly(most, wage.per, hours),
+        hours=hours,
+        shifts=tuple(pack.means(code) for code in o.shifts),
+        shift_codes=o.shifts,
+        starts=o.starts,
+        rules=rules,
+        needs_car=rules.car or not licences.isdisjoint(car),
+        needs_driving=not licences.isdisjoint(driving),
+        other_licences=tuple(code for code in rules.licences if code not in car | driving),
+        education=(pack.education_rank(rules.education_min) or 0) if rules.education_min else 0,
+        certificates=frozenset(o.certificates),
+        helpful_certificates=frozenset(o.certificates) | frozenset(o.certificates_wanted),
+        helpful_courses=frozenset(o.courses_wanted),
+        helpful_strengths=frozenset(o.strengths),
+        teaches=frozenset(o.teaches),
+    )

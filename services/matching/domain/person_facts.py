@@ -1,0 +1,109 @@
+"""What matching needs of a person, worked out once per change and not once per pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from shared.events.fields import WageFloor
+from shared.events.topics.people import Experience, Person
+from shared.reference import Pack
+from shared.reference.matching import NeedRule
+
+CONSENT_TO_MATCHING = "matching"
+MONTHS_OF_A_TRADE = 24  # by then somebody knows a trade: more months do not bring an opening nearer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonFacts:
+    """A person's facts in the pack's own terms.
+
+    ``None`` means not known or not asked for; an empty set of wishes means no limit. ``occupations`` holds codes with
+    how much each one speaks for an opening near it (0 to 1); ``blank`` says that nothing about skills was recorded.
+    """
+
+    id: str
+    active: bool
+    consent_until: date | None
+    kinds: frozenset[str]
+    employment: frozenset[str]
+    floor: WageFloor | None
+    floor_hourly: float | None
+    shifts: frozenset[str]
+    hours_min: int | None
+    hours_max: int | None
+    commute_wish: int | None
+    available: str | None
+    avoided: frozenset[str]
+    growth: bool
+    residence: str | None
+    areas: frozenset[str]
+    car: bool | None
+    driving: bool | None
+    certificates: frozenset[str]
+    courses: frozenset[str]
+    strengths: frozenset[str]
+    education: int | None
+    year_of_birth: int | None
+    sex: str | None
+    jobless: bool | None
+    income: int | None
+    occupations: tuple[tuple[str, float], ...]
+    interests: tuple[str, ...]
+    experience: tuple[tuple[str, int], ...]
+    needs: Mapping[str, NeedRule]
+    blank: bool
+
+
+def person_facts(person: Person, pack: Pack) -> PersonFacts:
+    """The facts of a person; never fails on codes the pack does not know (they count as not known)."""
+    wants = person.wants
+    hours = wants.hours_per_week if wants else None
+    floor = wants.wage_min if wants else None
+    if floor is not None and floor.currency != pack.currency:
+        floor = None
+    needs = {code: pack.matching.needs[code] for code in person.counselling.needs if code in pack.matching.needs}
+    return PersonFacts(
+        id=person.person,
+        active=person.status == "active",
+        consent_until=max((c.until for c in person.consents if c.purpose == CONSENT_TO_MATCHING), default=None),
+        kinds=frozenset(wants.kinds if wants else ()),
+        employment=frozenset(wants.employment if wants else ()),
+        floor=floor,
+        floor_hourly=None if floor is None else pack.hourly(floor.amount, floor.per, hours.max if hours else None),
+        shifts=frozenset[str]().union(*(pack.means(code) for code in wants.shifts)) if wants else frozenset(),
+        hours_min=hours.min if hours else None,
+        hours_max=hours.max if hours else None,
+        commute_wish=wants.commute_minutes if wants else None,
+        available=wants.start if wants else None,
+        avoided=frozenset(plain_number(mark.partition(":")[2]) for mark in wants.not_to) if wants else frozenset(),
+        growth=wants.growth if wants else True,
+        residence=person.residence,
+        areas=frozenset(pack.lists.ancestors(person.residence)) if person.residence else frozenset(),
+        car=person.has.car,
+        driving=person.has.driving_licence,
+        certificates=frozenset(person.certificates),
+        courses=frozenset(course.code for course in person.courses),
+        strengths=frozenset(person.counselling.strengths),
+        education=pack.education_rank(person.education) if person.education else None,
+        year_of_birth=person.year_of_birth,
+        sex=person.sex,
+        jobless=person.situation.jobless,
+        income=person.situation.income_percent_of_median,
+        occupations=tuple((e.code, _pull(e)) for e in person.occupations if e.interest > 0),
+        interests=person.counselling.interests,
+        experience=tuple((e.code, e.months) for e in person.occupations if e.months > 0),
+        needs=needs,
+        blank=not (person.certificates or person.courses or person.occupations),
+    )
+
+
+def _pull(known: Experience) -> float:
+    """How much a known or wanted occupation speaks for an opening: the wish first, months of it on top."""
+    return min(1.0, 0.5 + 0.5 * known.interest + 0.2 * min(known.months / MONTHS_OF_A_TRADE, 1.0))
+
+
+def plain_number(number: str) -> str:
+    """An employer's number as it compares: without hyphens."""
+    return number.replace("-", "").casefold()

@@ -1,0 +1,76 @@
+"""What a pair is assessed on besides itself: the pack and the day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from services.matching.domain.person_facts import PersonFacts
+from shared.events.fields import Wage
+from shared.reference import Pack, PackError
+
+
+class Terms:
+    """Pack and day, with what both sides of many pairs ask again and again looked up once.
+
+    ``minimum_hourly`` is the legal wage floor per hour of the day; None when the pack's table does not reach the day.
+    """
+
+    def __init__(self, pack: Pack, today: date) -> None:
+        self.pack = pack
+        self.today = today
+        self.average_hourly = pack.hourly(pack.average_wage.amount, pack.average_wage.per)
+        self.minimum_hourly: float | None
+        try:
+            self.minimum_hourly = float(pack.minimum_wage(today).per_hour)
+        except PackError:
+            self.minimum_hourly = None
+        self._nearness: dict[tuple[str, str], float] = {}
+        self._minutes: dict[tuple[str, str, bool], int | None] = {}
+
+    def on(self, today: date) -> Terms:
+        """The same pack on another day; what was looked up is kept, since it does not depend on the day."""
+        other = Terms(self.pack, today)
+        other._nearness, other._minutes = self._nearness, self._minutes
+        return other
+
+    def nearness(self, one: str, other: str) -> float:
+        """How near two occupations are, 0 to 1."""
+        key = (one, other)
+        if (found := self._nearness.get(key)) is None:
+            found = self._nearness[key] = self.pack.occupation_nearness(one, other)
+        return found
+
+    def minutes(self, home: str | None, work: str | None, car: bool) -> int | None:
+        """Minutes one way; None when a place or the way is not known."""
+        if home is None or work is None:
+            return None
+        key = (home, work, car)
+        if key not in self._minutes:
+            self._minutes[key] = self.pack.commute_minutes(home, work, car)
+        return self._minutes[key]
+
+    def minutes_of(self, person: PersonFacts, work: str | None) -> int | None:
+        """Minutes of this person's way to work; a car counts only when it is known to be there."""
+        return self.minutes(person.residence, work, person.car is True)
+
+    def labels(self, codes: Mapping[str, object] | frozenset[str] | tuple[str, ...], language: str) -> str:
+        """Codes as people read them, in a fixed order."""
+        return ", ".join(self.pack.label(code, language) for code in sorted(codes)) or self.word("any", language)
+
+    def word(self, name: str, language: str) -> str:
+        """One of the pack's small words, such as `unknown`."""
+        return self.pack.sentence(f"word.{name}", language)
+
+    def wage(self, amount: float, per: str, language: str) -> str:
+        """An amount with its period, as people read it."""
+        return f"{self.pack.sentence(f'per.{per}', language)} {self.pack.money(amount, language)}"
+
+    def offered(self, wage: Wage | None, language: str) -> str:
+        """What an advert pays, as people read it; a range with both ends."""
+        if wage is None:
+            return self.word("unknown", language)
+        least = self.wage(wage.minimum, wage.per, language)
+        if wage.maximum is None or wage.maximum <= wage.minimum:
+            return least
+        return f"{least} ~ {self.pack.money(wage.maximum, language)}"
