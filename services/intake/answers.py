@@ -1,0 +1,199 @@
+"""What the door answers. No personal value: an answer holds what the sender sent as ids, and names of rules of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.intake.domain.remedies import remedy
+from shared.events.refusal import Refusal
+from shared.kit.problems import TYPE_BASE
+from shared.reference import Pack
+
+
+class Answer(BaseModel):
+    """Base of what is answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Finding(Answer):
+    """One thing that is wrong: where (JSON pointer), by which rule, and what to do, in each language of the pack."""
+
+    field: str
+    rule: str
+    remedy: dict[str, str]
+
+
+class Refusing(Answer):
+    """Why one event was refused, as problem details (RFC 9457): the first finding on top, all in `errors`."""
+
+    type: str
+    title: str
+    status: int
+    field: str
+    rule: str
+    remedy: dict[str, str]
+    errors: list[Finding]
+
+
+class Receipt(Answer):
+    """What became of one event.
+
+    `duplicate`: seen before, this is the first receipt; `superseded`: older than what is held, no effect. `alias`: your
+    own name for the person; `opportunity`, `agency`: the thing's id. `problem` only with `refused`.
+    """
+
+    id: str | None
+    source: str | None
+    type: str | None
+    status: Literal["accepted", "refused", "duplicate", "superseded"]
+    receipt: str | None = None
+    alias: str | None = None
+    opportunity: str | None = None
+    agency: str | None = None
+    testrun: bool | None = None
+    problem: Refusing | None = None
+
+
+class BatchAnswer(Answer):
+    """One result per event, in the order they came."""
+
+    results: list[Receipt]
+
+
+class Emitted(Answer):
+    """One event on the bus and the version of the thing it told."""
+
+    type: str
+    sequence: int
+
+
+class Times(Answer):
+    """How often something happened, first and last."""
+
+    count: int
+    first: datetime
+    last: datetime
+
+
+class Partner(Answer):
+    """What one recipient was told by one channel because of the event."""
+
+    recipient: str
+    channel: str
+    delivered: Times | None = None
+    acknowledged: Times | None = None
+    failed: Times | None = None
+    recalled: Times | None = None
+    recall_acknowledged: Times | None = None
+
+
+class Matched(Answer):
+    """How many matches were found, changed and withdrawn because of the event."""
+
+    found: int = 0
+    changed: int = 0
+    withdrawn: int = 0
+
+
+class Journey(Answer):
+    """Everything that followed from one event, to the partner's answer, without anything about a person."""
+
+    id: str
+    source: str
+    type: str | None
+    status: Literal["accepted", "refused", "superseded"]
+    at: datetime
+    receipt: str | None = None
+    emitted: list[Emitted] = []
+    matches: Matched = Matched()
+    partners: list[Partner] = []
+    errors: list[Finding] = []
+
+
+class Rejection(Answer):
+    """A refused event, without any value of it."""
+
+    agency: str
+    id: str | None
+    type: str | None
+    at: datetime
+    errors: list[Finding]
+
+
+class Rejections(Answer):
+    """Newest first. `next`: pass it as `before` to read on; None at the end."""
+
+    rejections: list[Rejection]
+    next: str | None = None
+
+
+class Alias(Answer):
+    """Your own name for the person."""
+
+    alias: str
+
+
+_STATUS = {
+    "not-json": 400,
+    "unsupported-media-type": 415,
+    "body-too-large": 413,
+    "too-many-events": 413,
+    "wrong-source": 403,
+    "not-allowed": 403,
+    "same-id-other-content": 409,
+}
+
+
+def findings(refusals: Sequence[Refusal], pack: Pack) -> list[Finding]:
+    """Each refusal with its remedy."""
+    return [Finding(field=item.field, rule=item.rule, remedy=remedy(item, pack)) for item in refusals]
+
+
+def refusing(refusals: Sequence[Refusal], pack: Pack) -> Refusing:
+    """The problem details of a refused event."""
+    errors = findings(refusals, pack)
+    return Refusing(
+        type=TYPE_BASE + "refused",
+        title="This cannot be taken as it is",
+        status=_STATUS.get(errors[0].rule, 422),
+        errors=errors,
+        **errors[0].model_dump(),
+    )
+
+
+def journey_of(steps: Sequence[dict[str, Any]]) -> tuple[Matched, list[Partner]]:
+    """Matches and partners from the grouped steps of `Repository.steps`."""
+    matched = {"found": 0, "changed": 0, "withdrawn": 0}
+    partners: dict[tuple[str, str], dict[str, Times]] = {}
+    for step in steps:
+        what = step["_id"]
+        if what["type"].startswith("match-"):
+            matched[what["type"].removeprefix("match-")] += step["count"]
+            continue
+        times = Times(count=step["count"], first=step["first"], last=step["last"])
+        outcomes = partners.setdefault((what["recipient"], what["channel"]), {})
+        name = _OUTCOMES.get((what["type"], what["about"]), "failed")
+        outcomes[name] = _together(outcomes[name], times) if name in outcomes else times
+    told = [
+        Partner(recipient=recipient, channel=channel, **outcomes)
+        for (recipient, channel), outcomes in sorted(partners.items())
+    ]
+    return Matched(**matched), told
+
+
+_OUTCOMES = {
+    ("notice-delivered", "notice"): "delivered",
+    ("notice-delivered", "recall"): "recalled",
+    ("notice-acknowledged", "notice"): "acknowledged",
+    ("notice-acknowledged", "recall"): "recall_acknowledged",
+    ("recall-acknowledged", "recall"): "recall_acknowledged",
+}
+
+
+def _together(one: Times, other: Times) -> Times:
+    return Times(count=one.count + other.count, first=min(one.first, other.first), last=max(one.last, other.last))

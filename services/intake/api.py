@@ -1,0 +1,175 @@
+"""The door's HTTP routes: parse, call, return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
+from services.intake.journeys import Journeys
+from services.intake.service import Door
+from services.intake.settings import IntakeSettings
+from shared.events.fields import Reference
+from shared.events.incoming import BATCH, STRUCTURED, split
+from shared.events.refusal import Refusal, Refused
+from shared.kit.keys import Calling
+from shared.kit.problems import MEDIA_TYPE, not_found
+from shared.reference import Pack
+
+_EVENT = {
+    "type": "object",
+    "description": "A CloudEvent 1.0; the schema of its data: GET /schemas/{type}/{version}",
+    "required": ["specversion", "id", "source", "type", "time", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 200},
+        "source": {"type": "string", "description": "/agencies/<your agency>"},
+        "type": {"type": "string"},
+        "time": {"type": "string", "format": "date-time"},
+        "dataschema": {"type": "string"},
+        "sequence": {"type": "string", "description": "your own version of the thing; an older one has no effect"},
+        "actor": {"type": "string", "description": "opaque worker id and role, never a name"},
+        "testrun": {"type": "boolean", "description": "every check, no effect"},
+        "data": {"type": "object"},
+    },
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            STRUCTURED: {"schema": _EVENT},
+            BATCH: {"schema": {"type": "array", "items": _EVENT}},
+            "application/json": {"schema": {"type": "object", "description": "data; attributes as ce- headers"}},
+        },
+    }
+}
+_PROBLEM: dict[str, Any] = {"model": Refusing, "content": {MEDIA_TYPE: {}}}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {**_PROBLEM, "description": "The request cannot be read"},
+    401: {**_PROBLEM, "description": "No valid key"},
+    403: {**_PROBLEM, "description": "The source or the type is not this agency's"},
+    409: {**_PROBLEM, "description": "The same id with other content"},
+    413: {**_PROBLEM, "description": "Too many events or bytes at once"},
+    415: {**_PROBLEM, "description": "Another content type"},
+    422: {**_PROBLEM, "description": "One event that breaks the contract or a rule"},
+    503: {"description": "Nothing is promised; send the same again"},
+}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    401: {"description": "No valid key"},
+    403: {"description": "The right is missing"},
+    404: {"description": "Nothing, or nothing for you"},
+}
+
+
+class Lookup(BaseModel):
+    """Your own reference of a person. In the body, for addresses end in logs."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    reference: Reference
+
+
+class Parts:
+    """What the routes call; set before the first request."""
+
+    door: Door
+    journeys: Journeys
+
+
+def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter:
+    """All routes of intake."""
+    router = APIRouter()
+
+    def refuse(refusal: Refusal | Refused) -> JSONResponse:
+        refusals = refusal.refusals if isinstance(refusal, Refused) else (refusal,)
+        return _problem(refusing(refusals, pack))
+
+    @router.post(
+        "/events",
+        status_code=202,
+        response_model=Receipt | BatchAnswer,
+        responses=_REFUSALS,
+        openapi_extra=_BODY,
+        summary="Send one event, or many",
+    )
+    async def events(request: Request, caller: Calling) -> Response:
+        """One CloudEvent (structured or binary): 202 with its receipt, or a problem. A batch: always 202, with one
+        result per event in order; a bad event stops nobody else. The same event twice gets the first receipt."""
+        body = await _body(request, settings.most_bytes)
+        if body is None:
+            return refuse(Refusal("body-too-large", "", {"megabytes": settings.most_bytes // 1_000_000}))
+        content_type = request.headers.get("content-type", "")
+        try:
+            items = split(content_type, request.headers, body)
+        except Refused as refused:
+            return refuse(refused)
+        if len(items) > settings.most_events:
+            return refuse(Refusal("too-many-events", "", {"most": settings.most_events}))
+        receipts = await parts.door.take(items, caller)
+        if content_type.partition(";")[0].strip().lower() == BATCH:
+            return _answer(BatchAnswer(results=receipts), 202)
+        receipt = receipts[0]
+        return _answer(receipt, 202) if receipt.problem is None else _problem(receipt.problem, receipt.id)
+
+    @router.get("/events/{id:path}", response_model=Journey, responses=_NOT_FOUND, summary="What became of an event")
+    async def event(id: str, source: Annotated[str, Query(max_length=200)], caller: Calling) -> Response:
+        """Its whole journey: accepted or refused, emitted, matched, told, acknowledged; nothing about a person."""
+        caller.must(caller.administers or caller.reads("journeys"), "reads journeys")
+        return _found(await parts.journeys.of_event(id, source, caller))
+
+    @router.get("/receipts/{receipt}", response_model=Journey, responses=_NOT_FOUND, summary="The same by receipt")
+    async def receipt(receipt: str, caller: Calling) -> Response:
+        """The journey of the event with this receipt."""
+        caller.must(caller.administers or caller.reads("journeys"), "reads journeys")
+        return _found(await parts.journeys.of_receipt(receipt, caller))
+
+    @router.get("/rejections", response_model=Rejections, responses=_NOT_FOUND, summary="What was refused")
+    async def rejections(
+        caller: Calling,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        before: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> Response:
+        """Your refused events, newest first, with field, rule and remedy. Administrators see everybody's."""
+        caller.must(caller.administers or caller.reads("rejections"), "reads rejections")
+        try:
+            return _answer(await parts.journeys.rejections(caller, limit, before))
+        except ValueError:
+            return refuse(Refusal("wrong-form", "/query/before"))
+
+    @router.post("/people/lookup", response_model=Alias, responses=_NOT_FOUND, summary="Your alias of a person")
+    async def lookup(asked: Lookup, caller: Calling) -> Response:
+        """The alias by which the other APIs know your person, from your own reference."""
+        alias = await parts.journeys.alias(asked.reference, caller)
+        return _found(None if alias is None else Alias(alias=alias))
+
+    return router
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """The whole body; None as soon as it is known to be longer than `most`."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _answer(model: BaseModel, status: int = 200) -> Response:
+    content = model.model_dump_json(exclude_none=True)
+    return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _found(model: BaseModel | None) -> Response:
+    if model is None:
+        raise not_found()
+    return _answer(model)
+
+
+def _problem(problem: Refusing, id: str | None = None) -> JSONResponse:
+    content = problem.model_dump(mode="json") | ({} if id is None else {"id": id})
+    return JSONResponse(content, problem.status, media_type=MEDIA_TYPE)

@@ -1,0 +1,64 @@
+"""The first administrator: somebody has to register the somebodies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from services.intake.changes.effect import AGENCIES, Effect, Emission, Tools
+from services.intake.changes.publish import Root, publish
+from services.intake.repository import Repository
+from shared.events.topics.agencies import AGENCY_REGISTERED, Agency, Key, Rights
+from shared.kit.agencies import agency_document
+from shared.kit.ids import random_id
+from shared.kit.logs import logger
+from shared.kit.store import Store, Task
+from shared.kit.work import Need, Work
+
+_log = logger("bootstrap")
+
+
+async def first_administrator(given: str | None, store: Store, repository: Repository, tools: Tools) -> bool:
+    """Register the agency of IEUM_FIRST_ADMIN if nobody may administer yet; whether somebody may now. Logged."""
+    if await repository.has_administrator():
+        return True
+    if given is None:
+        _log.warning("no_administrator", remedy="Set IEUM_FIRST_ADMIN=<agency>:<key id>:<sha256 of the secret>.")
+        return False
+    try:
+        agency = administrator(given, tools.pack.languages)
+    except ValidationError:
+        _log.error("first_administrator_unreadable", remedy="<agency>:<key id>:<sha256 of the secret, 64 hex digits>")
+        return False
+
+    def needs(work: Work) -> Iterable[Need]:
+        return [Need.by_id(AGENCIES, agency.agency)]
+
+    def do(work: Work) -> None:
+        held = work.get(AGENCIES, agency.agency)
+        sequence = 1 if held is None else held["sequence"] + 1
+        effect = Effect(
+            {},
+            thing=(AGENCIES, agency_document(agency, sequence)),
+            emitted=[Emission(AGENCY_REGISTERED, agency.agency, sequence, agency)],
+        )
+        now = datetime.now(UTC)
+        publish(effect, Root(random_id(), random_id(), now, now), work, tools.ids)
+
+    await store.submit(Task(needs, do))
+    _log.info("first_administrator", agency=agency.agency, key_id=agency.keys[0].key_id)
+    return True
+
+
+def administrator(given: str, languages: Iterable[str]) -> Agency:
+    """The agency that "<agency>:<key id>:<sha256>" names: it administers, and receives nothing about anybody."""
+    name, key_id, secret_sha256 = given.split(":")
+    return Agency(
+        agency=name,
+        name=dict.fromkeys(languages, name or "?"),
+        recipient_class="public",
+        rights=Rights(administers=True, reads=("journeys", "rejections")),
+        keys=(Key(key_id=key_id, secret_sha256=secret_sha256),),
+    )

@@ -1,0 +1,84 @@
+"""From an effect to documents and events on the bus, and the same events again when a store has to be rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from services.intake.changes.effect import AGENCIES, OPPORTUNITIES, PEOPLE, Effect, Emission
+from services.intake.changes.opportunities import opportunity_of
+from services.intake.changes.people import person_of
+from shared.events import Event, registry
+from shared.events.classes import Model
+from shared.kit.agencies import held_agency
+from shared.kit.ids import Ids
+from shared.kit.work import Need, Work
+
+SOURCE = "/intake"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What every event on the bus that follows from one acceptance has in common."""
+
+    correlationid: str
+    causationid: str
+    time: datetime
+    recordedtime: datetime
+    actor: str | None = None
+    traceparent: str | None = None
+
+
+def publish(effect: Effect, root: Root, work: Work, ids: Ids) -> None:
+    """Save what changed and emit what follows. The thing keeps how its newest event was told (`last`)."""
+    for emission in effect.emitted:
+        work.emit(_event(emission, root, ids))
+    for collection, document in effect.saves:
+        work.save(collection, document)
+    if effect.thing is not None:
+        collection, document = effect.thing
+        if effect.emitted:
+            told = effect.emitted[-1].event_type
+            document = {**document, "last": {"type": told.name, "version": told.version, **asdict(root)}}
+        work.save(collection, document)
+
+
+def again(collection: str, id: str, ids: Ids) -> tuple[Any, Any]:
+    """Needs and deed of a task that emits the current state of one thing again: the same event, id and number."""
+
+    def needs(work: Work) -> Iterable[Need]:
+        return [Need.by_id(collection, id)]
+
+    def do(work: Work) -> None:
+        document = work.get(collection, id)
+        if document is not None and "last" in document:
+            last = dict(document["last"])
+            event_type = registry.find(last.pop("type"), last.pop("version"))
+            emission = Emission(event_type, id, document["sequence"], _STATES[collection](document))
+            work.emit(_event(emission, Root(**last), ids))
+
+    return needs, do
+
+
+def _event(emission: Emission, root: Root, ids: Ids) -> Event[Model]:
+    event_type = emission.event_type
+    return Event(
+        id=ids.derived(event_type.topic.name, emission.key, emission.sequence),
+        source=SOURCE,
+        type=event_type.name,
+        version=event_type.version,
+        time=root.time,
+        key=emission.key,
+        data=emission.state,
+        sequence=emission.sequence,
+        correlationid=root.correlationid,
+        causationid=root.causationid,
+        recordedtime=root.recordedtime,
+        traceparent=root.traceparent,
+        actor=root.actor,
+    )
+
+
+_STATES: dict[str, Any] = {PEOPLE: person_of, OPPORTUNITIES: opportunity_of, AGENCIES: held_agency}

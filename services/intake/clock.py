@@ -1,0 +1,87 @@
+"""What the calendar does: a consent ends the day after its last day, whether anybody says so or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from services.intake.changes.effect import PEOPLE, Effect, Emission, Tools
+from services.intake.changes.people import document_of, person_of
+from services.intake.changes.publish import Root, publish
+from services.intake.domain import consents
+from services.intake.repository import Repository
+from services.intake.service import Door
+from shared.events.topics.people import CONSENT_LAPSED
+from shared.kit.ids import random_id
+from shared.kit.logs import logger
+from shared.kit.store import Store, Task
+from shared.kit.work import Need, Work
+
+AT_ONCE = 500
+_log = logger("clock")
+
+
+class Clock:
+    """Says consent-lapsed. Safe to run twice, or in two replicas: the first to write it leaves nothing to lapse."""
+
+    def __init__(
+        self,
+        store: Store,
+        repository: Repository,
+        door: Door,
+        tools: Tools,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._repository = repository
+        self._door = door
+        self._tools = tools
+        self._now = now
+
+    async def run(self, seconds: float, stopping: asyncio.Event) -> None:
+        """Look every so many seconds until told to stop."""
+        while not stopping.is_set():
+            await self.lapse()
+            try:
+                async with asyncio.timeout(seconds):
+                    await stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def lapse(self) -> int:
+        """End every consent whose last day has passed; how many people that concerned."""
+        today, total = self._door.day(self._now()), 0
+        while ended := await self._repository.ended(today.isoformat(), AT_ONCE):
+            results = await self._store.perform([self._task(person) for person in ended])
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+            total += len(ended)
+        if total:
+            _log.info("consents_lapsed", people=total)
+        return total
+
+    def _task(self, id: str) -> Task[None]:
+        def needs(work: Work) -> Iterable[Need]:
+            return [Need.by_id(PEOPLE, id)]
+
+        def do(work: Work) -> None:
+            held = work.get(PEOPLE, id)
+            if held is None:
+                return
+            person = person_of(held)
+            after = consents.lapse(person, self._door.day(self._now()))
+            sequence = held["sequence"] + 1
+            if after == person:
+                return
+            effect = Effect(
+                {},
+                thing=(PEOPLE, document_of(after, held, sequence)),
+                emitted=[Emission(CONSENT_LAPSED, id, sequence, after)],
+            )
+            cause = self._tools.ids.derived("lapse", id, sequence)
+            root = Root(correlationid=random_id(), causationid=cause, time=work.now, recordedtime=work.now)
+            publish(effect, root, work, self._tools.ids)
+
+        return Task(needs, do)

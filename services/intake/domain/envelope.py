@@ -1,0 +1,27 @@
+"""Rules about who sends and when, besides the form that `shared.events.incoming` checks."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from services.intake.domain.findings import Findings
+from shared.events.incoming import Incoming
+
+# A worker's number and role ("w-17/counsellor"): nothing that could hold a written name.
+_ACTOR = re.compile(r"[A-Za-z0-9]+([-._:/][A-Za-z0-9]+)*", re.ASCII)
+_TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_CLOCKS_DIFFER = timedelta(days=1)
+
+
+def check_envelope(event: Incoming, findings: Findings, now: datetime) -> None:
+    """The actor is opaque, and the event has happened (a day's grace for clocks that are wrong)."""
+    if event.actor is not None and (len(event.actor) > 80 or not _ACTOR.fullmatch(event.actor)):
+        findings.add("actor-not-opaque", "/actor")
+    if event.time > now + _CLOCKS_DIFFER:
+        findings.add("date-in-future", "/time")
+
+
+def trace_of(event: Incoming) -> str | None:
+    """The sender's trace, if it is one."""
+    return event.traceparent if event.traceparent and _TRACE.fullmatch(event.traceparent) else None

@@ -1,0 +1,59 @@
+"""Everything that is wrong with one event, gathered, so that a sender can mend it in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shared.events.refusal import Refusal, Refused
+from shared.reference import Pack
+
+MOST_SUGGESTED = 3  # unknown titles per event that get suggestions: looking for likeness costs
+
+
+class Findings:
+    """Collects refusals while rules go on looking. Values given to `add` must be public (limits, lists of the pack)."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.refusals: list[Refusal] = []
+        self._suggested = 0
+
+    def add(self, rule: str, field: str, **values: str | int | float) -> None:
+        """Note one reason."""
+        self.refusals.append(Refusal(rule, field, values))
+
+    def code(self, kind: str, code: str | None, field: str) -> None:
+        """The code, if there is one, must be in the pack's list for that kind of field."""
+        if code is not None and not self.pack.accepts(kind, code):
+            self.add("unknown-code", field, schemes=", ".join(sorted(self.pack.schemes_for(kind))))
+
+    def codes(self, kind: str, codes: Iterable[str], field: str) -> None:
+        """The same for a list of codes."""
+        for index, code in enumerate(codes):
+            self.code(kind, code, f"{field}/{index}")
+
+    def title(self, kind: str, title: str, field: str) -> str | None:
+        """The code that a title (or a code) stands for; None, and a finding with the pack's nearest titles, if none."""
+        found = title if self.pack.accepts(kind, title) else self.pack.find(kind, title)
+        if found is None:
+            near: tuple[str, ...] = ()
+            if self._suggested < MOST_SUGGESTED:
+                self._suggested += 1
+                near = self.pack.suggestions(kind, title)
+            self.add("unknown-title", field, suggestions=", ".join(near) or "-")
+        return found
+
+    def titles(self, kind: str, titles: Iterable[str], field: str) -> tuple[str, ...]:
+        """The codes of several titles, each once, in the order given."""
+        found = [self.title(kind, title, f"{field}/{index}") for index, title in enumerate(titles)]
+        return tuple(dict.fromkeys(code for code in found if code is not None))
+
+    def currency(self, currency: str, field: str) -> None:
+        """Amounts are given in the pack's currency."""
+        if currency != self.pack.currency:
+            self.add("unknown-currency", field, currency=self.pack.currency)
+
+    def end(self) -> None:
+        """Raise Refused if anything was found."""
+        if self.refusals:
+            raise Refused(*self.refusals)

@@ -1,0 +1,116 @@
+"""Every query and index of intake. What events change goes through the kit's Store; here is what is read, and audit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from services.intake.changes.effect import AGENCIES, IDENTITIES, OPPORTUNITIES, PEOPLE, REFERENCES
+from shared.kit.ids import random_id
+from shared.kit.mongo import Database
+
+INBOX = "inbox"
+REJECTIONS = "rejections"
+STEPS = "steps"
+AUDIT = "audit"
+REJECTIONS_DAYS = 90
+STEPS_DAYS = 400
+_DAY = 24 * 3600
+
+INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    INBOX: [IndexModel("receipt", unique=True)],
+    REJECTIONS: [
+        IndexModel([("agency", ASCENDING), ("at", DESCENDING), ("_id", ASCENDING)]),
+        IndexModel([("at", DESCENDING), ("_id", ASCENDING)]),
+        IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
+    ],
+    STEPS: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
+    PEOPLE: [IndexModel("ends")],
+    AGENCIES: [IndexModel("state.keys.key_id")],
+    AUDIT: [IndexModel("at"), IndexModel("person", sparse=True)],
+}
+# Identity is binary or it is not stored, whoever writes: the database checks it too.
+_SEALED = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "key", "sealed"],
+        "additionalProperties": False,
+        "properties": {
+            "_id": {"bsonType": "string"},
+            "key": {"bsonType": "binData"},
+            "sealed": {"bsonType": "object", "additionalProperties": {"bsonType": "binData"}},
+        },
+    }
+}
+
+
+class Repository:
+    """Reads of intake's own database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def prepare(self) -> None:
+        """Make the database refuse identity in clear. Safe to repeat."""
+        if IDENTITIES not in await self._database.list_collection_names(filter={"name": IDENTITIES}):
+            await self._database.create_collection(IDENTITIES, check_exists=False)
+        await self._database.command("collMod", IDENTITIES, validator=_SEALED, validationLevel="strict")
+
+    async def has_administrator(self) -> bool:
+        """Whether any agency with a key may register agencies."""
+        query = {"state.rights.administers": True, "state.keys.0": {"$exists": True}}
+        return await self._database[AGENCIES].find_one(query, {"_id": 1}) is not None
+
+    async def audit(
+        self, at: datetime, agency: str, key_id: str, action: str, *, person: str | None, outcome: str
+    ) -> None:
+        """Write down a read about a person, before it is answered; when this fails, nothing may be answered."""
+        entry = {"_id": random_id(), "at": at, "agency": agency, "key_id": key_id, "action": action, "outcome": outcome}
+        await self._database[AUDIT].insert_one(entry if person is None else {**entry, "person": person})
+
+    async def person_by_reference(self, index: str) -> dict[str, Any] | None:
+        """The person's document that a blind index leads to."""
+        found = await self._database[REFERENCES].find_one({"_id": index})
+        return None if found is None else await self._database[PEOPLE].find_one({"_id": found["thing"]})
+
+    async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> dict[str, Any] | None:
+        """The inbox row of an accepted event, by the hash of (source, id) or by its receipt."""
+        return await self._database[INBOX].find_one({"_id": index} if index is not None else {"receipt": receipt})
+
+    async def rejection(self, id: str) -> dict[str, Any] | None:
+        """One rejection."""
+        return await self._database[REJECTIONS].find_one({"_id": id})
+
+    async def rejections(
+        self, agency: str | None, limit: int, before: tuple[datetime, str] | None
+    ) -> list[dict[str, Any]]:
+        """The newest rejections, of one agency or of all; `before`: time and id of the last one seen."""
+        query: dict[str, Any] = {} if agency is None else {"agency": agency}
+        if before is not None:
+            query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
+        cursor = self._database[REJECTIONS].find(query).sort([("at", DESCENDING), ("_id", ASCENDING)]).limit(limit)
+        return await cursor.to_list(limit)
+
+    async def steps(self, correlationid: str) -> list[dict[str, Any]]:
+        """What followed from one accepted event: for each kind of step how often, first and last time."""
+        what = {name: f"${name}" for name in ("type", "recipient", "channel", "about", "reason")}
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"correlationid": correlationid}},
+            {"$group": {"_id": what, "count": {"$sum": 1}, "first": {"$min": "$at"}, "last": {"$max": "$at"}}},
+            {"$sort": {"_id": 1}},
+        ]
+        return [step async for step in self._database[STEPS].aggregate(pipeline, maxTimeMS=5_000)]
+
+    async def ended(self, today: str, limit: int) -> list[str]:
+        """People with a consent whose last day lies before today."""
+        cursor = self._database[PEOPLE].find({"ends": {"$lt": today, "$type": "string"}}, {"_id": 1}).limit(limit)
+        return [document["_id"] async for document in cursor]
+
+    async def everything(self, collection: str) -> AsyncIterator[str]:
+        """The ids of all people, opportunities or agencies, in order."""
+        assert collection in (PEOPLE, OPPORTUNITIES, AGENCIES)
+        async for document in self._database[collection].find({}, {"_id": 1}).sort("_id", ASCENDING):
+            yield document["_id"]

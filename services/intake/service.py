@@ -1,0 +1,250 @@
+"""Use case of the door: take events and answer each with a receipt.
+
+An event passes in this order: read (form), rules that need no store, then in one transaction with others: right and
+source, "seen before?", rules that need the store, effect. A bad event stops nobody else in its batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from services.intake.answers import Receipt, refusing
+from services.intake.changes import agencies, opportunities, people
+from services.intake.changes.effect import AGENCIES, Accepted, Effect, Tools
+from services.intake.changes.publish import Root, publish
+from services.intake.domain.agencies import may_emit
+from services.intake.domain.collected import NeverCollected
+from services.intake.domain.door import Features, features
+from services.intake.domain.envelope import check_envelope, trace_of
+from services.intake.domain.findings import Findings
+from services.intake.repository import INBOX, REJECTIONS
+from shared.events import registry
+from shared.events.incoming import Incoming, read
+from shared.events.refusal import Refusal, Refused
+from shared.kit import metrics
+from shared.kit.agencies import held_agency
+from shared.kit.ids import random_id
+from shared.kit.keys import Caller, unauthorised
+from shared.kit.store import Store, Task
+from shared.kit.work import Need, Work
+
+
+class _Family(Protocol):
+    """A module of `changes`."""
+
+    def needs(self, event: Accepted, work: Work, tools: Tools) -> Iterable[Need]: ...
+    def decide(self, event: Accepted, work: Work, tools: Tools) -> Effect: ...
+
+
+_FAMILIES: Mapping[str, _Family] = {"people": people, "opportunities": opportunities, "agencies": agencies}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event of a request before its transaction: what could be read of it, and what is wrong so far."""
+
+    id: str | None
+    source: str | None
+    type: str | None
+    testrun: bool
+    incoming: Incoming | None
+    features: Features
+    refusals: tuple[Refusal, ...]
+
+
+class Door:
+    """Takes events. `today` of every rule is the day in the pack's time zone."""
+
+    def __init__(self, store: Store, tools: Tools) -> None:
+        self._store = store
+        self._tools = tools
+        self._never = NeverCollected(tools.pack)
+        self._zone = ZoneInfo(tools.pack.timezone)
+
+    def day(self, now: datetime) -> date:
+        """The pack's day at that moment."""
+        return now.astimezone(self._zone).date()
+
+    async def take(self, items: Sequence[dict[str, Any] | Refused], caller: Caller) -> list[Receipt]:
+        """One receipt per event, in order. Raises Unavailable (nothing is promised then; repeat all of it), or the 401
+        problem when the caller's key is no longer registered."""
+        tasks = []
+        for number, item in enumerate(items):
+            tasks.append(self._task(self.arrival(item), caller))
+            if number % 50 == 49:
+                await asyncio.sleep(0)  # reading 500 events takes a while: let others have their turn
+        results = await asyncio.gather(*(self._store.submit(task) for task in tasks), return_exceptions=True)
+        receipts = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            receipts.append(result)
+        return receipts
+
+    def arrival(self, item: dict[str, Any] | Refused) -> Arrival:
+        """Read one event and put it to the rules that need no store. Findings are part of the result."""
+        if isinstance(item, Refused):
+            return Arrival(None, None, None, False, None, {}, item.refusals)
+        incoming: Incoming | None = None
+        found: Features = {}
+        findings = Findings(self._tools.pack)
+        try:
+            findings.refusals += self._never.find(item.get("data"))
+            findings.end()
+            incoming = read(item)
+            now = datetime.now(UTC)
+            check_envelope(incoming, findings, now)
+            found = features(incoming.data, findings, self.day(now))
+        except Refused as refused:
+            findings.refusals = list(refused.refusals)
+        except RecursionError:
+            findings.refusals = [Refusal("not-json", "/data")]
+        return Arrival(
+            id=_text(item.get("id")),
+            source=_text(item.get("source")),
+            type=_known_type(item.get("type")),
+            testrun=item.get("testrun") in (True, "true"),
+            incoming=incoming,
+            features=found,
+            refusals=tuple(findings.refusals),
+        )
+
+    def _task(self, arrival: Arrival, caller: Caller) -> Task[Receipt]:
+        tools, agency = self._tools, caller.agency.agency
+        if arrival.incoming is None:
+            return Task(
+                lambda work: [Need.by_id(AGENCIES, agency)],
+                lambda work: self._refuse(arrival, _sender(work, caller).agency, arrival.refusals, work),
+            )
+        incoming = arrival.incoming
+        inbox = tools.references.event(incoming.source, incoming.id)
+        event = Accepted(
+            incoming,
+            agency,
+            tools.references.content(incoming.content),
+            arrival.features,
+            self.day(datetime.now(UTC)),
+        )
+        family = _FAMILIES[incoming.event_type.topic.name]
+
+        def needs(work: Work) -> Iterable[Need]:
+            return [Need.by_id(AGENCIES, agency), Need.by_id(INBOX, inbox), *family.needs(event, work, tools)]
+
+        def do(work: Work) -> Receipt:
+            sender = _sender(work, caller)
+            if incoming.source != sender.source:
+                return self._refuse(
+                    arrival, agency, [Refusal("wrong-source", "/source", {"source": sender.source})], work
+                )
+            if not may_emit(sender, event.name):
+                return self._refuse(arrival, agency, [Refusal("not-allowed", "/type")], work)
+            seen = work.get(INBOX, inbox)
+            if seen is not None and seen["content"] == event.content:
+                return _receipt(arrival, "duplicate", receipt=seen["receipt"], **seen["answer"])
+            if seen is not None:
+                return self._refuse(arrival, agency, [Refusal("same-id-other-content", "/id")], work)
+            if arrival.refusals:
+                return self._refuse(arrival, agency, arrival.refusals, work)
+            try:
+                effect = family.decide(event, work, tools)
+            except Refused as refused:
+                return self._refuse(arrival, agency, refused.refusals, work)
+            return self._accept(arrival, event, effect, inbox, work)
+
+        return Task(needs, do)
+
+    def _accept(self, arrival: Arrival, event: Accepted, effect: Effect, inbox: str, work: Work) -> Receipt:
+        receipt = random_id()
+        answer = _receipt(arrival, effect.status, receipt=receipt, **effect.answer)
+        if arrival.testrun:
+            return answer
+        incoming = event.incoming
+        root = Root(
+            correlationid=random_id(),
+            causationid=receipt,
+            time=incoming.time,
+            recordedtime=work.now,
+            actor=incoming.actor,
+            traceparent=trace_of(incoming),
+        )
+        publish(effect, root, work, self._tools.ids)
+        work.save(
+            INBOX,
+            {
+                "_id": inbox,
+                "receipt": receipt,
+                "content": event.content,
+                "agency": event.agency,
+                "type": event.name,
+                "event": self._tools.sealer.seal(incoming.id.encode(), INBOX, inbox),
+                "status": effect.status,
+                "answer": effect.answer,
+                "about": incoming.event_type.topic.name,
+                "at": work.now,
+                "correlationid": root.correlationid,
+                "emitted": [{"type": one.event_type.name, "sequence": one.sequence} for one in effect.emitted],
+            },
+        )
+        work.after_commit(lambda: _count(event.agency, event.name, work.now))
+        return answer
+
+    def _refuse(self, arrival: Arrival, agency: str, refusals: Sequence[Refusal], work: Work) -> Receipt:
+        """The receipt of a refusal, kept without any value of the event: its id sealed, for it may hold a reference."""
+        answer = _receipt(arrival, "refused", problem=refusing(refusals, self._tools.pack))
+        work.after_commit(lambda: metrics.events_refused.of(reason=refusals[0].rule).inc())
+        if not arrival.testrun:
+            id = self._tools.ids.derived("rejection", agency, arrival.id) if arrival.id else random_id()
+            sealed = self._tools.sealer.seal((arrival.id or "").encode(), REJECTIONS, id)
+            work.save(
+                REJECTIONS,
+                {
+                    "_id": id,
+                    "agency": agency,
+                    "event": sealed,
+                    "type": arrival.type,
+                    "at": work.now,
+                    "refusals": [{"rule": r.rule, "field": r.field, "values": dict(r.values)} for r in refusals],
+                },
+            )
+        return answer
+
+
+def _sender(work: Work, caller: Caller) -> Any:
+    """The caller's agency as it is in this transaction: a right or key that was taken away no longer counts."""
+    document = work.get(AGENCIES, caller.agency.agency)
+    agency = None if document is None else held_agency(document)
+    if agency is None or all(key.key_id != caller.key_id for key in agency.keys):
+        raise unauthorised()
+    return agency
+
+
+def _receipt(
+    arrival: Arrival, status: Literal["accepted", "refused", "duplicate", "superseded"], **more: Any
+) -> Receipt:
+    return Receipt(
+        id=arrival.id,
+        source=arrival.source,
+        type=arrival.type,
+        status=status,
+        testrun=True if arrival.testrun else None,
+        **more,
+    )
+
+
+def _count(agency: str, event_type: str, now: datetime) -> None:
+    metrics.events_accepted.of(type=event_type).inc()
+    metrics.last_event_timestamp_seconds.of(agency=agency, type=event_type).set(now.timestamp())
+
+
+def _text(value: object) -> str | None:
+    """The sender's own id or source back to the sender, if it is one."""
+    return value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
+
+
+def _known_type(value: object) -> str | None:
+    return value if isinstance(value, str) and registry.versions(value) else None
