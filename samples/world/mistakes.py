@@ -99,7 +99,7 @@ SLIPS: tuple[Slip, ...] = (
 SAME_ID = Mistake("the same id with other content", "same-id-other-content", 409)
 UNKNOWN_REFERENCE = Mistake("news of somebody never registered", "unknown-reference")
 WRONG_SOURCE = Mistake("in the name of another agency", "wrong-source", 403)
-NOT_ALLOWED = Mistake("a type this agency may not send", "type-not-allowed", 403)
+NOT_ALLOWED = Mistake("a type this agency may not send", "not-allowed", 403)
 
 
 def spoiled(slip: Slip, item: Item, letters: Letters, setting: Setting, today: date) -> Item:
