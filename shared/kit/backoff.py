@@ -1,0 +1,36 @@
+"""How long to wait before trying again: longer every time, never all at once, never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Delays that double from ``first`` to ``longest`` seconds, each drawn between half and all of it (jitter)."""
+
+    first: float = 0.05
+    longest: float = 5.0
+    attempts: int = 0
+
+    def delay(self) -> float:
+        """Seconds to wait now; counts one more attempt."""
+        full = min(self.longest, self.first * 2.0 ** min(self.attempts, 30))
+        self.attempts += 1
+        return full * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+    def reset(self) -> None:
+        """It worked: start from ``first`` again."""
+        self.attempts = 0
+
+    async def wait(self, until: asyncio.Event | None = None) -> None:
+        """Sleep for the next delay, or less when ``until`` is set (somebody wants to stop)."""
+        if until is None:
+            await asyncio.sleep(self.delay())
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.delay()):
+                await until.wait()

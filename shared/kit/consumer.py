@@ -1,0 +1,115 @@
+"""FastStream as the stream wants it: raw batches, rewound on any failure, static membership, no surprises.
+
+What its defaults would do to us is measured: ACK_FIRST loses, ``latest`` skips, the batch parser fails healthy
+neighbours of one bad header, a ``reply_to`` header makes it publish, its logger writes values of input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
+
+from shared.kit.kafka import KafkaSettings
+from shared.kit.topics import KAFKA_ERRORS
+
+Batch = Callable[[Sequence[Any]], Awaitable[None]]
+STOP_SECONDS = 20.0
+
+
+class _Listener(ConsumerRebalanceListener):
+    def __init__(self, revoked: Callable[[Iterable[Any]], None]) -> None:
+        self._revoked = revoked
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        self._revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        pass
+
+
+class Consumer:
+    """One life of a consumer. Make another one when a topic has a new id: what this one fetched or buffers belongs to
+    the ids of before.
+
+    ``batch`` is awaited with the records of several partitions; when it raises, all are rewound and come again; when it
+    returns, Kafka's offsets are committed. ``revoked`` is told which partitions are no longer ours.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        topics: Sequence[str],
+        batch: Batch,
+        revoked: Callable[[Iterable[Any]], None],
+    ) -> None:
+        self._broker = KafkaBroker(
+            kafka.bootstrap,
+            client_id=kafka.instance,
+            consumer_only=True,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            metadata_max_age_ms=kafka.metadata_max_age_ms,
+            allow_auto_create_topics=False,
+            graceful_timeout=STOP_SECONDS,
+            logger=None,
+            apply_types=False,
+        )
+        self.subscriber = self._broker.subscriber(
+            *(kafka.physical(topic) for topic in topics),
+            batch=True,
+            group_id=group,
+            group_instance_id=f"{group}-{kafka.instance}",
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_records=kafka.batch_max_records,
+            batch_timeout_ms=kafka.batch_timeout_ms,
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=kafka.heartbeat_interval_ms,
+            max_poll_interval_ms=kafka.max_poll_interval_ms,
+            fetch_max_wait_ms=100,
+            listener=_Listener(revoked),
+            parser=self._parse,
+            decoder=_raw,
+            no_reply=True,
+        )
+
+        async def handle(records: Any) -> None:
+            await batch(records)
+
+        self.subscriber(handle)
+
+    async def start(self) -> None:
+        """Join the group. Raises KafkaError when the broker does not answer."""
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""
+        with contextlib.suppress(*KAFKA_ERRORS):
+            async with asyncio.timeout(STOP_SECONDS + 10):
+                await self._broker.stop()
+
+    @property
+    def kafka(self) -> AIOKafkaConsumer | None:
+        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
+        return self.subscriber.consumer
+
+    async def _parse(self, records: Any) -> KafkaAckableMessage:
+        """Nothing is decoded here, so nothing can fail here."""
+        return KafkaAckableMessage(
+            body=b"", raw_message=records, consumer=self.subscriber.consumer or FAKE_CONSUMER, headers={}
+        )
+
+
+async def _raw(message: KafkaAckableMessage) -> Any:
+    return message.raw_message

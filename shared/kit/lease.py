@@ -1,0 +1,107 @@
+"""One holder at a time, by MongoDB's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from shared.kit.mongo import Database
+
+COLLECTION = "leases"
+
+
+class Lease:
+    """A named right that one owner holds for ``seconds`` and renews.
+
+    Promises: at most one owner believes in holding it (the server's clock decides; the holder stops believing earlier
+    than the server does); ``epoch`` grows with every change of holder. A process that starts again under the same owner
+    name takes over at once. Does not stop a holder that was frozen and wakes up: writes still need their own fence.
+    """
+
+    def __init__(self, database: Database, name: str, owner: str, seconds: float = 10.0) -> None:
+        self.name, self.owner, self.seconds = name, owner, seconds
+        self.epoch = 0
+        self._token = secrets.token_hex(8)  # this process; a restarted one has another
+        self._leases = database[COLLECTION]
+        self._until = 0.0
+        self._known = False
+
+    @property
+    def held(self) -> bool:
+        """Whether it is ours right now, as far as this process can know without asking."""
+        return time.monotonic() < self._until
+
+    async def acquire(self) -> bool:
+        """Take or renew it; False when somebody else holds it. Raises PyMongoError when MongoDB does not answer."""
+        asked = time.monotonic()
+        if not self._known:
+            nobody = {"owner": "", "token": "", "epoch": 0, "until": datetime.fromtimestamp(0, UTC)}
+            with contextlib.suppress(DuplicateKeyError):  # somebody else was quicker
+                await self._leases.update_one({"_id": self.name}, {"$setOnInsert": nobody}, upsert=True)
+            self._known = True
+        mine = {"$eq": ["$token", self._token]}
+        free = [{"owner": self.owner}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]
+        change = {
+            "owner": {"$literal": self.owner},
+            "token": self._token,
+            "epoch": {"$cond": [mine, "$epoch", {"$add": ["$epoch", 1]}]},
+            "until": {"$add": ["$$NOW", int(self.seconds * 1000)]},
+        }
+        document = await self._leases.find_one_and_update(
+            {"_id": self.name, "$or": free}, [{"$set": change}], return_document=ReturnDocument.AFTER, maxTimeMS=5_000
+        )
+        if document is None:
+            self._until = 0.0
+            return False
+        self.epoch = document["epoch"]
+        self._until = asked + self.seconds * 0.8
+        return True
+
+    async def release(self) -> None:
+        """Give it up, if it is ours."""
+        self._until = 0.0
+        await self._leases.update_one(
+            {"_id": self.name, "token": self._token}, [{"$set": {"until": "$$NOW", "owner": ""}}]
+        )
+
+    async def keep(
+        self, gained: Callable[[], Awaitable[None]], lost: Callable[[], Awaitable[None]], stopping: asyncio.Event
+    ) -> None:
+        """Until ``stopping``: try to hold it; call ``gained`` when it becomes ours and ``lost`` when it no longer is.
+
+        Both run here, one after the other; ``gained`` must return soon (start things, do not be them). While MongoDB is
+        away the lease runs out by the local clock, so ``lost`` is called in time. Ends with ``lost`` and a release.
+        """
+        on = False
+        try:
+            while not stopping.is_set():
+                try:
+                    async with asyncio.timeout(self.seconds * 0.3):
+                        await self.acquire()
+                except (PyMongoError, TimeoutError):
+                    pass  # held says until when the last answer is good for
+                if self.held and not on:
+                    on = True
+                    await gained()
+                elif on and not self.held:
+                    on = False
+                    await lost()
+                try:
+                    async with asyncio.timeout(self.seconds * 0.2):
+                        await stopping.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            if on:
+                await lost()
+            try:
+                await self.release()
+            except PyMongoError:
+                self._until = 0.0  # it runs out by itself

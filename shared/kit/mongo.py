@@ -1,0 +1,57 @@
+"""The one place that knows how to open MongoDB: time-outs everywhere, majority writes, aware UTC times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import IndexModel
+from pymongo.errors import ConfigurationError
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+UTC_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+
+
+def connect(url: str) -> Client:
+    """A client; nothing is connected until it is used. Every call ends within about 20 s, whatever the server does.
+
+    Do not use ``timeoutMS`` instead of the socket time-out: it limits a cursor's whole life, so a long load would fail.
+    Open it only after the replica set was initiated: a motor client from before keeps refusing sessions.
+    """
+    return AsyncIOMotorClient(
+        url,
+        tz_aware=True,
+        tzinfo=UTC,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=5_000,
+        socketTimeoutMS=15_000,
+        waitQueueTimeoutMS=10_000,
+    )
+
+
+async def ping(client: Client, seconds: float = 5.0) -> None:
+    """Raises PyMongoError when there is no writable primary that answers in time."""
+    answer = await client.admin.command("hello", maxTimeMS=int(seconds * 1000))
+    if not answer.get("setName"):
+        raise ConfigurationError("MongoDB must be a replica set: transactions need one")
+    await client.admin.command("ping", maxTimeMS=int(seconds * 1000))
+
+
+async def server_version(client: Client) -> tuple[int, ...]:
+    """The server's version, (7, 0, 14)."""
+    return tuple(int(part) for part in (await client.server_info())["version"].split("-")[0].split("."))
+
+
+async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
+    """Make the indexes that are missing. Safe from several replicas at once; raises when one exists differently."""
+    for collection, models in indexes.items():
+        if models:
+            await database[collection].create_indexes(list(models))

@@ -1,0 +1,195 @@
+"""The outbox: what a service has said, kept in its database until the topic's retention has passed.
+
+Kafka is the road, not the store. An event is a row here, written in the transaction that caused it; publishing follows
+at once from memory (see lane.py), and a row is marked with the topic id it reached, never deleted by us: when a broker
+comes back with another topic id, everything is published again in order.
+
+A row: {"_id": time-ordered, "owner": instance, "topic", "created", "events": [{"k", "v", "h"}],
+"topic_id": None or the id of the topic it is known to be in, "published": when that became known}.
+
+Promises: whatever was committed is published at least once into every topic of that name that comes to exist within
+the retention; per key in the order of commits of one replica (``sequence`` decides between replicas). Does not promise
+once: consumers drop repeats by id or ``sequence``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import PyMongoError
+
+from shared.kit.lane import Lane
+from shared.kit.lease import Lease
+from shared.kit.mongo import Database, Document
+from shared.kit.observe import Observer
+from shared.kit.topics import Topics
+from shared.kit.work import Outgoing
+
+COLLECTION = "outbox"
+OWNERS = "outbox_owners"
+RETENTION = timedelta(days=7)
+LARGEST_ROW = 4 * 1024 * 1024
+HEARTBEAT_SECONDS = 2.0
+ORPHAN_SECONDS = 15.0
+
+INDEXES: dict[str, list[IndexModel]] = {
+    COLLECTION: [
+        IndexModel([("topic", ASCENDING), ("_id", ASCENDING)], name="in_order"),
+        IndexModel([("topic", ASCENDING), ("topic_id", ASCENDING), ("_id", ASCENDING)], name="pending"),
+        # counts from the moment it was published: what was never published is never forgotten
+        IndexModel([("published", ASCENDING)], expireAfterSeconds=int(RETENTION.total_seconds()), name="retention"),
+    ]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """What waits: rows not yet known to be in their topic, and the age of the oldest in seconds."""
+
+    rows: int
+    oldest_seconds: float
+
+
+class Outbox:
+    """One service replica's outbox. ``start`` after the topics are declared; give it all topics that it writes."""
+
+    def __init__(self, database: Database, topics: Topics, observer: Observer | None = None) -> None:
+        self._database = database
+        self._rows = database[COLLECTION]
+        self._topics = topics
+        self._observer = observer or Observer()
+        self._owner = topics.kafka.instance
+        self._lanes: dict[str, Lane] = {}
+        self._last = 0
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    async def start(self, topics: Iterable[str]) -> None:
+        """Begin to publish: first what a predecessor of this name left, then what is handed over."""
+        newest = await self._rows.find_one({"owner": self._owner}, {"_id": 1}, sort=[("_id", -1)], max_time_ms=5_000)
+        if newest is not None:
+            self._last = int(newest["_id"][:20])  # a clock that went back must not reorder us
+        await self._beat()
+        for topic in sorted(set(topics)):
+            lane = Lane(topic, self._database, self._topics, self._observer)
+            self._lanes[topic] = lane
+            lane.start()
+        self._housekeeping = asyncio.create_task(self._keep_house(), name="outbox")
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Send and stamp what is in hand, at most so long; the rest waits in the database for the next start."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._housekeeping
+            self._housekeeping = None
+        await asyncio.gather(*(lane.stop(seconds) for lane in self._lanes.values()))
+        self._lanes.clear()
+        with contextlib.suppress(PyMongoError):
+            await self._database[OWNERS].delete_one({"_id": self._owner})
+
+    def rows(self, emitted: Iterable[Outgoing], now: datetime) -> list[Document]:
+        """The documents for one transaction's events: by topic, in order, none above about 4 MB."""
+        by_topic: dict[str, list[Outgoing]] = {}
+        for record in emitted:
+            by_topic.setdefault(record.topic, []).append(record)
+        return [
+            {
+                "_id": self._next_id(),
+                "owner": self._owner,
+                "topic": topic,
+                "created": now,
+                "events": [{"k": r.key, "v": r.value, "h": [[n, v] for n, v in r.headers]} for r in chunk],
+                "topic_id": None,
+            }
+            for topic, records in by_topic.items()
+            for chunk in _chunks(records)
+        ]
+
+    def hand_over(self, rows: Iterable[Document]) -> None:
+        """These rows were committed: publish them now. Calls must come in the order of the commits."""
+        for row in rows:
+            lane = self._lanes.get(row["topic"])
+            if lane is not None:  # else: not started; the rows wait in the database
+                lane.hand_over(row)
+
+    async def state(self) -> OutboxState:
+        """What waits, of all replicas."""
+        rows, oldest = 0, None
+        for topic in self._lanes:
+            pending = {"topic": topic, "topic_id": None}
+            rows += await self._rows.count_documents(pending, maxTimeMS=5_000)
+            first = await self._rows.find_one(pending, {"created": 1}, sort=[("_id", 1)], max_time_ms=5_000)
+            if first is not None:
+                oldest = min(first["created"], oldest or first["created"])
+        age = 0.0 if oldest is None else (datetime.now(UTC) - oldest).total_seconds()
+        return OutboxState(rows, max(0.0, age))
+
+    async def wait_until_published(self, seconds: float = 30.0) -> bool:
+        """Until every row of this replica is stamped (tests, a clean end of a load). False when time ran out."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not await self._rows.find_one({"owner": self._owner, "topic_id": None}, {"_id": 1}):
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    def _next_id(self) -> str:
+        """Time-ordered, strictly growing in this process; nanoseconds in 20 digits, then the owner."""
+        self._last = max(self._last + 1, time.time_ns())
+        return f"{self._last:020d}/{self._owner}"
+
+    async def _beat(self) -> None:
+        await self._database[OWNERS].update_one({"_id": self._owner}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
+
+    async def _keep_house(self) -> None:
+        lease = Lease(self._database, "outbox-sweeper", self._owner, seconds=ORPHAN_SECONDS)
+        beats = 0
+        while True:
+            try:
+                await self._beat()
+                if beats % 3 == 0 and await lease.acquire():
+                    await self.sweep()
+            except PyMongoError as error:
+                self._observer.retried("outbox", type(error).__name__)
+            beats += 1
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def sweep(self, orphan_seconds: float = ORPHAN_SECONDS) -> int:
+        """Take over rows that are old and whose owner shows no sign of life; returns how many. A live owner's rows are
+        its own business: publishing them as well would double everything on the wire."""
+        before = datetime.now(UTC) - timedelta(seconds=orphan_seconds)
+        alive_since: Any = {"$subtract": ["$$NOW", int(orphan_seconds * 1000)]}
+        alive = await self._database[OWNERS].distinct("_id", {"$expr": {"$gt": ["$seen", alive_since]}})
+        adopted = 0
+        for topic, lane in self._lanes.items():
+            orphans = {
+                "topic": topic,
+                "topic_id": None,
+                "owner": {"$nin": [*alive, self._owner]},
+                "created": {"$lt": before},
+            }
+            changed = await self._rows.update_many(orphans, {"$set": {"owner": self._owner}})
+            if changed.modified_count:
+                adopted += changed.modified_count
+                lane.look_again()
+        return adopted
+
+
+def _chunks(records: list[Outgoing]) -> Iterable[list[Outgoing]]:
+    chunk: list[Outgoing] = []
+    size = 0
+    for record in records:
+        if chunk and size + record.size > LARGEST_ROW:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += record.size
+    if chunk:
+        yield chunk

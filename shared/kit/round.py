@@ -1,0 +1,166 @@
+"""One attempt at one transaction: load what the tasks need, do them in order, write what they changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from shared.kit.mongo import Database
+from shared.kit.work import Need, NotNeeded, Work
+
+T = TypeVar("T")
+NEEDS_ROUNDS = 5
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_DUPLICATE_KEY = 11000
+_SLICE_SECONDS = 0.05  # so long the event loop (heartbeats!) may be kept from others
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[T]):
+    """One piece of work. ``needs`` is called again after each load until it asks for nothing new (at most 5 rounds),
+    and may read what is loaded so far (absent: None). ``do`` is pure over the Work: no await, no IO. ``otherwise`` is
+    called instead when either raises, after everything of the task was undone, in the same transaction."""
+
+    needs: Callable[[Work], Iterable[Need]]
+    do: Callable[[Work], T]
+    otherwise: Callable[[Work, Exception], None] | None = None
+
+
+class View(Protocol):
+    """Memory that follows the store. ``mark`` before each task, ``undo(mark)`` when it failed; then either
+    ``committed`` or ``aborted`` (back to the state before the transaction) for all of it."""
+
+    def mark(self) -> object: ...
+    def undo(self, mark: Any) -> None: ...
+    def committed(self) -> None: ...
+    def aborted(self) -> None: ...
+
+
+class TooManyRounds(RuntimeError):
+    """A task's ``needs`` asked for something new more than 5 times."""
+
+
+class Clash(Exception):
+    """The database refused what a task wrote, for a unique index, again when the whole transaction was repeated."""
+
+    def __init__(self, collection: str, id: str, piece: int) -> None:
+        super().__init__(f"a unique index of {collection}")
+        self.place = (collection, id)
+        self.piece = piece
+
+
+class Round(Generic[T]):
+    """The tasks of one attempt and their results. ``clashes``: tasks not to be tried again."""
+
+    def __init__(
+        self, tasks: Sequence[Task[T]], work: Work, views: Sequence[View], clashes: Mapping[int, Clash]
+    ) -> None:
+        self.work = work
+        self.results: list[T | Exception] = []
+        self.written: list[tuple[str, list[tuple[str, int]]]] = []  # collection: id and piece of each operation
+        self._tasks = tasks
+        self._views = views
+        self._failed: dict[int, Exception] = dict(clashes)
+
+    async def run(self, database: Database, session: AsyncIOMotorClientSession) -> None:
+        """Load for all, then do one after the other."""
+        await self._load(database, session, [n for n in range(len(self._tasks)) if n not in self._failed])
+        yielded = time.monotonic()
+        for n, task in enumerate(self._tasks):
+            self.work.piece = n
+            result = self._failed[n] if n in self._failed else self._do(task)
+            if isinstance(result, NotNeeded):  # what earlier tasks saved may lead it to more than was loaded
+                await self._load(database, session, [n])
+                result = self._failed[n] if n in self._failed else self._do(task)
+            if isinstance(result, Exception) and task.otherwise is not None:
+                task.otherwise(self.work, result)
+            self.results.append(result)
+            if time.monotonic() - yielded > _SLICE_SECONDS:
+                await asyncio.sleep(0)
+                yielded = time.monotonic()
+
+    async def write(self, database: Database, session: AsyncIOMotorClientSession) -> None:
+        """All changes, one bulk per collection."""
+        for collection, changes in self.work.changes().items():
+            operations: list[Any] = []
+            for id, raw, new, _ in changes:
+                if raw is None:
+                    operations.append(DeleteOne({"_id": id}))
+                elif new:
+                    operations.append(InsertOne(RawBSONDocument(raw)))
+                else:
+                    operations.append(ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True))
+            self.written.append((collection, [(id, piece) for id, _, _, piece in changes]))
+            await database[collection].bulk_write(operations, ordered=False, session=session)
+
+    def committed(self) -> None:
+        """All of it happened."""
+        for view in self._views:
+            view.committed()
+
+    def aborted(self) -> None:
+        """Nothing of it happened."""
+        for view in self._views:
+            view.aborted()
+
+    def _do(self, task: Task[T]) -> T | Exception:
+        mark = self.work.mark()
+        marks = [view.mark() for view in self._views]
+        try:
+            return task.do(self.work)
+        except Exception as error:
+            for view, seen in zip(self._views, marks, strict=True):
+                view.undo(seen)
+            self.work.undo(mark)
+            return error
+
+    async def _load(self, database: Database, session: AsyncIOMotorClientSession, pieces: Iterable[int]) -> None:
+        """Ask the tasks what they need until nothing new comes up: one query per collection and field a round."""
+        asking = list(pieces)
+        for _ in range(NEEDS_ROUNDS + 1):
+            wanted: dict[tuple[str, str], dict[Hashable, None]] = {}
+            still = []
+            self.work.asking = True
+            for n in asking:
+                try:
+                    missing = list(self.work.missing(self._tasks[n].needs(self.work)))
+                except Exception as error:
+                    self._failed[n] = error
+                    continue
+                if missing:
+                    still.append(n)
+                for need in missing:
+                    wanted.setdefault((need.collection, need.field), {})[need.value] = None
+            self.work.asking = False
+            if not wanted:
+                return
+            asking = still
+            for (collection, field), values in wanted.items():
+                raw = database[collection].with_options(codec_options=_RAW)
+                query = {field: {"$in": list(values)}}
+                cursor = raw.find(query, session=session, max_time_ms=5_000, batch_size=2_000)
+                found: list[Any] = await cursor.to_list(None)
+                self.work.loaded(collection, field, values, (document.raw for document in found))
+        for n in asking:
+            self._failed[n] = TooManyRounds("needs")
+
+
+def clash_of(error: PyMongoError, round: Round[Any]) -> Clash | None:
+    """Which document of which task ran into a unique index, if that is what happened in ``round.write``."""
+    if not isinstance(error, BulkWriteError) or not round.written:
+        return None
+    refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] == _DUPLICATE_KEY]
+    if not refused:
+        return None
+    collection, operations = round.written[-1]
+    id, piece = operations[refused[0]["index"]]
+    return Clash(collection, id, piece)

@@ -1,0 +1,243 @@
+"""One MongoDB transaction for many pieces of work, and their events in its outbox.
+
+Promises: what ``perform`` returns is committed with w=majority, its events are in the outbox and on their way; a task
+that raises leaves no trace and fails nobody else; in-memory views follow the commits exactly. Does not promise that a
+call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out before the next
+transaction), so callers must be able to repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+from bson.binary import Binary
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo import ReadPreference, WriteConcern
+from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from shared.kit.backoff import Backoff
+from shared.kit.mongo import Client, Database, Document
+from shared.kit.observe import Observer
+from shared.kit.outbox import COLLECTION as OUTBOX
+from shared.kit.outbox import Outbox
+from shared.kit.round import Clash, Round, Task, View, clash_of
+from shared.kit.work import Work
+
+__all__ = ["Clash", "Store", "Task", "Unavailable", "View"]
+
+T = TypeVar("T")
+GROUP = 500
+LONGEST_QUEUE = 10_000
+
+
+class Unavailable(Exception):
+    """MongoDB did not take it in time (``str``: class of the last error). Try again later; it may have worked."""
+
+
+Alongside = Callable[[AsyncIOMotorClientSession], Awaitable[None]]
+Crash = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Committing:
+    """A transaction between its commit request and the answer."""
+
+    round: Round[Any]
+    rows: list[Document]
+
+
+@dataclass(slots=True)
+class _Submitted:
+    task: Task[Any]
+    answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Store:
+    """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits.
+
+    ``crash`` is called with the names of points where tests kill the process.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox | None = None,
+        observer: Observer | None = None,
+        *,
+        patience: float = 20.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        crash: Crash = lambda point: None,
+    ) -> None:
+        self.database = database
+        self._client: Client = database.client
+        self._outbox = outbox
+        self._observer = observer or Observer()
+        self._patience = patience
+        self._clock = clock
+        self._crash = crash
+        self._views: list[View] = []
+        self._session: AsyncIOMotorClientSession | None = None
+        self._turn = asyncio.Lock()
+        self._committing: _Committing | None = None
+        self._queue: deque[_Submitted] = deque()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._grouping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the session. Raises PyMongoError when MongoDB does not answer."""
+        self._session = await self._client.start_session()
+
+    async def stop(self) -> None:
+        """Let what is under way end, then close the session. Call before the client is closed."""
+        if self._grouping is not None:
+            await asyncio.wait([self._grouping])
+        if self._running:
+            await asyncio.wait(self._running)
+        if self._session is not None:
+            await self._session.end_session()
+            self._session = None
+
+    @property
+    def session_id(self) -> dict[str, Binary]:
+        """The session that a successor has to kill, if this process dies inside a transaction."""
+        assert self._session is not None, "start() first"
+        found: Any = self._session.session_id  # motor types it as a method
+        return dict(found)
+
+    def join(self, view: View) -> None:
+        """Memory that must follow the store: told of every undo, commit and abort."""
+        self._views.append(view)
+
+    async def perform(self, tasks: Sequence[Task[T]], *, alongside: Alongside | None = None) -> list[T | Exception]:
+        """Do the tasks in order in ONE transaction; a task's exception stands in its place.
+
+        ``alongside`` may write in the same transaction (checkpoints); what it raises undoes all and is raised.
+        Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
+        Once begun it ends, even when the caller is cancelled.
+        """
+        running = asyncio.create_task(self._in_turn(tasks, alongside))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
+
+    async def submit(self, task: Task[T]) -> T:
+        """Do one task in a transaction that it shares with others waiting at the same time (at most 500).
+
+        Raises the task's own exception, or Unavailable (also at once, when too many wait).
+        """
+        if len(self._queue) >= LONGEST_QUEUE:
+            raise Unavailable("QueueFull")
+        submitted = _Submitted(task)
+        self._queue.append(submitted)
+        if self._grouping is None or self._grouping.done():
+            self._grouping = asyncio.create_task(self._group())
+        return cast(T, await submitted.answer)
+
+    async def _group(self) -> None:
+        while self._queue:
+            async with self._turn:  # while another transaction runs, the group grows
+                group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+                try:
+                    results: Sequence[Any] = await self._perform([each.task for each in group], None)
+                except Exception as error:
+                    results = [error] * len(group)
+            for each, result in zip(group, results, strict=True):
+                if each.answer.done():
+                    continue  # its caller has gone
+                if isinstance(result, Exception):
+                    each.answer.set_exception(result)
+                else:
+                    each.answer.set_result(result)
+
+    async def _in_turn(self, tasks: Sequence[Task[T]], alongside: Alongside | None) -> list[T | Exception]:
+        async with self._turn:
+            return await self._perform(tasks, alongside)
+
+    async def _perform(self, tasks: Sequence[Task[T]], alongside: Alongside | None) -> list[T | Exception]:
+        end = time.monotonic() + self._patience
+        backoff = Backoff(0.01, 1.0)
+        clashes: dict[int, Clash] = {}  # tasks that the database refused twice for the same document
+        suspects: set[tuple[str, str]] = set()
+        mine: _Committing | None = None
+        while True:
+            round: Round[T] | None = None
+            try:
+                if self._committing is not None:  # its outcome is not known: nothing new before it is
+                    settled = self._committing
+                    await self._commit()
+                    if settled is mine:
+                        return mine.round.results
+                round = Round(tasks, Work(self._clock()), self._views, clashes)
+                mine = await self._prepare(round, alongside)
+                await self._commit()
+                return round.results
+            except PyMongoError as error:
+                self._observer.retried("store", type(error).__name__)
+                if round is not None and (clash := clash_of(error, round)) is not None:
+                    if clash.place in suspects:
+                        clashes[clash.piece] = clash
+                    suspects.add(clash.place)
+                if time.monotonic() > end:
+                    raise Unavailable(type(error).__name__) from None
+                await backoff.wait()
+
+    async def _prepare(self, round: Round[Any], alongside: Alongside | None) -> _Committing:
+        """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
+        session = self._session
+        assert session is not None, "start() first"
+        session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
+            max_commit_time_ms=10_000,
+        )
+        try:
+            await round.run(self.database, session)
+            self._crash("in transaction")
+            if alongside is not None:
+                await alongside(session)
+            await round.write(self.database, session)
+            rows = []
+            if round.work.emitted:
+                assert self._outbox is not None, "a store without an outbox cannot emit"
+                rows = self._outbox.rows(round.work.emitted, round.work.now)
+                await self.database[OUTBOX].insert_many(rows, session=session)
+            self._crash("before commit")
+        except BaseException:
+            round.aborted()
+            with contextlib.suppress(PyMongoError):
+                await session.abort_transaction()
+            raise
+        self._committing = _Committing(round, rows)
+        return self._committing
+
+    async def _commit(self) -> None:
+        """Ask for the commit until its outcome is known; then tell everybody. Raises the driver's error otherwise."""
+        committing, session = self._committing, self._session
+        assert committing is not None
+        assert session is not None
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            if not (isinstance(error, ConnectionFailure) or error.has_error_label("UnknownTransactionCommitResult")):
+                self._committing = None
+                committing.round.aborted()
+            raise
+        self._committing = None
+        self._crash("after commit")
+        committing.round.committed()
+        if self._outbox is not None:
+            self._outbox.hand_over(committing.rows)
+        for call in committing.round.work.calls:
+            try:
+                call()
+            except Exception as error:  # it is committed: whatever a caller's metric does, that stays
+                self._observer.retried("after_commit", type(error).__name__)

@@ -1,0 +1,332 @@
+"""From Kafka to the store: a batch of records becomes one transaction that holds its checkpoint, work and outbox.
+
+Promises: the effect of every record is committed exactly once per topic id, whatever is killed when; a record that
+cannot be processed is set apart with its reason and fails nobody else; after a topic came back with another id it is
+read from its beginning. Does not promise that an event comes once: after a broker lost its log all is published again,
+so handlers drop what they already hold by ``sequence`` or id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from shared.events import Event, EventType
+from shared.kit.backoff import Backoff
+from shared.kit.claim import Claims, Fenced, Partition
+from shared.kit.consumer import Consumer
+from shared.kit.observe import Observer
+from shared.kit.quarantine import COLLECTION as QUARANTINE
+from shared.kit.quarantine import Quarantine
+from shared.kit.records import Bad, Origin, Record, bad_by, read_record
+from shared.kit.store import Store, Task, Unavailable
+from shared.kit.topics import KAFKA_ERRORS, Topics
+from shared.kit.work import Need, Work
+
+Needs = Callable[[Event[Any], Work], Iterable[Need]]
+Handler = Callable[[Event[Any], Work], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgress:
+    """How far one partition is: ``done`` is the last offset committed (-1: none), ``lag`` what the broker has beyond it
+    as far as the consumer has heard."""
+
+    topic: str
+    partition: int
+    done: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """For metrics and the watchdog. ``moved``: time.monotonic() of the last commit (or of the start). No partition
+    although running for a while: nobody gives us work, which is an alarm."""
+
+    running: bool
+    partitions: tuple[PartitionProgress, ...]
+    moved: float
+
+    @property
+    def lag(self) -> int:
+        """Records that wait, over all partitions of ours."""
+        return sum(partition.lag for partition in self.partitions)
+
+
+class _StillBad(Exception):
+    def __init__(self, bad: Bad) -> None:
+        super().__init__(bad.reason)
+        self.bad = bad
+
+
+class Stream:
+    """What one service reads. Make it at import time, register handlers, ``bind`` it to its parts, then ``start``."""
+
+    def __init__(self, service: str, topics: Sequence[str]) -> None:
+        self.service = service
+        self.topics = tuple(topics)
+        self._handlers: dict[str, tuple[Handler, Needs]] = {}
+
+    def on(self, *types: EventType, needs: Needs) -> Callable[[Handler], Handler]:
+        """Register a handler for all versions of these types. ``needs(event, work)`` names what it reads.
+
+        The handler is pure over its Work. It must drop what is not newer than what it holds.
+        """
+
+        def register(handler: Handler) -> Handler:
+            for each in types:
+                if each.topic.name not in self.topics:
+                    raise ValueError(f"{each.name} is on {each.topic.name}, which {self.service} does not read")
+                if each.name in self._handlers:
+                    raise ValueError(f"{each.name} has a handler already")
+                self._handlers[each.name] = (handler, needs)
+            return handler
+
+        return register
+
+    def bind(self, store: Store, topics: Topics, quarantine: Quarantine, observer: Observer | None = None) -> None:
+        """Give it what it works with. Once, before ``start``."""
+        self._store = store
+        self._known = topics
+        self._kafka = topics.kafka
+        self._quarantine = quarantine
+        self._observer = observer or Observer()
+        self._group = self._kafka.physical(self.service)
+        self._claims = Claims(store.database, self._group, self._kafka.instance)
+        self._ids: dict[str, str] = {}
+        self._consumer: Consumer | None = None
+        self._stopping = asyncio.Event()
+        self._backoff = Backoff(0.2, 10.0)
+        self._slice = self._kafka.batch_max_records
+        self._moved = time.monotonic()
+        self._life: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Join the group and begin. May be called again after ``stop``. Raises KafkaError, WrongPartitionCount."""
+        self._stopping.clear()
+        await self._known.start(self.topics)
+        await self._begin()
+        self._life = asyncio.create_task(self._live(), name=f"stream {self.service}")
+
+    async def stop(self) -> None:
+        """End after the batch in hand. Nothing of the stream uses MongoDB once this has returned."""
+        self._stopping.set()
+        if self._life is not None:
+            await self._life
+            self._life = None
+
+    def progress(self) -> Progress:
+        """Where we are now, without asking anybody."""
+        consumer = self._consumer.kafka if self._consumer else None
+        found = []
+        for assigned in sorted(consumer.assignment()) if consumer is not None else ():
+            partition = Partition(self._kafka.logical(assigned.topic), assigned.partition)
+            claim = self._claims.get(partition)
+            end = consumer.highwater(assigned) if consumer is not None else None
+            done = claim.offset if claim else -1
+            # without a claim there was no record yet in this life: what was done before is not known here
+            lag = max(0, end - done - 1) if end is not None and claim is not None else 0
+            found.append(PartitionProgress(*partition, done, lag))
+        return Progress(consumer is not None, tuple(found), self._moved)
+
+    async def replay(self, ids: Iterable[str] | None = None) -> tuple[int, int]:
+        """Try again what is in quarantine (all, without ids). Returns how many worked and how many are still apart."""
+        wanted = list(ids) if ids is not None else await self._quarantine.ids(limit=100_000)
+        results: list[Any] = []
+        for start in range(0, len(wanted), 100):
+            results += await self._store.perform([self._again(id) for id in wanted[start : start + 100]])
+        return sum(result is True for result in results), sum(isinstance(result, Exception) for result in results)
+
+    # --- its life
+
+    async def _begin(self) -> None:
+        """A new consumer for the ids that the topics have now. All it will ever fetch is of these ids or later ones."""
+        self._ids = await self._known.declare(self.topics)
+        if len(self._ids) < len(self.topics):
+            raise Unavailable("TopicMissing")
+        self._claims.drop()
+        self._moved = time.monotonic()
+        self._consumer = Consumer(self._kafka, self._group, self.topics, self._batch, self._revoked)
+        try:
+            await self._consumer.start()
+        except BaseException:
+            self._consumer = None
+            raise
+
+    async def _live(self) -> None:
+        while not self._stopping.is_set():
+            if self._consumer is None:
+                try:
+                    await self._begin()
+                    self._backoff.reset()
+                except (*KAFKA_ERRORS, Unavailable) as error:
+                    self._observer.retried("stream", type(error).__name__)
+                    await self._backoff.wait(self._stopping)
+                continue
+            waiting = [asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()]
+            stop = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait([*waiting, stop], return_when=asyncio.FIRST_COMPLETED)
+            for task in (*waiting, stop):
+                task.cancel()
+            await asyncio.gather(*waiting, stop, return_exceptions=True)
+            if not self._stopping.is_set():
+                for topic, id in self._ids.items():
+                    if self._known.ids.get(topic) != id:
+                        self._observer.reopened(topic)
+            await self._end()
+
+    async def _end(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+        self._claims.drop()
+
+    def _revoked(self, partitions: Iterable[Any]) -> None:
+        self._claims.drop(Partition(self._kafka.logical(each.topic), each.partition) for each in partitions)
+
+    # --- a batch
+
+    async def _batch(self, records: Sequence[Record]) -> None:
+        """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
+        try:
+            fresh = await self._fresh(records)
+            while fresh:
+                part, rest = fresh[: self._slice], fresh[self._slice :]
+                await self._transaction(part)
+                self._slice = min(self._slice * 2, self._kafka.batch_max_records)
+                fresh = rest
+            self._backoff.reset()
+        except BaseException as error:
+            self._claims.drop()  # whatever it was: the next attempt reads the checkpoints, which know
+            if isinstance(error, Fenced):
+                self._observer.fenced(str(error))
+            else:
+                self._slice = max(1, self._slice // 2)  # perhaps it was too much for one transaction
+                self._observer.retried("stream", type(error).__name__)
+            if isinstance(error, Exception):
+                await self._backoff.wait(self._stopping)
+            raise
+
+    async def _fresh(self, records: Sequence[Record]) -> list[tuple[Origin, Record]]:
+        """What was not done yet, by our checkpoints. Kafka's position is a hint: when it leaves out records, it is set
+        back once; only what is still missing then (retention, markers) is believed to be missing."""
+        by_partition: dict[Partition, list[Record]] = {}
+        for record in records:
+            by_partition.setdefault(Partition(self._kafka.logical(record.topic), record.partition), []).append(record)
+        fresh = []
+        for partition, those in by_partition.items():
+            topic_id = self._ids[partition.topic]
+            claim = self._claims.get(partition) or await self._claims.claim(partition, topic_id, self._store.session_id)
+            expected = claim.offset + 1
+            if those[0].offset > expected and claim.asked_again != expected:
+                self._seek(partition, expected)
+                claim.asked_again = expected
+                continue
+            if those[-1].offset < claim.offset:
+                self._seek(partition, expected)
+                continue
+            fresh += [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
+        return fresh
+
+    def _seek(self, partition: Partition, offset: int) -> None:
+        consumer = self._consumer.kafka if self._consumer else None
+        if consumer is None:
+            raise Fenced(partition.topic)
+        consumer.seek(TopicPartition(self._kafka.physical(partition.topic), partition.number), offset)
+
+    async def _transaction(self, records: Sequence[tuple[Origin, Record]]) -> None:
+        started = time.monotonic()
+        offsets = {origin.partition: origin.offset for origin, _ in records}
+        passed, handled, apart = Counter[tuple[str, str]](), Counter[tuple[str, str]](), []
+        tasks: list[Task[None]] = []
+        names: list[tuple[str, str]] = []
+        for origin, record in records:
+            event = read_record(record)
+            name = (origin.partition.topic, event.type)
+            if isinstance(event, Event) and (event.testrun or event.type not in self._handlers):
+                passed[name] += 1
+                continue
+            tasks.append(self._task(event, origin, record))
+            names.append(name)
+        results = await self._store.perform(tasks, alongside=lambda session: self._claims.advance(offsets, session))
+        self._claims.advanced(offsets)
+        self._moved = time.monotonic()
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, Exception):
+                apart.append((name[0], _bad_of(result, name[1]).reason))
+            else:
+                handled[name] += 1
+        for (topic, type_), count in handled.items():
+            self._observer.consumed(topic, type_, count)
+        for (topic, type_), count in passed.items():
+            self._observer.passed_over(topic, type_, count)
+        for topic, reason in apart:
+            self._observer.set_apart(topic, reason)
+        self._observer.batch(len(records), self._moved - started)
+
+    def _task(self, event: Event[Any] | Bad, origin: Origin, record: Record) -> Task[None]:
+        """A sound event's work; a bad record's (and a failed handler's) way into quarantine."""
+
+        def set_apart(work: Work, error: Exception) -> None:
+            self._quarantine.set_apart(work, record, origin, _bad_of(error, event.type))
+
+        if isinstance(event, Bad):
+            return Task(lambda work: (), _raiser(_StillBad(event)), set_apart)
+        handler, needs = self._handlers[event.type]
+        return Task(lambda work: needs(event, work), lambda work: handler(event, work), set_apart)
+
+    def _again(self, id: str) -> Task[bool]:
+        """One quarantined record's second chance; False when somebody else was quicker."""
+
+        def event_in(document: dict[str, Any]) -> Event[Any]:
+            event = read_record(self._quarantine.taken_out(document))
+            if isinstance(event, Bad):
+                raise _StillBad(event)
+            if event.type not in self._handlers:
+                raise _StillBad(Bad("no-handler", "", event.type))
+            return event
+
+        def needs(work: Work) -> Iterable[Need]:
+            yield Need.by_id(QUARANTINE, id)
+            document = work.get(QUARANTINE, id)
+            if document is not None and document["state"] == "apart":
+                with contextlib.suppress(_StillBad):
+                    event = event_in(document)
+                    yield from self._handlers[event.type][1](event, work)
+
+        def do(work: Work) -> bool:
+            document = work.get(QUARANTINE, id)
+            if document is None or document["state"] != "apart":
+                return False
+            event = event_in(document)
+            self._handlers[event.type][0](event, work)
+            del document["sealed"]
+            work.save(QUARANTINE, {**document, "state": "replayed", "replayed": work.now})
+            return True
+
+        def otherwise(work: Work, error: Exception) -> None:
+            document = work.get(QUARANTINE, id)
+            if document is not None:
+                bad = _bad_of(error, document["type"])
+                attempts = document["attempts"] + 1
+                work.save(QUARANTINE, {**document, "reason": bad.reason, "field": bad.field, "attempts": attempts})
+
+        return Task(needs, do, otherwise)
+
+
+def _bad_of(error: Exception, type: str) -> Bad:
+    return error.bad if isinstance(error, _StillBad) else bad_by(error, type)
+
+
+def _raiser(error: Exception) -> Callable[[Work], None]:
+    def do(work: Work) -> None:
+        raise error
+
+    return do
