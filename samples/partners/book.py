@@ -20,14 +20,24 @@ class Book:
         self.folder = folder
         self._received, self._acknowledged = folder / "received.jsonl", folder / "acknowledged.jsonl"
         self._cursor, self._secret = folder / "cursor", folder / "secret"
+        done = self.acknowledged()
+        self._open = dict.fromkeys(one.notice for one in self.received() if one.notice not in done)
+        self._done = set(done)
 
     def receive(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         """Write down a CloudEvent as it came, with the headers it came with."""
         _append(self._received, {"at": time.time(), "event": event, "headers": dict(headers)})
+        notice = event["data"]["notice"]
+        if notice not in self._done:
+            self._open[notice] = None
 
     def received(self) -> list[Received]:
         """Everything that arrived, in the order of arrival."""
         return [Received(line["at"], line["event"]) for line in _lines(self._received)]
+
+    def size(self) -> int:
+        """Something that grows with everything that arrives or is acknowledged."""
+        return sum(path.stat().st_size for path in (self._received, self._acknowledged) if path.exists())
 
     def wire(self) -> str:
         """Everything that arrived, headers and bodies, as text: for the search for leaks."""
@@ -35,7 +45,12 @@ class Book:
 
     def acknowledge(self, notices: Iterable[str]) -> None:
         """Remember that these were acknowledged and that the hub has taken the acknowledgement."""
-        _append(self._acknowledged, {"at": time.time(), "notices": list(notices)})
+        told = list(notices)
+        if told:
+            _append(self._acknowledged, {"at": time.time(), "notices": told})
+        self._done.update(told)
+        for notice in told:
+            self._open.pop(notice, None)
 
     def acknowledged(self) -> frozenset[str]:
         """Everything that was acknowledged."""
@@ -43,8 +58,7 @@ class Book:
 
     def unacknowledged(self) -> list[str]:
         """What arrived and was not acknowledged yet: after a restart it still has to be."""
-        done = self.acknowledged()
-        return list(dict.fromkeys(one.notice for one in self.received() if one.notice not in done))
+        return list(self._open)
 
     @property
     def cursor(self) -> str:

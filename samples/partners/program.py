@@ -1,0 +1,61 @@
+"""What both partner programs share: where they find their settings, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from samples.partners.book import Book
+from samples.partners.hub import Hub
+
+
+@dataclass(frozen=True)
+class Settings:
+    """From the environment: PARTNER_HUB, PARTNER_TOKEN, PARTNER_FOLDER, PARTNER_PORT (webhook only)."""
+
+    hub: str
+    token: str
+    folder: Path
+    port: int
+
+    @staticmethod
+    def read() -> Settings:
+        """Raises KeyError for what is missing."""
+        environment = os.environ
+        return Settings(
+            environment["PARTNER_HUB"],
+            environment["PARTNER_TOKEN"],
+            Path(environment["PARTNER_FOLDER"]),
+            int(environment.get("PARTNER_PORT", "0")),
+        )
+
+
+async def run(partner: Callable[[Hub, Book, Settings], Awaitable[None]]) -> None:
+    """Run a partner until SIGTERM or SIGINT."""
+    settings = Settings.read()
+    book = Book(settings.folder)
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            await partner(Hub(session, settings.hub, settings.token), book, settings)
+
+
+async def acknowledge_for_ever(hub: Hub, book: Book, new: asyncio.Event) -> None:
+    """Acknowledge what is in the book, whenever something is new; after a restart also what was left over."""
+    while True:
+        new.clear()
+        if waiting := book.unacknowledged():
+            book.acknowledge(await hub.acknowledge(waiting))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(new.wait(), 5.0)
+        await asyncio.sleep(0.1)  # some more may come: one call for all of them

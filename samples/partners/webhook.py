@@ -1,0 +1,75 @@
+"""A partner that is called: a webhook that takes nothing unsigned. Run: ``python -m samples.partners.webhook``.
+
+Signatures are checked with the public ``standardwebhooks`` package, as any partner would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from samples.partners.book import Book
+from samples.partners.hub import Hub
+from samples.partners.program import Settings, acknowledge_for_ever, run
+
+PATH = "/notices"
+
+
+class Receiver:
+    """Verifies, writes down, answers 204. What it does not know by its signature gets 401 and is forgotten."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._secret_known = asyncio.Event()
+        self._webhook: Webhook | None = None
+        self.new = asyncio.Event()
+
+    def knows(self, secret: str) -> None:
+        """From now on signatures can be checked."""
+        self._webhook = Webhook(secret)
+        self._secret_known.set()
+
+    async def take(self, request: web.Request) -> web.Response:
+        """One delivery."""
+        body = await request.read()
+        await self._secret_known.wait()  # the first one may be faster than the answer to our subscription
+        assert self._webhook is not None
+        try:
+            self._webhook.verify(body, {name.lower(): value for name, value in request.headers.items()})
+        except WebhookVerificationError:
+            return web.Response(status=401)
+        self._book.receive(json.loads(body), request.headers)
+        self.new.set()
+        return web.Response(status=204)
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """200 once it is subscribed."""
+        return web.Response(status=200 if self._secret_known.is_set() else 503)
+
+
+async def partner(hub: Hub, book: Book, settings: Settings) -> None:
+    """Listen, subscribe, then acknowledge for ever what comes in."""
+    receiver = Receiver(book)
+    app = web.Application()
+    app.add_routes([web.post(PATH, receiver.take), web.get("/ready", receiver.ready)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", settings.port).start()
+        secret = book.secret
+        if secret is None:
+            secret = await hub.subscribe("webhook", f"http://127.0.0.1:{settings.port}{PATH}")
+            assert secret is not None, "a webhook has a secret"
+            book.secret = secret
+        receiver.knows(secret)
+        receiver.new.set()
+        await acknowledge_for_ever(hub, book, receiver.new)
+    finally:
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(partner))
