@@ -1,4 +1,4 @@
-"""The seam between the pair and the kind of Kafka under it, and the embedded kind."""
+"""The seam between the pair and the kind of Kafka under it, and the embedded kind (`kinds` lists them all)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import socket
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -67,17 +66,6 @@ class EmbeddedBroker(Server):
 
     def answers(self) -> bool:
         return speaks_kafka(self.port)
-
-
-BROKERS: dict[str, Callable[[int, Path], Broker]] = {"embedded": EmbeddedBroker}
-"""The kinds that `KAFKA=` may name, each made from a port and a folder for its log and data."""
-
-
-def broker_of(kind: str, port: int, folder: Path) -> Broker:
-    """A broker of that kind, not started. Raises StartError for a kind that this version does not bring."""
-    if kind not in BROKERS:
-        raise StartError(f"no broker of kind {kind!r} comes with this version", f"KAFKA={' or '.join(BROKERS)}")
-    return BROKERS[kind](port, folder)
 
 
 def packaged(package: str, path: str) -> Path:

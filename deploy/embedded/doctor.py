@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping, NamedTuple  # noqa: UP035  collections.abc has no subscripts before 3.9
 
+from deploy.apache.fetch import missing
 from deploy.embedded.errors import PortTakenError
 from deploy.embedded.folder import DATA, holder_of, in_use
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT, free_port, require_free
@@ -126,6 +127,13 @@ def check_use(folder: Path, ports: Mapping[str, int]) -> Iterator[Finding]:
             yield Finding(taken.what, taken.remedy)
 
 
+def check_kind(kind: str) -> Iterator[Finding]:
+    """What Apache Kafka needs beyond the embedded pair, when it is the wanted kind of broker."""
+    if kind == "apache":
+        for error in missing():
+            yield Finding(error.what, error.remedy)
+
+
 def _existing(folder: Path) -> Path:
     folder = folder.absolute()
     return next(place for place in (folder, *folder.parents) if place.exists())
@@ -176,6 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
             return 1
     found = findings(given.data, {name: int(number) for name, number in wanted.items()})
+    found += check_kind(environment("KAFKA") or "embedded")
     for finding in found:
         print(finding, file=sys.stderr)
     if not found and not given.quiet:

@@ -6,10 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from deploy.embedded.broker import Broker, broker_of
+from deploy.embedded.broker import Broker
 from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.errors import PortTakenError
 from deploy.embedded.folder import DATA, lock
+from deploy.embedded.kinds import broker_of
 from deploy.embedded.ports import free_port, require_free
 
 

@@ -22,9 +22,13 @@ from deploy.embedded.folder import lock
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
 from deploy.embedded.process import runnable
+from tests.conftest import KAFKA
 from tests.support.topics import CreateTopics, create_topics
 
 pytestmark = pytest.mark.integration
+
+BROKER = {"embedded": "tansu", "apache": "java"}.get(KAFKA)
+"""The program's name in the list of processes."""
 
 
 class TestSharedPair:
@@ -161,7 +165,7 @@ class TestCommand:
     def test_killing_the_parent_leaves_no_orphan(self, tmp_path: Path) -> None:
         command, ports = started_command(tmp_path)
         children = children_of(command.pid)
-        assert {Path(f"/proc/{child}/comm").read_text().strip() for child in children} == {"mongod", "tansu"}
+        assert {Path(f"/proc/{child}/comm").read_text().strip() for child in children} == {"mongod", BROKER}
         command.kill()
         command.wait()
         assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
