@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
+from services.intake.clock import Clock
 from services.intake.journeys import Journeys
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
@@ -77,6 +78,7 @@ class Parts:
 
     door: Door
     journeys: Journeys
+    clock: Clock
 
 
 def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from shared.kit.settings import ServiceSettings
 
@@ -20,7 +18,7 @@ class IntakeSettings(ServiceSettings):
 
     service: str = "intake"
     port: int = Field(default=8101, ge=0, le=65535)
-    kek: SecretStr = SecretStr(DEVELOPMENT_KEK)
+    kek: SecretStr = Field(default=SecretStr(DEVELOPMENT_KEK), validate_default=True)
     first_admin: SecretStr | None = None
     most_events: int = Field(default=500, ge=1, le=5_000)
     most_bytes: int = Field(default=5_000_000, ge=1_000, le=16_000_000)
@@ -28,9 +26,13 @@ class IntakeSettings(ServiceSettings):
 
     @field_validator("kek")
     @classmethod
-    def _kek_is_a_key(cls, kek: SecretStr) -> SecretStr:
-        if len(bytes.fromhex(kek.get_secret_value())) != 32:
+    def _kek_is_a_key_of_its_own(cls, kek: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = kek.get_secret_value()
+        if len(bytes.fromhex(text)) != 32:
             raise ValueError("32 bytes as hex")
+        others = [info.data[name].get_secret_value() for name in ("id_key", "sealing_key") if name in info.data]
+        if info.data.get("profile") == "production" and text in (DEVELOPMENT_KEK, *others):
+            raise ValueError("not in production")
         return kek
 
     @field_validator("first_admin")
@@ -39,17 +41,6 @@ class IntakeSettings(ServiceSettings):
         if given is not None and len(given.get_secret_value().split(":")) != 3:
             raise ValueError("<agency>:<key id>:<sha256 of the secret>")
         return given
-
-    @model_validator(mode="after")
-    def _production_has_its_own_kek(self) -> Self:
-        kek = self.kek.get_secret_value()
-        if self.profile == "production" and kek in (
-            DEVELOPMENT_KEK,
-            self.id_key.get_secret_value(),
-            self.sealing_key.get_secret_value(),
-        ):
-            raise ValueError("IEUM_KEK: 64 hex digits of its own, for example from: openssl rand -hex 32")
-        return self
 
     @property
     def kek_bytes(self) -> bytes:

@@ -1,0 +1,48 @@
+"""The one place where intake is put together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from shared.kit.service import Kit
+
+from services.intake.api import Parts, make_router
+from services.intake.bootstrap import first_administrator
+from services.intake.changes.effect import Tools
+from services.intake.clock import Clock
+from services.intake.handlers import make_stream
+from services.intake.identity import References, Vault
+from services.intake.journeys import Journeys
+from services.intake.repository import INDEXES, Repository
+from services.intake.service import Door
+from services.intake.settings import IntakeSettings
+from shared.reference import load_pack
+
+WRITES = ("people", "opportunities", "agencies")
+
+
+def build(settings: IntakeSettings) -> FastAPI:
+    """The application, not started: its lifespan opens MongoDB and Kafka. Once running it stays ready without Kafka."""
+    pack = load_pack(settings.pack)
+    kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES)
+    kit.ready_needs_kafka = False
+    parts = Parts()
+
+    async def put_together() -> None:
+        tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids))
+        repository = Repository(kit.database)
+        await repository.prepare()
+        parts.door = Door(kit.store, tools)
+        parts.journeys = Journeys(repository, tools)
+        parts.clock = Clock(kit.store, repository, parts.door, tools)
+        given = settings.first_admin.get_secret_value() if settings.first_admin else None
+        await first_administrator(given, kit.store, repository, tools)
+
+    async def lapse_consents() -> None:
+        await parts.clock.run(settings.lapse_seconds, kit.stopping)
+
+    return kit.app(
+        title="Ieum intake",
+        routers=(make_router(parts, settings, pack),),
+        before_streams=(put_together,),
+        loops=(lapse_consents,),
+    )

@@ -1,0 +1,229 @@
+"""How events pass the door: seen before, right and source, test runs, batches, rejections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.intake.domain.remedies import remedy
+from shared.events.refusal import Refusal, Refused
+from shared.events.topics.agencies import Agency
+from shared.kit.problems import Problem
+from shared.reference import available_packs, load_pack
+from tests.unit.intake.memory import House, agency, example, today
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+class TestSeenBefore:
+    async def test_the_same_event_gets_the_first_receipt(self, house: House) -> None:
+        event = house.event("trainee-graduated", example("trainee-graduated"))
+        first, second = await house.send_all([event, event])
+        assert (first.status, second.status) == ("accepted", "duplicate")
+        assert (first.receipt, first.alias) == (second.receipt, second.alias)
+        assert len(house.store.emitted) == 2
+
+    async def test_the_order_of_names_in_the_json_does_not_count(self, house: House) -> None:
+        event = house.event("job-posted", example("job-posted"), by="gjf")
+        turned = {**event, "data": dict(reversed(event["data"].items()))}
+        assert [r.status for r in await house.send_all([event, turned], "gjf")] == ["accepted", "duplicate"]
+
+    async def test_the_same_id_with_other_content_is_a_conflict(self, house: House) -> None:
+        event = house.event("job-posted", example("job-posted"), by="gjf")
+        other = {**event, "data": example("job-posted", places=9)}
+        _, second = await house.send_all([event, other], "gjf")
+        assert second.problem is not None
+        assert (second.problem.rule, second.problem.status) == ("same-id-other-content", 409)
+
+    async def test_a_repeat_is_known_even_when_its_dates_no_longer_hold(self, house: House) -> None:
+        event = house.event("job-posted", example("job-posted", closes=today()), by="gjf")
+        first = (await house.send_all([event], "gjf"))[0]
+        house.door.day = lambda now: __import__("datetime").date(2090, 1, 1)  # type: ignore[method-assign]  # much later
+        again = (await house.send_all([event], "gjf"))[0]
+        assert (again.status, again.receipt) == ("duplicate", first.receipt)
+
+    async def test_a_refused_event_may_be_mended_under_its_id(self, house: House) -> None:
+        wrong = house.event("job-posted", example("job-posted", closes=today(-1)), by="gjf")
+        mended = {**wrong, "data": example("job-posted")}
+        assert [r.status for r in await house.send_all([wrong, mended], "gjf")] == ["refused", "accepted"]
+
+
+class TestRights:
+    async def test_the_source_is_the_callers_own(self, house: House) -> None:
+        event = house.event("job-posted", example("job-posted"), by="khf")
+        receipt = (await house.send_all([event], "gjf"))[0]
+        assert receipt.problem is not None
+        assert (receipt.problem.rule, receipt.problem.status) == ("wrong-source", 403)
+        assert "/agencies/gjf" in receipt.problem.remedy["en"]
+
+    async def test_a_type_needs_its_right(self, house: House) -> None:
+        receipt = await house.send("job-posted", example("job-posted"), by="ops")
+        assert receipt.problem is None
+        await house.send("agency-changed", _changed(house, "gjf", emits=["job-posted"]), by="ops")
+        assert (await house.send("job-posted", example("job-posted"), by="gjf")).status == "accepted"
+        receipt = await house.send("trainee-graduated", example("trainee-graduated"), by="gjf")
+        assert receipt.problem is not None
+        assert (receipt.problem.rule, receipt.problem.status) == ("not-allowed", 403)
+
+    async def test_only_administrators_register_agencies(self, house: House) -> None:
+        new = agency("newcomer").model_dump(mode="json", exclude_none=True)
+        receipt = await house.send("agency-registered", new, by="gjf")
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "not-allowed"
+        assert (await house.send("agency-registered", new, by="ops")).agency == "newcomer"
+
+    async def test_a_key_that_was_taken_away_works_no_longer(self, house: House) -> None:
+        await house.send("agency-changed", _changed(house, "gjf", keys=[]), by="ops")
+        with pytest.raises(Problem) as caught:
+            await house.send("job-posted", example("job-posted"), by="gjf")
+        assert caught.value.status == 401
+
+
+def _changed(
+    house: House, name: str, *, emits: list[str] | None = None, keys: list[Any] | None = None
+) -> dict[str, Any]:
+    data = house.callers[name].agency.model_dump(mode="json", exclude_none=True)
+    if emits is not None:
+        data["rights"]["emits"] = emits
+    if keys is not None:
+        data["keys"] = keys
+    return data
+
+
+class TestAgencies:
+    @pytest.mark.parametrize(
+        ("change", "rule"),
+        [
+            ({"name": {"ko": "하나"}}, "languages"),
+            ({"rights": {"emits": ["match-found"]}}, "not-for-the-door"),
+            ({"rights": {"emits": ["birthday-party"]}}, "not-for-the-door"),
+            ({"recipient_class": "employer"}, "class-never-receives"),
+            ({"keys": [{"key_id": "gjf-1", "secret_sha256": "11" * 32}]}, "key-taken"),
+            ({"agency": "gjf", "keys": []}, "already-known"),
+        ],
+    )
+    async def test_what_breaks_a_rule_is_named(self, house: House, change: dict[str, Any], rule: str) -> None:
+        new = {**agency("newcomer").model_dump(mode="json", exclude_none=True), **change}
+        receipt = await house.send("agency-registered", new, by="ops")
+        assert receipt.problem is not None
+        assert receipt.problem.rule == rule
+
+    async def test_a_change_counts_on_and_is_told_as_a_whole(self, house: House) -> None:
+        await house.send("agency-changed", _changed(house, "gjf", emits=["job-posted"]), by="ops")
+        told = house.store.emitted[-1]
+        assert (told.type, told.sequence, told.key) == ("agency-changed", 2, "gjf")
+        assert isinstance(told.data, Agency)
+        assert told.data.rights.emits == ("job-posted",)
+
+    async def test_who_is_not_registered_cannot_change(self, house: House) -> None:
+        receipt = await house.send("agency-changed", agency("x").model_dump(mode="json", exclude_none=True), by="ops")
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "unknown-agency"
+
+
+class TestTestRuns:
+    async def test_a_test_run_answers_like_the_real_thing_and_leaves_nothing(self, house: House) -> None:
+        before = {name: dict(held) for name, held in house.store.collections.items()}
+        receipt = await house.send("trainee-graduated", example("trainee-graduated"), testrun=True)
+        refused = await house.send("job-posted", example("job-posted", closes=today(-1)), testrun=True)
+        assert (receipt.status, receipt.testrun, receipt.alias is not None) == ("accepted", True, True)
+        assert (refused.status, refused.testrun) == ("refused", True)
+        assert house.store.collections == before
+        assert not house.store.emitted
+
+    async def test_the_real_event_may_come_under_the_same_id(self, house: House) -> None:
+        event = house.event("job-posted", example("job-posted"), by="gjf")
+        receipts = await house.send_all([{**event, "testrun": True}, event], "gjf")
+        assert [receipt.status for receipt in receipts] == ["accepted", "accepted"]
+        assert house.told == ["job-posted"]
+
+
+class TestBatches:
+    async def test_a_bad_event_stops_nobody_and_order_holds(self, house: House) -> None:
+        receipts = await house.send_all(
+            [
+                house.event("trainee-graduated", example("trainee-graduated")),
+                Refused(Refusal("wrong-form", "")),
+                house.event("person-left", {"reference": "nobody", "reason": "own-wish"}),
+                {"specversion": "0.3"},
+                house.event("consent-withdrawn", example("consent-withdrawn")),
+                house.event("person-left", example("person-left")),
+            ]
+        )
+        assert [r.status for r in receipts] == ["accepted", "refused", "refused", "refused", "accepted", "accepted"]
+        assert house.told == ["trainee-graduated", "consent-given", "consent-withdrawn", "person-left"]
+        assert [event.sequence for event in house.store.emitted] == [1, 2, 3, 4]
+
+    async def test_deep_nesting_is_refused_and_no_crash(self, house: House) -> None:
+        deep: Any = {}
+        for _ in range(100_000):
+            deep = {"a": deep}
+        receipt = await house.send("trainee-graduated", deep)
+        assert receipt.problem is not None
+        assert receipt.problem.status in (400, 422)
+
+
+class TestRejections:
+    async def test_a_rejection_keeps_field_and_rule_and_no_value(self, house: House) -> None:
+        data = example("trainee-graduated", residence="legal-dong-2026:99999", certificates=["몰래 적은 이름"])
+        await house.send("trainee-graduated", data, id="HW-8841-graduated")
+        kept = house.store.all("rejections")[0]
+        assert (kept["agency"], kept["type"]) == ("hanawon", "trainee-graduated")
+        assert {r["rule"] for r in kept["refusals"]} == {"unknown-code", "unknown-title"}
+        for secret in ("99999", "몰래", "예시 사람", "HW-8841"):
+            assert secret not in str(kept)
+
+    async def test_sending_the_same_mistake_again_does_not_pile_up(self, house: House) -> None:
+        for _ in range(3):
+            await house.send("job-posted", example("job-posted", closes=today(-1)), by="gjf", id="same")
+        assert len(house.store.all("rejections")) == 1
+
+
+class TestEnvelope:
+    @pytest.mark.parametrize("actor", ["Kim Minsu", "김상담", "a@b.kr", "x" * 81])
+    async def test_an_actor_that_could_be_a_name_is_refused(self, house: House, actor: str) -> None:
+        receipt = await house.send("job-posted", example("job-posted"), by="gjf", actor=actor)
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "actor-not-opaque"
+        assert actor not in receipt.model_dump_json()
+
+    async def test_what_has_not_happened_yet_is_refused(self, house: House) -> None:
+        receipt = await house.send("job-posted", example("job-posted"), by="gjf", time="2190-01-01T00:00:00Z")
+        assert receipt.problem is not None
+        assert (receipt.problem.rule, receipt.problem.field) == ("date-in-future", "/time")
+
+    async def test_only_a_real_trace_goes_on(self, house: House) -> None:
+        await house.send("job-posted", example("job-posted"), by="gjf", traceparent="예시 사람")
+        assert house.store.emitted[-1].traceparent is None
+        trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+        await house.send("job-posted", example("job-posted", places=7), by="gjf", traceparent=trace)
+        assert house.store.emitted[-1].traceparent == trace
+
+
+RULES = """
+actor-not-opaque already-known body-too-large class-never-receives closes-in-the-past consent-in-the-past
+consent-too-long date-in-future date-too-far key-taken languages missing-field never-collected no-closing-date
+not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order person-left recipient-class recipient-missing
+recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many too-many-events
+too-short too-small unknown-agency unknown-code unknown-currency unknown-field unknown-kind unknown-purpose
+unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type wage-below-minimum
+wrong-form wrong-source
+"""
+
+
+class TestRemedies:
+    @pytest.mark.parametrize("name", available_packs())
+    @pytest.mark.parametrize("rule", RULES.split())
+    def test_every_pack_has_a_sentence_of_its_own_for_every_rule(self, name: str, rule: str) -> None:
+        assert f"remedy.{rule.replace('-', '_')}" in load_pack(name).sentences.names
+
+    def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
+        pack = load_pack("kr-gyeonggi")
+        assert remedy(Refusal("int-type", "/data"), pack) == remedy(Refusal("wrong-form", "/data"), pack)
+        assert remedy(Refusal("too-small", "/data", {"ge": 5}), pack)["en"].endswith("Please use 5 or more.")
