@@ -6,7 +6,7 @@ from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.terms import Terms
 
-ROUNDING = 1e-6  # adverts state whole amounts: a month's floor divided by its hours must not fall below by a hair
+ROUNDING = 1e-9  # only what floating point does: a month's floor divided by its hours is the floor
 
 
 @condition

@@ -1,0 +1,172 @@
+"""One matcher is active, the others stand by: who holds the lease loads, tells what is not told yet, then listens.
+
+The handover is fenced twice, so that a matcher that was frozen and wakes up cannot write any more: its partitions are
+claimed before the successor loads (its batches fail), and what it does on its own carries an epoch that is checked in
+the same transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date
+
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo.errors import DuplicateKeyError
+
+from services.matching.documents import MATCHES, OPPORTUNITIES, PEOPLE, Document, held_opportunity, held_person
+from services.matching.domain.matcher import Pair
+from services.matching.repository import Repository
+from services.matching.service import Matching
+from shared.kit.claim import Claims, Partition
+from shared.kit.lease import Lease
+from shared.kit.logs import logger
+from shared.kit.store import Store, Task
+from shared.kit.stream import Stream
+from shared.kit.supervise import supervise
+from shared.kit.topics import Topics
+from shared.kit.work import Work
+
+FENCES = "fences"
+NAME = "matching"
+PEOPLE_AT_ONCE = 50
+_SLICE_SECONDS = 0.03  # so long loading may keep the event loop from renewing the lease
+_log = logger("activity")
+
+
+class Deposed(Exception):
+    """Another matcher is active now: nothing of this transaction may stay."""
+
+
+class Activity:
+    """The active matcher's life, under a lease. `run` it as a loop of the service."""
+
+    def __init__(
+        self,
+        matching: Matching,
+        repository: Repository,
+        store: Store,
+        stream: Stream,
+        topics: Topics,
+        lease: Lease,
+        *,
+        today: Callable[[], date],
+        day_check_seconds: float,
+    ) -> None:
+        self._matching = matching
+        self._repository = repository
+        self._store = store
+        self._stream = stream
+        self._topics = topics
+        self._lease = lease
+        self._today = today
+        self._day_check_seconds = day_check_seconds
+        self._life: asyncio.Task[None] | None = None
+        self._epoch = 0
+        self.active = False
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Hold the lease or wait for it, until ``stopping``."""
+        await self._lease.keep(self._gained, self._lost, stopping)
+
+    async def _gained(self) -> None:
+        self._life = asyncio.create_task(supervise(self._active_life, asyncio.Event()), name="active matcher")
+
+    async def _lost(self) -> None:
+        life, self._life = self._life, None
+        if life is not None:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+
+    async def _active_life(self) -> None:
+        """Cancelled when the lease is lost; anything else that ends it begins it again from what the database holds."""
+        try:
+            await self._take_over()
+            await self._load()
+            await self._settle(self._matching.unsettled())
+            await self._stream.start()
+            self.active = True
+            _log.info("matcher_active", count=len(tuple(self._matching.people())))
+            while True:
+                await asyncio.sleep(self._day_check_seconds)
+                if self._matching.today != self._today():
+                    await self._new_day(self._today())
+        finally:
+            self.active = False
+            await self._stream.stop()
+
+    async def _take_over(self) -> None:
+        """From here on nobody else commits. The predecessor's session is killed with its claims."""
+        await self._store.perform([])  # what was under way when a lease was lost has ended now
+        ids = await self._topics.declare(self._stream.topics)
+        kafka = self._topics.kafka
+        claims = Claims(self._store.database, kafka.physical(self._stream.service), kafka.instance)
+        for topic, id in ids.items():
+            for number in range(kafka.partitions):
+                await claims.claim(Partition(topic, number), id, self._store.session_id)
+        self._epoch = self._lease.epoch
+        query = {"_id": NAME, "epoch": {"$lte": self._epoch}}
+        fences = self._store.database[FENCES]
+        try:
+            await fences.find_one_and_update(query, {"$set": {"epoch": self._epoch}}, upsert=True, maxTimeMS=10_000)
+        except DuplicateKeyError:
+            raise Deposed(NAME) from None
+
+    async def _still_active(self, session: AsyncIOMotorClientSession) -> None:
+        query = {"_id": NAME, "epoch": self._epoch}
+        found = await self._store.database[FENCES].update_one(query, {"$inc": {"writes": 1}}, session=session)
+        if found.matched_count == 0:
+            raise Deposed(NAME)
+
+    async def _load(self) -> None:
+        """Everything from the database; the same matches come out whatever happened before."""
+        matching, everything = self._matching, self._repository.everything
+        matching.forget(self._today())
+        async for document in _yielding(everything(OPPORTUNITIES)):
+            matching.load_opportunity(held_opportunity(document))
+        async for document in _yielding(everything(PEOPLE)):
+            matching.load_person(held_person(document))
+        async for document in _yielding(everything(MATCHES)):
+            matching.load_match(document)
+
+    async def _settle(self, pairs: Sequence[Pair]) -> None:
+        """Tell what is not told yet: what a change of day, of rules or of pack made of the matches."""
+        by_person: dict[str, list[Pair]] = {}
+        for pair in pairs:
+            by_person.setdefault(pair[0], []).append(pair)
+        await self._perform([_settling(self._matching, own) for own in by_person.values()])
+
+    async def _new_day(self, today: date) -> None:
+        await self._perform([_reassessing(self._matching, person, today) for person in self._matching.people()])
+        if self._matching.today != today:  # nobody was there to be reassessed
+            self._matching.forget(today)
+            await self._load()
+        _log.info("day_begun")
+
+    async def _perform(self, tasks: Sequence[Task[None]]) -> None:
+        for start in range(0, len(tasks), PEOPLE_AT_ONCE):
+            some = tasks[start : start + PEOPLE_AT_ONCE]
+            for result in await self._store.perform(some, alongside=self._still_active):
+                if isinstance(result, Exception):
+                    raise result
+
+
+def _settling(matching: Matching, pairs: Sequence[Pair]) -> Task[None]:
+    return Task(lambda work: (), lambda work: matching.settle(pairs, work))
+
+
+def _reassessing(matching: Matching, person: str, today: date) -> Task[None]:
+    def do(work: Work) -> None:
+        matching.reassess(person, today, work)
+
+    return Task(lambda work: (), do)
+
+
+async def _yielding(items: AsyncIterator[Document]) -> AsyncIterator[Document]:
+    yielded = time.monotonic()
+    async for item in items:
+        yield item
+        if time.monotonic() - yielded > _SLICE_SECONDS:
+            await asyncio.sleep(0)
+            yielded = time.monotonic()

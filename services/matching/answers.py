@@ -1,0 +1,75 @@
+"""What the API answers. Nothing here names a person but by the caller's own alias; no id of ours for a match."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.events.classes import FEATURE, PSEUDONYMOUS, PUBLIC, Model
+from shared.events.fields import Id, Slug, Text
+from shared.events.topics.matches import Band, Part, Question, Reason
+
+
+class SeenMatch(Model):
+    """One match. Ranks as of now, 1 is the best, None: not among the best of that side.
+
+    ``opportunity_rank`` counts only the people whom the caller may see: how many others there are is not told.
+    """
+
+    alias: Annotated[Id, PSEUDONYMOUS]
+    opportunity: Annotated[Id, PUBLIC]
+    kind: Annotated[Slug, PUBLIC]
+    state: Annotated[Literal["eligible", "possible"], FEATURE]
+    score: Annotated[Part, FEATURE]
+    band: Annotated[Band, FEATURE]
+    person_rank: Annotated[int | None, FEATURE] = None
+    opportunity_rank: Annotated[int | None, FEATURE] = None
+    reasons: Annotated[tuple[Reason, ...], FEATURE]
+    questions: Annotated[tuple[Question, ...], FEATURE]
+    model: Annotated[Slug, PUBLIC]
+    as_of: Annotated[date, PUBLIC]
+
+
+class SeenMatches(Model):
+    """Matches, best first."""
+
+    matches: Annotated[tuple[SeenMatch, ...], FEATURE]
+
+
+class SeenCondition(Model):
+    """One hard condition of a pair, its answer in words, and what would turn it into a yes."""
+
+    condition: Annotated[Slug, PUBLIC]
+    answer: Annotated[Literal["yes", "no", "ask"], FEATURE]
+    text: Annotated[Text, FEATURE]
+    opens: Annotated[Text | None, FEATURE] = None
+
+
+class SeenFactor(Model):
+    """One factor: how well it fits (``value`` None: not known, counted as neutral) and what it adds to the score."""
+
+    factor: Annotated[Slug, PUBLIC]
+    value: Annotated[Part | None, FEATURE] = None
+    contribution: Annotated[Part, FEATURE]
+    text: Annotated[Text, FEATURE]
+
+
+class Why(Model):
+    """Why, or why not: a pair assessed now. ``kept``: it stands as a match at this moment.
+
+    Without a live consent to matching only that is said: nothing else was looked at, and there is no score.
+    """
+
+    alias: Annotated[Id, PSEUDONYMOUS]
+    opportunity: Annotated[Id, PUBLIC]
+    state: Annotated[Literal["eligible", "possible", "no"], FEATURE]
+    kept: Annotated[bool, FEATURE]
+    score: Annotated[Part | None, FEATURE] = None
+    threshold: Annotated[Part, PUBLIC]
+    conditions: Annotated[tuple[SeenCondition, ...], FEATURE, Field(max_length=50)]
+    factors: Annotated[tuple[SeenFactor, ...], FEATURE, Field(max_length=20)]
+    opens: Annotated[tuple[Text, ...], FEATURE]
+    model: Annotated[Slug, PUBLIC]
+    as_of: Annotated[date, PUBLIC]

@@ -1,0 +1,41 @@
+"""The windows of matching: the matches of a person, the people for an opening, and why a pair matches or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from services.matching.answers import SeenMatches, Why
+from services.matching.window import Window
+from shared.kit.keys import Calling
+
+Name = Annotated[str, Path(description="32 hex digits")]
+
+
+def routes(window: Callable[[], Window]) -> APIRouter:
+    """The service's routes; ``window`` is asked at each request. People go by the caller's own alias."""
+    router = APIRouter(tags=["matches"])
+
+    @router.get("/people/{alias}/matches", response_model_exclude_none=True, summary="Matches of a person, best first")
+    async def matches_of_person(alias: Name, caller: Calling) -> SeenMatches:
+        return await window().of_person(caller, alias)
+
+    @router.get(
+        "/opportunities/{opportunity}/matches",
+        response_model_exclude_none=True,
+        summary="People who match an opportunity, best first: those whom the caller may see",
+    )
+    async def matches_of_opportunity(opportunity: Name, caller: Calling) -> SeenMatches:
+        return await window().of_opportunity(caller, opportunity)
+
+    @router.get(
+        "/people/{alias}/opportunities/{opportunity}",
+        response_model_exclude_none=True,
+        summary="Why a pair matches, or why not, and what would open it",
+    )
+    async def why(alias: Name, opportunity: Name, caller: Calling) -> Why:
+        return await window().why(caller, alias, opportunity)
+
+    return router

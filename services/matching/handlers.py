@@ -1,0 +1,48 @@
+"""What is heard: people, opportunities, agencies. An event not newer than what is held is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.matching.documents import OPPORTUNITIES, PEOPLE, opportunity_document, person_document
+from services.matching.service import Cause, Matching
+from shared.events import Event, registry
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.kit.keys import follow_agencies
+from shared.kit.stream import Stream
+from shared.kit.work import Need, Work
+
+SERVICE = "matching"
+TOPICS = ("people", "opportunities", "agencies")
+
+
+def handlers(matching: Matching) -> Stream:
+    """The stream of this service: every type of its topics carries the whole state, so one handler serves them all."""
+    stream = Stream(SERVICE, topics=TOPICS)
+    types = {topic: [each for each in registry if each.topic.name == topic] for topic in TOPICS}
+
+    @stream.on(*types["people"], needs=_the_person)
+    def person_told(event: Event[Person], work: Work) -> None:
+        held = work.get(PEOPLE, event.data.person)
+        if held is None or held["sequence"] < (event.sequence or 0):
+            work.save(PEOPLE, person_document(event))
+            matching.person_changed(event.data, work, Cause.of(event))
+
+    @stream.on(*types["opportunities"], needs=_the_opportunity)
+    def opportunity_told(event: Event[Opportunity], work: Work) -> None:
+        held = work.get(OPPORTUNITIES, event.data.opportunity)
+        if held is None or held["sequence"] < (event.sequence or 0):
+            work.save(OPPORTUNITIES, opportunity_document(event))
+            matching.opportunity_changed(event.data, work, Cause.of(event))
+
+    follow_agencies(stream)
+    return stream
+
+
+def _the_person(event: Event[Person], work: Work) -> Iterable[Need]:
+    return [Need.by_id(PEOPLE, event.data.person)]
+
+
+def _the_opportunity(event: Event[Opportunity], work: Work) -> Iterable[Need]:
+    return [Need.by_id(OPPORTUNITIES, event.data.opportunity)]

@@ -1,0 +1,17 @@
+"""What the matching service needs to know, from the environment (``IEUM_...``)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.kit.settings import Name, Port, ServiceSettings
+
+
+class MatchingSettings(ServiceSettings):
+    """``lease_seconds``: how soon a standby takes over from a matcher that is gone. ``day_check_seconds``: how often
+    the active matcher looks whether a new day has begun in the pack's time zone."""
+
+    service: Name = "matching"
+    port: Port = 8102
+    lease_seconds: float = Field(default=10.0, ge=1, le=300)
+    day_check_seconds: float = Field(default=20.0, gt=0, le=3_600)

@@ -1,0 +1,174 @@
+"""Use cases of reading: who may see what, written down before it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+
+from pymongo.errors import PyMongoError
+
+from services.matching.answers import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
+from services.matching.documents import Document, held_match, held_opportunity, held_person
+from services.matching.domain.access import alias_for
+from services.matching.domain.answers import YES
+from services.matching.domain.assessment import DIGITS, Assessment, assess_pair
+from services.matching.domain.explain import sentences
+from services.matching.repository import Repository
+from shared.events.topics.people import Person
+from shared.kit.ids import random_id
+from shared.kit.keys import Caller
+from shared.kit.logs import logger
+from shared.kit.problems import not_found, unavailable
+from shared.reference import Pack
+
+_log = logger("window")
+
+
+class Window:
+    """Answers from committed state only, on every replica. Every answer about a person is in the audit before it
+    leaves: no audit, no answer."""
+
+    def __init__(self, repository: Repository, pack: Pack, today: Callable[[], date]) -> None:
+        self._repository = repository
+        self._pack = pack
+        self._today = today
+
+    async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
+        """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
+        person = await self._visible(caller, alias)
+        documents = await self._repository.matches_of_person(person.person)
+        at_openings = await self._repository.matches_of_opportunities(one["opportunity"] for one in documents)
+        others = await self._aliases(caller, (one for many in at_openings.values() for one in many))
+        seen = []
+        for rank, document in enumerate(documents, 1):
+            visible = [one for one in at_openings[document["opportunity"]] if one["person"] in others]
+            seen.append(self._seen(alias, document, rank, _place(document, visible)))
+        await self._written_down(caller, "matches-of-person", [(person.person, None)])
+        return SeenMatches(matches=tuple(seen))
+
+    async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:
+        """The people who match an opportunity, best first, as far as the caller may see them; no word about others."""
+        _may_see_people(caller)
+        if await self._repository.opportunity(opportunity) is None:
+            raise not_found()
+        documents = (await self._repository.matches_of_opportunities([opportunity]))[opportunity]
+        aliases = await self._aliases(caller, documents)
+        visible = [one for one in documents if one["person"] in aliases]
+        ranks = await self._ranks(visible)
+        seen = [
+            self._seen(aliases[one["person"]], one, ranks[one["person"]], place) for place, one in enumerate(visible, 1)
+        ]
+        await self._written_down(caller, "matches-of-opportunity", [(one["person"], opportunity) for one in visible])
+        return SeenMatches(matches=tuple(seen))
+
+    async def why(self, caller: Caller, alias: str, opportunity: str) -> Why:
+        """Why this pair matches, or why not, assessed now."""
+        person = await self._visible(caller, alias)
+        document = await self._repository.opportunity(opportunity)
+        if document is None:
+            raise not_found()
+        assessment = assess_pair(person, held_opportunity(document), self._pack, self._today())
+        kept = any(one["opportunity"] == opportunity for one in await self._repository.matches_of_person(person.person))
+        await self._written_down(caller, "why", [(person.person, opportunity)])
+        return self._why(alias, opportunity, assessment, kept)
+
+    # --- who may see whom
+
+    async def _visible(self, caller: Caller, alias: str) -> Person:
+        _may_see_people(caller)
+        document = await self._repository.person_by_alias(caller.agency.agency, alias)
+        if document is not None:
+            person = held_person(document)
+            if alias_for(person, caller.agency.agency, self._today()) == alias:
+                return person
+        raise not_found()
+
+    async def _aliases(self, caller: Caller, matches: Iterable[Document]) -> dict[str, str]:
+        """Of the people in these matches those whom the caller may see, with the caller's alias."""
+        documents = await self._repository.people(one["person"] for one in matches)
+        today, agency = self._today(), caller.agency.agency
+        found = {id: alias_for(held_person(document), agency, today) for id, document in documents.items()}
+        return {id: alias for id, alias in found.items() if alias is not None}
+
+    async def _written_down(self, caller: Caller, what: str, about: Iterable[tuple[str, str | None]]) -> None:
+        now = datetime.now(UTC)
+        who = {"at": now, "agency": caller.agency.agency, "key_id": caller.key_id, "what": what}
+        entries = [{"_id": random_id(), **who, "person": person, "opportunity": to} for person, to in about]
+        try:
+            await self._repository.audit(entries)
+        except PyMongoError as error:
+            _log.error("audit_failed", error=type(error).__name__)
+            raise unavailable() from None
+
+    # --- how it is shown
+
+    async def _ranks(self, documents: Iterable[Document]) -> dict[str, int]:
+        ranks = {}
+        for document in documents:
+            own = await self._repository.matches_of_person(document["person"])
+            ranks[document["person"]] = 1 + [one["_id"] for one in own].index(document["_id"])
+        return ranks
+
+    def _seen(self, alias: str, document: Document, rank: int, place: int | None) -> SeenMatch:
+        match, data = held_match(document), self._pack.matching
+        assert match.state != "withdrawn", "only standing matches are read"
+        return SeenMatch(
+            alias=alias,
+            opportunity=match.opportunity,
+            kind=match.kind,
+            state=match.state,
+            score=match.score,
+            band=match.band,
+            person_rank=rank if rank <= data.best_of_person else None,
+            opportunity_rank=place if place is not None and place <= data.best_of_opportunity else None,
+            reasons=match.reasons,
+            questions=match.questions,
+            model=match.model,
+            as_of=match.as_of,
+        )
+
+    def _why(self, alias: str, opportunity: str, assessment: Assessment, kept: bool) -> Why:
+        conditions = tuple(
+            SeenCondition(
+                condition=one.condition.name,
+                answer=one.answer.value,
+                text=sentences.condition_text(assessment, one),
+                opens=sentences.opening_text(assessment, one),
+            )
+            for one in assessment.answers
+        )
+        factors = tuple(
+            SeenFactor(
+                factor=one.factor.name,
+                value=None if one.value is None else round(one.value, DIGITS),
+                contribution=one.contribution,
+                text=sentences.factor_text(assessment, one),
+            )
+            for one in assessment.factors
+        )
+        opens = [one.opens for one in conditions if one.opens is not None]
+        if not kept and all(one.answer is YES for one in assessment.answers):
+            opens.append({language: self._pack.sentence("open.score", language) for language in self._pack.languages})
+        return Why(
+            alias=alias,
+            opportunity=opportunity,
+            state=assessment.state,
+            kept=kept,
+            score=assessment.score if factors else None,
+            threshold=self._pack.matching.threshold,
+            conditions=conditions,
+            factors=factors,
+            opens=tuple(one for number, one in enumerate(opens) if one not in opens[:number]),
+            model=self._pack.weights_version,
+            as_of=self._today(),
+        )
+
+
+def _may_see_people(caller: Caller) -> None:
+    caller.must_read("matches")
+    caller.must(caller.agency.recipient_class in ("case", "service"), "class of recipient: case or service")
+
+
+def _place(document: Document, visible: list[Document]) -> int | None:
+    """The place of a match among those whom the caller may see."""
+    return next((place for place, one in enumerate(visible, 1) if one["_id"] == document["_id"]), None)

@@ -1,0 +1,63 @@
+"""Shared words of the tests of matching's rules."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from services.matching.domain.assessment import Assessment, assess_pair
+from services.matching.domain.explain import sentences
+from shared.reference import Pack, load_pack
+from tests.support.matching import TODAY, a_job, a_person, a_training
+
+PACK = load_pack("kr-gyeonggi")
+
+
+def assessed(
+    person: dict[str, Any] | None = None,
+    job: dict[str, Any] | None = None,
+    *,
+    training: dict[str, Any] | None = None,
+    today: date = TODAY,
+    pack: Pack = PACK,
+) -> Assessment:
+    """The usual person and job (or training), with these changes."""
+    opening = a_job(**(job or {})) if training is None else a_training(**training)
+    return assess_pair(a_person(**(person or {})), opening, pack, today)
+
+
+def answer(
+    condition: str,
+    person: dict[str, Any] | None = None,
+    job: dict[str, Any] | None = None,
+    *,
+    training: dict[str, Any] | None = None,
+    today: date = TODAY,
+) -> str:
+    """One condition's answer; its sentences are made too, in every language, so that no value is missing in them."""
+    found = assessed(person, job, training=training, today=today)
+    for answered in found.answers:
+        text = sentences.condition_text(found, answered)
+        assert set(text) == set(PACK.languages)
+        assert all(text.values())
+    return next(one.answer.value for one in found.answers if one.condition.name == condition)
+
+
+def said(condition: str, person: dict[str, Any] | None = None, job: dict[str, Any] | None = None) -> str:
+    """What one condition says in English."""
+    found = assessed(person, job)
+    return sentences.condition_text(found, next(a for a in found.answers if a.condition.name == condition))["en"]
+
+
+def value(
+    factor: str,
+    person: dict[str, Any] | None = None,
+    job: dict[str, Any] | None = None,
+    *,
+    training: dict[str, Any] | None = None,
+) -> float | None:
+    """One factor's value; its sentence is made too."""
+    found = assessed(person, job, training=training)
+    weighed = next(one for one in found.factors if one.factor.name == factor)
+    assert set(sentences.factor_text(found, weighed)) == set(PACK.languages)
+    return weighed.value

@@ -1,0 +1,157 @@
+"""Every soft factor: what makes it high or low, and what makes it unknown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.matching.domain.assessment import band_of, check_weights
+from services.matching.domain.explain import sentences
+from services.matching.domain.factors import FACTORS
+from services.matching.domain.factors.base import level
+from shared.reference import available_packs, load_pack
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, YEONCHEON
+from tests.unit.matching.asking import PACK, assessed, value
+
+pytestmark = pytest.mark.unit
+
+
+class TestScore:
+    def test_contributions_add_up_to_it(self) -> None:
+        found = assessed({"wants": {"commute_minutes": 77}}, {"region": GWANGMYEONG})
+        assert found.score == pytest.approx(sum(one.contribution for one in sentences.reasons(found)), abs=1e-9)
+        assert 0 < found.score < 1
+
+    def test_what_is_not_known_is_neutral(self) -> None:
+        nothing: dict[str, Any] = {"occupation": None, "wage": None, "region": None, "employment": None}
+        found = assessed(job=nothing)
+        assert [one.value for one in found.factors] == [None] * len(FACTORS)
+        assert found.score == 0.5
+
+    def test_growth_that_is_not_wanted_shares_its_weight_out(self) -> None:
+        found = assessed({"wants": {"growth": False}})
+        weights = {name: weight for name, weight in PACK.weights.items() if name != "growth"}
+        assert {one.factor.name for one in found.factors} == set(weights)
+        for one in found.factors:
+            known = 0.5 if one.value is None else one.value
+            assert one.contribution == pytest.approx(known * weights[one.factor.name] / sum(weights.values()), abs=1e-6)
+
+    def test_all_packs_have_weights_for_the_factors_there_are(self) -> None:
+        for name in available_packs():
+            check_weights(load_pack(name))
+        wrong = PACK.manifest.model_copy(update={"weights": {"occupation": 1.0}})
+        with pytest.raises(ValueError, match="weights must be for"):
+            check_weights(replace(PACK, manifest=wrong))
+
+    @pytest.mark.parametrize(
+        ("score", "band"), [(0.7, "high"), (0.699999, "medium"), (0.5, "medium"), (0.499999, "low")]
+    )
+    def test_a_border_belongs_to_the_higher_band(self, score: float, band: str) -> None:
+        assert band_of(score, PACK) == band
+
+    def test_every_level_has_its_sentence_in_every_pack(self) -> None:
+        levels = {level(known) for known in (None, 0.0, 1 / 3, 2 / 3, 1.0)}
+        assert levels == {"unknown", "weak", "some", "strong"}
+        for name in available_packs():
+            keys = {f"factor.{factor.name}.{one}" for factor in FACTORS for one in levels}
+            assert keys <= set(load_pack(name).sentences.names)
+
+
+class TestOccupation:
+    @pytest.mark.parametrize(
+        ("known", "expected"),
+        [
+            ({"code": BAKER, "months": 24, "interest": 1.0}, 1.0),
+            ({"code": BAKER, "months": 0, "interest": 0.5}, 0.75),
+            ({"code": BAKER, "months": 12, "interest": 0.5}, 0.85),
+            ({"code": BAKER, "months": 36, "interest": 0.5}, 0.95),
+            ({"code": "keco-2018:8712", "months": 0, "interest": 1.0}, 0.65),
+            ({"code": CARE, "months": 0, "interest": 1.0}, 0.0),
+        ],
+    )
+    def test_nearness_times_wish_and_months(self, known: dict[str, Any], expected: float) -> None:
+        assert value("occupation", {"occupations": [known]}) == pytest.approx(expected)
+
+    def test_work_that_is_no_longer_wanted_does_not_speak_for_more_of_it(self) -> None:
+        assert value("occupation", {"occupations": [{"code": BAKER, "months": 60, "interest": 0.0}]}) is None
+
+    @pytest.mark.parametrize(
+        ("interest", "expected"),
+        [("keco-2018:87", 0.75), ("keco-2018:8", 0.6), ("keco-2018:8712", 0.65), ("keco-2018:53", 0.0)],
+    )
+    def test_an_opening_inside_a_group_of_interest_is_what_was_meant(self, interest: str, expected: float) -> None:
+        person = {"occupations": None, "counselling": {"interests": [interest]}}
+        assert value("occupation", person) == pytest.approx(expected)
+
+
+class TestWage:
+    @pytest.mark.parametrize(
+        ("hourly", "floor", "expected"),
+        [
+            (10_320, None, 0.0),
+            (15_634, None, 1.0),  # a quarter above 2,614,000 / 209
+            (12_977, None, 0.5),
+            (12_977, 12_977, 0.0),
+            (30_000, 12_000, 1.0),
+        ],
+    )
+    def test_from_the_floor_to_well_above_todays_average(self, hourly: int, floor: int | None, expected: float) -> None:
+        wants = {"wage_min": None if floor is None else {"per": "hour", "amount": floor, "currency": "KRW"}}
+        job = {"wage": {"per": "hour", "minimum": hourly, "currency": "KRW"}}
+        assert value("wage", {"wants": wants}, job) == pytest.approx(expected, abs=1e-3)
+
+    def test_what_is_not_paid_work_has_no_wage(self) -> None:
+        assert value("wage", training={"wage": {"per": "month", "minimum": 300_000, "currency": "KRW"}}) is None
+
+
+class TestCommute:
+    @pytest.mark.parametrize(
+        ("wish", "region", "expected"),
+        [(24, SUWON, 0.2), (48, SUWON, 0.6), (None, SUWON, 0.68), (48, GWANGMYEONG, 0.2), (None, YEONCHEON, 0.0)],
+    )
+    def test_falls_evenly_to_the_persons_own_limit(self, wish: int | None, region: str, expected: float) -> None:
+        assert value("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == pytest.approx(expected)
+
+    def test_lodging_makes_a_long_way_neutral(self) -> None:
+        assert value("commute", job={"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}) == 0.5
+
+    def test_a_place_that_is_not_known(self) -> None:
+        assert value("commute", job={"region": None}) is None
+
+
+class TestSkills:
+    def test_the_share_of_what_helps_by_weight(self) -> None:
+        job = {
+            "certificates_wanted": ["kr-certificate-2020:7910"],
+            "courses_wanted": ["ncs-2026:21"],
+            "strengths": ["kr-gyeonggi-1:precision"],
+        }
+        other = {"courses": [{"code": "ncs-2026:06"}], "counselling": {"strengths": ["kr-gyeonggi-1:teamwork"]}}
+        assert value("skills", other, job) == pytest.approx(2 / 3.5)
+
+    def test_a_part_the_profile_says_nothing_about_is_neutral(self) -> None:
+        assert value("skills", job={"courses_wanted": ["ncs-2026:21"]}) == 0.5
+
+    def test_nothing_asked_for_is_not_known(self) -> None:
+        assert value("skills") is None
+
+
+class TestGrowth:
+    def test_the_mean_of_pay_contract_and_lighter_work(self) -> None:
+        # 18,761 an hour is half as much again as the average; strength of 8711 is 2.83
+        job = {"wage": {"per": "hour", "minimum": 18_761, "currency": "KRW"}}
+        assert value("growth", job=job) == pytest.approx((1 + 1 + (5 - 2.83) / 4) / 3, abs=1e-3)
+
+    def test_a_contract_that_ends_counts_less(self) -> None:
+        lasting, passing = (value("growth", job={"employment": f"work24-2024-employment:{c}"}) for c in ("10", "20"))
+        assert lasting is not None
+        assert passing is not None
+        assert lasting - passing == pytest.approx(0.75 / 3)
+
+    def test_a_training_counts_by_what_is_new(self) -> None:
+        teaches = {"teaches": ["ncs-2026:06"]}
+        assert value("growth", training=teaches) == 0.75
+        assert value("growth", {"courses": [{"code": "ncs-2026:06"}]}, training=teaches) == 0.25
+        assert value("growth", training={}) is None

@@ -1,0 +1,140 @@
+"""Which pairs are kept, in which order, in which pack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from services.matching.domain.assessment import assess_pair
+from services.matching.domain.explain import sentences
+from services.matching.domain.matcher import matches_of
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.reference import Pack, load_pack
+from tests.support.matching import GWANGMYEONG, TODAY, a_job, a_person, merged, numbered
+from tests.unit.matching.asking import PACK, assessed
+
+pytestmark = pytest.mark.unit
+
+
+def with_numbers(**numbers: Any) -> Pack:
+    return replace(PACK, matching=PACK.matching.model_copy(update=numbers))
+
+
+class TestKept:
+    def test_one_pair_that_fits(self) -> None:
+        found = matches_of([a_person()], [a_job()], PACK, TODAY)
+        [(pair, match)] = found.items()
+        assert pair == (numbered(1), a_job().opportunity)
+        assert (match.state, match.person_rank, match.opportunity_rank) == ("eligible", 1, 1)
+        assert match.score == pytest.approx(sum(part for _, part in match.contributions), abs=1e-9)
+
+    def test_a_score_at_the_threshold_is_kept_and_one_below_is_not(self) -> None:
+        score = assessed().score
+        assert matches_of([a_person()], [a_job()], with_numbers(threshold=score), TODAY)
+        assert not matches_of([a_person()], [a_job()], with_numbers(threshold=score + 1e-6), TODAY)
+
+    def test_the_best_of_either_side_are_kept_and_ties_go_by_id(self) -> None:
+        pack = with_numbers(best_of_person=1, best_of_opportunity=2)
+        near, far = a_job(1), a_job(2, region=GWANGMYEONG)
+        people = [a_person(n) for n in (3, 1, 2)]
+        found = matches_of(people, [far, near], pack, TODAY)
+        ranks = {pair: (match.person_rank, match.opportunity_rank) for pair, match in found.items()}
+        assert ranks == {
+            (numbered(1), near.opportunity): (1, 1),
+            (numbered(2), near.opportunity): (1, 2),
+            (numbered(3), near.opportunity): (1, None),  # the person's best, though two are before them there
+            (numbered(1), far.opportunity): (None, 1),
+            (numbered(2), far.opportunity): (None, 2),
+        }
+
+    def test_the_order_of_arguments_changes_nothing(self) -> None:
+        people = [a_person(n, year_of_birth=1960 + n) for n in range(8)]
+        jobs = [a_job(n, wage={"minimum": 2_200_000 + n * 50_000}) for n in range(8)]
+        assert matches_of(people, jobs, PACK, TODAY) == matches_of(people[::-1], jobs[::-1], PACK, TODAY)
+
+    def test_a_job_below_the_legal_floor_is_proposed_to_nobody(self) -> None:
+        assert not matches_of([a_person()], [a_job(wage={"minimum": 2_156_879})], PACK, TODAY)
+
+
+class TestSentences:
+    def test_reasons_come_korean_first_the_strongest_first_and_in_every_language(self) -> None:
+        reasons = sentences.reasons(assessed())
+        assert [reason.contribution for reason in reasons] == sorted((r.contribution for r in reasons), reverse=True)
+        assert {reason.factor for reason in reasons} == set(PACK.weights)
+        for reason in reasons:
+            assert list(reason.text) == ["ko", "en"]
+            assert all(reason.text.values())
+
+    def test_questions_are_asked_for_each_condition_that_is_open(self) -> None:
+        found = assessed({"has": {"driving_licence": None}}, {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}})
+        [question] = sentences.questions(found)
+        assert question.condition == "licence"
+        assert "운전면허" in question.text["ko"]
+
+    def test_a_no_says_what_would_open_it(self) -> None:
+        found = assessed(job={"certificates": ["kr-certificate-2020:care-worker"]})
+        opened = {a.condition.name: sentences.opening_text(found, a) for a in found.answers}
+        assert opened["certificate"] == {
+            language: PACK.sentence("open.learning", language) for language in PACK.languages
+        }
+        assert opened["age"] is None
+
+
+ISLAND_PERSON: dict[str, Any] = {
+    "person": numbered(1),
+    "status": "active",
+    "owner": "harbour-office",
+    "residence": "isle-region-1:W1",
+    "education": "isle-school-1:school",
+    "occupations": [{"code": "isle-work-1:111", "months": 12, "interest": 1.0}],
+    "wants": {"kinds": ["job"], "shifts": ["isle-1:day"], "commute_minutes": 20},
+    "consents": [{"purpose": "matching", "until": "2027-01-01"}],
+}
+ISLAND_JOB: dict[str, Any] = {
+    "opportunity": numbered(2),
+    "owner": "harbour-office",
+    "kind": "job",
+    "status": "open",
+    "title": "Baker",
+    "occupation": "isle-work-1:111",
+    "region": "isle-region-1:W1",
+    "wage": {"per": "hour", "minimum": 16, "currency": "XTS"},
+    "shifts": ["isle-1:day"],
+}
+
+
+class TestSecondPack:
+    pack = load_pack("xx-island")
+
+    def pair(self, person: dict[str, Any], job: dict[str, Any]) -> tuple[Person, Opportunity]:
+        return (
+            Person.model_validate(merged(ISLAND_PERSON, person), strict=False),
+            Opportunity.model_validate(merged(ISLAND_JOB, job), strict=False),
+        )
+
+    @pytest.mark.parametrize(
+        ("person", "job", "state"),
+        [
+            ({}, {}, "eligible"),
+            ({}, {"wage": {"minimum": 14}}, "no"),  # 15 since July 2026
+            ({"has": {"car": False}}, {"region": "isle-region-1:W2"}, "no"),  # another harbour: 35 minutes
+            ({}, {"region": "isle-region-1:W2", "benefits": ["isle-1:ferry"]}, "possible"),
+            ({}, {"shifts": ["isle-1:tide"]}, "no"),  # the tide needs the night too
+            ({"wants": {"shifts": ["isle-1:day", "isle-1:night"]}}, {"shifts": ["isle-1:tide"]}, "eligible"),
+            ({"certificates": ["isle-paper-1:pilot"]}, {"rules": {"licences": ["isle-1:boat-licence"]}}, "eligible"),
+            ({}, {"wage": {"currency": "KRW", "minimum": 1}}, "eligible"),  # another money says nothing here
+        ],
+    )
+    def test_its_own_rules_hold(self, person: dict[str, Any], job: dict[str, Any], state: str) -> None:
+        someone, opening = self.pair(person, job)
+        assert assess_pair(someone, opening, self.pack, date(2026, 11, 22)).state == state
+
+    def test_its_languages_are_spoken(self) -> None:
+        someone, opening = self.pair({}, {})
+        found = assess_pair(someone, opening, self.pack, TODAY)
+        assert all(list(reason.text) == ["en", "fr"] for reason in sentences.reasons(found))
+        assert matches_of([someone], [opening], self.pack, TODAY)
