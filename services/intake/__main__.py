@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 
 from services.intake.main import build
-from services.intake.republish import republish
 from services.intake.repository import Repository
+from services.intake.republish import republish
 from services.intake.settings import IntakeSettings
 from shared.kit.ids import Ids
 from shared.kit.kafka import KafkaSettings
 from shared.kit.mongo import connect, ping
 from shared.kit.outbox import Outbox
-from shared.kit.service import run
+from shared.kit.service import print_openapi, run
 from shared.kit.settings import read_settings
 from shared.kit.store import Store
 from shared.kit.topics import Topics
@@ -30,8 +29,7 @@ def main(arguments: list[str]) -> int:
             run(build(settings), settings)
             return 0
         case ["openapi"]:
-            described = build(IntakeSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"))
-            _say(json.dumps(described.openapi(), ensure_ascii=False, indent=2, sort_keys=True))
+            print_openapi(build(IntakeSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/")))
             return 0
         case ["republish"]:
             count = asyncio.run(_republish(read_settings(IntakeSettings)))

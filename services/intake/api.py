@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
-from services.intake.clock import Clock
 from services.intake.journeys import Journeys
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
@@ -17,7 +16,7 @@ from shared.events.fields import Reference
 from shared.events.incoming import BATCH, STRUCTURED, split
 from shared.events.refusal import Refusal, Refused
 from shared.kit.keys import Calling
-from shared.kit.problems import MEDIA_TYPE, not_found
+from shared.kit.problems import MEDIA_TYPE, not_found, unavailable
 from shared.reference import Pack
 
 _EVENT = {
@@ -74,11 +73,14 @@ class Lookup(BaseModel):
 
 
 class Parts:
-    """What the routes call; set before the first request."""
+    """What the routes call. The port may open before they are put together: until then the answer is 503."""
 
     door: Door
     journeys: Journeys
-    clock: Clock
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Only called for what is not there yet."""
+        raise unavailable()
 
 
 def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter:

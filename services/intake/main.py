@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from shared.kit.service import Kit
 
 from services.intake.api import Parts, make_router
 from services.intake.bootstrap import first_administrator
@@ -15,6 +14,7 @@ from services.intake.journeys import Journeys
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from shared.kit.service import Kit
 from shared.reference import load_pack
 
 WRITES = ("people", "opportunities", "agencies")
@@ -23,22 +23,21 @@ WRITES = ("people", "opportunities", "agencies")
 def build(settings: IntakeSettings) -> FastAPI:
     """The application, not started: its lifespan opens MongoDB and Kafka. Once running it stays ready without Kafka."""
     pack = load_pack(settings.pack)
-    kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES)
-    kit.ready_needs_kafka = False
+    kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False)
+    tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids))
     parts = Parts()
 
     async def put_together() -> None:
-        tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids))
         repository = Repository(kit.database)
         await repository.prepare()
-        parts.door = Door(kit.store, tools)
-        parts.journeys = Journeys(repository, tools)
-        parts.clock = Clock(kit.store, repository, parts.door, tools)
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
         await first_administrator(given, kit.store, repository, tools)
+        parts.door = Door(kit.store, tools)
+        parts.journeys = Journeys(repository, tools)
 
     async def lapse_consents() -> None:
-        await parts.clock.run(settings.lapse_seconds, kit.stopping)
+        clock = Clock(kit.store, Repository(kit.database), parts.door, tools)
+        await clock.run(settings.lapse_seconds, kit.stopping)
 
     return kit.app(
         title="Ieum intake",
