@@ -173,7 +173,7 @@ async def feed(
             409, "not-subscribed", "There is no feed for you", remedy='POST /subscriptions {"channel": "feed"} first.'
         )
     try:
-        page = await cases.feed.read(recipient, after, limit, wait)
+        page = await cases.feed.read(recipient, after or None, limit, wait)
     except UnknownCursor:
         raise Problem(
             422,

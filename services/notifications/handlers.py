@@ -10,6 +10,7 @@ from services.notifications.documents import (
     PEOPLE,
     SWEEPS,
     Cause,
+    Document,
     match_document,
     person_document,
 )
@@ -27,38 +28,52 @@ from shared.kit.work import Need, Work
 TOPICS = ("people", "matches", "agencies")
 
 
-def handlers(reconciler: Reconciler, swept: Callable[[], None]) -> Stream:
-    """The stream of this service. ``swept`` is called when an agency's right to receive changed."""
-    stream = Stream("notifications", topics=TOPICS)
-    types = {topic: [t for t in registry if t.topic.name == topic] for topic in TOPICS}
+class Handlers:
+    """One method per topic, and beside it what it needs. ``swept`` is called when an agency's right changed."""
 
-    def of_person(event: Event[Person], work: Work) -> Iterator[Need]:
+    def __init__(self, reconciler: Reconciler, swept: Callable[[], None]) -> None:
+        self._reconciler = reconciler
+        self._swept = swept
+
+    def stream(self) -> Stream:
+        """Register everything; a type that is added to a topic is heard without a change here."""
+        stream = Stream("notifications", topics=TOPICS)
+        types = {topic: [t for t in registry if t.topic.name == topic] for topic in TOPICS}
+        stream.on(*types["people"], needs=self.of_person)(self.person_told)
+        stream.on(*types["matches"], needs=self.of_match)(self.match_told)
+        stream.on(*types["agencies"], needs=self.of_agency)(self.agency_told)
+        return stream
+
+    def of_person(self, event: Event[Person], work: Work) -> Iterator[Need]:
+        """What `person_told` reads."""
         named = {c.recipient for c in event.data.consents if c.purpose == "notice" and c.recipient}
-        return reconciler.needs(work, event.data.person, named=named)
+        return self._reconciler.needs(work, event.data.person, named=named)
 
-    @stream.on(*types["people"], needs=of_person)
-    def person_told(event: Event[Person], work: Work) -> None:
+    def person_told(self, event: Event[Person], work: Work) -> None:
+        """A person is now like this."""
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(PEOPLE, person_document(event))
-            reconciler.reconcile(work, event.data.person, Cause.of(event))
+            self._reconciler.reconcile(work, event.data.person, Cause.of(event))
 
-    def of_match(event: Event[Match], work: Work) -> Iterator[Need]:
-        return reconciler.needs(work, event.data.person, match=event.data.match)
+    def of_match(self, event: Event[Match], work: Work) -> Iterator[Need]:
+        """What `match_told` reads."""
+        return self._reconciler.needs(work, event.data.person, match=event.data.match)
 
-    @stream.on(*types["matches"], needs=of_match)
-    def match_told(event: Event[Match], work: Work) -> None:
+    def match_told(self, event: Event[Match], work: Work) -> None:
+        """A match is now like this. Before its person or consent is known it is kept and says nothing."""
         held = work.get(MATCHES, event.data.match)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(MATCHES, match_document(event))
-            reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data.match)
+            self._reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data.match)
 
-    def of_agency(event: Event[Agency], work: Work) -> Iterator[Need]:
+    def of_agency(self, event: Event[Agency], work: Work) -> Iterator[Need]:
+        """What `agency_told` reads."""
         yield Need.by_id(AGENCIES, event.data.agency)
         yield Need.by_id(SWEEPS, event.data.agency)
 
-    @stream.on(*types["agencies"], needs=of_agency)
-    def agency_told(event: Event[Agency], work: Work) -> None:
+    def agency_told(self, event: Event[Agency], work: Work) -> None:
+        """An agency is now like this; if it may now receive, or no longer, everybody is looked at again."""
         held = work.get(AGENCIES, event.data.agency)
         if held is not None and held["sequence"] >= (event.sequence or 0):
             return
@@ -66,12 +81,9 @@ def handlers(reconciler: Reconciler, swept: Callable[[], None]) -> Stream:
         work.save(AGENCIES, document)
         if held is None or _may_receive(held) != _may_receive(document):
             start_sweep(work, event.data.agency)
-            work.after_commit(swept)
-
-    return stream
+            work.after_commit(self._swept)
 
 
-def _may_receive(document: dict[str, object]) -> bool:
+def _may_receive(document: Document) -> bool:
     state = document["state"]
-    assert isinstance(state, dict)
     return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))

@@ -16,7 +16,7 @@ from services.notifications.documents import (
     DUE,
     FAILED,
     POSTED,
-    SERVED,
+    SENDING,
     WAITING,
     Document,
 )
@@ -24,6 +24,12 @@ from services.notifications.outcomes import Outcomes
 from shared.kit.work import Need, Work
 
 _UNSENT = frozenset({WAITING, DUE, POSTED})
+
+
+def may_be_held(thread: Document, delivery: Document) -> bool:
+    """True when the partner may hold this notice and no later recall covers it."""
+    recalled = thread["recall"]["version"] if thread["recall"] else 0
+    return bool(delivery["about"] == "notice" and delivery["left"] and delivery["version"] > recalled)
 
 
 class Queues:
@@ -49,22 +55,31 @@ class Queues:
         return [delivery for delivery in found if delivery is not None]
 
     def push(self, work: Work, thread: Document, delivery: Document) -> None:
-        """Add a delivery. Of older ones about the same opportunity those that were not sent yet are superseded."""
+        """Add a delivery. Older ones about the same opportunity that surely have not left us are superseded.
+
+        If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
+        ``delivery["after"]`` and ``["before"]`` are the contents (domain/threads.py) with and without it.
+        """
         subscription = delivery["subscription"]
-        for older in self.open(work, thread, subscription):
-            if older["about"] == "notice" and delivery["opportunity"] == older["opportunity"]:
-                self.drop(work, thread, older, "superseded")
+        superseded = [
+            older
+            for older in self.open(work, thread, subscription)
+            if older["opportunity"] == delivery["opportunity"] and older["state"] in _UNSENT and not older["left"]
+        ]
+        if superseded and delivery["about"] == "notice":
+            for older in superseded:
+                self._end(work, thread, older, DROPPED, "superseded")
+            delivery["before"] = superseded[0]["before"]
+            if delivery["before"] == delivery["after"]:
+                return
         queue = thread["queues"].setdefault(subscription, [])
         queue.append(delivery["_id"])
         self._channels[delivery["channel"]].place(work, delivery, first=len(queue) == 1)
         work.save(DELIVERIES, delivery)
 
-    def drop(self, work: Work, thread: Document, delivery: Document, reason: str, *, served: bool = False) -> None:
-        """End a delivery that must not be sent (any more). One that is under way is left to its dispatcher.
-
-        ``served``: also one that the partner was given in the feed and has not taken yet.
-        """
-        if delivery["state"] in _UNSENT or (served and delivery["state"] == SERVED):
+    def drop(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
+        """End a delivery that must not be sent (any more). One that is under way is left to its dispatcher."""
+        if delivery["state"] != SENDING:
             self._end(work, thread, delivery, DROPPED, reason)
 
     def delivered(self, work: Work, thread: Document, delivery: Document) -> None:
@@ -91,6 +106,8 @@ class Queues:
 
     def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
         delivery.update(state=state, reason=reason, owner=None, lease=None, ended=work.now)
+        if may_be_held(thread, delivery):
+            thread["told"] = True
         if reason is None:
             self._outcomes.delivered(work, delivery)
         else:

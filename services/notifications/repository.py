@@ -106,7 +106,17 @@ class Repository:
             return []
         await deliveries.update_many(
             {"_id": {"$in": ids}, "state": DUE},
-            [{"$set": {"state": SENDING, "owner": owner, "lease": {"$add": ["$$NOW", lease_ms]}}}],
+            [
+                {
+                    "$set": {
+                        "state": SENDING,
+                        "owner": owner,
+                        "lease": {"$add": ["$$NOW", lease_ms]},
+                        "left_before": "$left",
+                        "left": True,  # from here on it may have: a crash will not tell
+                    }
+                }
+            ],
         )
         return await deliveries.find({"owner": owner, "state": SENDING}).sort("due", ASCENDING).to_list(limit)
 
@@ -122,7 +132,7 @@ class Repository:
         """Let go of claimed deliveries that were not sent."""
         await self._database[DELIVERIES].update_many(
             {"_id": {"$in": list(ids)}, "owner": owner, "state": SENDING},
-            {"$set": {"state": DUE, "owner": None, "lease": None}},
+            [{"$set": {"state": DUE, "owner": None, "lease": None, "left": "$left_before"}}],
         )
 
     async def release_of(self, instance: str) -> int:

@@ -165,7 +165,7 @@ class FeedReader:
 
     def _given(self, work: Work, delivery: Document) -> dict[str, Any]:
         if delivery["state"] == POSTED:
-            delivery.update(state=SERVED, attempts=1)
+            delivery.update(state=SERVED, attempts=1, left=True)
             work.save(DELIVERIES, delivery)
             thread = work.get(THREADS, delivery["thread"])
             if thread is not None and delivery["about"] == "notice":

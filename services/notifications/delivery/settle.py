@@ -20,7 +20,7 @@ from services.notifications.documents import (
 from services.notifications.domain.retry import STANDARD_SCHEDULE, next_attempt
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.sweeps import start_sweep
-from services.notifications.queues import Queues
+from services.notifications.queues import Queues, may_be_held
 from shared.kit import metrics
 from shared.kit.store import Task
 from shared.kit.work import Need, Work
@@ -52,9 +52,10 @@ class Settler:
             if delivery is None or thread is None or delivery["state"] != SENDING or delivery["owner"] != held["owner"]:
                 return
             delivery["attempts"] = number
-            if delivery["about"] == "notice" and verdict.reason not in NOTHING_LEFT:
-                recalled = thread["recall"]["version"] if thread["recall"] else 0
-                thread["told"] = thread["told"] or delivery["version"] > recalled
+            if verdict.reason in NOTHING_LEFT:
+                delivery["left"] = delivery["left_before"]
+            if may_be_held(thread, delivery):
+                thread["told"] = True
             self._apply(work, thread, delivery, verdict, jitter)
             work.save(THREADS, thread)
             if verdict.disable or verdict.hold:
@@ -74,6 +75,7 @@ class Settler:
         def do(work: Work) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["owner"] == held["owner"]:
+                delivery["left"] = delivery["left_before"]
                 self._queues.abandoned(work, thread, delivery, reason)
                 work.save(THREADS, thread)
 
@@ -95,7 +97,7 @@ class Settler:
         if verdict.outcome == "failed":
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
-        if self._overtaken(work, thread, delivery):
+        if self._recalled(work, thread, delivery):
             self._queues.abandoned(work, thread, delivery, "superseded")
             return
         when = next_attempt(self._rules.schedule, delivery["attempts"], work.now, delivery["due"], jitter)
@@ -107,11 +109,10 @@ class Settler:
         delivery.update(state=DUE, due=when, owner=None, lease=None)
         work.save(DELIVERIES, delivery)
 
-    def _overtaken(self, work: Work, thread: Document, delivery: Document) -> bool:
-        """True when a later notice about the same, or a recall, waits behind it."""
+    def _recalled(self, work: Work, thread: Document, delivery: Document) -> bool:
+        """True when a recall waits behind it."""
         return delivery["about"] == "notice" and any(
-            later["version"] > delivery["version"]
-            and (later["about"] == "recall" or later["opportunity"] == delivery["opportunity"])
+            later["about"] == "recall" and later["version"] > delivery["version"]
             for later in self._queues.open(work, thread, delivery["subscription"])
         )
 

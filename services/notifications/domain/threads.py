@@ -53,9 +53,20 @@ class Thread:
     recall: OpenRecall | None = None
 
 
+NOTHING, UNKNOWN = "", "?"
+
+
+def content(standing: Standing | None) -> str:
+    """What the recipient holds of an opportunity, as one word to compare; NOTHING when it holds none."""
+    return NOTHING if standing is None else f"{standing.kind} {standing.band}"
+
+
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One notice or recall to be delivered by these subscriptions; ``standing`` and ``state`` are None in a recall."""
+    """One notice or recall to be delivered by these subscriptions; ``standing`` and ``state`` are None in a recall.
+
+    ``before``: the `content` that was told before it, UNKNOWN for a subscription that joins later.
+    """
 
     alias: str
     version: int
@@ -63,6 +74,12 @@ class Saying:
     subscriptions: tuple[str, ...]
     standing: Standing | None = None
     state: State | None = None
+    before: str = UNKNOWN
+
+    @property
+    def after(self) -> str:
+        """The `content` that the recipient holds once it has this."""
+        return content(self.standing if self.state == "proposed" else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +149,17 @@ def _tell(
         if now is not None and (before is None or before.standing != now):
             version += 1
             held[opportunity] = Held(now, version, month, frozenset(to_all))
-            sayings.append(Saying(thread.alias, version, month, to_all, now, "proposed"))
+            sayings.append(
+                Saying(
+                    thread.alias, version, month, to_all, now, "proposed", content(before.standing if before else None)
+                )
+            )
         elif now is None and before is not None:
             version += 1
             del held[opportunity]
-            sayings.append(Saying(thread.alias, version, month, to_all, before.standing, "ended"))
+            sayings.append(
+                Saying(thread.alias, version, month, to_all, before.standing, "ended", content(before.standing))
+            )
         elif before is not None and (missing := tuple(s for s in to_all if s not in before.told_by)):
             held[opportunity] = replace(before, told_by=before.told_by | set(missing))
             sayings.append(Saying(thread.alias, before.version, before.month, missing, before.standing, "proposed"))

@@ -15,7 +15,6 @@ from services.notifications.documents import (
     AGENCIES,
     MATCHES,
     PEOPLE,
-    SENDING,
     SUBSCRIPTIONS,
     THREADS,
     Cause,
@@ -30,7 +29,7 @@ from services.notifications.domain.body import month_of
 from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.domain.threads import Saying, Standing, next_of
 from services.notifications.outcomes import Outcomes
-from services.notifications.queues import Queues
+from services.notifications.queues import Queues, may_be_held
 from shared.kit.ids import Ids
 from shared.kit.work import Need, Work
 
@@ -98,7 +97,7 @@ class Reconciler:
         standing: dict[str, Standing] = {m["opportunity"]: standing_of(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         document = before or thread_document(recipient, person, thread, {})
-        if _may_have_left(document, self.queues.open(work, document)):
+        if any(may_be_held(document, delivery) for delivery in self.queues.open(work, document)):
             thread = replace(thread, told=True)
         following = next_of(
             thread,
@@ -130,9 +129,9 @@ class Reconciler:
     def _quieten(self, work: Work, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
         for delivery in self.queues.open(work, thread):
             if delivery["subscription"] not in active:
-                self.queues.drop(work, thread, delivery, "unsubscribed", served=True)
+                self.queues.drop(work, thread, delivery, "unsubscribed")
             elif silence and delivery["about"] == "notice":
-                self.queues.drop(work, thread, delivery, "consent-ended", served=True)
+                self.queues.drop(work, thread, delivery, "consent-ended")
 
     def _say(self, work: Work, thread: Document, saying: Saying, active: Mapping[str, Document], cause: Cause) -> None:
         recipient, person = thread["recipient"], thread["person"]
@@ -161,6 +160,9 @@ class Reconciler:
                     "said": saying.state,
                     "subscription": subscription,
                     "channel": active[subscription]["channel"],
+                    "before": saying.before,
+                    "after": saying.after,
+                    "left": False,  # whether it may have left us: such a one is never superseded
                     "attempts": 0,
                     "told": 0,
                     "acknowledged": False,
@@ -173,9 +175,3 @@ class Reconciler:
 
 
 _NOBODY: Document = {"causationid": None, "correlationid": None, "recordedtime": None}
-
-
-def _may_have_left(thread: Document, deliveries: Iterable[Document]) -> bool:
-    """True when a dispatcher holds a notice right now that the last recall does not cover."""
-    recalled = thread["recall"]["version"] if thread["recall"] else 0
-    return any(d["state"] == SENDING and d["about"] == "notice" and d["version"] > recalled for d in deliveries)

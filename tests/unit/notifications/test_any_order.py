@@ -1,0 +1,182 @@
+"""Whatever the order in which people, matches, agencies and subscriptions are heard of, partners end with the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.notifications.domain.verdict import Answer
+from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+
+pytestmark = pytest.mark.unit
+
+AGENCIES = ("gjf", "hana", "portal")
+CLASSES = {"gjf": "service", "hana": "case", "portal": "employer"}
+PEOPLE = ("a", "b")
+OPPORTUNITIES = ("x", "y", "z")
+ACTIONS = ("event",) * 6 + ("again", "subscribe", "leave", "sweep", "send", "fail", "die", "pull")
+
+person_states = st.builds(
+    lambda notice, matching, active: {"notice": tuple(sorted(notice)), "matching": matching, "active": active},
+    st.sets(st.sampled_from(AGENCIES)),
+    st.booleans() | st.just(True),
+    st.booleans() | st.just(True),
+)
+match_states = st.builds(
+    lambda band, stands: {"band": band, "stands": stands},
+    st.sampled_from(("high", "medium", "low")),
+    st.booleans() | st.just(True),
+)
+histories = st.fixed_dictionaries(
+    {
+        "people": st.fixed_dictionaries({name: st.lists(person_states, max_size=4) for name in PEOPLE}),
+        "matches": st.fixed_dictionaries(
+            {
+                (name, opportunity): st.lists(match_states, max_size=3)
+                for name in PEOPLE
+                for opportunity in OPPORTUNITIES
+            }
+        ),
+        "agencies": st.fixed_dictionaries({name: st.lists(st.booleans(), min_size=1, max_size=3) for name in AGENCIES}),
+    }
+)
+
+
+def events_of(world: World, history: dict[str, Any]) -> dict[str, list[Any]]:
+    """By thing: its events in order."""
+    made: dict[str, list[Any]] = {}
+    for name, states in history["people"].items():
+        key = hexid("person", name)
+        made[f"person {name}"] = [
+            world.event("person-updated", person_of(name, **state), key, n) for n, state in enumerate(states, 1)
+        ]
+    for (name, opportunity), states in history["matches"].items():
+        made[f"match {name} {opportunity}"] = [
+            world.event(
+                "match-changed" if state["stands"] else "match-withdrawn",
+                match_of(name, opportunity, **state),
+                hexid("person", name),
+                n,
+            )
+            for n, state in enumerate(states, 1)
+        ]
+    for name, states in history["agencies"].items():
+        made[f"agency {name}"] = [
+            world.event("agency-changed", agency_of(name, CLASSES[name], receives), name, n)
+            for n, receives in enumerate(states, 1)
+        ]
+    return made
+
+
+def desired(history: dict[str, Any]) -> dict[str, set[tuple[str, str]]]:
+    """What each agency should hold in the end; written apart from the service, from the rules."""
+    found: dict[str, set[tuple[str, str]]] = {name: set() for name in AGENCIES}
+    for agency in AGENCIES:
+        if not history["agencies"][agency][-1] or CLASSES[agency] not in ("case", "service"):
+            continue
+        for name, states in history["people"].items():
+            if not states or agency not in states[-1]["notice"]:
+                continue
+            if not (states[-1]["matching"] and states[-1]["active"]):
+                continue
+            for opportunity in OPPORTUNITIES:
+                told = history["matches"][name, opportunity]
+                if told and told[-1]["stands"]:
+                    found[agency].add((hexid("alias", name, agency), hexid("opportunity", opportunity)))
+    return found
+
+
+def run(history: dict[str, Any], data: st.DataObject) -> World:
+    """One interleaving, with partners that fail and dispatchers that die on the way; in the end all is delivered."""
+    world = World()
+    queues = {name: events for name, events in events_of(world, history).items() if events}
+    heard: list[Any] = []
+    subscribed: dict[tuple[str, str], str] = {}
+    while queues:
+        action = data.draw(st.sampled_from(ACTIONS))
+        if action == "event":
+            name = data.draw(st.sampled_from(sorted(queues)))
+            heard.append(queues[name].pop(0))
+            world.hear(heard[-1])
+            if not queues[name]:
+                del queues[name]
+        elif action == "again":
+            if heard:
+                world.hear(data.draw(st.sampled_from(heard)))
+        elif action in ("subscribe", "leave"):
+            key = (data.draw(st.sampled_from(AGENCIES)), data.draw(st.sampled_from(("feed", "webhook"))))
+            if action == "subscribe" and key not in subscribed:
+                subscribed[key] = world.subscribe(*key)
+            elif action == "leave" and key in subscribed:
+                world.unsubscribe(subscribed.pop(key))
+        elif action == "sweep":
+            world.sweep()
+        elif action == "pull":
+            world.pull(data.draw(st.sampled_from(AGENCIES)))
+        elif due := world.due():
+            delivery = data.draw(st.sampled_from([d["_id"] for d in due]))
+            reaches = data.draw(st.booleans())
+            if action == "send":
+                world.attempt(delivery)
+            elif action == "die":
+                world.attempt(delivery, reaches=reaches, dies=True)
+            else:
+                world.attempt(delivery, Answer(error="connection-lost"), reaches=reaches)
+    for agency in AGENCIES:
+        if (agency, "webhook") not in subscribed:
+            world.subscribe(agency, "webhook")
+    finish(world)
+    return world
+
+
+def finish(world: World) -> None:
+    """Time passes until nothing waits any more; every partner reads and answers."""
+    for _ in range(5):
+        world.sweep()
+        world.deliver_all()
+        for agency in AGENCIES:
+            position = 0
+            while (page := world.pull(agency, position, 2))[1] != position:
+                position = page[1]
+            world.pull(agency, position)
+        world.now = world.now.replace(day=world.now.day + 1)
+
+
+class TestAnyOrder:
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(history=histories, data=st.data())
+    def test_partners_hold_what_the_final_state_allows(self, history: dict[str, Any], data: st.DataObject) -> None:
+        world = run(history, data)
+        assert {agency: holding(world.partners[agency]) for agency in AGENCIES} == desired(history)
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(history=histories, data=st.data())
+    def test_one_change_has_one_id_and_one_id_one_body(self, history: dict[str, Any], data: st.DataObject) -> None:
+        world = run(history, data)
+        for told in world.partners.values():
+            bodies: dict[str, str] = {}
+            versions: dict[tuple[str, int], str] = {}
+            for event in told:
+                body = json.dumps(event, sort_keys=True)
+                assert bodies.setdefault(event["id"], body) == body
+                key = (event["data"]["alias"], event["data"]["version"])
+                assert versions.setdefault(key, event["id"]) == event["id"]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(history=histories, data=st.data())
+    def test_every_delivery_ends_once(self, history: dict[str, Any], data: st.DataObject) -> None:
+        world = run(history, data)
+        ends = [r for r in world.emitted if dict(r.headers)["ce_type"] in (b"notice-delivered", b"notice-failed")]
+        keys = [record.key for record in ends]
+        assert len(keys) == len(set(keys))
+        assert {d["state"] for d in world.all("deliveries")} <= {"delivered", "failed", "dropped"}
+        assert all(not thread["queues"] for thread in world.all("threads"))
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(history=histories, data=st.data())
+    def test_an_employer_never_hears_of_anybody(self, history: dict[str, Any], data: st.DataObject) -> None:
+        assert run(history, data).partners["portal"] == []

@@ -1,0 +1,336 @@
+"""Notifications without IO: the service's own tasks over dictionaries, and partners that remember what reached them."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import bson
+
+from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.delivery.message import Messages
+from services.notifications.delivery.settle import RetryRules, Settler
+from services.notifications.documents import (
+    DELIVERIES,
+    DUE,
+    FEED,
+    PEOPLE,
+    RECIPIENTS,
+    SENDING,
+    SUBSCRIPTIONS,
+    SWEEPS,
+    THREADS,
+    subject_of,
+)
+from services.notifications.domain.permission import alias_to_tell
+from services.notifications.domain.verdict import Answer, judge
+from services.notifications.fan_out.reconcile import Reconciler
+from services.notifications.fan_out.sweeps import Sweeper, start_sweep
+from services.notifications.handlers import Handlers
+from services.notifications.outcomes import Outcomes
+from shared.events import Event, registry
+from shared.kit.ids import Ids
+from shared.kit.mongo import UTC_CODEC
+from shared.kit.sealing import Sealer
+from shared.kit.store import Task
+from shared.kit.work import Need, Work
+
+START = datetime(2026, 11, 22, 9, tzinfo=UTC)
+Rows = dict[str, dict[str, bytes]]
+
+
+def hexid(*parts: object) -> str:
+    return Ids(b"t" * 32).derived(*(str(part) for part in parts))
+
+
+class World:
+    """One notifications service, its database as dictionaries, its partners."""
+
+    def __init__(self, schedule: tuple[float, ...] = (0.0, 5.0, 300.0)) -> None:
+        self.now = START
+        self.rows: Rows = defaultdict(dict)
+        self.emitted: list[Any] = []
+        self.woken: list[str] = []
+        self.ids = Ids(b"k" * 32)
+        self.sealer = Sealer(b"s" * 32)
+        self.webhook = Webhook(self.sealer, self.woken.append, Limits())
+        self.feed = Feed()
+        self.outcomes = Outcomes(self.ids)
+        self.reconciler = Reconciler(
+            self.ids, {"webhook": self.webhook, "feed": self.feed}, self.outcomes, lambda now: now.date()
+        )
+        self.handlers = Handlers(self.reconciler, lambda: None)
+        self.settler = Settler(self.reconciler.queues, RetryRules(schedule), lambda: None)
+        self.sweeper = Sweeper(None, None, self.reconciler)  # type: ignore[arg-type]
+        self.messages = Messages()
+        self.reader = FeedReader(
+            self.feed,
+            None,
+            None,
+            self.reconciler.queues,
+            self.messages,
+            self.sealer,
+            lambda now: now.date(),  # type: ignore[arg-type]
+        )
+        self.partners: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._counter = itertools.count(1)
+
+    # --- the database
+
+    def perform(self, task: Task[Any]) -> Any:
+        work = Work(self.now)
+        work.asking = True
+        for _ in range(5):
+            missing = list(work.missing(task.needs(work)))
+            if not missing:
+                break
+            for need in missing:
+                self._load(work, need)
+        else:
+            raise AssertionError("more than five rounds of needs")
+        work.asking = False
+        result = task.do(work)
+        for collection, changes in work.changes().items():
+            for id, raw, _, _ in changes:
+                if raw is None:
+                    self.rows[collection].pop(id, None)
+                else:
+                    self.rows[collection][id] = raw
+        self.emitted.extend(work.emitted)
+        for call in work.calls:
+            call()
+        return result
+
+    def _load(self, work: Work, need: Need) -> None:
+        def held(raw: bytes) -> bool:
+            value = bson.decode(raw, UTC_CODEC).get(need.field)
+            return need.value in value if isinstance(value, list) else value == need.value
+
+        found = [raw for raw in self.rows[need.collection].values() if held(raw)]
+        work.loaded(need.collection, need.field, [need.value], found)
+
+    def all(self, collection: str, **where: Any) -> list[dict[str, Any]]:
+        found = [bson.decode(raw, UTC_CODEC) for _, raw in sorted(self.rows[collection].items())]
+        return [d for d in found if all(d.get(field) == value for field, value in where.items())]
+
+    # --- what happens
+
+    def hear(self, event: Event[Any]) -> None:
+        topic = event.event_type.topic.name
+        handler, needs = {
+            "people": (self.handlers.person_told, self.handlers.of_person),
+            "matches": (self.handlers.match_told, self.handlers.of_match),
+            "agencies": (self.handlers.agency_told, self.handlers.of_agency),
+        }[topic]
+        self.perform(Task(lambda work: needs(event, work), lambda work: handler(event, work)))
+
+    def event(self, type: str, data: Any, key: str, sequence: int) -> Event[Any]:
+        return Event(
+            id=hexid(type, key, sequence, next(self._counter)),
+            source="/test",
+            type=type,
+            version=1,
+            time=self.now,
+            key=key,
+            data=data,
+            sequence=sequence,
+            correlationid=hexid("correlation", next(self._counter)),
+            recordedtime=self.now,
+        )
+
+    def subscribe(self, agency: str, channel: str) -> str:
+        subscription = hexid("subscription", agency, channel, next(self._counter))
+        document = {
+            "_id": subscription,
+            "agency": agency,
+            "channel": channel,
+            "state": "active",
+            "reason": None,
+            "held_until": None,
+            "url": None,
+            "secrets": [],
+        }
+
+        def do(work: Work) -> None:
+            work.save(SUBSCRIPTIONS, document)
+            work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
+            start_sweep(work, agency)
+
+        self.perform(Task(lambda work: [Need.by_id(SWEEPS, agency), Need.by_id(RECIPIENTS, agency)], do))
+        return subscription
+
+    def unsubscribe(self, subscription: str) -> None:
+        def do(work: Work) -> None:
+            document = work.get(SUBSCRIPTIONS, subscription)
+            assert document
+            document["state"] = "removed"
+            work.save(SUBSCRIPTIONS, document)
+            start_sweep(work, document["agency"])
+
+        agency = self.all(SUBSCRIPTIONS, _id=subscription)[0]["agency"]
+        self.perform(Task(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription), Need.by_id(SWEEPS, agency)], do))
+
+    def sweep(self) -> None:
+        """Every walk that was asked for, to its end."""
+        while sweeps := self.all(SWEEPS):
+            for sweep in sweeps:
+                agency = sweep["_id"]
+                named = {p["_id"] for p in self.all(PEOPLE) if agency in p["recipients"]}
+                told = {t["person"] for t in self.all(THREADS, recipient=agency)}
+                people = sorted(p for p in named | told if p > sweep["after"])[:100]
+                self.perform(self.sweeper.task(sweep, people))
+
+    # --- delivery
+
+    def due(self) -> list[dict[str, Any]]:
+        return [d for d in self.all(DELIVERIES, state=DUE) if d["due"] <= self.now]
+
+    def claim(self, delivery: str, owner: str = "test-1/0123456789abcdef") -> dict[str, Any]:
+        document = self.all(DELIVERIES, _id=delivery)[0]
+        assert document["state"] == DUE
+        document.update(state=SENDING, owner=owner, left_before=document["left"], left=True)
+        self.rows[DELIVERIES][delivery] = bson.encode(document)
+        return document
+
+    def release(self, delivery: str) -> None:
+        """The dispatcher that held it is gone; nobody knows what it did."""
+        document = self.all(DELIVERIES, _id=delivery)[0]
+        document.update(state=DUE, owner=None)
+        self.rows[DELIVERIES][delivery] = bson.encode(document)
+
+    def attempt(self, delivery: str, answer: Answer | None = None, *, reaches: bool = True, dies: bool = False) -> None:
+        """One attempt as the lane does it: claim, look, send, settle. ``reaches``: the partner got the body."""
+        held = self.claim(delivery)
+        endpoint = self.all(SUBSCRIPTIONS, _id=held["subscription"])[0]
+        if endpoint["state"] != "active":
+            document = self.all(DELIVERIES, _id=delivery)[0]
+            document.update(state=DUE, owner=None, left=document["left_before"])
+            self.rows[DELIVERIES][delivery] = bson.encode(document)
+            return
+        if held["about"] == "notice" and not self.allowed(held):
+            self.perform(self.settler.abandon(held, "consent-ended"))
+            return
+        if reaches:
+            self.partners[held["recipient"]].append(self.messages.of(held))
+        if dies:
+            self.release(delivery)
+            return
+        verdict = judge(answer or Answer(200, {}), self.now, timedelta(hours=24))
+        self.perform(self.settler.settle(held, verdict, timedelta(0), 0.0))
+
+    def allowed(self, delivery: dict[str, Any]) -> bool:
+        found = self.all(PEOPLE, _id=delivery["person"])
+        today: date = self.now.date()
+        return alias_to_tell(subject_of(found[0] if found else None), delivery["recipient"], today) == delivery["alias"]
+
+    def deliver_all(self) -> None:
+        """Everything that is due or posted, until nothing is."""
+        for _ in range(1000):
+            due = self.due()
+            if not due:
+                return
+            for delivery in due:
+                if any(s["state"] == "active" for s in self.all(SUBSCRIPTIONS, _id=delivery["subscription"])):
+                    self.attempt(delivery["_id"])
+            self.sweep()
+        raise AssertionError("delivery does not come to an end")
+
+    def pull(self, recipient: str, position: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], int]:
+        """One page of the feed, as the reader gives it; the position is what the cursor holds."""
+        served = [
+            d
+            for d in self.all(DELIVERIES, recipient=recipient, channel=FEED, state="served")
+            if d["position"] <= position
+        ]
+        if served:
+            self.perform(self.reader.arrived(served))
+        entries = sorted(
+            (d for d in self.all(DELIVERIES, recipient=recipient, channel=FEED) if d["position"] > position),
+            key=lambda d: d["position"],
+        )[:limit]
+        if not entries:
+            return [], position
+        events = self.perform(self.reader._serve(recipient, entries))
+        self.partners[recipient].extend(events)
+        return events, entries[-1]["position"]
+
+
+def holding(told: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """What a partner holds that keeps the rules of docs/telling-partners.md, in whatever order things came."""
+    latest: dict[tuple[str, str], dict[str, Any]] = {}
+    recalled: dict[str, int] = {}
+    for event in told:
+        data = event["data"]
+        if event["type"] == "recall":
+            recalled[data["alias"]] = max(data["version"], recalled.get(data["alias"], 0))
+            continue
+        key = (data["alias"], data["opportunity"])
+        if key not in latest or latest[key]["version"] < data["version"]:
+            latest[key] = data
+    return {
+        key
+        for key, data in latest.items()
+        if data["state"] == "proposed" and data["version"] > recalled.get(data["alias"], 0)
+    }
+
+
+# --- things to say
+
+Make = Callable[..., Any]
+
+
+def model(name: str) -> Any:
+    return registry.find(name).bus
+
+
+def agency_of(name: str, recipient_class: str = "service", receives: bool = True) -> Any:
+    return model("agency-registered").model_validate(
+        {
+            "agency": name,
+            "name": {"en": name},
+            "recipient_class": recipient_class,
+            "rights": {"receives": receives, "reads": ("matches", "deliveries")},
+        }
+    )
+
+
+def person_of(
+    name: str,
+    notice: tuple[str, ...] = (),
+    *,
+    matching: bool = True,
+    active: bool = True,
+    until: date = date(2027, 5, 15),
+    aliases: tuple[str, ...] = ("gjf", "hana", "portal"),
+) -> Any:
+    consents: list[dict[str, Any]] = [{"purpose": "matching", "until": until}] if matching else []
+    consents += [{"purpose": "notice", "recipient": agency, "until": until} for agency in notice]
+    return model("person-updated").model_validate(
+        {
+            "person": hexid("person", name),
+            "status": "active" if active else "left",
+            "owner": "hanawon",
+            "consents": tuple(consents),
+            "aliases": tuple({"agency": agency, "alias": hexid("alias", name, agency)} for agency in aliases),
+        }
+    )
+
+
+def match_of(name: str, opportunity: str, band: str = "high", stands: bool = True) -> Any:
+    return model("match-found").model_validate(
+        {
+            "match": hexid("match", name, opportunity),
+            "person": hexid("person", name),
+            "opportunity": hexid("opportunity", opportunity),
+            "kind": "job",
+            "state": "eligible" if stands else "withdrawn",
+            "score": 0.5,
+            "band": band,
+            "model": "test-1",
+            "as_of": date(2026, 11, 22),
+        }
+    )
