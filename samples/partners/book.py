@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,13 @@ class Book:
         self.folder = folder
         self._received, self._acknowledged = folder / "received.jsonl", folder / "acknowledged.jsonl"
         self._cursor, self._secret = folder / "cursor", folder / "secret"
-        done = self.acknowledged()
-        self._open = dict.fromkeys(one.notice for one in self.received() if one.notice not in done)
-        self._done = set(done)
 
     def receive(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         """Write down a CloudEvent as it came, with the headers it came with."""
-        _append(self._received, {"at": time.time(), "event": event, "headers": dict(headers)})
         notice = event["data"]["notice"]
         if notice not in self._done:
             self._open[notice] = None
+        _append(self._received, {"at": time.time(), "event": event, "headers": dict(headers)})
 
     def received(self) -> list[Received]:
         """Everything that arrived, in the order of arrival."""
@@ -59,6 +57,14 @@ class Book:
     def unacknowledged(self) -> list[str]:
         """What arrived and was not acknowledged yet: after a restart it still has to be."""
         return list(self._open)
+
+    @cached_property
+    def _done(self) -> set[str]:
+        return set(self.acknowledged())
+
+    @cached_property
+    def _open(self) -> dict[str, None]:
+        return dict.fromkeys(one.notice for one in self.received() if one.notice not in self._done)
 
     @property
     def cursor(self) -> str:

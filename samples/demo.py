@@ -1,0 +1,247 @@
+"""`make demo`: one day of an invented world through everything, then the oracle's verdict as the last line (JSON).
+
+``python -m samples.demo --seed 1 --people 150 --kill matching --leaks``. Ends with 1 when something was lost, doubled,
+leaked, or answered otherwise than it should be; 2 when it could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from deploy.embedded.doctor import findings
+from deploy.embedded.errors import StartError
+from samples.leaks import Leak, search
+from samples.oracle.expected import Expected, expected_of
+from samples.oracle.state import Own, State
+from samples.oracle.verdict import Verdict, percentile, verdict_of
+from samples.play import Play
+from samples.stage.screen import Screen
+from samples.stage.senders import HubAway
+from samples.stage.stage import Ports, Stage
+from samples.world import Setting, World, load_setting
+
+KILLS = ("intake", "matching", "notifications", "broker")
+KILL_AT = "openings"  # in the middle of this chapter
+DATA = Path(".data")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; ``patience``: the longest wait for the end, in seconds."""
+
+    seed: int = 1
+    people: int = 150
+    kill: str | None = None
+    leaks: bool = False
+    pack: str = "kr-gyeonggi"
+    keep: Path | None = None
+
+    @property
+    def patience(self) -> float:
+        """More people, more to do."""
+        return 60.0 + self.people * 0.4
+
+
+def today_of(setting: Setting) -> date:
+    """The day it is where the pack's programme is."""
+    from shared.reference import load_pack
+
+    return datetime.now(ZoneInfo(load_pack(setting.pack).timezone)).date()
+
+
+async def demo(options: Options, screen: Screen, began: float | None = None) -> tuple[dict[str, Any], bool]:
+    """Play it. The last line's object, and whether all was well. Raises StartError, HubAway."""
+    began = time.time() if began is None else began
+    setting = load_setting(options.pack)
+    world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="demo-", dir=_made(DATA)))
+    stage = Stage(folder, setting, Ports.any())
+    try:
+        await stage.start(screen.up)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            play = Play(stage, world, screen, session)
+            try:
+                quiet = await _day(play, options)
+                return await _judged(play, options, quiet, began)
+            finally:
+                play.inside.close()
+    finally:
+        await stage.stop()
+        if options.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _day(play: Play, options: Options) -> bool:
+    """Everything that happens, up to when all is quiet. Whether it became quiet in time."""
+    await play.register()
+    await play.stage.start_partners(play.screen.up)
+    *chapters, withdrawals = play.world.day(1)
+    for chapter in chapters:
+        await play.act(chapter, _killer(play, options) if chapter.name == KILL_AT else None)
+    quiet = await play.until_quiet(options.patience)
+    play.screen.partners(play.counts())
+    await play.show_matches(withdrawals.items[0])
+    await play.act(withdrawals)
+    quiet = await play.until_quiet(options.patience) and quiet
+    play.screen.partners(play.counts())
+    return quiet
+
+
+def _killer(play: Play, options: Options) -> Callable[[], Awaitable[None]] | None:
+    if options.kill is None:
+        return None
+    name = options.kill
+
+    async def kill() -> None:
+        play.screen.killed(name)
+        await play.stage.kill(name)
+
+    return kill
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the oracle says to what there is."""
+
+    state: State
+    expected: Expected
+    verdict: Verdict
+    unlike: int  # matches that stand and should not, or the other way round
+
+
+def judge(play: Play) -> Judgement:
+    """Work out what should be, from what was accepted, and compare it with what the partners hold."""
+    ledger, inside, world = play.ledger, play.inside, play.world
+    state = State(world.pack)
+    for item in ledger.accepted:
+        state.apply(item.agency, item.event)
+    known = inside.aliases()
+    person_ids = {own: known[own[0], alias] for own, alias in ledger.aliases.items()}
+    owns: dict[str, Own] = {person: own for own, person in person_ids.items()}
+    holdings = play.holdings()
+    expected = expected_of(state, holdings, person_ids, ledger.opportunities, world.today)
+    person_of = {key: owns[person] for key, person in known.items() if person in owns}
+    opening_of = {opportunity: own for own, opportunity in ledger.opportunities.items()}
+    verdict = verdict_of(expected.told, holdings, person_of, opening_of)
+    standing = {(owns.get(p, ("?", p)), opening_of.get(o, ("?", o))) for p, o in inside.standing()}
+    return Judgement(state, expected, verdict, len(standing ^ expected.matches))
+
+
+async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tuple[dict[str, Any], bool]:
+    screen, ledger = play.screen, play.ledger
+    judgement = await asyncio.to_thread(judge, play)
+    leaks = await search(play) if options.leaks else None
+    recorded = await asyncio.to_thread(play.inside.recorded)
+    set_apart = await asyncio.to_thread(play.inside.set_apart)
+    holdings = list(play.holdings().values())
+    waits = [
+        (at - recorded[notice].timestamp()) * 1000
+        for holding in holdings
+        for notice, at in holding.first.items()
+        if notice in recorded
+    ]
+    result: dict[str, Any] = {
+        "accepted": len(ledger.accepted),
+        "refused": len(ledger.refused),
+        "people": len(judgement.state.people),
+        "openings": len(judgement.state.openings),
+        "matches": len(play.inside.standing()),
+        "deliveries": sum(holding.notices + holding.recalls for holding in holdings),
+        "acknowledged": sum(len(play.stage.book(name).acknowledged()) for name in ("feed", "webhook")),
+        "recalled": sum(holding.recalls for holding in holdings),
+        "p50_ms": _rounded(percentile(waits, 0.5)),
+        "p99_ms": _rounded(percentile(waits, 0.99)),
+        "lost": judgement.verdict.lost,
+        "doubled": judgement.verdict.doubled,
+        "duplicate_deliveries": sum(holding.duplicates for holding in holdings),
+        **({} if leaks is None else {"leaks": len(leaks)}),
+        "seconds": round(time.time() - began, 1),
+    }
+    troubles = _troubles(play, judgement, quiet, set_apart, leaks)
+    for trouble in troubles:
+        screen.say("문제", trouble, "bold red")
+    return result, not troubles
+
+
+def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int, leaks: list[Leak] | None) -> list[str]:
+    verdict = judgement.verdict
+    found = []
+    if not quiet:
+        found.append(f"it did not become quiet in time: {play.inside.unfinished()}")
+    if judgement.unlike:
+        found.append(f"{judgement.unlike} matches differ from the oracle's")
+    if verdict.missing:
+        found.append(f"{len(verdict.missing)} notices are missing at the partners")
+    if verdict.left:
+        found.append(f"{len(verdict.left)} are held that should not be")
+    if verdict.doubled:
+        found.append(f"{verdict.doubled} changes were told under two ids")
+    if set_apart:
+        found.append(f"{set_apart} records were set apart")
+    for outcome in play.ledger.surprises:
+        kind, mistake = outcome.item.event["type"], outcome.item.mistake
+        wanted = mistake.rule if mistake else "accepted"
+        answered = "accepted" if outcome.accepted else f"{outcome.problem['status']} {outcome.problem.get('rule')}"
+        found.append(f"{kind} should have been {wanted}, was {answered}")
+    found += [f"leak: {leak}" for leak in leaks or ()]
+    if play.stage.restarted:
+        play.screen.say("다시 시작된 것", f"started again: {', '.join(play.stage.restarted)}", "yellow")
+    return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _options(arguments: list[str] | None) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m samples.demo")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--people", type=int, default=150)
+    parser.add_argument("--kill", choices=KILLS, help="kill it once in the middle")
+    parser.add_argument("--leaks", action="store_true", help="search everything for the planted identities")
+    parser.add_argument("--pack", default="kr-gyeonggi")
+    parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
+    options = _options(arguments)
+    if found := findings(options.keep or DATA, {}):
+        print(*found, sep="\n", file=sys.stderr)
+        return 2
+    try:
+        began = float(os.environ.get("BEGAN") or time.time())
+        result, well = asyncio.run(demo(options, Screen(), began))
+    except (StartError, HubAway) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    print(json.dumps(result), flush=True)
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The scenes that `make run` and `make demo` have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import aiohttp
+from aiokafka.errors import KafkaError
+
+from samples.partners.held import Holding, holding_of
+from samples.stage import road
+from samples.stage.inside import Inside
+from samples.stage.ledger import Ledger
+from samples.stage.screen import Screen
+from samples.stage.senders import Mode, Outcome, Senders
+from samples.stage.stage import Stage
+from samples.world import Chapter, Item, World
+from samples.world.envelope import Letters
+
+MODES: dict[str, Mode] = {"graduates": "batch", "openings": "batch", "programmes": "structured", "changes": "binary"}
+QUIET_SECONDS = 1.5  # nothing moved for so long, and nothing is on its way: it is over
+
+
+class Play:
+    """One day on a stage. Keeps in `ledger` what the agencies were answered."""
+
+    def __init__(self, stage: Stage, world: World, screen: Screen, session: aiohttp.ClientSession) -> None:
+        self.stage, self.world, self.screen = stage, world, screen
+        self.ledger = Ledger()
+        self.inside = Inside(stage.pair.mongo_url)
+        self._session = session
+        self._senders = Senders(session, stage.services["intake"].url, stage.keyring.token)
+
+    async def register(self) -> None:
+        """The first administrator registers every agency, with the hash of its key."""
+        letters = Letters(self.world.today, 0, self.world.pack.timezone)
+        admin = self.world.setting.admin.agency
+        data = [
+            agency | {"keys": [self.stage.keyring.registered_key(agency["agency"])]} for agency in self.world.agencies()
+        ]
+        items = [letters.write(admin, "agency-registered", each) for each in data]
+        await self._senders.send(items, "structured", self.ledger.note)
+        self.screen.say(f"기관 {len(items)}곳 등록됨", f"{len(items)} agencies registered", "green")
+
+    async def act(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Send a chapter; ``between`` is called once, when half of it is sent."""
+        self.screen.chapter(chapter)
+        accepted, refused = len(self.ledger.accepted), len(self.ledger.refused)
+        half = len(chapter.items) // 2 if between else len(chapter.items)
+        for items in (chapter.items[:half], chapter.items[half:]):
+            await self._send(items, MODES.get(chapter.name, "structured"))
+            if between:
+                await between()
+                between = None
+        self.screen.chapter_end(len(self.ledger.accepted) - accepted, len(self.ledger.refused) - refused)
+
+    async def _send(self, items: Sequence[Item], mode: Mode) -> None:
+        def told(outcome: Outcome) -> None:
+            self.ledger.note(outcome)
+            if not outcome.accepted:
+                self.screen.refused(outcome)
+
+        await self._senders.send(items, mode, told)
+
+    async def show_matches(self, item: Item, most: int = 2) -> None:
+        """The best matches of the person that an event is about, as their own agency reads them."""
+        own = (item.agency, item.event["data"]["reference"])
+        titles = {self.ledger.opportunities.get(k): title for k, title in self._titles().items()}
+        for match in (await self.matches(item.agency, self.ledger.aliases[own]))[:most]:
+            self.screen.match(titles.get(match["opportunity"]) or match["kind"], match)
+
+    async def matches(self, agency: str, alias: str) -> list[dict[str, Any]]:
+        """The matches of a person by the agency's own alias, best first; none when it may not know them."""
+        url = f"{self.stage.services['matching'].url}/people/{alias}/matches"
+        headers = {"authorization": f"Bearer {self.stage.keyring.token(agency)}"}
+        try:
+            async with self._session.get(url, headers=headers) as answer:
+                return list((await answer.json())["matches"]) if answer.status == 200 else []
+        except (aiohttp.ClientError, TimeoutError):
+            return []
+
+    def _titles(self) -> dict[tuple[str, str], str]:
+        return {
+            (item.agency, item.event["data"]["reference"]): item.event["data"]["title"]
+            for item in self.ledger.accepted
+            if "title" in item.event["data"]
+        }
+
+    def holdings(self) -> dict[str, Holding]:
+        """What each partner holds, by its agency."""
+        return {self.stage.agency(name): holding_of(self.stage.book(name).received()) for name in ("feed", "webhook")}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How much each partner was told, has acknowledged, had to forget."""
+        found = {}
+        for name in ("feed", "webhook"):
+            book = self.stage.book(name)
+            holding = holding_of(book.received())
+            acknowledged = len(book.acknowledged())
+            found[name] = {"told": holding.notices, "acknowledged": acknowledged, "recalled": holding.recalls}
+        return found
+
+    async def until_quiet(self, patience: float) -> bool:
+        """Wait until nothing is on its way any more; False when that took longer than ``patience`` seconds."""
+        end = time.monotonic() + patience
+        before: object = None
+        since = time.monotonic()
+        while time.monotonic() < end:
+            now = [self.stage.book(name).size() for name in ("feed", "webhook")]
+            if now != before or await self._unfinished():
+                before, since = now, time.monotonic()
+            elif time.monotonic() - since >= QUIET_SECONDS:
+                return True
+            await asyncio.sleep(0.2)
+        return False
+
+    async def _unfinished(self) -> bool:
+        """Whether an outbox, a consumer, a delivery or a partner still has something to do."""
+        if any((await asyncio.to_thread(self.inside.unfinished)).values()):
+            return True
+        if any(self.stage.book(name).unacknowledged() for name in ("feed", "webhook")):
+            return True
+        try:
+            ends = await road.ends(self.stage.pair.kafka)
+        except (KafkaError, TimeoutError):
+            return True
+        return road.behind(ends, await asyncio.to_thread(self.inside.checkpoints)) > 0

@@ -1,0 +1,76 @@
+"""What only this harness may look at: the databases of the services, to know when all is done and who is who."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pymongo
+
+from samples.stage.keyring import SERVICES
+
+_OPEN = ("waiting", "due", "sending", "posted", "served")  # deliveries without an outcome yet
+
+
+class Inside:
+    """Reads three databases on one server. Blocking: from a coroutine use `asyncio.to_thread`."""
+
+    def __init__(self, mongo_url: str) -> None:
+        self._client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url, tz_aware=True)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def databases(self) -> list[str]:
+        """The services' databases."""
+        return [name for name in self._client.list_database_names() if name not in ("admin", "config", "local")]
+
+    def aliases(self) -> dict[tuple[str, str], str]:
+        """Person by (agency, alias)."""
+        return {
+            (alias["agency"], alias["alias"]): document["_id"]
+            for document in self._client["intake"]["people"].find({}, {"state.aliases": 1})
+            for alias in document["state"]["aliases"]
+        }
+
+    def recorded(self) -> dict[str, datetime]:
+        """By notice: when intake accepted the event that caused it."""
+        found = self._client["notifications"]["deliveries"].find({}, {"notice": 1, "recordedtime": 1})
+        return {document["notice"]: document["recordedtime"] for document in found if document.get("recordedtime")}
+
+    def standing(self) -> set[tuple[str, str]]:
+        """The matches that stand, as (person, opportunity)."""
+        found = self._client["matching"]["matches"].find({"standing": True}, {"person": 1, "opportunity": 1})
+        return {(document["person"], document["opportunity"]) for document in found}
+
+    def unfinished(self) -> dict[str, int]:
+        """What is still on its way: unpublished rows of each outbox, open deliveries."""
+        waiting = {
+            f"outbox of {service}": self._client[service]["outbox"].count_documents({"published": None})
+            for service in SERVICES
+        }
+        waiting["deliveries"] = self._client["notifications"]["deliveries"].count_documents({"state": {"$in": _OPEN}})
+        return waiting
+
+    def checkpoints(self) -> dict[tuple[str, str, int], int]:
+        """The last record done, by (service, topic, partition), for the newest log of each topic."""
+        newest: dict[tuple[str, str, int], tuple[datetime, int]] = {}
+        for service in SERVICES:
+            for document in self._client[service]["checkpoints"].find({}):
+                key = (service, document["topic"], int(document["_id"].rpartition("/")[2]))
+                found = (document["claimed"], document["offset"])
+                newest[key] = max(newest.get(key, found), found)
+        return {key: offset for key, (_, offset) in newest.items()}
+
+    def set_apart(self) -> int:
+        """Records that a service could not process: must be none."""
+        return sum(self._client[service]["quarantine"].count_documents({}) for service in SERVICES)
+
+    def documents(self, database: str, collection: str) -> list[dict[str, Any]]:
+        """Everything in a collection."""
+        return list(self._client[database][collection].find({}))
+
+    def collections(self, database: str) -> list[str]:
+        """The names of a database's collections."""
+        return sorted(self._client[database].list_collection_names())

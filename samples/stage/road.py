@@ -1,0 +1,74 @@
+"""The topics as they are on the broker: how long they are, and every record in them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+READS = {
+    "intake": ("matches", "deliveries"),
+    "matching": ("people", "opportunities", "agencies"),
+    "notifications": ("people", "matches", "agencies"),
+}
+"""Which service reads which topics."""
+
+# A broker that was just killed is nothing to report here: whoever asks gets the exception.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+@asynccontextmanager
+async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", request_timeout_ms=5_000
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    topics = sorted(topic for topic in await consumer.topics() if not topic.startswith("__"))
+    return [TopicPartition(topic, n) for topic in topics for n in sorted(consumer.partitions_for_topic(topic) or ())]
+
+
+async def ends(bootstrap: str) -> dict[tuple[str, int], int]:
+    """The offset after the last record of every partition. Raises KafkaError when the broker is away."""
+    async with _consumer(bootstrap) as consumer:
+        found = await consumer.end_offsets(await _partitions(consumer))
+        return {(partition.topic, partition.partition): end for partition, end in found.items()}
+
+
+async def records(bootstrap: str) -> list[ConsumerRecord[bytes, bytes]]:
+    """Every record of every topic, from offset 0."""
+    async with _consumer(bootstrap) as consumer:
+        partitions = await _partitions(consumer)
+        left = {p: end for p, end in (await consumer.end_offsets(partitions)).items() if end > 0}
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        if not left:
+            return found
+        consumer.assign(list(left))
+        await consumer.seek_to_beginning(*left)
+        while left:
+            for partition, some in (await consumer.getmany(timeout_ms=1_000)).items():
+                found += some
+                if some and partition in left and some[-1].offset + 1 >= left[partition]:
+                    del left[partition]
+        return found
+
+
+def behind(ends: dict[tuple[str, int], int], checkpoints: dict[tuple[str, str, int], int]) -> int:
+    """How many records the services have still to read; ``checkpoints``: (service, topic, partition) to the last done.
+
+    A checkpoint beyond the end belongs to a log that the broker forgot: then the new one is still to be read.
+    """
+    return sum(
+        abs(end - (checkpoints.get((service, topic, partition), -1) + 1))
+        for service, topics in READS.items()
+        for (topic, partition), end in ends.items()
+        if topic in topics
+    )
