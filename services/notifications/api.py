@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
@@ -21,9 +20,8 @@ MOST_ENTRIES = 500
 OneId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class UseCases:
-    """What the routes call; found under ``app.state.use_cases``."""
+class Parts:
+    """What the routes call; filled in before the service is ready."""
 
     subscriptions: Subscriptions
     receipts: Receipts
@@ -104,14 +102,6 @@ class DeliveryPage(_Body):
     next: str | None
 
 
-router = APIRouter()
-
-
-def _cases(request: Request) -> UseCases:
-    found: UseCases = request.app.state.use_cases
-    return found
-
-
 def _recipient(caller: Caller) -> str:
     caller.must(caller.receives, "receives")
     return caller.agency.agency
@@ -131,90 +121,90 @@ def _made(made: Subscribed, url: str | None) -> SubscriptionMade:
     return SubscriptionMade(**_shown(made.subscription, url), secret=made.secret)
 
 
-@router.post("/subscriptions", status_code=201)
-async def subscribe(request: Request, caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
-    """Take part in a channel. What stands already is told at once."""
-    made = await _cases(request).subscriptions.subscribe(_recipient(caller), wanted.channel, wanted.url)
-    return _made(made, wanted.url)
+def make_router(parts: Parts) -> APIRouter:
+    """All routes of partners."""
+    router = APIRouter(tags=["partners"])
 
+    @router.post("/subscriptions", status_code=201)
+    async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
+        """Take part in a channel. What stands already is told at once."""
+        made = await parts.subscriptions.subscribe(_recipient(caller), wanted.channel, wanted.url)
+        return _made(made, wanted.url)
 
-@router.get("/subscriptions")
-async def subscriptions(request: Request, caller: Calling) -> SubscriptionList:
-    """The caller's own."""
-    found = await _cases(request).subscriptions.of(_recipient(caller))
-    return SubscriptionList(subscriptions=[SubscriptionShown(**_shown(each, each["url"])) for each in found])
+    @router.get("/subscriptions")
+    async def subscriptions(caller: Calling) -> SubscriptionList:
+        """The caller's own."""
+        found = await parts.subscriptions.of(_recipient(caller))
+        return SubscriptionList(subscriptions=[SubscriptionShown(**_shown(each, each["url"])) for each in found])
 
+    @router.post("/subscriptions/{subscription}/secret")
+    async def replace_secret(caller: Calling, subscription: OneId) -> SubscriptionMade:
+        """A new secret; the old one signs along for a while."""
+        return _made(await parts.subscriptions.replace_secret(_recipient(caller), subscription), None)
 
-@router.post("/subscriptions/{subscription}/secret")
-async def replace_secret(request: Request, caller: Calling, subscription: OneId) -> SubscriptionMade:
-    """A new secret; the old one signs along for a while."""
-    return _made(await _cases(request).subscriptions.replace_secret(_recipient(caller), subscription), None)
+    @router.delete("/subscriptions/{subscription}", status_code=204)
+    async def unsubscribe(caller: Calling, subscription: OneId) -> Response:
+        """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
+        await parts.subscriptions.unsubscribe(caller.agency.agency, subscription)
+        return Response(status_code=204)
 
+    @router.get("/feed")
+    async def feed(
+        caller: Calling,
+        after: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+        wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
+    ) -> FeedPage:
+        """The caller's notices and recalls after a cursor; ``wait`` seconds for the first one (long poll)."""
+        recipient = caller.agency.agency
+        if not await parts.subscriptions.has_feed(recipient):
+            raise Problem(
+                409,
+                "not-subscribed",
+                "There is no feed for you",
+                remedy='POST /subscriptions {"channel": "feed"} first.',
+            )
+        try:
+            page = await parts.feed.read(recipient, after or None, limit, wait)
+        except UnknownCursor:
+            raise Problem(
+                422,
+                "unknown-cursor",
+                "This is no cursor of yours",
+                field="/query/after",
+                rule="cursor",
+                remedy="Give back the cursor of your last page as it was, or leave it out to read from the start.",
+            ) from None
+        return FeedPage(events=page.events, cursor=page.cursor)
 
-@router.delete("/subscriptions/{subscription}", status_code=204)
-async def unsubscribe(request: Request, caller: Calling, subscription: OneId) -> Response:
-    """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
-    await _cases(request).subscriptions.unsubscribe(caller.agency.agency, subscription)
-    return Response(status_code=204)
-
-
-@router.get("/feed")
-async def feed(
-    request: Request,
-    caller: Calling,
-    after: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
-    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
-) -> FeedPage:
-    """The caller's notices and recalls after a cursor; ``wait`` seconds for the first one (long poll)."""
-    recipient, cases = caller.agency.agency, _cases(request)
-    if not await cases.subscriptions.has_feed(recipient):
-        raise Problem(
-            409, "not-subscribed", "There is no feed for you", remedy='POST /subscriptions {"channel": "feed"} first.'
+    @router.post("/acknowledgements")
+    async def acknowledge(caller: Calling, said: Acknowledgements) -> Acknowledged:
+        """Say that notices were dealt with, or recalls obeyed. May be said again."""
+        known = set(await parts.receipts.acknowledge(caller.agency.agency, said.notices))
+        return Acknowledged(
+            results=[{"notice": n, "status": "acknowledged" if n in known else "unknown"} for n in said.notices]
         )
-    try:
-        page = await cases.feed.read(recipient, after or None, limit, wait)
-    except UnknownCursor:
-        raise Problem(
-            422,
-            "unknown-cursor",
-            "This is no cursor of yours",
-            field="/query/after",
-            rule="cursor",
-            remedy="Give back the cursor of your last page as it was, or leave it out to read from the start.",
-        ) from None
-    return FeedPage(events=page.events, cursor=page.cursor)
 
+    @router.get("/deliveries")
+    async def deliveries(
+        caller: Calling,
+        state: Annotated[str | None, Query(pattern=r"^[a-z]{3,10}$")] = None,
+        after: Annotated[str, Query(pattern=r"^[0-9a-f]{0,32}$")] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> DeliveryPage:
+        """What was, is and will be delivered to the caller, in order of id."""
+        caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
+        found = await parts.repository.deliveries_of(caller.agency.agency, state, after, limit)
+        return DeliveryPage(
+            deliveries=[_delivery(each) for each in found], next=found[-1]["_id"] if len(found) == limit else None
+        )
 
-@router.post("/acknowledgements")
-async def acknowledge(request: Request, caller: Calling, said: Acknowledgements) -> Acknowledged:
-    """Say that notices were dealt with, or recalls obeyed. May be said again."""
-    known = set(await _cases(request).receipts.acknowledge(caller.agency.agency, said.notices))
-    return Acknowledged(
-        results=[{"notice": n, "status": "acknowledged" if n in known else "unknown"} for n in said.notices]
-    )
+    @router.post("/deliveries/{delivery}/retry", status_code=202)
+    async def try_again(caller: Calling, delivery: OneId) -> DeliveryShown:
+        """Send it now, whatever the schedule says."""
+        return _delivery(await parts.receipts.try_again(_recipient(caller), delivery))
 
-
-@router.get("/deliveries")
-async def deliveries(
-    request: Request,
-    caller: Calling,
-    state: Annotated[str | None, Query(pattern=r"^[a-z]{3,10}$")] = None,
-    after: Annotated[str, Query(pattern=r"^[0-9a-f]{0,32}$")] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> DeliveryPage:
-    """What was, is and will be delivered to the caller, in order of id."""
-    caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
-    found = await _cases(request).repository.deliveries_of(caller.agency.agency, state, after, limit)
-    return DeliveryPage(
-        deliveries=[_delivery(each) for each in found], next=found[-1]["_id"] if len(found) == limit else None
-    )
-
-
-@router.post("/deliveries/{delivery}/retry", status_code=202)
-async def try_again(request: Request, caller: Calling, delivery: OneId) -> DeliveryShown:
-    """Send it now, whatever the schedule says."""
-    return _delivery(await _cases(request).receipts.try_again(_recipient(caller), delivery))
+    return router
 
 
 def _delivery(document: Document) -> DeliveryShown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -24,7 +24,7 @@ from services.notifications.documents import (
     Document,
 )
 from services.notifications.domain.addresses import Network, UrlRefused, check_url
-from services.notifications.fan_out.sweeps import Sweeper, start_sweep
+from services.notifications.fan_out.sweeps import start_sweep
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
@@ -55,15 +55,24 @@ class Subscribed:
 
 
 class Subscriptions:
-    """One subscription per channel and agency. A new one is told what stands already; an ended one is sent nothing."""
+    """One subscription per channel and agency. A new one is told what stands already; an ended one is sent nothing.
+
+    ``swept`` is called once a walk over the agency's people was asked for (fan_out/sweeps.py).
+    """
 
     def __init__(
-        self, store: Store, repository: Repository, sealer: Sealer, sweeper: Sweeper, urls: UrlRules, overlap: timedelta
+        self,
+        store: Store,
+        repository: Repository,
+        sealer: Sealer,
+        swept: Callable[[], None],
+        urls: UrlRules,
+        overlap: timedelta,
     ) -> None:
         self._store = store
         self._repository = repository
         self._sealer = sealer
-        self._sweeper = sweeper
+        self._swept = swept
         self._urls = urls
         self._overlap = overlap
 
@@ -103,7 +112,7 @@ class Subscriptions:
             work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
             work.save(SUBSCRIPTIONS, document)
             start_sweep(work, agency)
-            work.after_commit(self._sweeper.wake)
+            work.after_commit(self._swept)
 
         await self._store.submit(Task(needs, do))
         return Subscribed(document, secret)
@@ -140,7 +149,7 @@ class Subscriptions:
             found.update(state="removed", url=None, secrets=[])
             work.save(SUBSCRIPTIONS, found)
             start_sweep(work, agency)
-            work.after_commit(self._sweeper.wake)
+            work.after_commit(self._swept)
 
         await self._store.submit(Task(needs, do))
 

@@ -20,7 +20,7 @@ from shared.kit.settings import ServiceSettings
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
-class Settings(ServiceSettings):
+class NotificationsSettings(ServiceSettings):
     """Defaults are the production ones, loopback endpoints in development apart.
 
     ``retry_schedule``: seconds before attempt 1, 2, ... (JSON list). ``allow_networks``: inner networks that webhooks

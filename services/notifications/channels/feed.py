@@ -104,6 +104,7 @@ class FeedReader:
         messages: Messages,
         sealer: Sealer,
         today: Callable[[datetime], date],
+        stopping: asyncio.Event,
     ) -> None:
         self._feed = feed
         self._store = store
@@ -112,6 +113,7 @@ class FeedReader:
         self._messages = messages
         self._sealer = sealer
         self._today = today
+        self._stopping = stopping
 
     async def read(self, recipient: str, after: str | None, limit: int, wait: float) -> Page:
         """The entries after a cursor (None: from the start), waiting up to ``wait`` seconds for one. Raises
@@ -122,7 +124,7 @@ class FeedReader:
         while True:
             events, position = await self._page(recipient, position, limit)
             left = end - asyncio.get_running_loop().time()
-            if events or left <= 0:
+            if events or left <= 0 or self._stopping.is_set():
                 return Page(events, self._sealed(position, recipient))
             await self._feed.wait(recipient, min(left, LOOK_SECONDS))
 

@@ -39,22 +39,21 @@ def start_sweep(work: Work, agency: str) -> None:
 
 
 class Sweeper:
-    """Does what `start_sweep` asked for; several replicas may: a chunk that another one did is not done again."""
+    """Does what `start_sweep` asked for; several replicas may: a chunk that another one did is not done again.
 
-    def __init__(self, store: Store, repository: Repository, reconciler: Reconciler) -> None:
+    ``asked`` is set by whoever called `start_sweep`, once that is committed.
+    """
+
+    def __init__(self, store: Store, repository: Repository, reconciler: Reconciler, asked: asyncio.Event) -> None:
         self._store = store
         self._repository = repository
         self._reconciler = reconciler
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """There is something to walk over."""
-        self._wake.set()
+        self._asked = asked
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopped: every walk that is due, chunk by chunk, one agency after the other."""
         while not stopping.is_set():
-            self._wake.clear()
+            self._asked.clear()
             busy = False
             for sweep in await self._repository.due_sweeps():
                 busy = True
@@ -63,7 +62,7 @@ class Sweeper:
                 await self.step(sweep)
             if not busy:
                 try:
-                    await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+                    await asyncio.wait_for(self._asked.wait(), IDLE_SECONDS)
                 except TimeoutError:
                     continue
 

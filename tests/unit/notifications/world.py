@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Callable
@@ -65,7 +66,7 @@ class World:
         )
         self.handlers = Handlers(self.reconciler, lambda: None)
         self.settler = Settler(self.reconciler.queues, RetryRules(schedule), lambda: None)
-        self.sweeper = Sweeper(None, None, self.reconciler)  # type: ignore[arg-type]
+        self.sweeper = Sweeper(None, None, self.reconciler, asyncio.Event())  # type: ignore[arg-type]
         self.messages = Messages()
         self.reader = FeedReader(
             self.feed,
@@ -74,7 +75,8 @@ class World:
             self.reconciler.queues,
             self.messages,
             self.sealer,
-            lambda now: now.date(),  # type: ignore[arg-type]
+            lambda now: now.date(),
+            asyncio.Event(),  # type: ignore[arg-type]
         )
         self.partners: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._counter = itertools.count(1)

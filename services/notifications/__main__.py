@@ -1,0 +1,31 @@
+"""`python -m services.notifications` runs the service; `... openapi` prints its API without connecting."""
+
+from __future__ import annotations
+
+import sys
+
+from services.notifications.main import build
+from services.notifications.settings import NotificationsSettings
+from shared.kit.service import print_openapi, run
+from shared.kit.settings import read_settings
+
+_USAGE = "python -m services.notifications [openapi]"
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line asks for; the exit code."""
+    match arguments:
+        case []:
+            settings = read_settings(NotificationsSettings)
+            run(build(settings), settings)
+            return 0
+        case ["openapi"]:
+            print_openapi(build(NotificationsSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/")))
+            return 0
+        case _:
+            sys.stdout.write(_USAGE + "\n")
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

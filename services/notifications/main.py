@@ -1,0 +1,83 @@
+"""The one place where notifications is put together."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from services.notifications.api import Parts, make_router
+from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.webhook import Webhook
+from services.notifications.delivery.dispatcher import Dispatcher
+from services.notifications.delivery.lane import Tools
+from services.notifications.delivery.message import Messages
+from services.notifications.delivery.settle import Settler
+from services.notifications.fan_out.reconcile import Reconciler
+from services.notifications.fan_out.sweeps import Sweeper
+from services.notifications.handlers import Handlers
+from services.notifications.outcomes import Outcomes
+from services.notifications.repository import INDEXES, Repository
+from services.notifications.service import Receipts, Subscriptions
+from services.notifications.settings import NotificationsSettings
+from shared.kit.ids import Ids
+from shared.kit.sealing import Sealer
+from shared.kit.service import Kit
+from shared.reference import load_pack
+
+WRITES = ("deliveries",)
+STOP_WITHIN = timedelta(seconds=9)  # the kit cancels loops after 10
+
+
+def build(settings: NotificationsSettings) -> FastAPI:
+    """The application, not started: its lifespan opens MongoDB and Kafka."""
+    zone = ZoneInfo(load_pack(settings.pack).timezone)
+    ids, sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
+    outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
+    dispatcher, sweep_asked = Dispatcher(STOP_WITHIN), asyncio.Event()
+
+    def today(now: datetime) -> date:
+        return now.astimezone(zone).date()
+
+    feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks)
+    reconciler = Reconciler(ids, {feed.name: feed, webhook.name: webhook}, outcomes, today)
+    queues = reconciler.queues
+    stream = Handlers(reconciler, sweep_asked.set).stream()
+    kit = Kit(settings, streams=(stream,), writes=WRITES, indexes=INDEXES)
+    parts = Parts()
+
+    async def put_together() -> None:
+        store, repository = kit.store, Repository(kit.database)
+        parts.repository = repository
+        parts.subscriptions = Subscriptions(
+            store, repository, sealer, sweep_asked.set, settings.url_rules, settings.secret_overlap
+        )
+        parts.receipts = Receipts(store, repository, queues, outcomes)
+        parts.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, kit.stopping)
+
+    async def dispatch() -> None:
+        settler = Settler(queues, settings.retry_rules, sweep_asked.set)
+        tools = Tools(
+            store=kit.store,
+            repository=parts.repository,
+            channel=webhook,
+            settler=settler,
+            messages=messages,
+            rules=settings.lane_rules,
+            instance=settings.instance,
+            today=today,
+        )
+        await dispatcher.run(tools, kit.stopping)
+
+    async def sweep() -> None:
+        await Sweeper(kit.store, parts.repository, reconciler, sweep_asked).run(kit.stopping)
+
+    return kit.app(
+        title="Ieum notifications",
+        routers=(make_router(parts),),
+        before_streams=(put_together,),
+        loops=(dispatch, sweep),
+        on_stop=(webhook.close,),
+    )
