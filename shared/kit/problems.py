@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from shared.events.refusal import Refusal, Refused, refusal_of
 from shared.kit.remedies import remedy_of
+from shared.kit.store import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://problems.ieum.invalid/"
@@ -131,6 +132,7 @@ def install(app: FastAPI) -> None:
         Refused: contract,
         RequestValidationError: request,
         HTTPException: http,
+        Unavailable: away,
         ConnectionFailure: away,
         ExecutionTimeout: away,
         WaitQueueTimeoutError: away,

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.kit.kafka import KafkaSettings
+
 PREFIX = "IEUM_"
 EXIT_CODE = 2
 # Known to everybody who reads this line: good for a laptop, refused in production.
@@ -35,7 +37,8 @@ class ServiceSettings(BaseSettings):
     """What every service needs to know. A service adds its own in ``services/<s>/settings.py``.
 
     Times end in their unit. ``instance`` is the stable name of one replica: two replicas never share one.
-    ``kafka_idempotent`` says what the broker can do; it is never guessed. ``topic_prefix`` stands before every topic
+    ``kafka_idempotent`` says what the broker can do; it is never guessed. ``kafka_replication`` is for topics that are
+    made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic
     and consumer group, its separator included ("test."). The two keys are 32 bytes as hex, the same in every replica
     of a service.
     """
@@ -47,6 +50,7 @@ class ServiceSettings(BaseSettings):
     profile: Literal["development", "production"] = "development"
     kafka: str = Field(min_length=3)
     kafka_idempotent: bool = False
+    kafka_replication: int = Field(default=1, ge=-1, le=9)
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", repr=False)
     database: Name = Field(default_factory=lambda so_far: so_far["service"])
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*$", max_length=60)] = ""
@@ -94,6 +98,22 @@ class ServiceSettings(BaseSettings):
         return bytes.fromhex(self.id_key.get_secret_value())
 
     @property
+    def kafka_settings(self) -> KafkaSettings:
+        """What the kit's Kafka parts need to know."""
+        return KafkaSettings(
+            bootstrap=self.kafka,
+            service=self.service,
+            instance=self.instance,
+            prefix=self.topic_prefix,
+            partitions=self.partitions,
+            replication=self.kafka_replication,
+            idempotent=self.kafka_idempotent,
+            session_timeout_ms=self.session_timeout_ms,
+            batch_max_records=self.batch_max_records,
+            batch_timeout_ms=self.batch_timeout_ms,
+        )
+
+    @property
     def sealing_key_bytes(self) -> bytes:
         """The key of ``shared.kit.sealing.Sealer``."""
         return bytes.fromhex(self.sealing_key.get_secret_value())
@@ -130,8 +150,11 @@ def explain(error: ValidationError) -> str:
         if item["type"] == "default_factory_not_called":  # follows from another finding
             continue
         cause = item.get("ctx", {}).get("error")
-        name = cause.setting if isinstance(cause, _Wrong) else str(item["loc"][0]) if item["loc"] else "?"
-        name = name.removeprefix(PREFIX.lower()).removeprefix(PREFIX)
+        name = cause.setting if isinstance(cause, _Wrong) else "/".join(str(part) for part in item["loc"][:1])
+        name = name.lower().removeprefix(PREFIX.lower())
+        if item["type"] == "value_error" and not isinstance(cause, _Wrong):  # a service's own rule, in its own words
+            said.append(f"{PREFIX}{name.upper()} cannot stand: {cause}" if name else str(cause))
+            continue
         what = "is missing" if item["type"] == "missing" else "cannot stand"
         said.append(f"{PREFIX}{name.upper()} {what}: put {_WHAT_TO_PUT.get(name, 'a valid value')}")
     return "; ".join(said)

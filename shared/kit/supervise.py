@@ -33,3 +33,13 @@ async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
             metrics.loop_restarts.of(kind=name).inc()
             _log.exception("loop_crashed", loop=name, attempts=backoff.attempts + 1)
         await backoff.wait(stopping)
+
+
+async def wait_or_stop(stopping: asyncio.Event, seconds: float) -> bool:
+    """Wait so long; True at once when the process is to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return False
+    return True

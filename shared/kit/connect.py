@@ -1,0 +1,104 @@
+"""Opens MongoDB and Kafka at start, or says in one line which of them is missing and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from pymongo import IndexModel
+from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
+
+from shared.kit.logs import logger
+from shared.kit.mongo import Client, connect, ensure_indexes, ping, server_version
+from shared.kit.settings import ServiceSettings
+from shared.kit.topics import KAFKA_ERRORS, Topics, WrongPartitionCount
+
+KAFKA_MISSING = 3
+MONGODB_MISSING = 4
+OLDEST_MONGODB = (7, 0)  # older ones get no security updates any more
+_log = logger("start")
+
+
+class CannotStart(Exception):
+    """Why this service cannot start: the process's exit code, what is missing, what to do."""
+
+    def __init__(self, code: int, missing: str, remedy: str, **values: str) -> None:
+        super().__init__(f"{missing}: {remedy}")
+        self.code = code
+        self.missing = missing
+        self.remedy = remedy
+        self.values = values
+
+    def say(self) -> None:
+        """The one line for whoever looks why it did not start."""
+        _log.error("cannot_start", missing=self.missing, remedy=self.remedy, code=self.code, **self.values)
+
+
+async def open_both(
+    settings: ServiceSettings,
+    indexes: Mapping[str, Sequence[IndexModel]],
+    topics: Topics,
+    names: Iterable[str],
+    retention_ms: Mapping[str, int],
+) -> Client:
+    """MongoDB and Kafka at the same time. When both are missing both are said, and CannotStart is Kafka's."""
+    kafka, mongo = await asyncio.gather(
+        open_kafka(topics, names, retention_ms), open_mongo(settings, indexes), return_exceptions=True
+    )
+    if not isinstance(mongo, BaseException) and kafka is None:
+        return mongo
+    if not isinstance(mongo, BaseException):
+        mongo.close()
+    await topics.stop()
+    failures = [failure for failure in (kafka, mongo) if isinstance(failure, BaseException)]
+    for other in failures[1:]:
+        if isinstance(other, CannotStart):
+            other.say()
+    raise failures[0]
+
+
+async def open_mongo(settings: ServiceSettings, indexes: Mapping[str, Sequence[IndexModel]]) -> Client:
+    """A client whose server answers, is good enough for the profile, and has the indexes. Raises CannotStart."""
+    client = connect(settings.mongo_url)
+    try:
+        await _prepare(client, settings, indexes)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+async def _prepare(client: Client, settings: ServiceSettings, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
+    address = settings.summary()["mongo_url"]
+    try:
+        await ping(client)
+        if settings.profile == "production" and await server_version(client) < OLDEST_MONGODB:
+            raise _mongo("MongoDB 7 or newer is needed in production: this server is past its support.", address)
+        await ensure_indexes(client[settings.database], indexes)
+    except ConfigurationError:
+        raise _mongo("MongoDB is no replica set: start it with --replSet and initiate it.", address) from None
+    except ConnectionFailure:
+        raise _mongo("MongoDB does not answer: start it, or set IEUM_MONGO_URL.", address) from None
+    except OperationFailure as refused:
+        remedy = f"MongoDB refused (code {refused.code}): look at the user's rights and at the indexes."
+        raise _mongo(remedy, address) from None
+    except PyMongoError as error:
+        raise _mongo(f"MongoDB failed ({type(error).__name__}).", address) from None
+
+
+def _mongo(remedy: str, address: str) -> CannotStart:
+    return CannotStart(MONGODB_MISSING, "MongoDB", remedy, mongo_url=address)
+
+
+async def open_kafka(topics: Topics, names: Iterable[str], retention_ms: Mapping[str, int]) -> None:
+    """Declare the topics and begin to watch them. Raises CannotStart."""
+    address = topics.kafka.bootstrap
+    try:
+        async with asyncio.timeout(30):
+            await topics.start(names, retention_ms)
+    except KAFKA_ERRORS:
+        remedy = "Kafka does not answer: start it, or set IEUM_KAFKA."
+        raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None
+    except WrongPartitionCount as wrong:
+        remedy = f"A topic has another number of partitions: {wrong}. Mend the topic or set IEUM_PARTITIONS."
+        raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None

@@ -1,0 +1,108 @@
+"""Runs a service's application as a process: uvicorn on uvloop, signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from shared.kit.connect import CannotStart
+from shared.kit.logs import logger
+from shared.kit.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from shared.kit.service import Kit
+
+PORT_TAKEN = 1
+FAILED = 1
+DRAIN_SECONDS = 10
+_log = logger("run")
+
+
+def run(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT. Ends the process: 0 after a clean stop, 3 Kafka missing, 4 MongoDB missing, 1
+    for anything else that keeps it from running."""
+    try:
+        code = uvloop.run(_serve(app, settings))
+    except CannotStart as failure:
+        failure.say()
+        code = failure.code
+    sys.exit(code)
+
+
+def print_openapi(app: FastAPI) -> None:
+    """Print the OpenAPI document without connecting to anything."""
+    sys.stdout.write(json.dumps(app.openapi(), ensure_ascii=False, indent=1) + "\n")
+
+
+async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
+    kit: Kit = app.state.kit
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has ended: here they stop
+        signal.signal(number, lambda *_: kit.stop())
+    listening = _bound(settings)
+    if listening is None:
+        return PORT_TAKEN
+    config = uvicorn.Config(
+        app,
+        lifespan="off",  # ours is entered here, so that its errors are ours to tell
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    try:
+        with listening:
+            async with app.router.lifespan_context(app):
+                server = _Server(config, kit)
+                watching = asyncio.create_task(_stop_when_failed(server, kit))
+                if not kit.stopping.is_set():
+                    await server.serve(sockets=[listening])
+                watching.cancel()
+                kit.stop()
+    except Exception:
+        if not kit.failed.is_set():  # else it was told where it failed
+            raise
+    _log.info("stopped")
+    return FAILED if kit.failed.is_set() else 0
+
+
+class _Server(uvicorn.Server):
+    """Tells the kit at once that the end has come, so that long polls and loops do not hold it up."""
+
+    def __init__(self, config: uvicorn.Config, kit: Kit) -> None:
+        super().__init__(config)
+        self._kit = kit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        self._kit.stop()
+        super().handle_exit(sig, frame)
+
+
+async def _stop_when_failed(server: uvicorn.Server, kit: Kit) -> None:
+    await kit.failed.wait()
+    kit.stop()
+    server.should_exit = True
+
+
+def _bound(settings: ServiceSettings) -> socket.socket | None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError:
+        listening.close()
+        remedy = "The port is taken or not allowed: stop whoever has it, or set IEUM_PORT."
+        _log.error("cannot_start", missing="port", host=settings.host, port=settings.port, remedy=remedy)
+        return None
+    return listening

@@ -1,0 +1,228 @@
+"""How a service of ours lives: one lifespan that opens everything in order, and closes it in the other.
+
+Start: logs, MongoDB, indexes, Kafka, topics, outbox; then, behind the open HTTP port, what the service loads
+(``before_streams``), its streams and loops; then it is ready. Stop: not ready, loops and streams end after what they
+have in hand, the store ends its transaction, the outbox sends what it holds, MongoDB is closed last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import Response
+from pymongo import IndexModel
+
+from shared.events import registry
+from shared.kit import claim, contract_routes, logs, metrics, outbox, problems, quarantine
+from shared.kit.connect import open_both
+from shared.kit.http import Outermost
+from shared.kit.ids import Ids
+from shared.kit.keys import Keys
+from shared.kit.logs import logger
+from shared.kit.metering import Metering, look
+from shared.kit.mongo import Client, Database, ping
+from shared.kit.openapi import describe_problems
+from shared.kit.outbox import Outbox
+from shared.kit.probes import Health, Watchdog, probe_routes
+from shared.kit.quarantine import Quarantine, dead_topic
+from shared.kit.run import print_openapi, run
+from shared.kit.sealing import Sealer
+from shared.kit.settings import ServiceSettings
+from shared.kit.store import Store
+from shared.kit.stream import Stream
+from shared.kit.supervise import Loop, supervise
+from shared.kit.topics import Topics
+
+__all__ = ["Kit", "print_openapi", "run"]
+Hook = Callable[[], Awaitable[None]]
+START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
+LOOP_SECONDS = 10.0
+DEAD_LETTER_RETENTION = timedelta(days=30)
+VERSION = "0.1.0"
+_log = logger("service")
+
+
+class Kit:
+    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine`` and ``keys`` exist from
+    the start of the lifespan on: in ``before_streams``, loops, requests; not while the application is put together.
+
+    ``streams`` are started by the kit; ``held_streams`` are only made ready, the service starts and stops them itself
+    (under a lease). ``writes`` are the topics that this service alone writes. ``ready_needs_kafka=False``: once running
+    it stays ready on MongoDB alone. ``stopping`` is set as soon as the process is to end.
+    """
+
+    client: Client
+    database: Database
+    topics: Topics
+    outbox: Outbox
+    store: Store
+    quarantine: Quarantine
+    keys: Keys
+    health: Health
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        streams: Sequence[Stream] = (),
+        held_streams: Sequence[Stream] = (),
+        writes: Sequence[str] = (),
+        indexes: Mapping[str, Sequence[IndexModel]] | None = None,
+        ready_needs_kafka: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.ids = Ids(settings.id_key_bytes)
+        self.sealer = Sealer(settings.sealing_key_bytes)
+        self.metrics = metrics
+        self.observer = Metering()
+        self.stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.failed = asyncio.Event()
+        self._streams = tuple(streams)
+        self._all_streams = (*streams, *held_streams)
+        self._indexes = _merged(outbox.INDEXES, claim.INDEXES, quarantine.INDEXES, indexes or {})
+        self._ready_needs_kafka = ready_needs_kafka
+        self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
+        self._watchdog = Watchdog(settings.stalled_seconds)
+        self._loops: list[asyncio.Task[None]] = []
+
+    def app(
+        self,
+        *,
+        title: str,
+        routers: Sequence[APIRouter],
+        loops: Sequence[Loop] = (),
+        before_streams: Sequence[Hook] = (),
+        on_stop: Sequence[Hook] = (),
+    ) -> FastAPI:
+        """The application. ``loops`` run until ``stopping`` (crashed ones again); ``before_streams`` run once, in
+        order, before anything is consumed (load memory); ``on_stop`` after loops and streams, MongoDB still open."""
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            async with AsyncExitStack() as stack:
+                await self._open(stack)
+                stack.push_async_callback(_in_turn, on_stop)
+                beginning = asyncio.create_task(self._begin(before_streams, loops), name="beginning")
+                stack.push_async_callback(self._end, beginning)
+                await asyncio.wait([beginning], timeout=START_SECONDS)
+                if beginning.done():
+                    beginning.result()
+                yield
+                self.stop()
+
+        app = FastAPI(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
+        app.state.kit = self
+        app.add_middleware(Outermost)
+        problems.install(app)
+        for router in (*routers, probe_routes(lambda: self.health), contract_routes.routes, _metrics_route()):
+            app.include_router(router)
+        describe_problems(app)
+        return app
+
+    def stop(self) -> None:
+        """Say that it is to end: not ready any more; whoever waits for ``stopping`` goes on."""
+        self.stopping.set()
+        self.ready.clear()
+        if hasattr(self, "health"):
+            self.health.phase = "stopping"
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Everything that must answer before anything can begin. Raises CannotStart."""
+        settings = self.settings
+        logs.setup(settings.service, settings.instance, settings.log_level)
+        metrics.build_info.of(service=settings.service, version=VERSION).set(1)
+        _log.info("starting", settings=" ".join(f"{name}={value}" for name, value in settings.summary().items()))
+        self.topics = Topics(settings.kafka_settings, self.observer)
+        declared = {*self._writes, *(topic for each in self._all_streams for topic in each.topics)}
+        self.client = await open_both(settings, self._indexes, self.topics, declared, self._retentions())
+        stack.callback(self.client.close)
+        stack.push_async_callback(self.topics.stop)
+        self.database = self.client[settings.database]
+        self.outbox = Outbox(self.database, self.topics, self.observer)
+        self.store = Store(self.database, self.outbox, self.observer)
+        await self.store.start()
+        await self.outbox.start(self._writes)
+        stack.push_async_callback(self.outbox.stop)
+        stack.push_async_callback(self.store.stop)
+        self.quarantine = Quarantine(self.database, self.sealer, settings.service)
+        self.keys = Keys(self.database)
+        for stream in self._all_streams:
+            stream.bind(self.store, self.topics, self.quarantine, self.observer)
+        self.health = self._make_health()
+        logs.capture()
+
+    async def _begin(self, before: Sequence[Hook], loops: Sequence[Loop]) -> None:
+        """From open to ready; may take long, or as long as somebody else holds a lease."""
+        try:
+            await _in_turn(before)
+            for stream in self._streams:
+                await stream.start()
+            self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in (*loops, self._look)]
+        except Exception:
+            _log.exception("cannot_begin")
+            self.failed.set()
+            raise
+        if not self.stopping.is_set():
+            self.health.phase = "running"
+            self.ready.set()
+            _log.info("ready", port=self.settings.port)
+
+    async def _end(self, beginning: asyncio.Task[None]) -> None:
+        """Everything that consumes or acts by itself ends, after what it has in hand."""
+        await _ended(beginning, 0.0)
+        await asyncio.gather(
+            *(_ended(loop, LOOP_SECONDS) for loop in self._loops), *(stream.stop() for stream in self._streams)
+        )
+
+    async def _look(self) -> None:
+        await look(self._all_streams, self.outbox, self._watchdog, self.stopping)
+
+    def _make_health(self) -> Health:
+        async def mongo() -> None:
+            await ping(self.client, 2.0)
+
+        needed: dict[str, Hook] = {"mongodb": mongo}
+        others: dict[str, Hook] = {}
+        (needed if self._ready_needs_kafka else others)["kafka"] = self.topics.ping
+        return Health(self._watchdog, needed, others)
+
+    def _retentions(self) -> dict[str, int]:
+        times = {topic.name: topic.retention for topic in registry.topics.values()}
+        times |= {topic.dead: DEAD_LETTER_RETENTION for topic in registry.topics.values()}
+        return {name: int(time.total_seconds() * 1000) for name, time in times.items()}
+
+
+async def _in_turn(hooks: Sequence[Hook]) -> None:
+    for hook in hooks:
+        await hook()
+
+
+async def _ended(task: asyncio.Task[None], seconds: float) -> None:
+    """Let it end by itself for so long, then cancel it. It has told its own failures."""
+    await asyncio.wait([task], timeout=seconds)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _merged(*parts: Mapping[str, Sequence[IndexModel]]) -> dict[str, list[IndexModel]]:
+    found: dict[str, list[IndexModel]] = {}
+    for part in parts:
+        for collection, models in part.items():
+            found.setdefault(collection, []).extend(models)
+    return found
+
+
+def _metrics_route() -> APIRouter:
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def exposition() -> Response:
+        body, media_type = metrics.exposition()
+        return Response(body, headers={"content-type": media_type})
+
+    return router

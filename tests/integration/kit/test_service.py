@@ -1,0 +1,258 @@
+"""How a service starts, says what is missing, answers its probes, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from shared.events import Event
+from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
+from shared.kit.agencies import AGENCIES, agency_document
+from shared.kit.keys import make_key
+from shared.kit.service import Kit
+from shared.kit.store import Task
+from tests.support.small_service import SmallSettings, build
+
+pytestmark = pytest.mark.integration
+NOBODY = "127.0.0.1:1"  # port 1 of the loopback answers nobody
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """A process environment with these settings and no others of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
+    return {**kept, **{f"IEUM_{name.upper()}": str(value) for name, value in settings.items()}}
+
+
+async def started(**settings: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.small_service",
+        env=environment(**settings), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int, list[str]]:
+    """Exit code and lines, once it has ended by itself."""
+    try:
+        async with asyncio.timeout(60):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode is not None
+    return process.returncode, out.decode().splitlines()
+
+
+def agency(*, key_id: str = "small-1") -> tuple[str, Agency]:
+    token, key = make_key(key_id)
+    made = {"agency": "gjf", "name": {"en": "An agency"}, "recipient_class": "case", "rights": {}, "keys": []}
+    return token, Agency.model_validate(made, strict=False).model_copy(update={"keys": (key,)})
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await true():  # noqa: ASYNC110 - what is waited for is behind HTTP
+            await asyncio.sleep(0.05)
+
+
+async def ticked(client: httpx.AsyncClient, times: int) -> bool:
+    return bool((await client.get("/told")).json().count("tick") >= times)
+
+
+async def is_let_in(client: httpx.AsyncClient, token: str) -> bool:
+    answer = await client.get("/me", headers={"authorization": f"Bearer {token}"})
+    return answer.status_code == 200 and answer.json() == "gjf"
+
+
+@pytest.fixture
+async def settings(
+    kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
+) -> SmallSettings:
+    return SmallSettings(
+        kafka=kafka, mongo_url=mongo_url, database=database.name, topic_prefix=topic_prefix, port=free_port()
+    )
+
+
+@asynccontextmanager
+async def running(settings: SmallSettings) -> AsyncIterator[tuple[httpx.AsyncClient, Kit]]:
+    """The service in this process, without a port."""
+    app = build(settings)
+    async with app.router.lifespan_context(app):
+        kit: Kit = app.state.kit
+        async with asyncio.timeout(30):
+            await kit.ready.wait()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://small") as client:
+            yield client, kit
+
+
+class TestStart:
+    async def test_without_settings_names_each_variable_and_ends_with_2(self) -> None:
+        code, lines = await ended(await started())
+        assert code == 2
+        assert len(lines) == 1
+        assert "IEUM_KAFKA is missing" in lines[0]
+        assert "IEUM_MONGO_URL is missing" in lines[0]
+
+    async def test_without_kafka_says_so_and_ends_with_3(self, mongo_url: str, settings: SmallSettings) -> None:
+        code, lines = await ended(
+            await started(kafka=NOBODY, mongo_url=mongo_url, database=settings.database, port=settings.port)
+        )
+        assert code == 3
+        said = [line for line in map(json.loads, lines) if line["event"] == "cannot_start"]
+        assert [(line["missing"], line["kafka"]) for line in said] == [("Kafka", NOBODY)]
+        assert not any("Traceback" in line for line in lines)
+
+    async def test_without_mongodb_says_so_and_ends_with_4(self, kafka: str, settings: SmallSettings) -> None:
+        url = f"mongodb://somebody:secret@{NOBODY}/"
+        code, lines = await ended(
+            await started(kafka=kafka, mongo_url=url, topic_prefix=settings.topic_prefix, port=settings.port)
+        )
+        assert code == 4
+        said = [line for line in map(json.loads, lines) if line["event"] == "cannot_start"]
+        assert [line["missing"] for line in said] == ["MongoDB"]
+        assert "secret" not in "".join(lines)
+
+    async def test_without_both_says_both_and_ends_with_3(self) -> None:
+        code, lines = await ended(await started(kafka=NOBODY, mongo_url=f"mongodb://{NOBODY}", port=free_port()))
+        said = [line["missing"] for line in map(json.loads, lines) if line["event"] == "cannot_start"]
+        assert (code, sorted(said)) == (3, ["Kafka", "MongoDB"])
+
+    async def test_on_a_port_that_is_taken_says_so_and_ends_with_1(self, settings: SmallSettings) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            code, lines = await ended(await started(kafka=NOBODY, mongo_url="mongodb://x", port=port))
+        assert code == 1
+        assert json.loads(lines[-1])["missing"] == "port"
+
+    async def test_with_a_failing_load_ends_with_1_and_tells_no_text(self, settings: SmallSettings) -> None:
+        given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
+        code, lines = await ended(await started(**given, fail_at="load"))
+        assert code == 1
+        (failure,) = [line for line in map(json.loads, lines) if line["event"] == "cannot_begin"]
+        assert failure["errors"] == ["RuntimeError"]
+        assert "on purpose" not in "".join(lines)
+
+    async def test_in_production_refuses_a_mongod_past_its_support(self, settings: SmallSettings, mongo: Any) -> None:
+        version = (await mongo.server_info())["versionArray"][0]
+        given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
+        keys = {"id_key": "a1" * 32, "sealing_key": "a2" * 32, "instance": "small-1"}
+        process = await started(**given, **keys, profile="production", kafka_idempotent="true", fail_at="load")
+        code, lines = await ended(process)
+        assert code == (4 if version < 7 else 1)
+        assert any("past its support" in line for line in lines) == (version < 7)
+
+
+class TestLife:
+    async def test_is_served_probed_and_stopped_by_sigterm_cleanly(self, settings: SmallSettings) -> None:
+        given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
+        process = await started(**given)
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as client:
+                async with asyncio.timeout(40):
+                    while True:
+                        try:
+                            if (answer := await client.get("/ready")).status_code == 200:
+                                break
+                        except httpx.TransportError:
+                            pass
+                        await asyncio.sleep(0.1)
+                assert answer.json() == {"ready": True, "phase": "running", "missing": []}
+                assert (await client.get("/live")).status_code == 200
+                exposed = (await client.get("/metrics")).text
+                assert 'ieum_build_info{service="small",version="0.1.0"} 1.0' in exposed
+                assert (await client.get("/told")).json()[0] == "load"
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, lines = await ended(process)
+        assert code == 0
+        assert json.loads(lines[-1])["event"] == "stopped"
+        assert not any("Traceback" in line for line in lines)
+        assert all(json.loads(line) for line in lines)
+
+    async def test_stops_what_it_started_with_mongodb_still_open(self, settings: SmallSettings) -> None:
+        async with running(settings) as (client, _):
+            await until(lambda: ticked(client, 3))  # the loop crashes twice and is started again
+            told = client._transport.app.state.told  # type: ignore[attr-defined]
+        assert told[-2:] == ["tock", "stopped"]
+
+    async def test_can_be_started_again_on_the_same_database(self, settings: SmallSettings) -> None:
+        for _ in range(2):
+            async with running(settings) as (client, _kit):
+                assert (await client.get("/ready")).json() == {"ready": True, "phase": "running", "missing": []}
+
+    async def test_what_it_emits_comes_back_to_its_stream_and_opens_its_door(self, settings: SmallSettings) -> None:
+        token, state = agency()
+        async with running(settings) as (client, kit):
+            assert (await client.get("/me", headers={"authorization": f"Bearer {token}"})).status_code == 401
+            event = Event(
+                id=kit.ids.derived("test"), source="/small", type=AGENCY_REGISTERED.name, version=1,
+                time=datetime.now(UTC), key="gjf", data=state, sequence=1,
+            )  # fmt: skip
+            await kit.store.submit(Task(lambda work: (), lambda work: work.emit(event)))
+            await until(lambda: is_let_in(client, token))
+            exposed = (await client.get("/metrics")).text
+            assert 'ieum_events_consumed_total{topic="agencies",type="agency-registered"}' in exposed
+
+
+class TestReady:
+    async def test_is_no_while_starting_and_stopping_and_says_the_phase(self, settings: SmallSettings) -> None:
+        async with running(settings) as (client, kit):
+            kit.health.phase = "starting"
+            starting = await client.get("/ready")
+            kit.stop()
+            stopping = await client.get("/ready")
+        assert (starting.status_code, starting.json()["phase"]) == (503, "starting")
+        assert (stopping.status_code, stopping.json()["phase"]) == (503, "stopping")
+
+    async def test_names_what_does_not_answer(self, settings: SmallSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def silent() -> None:
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr("shared.kit.probes.CHECK_SECONDS", 0.05)
+        async with running(settings) as (client, kit):
+            kit.health._needed = {**kit.health._needed, "kafka": silent}
+            answer = await client.get("/ready")
+            assert (answer.status_code, answer.json()["missing"]) == (503, ["kafka"])
+            assert (await client.get("/live")).status_code == 200  # a restart would not help
+
+
+class TestKeysAgainstTheDatabase:
+    async def test_a_changed_agency_is_known_after_the_cache_has_ended(self, settings: SmallSettings) -> None:
+        token, state = agency()
+        async with running(settings) as (client, kit):
+            kit.keys._clock = iter(range(0, 1000, 2)).__next__
+            document = agency_document(state, 1)
+            await kit.database[AGENCIES].replace_one({"_id": "gjf"}, document, upsert=True)
+            header = {"authorization": f"Bearer {token}"}
+            assert (await client.get("/me", headers=header)).json() == "gjf"
+            await kit.database[AGENCIES].replace_one(
+                {"_id": "gjf"}, {**document, "state": {**document["state"], "keys": []}}
+            )
+            assert (await client.get("/me", headers=header)).status_code == 401
+
+    async def test_a_dump_of_the_database_does_not_hold_the_key(self, settings: SmallSettings) -> None:
+        token, state = agency()
+        async with running(settings) as (_, kit):
+            await kit.database[AGENCIES].insert_one(agency_document(state, 1))
+            dump = [document async for document in kit.database[AGENCIES].find()]
+        assert token.partition(".")[2] not in str(dump)

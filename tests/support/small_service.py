@@ -1,0 +1,88 @@
+"""The smallest service there can be, for tests of how services live: `python -m tests.support.small_service`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from shared.events import Event
+from shared.events.fields import Slug
+from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
+from shared.kit.agencies import AGENCIES, agency_document
+from shared.kit.keys import Calling
+from shared.kit.service import Kit, run
+from shared.kit.settings import ServiceSettings, read_settings
+from shared.kit.stream import Stream
+from shared.kit.work import Need, Work
+
+
+class SmallSettings(ServiceSettings):
+    """`fail_at`: where this service breaks on purpose."""
+
+    service: str = "small"
+    port: int = 0
+    fail_at: str = ""
+
+
+def build(settings: SmallSettings) -> FastAPI:
+    """It keeps agencies, counts its ticks, and knows who calls."""
+    stream = Stream("small", ("agencies",))
+    kit = Kit(settings, streams=[stream], writes=["agencies"])
+    router = APIRouter()
+    told: list[str] = []
+
+    @stream.on(AGENCY_REGISTERED, needs=_the_agency)
+    def registered(event: Event[Agency], work: Work) -> None:
+        work.save(AGENCIES, agency_document(event.data, event.sequence or 0))
+
+    @router.get("/told")
+    async def what_was_told() -> list[str]:
+        return told
+
+    @router.get("/me")
+    async def me(caller: Calling) -> str:
+        return caller.agency.agency
+
+    @router.get("/echo/{name}")
+    async def echo(name: Slug, number: int) -> str:
+        return name
+
+    @router.get("/crash")
+    async def crash(word: str) -> str:
+        raise RuntimeError(word)
+
+    @router.post("/body")
+    async def body(content: dict[str, Any]) -> int:
+        return len(content)
+
+    async def load() -> None:
+        told.append("load")
+        if settings.fail_at == "load":
+            raise RuntimeError("on purpose")
+
+    async def tick() -> None:
+        told.append("tick")
+        if told.count("tick") < 3:
+            raise RuntimeError("on purpose")
+        await kit.stopping.wait()
+        told.append("tock")
+
+    async def stopped() -> None:
+        await asyncio.wait_for(kit.database.command("ping"), 5)  # MongoDB is still open
+        told.append("stopped")
+
+    app = kit.app(title="small", routers=[router], loops=[tick], before_streams=[load], on_stop=[stopped])
+    app.state.told = told
+    return app
+
+
+def _the_agency(event: Event[Any], work: Work) -> Iterable[Need]:
+    return [Need.by_id(AGENCIES, event.data.agency)]
+
+
+if __name__ == "__main__":
+    found = read_settings(SmallSettings)
+    run(build(found), found)
