@@ -1,8 +1,8 @@
 """One matcher is active, the others stand by: who holds the lease loads, tells what is not told yet, then listens.
 
-The handover is fenced twice, so that a matcher that was frozen and wakes up cannot write any more: its partitions are
-claimed before the successor loads (its batches fail), and what it does on its own carries an epoch that is checked in
-the same transaction.
+A matcher that was frozen and wakes up cannot write any more. The successor claims all partitions before it loads, which
+kills the predecessor's open transaction and fences its batches; and before each piece of work the matcher looks at its
+own lease, by a clock that goes on while it is frozen (`Matching.guard`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
-
-from motor.motor_asyncio import AsyncIOMotorClientSession
-from pymongo.errors import DuplicateKeyError
 
 from services.matching.documents import MATCHES, OPPORTUNITIES, PEOPLE, Document, held_opportunity, held_person
 from services.matching.domain.matcher import Pair
@@ -28,15 +25,10 @@ from shared.kit.supervise import supervise
 from shared.kit.topics import Topics
 from shared.kit.work import Work
 
-FENCES = "fences"
 NAME = "matching"
 PEOPLE_AT_ONCE = 50
 _SLICE_SECONDS = 0.03  # so long loading may keep the event loop from renewing the lease
 _log = logger("activity")
-
-
-class Deposed(Exception):
-    """Another matcher is active now: nothing of this transaction may stay."""
 
 
 class Activity:
@@ -63,8 +55,8 @@ class Activity:
         self._today = today
         self._day_check_seconds = day_check_seconds
         self._life: asyncio.Task[None] | None = None
-        self._epoch = 0
         self.active = False
+        matching.guard = lambda: lease.held
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Hold the lease or wait for it, until ``stopping``."""
@@ -105,19 +97,6 @@ class Activity:
         for topic, id in ids.items():
             for number in range(kafka.partitions):
                 await claims.claim(Partition(topic, number), id, self._store.session_id)
-        self._epoch = self._lease.epoch
-        query = {"_id": NAME, "epoch": {"$lte": self._epoch}}
-        fences = self._store.database[FENCES]
-        try:
-            await fences.find_one_and_update(query, {"$set": {"epoch": self._epoch}}, upsert=True, maxTimeMS=10_000)
-        except DuplicateKeyError:
-            raise Deposed(NAME) from None
-
-    async def _still_active(self, session: AsyncIOMotorClientSession) -> None:
-        query = {"_id": NAME, "epoch": self._epoch}
-        found = await self._store.database[FENCES].update_one(query, {"$inc": {"writes": 1}}, session=session)
-        if found.matched_count == 0:
-            raise Deposed(NAME)
 
     async def _load(self) -> None:
         """Everything from the database; the same matches come out whatever happened before."""
@@ -147,7 +126,7 @@ class Activity:
     async def _perform(self, tasks: Sequence[Task[None]]) -> None:
         for start in range(0, len(tasks), PEOPLE_AT_ONCE):
             some = tasks[start : start + PEOPLE_AT_ONCE]
-            for result in await self._store.perform(some, alongside=self._still_active):
+            for result in await self._store.perform(some):
                 if isinstance(result, Exception):
                     raise result
 

@@ -49,10 +49,16 @@ class Told(NamedTuple):
     kind: str
 
 
+class NotActive(Exception):
+    """This matcher does not hold the lease (any more): nothing of this transaction may stay."""
+
+
 class Matching:
     """The matches, kept in memory and told as events. A view of the kit's store: what is not committed is taken back.
 
-    ``load`` what the database holds before anything else; then each change saves and emits exactly what is new.
+    ``load_...`` what the database holds before anything else; then each change saves and emits exactly what is new.
+    ``guard`` says whether this matcher may write; it is asked before every piece of work, and a no undoes the whole
+    transaction.
     """
 
     def __init__(self, pack: Pack, ids: Ids, core: Callable[[date], ScoringCore], today: date) -> None:
@@ -62,6 +68,7 @@ class Matching:
         self._core = core(today)
         self._told: dict[Pair, Told] = {}
         self._journal = Journal()
+        self.guard: Callable[[], bool] = lambda: True
 
     # --- changes
 
@@ -122,7 +129,9 @@ class Matching:
         self._told[match.person, match.opportunity] = told
 
     def mark(self) -> object:
-        """A point to go back to."""
+        """A point to go back to. Raises NotActive, which the store takes as a reason to undo everything."""
+        if not self.guard():
+            raise NotActive
         return self._core.mark(), self._journal.mark()
 
     def undo(self, mark: Any) -> None:

@@ -1,0 +1,59 @@
+"""The one place where matching is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from services.matching.activity import NAME, Activity
+from services.matching.api import routes
+from services.matching.domain.index import Index
+from services.matching.handlers import handlers
+from services.matching.repository import INDEXES, Repository
+from services.matching.service import Matching
+from services.matching.settings import MatchingSettings
+from services.matching.window import Window
+from shared.kit.ids import Ids
+from shared.kit.lease import Lease
+from shared.kit.service import Kit
+from shared.reference import load_pack
+
+
+def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
+    """The application, not started. Every replica answers reads; the one that holds the lease matches."""
+    pack = load_pack(settings.pack)
+    zone = ZoneInfo(pack.timezone)
+
+    def today() -> date:
+        return now().astimezone(zone).date()
+
+    matching = Matching(pack, Ids(settings.id_key_bytes), partial(Index, pack), today())
+    stream = handlers(matching)
+    kit = Kit(settings, held_streams=[stream], writes=["matches"], indexes=INDEXES)
+
+    async def follow_the_store() -> None:
+        kit.store.join(matching)
+
+    async def matcher() -> None:
+        activity = Activity(
+            matching,
+            Repository(kit.database),
+            kit.store,
+            stream,
+            kit.topics,
+            Lease(kit.database, NAME, settings.instance, settings.lease_seconds),
+            today=today,
+            day_check_seconds=settings.day_check_seconds,
+        )
+        await activity.run(kit.stopping)
+
+    return kit.app(
+        title="Ieum matching",
+        routers=[routes(lambda: Window(Repository(kit.database), pack, today))],
+        loops=[matcher],
+        before_streams=[follow_the_store],
+    )
