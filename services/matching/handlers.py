@@ -19,7 +19,7 @@ TOPICS = ("people", "opportunities", "agencies")
 
 def handlers(matching: Matching) -> Stream:
     """The stream of this service: every type of its topics carries the whole state, so one handler serves them all."""
-    stream = Stream(SERVICE, topics=TOPICS)
+    stream = Stream(SERVICE, topics=TOPICS, alone=True)
     types = {topic: [each for each in registry if each.topic.name == topic] for topic in TOPICS}
 
     @stream.on(*types["people"], needs=_the_person)

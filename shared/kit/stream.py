@@ -13,7 +13,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -69,8 +69,11 @@ class _StillBad(Exception):
 class Stream:
     """What one service reads. Make it at import time, register handlers, ``bind`` it to its parts, then ``start``."""
 
-    def __init__(self, service: str, topics: Sequence[str]) -> None:
+    def __init__(self, service: str, topics: Sequence[str], *, alone: bool = False) -> None:
+        """``alone``: under a lease, only one replica reads at a time. They share one membership then, so a successor
+        takes its predecessor's place in the group at once instead of waiting until the broker has given that one up."""
         self.service = service
+        self._alone = alone
         self.topics = tuple(topics)
         self._handlers: dict[str, tuple[Handler, Needs]] = {}
 
@@ -153,7 +156,8 @@ class Stream:
             raise Unavailable("TopicMissing")
         self._claims.drop()
         self._moved = time.monotonic()
-        self._consumer = Consumer(self._kafka, self._group, self.topics, self._batch, self._revoked)
+        kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
+        self._consumer = Consumer(kafka, self._group, self.topics, self._batch, self._revoked)
         try:
             await self._consumer.start()
         except BaseException:

@@ -1,0 +1,116 @@
+"""Which handler a record goes to, and what becomes of it when it fails: the part of a stream that does no IO."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from shared.events import Event, EventType
+from shared.kit.mongo import Document
+from shared.kit.quarantine import COLLECTION as QUARANTINE
+from shared.kit.quarantine import Quarantine
+from shared.kit.records import Bad, Origin, Record, bad_by, read_record
+from shared.kit.store import Task
+from shared.kit.work import Need, Work
+
+Needs = Callable[[Event[Any], Work], Iterable[Need]]
+Handler = Callable[[Event[Any], Work], None]
+
+
+class _StillBad(Exception):
+    def __init__(self, bad: Bad) -> None:
+        super().__init__(bad.reason)
+        self.bad = bad
+
+
+class Routes:
+    """Handlers by type, all versions of a type to one. ``quarantine`` is set before the first task is made."""
+
+    quarantine: Quarantine
+
+    def __init__(self, service: str, topics: Sequence[str]) -> None:
+        self._service = service
+        self._topics = topics
+        self._handlers: dict[str, tuple[Handler, Needs]] = {}
+
+    def add(self, type: EventType, handler: Handler, needs: Needs) -> None:
+        """Raises ValueError for a type that is not on a topic read here, or has a handler already."""
+        if type.topic.name not in self._topics:
+            raise ValueError(f"{type.name} is on {type.topic.name}, which {self._service} does not read")
+        if type.name in self._handlers:
+            raise ValueError(f"{type.name} has a handler already")
+        self._handlers[type.name] = (handler, needs)
+
+    def read(self, record: Record, origin: Origin) -> Event[Any] | Bad:
+        """The event, or why it is none: also when its type belongs on another topic."""
+        event = read_record(record)
+        if isinstance(event, Event) and event.event_type.topic.name != origin.partition.topic:
+            return Bad("wrong-topic", "/type", event.type)
+        return event
+
+    def passes_over(self, event: Event[Any] | Bad) -> bool:
+        """Sound, but without effect here: no handler, or a test run."""
+        return isinstance(event, Event) and (event.testrun or event.type not in self._handlers)
+
+    def task(self, event: Event[Any] | Bad, origin: Origin, record: Record) -> Task[None]:
+        """A sound event's work; a bad record's, and a failed handler's, way into quarantine."""
+
+        def set_apart(work: Work, error: Exception) -> None:
+            self.quarantine.set_apart(work, record, origin, bad_of(error, event.type))
+
+        if isinstance(event, Bad):
+            return Task(lambda work: (), _raiser(_StillBad(event)), set_apart)
+        handler, needs = self._handlers[event.type]
+        return Task(lambda work: needs(event, work), lambda work: handler(event, work), set_apart)
+
+    def again(self, id: str) -> Task[bool]:
+        """One quarantined record's second chance. False when it is not apart any more. When it fails again, it stays
+        apart with the reason of now."""
+
+        def needs(work: Work) -> Iterable[Need]:
+            yield Need.by_id(QUARANTINE, id)
+            document = work.get(QUARANTINE, id)
+            if document is not None and document["state"] == "apart":
+                with contextlib.suppress(_StillBad):
+                    event = self._taken_out(document)
+                    yield from self._handlers[event.type][1](event, work)
+
+        def do(work: Work) -> bool:
+            document = work.get(QUARANTINE, id)
+            if document is None or document["state"] != "apart":
+                return False
+            event = self._taken_out(document)
+            self._handlers[event.type][0](event, work)
+            del document["sealed"]
+            work.save(QUARANTINE, {**document, "state": "replayed", "replayed": work.now})
+            return True
+
+        def otherwise(work: Work, error: Exception) -> None:
+            document = work.get(QUARANTINE, id)
+            if document is not None:
+                bad = bad_of(error, document["type"])
+                attempts = document["attempts"] + 1
+                work.save(QUARANTINE, {**document, "reason": bad.reason, "field": bad.field, "attempts": attempts})
+
+        return Task(needs, do, otherwise)
+
+    def _taken_out(self, document: Document) -> Event[Any]:
+        event = read_record(self.quarantine.taken_out(document))
+        if isinstance(event, Bad):
+            raise _StillBad(event)
+        if event.type not in self._handlers:
+            raise _StillBad(Bad("no-handler", "", event.type))
+        return event
+
+
+def bad_of(error: Exception, type: str) -> Bad:
+    """Why a task failed, in words of ours."""
+    return error.bad if isinstance(error, _StillBad) else bad_by(error, type)
+
+
+def _raiser(error: Exception) -> Callable[[Work], None]:
+    def do(work: Work) -> None:
+        raise error
+
+    return do

@@ -1,0 +1,96 @@
+"""One owner per partition, and what becomes of the one before."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from shared.kit.claim import Claims, Fenced, Partition
+from shared.kit.mongo import Client, connect
+from shared.kit.store import Store, Task
+
+pytestmark = pytest.mark.integration
+PARTITION = Partition("people", 0)
+LOG, OTHER_LOG = "a" * 32, "b" * 32
+
+
+class Owner:
+    """A process that may own partitions."""
+
+    def __init__(self, database: Any, name: str) -> None:
+        self.store = Store(database)
+        self.claims = Claims(database, "group", name)
+
+    async def start(self) -> Owner:
+        await self.store.start()
+        return self
+
+    async def claim(self, log: str = LOG) -> Any:
+        return await self.claims.claim(PARTITION, log, self.store.session_id)
+
+    async def do(self, offset: int) -> None:
+        task: Task[None] = Task(lambda work: (), lambda work: work.save("done", {"_id": str(offset)}))
+        offsets = {PARTITION: offset}
+        await self.store.perform([task], alongside=lambda session: self.claims.advance(offsets, session))
+        self.claims.advanced(offsets)
+
+
+class TestClaims:
+    async def test_a_successor_goes_on_where_the_predecessor_committed(self, database: Any) -> None:
+        first = await Owner(database, "1").start()
+        assert (await first.claim()).offset == -1
+        await first.do(41)
+        second = await Owner(database, "2").start()
+        claim = await second.claim()
+        assert (claim.offset, claim.epoch) == (41, 2)
+        await second.do(42)
+
+    async def test_who_was_succeeded_can_commit_nothing_more(self, database: Any) -> None:
+        first, second = await Owner(database, "1").start(), await Owner(database, "2").start()
+        await first.claim()
+        await second.claim()
+        with pytest.raises(Fenced):
+            await first.do(0)
+        assert await database.done.count_documents({}) == 0
+
+    async def test_a_dropped_claim_commits_nothing(self, database: Any) -> None:
+        owner = await Owner(database, "1").start()
+        await owner.claim()
+        owner.claims.drop([PARTITION])
+        with pytest.raises(Fenced):
+            await owner.do(0)
+
+    async def test_another_log_of_the_same_name_begins_at_its_beginning(self, database: Any) -> None:
+        owner = await Owner(database, "1").start()
+        await owner.claim()
+        await owner.do(41)
+        owner.claims.drop()
+        assert (await owner.claim(OTHER_LOG)).offset == -1
+        old = await database.checkpoints.find_one({"topic_id": LOG})
+        assert old["expires"] is not None
+
+    async def test_the_open_transaction_of_a_dead_owner_is_ended(self, database: Any, mongo_url: str) -> None:
+        client: Client = connect(mongo_url)  # a process of its own: this one will not answer any more
+        dead = await Owner(client[database.name], "1").start()
+        await dead.claim()
+        await dead.do(0)
+        session: Any = dead.store._session
+        await client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 60})
+        try:
+            session.start_transaction()
+            await client[database.name].done.insert_one({"_id": "half"}, session=session)
+            await dead.claims.advance({PARTITION: 1}, session)
+            heir = await Owner(database, "2").start()
+            async with asyncio.timeout(30):  # half of what the dead transaction would block
+                assert (await heir.claim()).offset == 0
+                await heir.do(1)
+            with pytest.raises(PyMongoError):
+                await session.commit_transaction()
+        finally:
+            await client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 5})
+            client.close()
+        assert await database.done.find_one({"_id": "half"}) is None
+        assert await database.done.find_one({"_id": "1"}) is not None

@@ -1,0 +1,175 @@
+"""The outbox against a real broker: stamps, orphans, a topic that is another one than before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from shared.kit.outbox import LARGEST_ROW
+from shared.kit.store import Task
+from shared.kit.topics import Topics, WrongPartitionCount
+from shared.kit.work import Outgoing
+from tests.integration.kit.parts import Service, agency_event, everything
+from tests.support.topics import CreateTopics
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(kafka: str, mongo_url: str, database: Any, topic_prefix: str) -> AsyncIterator[Service]:
+    made = Service(kafka, mongo_url, database.name, topic_prefix)
+    await made.start(stream=False)
+    yield made
+    await made.stop()
+
+
+def saying(*numbers: int, key: str = "gjf") -> Task[None]:
+    def do(work: Any) -> None:
+        for n in numbers:
+            work.emit(agency_event(key, n))
+
+    return Task(lambda work: (), do)
+
+
+async def sequences(service: Service) -> list[int]:
+    said = await everything(service.settings.bootstrap, service.settings.physical("agencies"))
+    return [int(dict(record.headers)["ce_sequence"]) for record in said]
+
+
+class TestPublishing:
+    async def test_rows_are_sent_in_order_and_stamped_with_the_topics_id(self, service: Service) -> None:
+        for n in range(20):
+            await service.store.submit(saying(n))
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == list(range(20))
+        rows = [row async for row in service.database.outbox.find().sort("_id")]
+        assert {row["topic_id"] for row in rows} == {service.topics.ids["agencies"]}
+        assert all(row["published"] for row in rows)
+        assert (await service.outbox.state()).rows == 0
+
+    async def test_what_a_failed_task_said_is_not_said(self, service: Service) -> None:
+        def do(work: Any) -> None:
+            work.emit(agency_event("gjf", 1))
+            raise ValueError
+
+        await service.store.perform([Task(lambda work: (), do), saying(2)])
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == [2]
+
+    async def test_what_waits_from_the_time_before_is_sent_first(self, service: Service) -> None:
+        await service.outbox.stop()
+        await service.store.perform([saying(1)])
+        await service.store.perform([saying(2)])
+        assert (await service.outbox.state()).rows == 0, "no lanes, nothing to count"
+        await service.outbox.start(["agencies"])
+        await service.store.perform([saying(3)])
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == [1, 2, 3]
+
+    async def test_more_than_fits_in_memory_is_sent_in_order(self, service: Service) -> None:
+        lane: Any = service.outbox._lanes["agencies"]
+        for n in range(60):
+            lane._behind = lane._behind or n % 7 == 0  # as after an overflow
+            await service.store.perform([saying(n)])
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == list(range(60))
+
+
+class TestRows:
+    async def test_are_by_topic_in_order_and_never_too_large(self, service: Service) -> None:
+        big = b"x" * 800_000
+        rows = service.outbox.rows(
+            [Outgoing("a" if n % 2 else "b", b"%d" % n, big, []) for n in range(20)], datetime.now(UTC)
+        )
+        assert [row["_id"] for row in rows] == sorted({row["_id"] for row in rows})
+        for topic, first in (("a", 1), ("b", 0)):
+            mine = [int(event["k"]) for row in rows if row["topic"] == topic for event in row["events"]]
+            assert mine == list(range(first, 20, 2))
+        assert all(sum(len(event["v"]) for event in row["events"]) <= LARGEST_ROW for row in rows)
+
+
+class TestSweep:
+    async def orphan(self, service: Service, owner: str, age: timedelta) -> None:
+        (row,) = service.outbox.rows([Outgoing("agencies", b"k", b"{}", [("ce_sequence", b"7")])], datetime.now(UTC))
+        row |= {"_id": f"{0:020d}/{owner}", "owner": owner, "created": datetime.now(UTC) - age}
+        await service.database.outbox.insert_one(row)
+
+    async def test_takes_over_the_old_rows_of_the_dead(self, service: Service) -> None:
+        await self.orphan(service, "dead", timedelta(hours=1))
+        assert await service.outbox.sweep() == 1
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == [7]
+
+    async def test_leaves_young_rows_and_those_of_the_living(self, service: Service) -> None:
+        await self.orphan(service, "dead", timedelta(seconds=1))
+        await self.orphan(service, "alive", timedelta(hours=1))
+        await service.database.outbox_owners.update_one({"_id": "alive"}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
+        assert await service.outbox.sweep() == 0
+        assert await sequences(service) == []
+
+
+class TestANewTopicId:
+    async def test_an_acknowledgement_from_a_log_that_died_is_not_believed(self, service: Service) -> None:
+        """The id read after the ack differs from the one read before: the row is not stamped, and sent again."""
+        await service.store.perform([saying(1)])
+        assert await service.outbox.wait_until_published()
+        true_id = service.topics.ids["agencies"]
+        lane: Any = service.outbox._lanes["agencies"]
+        real = service.topics.read
+        lies = iter([{"agencies": "f" * 32}])
+
+        async def read(topics: Any = None) -> dict[str, str]:
+            found = await real(topics)
+            return next(lies, found) if topics == ["agencies"] else found
+
+        service.topics.read = read  # type: ignore[method-assign]  # the broker's word for one moment
+        await service.store.perform([saying(2)])
+        assert await service.outbox.wait_until_published()
+        service.topics.read = real  # type: ignore[method-assign]  # back to the truth
+        assert await sequences(service) == [1, 2, 2]
+        rows = [row async for row in service.database.outbox.find()]
+        assert {row["topic_id"] for row in rows} == {true_id}
+        assert lane is service.outbox._lanes["agencies"]
+
+    async def test_everything_that_another_id_had_is_published_again_in_order_by_one(
+        self, service: Service, kafka: str, mongo_url: str
+    ) -> None:
+        for n in range(30):
+            await service.store.perform([saying(n)])
+        assert await service.outbox.wait_until_published()
+        await service.outbox.stop()
+        service.seen.calls.clear()
+        gone = "0" * 32  # as if they had been in a topic that does not exist any more
+        await service.database.outbox.update_many({}, {"$set": {"topic_id": gone}})
+        await service.database.outbox_opened.update_one({"_id": "agencies"}, {"$set": {"topic_id": gone}})
+        second = Service(kafka, mongo_url, service.database.name, service.settings.prefix, instance="test-2")
+        await second.start(stream=False)
+        await service.outbox.start(["agencies"])
+        await service.store.perform([saying(30)])
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == [*range(30), *range(31)]
+        again = [*service.seen.of("republished"), *second.seen.of("republished")]
+        assert sum(count for topic, count in again if topic == "agencies") in (30, 31)
+        await second.stop()
+
+
+class TestTopics:
+    async def test_a_wrong_partition_count_is_refused(self, service: Service, create_topics: CreateTopics) -> None:
+        await create_topics("people", partitions=3)
+        topics = Topics(service.settings)
+        with pytest.raises(WrongPartitionCount, match="people has 3, not 4"):
+            await topics.start(["people"])
+        await topics.stop()
+        assert "people" not in topics.ids
+
+    async def test_declares_what_is_missing_and_knows_its_id(self, service: Service) -> None:
+        topics = Topics(service.settings)
+        await topics.start(["matches", "agencies"])
+        assert topics.ids["agencies"] == service.topics.ids["agencies"]
+        assert len(topics.ids["matches"]) == 32
+        await topics.ping()
+        await topics.stop()

@@ -1,0 +1,321 @@
+"""One MongoDB transaction for many pieces of work, on a real replica set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo.errors import AutoReconnect, OperationFailure
+
+from shared.kit.round import TooManyRounds
+from shared.kit.store import Clash, Store, Task, Unavailable
+from shared.kit.work import Need, NotNeeded, Work
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(database: Any) -> AsyncIterator[Store]:
+    made = Store(database, patience=5.0)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def add(id: str, amount: int = 1) -> Task[int]:
+    """Count up one document."""
+
+    def do(work: Work) -> int:
+        held = work.get("counts", id) or {"_id": id, "n": 0}
+        work.save("counts", {**held, "n": held["n"] + amount})
+        return int(held["n"]) + amount
+
+    return Task(lambda work: [Need.by_id("counts", id)], do)
+
+
+def failing(id: str, error: Exception) -> Task[int]:
+    """Change something, then raise."""
+
+    def do(work: Work) -> int:
+        work.save("counts", {"_id": id, "n": -999})
+        work.delete("counts", "other")
+        raise error
+
+    return Task(lambda work: [Need.by_id("counts", id)], do)
+
+
+async def counts(store: Store) -> dict[str, int]:
+    return {d["_id"]: d["n"] async for d in store.database.counts.find()}
+
+
+class Memory:
+    """A view: a list that follows the commits."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+        self.pending: list[str] = []
+
+    def mark(self) -> int:
+        return len(self.pending)
+
+    def undo(self, mark: int) -> None:
+        del self.pending[mark:]
+
+    def committed(self) -> None:
+        self.kept += self.pending
+        self.pending = []
+
+    def aborted(self) -> None:
+        self.pending = []
+
+
+class TestPerform:
+    async def test_later_tasks_see_what_earlier_ones_saved(self, store: Store) -> None:
+        assert await store.perform([add("a"), add("a"), add("b", 5)]) == [1, 2, 5]
+        assert await store.perform([add("a")]) == [3]
+        assert await counts(store) == {"a": 3, "b": 5}
+
+    async def test_a_task_that_raises_is_undone_alone_and_its_error_stands_in_its_place(self, store: Store) -> None:
+        bug = ValueError("a bug")
+        results = await store.perform([add("other"), failing("a", bug), add("a")])
+        assert results == [1, bug, 1]
+        assert await counts(store) == {"other": 1, "a": 1}
+
+    async def test_needs_that_raise_fail_their_own_task_only(self, store: Store) -> None:
+        def bad_needs(work: Work) -> Iterable[Need]:
+            raise KeyError("x")
+
+        first, second = await store.perform([Task(bad_needs, lambda work: 1), add("a")])
+        assert isinstance(first, KeyError)
+        assert second == 1
+
+    async def test_otherwise_is_done_in_the_same_transaction_when_a_task_fails(self, store: Store) -> None:
+        def otherwise(work: Work, error: Exception) -> None:
+            work.save("apart", {"_id": "x", "why": type(error).__name__})
+
+        task = failing("a", ValueError())
+        await store.perform([Task(task.needs, task.do, otherwise), add("b")])
+        assert await store.database.apart.find_one() == {"_id": "x", "why": "ValueError"}
+        assert await counts(store) == {"b": 1}
+
+    async def test_needs_are_asked_again_until_they_want_nothing_new(self, store: Store) -> None:
+        for n in range(3):
+            await store.database.chain.insert_one({"_id": f"c{n}", "next": f"c{n + 1}"})
+
+        def needs(work: Work) -> Iterable[Need]:
+            id = "c0"
+            while True:
+                yield Need.by_id("chain", id)
+                found = work.get("chain", id)
+                if found is None:
+                    return
+                id = found["next"]
+
+        assert await store.perform([Task(needs, lambda work: work.get("chain", "c2"))]) == [{"_id": "c2", "next": "c3"}]
+
+    async def test_needs_without_an_end_fail_their_task(self, store: Store) -> None:
+        calls = iter(range(10_000))
+        endless = Task(lambda work: [Need.by_id("chain", f"x{next(calls)}")], lambda work: 1)
+        first, second = await store.perform([endless, add("a")])
+        assert isinstance(first, TooManyRounds)
+        assert second == 1
+
+    async def test_what_an_earlier_task_of_the_batch_leads_to_is_loaded_late(self, store: Store) -> None:
+        await store.database.people.insert_one({"_id": "p", "name": "x"})
+
+        def by_alias(work: Work) -> Iterable[Need]:
+            yield Need.by_id("aliases", "al")
+            if alias := work.get("aliases", "al"):
+                yield Need.by_id("people", alias["person"])
+
+        def person(work: Work) -> Any:
+            alias = work.get("aliases", "al")
+            return alias and work.get("people", alias["person"])
+
+        save = Task(lambda work: (), lambda work: work.save("aliases", {"_id": "al", "person": "p"}))
+        results: list[Any] = await store.perform([save, Task(by_alias, person)])
+        assert results[1] == {"_id": "p", "name": "x"}
+
+    async def test_asking_for_what_was_never_named_fails_the_task(self, store: Store) -> None:
+        (result,) = await store.perform([Task(lambda work: (), lambda work: work.get("counts", "a"))])
+        assert isinstance(result, NotNeeded)
+
+    async def test_finds_by_field_with_what_the_batch_changed(self, store: Store) -> None:
+        await store.database.matches.insert_many([{"_id": "1", "person": "p"}, {"_id": "2", "person": "p"}])
+
+        def change(work: Work) -> None:
+            work.delete("matches", "1")
+            work.save("matches", {"_id": "3", "person": "p"})
+
+        find = Task(
+            lambda work: [Need.where("matches", "person", "p")],
+            lambda work: [d["_id"] for d in work.find("matches", "person", "p")],
+        )
+        results: list[Any] = await store.perform([find, Task(lambda work: (), change), find])
+        assert results == [["1", "2"], None, ["2", "3"]]
+        assert [d["_id"] async for d in store.database.matches.find().sort("_id")] == ["2", "3"]
+
+    async def test_what_runs_alongside_is_in_the_transaction(self, store: Store) -> None:
+        async def alongside(session: AsyncIOMotorClientSession) -> None:
+            await store.database.checkpoints.insert_one({"_id": "c"}, session=session)
+            raise RuntimeError("fenced")
+
+        with pytest.raises(RuntimeError, match="fenced"):
+            await store.perform([add("a")], alongside=alongside)
+        assert await counts(store) == {}
+        assert await store.database.checkpoints.count_documents({}) == 0
+        assert await store.perform([add("a")]) == [1]
+
+    async def test_calls_after_the_commit_are_made_for_kept_work_only(self, store: Store) -> None:
+        called: list[str] = []
+
+        def noting(name: str, error: Exception | None = None) -> Task[None]:
+            def do(work: Work) -> None:
+                work.after_commit(lambda: called.append(name))
+                if error:
+                    raise error
+
+            return Task(lambda work: (), do)
+
+        await store.perform([noting("kept"), noting("undone", ValueError())])
+        assert called == ["kept"]
+
+
+class TestConflicts:
+    async def test_two_stores_on_the_same_documents_lose_nothing(self, store: Store) -> None:
+        other = Store(store.database, patience=20.0)
+        await other.start()
+        await asyncio.gather(*(each.perform([add("a"), add("b")]) for each in (store, other) for _ in range(20)))
+        await other.stop()
+        assert await counts(store) == {"a": 40, "b": 40}
+
+    async def test_a_task_that_runs_into_a_unique_index_fails_alone(self, store: Store) -> None:
+        await store.database.people.create_index("hash", unique=True)
+        await store.database.people.insert_one({"_id": "old", "hash": "h"})
+
+        def person(id: str, hash: str) -> Task[None]:
+            return Task(lambda work: (), lambda work: work.save("people", {"_id": id, "hash": hash}))
+
+        results = await store.perform([person("a", "x"), person("b", "h"), person("c", "y")])
+        assert results[0] is None
+        assert isinstance(results[1], Clash)
+        assert results[2] is None
+        assert [d["_id"] async for d in store.database.people.find().sort("_id")] == ["a", "c", "old"]
+        assert "h" not in str(results[1]).split()
+
+    async def test_a_killed_session_is_survived(self, store: Store) -> None:
+        await store.perform([add("a")])
+        await store.database.client.admin.command({"killSessions": [store.session_id]})
+        assert await store.perform([add("a")]) == [2]
+
+
+class TestCommit:
+    @staticmethod
+    def _answer_lost(store: Store, monkeypatch: pytest.MonkeyPatch, reaches_server: bool, times: int = 1) -> list[str]:
+        session: Any = store._session
+        real: Callable[[], Any] = session.commit_transaction
+        asked: list[str] = []
+
+        async def commit() -> None:
+            asked.append("asked")
+            if len(asked) <= times:
+                if reaches_server:
+                    await real()
+                raise AutoReconnect("gone")
+            await real()
+
+        monkeypatch.setattr(session, "commit_transaction", commit)
+        return asked
+
+    @pytest.mark.parametrize("reaches_server", [True, False])
+    async def test_an_answer_that_is_lost_doubles_nothing(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, reaches_server: bool
+    ) -> None:
+        memory = Memory()
+        store.join(memory)
+        asked = self._answer_lost(store, monkeypatch, reaches_server)
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        assert await store.perform([noting]) == [1]
+        assert len(asked) == 2
+        assert await counts(store) == {"a": 1}
+        assert memory.kept == ["a"]
+
+    async def test_an_outcome_unknown_for_too_long_is_found_out_before_anything_new(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(database, patience=0.0)
+        await store.start()
+        memory = Memory()
+        store.join(memory)
+        self._answer_lost(store, monkeypatch, reaches_server=True)
+        task = add("a")
+        with pytest.raises(Unavailable):
+            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
+        assert memory.kept == []
+        assert await store.perform([add("b")]) == [1]
+        assert memory.kept == ["a"]
+        assert await counts(store) == {"a": 1, "b": 1}
+        await store.stop()
+
+    async def test_what_fails_for_too_long_is_unavailable_and_undone(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(database, patience=0.0)
+        await store.start()
+        memory = Memory()
+        store.join(memory)
+
+        async def away(session: AsyncIOMotorClientSession) -> None:
+            raise OperationFailure("no", 112)
+
+        task = Task[None](lambda work: (), lambda work: memory.pending.append("x"))
+        with pytest.raises(Unavailable, match="OperationFailure"):
+            await store.perform([task], alongside=away)
+        assert memory.kept == memory.pending == []
+        await store.stop()
+
+
+class TestViews:
+    async def test_follow_undo_and_commit(self, store: Store) -> None:
+        memory = Memory()
+        store.join(memory)
+
+        def noting(name: str, error: Exception | None = None) -> Task[None]:
+            def do(work: Work) -> None:
+                memory.pending.append(name)
+                if error:
+                    raise error
+
+            return Task(lambda work: (), do)
+
+        await store.perform([noting("a"), noting("b", ValueError()), noting("c")])
+        assert memory.kept == ["a", "c"]
+
+
+class TestSubmit:
+    async def test_those_that_wait_together_share_transactions(self, store: Store) -> None:
+        answers = await asyncio.gather(*(store.submit(add("a")) for _ in range(200)))
+        assert sorted(answers) == list(range(1, 201))
+        assert await counts(store) == {"a": 200}
+
+    async def test_each_gets_its_own_error(self, store: Store) -> None:
+        good, bad = await asyncio.gather(
+            store.submit(add("a")), store.submit(failing("b", ValueError("mine"))), return_exceptions=True
+        )
+        assert good == 1
+        assert isinstance(bad, ValueError)
+
+    async def test_a_caller_who_leaves_takes_nobody_along(self, store: Store) -> None:
+        leaving = asyncio.create_task(store.submit(add("a")))
+        staying = asyncio.create_task(store.submit(add("a")))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert await staying in (1, 2)
+        await store.stop()
+        await store.start()
+        assert (await counts(store))["a"] >= 1
