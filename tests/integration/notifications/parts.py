@@ -1,0 +1,232 @@
+"""A whole notifications service in this process, the events it lives on, and partners on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from fastapi import FastAPI
+from standardwebhooks.webhooks import Webhook
+
+from services.notifications.main import build
+from services.notifications.settings import NotificationsSettings
+from shared.events import Event
+from shared.events.envelope import from_kafka, to_kafka
+from shared.kit.keys import make_key
+from tests.unit.notifications.world import agency_of, hexid, match_of, person_of
+
+QUICK = (0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
+
+
+async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
+    """What `check` gives once it is true; fails when it never is."""
+    end = time.monotonic() + seconds
+    while not (found := await check()):
+        assert time.monotonic() < end, "it did not come"
+        await asyncio.sleep(0.05)
+    return found
+
+
+class Setup:
+    """Where everything of one test lives."""
+
+    def __init__(self, kafka: str, mongo_url: str, database: str, prefix: str) -> None:
+        self.kafka, self.mongo_url, self.database, self.prefix = kafka, mongo_url, database, prefix
+        self.tokens: dict[str, str] = {}
+
+    def settings(self, **changes: Any) -> NotificationsSettings:
+        values: dict[str, Any] = {
+            "kafka": self.kafka,
+            "mongo_url": self.mongo_url,
+            "database": self.database,
+            "port": 0,
+            "topic_prefix": self.prefix,
+            "session_timeout_ms": 6_000,
+            "retry_schedule": QUICK,
+            "deadline_seconds": 2,
+        }
+        return NotificationsSettings(**(values | changes))
+
+    @asynccontextmanager
+    async def running(self, **changes: Any) -> AsyncIterator[FastAPI]:
+        app = build(self.settings(**changes))
+        async with app.router.lifespan_context(app):
+            yield app
+
+    async def publish(self, *events: Event[Any]) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.kafka, acks="all")
+        await producer.start()
+        try:
+            for event in events:
+                key, value, headers = to_kafka(event)
+                await producer.send_and_wait(self.prefix + event.event_type.topic.name, value, key=key, headers=headers)
+        finally:
+            await producer.stop()
+
+    async def outcomes(self) -> list[Event[Any]]:
+        """Everything on `deliveries`, repeats left out."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            parts = [TopicPartition(f"{self.prefix}deliveries", number) for number in range(4)]
+            consumer.assign(parts)
+            await consumer.seek_to_beginning(*parts)
+            ends = await consumer.end_offsets(parts)
+            found: dict[str, Event[Any]] = {}
+            for part in parts:
+                while await consumer.position(part) < ends[part]:
+                    for record in (await consumer.getmany(part, timeout_ms=1_000)).get(part, []):
+                        event = from_kafka(record.value, record.headers)
+                        found.setdefault(event.id, event)
+            return list(found.values())
+        finally:
+            await consumer.stop()
+
+    # --- things to say
+
+    def agency(
+        self, name: str, recipient_class: str = "service", receives: bool = True, sequence: int = 1
+    ) -> Event[Any]:
+        state = agency_of(name, recipient_class, receives)
+        token, key = make_key(f"{name}-{sequence}")
+        self.tokens[name] = token
+        return event("agency-registered", state.model_copy(update={"keys": (key,)}), name, sequence)
+
+
+def event(type: str, data: Any, key: str, sequence: int) -> Event[Any]:
+    now = datetime.now(UTC)
+    return Event(
+        id=hexid(type, key, sequence, secrets.token_hex(4)),
+        source="/services/intake",
+        type=type,
+        version=1,
+        time=now,
+        key=key,
+        data=data,
+        sequence=sequence,
+        correlationid=hexid("correlation", type, key, sequence),
+        recordedtime=now,
+    )
+
+
+def person(name: str, *notice: str, sequence: int = 1, **state: Any) -> Event[Any]:
+    return event("person-updated", person_of(name, notice, **state), hexid("person", name), sequence)
+
+
+def match(name: str, opportunity: str, sequence: int = 1, **state: Any) -> Event[Any]:
+    told = match_of(name, opportunity, **state)
+    type = "match-withdrawn" if told.state == "withdrawn" else "match-found"
+    return event(type, told, hexid("person", name), sequence)
+
+
+class Client(httpx.AsyncClient):
+    """One agency's calls, without a socket."""
+
+    def __init__(self, app: FastAPI, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        super().__init__(
+            transport=httpx.ASGITransport(app), base_url="http://notifications", headers=headers, timeout=60
+        )
+
+    async def subscribed(self, channel: str, url: str | None = None) -> dict[str, Any]:
+        """Subscribe as soon as the key is known."""
+        wanted = {"channel": channel} | ({"url": url} if url else {})
+
+        async def asked() -> httpx.Response | None:
+            answer = await self.post("/subscriptions", json=wanted)
+            return None if answer.status_code == 401 else answer
+
+        answer = await eventually(asked)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+
+Answering = Callable[["Request"], Awaitable[bytes | None]]
+OK = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def answer_of(status: int, *headers: str, body: bytes = b"") -> bytes:
+    head = "".join(f"{line}\r\n" for line in (*headers, f"content-length: {len(body)}"))
+    return f"HTTP/1.1 {status} x\r\n{head}\r\n".encode() + body
+
+
+@dataclass
+class Request:
+    """One request as it came over the wire."""
+
+    headers: dict[str, str]
+    body: bytes
+    writer: asyncio.StreamWriter
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def event(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+class Partner:
+    """A partner's endpoint, down to the bytes. ``answer`` gives them (None: hang up), for one request."""
+
+    def __init__(self, answer: Answering | None = None) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+        self._answer = answer or self._ok
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    @staticmethod
+    async def _ok(request: Request) -> bytes:
+        return OK
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        return [request.event for request in self.requests]
+
+    def verify(self, secret: str) -> None:
+        """Every request so far is signed by this secret, over exactly the bytes that came."""
+        for request in self.requests:
+            Webhook(secret).verify(request.body, request.headers)
+
+    async def __aenter__(self) -> Partner:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode("latin-1").split("\r\n")[1:]
+                headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines if line)}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                request = Request(headers, body, writer)
+                self.requests.append(request)
+                answer = await self._answer(request)
+                if answer is None:
+                    writer.transport.abort()
+                    return
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return
+        finally:
+            writer.close()
