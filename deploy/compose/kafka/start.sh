@@ -1,0 +1,17 @@
+#!/bin/sh
+# Kafka as process 1, its folder formatted at the first start. Needs java and the jars in /opt/kafka/libs, nothing else.
+set -eu
+here=/etc/ieum/kafka
+data=/var/lib/kafka/data/log
+kafka() { # flags of the JVM... -- class arguments...
+    flags=
+    while [ "$1" != -- ]; do flags="$flags $1"; shift; done
+    shift
+    # shellcheck disable=SC2086  # flags are words
+    exec java $flags -Dlog4j2.configurationFile=$here/log4j2.yaml -cp '/opt/kafka/libs/*' "$@"
+}
+
+if [ ! -f $data/meta.properties ]; then
+    (kafka -XX:TieredStopAtLevel=1 -- kafka.tools.StorageTool format -t "$KAFKA_CLUSTER_ID" -c $here/server.properties)
+fi
+kafka "-Xms$KAFKA_HEAP" "-Xmx$KAFKA_HEAP" -- kafka.Kafka $here/server.properties
