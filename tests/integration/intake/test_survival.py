@@ -1,0 +1,135 @@
+"""What is killed or away loses nothing: the process between commit and publish, the broker for a while, a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from deploy.embedded.pair import Pair
+from tests.integration.intake.running import ADMIN_TOKEN, Partner, Process, on_the_bus, register
+from tests.unit.intake.memory import example
+
+pytestmark = pytest.mark.integration
+
+
+class Started:
+    """Processes of one test, ended with it."""
+
+    def __init__(self, folder: Path, kafka: str, mongo_url: str, prefix: str) -> None:
+        self._where = (folder, kafka, mongo_url, prefix)
+        self._processes: list[Process] = []
+
+    def one(self, crash_at: str | None = None) -> Process:
+        process = Process(*self._where, crash_at=crash_at)
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()
+
+
+@pytest.fixture
+def started(tmp_path: Path, kafka: str, mongo_url: str, topic_prefix: str) -> Iterator[Started]:
+    started = Started(tmp_path, kafka, mongo_url, topic_prefix)
+    yield started
+    started.end()
+
+
+class TestKilled:
+    @pytest.mark.parametrize("point", ["before commit", "after commit"])
+    async def test_an_event_is_on_the_bus_once_whenever_intake_was_killed(
+        self, started: Started, kafka: str, topic_prefix: str, point: str
+    ) -> None:
+        process = started.one(crash_at=point)
+        http = await process.ready()
+        hanawon = await register(Partner(http, "ops", ADMIN_TOKEN), "hanawon")
+        await register(Partner(http, "ops", ADMIN_TOKEN), "gjf", "service")
+        event = hanawon.event("trainee-graduated", example("trainee-graduated"))
+        process.trigger.touch()
+        with pytest.raises(httpx.TransportError):
+            await hanawon.post(event)
+        assert await process.gone() == -9
+        process.trigger.unlink()
+        await http.aclose()
+
+        hanawon.http = await started.one().ready()
+        answer = await hanawon.post(event)
+        assert answer.status_code == 202
+        assert answer.json()["status"] == ("duplicate" if point == "after commit" else "accepted")
+        await asyncio.sleep(1)
+        events = await on_the_bus(kafka, topic_prefix + "people", at_least=2)
+        assert [(event.type, event.sequence) for event in events] == [("trainee-graduated", 1), ("consent-given", 2)]
+        assert {event.causationid for event in events} == {answer.json()["receipt"]}
+        await hanawon.http.aclose()
+
+
+class TestKafkaAway:
+    async def test_events_are_taken_and_reach_the_bus_when_it_is_back(self, own_pair: Pair, tmp_path: Path) -> None:
+        started = Started(tmp_path, own_pair.kafka, own_pair.mongo_url, "t.")
+        try:
+            http = await started.one().ready()
+            gjf = await register(Partner(http, "ops", ADMIN_TOKEN), "gjf", "service")
+            own_pair.broker.kill()
+            answers = [await gjf.send("job-posted", example("job-posted", reference=f"A-{n}")) for n in range(20)]
+            assert {answer.status_code for answer in answers} == {202}
+            assert (await http.get("/ready")).status_code == 200
+            own_pair.broker.restart()
+            found: set[str] = set()
+            for _ in range(60):
+                events = await on_the_bus(own_pair.kafka, "t.opportunities", seconds=5)
+                found = {event.key for event in events}
+                if len(found) == 20:
+                    break
+            assert found == {answer.json()["opportunity"] for answer in answers}
+            await http.aclose()
+        finally:
+            started.end()
+
+
+class TestStart:
+    async def test_the_first_administrator_is_made_once_and_everything_can_be_told_again(
+        self, started: Started, kafka: str, mongo_url: str, topic_prefix: str
+    ) -> None:
+        from services.intake.repository import Repository
+        from services.intake.republish import republish
+        from shared.kit.ids import Ids
+        from shared.kit.kafka import KafkaSettings
+        from shared.kit.outbox import Outbox
+        from shared.kit.settings import DEVELOPMENT_ID_KEY
+        from shared.kit.store import Store
+        from shared.kit.topics import Topics
+
+        process = started.one()
+        http = await process.ready()
+        gjf = await register(Partner(http, "ops", ADMIN_TOKEN), "gjf", "service")
+        posted = await gjf.send("job-posted", example("job-posted"))
+        assert posted.status_code == 202
+        before = await on_the_bus(kafka, topic_prefix + "agencies", at_least=2)
+        assert [(event.key, event.sequence) for event in before if event.key == "ops"] == [("ops", 1)]
+        await http.aclose()
+        process.kill()
+
+        http = await started.one().ready()
+        after = await on_the_bus(kafka, topic_prefix + "agencies", at_least=2)
+        assert sorted(event.id for event in after) == sorted(event.id for event in before)
+
+        client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(mongo_url, tz_aware=True)
+        database = client[process.database]
+        nobody = KafkaSettings(bootstrap=kafka, service="intake", instance="intake-1-republish")
+        store = Store(database, Outbox(database, Topics(nobody)))  # type: ignore[arg-type]  # the same client
+        await store.start()
+        repository = Repository(database)  # type: ignore[arg-type]  # the same client
+        assert await republish(store, repository, Ids(bytes.fromhex(DEVELOPMENT_ID_KEY))) == 3
+        await store.stop()
+        client.close()
+        again = await on_the_bus(kafka, topic_prefix + "opportunities", seconds=60, at_least=2)
+        assert len({event.id for event in again}) == 1
+        assert [event.data.opportunity for event in again] == [posted.json()["opportunity"]] * 2
+        assert {event.sequence for event in again} == {1}
+        await http.aclose()
