@@ -13,6 +13,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from faststream import AckPolicy
+from faststream._internal.endpoint.subscriber.utils import MultiLock
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
@@ -98,6 +99,20 @@ class Consumer:
         with contextlib.suppress(*KAFKA_ERRORS):
             async with asyncio.timeout(STOP_SECONDS + 10):
                 await self._broker.stop()
+
+    async def abandon(self) -> None:
+        """Let the batch in hand end, then drop the connections. For a log that is gone: a clean stop would first wait
+        until the group has taken this member back (6 s on the embedded broker), only to make the next one wait too."""
+        self.subscriber.running = False
+        if isinstance(self.subscriber.lock, MultiLock):
+            await self.subscriber.lock.wait_release(STOP_SECONDS)
+        consumer: Any = self.kafka
+        if consumer is not None:
+            for close in (consumer.stop, consumer._fetcher.close, consumer._client.close):
+                with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):
+                    async with asyncio.timeout(0.2):
+                        await close()
+        await self.stop()
 
     @property
     def kafka(self) -> AIOKafkaConsumer | None:

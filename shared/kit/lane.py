@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -43,7 +44,9 @@ class _TopicChanged(Exception):
 class Lane:
     """See the module. ``topic`` without prefix."""
 
-    def __init__(self, topic: str, database: Database, topics: Topics, observer: Observer) -> None:
+    def __init__(
+        self, topic: str, database: Database, topics: Topics, observer: Observer, crash: Callable[[str], None]
+    ) -> None:
         self.topic = topic
         self._kafka = topics.kafka
         self._name = topics.kafka.physical(topic)
@@ -53,6 +56,7 @@ class Lane:
         self._owner = topics.kafka.instance
         self._topics = topics
         self._observer = observer
+        self._crash = crash
         self._queue: deque[Document] = deque()
         self._behind = True
         self._more = True
@@ -214,6 +218,7 @@ class Lane:
 
     async def _stamp(self, rows: list[str], id: str) -> None:
         """Mark rows acknowledged since ``id`` was read, if the topic still has that id. Raises _TopicChanged."""
+        self._crash("acknowledged, not stamped")
         if (await self._topics.read([self.topic])).get(self.topic) != id:
             raise _TopicChanged(self.topic)
         # the retention counts from the first time, else a broker that forgets every day would keep rows for ever

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,11 +60,19 @@ class OutboxState:
 class Outbox:
     """One service replica's outbox. ``start`` after the topics are declared; give it all topics that it writes."""
 
-    def __init__(self, database: Database, topics: Topics, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        topics: Topics,
+        observer: Observer | None = None,
+        *,
+        crash: Callable[[str], None] = lambda point: None,
+    ) -> None:
         self._database = database
         self._rows = database[COLLECTION]
         self._topics = topics
         self._observer = observer or Observer()
+        self._crash = crash
         self._owner = topics.kafka.instance
         self._lanes: dict[str, Lane] = {}
         self._last = 0
@@ -77,7 +85,7 @@ class Outbox:
             self._last = int(newest["_id"][:20])  # a clock that went back must not reorder us
         await self._beat()
         for topic in sorted(set(topics)):
-            lane = Lane(topic, self._database, self._topics, self._observer)
+            lane = Lane(topic, self._database, self._topics, self._observer, self._crash)
             self._lanes[topic] = lane
             lane.start()
         self._housekeeping = asyncio.create_task(self._keep_house(), name="outbox")
@@ -166,7 +174,8 @@ class Outbox:
         its own business: publishing them as well would double everything on the wire."""
         before = datetime.now(UTC) - timedelta(seconds=orphan_seconds)
         alive_since: Any = {"$subtract": ["$$NOW", int(orphan_seconds * 1000)]}
-        alive = await self._database[OWNERS].distinct("_id", {"$expr": {"$gt": ["$seen", alive_since]}})
+        seen = self._database[OWNERS].find({"$expr": {"$gt": ["$seen", alive_since]}}, {"_id": 1}, max_time_ms=5_000)
+        alive = [owner["_id"] async for owner in seen]
         adopted = 0
         for topic, lane in self._lanes.items():
             orphans = {

@@ -24,7 +24,7 @@ _DUPLICATE_KEY = 11000
 _SLICE_SECONDS = 0.05  # so long the event loop (heartbeats!) may be kept from others
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: Task[None](...) would not work
 class Task(Generic[T]):
     """One piece of work. ``needs`` is called again after each load until it asks for nothing new (at most 5 rounds),
     and may read what is loaded so far (absent: None). ``do`` is pure over the Work: no await, no IO. ``otherwise`` is

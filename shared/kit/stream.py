@@ -9,61 +9,25 @@ so handlers drop what they already hold by ``sequence`` or id.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.events import Event, EventType
+from shared.events import EventType
 from shared.kit.backoff import Backoff
 from shared.kit.claim import Claims, Fenced, Partition
 from shared.kit.consumer import Consumer
 from shared.kit.observe import Observer
-from shared.kit.quarantine import COLLECTION as QUARANTINE
+from shared.kit.progress import PartitionProgress, Progress
 from shared.kit.quarantine import Quarantine
-from shared.kit.records import Bad, Origin, Record, bad_by, read_record
+from shared.kit.records import Origin, Record
+from shared.kit.routes import Handler, Needs, Routes, bad_of
 from shared.kit.store import Store, Task, Unavailable
 from shared.kit.topics import KAFKA_ERRORS, Topics
-from shared.kit.work import Need, Work
-
-Needs = Callable[[Event[Any], Work], Iterable[Need]]
-Handler = Callable[[Event[Any], Work], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionProgress:
-    """How far one partition is: ``done`` is the last offset committed (-1: none), ``lag`` what the broker has beyond it
-    as far as the consumer has heard."""
-
-    topic: str
-    partition: int
-    done: int
-    lag: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """For metrics and the watchdog. ``moved``: time.monotonic() of the last commit (or of the start). No partition
-    although running for a while: nobody gives us work, which is an alarm."""
-
-    running: bool
-    partitions: tuple[PartitionProgress, ...]
-    moved: float
-
-    @property
-    def lag(self) -> int:
-        """Records that wait, over all partitions of ours."""
-        return sum(partition.lag for partition in self.partitions)
-
-
-class _StillBad(Exception):
-    def __init__(self, bad: Bad) -> None:
-        super().__init__(bad.reason)
-        self.bad = bad
 
 
 class Stream:
@@ -75,7 +39,7 @@ class Stream:
         self.service = service
         self._alone = alone
         self.topics = tuple(topics)
-        self._handlers: dict[str, tuple[Handler, Needs]] = {}
+        self._routes = Routes(service, self.topics)
 
     def on(self, *types: EventType, needs: Needs) -> Callable[[Handler], Handler]:
         """Register a handler for all versions of these types. ``needs(event, work)`` names what it reads.
@@ -85,11 +49,7 @@ class Stream:
 
         def register(handler: Handler) -> Handler:
             for each in types:
-                if each.topic.name not in self.topics:
-                    raise ValueError(f"{each.name} is on {each.topic.name}, which {self.service} does not read")
-                if each.name in self._handlers:
-                    raise ValueError(f"{each.name} has a handler already")
-                self._handlers[each.name] = (handler, needs)
+                self._routes.add(each, handler, needs)
             return handler
 
         return register
@@ -100,6 +60,7 @@ class Stream:
         self._known = topics
         self._kafka = topics.kafka
         self._quarantine = quarantine
+        self._routes.quarantine = quarantine
         self._observer = observer or Observer()
         self._group = self._kafka.physical(self.service)
         self._claims = Claims(store.database, self._group, self._kafka.instance)
@@ -144,7 +105,7 @@ class Stream:
         wanted = list(ids) if ids is not None else await self._quarantine.ids(limit=100_000)
         results: list[Any] = []
         for start in range(0, len(wanted), 100):
-            results += await self._store.perform([self._again(id) for id in wanted[start : start + 100]])
+            results += await self._store.perform([self._routes.again(id) for id in wanted[start : start + 100]])
         return sum(result is True for result in results), sum(isinstance(result, Exception) for result in results)
 
     # --- its life
@@ -180,17 +141,16 @@ class Stream:
             for task in (*waiting, stop):
                 task.cancel()
             await asyncio.gather(*waiting, stop, return_exceptions=True)
-            if not self._stopping.is_set():
+            consumer = self._consumer
+            if self._stopping.is_set():
+                await consumer.stop()
+            else:
                 for topic, id in self._ids.items():
                     if self._known.ids.get(topic) != id:
                         self._observer.reopened(topic)
-            await self._end()
-
-    async def _end(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.stop()
-        self._claims.drop()
+                await consumer.abandon()
+            self._consumer = None
+            self._claims.drop()
 
     def _revoked(self, partitions: Iterable[Any]) -> None:
         self._claims.drop(Partition(self._kafka.logical(each.topic), each.partition) for each in partitions)
@@ -248,89 +208,27 @@ class Stream:
     async def _transaction(self, records: Sequence[tuple[Origin, Record]]) -> None:
         started = time.monotonic()
         offsets = {origin.partition: origin.offset for origin, _ in records}
-        passed, handled, apart = Counter[tuple[str, str]](), Counter[tuple[str, str]](), []
+        passed, handled = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         tasks: list[Task[None]] = []
         names: list[tuple[str, str]] = []
         for origin, record in records:
-            event = read_record(record)
+            event = self._routes.read(record, origin)
             name = (origin.partition.topic, event.type)
-            if isinstance(event, Event) and (event.testrun or event.type not in self._handlers):
+            if self._routes.passes_over(event):
                 passed[name] += 1
-                continue
-            tasks.append(self._task(event, origin, record))
-            names.append(name)
+            else:
+                tasks.append(self._routes.task(event, origin, record))
+                names.append(name)
         results = await self._store.perform(tasks, alongside=lambda session: self._claims.advance(offsets, session))
         self._claims.advanced(offsets)
         self._moved = time.monotonic()
-        for name, result in zip(names, results, strict=True):
+        for (topic, type_), result in zip(names, results, strict=True):
             if isinstance(result, Exception):
-                apart.append((name[0], _bad_of(result, name[1]).reason))
+                self._observer.set_apart(topic, bad_of(result, type_).reason)
             else:
-                handled[name] += 1
+                handled[topic, type_] += 1
         for (topic, type_), count in handled.items():
             self._observer.consumed(topic, type_, count)
         for (topic, type_), count in passed.items():
             self._observer.passed_over(topic, type_, count)
-        for topic, reason in apart:
-            self._observer.set_apart(topic, reason)
         self._observer.batch(len(records), self._moved - started)
-
-    def _task(self, event: Event[Any] | Bad, origin: Origin, record: Record) -> Task[None]:
-        """A sound event's work; a bad record's (and a failed handler's) way into quarantine."""
-
-        def set_apart(work: Work, error: Exception) -> None:
-            self._quarantine.set_apart(work, record, origin, _bad_of(error, event.type))
-
-        if isinstance(event, Bad):
-            return Task(lambda work: (), _raiser(_StillBad(event)), set_apart)
-        handler, needs = self._handlers[event.type]
-        return Task(lambda work: needs(event, work), lambda work: handler(event, work), set_apart)
-
-    def _again(self, id: str) -> Task[bool]:
-        """One quarantined record's second chance; False when somebody else was quicker."""
-
-        def event_in(document: dict[str, Any]) -> Event[Any]:
-            event = read_record(self._quarantine.taken_out(document))
-            if isinstance(event, Bad):
-                raise _StillBad(event)
-            if event.type not in self._handlers:
-                raise _StillBad(Bad("no-handler", "", event.type))
-            return event
-
-        def needs(work: Work) -> Iterable[Need]:
-            yield Need.by_id(QUARANTINE, id)
-            document = work.get(QUARANTINE, id)
-            if document is not None and document["state"] == "apart":
-                with contextlib.suppress(_StillBad):
-                    event = event_in(document)
-                    yield from self._handlers[event.type][1](event, work)
-
-        def do(work: Work) -> bool:
-            document = work.get(QUARANTINE, id)
-            if document is None or document["state"] != "apart":
-                return False
-            event = event_in(document)
-            self._handlers[event.type][0](event, work)
-            del document["sealed"]
-            work.save(QUARANTINE, {**document, "state": "replayed", "replayed": work.now})
-            return True
-
-        def otherwise(work: Work, error: Exception) -> None:
-            document = work.get(QUARANTINE, id)
-            if document is not None:
-                bad = _bad_of(error, document["type"])
-                attempts = document["attempts"] + 1
-                work.save(QUARANTINE, {**document, "reason": bad.reason, "field": bad.field, "attempts": attempts})
-
-        return Task(needs, do, otherwise)
-
-
-def _bad_of(error: Exception, type: str) -> Bad:
-    return error.bad if isinstance(error, _StillBad) else bad_by(error, type)
-
-
-def _raiser(error: Exception) -> Callable[[Work], None]:
-    def do(work: Work) -> None:
-        raise error
-
-    return do

@@ -148,7 +148,7 @@ class Topics:
             if isinstance(error, KAFKA_ERRORS):
                 raise
             raise NodeNotReadyError("no broker known") from None
-        return self._take(topics, {names[name]: found for name, found in answer.items()})
+        return self._take(topics, {names[name]: found for name, found in answer.items() if name in names})
 
     def _take(self, topics: list[str], found: dict[str, tuple[str, int]]) -> dict[str, str]:
         sound = {}

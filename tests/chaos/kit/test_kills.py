@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded.pair import Pair
-from shared.kit.mongo import connect
-from tests.integration.kit.parts import Service, delivery, everything, hex_id, publish
+from tests.integration.kit.parts import Service, delivery, everything, hex_id, publish, until
 
 pytestmark = pytest.mark.chaos
 
@@ -24,15 +23,6 @@ POINTS = [
     ("before commit", 1),
 ]
 ROUND = 400
-
-
-async def until(true: Callable[[], Awaitable[bool]], what: str, seconds: float = 90.0) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            while not await true():
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"never happened: {what}")
 
 
 class TestAProcessThatIsKilled:

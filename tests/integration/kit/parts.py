@@ -5,9 +5,11 @@ Its effect is not idempotent on purpose: a doubled or lost event shows in the co
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,7 +121,7 @@ class Service:
         self.client: Client = connect(mongo_url)
         self.database: Database = self.client[database]
         self.topics = Topics(self.settings, self.seen)
-        self.outbox = Outbox(self.database, self.topics, self.seen)
+        self.outbox = Outbox(self.database, self.topics, self.seen, crash=crash)
         self.store = Store(self.database, self.outbox, self.seen, crash=crash)
         self.stream = Stream("test", ["deliveries"])
         self.stream.on(NOTICE_DELIVERED, needs=needs_of)(handler)
@@ -178,6 +180,16 @@ async def everything(kafka: str, topic: str, partitions: int = 4) -> list[Any]:
         return found
     finally:
         await consumer.stop()
+
+
+async def until(true: Callable[[], Awaitable[bool]], what: str = "what was waited for", seconds: float = 90.0) -> None:
+    """Ask every 50 ms; fails the test when it never happens."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if await true():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never happened: {what}")
 
 
 async def _some(consumer: AIOKafkaConsumer, partition: TopicPartition) -> list[Any]:

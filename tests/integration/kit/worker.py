@@ -1,4 +1,4 @@
-"""The small service as a process of its own that kills itself at a named point: ``python -m tests.integration.kit.worker``.
+"""The small service as a process of its own (``python -m``) that kills itself at a named point.
 
 Arguments: bootstrap, MongoDB address, database, prefix, instance, point ("" for never), at which time of passing it.
 """
