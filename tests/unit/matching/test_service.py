@@ -1,0 +1,125 @@
+"""What is told when something changes: once, in order, the same again after an undo, and by nobody who may not."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from services.matching.domain.index import Index
+from services.matching.service import Cause, Matching, NotActive
+from shared.kit.ids import Ids
+from shared.kit.work import Work
+from tests.support.matching import TODAY, a_job, a_person, numbered
+from tests.unit.matching.asking import PACK
+
+pytestmark = pytest.mark.unit
+NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
+CAUSE = Cause("c-1", "e-1", NOW - timedelta(seconds=3), "00-aa-bb-01")
+
+
+def matching() -> Matching:
+    made = Matching(PACK, Ids(bytes(32)), partial(Index, PACK), TODAY)
+    made.opportunity_changed(a_job(), Work(NOW), CAUSE)
+    made.committed()
+    return made
+
+
+def told(work: Work) -> list[tuple[str, int]]:
+    """Type and sequence of what was emitted."""
+    headers = [{name: value.decode() for name, value in one.headers} for one in work.emitted]
+    return [(one["ce_type"], int(one["ce_sequence"])) for one in headers]
+
+
+class TestTelling:
+    def test_found_changed_withdrawn_and_found_again_count_on(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        made.person_changed(a_person(), work, CAUSE)  # nothing new
+        made.person_changed(a_person(wants={"growth": False}), work, CAUSE)
+        made.person_changed(a_person(status="left"), work, CAUSE)
+        made.person_changed(a_person(status="left"), work, CAUSE)
+        made.person_changed(a_person(), work, CAUSE)
+        assert told(work) == [
+            ("match-found", 1), ("match-changed", 2), ("match-withdrawn", 3), ("match-found", 4),
+        ]  # fmt: skip
+
+    def test_a_reason_that_reads_differently_is_a_change_even_at_the_same_score(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        job = a_job(wage={"maximum": 2_900_000})
+        before = len(work.emitted)
+        made.opportunity_changed(job, work, CAUSE)
+        assert told(work)[before:] == [("match-changed", 2)]
+
+    def test_the_cause_is_handed_on_and_the_id_follows_from_match_and_sequence(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        [record] = work.emitted
+        headers = {name: value.decode() for name, value in record.headers}
+        match: dict[str, Any] = json.loads(record.value)
+        ids = Ids(bytes(32))
+        assert headers["ce_correlationid"] == "c-1"
+        assert headers["ce_causationid"] == "e-1"
+        assert headers["ce_recordedtime"] == "2026-11-22T02:59:57Z"
+        assert headers["ce_traceparent"] == "00-aa-bb-01"
+        assert match["match"] == ids.derived(numbered(1), a_job().opportunity)
+        assert headers["ce_id"] == ids.derived("match-found", match["match"], 1)
+        assert record.key == numbered(1).encode()
+
+    def test_what_was_withdrawn_keeps_no_reasons(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        made.person_changed(a_person(consents=[]), work, CAUSE)
+        kept = work.get("matches", Ids(bytes(32)).derived(numbered(1), a_job().opportunity))
+        assert kept is not None
+        assert kept["standing"] is False
+        assert kept["match"]["reasons"] == []
+
+    def test_a_new_day_is_told_under_an_id_of_the_day(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(consents=[{"purpose": "matching", "until": "2026-11-22"}]), work, CAUSE)
+        made.reassess(numbered(1), TODAY + timedelta(days=1), work)
+        made.reassess(numbered(1), TODAY + timedelta(days=1), work)
+        assert told(work) == [("match-found", 1), ("match-withdrawn", 2)]
+        assert made.today == TODAY + timedelta(days=1)
+
+
+class TestFollowingTheStore:
+    def test_what_was_undone_is_told_again_the_same(self) -> None:
+        made, first, second = matching(), Work(NOW), Work(NOW)
+        mark = made.mark()
+        made.person_changed(a_person(), first, CAUSE)
+        made.undo(mark)
+        made.person_changed(a_person(), second, CAUSE)
+        assert [one.value for one in first.emitted] == [one.value for one in second.emitted]
+        assert told(second) == [("match-found", 1)]
+
+    def test_an_aborted_transaction_leaves_no_trace(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        made.aborted()
+        assert list(made.people()) == []
+        assert made.unsettled() == []
+
+    def test_what_the_database_holds_is_not_told_again_after_loading(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        document = work.get("matches", Ids(bytes(32)).derived(numbered(1), a_job().opportunity))
+        assert document is not None
+        made.forget(TODAY)
+        made.load_opportunity(a_job())
+        made.load_person(a_person())
+        made.load_match(document)
+        again = Work(NOW)
+        made.settle(made.unsettled(), again)
+        assert again.emitted == []
+
+    def test_without_the_lease_no_work_begins(self) -> None:
+        made = matching()
+        made.guard = lambda: False
+        with pytest.raises(NotActive):
+            made.mark()
