@@ -13,6 +13,7 @@ from typing import Any
 WORD = re.compile(r"[A-Za-z0-9_<*][A-Za-z0-9._:/\[\]<>*+-]{0,119}", re.ASCII)
 ID = re.compile(r"[0-9a-f]{16,64}", re.ASCII)
 POINTER = re.compile(r"(/[a-z0-9_]{1,40}){0,12}|[a-z_]{1,40}", re.ASCII)
+ROUTE = re.compile(r"/[a-z0-9_/<>.]{0,119}", re.ASCII)
 ADDRESS = re.compile(r"[A-Za-z0-9._:,\[\]/@*?=&+-]{1,300}", re.ASCII)
 LONGEST_TEXT = 2_000
 LONGEST_LIST = 20
@@ -20,7 +21,7 @@ LONGEST_LIST = 20
 _WORDS = (
     "service", "instance", "profile", "version", "part", "topic", "topics", "group", "member", "event_type", "type",
     "kind", "status", "state", "outcome", "reason", "rule", "channel", "recipient", "agency", "key_id", "collection",
-    "index", "signal", "loop", "lease", "owner", "method", "route", "pack", "model", "missing", "error", "errors",
+    "index", "signal", "loop", "lease", "owner", "method", "pack", "model", "missing", "error", "errors",
     "category",
 )  # fmt: skip
 _NUMBERS = (
@@ -35,6 +36,7 @@ FORMS: Mapping[str, re.Pattern[str] | type[float] | type[str]] = {
     **dict.fromkeys(_WORDS, WORD),
     **dict.fromkeys(_NUMBERS, float),
     **dict.fromkeys(_TEXTS, str),
+    "route": ROUTE,
     "location": ADDRESS,
     "event_id": ID,
     "topic_id": ID,

@@ -160,14 +160,19 @@ class Kit:
         """From open to ready; may take long, or as long as somebody else holds a lease."""
         try:
             await _in_turn(before)
-            for stream in self._streams:
-                await stream.start()
-            self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in (*loops, self._look)]
         except Exception:
             _log.exception("cannot_begin")
             self.failed.set()
             raise
-        if not self.stopping.is_set():
+        self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in (*loops, self._look)]
+        if not self._ready_needs_kafka:
+            self._is_ready()
+        for stream in self._streams:
+            await supervise(stream.start, self.stopping)  # Kafka may have gone since it answered
+        self._is_ready()
+
+    def _is_ready(self) -> None:
+        if not self.stopping.is_set() and not self.ready.is_set():
             self.health.phase = "running"
             self.ready.set()
             _log.info("ready", port=self.settings.port)

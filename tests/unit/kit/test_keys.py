@@ -1,0 +1,157 @@
+"""Keys: the right secret of a live key opens, everything else gets one and the same answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shared.events.topics.agencies import Agency, Key, Rights
+from shared.kit import keys
+from shared.kit.agencies import agency_document
+from shared.kit.keys import Caller, Keys, make_key
+from shared.kit.problems import Problem
+
+pytestmark = pytest.mark.unit
+TODAY = date(2026, 11, 22)
+
+
+class Found:
+    """What a motor cursor does, of a list."""
+
+    def __init__(self, documents: list[dict[str, Any]]) -> None:
+        self._documents = documents
+
+    def sort(self, *_: Any) -> Found:
+        return self
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        for document in self._documents:
+            yield document
+
+
+class Collection:
+    def __init__(self, agencies: list[Agency]) -> None:
+        self.agencies = agencies
+        self.reads = 0
+
+    def find(self, *_: Any) -> Found:
+        self.reads += 1
+        return Found([agency_document(agency, 1) for agency in self.agencies])
+
+
+def agency(*held: Key, receives: bool = False, recipient_class: Any = "case", **rights: Any) -> Agency:
+    given = Rights(receives=receives, **rights)
+    return Agency(agency="gjf", name={"en": "x"}, recipient_class=recipient_class, rights=given, keys=held)
+
+
+class World:
+    def __init__(self, *agencies: Agency) -> None:
+        self.collection = Collection(list(agencies))
+        self.now = 0.0
+        database: Any = {"agencies": self.collection}
+        self.keys = Keys(database, today=lambda: TODAY, clock=lambda: self.now)
+
+
+async def refused(world: World, header: str | None) -> dict[str, Any]:
+    with pytest.raises(Problem) as problem:
+        await world.keys.caller(header)
+    assert problem.value.headers == {"WWW-Authenticate": "Bearer"}
+    return problem.value.body
+
+
+class TestCaller:
+    async def test_a_good_key_names_its_agency(self) -> None:
+        token, key = make_key("gjf-1")
+        caller = await World(agency(key)).keys.caller(f"Bearer {token}")
+        assert (caller.agency.agency, caller.key_id) == ("gjf", "gjf-1")
+
+    async def test_both_keys_open_while_one_replaces_the_other(self) -> None:
+        old, old_key = make_key("gjf-1")
+        new, new_key = make_key("gjf-2")
+        world = World(agency(old_key, new_key))
+        assert {(await world.keys.caller(f"Bearer {token}")).key_id for token in (old, new)} == {"gjf-1", "gjf-2"}
+
+    async def test_everything_else_gets_the_same_answer(self) -> None:
+        token, key = make_key("gjf-1")
+        expired_token, expired = make_key("gjf-2", date(2026, 11, 21))
+        world = World(agency(key, expired))
+        wrong = f"gjf-1.{secrets.token_hex(32)}"
+        headers = [
+            None, "", "Bearer", f"Basic {token}", f"Bearer {wrong}", f"Bearer nobody.{secrets.token_hex(32)}",
+            f"Bearer {expired_token}", f"Bearer {token}0", f"Bearer {token[:-1]}", f"Bearer {token.upper()}",
+            "Bearer " + "x" * 100_000, "Bearer gjf-1.é", f"Bearer {token}\n{token}",
+        ]  # fmt: skip
+        bodies = [await refused(world, header) for header in headers]
+        assert all(body == bodies[0] for body in bodies)
+        assert bodies[0]["status"] == 401
+
+    async def test_a_key_holds_on_its_last_day(self) -> None:
+        token, key = make_key("gjf-1", TODAY)
+        assert (await World(agency(key)).keys.caller(f"Bearer {token}")).key_id == "gjf-1"
+
+    async def test_a_revoked_key_is_known_after_a_second_and_not_read_more_often(self) -> None:
+        token, key = make_key("gjf-1")
+        world = World(agency(key))
+        for _ in range(100):
+            await world.keys.caller(f"Bearer {token}")
+        assert world.collection.reads == 1
+        world.collection.agencies[:] = [agency()]
+        world.now = 0.9
+        await world.keys.caller(f"Bearer {token}")
+        world.now = 1.0
+        await refused(world, f"Bearer {token}")
+
+    @pytest.mark.parametrize("key_id", ["gjf-1", "nobody-1"])
+    async def test_compares_in_constant_time_also_for_nobody(
+        self, key_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compared: list[tuple[bytes, bytes]] = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append((one, other))
+            return False
+
+        monkeypatch.setattr(keys, "compare_digest", compare)
+        _, key = make_key("gjf-1")
+        await refused(World(agency(key)), f"Bearer {key_id}.{secrets.token_hex(32)}")
+        assert [(len(one), len(other)) for one, other in compared] == [(32, 32)]
+
+    async def test_two_agencies_with_one_key_id_do_not_open_each_other(self) -> None:
+        _, key = make_key("gjf-1")
+        other_token, other_key = make_key("gjf-1")
+        other = agency(other_key).model_copy(update={"agency": "zzz"})
+        await refused(World(agency(key), other), f"Bearer {other_token}")
+
+
+class TestRights:
+    def test_are_those_of_the_agency(self) -> None:
+        caller = Caller(agency(emits=("job-posted",), reads=("matches",), administers=True), "gjf-1")
+        assert (caller.may_emit("job-posted"), caller.may_emit("person-left")) == (True, False)
+        assert (caller.reads("matches"), caller.reads("deliveries")) == (True, False)
+        assert caller.administers
+
+    @pytest.mark.parametrize(
+        ("recipient_class", "receives"), [("case", True), ("service", True), ("employer", False), ("public", False)]
+    )
+    def test_to_receive_need_the_class_too(self, recipient_class: str, receives: bool) -> None:
+        assert Caller(agency(receives=True, recipient_class=recipient_class), "k").receives is receives
+        assert not Caller(agency(receives=False, recipient_class=recipient_class), "k").receives
+
+    def test_lacking_are_403_and_named(self) -> None:
+        with pytest.raises(Problem) as problem:
+            Caller(agency(), "k").must_read("matches")
+        assert problem.value.status == 403
+        assert "reads matches" in problem.value.body["detail"]
+
+
+class TestMakeKey:
+    def test_has_256_random_bits_that_the_registered_key_does_not_tell(self) -> None:
+        token, key = make_key("gjf-1")
+        secret = token.removeprefix("gjf-1.")
+        assert len(bytes.fromhex(secret)) == 32
+        assert secret not in key.model_dump_json()
+        assert make_key("gjf-1")[0] != token

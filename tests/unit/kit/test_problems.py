@@ -1,0 +1,217 @@
+"""Problems and the outermost layer: what went wrong is said, what was sent is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Request
+from pydantic import BaseModel, ConfigDict
+from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
+
+from shared.events.fields import Slug
+from shared.events.refusal import Refusal, Refused
+from shared.kit import contract_routes, problems
+from shared.kit.http import Outermost
+from shared.kit.keys import Calling
+from shared.kit.openapi import describe_problems
+from shared.kit.problems import Problem
+from shared.kit.remedies import _REMEDIES, remedy_of
+from shared.kit.store import Unavailable
+
+pytestmark = pytest.mark.unit
+NAME = "kimchulsoo"
+LIMIT = 2_000
+
+
+class Wanted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reference: Slug
+    count: int = 1
+
+
+class _NoKeys:
+    async def caller(self, _: str | None) -> None:
+        raise AssertionError("not asked")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.add_middleware(Outermost, most_bytes=LIMIT)
+    problems.install(app)
+    app.include_router(_routes())
+    app.include_router(contract_routes.routes)
+    describe_problems(app)
+    app.state.kit = type("Kit", (), {"keys": _NoKeys()})()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
+        yield made
+
+
+def _routes() -> APIRouter:
+    router = APIRouter()
+    failures: dict[str, Exception] = {
+        "bug": RuntimeError(NAME), "duplicate": DuplicateKeyError(NAME), "unavailable": Unavailable(NAME),
+        "away": AutoReconnect(NAME), "silent": ServerSelectionTimeoutError(NAME),
+        "refused": Refused(Refusal("too-small", "/data/count", {"ge": 3}), Refusal("unknown-field", "/data")),
+        "unreadable": Refused(Refusal("not-json", "")), "problem": Problem(409, "other-content", "Other", field="/id"),
+    }  # fmt: skip
+
+    @router.post("/wanted")
+    async def wanted(wanted: Wanted) -> str:
+        return wanted.reference
+
+    @router.get("/things/{thing}")
+    async def thing(thing: Slug, limit: int = 1) -> str:
+        return thing
+
+    @router.get("/fail/{how}")
+    async def fail(how: str) -> str:
+        raise failures[how]
+
+    @router.post("/raw")
+    async def raw(request: Request) -> int:
+        return len(await request.body())
+
+    @router.get("/me")
+    async def me(caller: Calling) -> str:
+        return caller.key_id
+
+    return router
+
+
+def of(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    assert NAME not in answer.text
+    return body
+
+
+class TestRequestsThatDoNotFit:
+    @pytest.mark.parametrize(
+        ("body", "field", "rule"),
+        [
+            ({"reference": NAME.upper() + "\n"}, "/reference", "wrong-form"),
+            ({"reference": "a", "count": NAME}, "/count", "int-parsing"),
+            ({"reference": "a", NAME: 1}, "", "unknown-field"),
+            ({}, "/reference", "missing-field"),
+            ([NAME], "", "model-attributes-type"),
+        ],
+    )
+    async def test_name_field_and_rule_and_echo_nothing(
+        self, client: httpx.AsyncClient, body: object, field: str, rule: str
+    ) -> None:
+        found = of(await client.post("/wanted", json=body), 422)
+        assert (found["field"], found["rule"]) == (field, rule)
+        assert found["remedy"]
+        assert found["errors"][0]["field"] == field
+
+    async def test_that_are_not_json_say_so(self, client: httpx.AsyncClient) -> None:
+        answer = await client.post(
+            "/wanted", content=f'{{"reference": "{NAME}', headers={"content-type": "application/json"}
+        )
+        assert of(answer, 400)["rule"] == "not-json"
+
+    async def test_in_the_address_name_the_parameter(self, client: httpx.AsyncClient) -> None:
+        assert of(await client.get(f"/things/a?limit={NAME}"), 422)["field"] == "/query/limit"
+        assert of(await client.get(f"/things/{NAME.upper()}"), 422)["field"] == "/path/thing"
+
+    async def test_that_are_too_long_are_cut_off(self, client: httpx.AsyncClient) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            for _ in range(10):
+                yield b"x" * 1_000
+
+        assert of(await client.post("/raw", content=b"x" * (LIMIT + 1)), 413)["rule"] == "too-much"
+        assert of(await client.post("/raw", content=parts()), 413)["rule"] == "too-much"
+        json_part = {"content-type": "application/json"}
+        assert of(await client.post("/wanted", content=parts(), headers=json_part), 413)["rule"] == "too-much"
+        assert (await client.post("/raw", content=b"x" * LIMIT)).json() == LIMIT
+
+
+class TestFailures:
+    @pytest.mark.parametrize("how", ["bug", "duplicate"])
+    async def test_of_ours_are_500_without_any_text(
+        self, client: httpx.AsyncClient, how: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        of(await client.get(f"/fail/{how}"), 500)
+        line = capsys.readouterr().out
+        assert '"event":"request_failed"' in line
+        assert '"route":"/fail/<how>"' in line
+        assert NAME not in line
+
+    @pytest.mark.parametrize("how", ["unavailable", "away", "silent"])
+    async def test_that_pass_are_503_with_a_time(self, client: httpx.AsyncClient, how: str) -> None:
+        answer = await client.get(f"/fail/{how}")
+        of(answer, 503)
+        assert int(answer.headers["retry-after"]) >= 1
+
+    async def test_of_the_contract_list_every_finding(self, client: httpx.AsyncClient) -> None:
+        found = of(await client.get("/fail/refused"), 422)
+        assert [error["rule"] for error in found["errors"]] == ["too-small", "unknown-field"]
+        assert found["remedy"] == "Send at least 3."
+
+    async def test_of_reading_are_400(self, client: httpx.AsyncClient) -> None:
+        assert of(await client.get("/fail/unreadable"), 400)["rule"] == "not-json"
+
+    async def test_with_a_name_of_their_own_keep_it(self, client: httpx.AsyncClient) -> None:
+        found = of(await client.get("/fail/problem"), 409)
+        assert (found["type"], found["field"]) == ("https://problems.ieum.invalid/other-content", "/id")
+
+    async def test_unknown_addresses_and_methods_are_problems(self, client: httpx.AsyncClient) -> None:
+        of(await client.get(f"/{NAME}"), 404)
+        answer = await client.delete("/wanted")
+        of(answer, 405)
+        assert answer.headers["allow"] == "POST"
+
+
+class TestKeyInAddress:
+    @pytest.mark.parametrize("name", ["key", "token", "access_token", "API_KEY", "Authorization"])
+    async def test_is_refused_before_anything_is_looked_up(self, client: httpx.AsyncClient, name: str) -> None:
+        found = of(await client.get("/me", params={name: NAME}), 400)
+        assert "replace this key" in found["remedy"]
+
+
+class TestRemedies:
+    @pytest.mark.parametrize("rule", [*_REMEDIES, "never-heard-of"])
+    def test_are_sentences_also_without_values(self, rule: str) -> None:
+        sentence = remedy_of(Refusal(rule, "/data"))
+        assert sentence.endswith(".")
+        assert "{" not in sentence
+
+    def test_a_refusal_can_bring_its_own(self) -> None:
+        assert remedy_of(Refusal("x", "", {"remedy": "Ask."})) == "Ask."
+
+
+class TestContractRoutes:
+    async def test_list_every_type_and_give_its_schema(self, client: httpx.AsyncClient) -> None:
+        listed = (await client.get("/schemas")).json()
+        assert len(listed) > 20
+        for item in listed:
+            answer = await client.get(f"/schemas/{item['type']}/{item['version']}")
+            place = "door" if item["taken_at_the_door"] else "bus"
+            assert answer.json()["$id"].endswith(f"/{place}/{item['type']}/{item['version']}")
+            assert answer.headers["content-type"] == "application/schema+json"
+
+    async def test_give_the_bus_and_notices_on_demand(self, client: httpx.AsyncClient) -> None:
+        assert "/bus/" in (await client.get("/schemas/job-posted/1?of=bus")).json()["$id"]
+        assert "alias" in (await client.get("/schemas/notice/1")).json()["properties"]
+        assert (await client.get("/asyncapi.json")).json()["asyncapi"] == "3.0.0"
+
+    @pytest.mark.parametrize("path", ["job-posted/9", "nothing/1", "match-found/1?of=door"])
+    async def test_know_no_others(self, client: httpx.AsyncClient, path: str) -> None:
+        of(await client.get(f"/schemas/{path}"), 404)
+
+
+class TestOpenApi:
+    async def test_describes_problems_and_not_what_is_never_sent(self, client: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            answer = await client.get("/openapi.json")
+            assert "HTTPValidationError" not in answer.text
+            responses = answer.json()["paths"]["/wanted"]["post"]["responses"]
+            assert list(responses["422"]["content"]) == ["application/problem+json"]
+            assert "default" in responses

@@ -1,0 +1,104 @@
+"""Settings: one clear line for what is wrong, no secret in any output, no laptop defaults in production."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.kit.settings import DEVELOPMENT_ID_KEY, ServiceSettings, read_settings
+
+pytestmark = pytest.mark.unit
+SECRET = "5ec7e7" * 11
+NEEDED: dict[str, Any] = {
+    "service": "intake", "kafka": "127.0.0.1:9092", "port": 1,
+    "mongo_url": "mongodb://user:hush@db:27017/?replicaSet=rs0",
+}  # fmt: skip
+PRODUCTION: dict[str, Any] = {
+    **NEEDED, "profile": "production", "id_key": "a1" * 32, "sealing_key": "a2" * 32, "kafka_idempotent": True,
+    "instance": "intake-1",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("IEUM_"):
+            monkeypatch.delenv(name)
+
+
+def said(capsys: pytest.CaptureFixture[str], **values: Any) -> str:
+    with pytest.raises(SystemExit) as ended:
+        read_settings(ServiceSettings, **values)
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+class TestReadSettings:
+    def test_comes_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("IEUM_KAFKA", "broker:1")
+        monkeypatch.setenv("IEUM_MONGO_URL", "mongodb://x")
+        monkeypatch.setenv("IEUM_PORT", "8101")
+        found = read_settings(ServiceSettings, service="intake")
+        assert (found.kafka, found.port, found.instance, found.database) == ("broker:1", 8101, "intake-1", "intake")
+
+    def test_names_what_is_missing_and_what_to_put(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = said(capsys, service="intake", port=1, mongo_url="mongodb://x")
+        assert line == "IEUM_KAFKA is missing: put the brokers, for example 127.0.0.1:9092"
+
+    @pytest.mark.parametrize("key", [SECRET[:40], "nothex" + SECRET, SECRET + "z", "é" * 64])
+    def test_names_a_bad_key_without_showing_it(self, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+        line = said(capsys, **NEEDED, sealing_key=key)
+        assert line.startswith("IEUM_SEALING_KEY cannot stand")
+        assert key not in line
+
+    def test_names_a_bad_number_without_showing_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = said(capsys, **{**NEEDED, "port": "hush"})
+        assert line.startswith("IEUM_PORT cannot stand")
+        assert "hush" not in line
+
+    @pytest.mark.parametrize(
+        ("change", "variable"),
+        [
+            ({"id_key": DEVELOPMENT_ID_KEY}, "IEUM_ID_KEY"),
+            ({"sealing_key": DEVELOPMENT_ID_KEY}, "IEUM_SEALING_KEY"),
+            ({"sealing_key": "a1" * 32}, "IEUM_SEALING_KEY"),
+            ({"kafka_idempotent": False}, "IEUM_KAFKA_IDEMPOTENT"),
+        ],
+    )
+    def test_production_refuses_what_is_for_laptops(
+        self, change: dict[str, Any], variable: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert said(capsys, **{**PRODUCTION, **change}).startswith(f"{variable} cannot stand")
+
+    @pytest.mark.parametrize("left_out", ["id_key", "sealing_key", "kafka_idempotent", "instance"])
+    def test_production_has_no_defaults_for_what_matters(
+        self, left_out: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = said(capsys, **{name: value for name, value in PRODUCTION.items() if name != left_out})
+        assert line.startswith(f"IEUM_{left_out.upper()}")
+
+    def test_production_takes_settings_of_its_own(self) -> None:
+        assert read_settings(ServiceSettings, **PRODUCTION).profile == "production"
+
+
+class TestSummary:
+    def test_masks_keys_and_passwords(self) -> None:
+        settings = ServiceSettings(**{**NEEDED, "id_key": SECRET})
+        shown = settings.summary()
+        assert shown["id_key"] == "***"
+        assert shown["mongo_url"] == "mongodb://***@db:27017/?replicaSet=rs0"
+        assert shown["kafka"] == "127.0.0.1:9092"
+        for text in (str(shown), repr(settings), str(settings)):
+            assert SECRET not in text
+            assert "hush" not in text
+
+
+class TestKafkaSettings:
+    def test_carry_what_the_kit_needs(self) -> None:
+        found = ServiceSettings(**{**NEEDED, "topic_prefix": "t.", "partitions": 2}).kafka_settings
+        assert (found.bootstrap, found.physical("people"), found.partitions) == ("127.0.0.1:9092", "t.people", 2)
