@@ -1,0 +1,260 @@
+"""One attempt against partners that misbehave, and against addresses that are not theirs. Real sockets, no services."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ipaddress
+import socket
+import tracemalloc
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from services.notifications.channels.signing import new_secret
+from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.domain.verdict import Answer, judge
+from shared.kit.sealing import Sealer
+from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of
+
+pytestmark = pytest.mark.integration
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+SEALER = Sealer(b"s" * 32)
+LIMITS = Limits(total=timedelta(seconds=1), connect=timedelta(seconds=1), answer_seconds=0.3)
+NOTICE, BODY = "1" * 32, b"{}" + b" " * 1022
+
+
+def endpoint(url: str) -> dict[str, Any]:
+    return {
+        "_id": "e" * 32,
+        "url": SEALER.seal(url.encode(), "subscription-url", "e" * 32),
+        "secrets": [{"sealed": SEALER.seal(new_secret().encode(), "subscription-secret", "e" * 32), "until": None}],
+    }
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def webhook() -> AsyncIterator[Webhook]:
+    channel = Webhook(SEALER, lambda subscription: None, LIMITS, LOOPBACK)
+    yield channel
+    await channel.close()
+
+
+async def sent(webhook: Webhook, answering: Answering, times: int = 1) -> tuple[Partner, list[Answer]]:
+    async with Partner(answering) as partner:
+        answers = [await webhook.send(endpoint(partner.url), NOTICE, BODY, datetime.now(UTC)) for _ in range(times)]
+    return partner, answers
+
+
+def saying(*parts: bytes | None, every: float = 0.0) -> Answering:
+    """Answer with these bytes; then hold the line if the last is None."""
+
+    async def answer(request: Request) -> bytes | None:
+        for part in parts[:-1]:
+            request.writer.write(part or b"")
+            await request.writer.drain()
+            await asyncio.sleep(every)
+        if parts[-1] is None:
+            await asyncio.sleep(30)
+        return parts[-1]
+
+    return answer
+
+
+LINE = b"HTTP/1.1 200 OK\r\n"
+BOMB = gzip.compress(b"\0" * 20_000_000)
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class TestMisbehaviour:
+    @pytest.mark.parametrize(
+        ("answering", "status", "error"),
+        [
+            pytest.param(saying(OK), 204, None, id="well"),
+            pytest.param(saying(None), None, "timeout", id="never answers"),
+            pytest.param(saying(b"H", b"T", b"T", b"P", None, every=0.1), None, "timeout", id="drips its status line"),
+            pytest.param(saying(LINE, *[b"a: b\r\n"] * 8, None, every=0.1), None, "timeout", id="drips headers"),
+            pytest.param(saying(HEAD, *[b"x"] * 5, None, every=0.1), 200, None, id="drips its body for ever"),
+            pytest.param(saying(CHUNKED, *[b"1\r\nx\r\n"] * 5, None, every=0.1), 200, None, id="drips chunks for ever"),
+            pytest.param(saying(HEAD, *[b"x" * 65536] * 64, None), 200, None, id="endless body"),
+            pytest.param(saying(answer_of(200, "content-encoding: gzip", body=BOMB)), 200, None, id="gzip bomb"),
+            pytest.param(saying(LINE + b"a: " + b"b" * 100_000 + b"\r\n\r\n"), None, "not-http", id="huge header"),
+            pytest.param(saying(LINE + b"a: b\r\n" * 100_000 + b"\r\n"), None, "not-http", id="many headers"),
+            pytest.param(saying(b"SSH-2.0-OpenSSH_9\r\n"), None, "not-http", id="not http"),
+            pytest.param(saying(b"HTTP/1.1 abc OK\r\n\r\n"), None, "not-http", id="malformed status"),
+            pytest.param(saying(LINE + b"x: \xff\xfe\r\ncontent-length: 0\r\n\r\n"), 200, None, id="no text in headers"),
+            pytest.param(saying(b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + OK), 204, None, id="flood of 100-continue"),
+            pytest.param(saying(answer_of(302, "location: http://169.254.169.254/")), 302, None, id="redirect inside"),
+            pytest.param(saying(answer_of(307, "location: /hook")), 307, None, id="redirect to itself"),
+            pytest.param(saying(answer_of(410)), 410, None, id="gone"),
+            pytest.param(saying(answer_of(500, body=b"x" * 1000)), 500, None, id="error with text"),
+        ],
+    )  # fmt: skip
+    async def test_one_attempt_is_one_request_bounded_and_judged_by_its_status(
+        self, webhook: Webhook, answering: Answering, status: int | None, error: str | None
+    ) -> None:
+        partner, (answer,) = await sent(webhook, answering)
+        assert (answer.status, answer.error) == (status, error)
+        assert len(partner.requests) == 1
+
+    async def test_a_reset_after_the_request_was_read_is_not_posted_again_blindly(self, webhook: Webhook) -> None:
+        async def reset(request: Request) -> None:
+            return None
+
+        partner, (answer,) = await sent(webhook, reset)
+        assert (answer.error, len(partner.requests)) == ("connection-lost", 1)
+
+    async def test_a_kept_connection_that_was_closed_is_not_posted_to_twice(self, webhook: Webhook) -> None:
+        async def once(request: Request) -> bytes | None:
+            return OK if len(partner.requests) == 1 else None
+
+        async with Partner(once) as partner:
+            for _ in range(2):
+                answer = await webhook.send(endpoint(partner.url), NOTICE, BODY, datetime.now(UTC))
+        assert (answer.error, len(partner.requests)) == ("connection-lost", 2)
+
+    async def test_connections_are_kept(self, webhook: Webhook) -> None:
+        partner, answers = await sent(webhook, saying(OK), times=3)
+        assert [answer.status for answer in answers] == [204] * 3
+        assert partner.connections == 1
+
+    async def test_nobody_there(self, webhook: Webhook) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+            answer = await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+        assert answer.error == "no-connection"
+
+    async def test_plain_http_where_tls_was_promised(self, webhook: Webhook) -> None:
+        async with Partner() as partner:
+            url = partner.url.replace("http:", "https:")
+            answer = await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+        assert answer.status is None
+        assert partner.requests == []
+
+    async def test_a_huge_answer_takes_little_memory(self, webhook: Webhook) -> None:
+        tracemalloc.start()
+        await sent(webhook, saying(HEAD, *[b"x" * 65536] * 400, None))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8_000_000
+
+    async def test_headers_that_steer_are_heard_and_cut(self, webhook: Webhook) -> None:
+        _, (answer,) = await sent(webhook, saying(answer_of(429, "Retry-After: 7")))
+        assert judge(answer, datetime.now(UTC), timedelta(days=1)).hold == timedelta(seconds=7)
+        _, (answer,) = await sent(webhook, saying(answer_of(200, "Webhook-Delivery: disable")))
+        assert judge(answer, datetime.now(UTC), timedelta(days=1)).disable
+
+    async def test_what_is_sent_is_neutral_and_exactly_what_was_signed(self, webhook: Webhook) -> None:
+        partner, _ = await sent(webhook, saying(OK))
+        (request,) = partner.requests
+        assert request.body == BODY
+        assert set(request.headers) == {
+            "host", "user-agent", "accept-encoding", "accept", "content-type", "content-length",
+            "webhook-id", "webhook-timestamp", "webhook-signature",
+        }  # fmt: skip
+        assert request.headers["content-type"].startswith("application/cloudevents+json")
+        assert "ieum" not in str(request.headers).lower()
+
+
+class Fake(AbstractResolver):
+    """Answers every name with these addresses, the next set at every question."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=a,
+                port=port,
+                family=socket.AF_INET6 if ":" in a else socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+            for a in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+LITERALS = [
+    *("127.0.0.1", "127.1", "127.0.1", "0x7f000001", "0x7f.0.0.1", "2130706433", "017700000001", "0177.0.0.1"),
+    *("0", "0.0.0.0", "127.0.0.1.", "localhost", "LOCALHOST", "localhost.", "127.255.255.254", "127.0.0.2"),
+    *("[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[0:0:0:0:0:0:0:1]"),
+    *("[::ffff:0:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "user:pw@127.0.0.1"),
+    *("example.com@127.0.0.1", "127.0.0.1%2f", "ip6-localhost", "①②⑦.0.0.1", "127。0。0。1", "[fe80::1%25lo]"),
+    *("[fe80::1%251]", "127.0.0.1:{port}@127.0.0.1"),
+]  # fmt: skip
+RESOLVED = [
+    *("127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1"),
+    *("2002:7f00:1::", "::ffff:0:7f00:1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254"),
+    *("100.64.0.1", "198.18.0.1", "192.0.0.8", "fd00:ec2::254", "fc00::1", "fe80::1", "224.0.0.1"),
+    *("255.255.255.255", "240.0.0.1", "ff02::1", "0.0.0.1", "192.88.99.1", "2001::1", "2001:db8::1", "100::1"),
+    *("64:ff9b:1::1",),
+]  # fmt: skip
+
+
+class TestInnerAddresses:
+    async def dialled(self, url: str, *answers: list[str]) -> tuple[int, Answer]:
+        """Connections that a listener on every local address counts, and what the attempt came to."""
+        async with Partner() as partner:
+            channel = Webhook(SEALER, lambda s: None, LIMITS, (), Fake(*answers) if answers else None)
+            try:
+                answer = await channel.send(
+                    endpoint(url.replace("{port}", str(partner.port))), NOTICE, BODY, datetime.now(UTC)
+                )
+            finally:
+                await channel.close()
+            await asyncio.sleep(0)
+            return partner.connections, answer
+
+    @pytest.mark.parametrize("host", LITERALS)
+    async def test_no_spelling_of_this_machine_is_dialled(self, host: str) -> None:
+        connections, answer = await self.dialled(f"http://{host}:{{port}}/hook")
+        assert connections == 0
+        assert answer.status is None
+
+    @pytest.mark.parametrize("address", RESOLVED)
+    async def test_no_name_leads_inside(self, address: str) -> None:
+        connections, answer = await self.dialled("http://partner.example:{port}/hook", [address])
+        assert connections == 0
+        assert answer.error == "address-refused"
+
+    async def test_of_good_and_bad_answers_the_bad_one_is_not_dialled(self) -> None:
+        connections, _ = await self.dialled("http://partner.example:{port}/hook", ["192.0.2.1", "127.0.0.1"])
+        assert connections == 0
+
+    async def test_the_guard_lets_pass_what_is_allowed_so_the_count_can_fail(self) -> None:
+        async with Partner() as partner:
+            channel = Webhook(SEALER, lambda s: None, LIMITS, LOOPBACK, Fake(["127.0.0.1"]))
+            answer = await channel.send(
+                endpoint(f"http://partner.example:{partner.port}/"), NOTICE, BODY, datetime.now(UTC)
+            )
+            await channel.close()
+        assert (partner.connections, answer.status) == (1, 204)
+
+    async def test_a_name_that_turns_inward_the_second_time_is_not_dialled(self) -> None:
+        async with Partner() as partner:
+            resolver = Fake(["127.0.0.1"], ["127.0.0.2"])
+            only_one = (ipaddress.ip_network("127.0.0.1/32"),)
+            channel = Webhook(SEALER, lambda s: None, LIMITS, only_one, resolver)
+            url = f"http://partner.example:{partner.port}/"
+
+            async def close(request: Request) -> bytes:
+                return answer_of(204, "connection: close")
+
+            partner._answer = close
+            first = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+            second = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+            await channel.close()
+        assert (first.status, second.error) == (204, "address-refused")
