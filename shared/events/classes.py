@@ -6,6 +6,7 @@ A model whose field has no class cannot be defined, so the build fails and not t
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -56,6 +57,7 @@ def field_class(model: type[BaseModel], name: str) -> DataClass:
     return found[0]
 
 
+@cache  # asked for every event that leaves
 def highest_class(model: type[BaseModel]) -> DataClass:
     """The most dangerous class among the model's own and nested fields (CloudEvents ``dataclassification``)."""
     classes = [field_class(model, name) for name in model.model_fields]
