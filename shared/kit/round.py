@@ -149,7 +149,8 @@ class Round(Generic[T]):
                 query = {field: {"$in": list(values)}}
                 cursor = raw.find(query, session=session, max_time_ms=5_000, batch_size=2_000)
                 found: list[Any] = await cursor.to_list(None)
-                self.work.loaded(collection, field, values, (document.raw for document in found))
+                # bytes(): a long document comes as a memoryview of the whole answer
+                self.work.loaded(collection, field, values, (bytes(document.raw) for document in found))
         for n in asking:
             self._failed[n] = TooManyRounds("needs")
 

@@ -159,6 +159,18 @@ class TestPerform:
         assert results == [["1", "2"], None, ["2", "3"]]
         assert [d["_id"] async for d in store.database.matches.find().sort("_id")] == ["2", "3"]
 
+    async def test_long_documents_are_loaded_like_short_ones(self, store: Store) -> None:
+        long = [{"_id": f"l{n}", "person": "p", "text": "x" * 200_000} for n in range(3)]
+        await store.database.matches.insert_many(long)
+        by_id, by_field = await store.perform(
+            [
+                Task(lambda work: [Need.by_id("matches", "l1")], lambda work: [work.get("matches", "l1")]),
+                Task(lambda work: [Need.where("matches", "person", "p")], lambda w: w.find("matches", "person", "p")),
+            ]
+        )
+        assert by_id == [long[1]]
+        assert by_field == long
+
     async def test_what_runs_alongside_is_in_the_transaction(self, store: Store) -> None:
         async def alongside(session: AsyncIOMotorClientSession) -> None:
             await store.database.checkpoints.insert_one({"_id": "c"}, session=session)
