@@ -171,6 +171,14 @@ class TestPerform:
         assert by_id == [long[1]]
         assert by_field == long
 
+    async def test_a_long_document_is_loaded_like_any_other(self, store: Store) -> None:
+        long = {"_id": "long", "kind": "k", "text": "x" * 20_000}  # pymongo hands such out as a view of its buffer
+        await store.database.counts.insert_one(long)
+        by_id = Task(lambda work: [Need.by_id("counts", "long")], lambda work: work.get("counts", "long"))
+        by_field = Task(lambda work: [Need.where("counts", "kind", "k")], lambda work: work.find("counts", "kind", "k"))
+        assert await store.perform([by_id]) == [long]
+        assert await store.perform([by_field]) == [[long]]
+
     async def test_what_runs_alongside_is_in_the_transaction(self, store: Store) -> None:
         async def alongside(session: AsyncIOMotorClientSession) -> None:
             await store.database.checkpoints.insert_one({"_id": "c"}, session=session)
