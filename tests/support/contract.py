@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import Any
 
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
@@ -71,8 +73,22 @@ def _texts(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[An
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength", 200)
     if "pattern" not in schema:
         return st.text(min_size=shortest, max_size=longest)
-    made = st.from_regex(re.sub(r"\$$", r"\\Z", schema["pattern"]))
-    return made.filter(lambda text: shortest <= len(text) <= longest)
+    return st.sampled_from(_some_texts(schema["pattern"], shortest, longest))
+
+
+@cache
+def _some_texts(pattern: str, shortest: int, longest: int) -> list[str]:
+    """Fifty texts of a pattern: to make them is slow, to choose one is not."""
+    found: set[str] = set()
+
+    @settings(max_examples=50, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+    @given(st.from_regex(re.sub(r"\$$", r"\\Z", pattern)))
+    def collect(text: str) -> None:
+        if shortest <= len(text) <= longest:
+            found.add(text)
+
+    collect()
+    return sorted(found)
 
 
 def _numbers(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any]:

@@ -1,0 +1,143 @@
+"""What arrives at the door: the three ways of HTTP, sound envelopes, and refusals that echo nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.events import Refused, registry
+from shared.events.incoming import BATCH, STRUCTURED, read, split
+from shared.events.refusal import refusals_of
+
+pytestmark = pytest.mark.unit
+NAME = "kimchulsoo"
+DATA = dict(registry.find("person-left").door_example or {})
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    made = {
+        "specversion": "1.0", "type": "person-left", "source": "/agencies/hanawon", "id": "hw-1",
+        "time": "2026-11-20T09:00:00+09:00", "data": DATA,
+    }  # fmt: skip
+    return {name: value for name, value in {**made, **changes}.items() if value != "absent"}
+
+
+def refused(item: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(Refused) as error:
+        read(item)
+    assert NAME not in str(error.value)
+    assert all(NAME not in str(refusal.values) for refusal in error.value.refusals)
+    return [(refusal.rule, refusal.field) for refusal in error.value.refusals]
+
+
+class TestSplit:
+    def test_reads_structured_binary_and_batch_alike(self) -> None:
+        (structured,) = split(STRUCTURED + "; charset=utf-8", {}, json.dumps(event()).encode())
+        attributes = {f"Ce-{name.title()}": value for name, value in event(data="absent").items()}
+        (binary,) = split("application/json", attributes, json.dumps(DATA).encode())
+        (batched,) = split(BATCH, {}, json.dumps([event()]).encode())
+        contents = []
+        for item in (structured, binary, batched):
+            assert isinstance(item, dict)
+            contents.append((read(item).content, read(item).id, read(item).time))
+        assert contents[0] == contents[1] == contents[2]
+
+    def test_percent_decodes_binary_attributes(self) -> None:
+        (item,) = split("application/json", {"ce-specversion": "1.0", "ce-id": "a%20b"}, b"{}")
+        assert isinstance(item, dict)
+        assert item["id"] == "a b"
+
+    def test_keeps_a_batchs_good_events_beside_bad_ones(self) -> None:
+        items = split(BATCH, {}, json.dumps([event(), 7, event(id="hw-2")]).encode())
+        assert [isinstance(item, Refused) for item in items] == [False, True, False]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"", b"{", b"\xff", b'{"a":NaN}', b'{"a":Infinity}', b'{"a":1e999}', b'{"a":1,"a":2}', b"[" * 100_000,
+            b"9" * 10_000,
+        ],
+    )  # fmt: skip
+    def test_refuses_what_is_not_json(self, body: bytes) -> None:
+        with pytest.raises(Refused) as error:
+            split(STRUCTURED, {}, body)
+        assert error.value.refusals[0].rule in ("not-json", "wrong-form")
+
+    @pytest.mark.parametrize("media", ["text/plain", "application/xml", "", "application/json"])
+    def test_refuses_other_content(self, media: str) -> None:
+        with pytest.raises(Refused) as error:
+            split(media, {}, b"{}")
+        assert error.value.refusals[0].rule == "unsupported-media-type"
+
+    def test_takes_40_point_0_for_the_integer_40(self) -> None:
+        (item,) = split(STRUCTURED, {}, b'{"data": {"count": 40.0, "share": 0.5, "large": 1e2}}')
+        assert isinstance(item, dict)
+        assert repr(item["data"]) == "{'count': 40, 'share': 0.5, 'large': 100}"
+
+
+class TestRead:
+    def test_gives_the_event_with_its_time_in_utc(self) -> None:
+        found = read(event(sequence="7", actor="w-1 case-worker", testrun=True))
+        assert found.time.isoformat() == "2026-11-20T00:00:00+00:00"
+        assert (found.sequence, found.testrun, found.event_type.name) == (7, True, "person-left")
+
+    @pytest.mark.parametrize(
+        ("change", "rule", "field"),
+        [
+            ({"specversion": "0.3"}, "unknown-version", "/specversion"),
+            ({"id": "absent"}, "missing-field", "/id"),
+            ({"id": ""}, "missing-field", "/id"),
+            ({"id": NAME + "\n"}, "wrong-form", "/id"),
+            ({"id": "x" * 201}, "wrong-form", "/id"),
+            ({"id": 7}, "wrong-form", "/id"),
+            ({"time": "absent"}, "missing-field", "/time"),
+            ({"time": "yesterday"}, "wrong-form", "/time"),
+            ({"time": "2026-11-20T09:00:00"}, "wrong-form", "/time"),
+            ({"time": "2026-W47-5T09:00:00Z"}, "wrong-form", "/time"),
+            ({"type": NAME}, "unknown-type", "/type"),
+            ({"type": "match-found"}, "not-for-the-door", "/type"),
+            ({"dataschema": "https://x/person-left/9"}, "unknown-version", "/dataschema"),
+            ({"dataschema": "https://x/person-enrolled/1"}, "wrong-form", "/dataschema"),
+            ({"sequence": "٣"}, "wrong-form", "/sequence"),
+            ({"sequence": True}, "wrong-form", "/sequence"),
+            ({"sequence": -1}, "wrong-form", "/sequence"),
+            ({"testrun": "yes"}, "wrong-form", "/testrun"),
+            ({NAME: 1}, "unknown-field", ""),
+            ({"data": "absent"}, "missing-field", "/data"),
+            ({"data": {**DATA, "reason": NAME}}, "unknown-value", "/data/reason"),
+            ({"data": {**DATA, NAME: 1}}, "unknown-field", "/data"),
+            ({"data": [NAME]}, "model-type", "/data"),
+        ],
+    )
+    def test_refuses_and_says_where_and_why(self, change: dict[str, Any], rule: str, field: str) -> None:
+        assert (rule, field) in refused(event(**change))
+
+    def test_names_every_finding_at_once(self) -> None:
+        assert len(refused(event(id="absent", time="absent", source="absent"))) == 3
+
+    def test_same_content_has_the_same_bytes_whatever_the_order(self) -> None:
+        assert read(event(data=dict(reversed(DATA.items())))).content == read(event()).content
+        assert read(event(data={**DATA, "reason": "moved-away"})).content != read(event()).content
+
+
+class TestRefusalsOf:
+    def test_do_not_show_the_keys_of_a_mapping(self) -> None:
+        agency = registry.find("agency-registered")
+        data = {**dict(agency.door_example or {}), "name": {NAME: "x"}}
+        found = refused(event(type="agency-registered", data=data))
+        assert found == [("wrong-form", "/data/name")]
+
+    def test_say_which_fields_there_are(self) -> None:
+        with pytest.raises(Refused) as error:
+            read(event(data={**DATA, NAME: 1}))
+        assert error.value.refusals[0].values == {"known": "reason, reference"}
+
+    def test_are_at_least_one_for_every_error(self) -> None:
+        model = registry.find("trainee-graduated").bus
+        from pydantic import ValidationError
+
+        with pytest.raises(ValidationError) as error:
+            model.model_validate_json("{}")
+        assert len(refusals_of(error.value, model)) == error.value.error_count()
