@@ -39,6 +39,7 @@ from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
 
 LOOK_SECONDS = 1.0  # entries that another replica wrote are seen this late
+MOST_AT_ONCE = 200
 MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
 
 
@@ -180,8 +181,12 @@ class FeedReader:
 
     async def _prove(self, recipient: str, position: int) -> None:
         """A cursor that comes back shows that everything up to it has arrived."""
-        while served := await self._repository.served_until(recipient, position, 200):
-            await self._store.submit(self.arrived(served))
+        for _ in range(MOST_PAGES):
+            served = await self._repository.served_until(recipient, position, MOST_AT_ONCE)
+            if served:
+                await self._store.submit(self.arrived(served))
+            if len(served) < MOST_AT_ONCE:
+                return
 
     def arrived(self, entries: Sequence[Document]) -> Task[None]:
         """Mark served entries as delivered."""

@@ -129,20 +129,22 @@ def match(name: str, opportunity: str, sequence: int = 1, **state: Any) -> Event
 
 
 class Client(httpx.AsyncClient):
-    """One agency's calls, without a socket."""
+    """One agency's calls: without a socket to an application of this process, else to ``base``."""
 
-    def __init__(self, app: FastAPI, token: str | None) -> None:
+    def __init__(self, app: FastAPI | None, token: str | None, base: str = "http://notifications") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        super().__init__(
-            transport=httpx.ASGITransport(app), base_url="http://notifications", headers=headers, timeout=60
-        )
+        transport = httpx.ASGITransport(app) if app is not None else None
+        super().__init__(transport=transport, base_url=base, headers=headers, timeout=60, trust_env=False)
 
     async def subscribed(self, channel: str, url: str | None = None) -> dict[str, Any]:
         """Subscribe as soon as the key is known."""
         wanted = {"channel": channel} | ({"url": url} if url else {})
 
         async def asked() -> httpx.Response | None:
-            answer = await self.post("/subscriptions", json=wanted)
+            try:
+                answer = await self.post("/subscriptions", json=wanted)
+            except httpx.ConnectError:  # the process is still starting
+                return None
             return None if answer.status_code == 401 else answer
 
         answer = await eventually(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -108,8 +109,6 @@ class TestFeed:
             await setup.publish(setup.agency("hana", "case"), person("a", "hana"))
             async with Client(app, setup.tokens["hana"]) as hana:
                 await hana.subscribed("feed")
-                import asyncio
-
                 waiting = asyncio.create_task(hana.get("/feed", params={"wait": 30}))
                 await setup.publish(match("a", "x"))
                 page = (await asyncio.wait_for(waiting, 25)).json()

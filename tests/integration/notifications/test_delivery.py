@@ -1,0 +1,338 @@
+"""Retries, holds, ends, crashes and several dispatchers, with the whole service running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.notifications.parts import (
+    OK,
+    Client,
+    Partner,
+    Request,
+    Setup,
+    answer_of,
+    event,
+    eventually,
+    match,
+    person,
+)
+from tests.unit.notifications.world import hexid, holding
+
+pytestmark = pytest.mark.integration
+
+
+async def states(app: Any) -> Counter[str]:
+    return Counter([d["state"] async for d in app.state.kit.database.deliveries.find({})])
+
+
+async def until(condition: Any) -> None:
+    async def check() -> bool:
+        found = condition()
+        return bool(await found if asyncio.iscoroutine(found) else found)
+
+    await eventually(check)
+
+
+class TestRetries:
+    async def test_a_partner_that_fails_is_tried_again_with_the_same_id_until_it_takes_it(self, setup: Setup) -> None:
+        answers = [answer_of(500), answer_of(404), None, answer_of(302, "location: /x"), OK]
+
+        async def flapping(request: Request) -> bytes | None:
+            return answers[min(len(partner.requests), len(answers)) - 1]
+
+        async with setup.running() as app, Partner(flapping) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await until(lambda: len(partner.requests) == 5)
+                await until(lambda: _all_ended(app))
+                assert len({request.body for request in partner.requests}) == 1
+                assert len({request.headers["webhook-id"] for request in partner.requests}) == 1
+                partner.verify(made["secret"])
+                (delivery,) = (await gjf.get("/deliveries")).json()["deliveries"]
+                assert (delivery["state"], delivery["attempts"]) == ("delivered", 5)
+                log = [a async for a in app.state.kit.database.attempts.find({}).sort("number", 1)]
+                assert [a["reason"] for a in log] == ["refused-500", "refused-404", "connection-lost", "redirect", None]
+
+    async def test_a_used_up_schedule_is_told_and_can_be_tried_again_by_hand(self, setup: Setup) -> None:
+        well = False
+
+        async def answer(request: Request) -> bytes:
+            return OK if well else answer_of(503)
+
+        async with setup.running(retry_schedule=(0.0, 0.1)) as app, Partner(answer) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await until(lambda: _all_ended(app))
+                (failed,) = (await gjf.get("/deliveries", params={"state": "failed"})).json()["deliveries"]
+                assert (failed["attempts"], failed["reason"]) == (2, "refused-503")
+                well = True
+                for _ in range(2):  # a double click
+                    await gjf.post(f"/deliveries/{failed['delivery']}/retry")
+                await until(lambda: _all_ended(app))
+                assert await states(app) == {"delivered": 1}
+                assert len(partner.requests) == 3
+                assert (await gjf.post(f"/deliveries/{failed['delivery']}/retry")).status_code == 409
+
+    async def test_retry_after_holds_the_whole_endpoint(self, setup: Setup) -> None:
+        async def busy(request: Request) -> bytes:
+            return answer_of(429, "Retry-After: 2") if len(partner.requests) == 1 else OK
+
+        async with setup.running() as app, Partner(busy) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), person("b", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await setup.publish(match("a", "x"))
+                await until(lambda: len(partner.requests) == 1)
+                await until(lambda: _held(app))
+                await setup.publish(match("b", "x"), match("a", "y"))
+                await until(lambda: _all_ended(app, 3))
+                assert await states(app) == {"delivered": 3}
+                first, *others = partner.requests
+                assert all(request.at - first.at >= 2.0 for request in others)
+
+    async def test_410_disables_at_once_and_a_new_subscription_is_told_everything(self, setup: Setup) -> None:
+        async def gone(request: Request) -> bytes:
+            return answer_of(410)
+
+        async with setup.running() as app, Partner(gone) as partner, Partner() as moved:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"), match("a", "y"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await until(lambda: _all_ended(app, 2))
+                assert len(partner.requests) == 1
+                (shown,) = (await gjf.get("/subscriptions")).json()["subscriptions"]
+                assert (shown["state"], shown["reason"]) == ("disabled", "gone")
+                await gjf.subscribed("webhook", moved.url)
+                await until(lambda: len(holding(moved.told)) == 2)
+
+    async def test_one_alias_is_told_in_order(self, setup: Setup) -> None:
+        async def slow(request: Request) -> bytes:
+            await asyncio.sleep(0.05)
+            return answer_of(500) if len(partner.requests) % 3 == 1 else OK
+
+        async with setup.running() as app, Partner(slow) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await setup.publish(*(match("a", f"o{n}") for n in range(12)))
+                await until(lambda: _all_ended(app, 12))
+                versions = [e["data"]["version"] for e in partner.told]
+                assert sorted(versions) == versions
+                assert set(versions) == set(range(1, 13))
+
+
+class TestConsentAtTheMomentOfSending:
+    async def test_what_was_withdrawn_while_it_waited_for_a_retry_is_not_sent_and_is_recalled(
+        self, setup: Setup
+    ) -> None:
+        well = False
+
+        async def answer(request: Request) -> bytes:
+            return OK if well else answer_of(500)
+
+        async with setup.running(retry_schedule=(0.0, 3.0, 3.0)) as app, Partner(answer) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await until(lambda: len(partner.requests) == 1)
+                well = True
+                await setup.publish(person("a", sequence=2))
+                await until(lambda: _all_ended(app, 2))
+                assert [told["type"] for told in partner.told] == ["notice", "recall"]
+
+    async def test_the_database_is_asked_and_not_the_event(self, setup: Setup) -> None:
+        """The consent is gone from the database although no event has been reconciled: nothing may leave."""
+        async with setup.running() as app, Partner() as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await setup.publish(match("hold", "x"), match("a", "x"))
+                await until(lambda: len(partner.requests) == 1)
+                database = app.state.kit.database
+                await database.subscriptions.update_one({}, {"$set": {"held_until": _soon(1.5)}})
+                await setup.publish(match("a", "y"))
+                await until(lambda: _count(app, "deliveries", 2))
+                await database.people.update_one({"_id": hexid("person", "a")}, {"$set": {"consents": []}})
+                await until(lambda: _all_ended(app, 2))
+                assert await database.deliveries.count_documents({"reason": "consent-ended"}) == 1
+                assert len(partner.requests) == 1
+
+
+class TestHangingPartners:
+    async def test_a_partner_that_hangs_holds_up_nobody_else(self, setup: Setup) -> None:
+        async def hang(request: Request) -> bytes:
+            await asyncio.sleep(60)
+            return OK
+
+        names = [f"p{n}" for n in range(20)]
+        async with setup.running(deadline_seconds=20) as app, Partner(hang) as hanging, Partner() as well:
+            await setup.publish(setup.agency("gjf"), setup.agency("hana", "case"))
+            await setup.publish(*(person(name, "gjf", "hana") for name in names))
+            async with Client(app, setup.tokens["gjf"]) as gjf, Client(app, setup.tokens["hana"]) as hana:
+                await gjf.subscribed("webhook", hanging.url)
+                await hana.subscribed("webhook", well.url)
+                await setup.publish(*(match(name, "x") for name in names))
+                await until(lambda: len(holding(well.told)) == 20)
+                assert 1 <= len(hanging.requests) <= 8  # its own slots, and no answer yet
+                assert await app.state.kit.database.deliveries.count_documents({"state": "delivered"}) <= 20
+
+
+class TestCrash:
+    async def test_killed_between_send_and_write_the_notice_comes_again_with_the_same_id(self, setup: Setup) -> None:
+        reached = asyncio.Event()
+
+        async def first_hangs(request: Request) -> bytes | None:
+            if reached.is_set():
+                return OK
+            reached.set()
+            await asyncio.sleep(20)  # the process is killed before it hears the answer
+            return None
+
+        port = _free_port()
+        async with Partner(first_hangs) as partner:
+            child = await _started(setup, port)
+            try:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
+                    made = await gjf.subscribed("webhook", partner.url)
+                    await asyncio.wait_for(reached.wait(), 30)
+            finally:
+                child.kill()
+                await child.wait()
+            child = await _started(setup, port)
+            try:
+                await until(lambda: len(partner.requests) >= 2)
+                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
+                    await until(lambda: _delivered(gjf))
+            finally:
+                child.terminate()
+                await child.wait()
+            assert len(partner.requests) == 2
+            assert {e["id"] for e in partner.told} == {partner.told[0]["id"]}
+            partner.verify(made["secret"])
+
+    async def test_what_may_have_left_before_a_crash_is_recalled_when_consent_ends(self, setup: Setup) -> None:
+        reached = asyncio.Event()
+
+        async def hangs(request: Request) -> bytes | None:
+            if request.event["type"] == "recall":
+                return OK
+            reached.set()
+            await asyncio.sleep(20)
+            return None
+
+        port = _free_port()
+        async with Partner(hangs) as partner:
+            child = await _started(setup, port)
+            try:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+                async with Client(None, setup.tokens["gjf"], f"http://127.0.0.1:{port}") as gjf:
+                    await gjf.subscribed("webhook", partner.url)
+                    await asyncio.wait_for(reached.wait(), 30)
+            finally:
+                child.kill()
+                await child.wait()
+            await setup.publish(person("a", sequence=2))
+            async with setup.running() as app:
+                await until(lambda: partner.told[-1]["type"] == "recall")
+                await until(lambda: _all_ended(app, 2))
+
+
+class TestTwoDispatchers:
+    async def test_no_delivery_is_sent_by_both(self, setup: Setup) -> None:
+        async def slow(request: Request) -> bytes:
+            await asyncio.sleep(0.01)
+            return OK
+
+        names = [f"p{n}" for n in range(60)]
+        async with (
+            Partner(slow) as partner,
+            setup.running(instance="notifications-1") as one,
+            setup.running(instance="notifications-2"),
+        ):
+            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
+            async with Client(one, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await setup.publish(*(match(name, "x") for name in names))
+                await until(lambda: _all_ended(one, 60))
+                assert Counter(e["id"] for e in partner.told).most_common(1)[0][1] == 1
+                assert len(holding(partner.told)) == 60
+
+
+class TestRightsThatEnd:
+    async def test_an_agency_that_loses_its_right_is_told_to_forget_and_hears_no_more(self, setup: Setup) -> None:
+        async with setup.running() as app, Partner() as partner:
+            first = setup.agency("gjf")
+            await setup.publish(first, person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await until(lambda: len(partner.requests) == 1)
+                data = first.data.model_copy(
+                    update={"rights": first.data.rights.model_copy(update={"receives": False})}
+                )
+                await setup.publish(event("agency-changed", data, "gjf", 2))
+                await until(lambda: len(partner.requests) == 2)
+                assert partner.told[-1]["type"] == "recall"
+                await setup.publish(match("a", "y"))
+                await until(lambda: _count(app, "matches", 2))
+                assert holding(partner.told) == set()
+
+
+async def _all_ended(app: Any, count: int = 1) -> bool:
+    found = await states(app)
+    return sum(found.values()) >= count and set(found) <= {"delivered", "failed", "dropped"}
+
+
+async def _held(app: Any) -> bool:
+    return bool(await app.state.kit.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
+
+
+async def _count(app: Any, collection: str, count: int) -> bool:
+    return bool(await app.state.kit.database[collection].count_documents({}) >= count)
+
+
+async def _delivered(client: Client) -> bool:
+    try:
+        found = (await client.get("/deliveries")).json()["deliveries"]
+    except httpx.ConnectError:  # the process is still starting
+        return False
+    return bool(found) and all(d["state"] == "delivered" for d in found)
+
+
+def _soon(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _started(setup: Setup, port: int) -> asyncio.subprocess.Process:
+    """The service as a process of its own."""
+    settings = {
+        "kafka": setup.kafka,
+        "mongo_url": setup.mongo_url,
+        "database": setup.database,
+        "topic_prefix": setup.prefix,
+        "port": port,
+        "session_timeout_ms": 6000,
+        "deadline_seconds": 30,
+        "log_level": "error",
+    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
+    environment |= {f"IEUM_{name.upper()}": str(value) for name, value in settings.items()}
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notifications", env=environment)
