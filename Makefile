@@ -1,5 +1,5 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
-# Variables, all optional: PYTHON=  DATA=  KAFKA=embedded  KAFKA_PORT=  MONGO_PORT=
+# Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=
 #                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker
 
 SHELL := /bin/sh
@@ -83,6 +83,21 @@ schemas-check: setup ## the committed schemas are those of the models
 
 tests: setup ## every level of tests
 	@$(BIN)/python -m pytest
+
+# --- what runs it elsewhere -----------------------------------------------------------------------------------------
+
+.PHONY: alerts-test dashboard compose-env
+
+alerts-test: ## the alerts' unit tests (needs promtool)
+	@command -v promtool >/dev/null || { printf "promtool is missing\n  -> sudo apt-get install prometheus\n" >&2; exit 1; }
+	@promtool check rules deploy/prometheus/alerts.yml
+	@promtool test rules deploy/prometheus/alerts_test.yml
+
+dashboard: ## deploy/grafana/dashboards/ieum.json anew from its panels
+	@$(PYTHON) -m deploy.grafana.dashboard
+
+compose-env: ## .env for docker compose, random passwords and keys: PROFILE=development|production OFFLINE=
+	@$(PYTHON) deploy/compose/env.py $(if $(PROFILE),--profile $(PROFILE)) $(if $(OFFLINE),--offline)
 
 clean: ## remove .venv, caches and all data of this machine's runs
 	@rm -rf $(VENV) .cache .data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -50,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def _client(**who: str) -> Client:
+def _client(**who: Any) -> Client:
     return MongoClient("127.0.0.1", directConnection=True, serverSelectionTimeoutMS=SECONDS * 1000, **who)
 
 
@@ -90,7 +90,7 @@ def _make_user(client: Client, name: str, password: str) -> None:
     _make(client, name, "User", name, pwd=password, roles=[f"{name}-service"])
 
 
-def _make(client: Client, database: str, kind: str, name: str, **as_follows: object) -> None:
+def _make(client: Client, database: str, kind: str, name: str, **as_follows: Any) -> None:
     """Make a user or role, or change the one that is there."""
     try:
         client[database].command(f"create{kind}", name, **as_follows)

@@ -1,0 +1,113 @@
+"""The compose file asks for nothing that `make compose-env` does not write, and no secret has a default."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.compose.env import OFFLINE, administrator, variables
+from services.intake.bootstrap import administrator as read_administrator
+from shared.kit.settings import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
+
+pytestmark = pytest.mark.unit
+
+COMPOSE = Path("docker-compose.yml").read_text()
+SECRET = re.compile(r"PASSWORD|_KEY\b|KEK|FIRST_ADMIN")
+
+
+def run(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "deploy/compose/env.py", "--file", str(file), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+class TestVariables:
+    def test_they_are_those_that_compose_demands(self) -> None:
+        demanded = set(re.findall(r"\$\{(\w+):\?", COMPOSE))
+        assert variables("development", "office:key:00", offline=False).keys() == demanded
+
+    def test_offline_names_only_what_compose_knows(self) -> None:
+        assert OFFLINE.keys() <= set(re.findall(r"\$\{(\w+):-", COMPOSE))
+
+    def test_no_secret_has_a_default_or_stands_in_the_file(self) -> None:
+        with_default = [name for name in re.findall(r"\$\{(\w+):?-", COMPOSE) if SECRET.search(name)]
+        in_clear = [line for line in COMPOSE.splitlines() if re.search(r"^\s+\w*(PASSWORD|_KEY|KEK):(?! \$\{)", line)]
+        assert (with_default, in_clear) == ([], [])
+
+    def test_every_secret_is_another_one_in_every_service_and_every_run(self) -> None:
+        first, second = (variables("production", "office:key:00", offline=False) for _ in range(2))
+        secrets = [value for made in (first, second) for name, value in made.items() if SECRET.search(name)]
+        secrets = [value for value in secrets if value != "office:key:00"]
+        assert len(secrets) == len(set(secrets)) == 2 * 13
+        assert not {DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY} & set(secrets)
+        assert all(len(value) >= 48 for value in secrets)
+
+
+class TestAdministrator:
+    def test_intake_reads_it_and_the_token_fits_the_hash(self) -> None:
+        token, told = administrator("office")
+        agency = read_administrator(told, ["ko", "en"])
+        key_id, secret = token.split(".")
+        assert (agency.agency, agency.rights.administers) == ("office", True)
+        assert [key.key_id for key in agency.keys] == [key_id]
+        assert agency.keys[0].secret_sha256 == hashlib.sha256(bytes.fromhex(secret)).hexdigest()
+        assert secret not in told
+
+
+class TestCommand:
+    def test_the_file_is_for_its_owner_alone_and_holds_no_token(self, tmp_path: Path) -> None:
+        made = run(tmp_path / ".env", "--profile", "production")
+        text = (tmp_path / ".env").read_text()
+        assert made.returncode == 0
+        assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+        assert "IEUM_PROFILE=production\n" in text
+        token = re.search(r"Bearer (\S+)", made.stdout)
+        assert token
+        assert token[1].split(".")[1] not in text
+
+    def test_it_never_overwrites(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("mine")
+        again = run(tmp_path / ".env")
+        assert again.returncode == 1
+        assert "is there already" in again.stderr
+        assert (tmp_path / ".env").read_text() == "mine"
+
+    def test_it_runs_on_a_bare_python(self) -> None:
+        tree = ast.parse(Path("deploy/compose/env.py").read_text())
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(tree)
+            for name in (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+        }
+        assert imported <= sys.stdlib_module_names
+
+
+class TestServices:
+    @pytest.mark.parametrize(
+        "service", ["kafka", "database", "intake", "matching", "notifications", "prometheus", "grafana"]
+    )
+    def test_each_has_limits_no_privileges_and_nothing_to_write_but_volumes(self, service: str) -> None:
+        found = re.search(rf"(?ms)^  {service}:\n(.*?)(?=^  \S|^\S)", COMPOSE)
+        assert found
+        inherited = re.search(r"<<: \*(limits|service)", found[1])
+        assert inherited
+        text = found[1] + "".join(re.findall(rf"(?ms)^x-(?:limits|{inherited[1]}):.*?(?=^x-|^services)", COMPOSE))
+        for wanted in ("mem_limit:", "cpus:", "read_only: true", "cap_drop: [ALL]", "stop_grace_period: 30s"):
+            assert wanted in text, wanted
+
+    def test_nothing_is_published_but_on_the_loopback(self) -> None:
+        ports = re.findall(r'ports: \["(.+?)"\]', COMPOSE)
+        assert len(ports) == COMPOSE.count("ports:") == 5
+        assert all(port.startswith("127.0.0.1:") for port in ports)

@@ -1,0 +1,84 @@
+"""Alerts and dashboard name only metrics and labels that the services have, and the committed files are up to date."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.grafana.dashboard import FILE, dashboard, queries
+from shared.kit import metrics
+
+pytestmark = pytest.mark.unit
+
+ALERTS = Path("deploy/prometheus/alerts.yml").read_text()
+ALERT_TESTS = Path("deploy/prometheus/alerts_test.yml").read_text()
+EXPRESSIONS = {
+    f"alerts: {name}": expr
+    for name, expr in re.findall(r"alert: (\w+)\n\s+expr: (.+?)\n\s+(?:for|labels):", ALERTS, re.S)
+}
+EXPRESSIONS |= {f"dashboard: {title}: {number}": query.expression for number, (title, query) in enumerate(queries())}
+ENDINGS = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+OF_THE_SCRAPE = {"service", "job", "le"}
+
+
+def samples_with_labels() -> dict[str, set[str]]:
+    """Every name a sample can have, with its labels."""
+    known: dict[str, set[str]] = {}
+    for family in vars(metrics).values():
+        if isinstance(family, metrics.Family):
+            metric = family._metric
+            [described] = metric.describe()
+            endings = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}[
+                described.type
+            ]
+            known |= {described.name + ending: set(family._labels) for ending in endings}
+    return known
+
+
+@pytest.mark.parametrize("where", EXPRESSIONS)
+class TestExpressions:
+    def test_names_only_metrics_that_exist(self, where: str) -> None:
+        named = set(re.findall(r"\bieum_\w+", EXPRESSIONS[where]))
+        assert named <= samples_with_labels().keys()
+
+    def test_selects_and_groups_only_by_labels_that_they_have(self, where: str) -> None:
+        expression, known = EXPRESSIONS[where], samples_with_labels()
+        named = [known[name] for name in re.findall(r"\bieum_\w+", expression)]
+        if not named:
+            return
+        grouped = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")}
+        selected = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*[\"']", expression))
+        assert grouped | selected <= set.union(*named) | OF_THE_SCRAPE
+
+
+class TestAlerts:
+    def test_every_alert_has_a_severity_and_says_what_it_means_and_where_to_look(self) -> None:
+        rules = re.split(r"(?m)^ +- alert: ", ALERTS)[1:]
+        assert len(rules) == len([where for where in EXPRESSIONS if where.startswith("alerts: ")]) >= 6
+        for rule in rules:
+            assert re.search(r"severity: (page|ticket)", rule), rule
+            assert all(f"{word}: " in rule for word in ("summary", "meaning", "look")), rule
+
+    def test_every_alert_has_a_unit_test_that_it_fires(self) -> None:
+        alerts = set(re.findall(r"alert: (\w+)", ALERTS))
+        fired = set(re.findall(r"alertname: (\w+)\n\s+exp_alerts:\n\s+- exp_labels", ALERT_TESTS))
+        assert alerts == fired
+
+
+class TestDashboard:
+    def test_the_committed_file_is_made_of_the_panels(self) -> None:
+        assert json.loads(FILE.read_text()) == dashboard(), "python -m deploy.grafana.dashboard"
+
+    def test_panels_do_not_overlap_and_stay_in_the_grid(self) -> None:
+        places = [panel["gridPos"] for panel in dashboard()["panels"]]
+        cells = [
+            (x, y)
+            for place in places
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        ]
+        assert len(cells) == len(set(cells))
+        assert max(x for x, _ in cells) < 24
