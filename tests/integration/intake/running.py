@@ -108,7 +108,9 @@ async def intake(chosen: IntakeSettings) -> AsyncIterator[tuple[Any, Partner]]:
 class Process:
     """Intake as its own process. `crash_at` names a point of the store at which it is killed once `trigger` exists."""
 
-    def __init__(self, folder: Path, kafka: str, mongo_url: str, prefix: str, crash_at: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, kafka: str, mongo_url: str, prefix: str, *arguments: str, crash_at: str | None = None
+    ) -> None:
         self.port = free_port()
         self.trigger = folder / "trigger"
         self._log = (folder / f"intake-{self.port}.log").open("wb")
@@ -126,7 +128,7 @@ class Process:
         }
         self.database = environment["IEUM_DATABASE"]
         root = Path(__file__).resolve().parents[3]
-        command = [sys.executable, "-m", "services.intake"]
+        command = [sys.executable, "-m", "services.intake", *arguments]
         if crash_at:
             command = [sys.executable, str(Path(__file__).with_name("crashing.py"))]
         self._process = subprocess.Popen(
