@@ -99,6 +99,8 @@ async def _day(play: Play, options: Options) -> bool:
     await play.act(withdrawals)
     quiet = await play.until_quiet(options.patience) and quiet
     play.screen.partners(play.counts())
+    if not quiet:
+        play.screen.say("아직 끝나지 않은 것", f"not finished: {await play.unfinished()}", "bold red")
     return quiet
 
 
@@ -182,7 +184,7 @@ def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int, lea
     verdict = judgement.verdict
     found = []
     if not quiet:
-        found.append(f"it did not become quiet in time: {play.inside.unfinished()}")
+        found.append("it did not become quiet in time")
     if judgement.unlike:
         found.append(f"{judgement.unlike} matches differ from the oracle's")
     if verdict.missing:

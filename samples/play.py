@@ -110,21 +110,22 @@ class Play:
         since = time.monotonic()
         while time.monotonic() < end:
             now = [self.stage.book(name).size() for name in ("feed", "webhook")]
-            if now != before or await self._unfinished():
+            if now != before or await self.unfinished():
                 before, since = now, time.monotonic()
             elif time.monotonic() - since >= QUIET_SECONDS:
                 return True
             await asyncio.sleep(0.2)
         return False
 
-    async def _unfinished(self) -> bool:
-        """Whether an outbox, a consumer, a delivery or a partner still has something to do."""
-        if any((await asyncio.to_thread(self.inside.unfinished)).values()):
-            return True
-        if any(self.stage.book(name).unacknowledged() for name in ("feed", "webhook")):
-            return True
-        try:
-            ends = await road.ends(self.stage.pair.kafka)
-        except (KafkaError, TimeoutError):
-            return True
-        return road.behind(ends, await asyncio.to_thread(self.inside.checkpoints)) > 0
+    async def unfinished(self) -> dict[str, int]:
+        """What an outbox, a consumer, a delivery or a partner still has to do; empty when there is nothing."""
+        found = await asyncio.to_thread(self.inside.unfinished)
+        for name in ("feed", "webhook"):
+            found[f"acknowledgements of {name}"] = len(self.stage.book(name).unacknowledged())
+        if not any(found.values()):  # only now worth asking the broker
+            try:
+                ends = await road.ends(self.stage.pair.kafka)
+            except (KafkaError, TimeoutError):
+                return {"broker away": 1}
+            found |= road.behind(ends, await asyncio.to_thread(self.inside.checkpoints))
+        return {name: count for name, count in found.items() if count}

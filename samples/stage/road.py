@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,8 @@ READS = {
     "notifications": ("people", "matches", "agencies"),
 }
 """Which service reads which topics."""
+
+SECONDS = 5.0
 
 # A broker that was just killed is nothing to report here: whoever asks gets the exception.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -37,38 +40,49 @@ async def _partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
 
 
 async def ends(bootstrap: str) -> dict[tuple[str, int], int]:
-    """The offset after the last record of every partition. Raises KafkaError when the broker is away."""
+    """The offset after the last record of every partition. Raises KafkaError when the broker is away.
+
+    Taken from what the broker says with its records: the embedded one, asked for the end of a log (ListOffsets),
+    names the beginning of the last batch.
+    """
     async with _consumer(bootstrap) as consumer:
-        found = await consumer.end_offsets(await _partitions(consumer))
-        return {(partition.topic, partition.partition): end for partition, end in found.items()}
+        partitions = await _partitions(consumer)
+        if not partitions:
+            return {}
+        near = await consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        for partition, end in near.items():
+            consumer.seek(partition, max(0, end - 1))
+        end_of_waiting = time.monotonic() + SECONDS
+        while any(consumer.highwater(partition) is None for partition in partitions):
+            if time.monotonic() > end_of_waiting:
+                raise TimeoutError
+            await consumer.getmany(timeout_ms=20)
+        return {(p.topic, p.partition): consumer.highwater(p) or 0 for p in partitions}
 
 
 async def records(bootstrap: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record of every topic, from offset 0."""
+    left = {TopicPartition(*partition): end for partition, end in (await ends(bootstrap)).items() if end > 0}
+    found: list[ConsumerRecord[bytes, bytes]] = []
     async with _consumer(bootstrap) as consumer:
-        partitions = await _partitions(consumer)
-        left = {p: end for p, end in (await consumer.end_offsets(partitions)).items() if end > 0}
-        found: list[ConsumerRecord[bytes, bytes]] = []
-        if not left:
-            return found
         consumer.assign(list(left))
-        await consumer.seek_to_beginning(*left)
         while left:
             for partition, some in (await consumer.getmany(timeout_ms=1_000)).items():
                 found += some
                 if some and partition in left and some[-1].offset + 1 >= left[partition]:
                     del left[partition]
-        return found
+    return found
 
 
-def behind(ends: dict[tuple[str, int], int], checkpoints: dict[tuple[str, str, int], int]) -> int:
-    """How many records the services have still to read; ``checkpoints``: (service, topic, partition) to the last done.
+def behind(ends: dict[tuple[str, int], int], checkpoints: dict[tuple[str, str, int], int]) -> dict[str, int]:
+    """How many records each service has still to read; ``checkpoints``: (service, topic, partition) to the last done.
 
     A checkpoint beyond the end belongs to a log that the broker forgot: then the new one is still to be read.
     """
-    return sum(
-        abs(end - (checkpoints.get((service, topic, partition), -1) + 1))
+    return {
+        f"{service} reads {topic}/{partition}": abs(end - (checkpoints.get((service, topic, partition), -1) + 1))
         for service, topics in READS.items()
         for (topic, partition), end in ends.items()
         if topic in topics
-    )
+    }
