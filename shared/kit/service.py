@@ -109,7 +109,7 @@ class Kit:
                 stack.push_async_callback(_in_turn, on_stop)
                 beginning = asyncio.create_task(self._begin(before_streams, loops), name="beginning")
                 stack.push_async_callback(self._end, beginning)
-                await asyncio.wait([beginning], timeout=START_SECONDS)
+                await self._quick_start(beginning)
                 if beginning.done():
                     beginning.result()
                 yield
@@ -176,6 +176,12 @@ class Kit:
             self.health.phase = "running"
             self.ready.set()
             _log.info("ready", port=self.settings.port)
+
+    async def _quick_start(self, beginning: asyncio.Task[None]) -> None:
+        """Until it is ready or has failed, but not long: a start that takes its time is watched through ``/ready``."""
+        ready = asyncio.create_task(self.ready.wait())
+        await asyncio.wait([beginning, ready], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
 
     async def _end(self, beginning: asyncio.Task[None]) -> None:
         """Everything that consumes or acts by itself ends, after what it has in hand."""

@@ -87,7 +87,12 @@ async def settings(
     kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
 ) -> SmallSettings:
     return SmallSettings(
-        kafka=kafka, mongo_url=mongo_url, database=database.name, topic_prefix=topic_prefix, port=free_port()
+        kafka=kafka,
+        mongo_url=mongo_url,
+        database=database.name,
+        topic_prefix=topic_prefix,
+        port=free_port(),
+        needs_kafka=False,
     )
 
 
