@@ -75,8 +75,10 @@ types: setup ## mypy --strict
 walls: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
-schemas: setup ## write shared/events/schemas from the models
+schemas: setup ## write shared/events/schemas and docs/openapi from the models
 	@$(BIN)/python -m shared.events.publish
+	@mkdir -p docs/openapi
+	@for s in intake matching notifications; do $(BIN)/python -m services.$$s openapi > docs/openapi/$$s.json || exit 1; done
 
 schemas-check: setup ## the committed schemas are those of the models
 	@sh deploy/ci/schemas_check.sh $(BIN)/python
