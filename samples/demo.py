@@ -70,7 +70,7 @@ async def demo(options: Options, screen: Screen, began: float | None = None) -> 
     setting = load_setting(options.pack)
     world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
     folder = options.keep or Path(tempfile.mkdtemp(prefix="demo-", dir=_made(DATA)))
-    stage = Stage(folder, setting, Ports.any())
+    stage = Stage(folder, setting, Ports.any(), screen.again)
     try:
         await stage.start(screen.up)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:

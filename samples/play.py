@@ -21,6 +21,7 @@ from samples.world import Chapter, Item, World
 from samples.world.envelope import Letters
 
 MODES: dict[str, Mode] = {"graduates": "batch", "openings": "batch", "programmes": "structured", "changes": "binary"}
+WATCH_SECONDS = 3.0
 QUIET_SECONDS = 1.5  # nothing moved for so long, and nothing is on its way: it is over
 
 
@@ -68,9 +69,8 @@ class Play:
     async def show_matches(self, item: Item, most: int = 2) -> None:
         """The best matches of the person that an event is about, as their own agency reads them."""
         own = (item.agency, item.event["data"]["reference"])
-        titles = {self.ledger.opportunities.get(k): title for k, title in self._titles().items()}
         for match in (await self.matches(item.agency, self.ledger.aliases[own]))[:most]:
-            self.screen.match(titles.get(match["opportunity"]) or match["kind"], match)
+            self.screen.match(self.ledger.titles.get(match["opportunity"], match["kind"]), match)
 
     async def matches(self, agency: str, alias: str) -> list[dict[str, Any]]:
         """The matches of a person by the agency's own alias, best first; none when it may not know them."""
@@ -81,13 +81,6 @@ class Play:
                 return list((await answer.json())["matches"]) if answer.status == 200 else []
         except (aiohttp.ClientError, TimeoutError):
             return []
-
-    def _titles(self) -> dict[tuple[str, str], str]:
-        return {
-            (item.agency, item.event["data"]["reference"]): item.event["data"]["title"]
-            for item in self.ledger.accepted
-            if "title" in item.event["data"]
-        }
 
     def holdings(self) -> dict[str, Holding]:
         """What each partner holds, by its agency."""
@@ -102,6 +95,16 @@ class Play:
             acknowledged = len(book.acknowledged())
             found[name] = {"told": holding.notices, "acknowledged": acknowledged, "recalled": holding.recalls}
         return found
+
+    async def watch(self) -> None:
+        """Say what the partners were told, whenever that has changed; for ever."""
+        before = [0, 0]
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = [self.stage.book(name).size() for name in ("feed", "webhook")]
+            if now != before:
+                self.screen.partners(await asyncio.to_thread(self.counts))
+            before = now
 
     async def until_quiet(self, patience: float) -> bool:
         """Wait until nothing is on its way any more; False when that took longer than ``patience`` seconds."""

@@ -20,7 +20,7 @@ class Book:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._received, self._acknowledged = folder / "received.jsonl", folder / "acknowledged.jsonl"
-        self._cursor, self._secret = folder / "cursor", folder / "secret"
+        self._cursor, self._secret, self._url = folder / "cursor", folder / "secret", folder / "url"
 
     def receive(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         """Write down a CloudEvent as it came, with the headers it came with."""
@@ -75,14 +75,15 @@ class Book:
     def cursor(self, value: str) -> None:
         _replace(self._cursor, value)
 
-    @property
-    def secret(self) -> str | None:
-        """The secret of the webhook's signatures, told once at subscription; None before that."""
-        return self._secret.read_text() if self._secret.exists() else None
+    def secret_of(self, url: str) -> str | None:
+        """The secret of the signatures at this address, told once at subscription; None: not subscribed with it."""
+        known = self._url.exists() and self._secret.exists() and self._url.read_text() == url
+        return self._secret.read_text() if known else None
 
-    @secret.setter
-    def secret(self, value: str) -> None:
-        _replace(self._secret, value)
+    def keep_secret(self, url: str, secret: str) -> None:
+        """Subscribed with this address: keep the secret."""
+        _replace(self._secret, secret)
+        _replace(self._url, url)
 
 
 def _append(path: Path, line: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ class Hub:
     token: str
 
     async def subscribe(self, channel: str, url: str | None = None) -> str | None:
-        """Take part in a channel; the webhook's secret. One that stands already is kept, with a new secret."""
+        """Take part in a channel; the webhook's secret. A feed that stands is kept, a webhook that stands replaced."""
         wanted = {"channel": channel} | ({"url": url} if url else {})
         try:
             made = await self._call("POST", "/subscriptions", json=wanted)
@@ -44,7 +44,8 @@ class Hub:
                 raise
             if channel == "feed":
                 return None
-            made = await self._call("POST", f"/subscriptions/{refused.problem['subscription']}/secret")
+            await self._call("DELETE", f"/subscriptions/{refused.problem['subscription']}")
+            made = await self._call("POST", "/subscriptions", json=wanted)
         secret: str | None = made.get("secret")
         return secret
 
@@ -69,7 +70,7 @@ class Hub:
                 headers = {"authorization": f"Bearer {self.token}"}
                 async with self.session.request(method, self.url + path, headers=headers, **what) as answer:
                     if answer.status < 400:
-                        found: dict[str, Any] = await answer.json()
+                        found: dict[str, Any] = await answer.json() if answer.status != 204 else {}
                         return found
                     if answer.status not in AWAY:
                         raise Refused(answer.status, await answer.json(content_type=None))

@@ -59,11 +59,12 @@ async def partner(hub: Hub, book: Book, settings: Settings) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", settings.port).start()
-        secret = book.secret
+        url = f"http://127.0.0.1:{settings.port}{PATH}"
+        secret = book.secret_of(url)
         if secret is None:
-            secret = await hub.subscribe("webhook", f"http://127.0.0.1:{settings.port}{PATH}")
+            secret = await hub.subscribe("webhook", url)
             assert secret is not None, "a webhook has a secret"
-            book.secret = secret
+            book.keep_secret(url, secret)
         receiver.knows(secret)
         receiver.new.set()
         await acknowledge_for_ever(hub, book, receiver.new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,28 @@ class Keyring:
         key = self.registered_key(agency)
         return f"{agency}:{key['key_id']}:{key['secret_sha256']}"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no key was made yet."""
+        return not self._kept
+
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         half = self._path.with_name(f".{self._path.name}.half")
         with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(self._kept, file, indent=1)
         half.replace(self._path)
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m samples.stage.keyring gjf`: the token of an agency of `make run`, for curl."""
+    path = Path(os.environ.get("DATA") or ".data") / "keys.json"
+    if len(arguments) != 1 or not path.exists():
+        print("python -m samples.stage.keyring <agency>, after make run", file=sys.stderr)
+        return 2
+    print(Keyring(path).token(arguments[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,7 @@ from samples.world import Item
 class Ledger:
     """`accepted` in the order of acceptance; `surprises`: right events refused, wrong ones taken or refused otherwise.
 
-    `aliases`: the owner's alias of a person; `opportunities`: the hub's id of an opening.
+    `aliases`: the owner's alias of a person; `opportunities`: the hub's id of an opening, `titles` what it is called.
     """
 
     accepted: list[Item] = field(default_factory=list)
@@ -21,6 +21,7 @@ class Ledger:
     surprises: list[Outcome] = field(default_factory=list)
     aliases: dict[Own, str] = field(default_factory=dict)
     opportunities: dict[Own, str] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
         """Write one answer down."""
@@ -36,3 +37,5 @@ class Ledger:
             self.aliases[own] = alias
         if opportunity := outcome.receipt.get("opportunity"):
             self.opportunities[own] = opportunity
+            if title := item.event["data"].get("title"):
+                self.titles[opportunity] = title

@@ -66,10 +66,12 @@ class Puller(Program):
 class Stage:
     """One demo in one folder. `start`, then `start_partners` once the agencies are registered, `stop` at the end.
 
-    `restarted` tells what the supervisor had to start again.
+    `restarted` tells what the supervisor had to start again; ``on_restart`` is told at once.
     """
 
-    def __init__(self, folder: Path, setting: Setting, ports: Ports) -> None:
+    def __init__(
+        self, folder: Path, setting: Setting, ports: Ports, on_restart: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.folder = folder.resolve()
         self.setting = setting
         self.keyring = Keyring(self.folder / "keys.json")
@@ -84,6 +86,7 @@ class Stage:
         self.services: dict[str, Program] = {}
         self.partners: dict[str, Program] = {}
         self.restarted: list[str] = []
+        self._on_restart = on_restart
         self._supervisor: asyncio.Task[None] | None = None
 
     async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
@@ -191,6 +194,7 @@ class Stage:
                     continue
                 ended[name] = [*recent, now]
                 self.restarted.append(name)
+                self._on_restart(name)
                 with contextlib.suppress(StartError):
                     await asyncio.to_thread(program.start)
 

@@ -78,9 +78,14 @@ class TestBook:
             file.write('{"at": 1')
         assert len(book.received()) == 1
 
+    def test_has_no_secret_for_another_address_than_it_subscribed_with(self, tmp_path: Path) -> None:
+        Book(tmp_path).keep_secret("http://a/", "whsec_x")
+        assert Book(tmp_path).secret_of("http://b/") is None
+
     def test_keeps_cursor_and_secret_for_its_owner_alone(self, tmp_path: Path) -> None:
         book = Book(tmp_path)
-        assert (book.cursor, book.secret) == ("", None)
-        book.cursor, book.secret = "7", "whsec_x"
-        assert (Book(tmp_path).cursor, Book(tmp_path).secret) == ("7", "whsec_x")
+        assert (book.cursor, book.secret_of("http://a/")) == ("", None)
+        book.cursor = "7"
+        book.keep_secret("http://a/", "whsec_x")
+        assert (Book(tmp_path).cursor, Book(tmp_path).secret_of("http://a/")) == ("7", "whsec_x")
         assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
