@@ -142,7 +142,7 @@ _BUS_JOB = {
     "kind": "job",
     "status": "open",
     **_JOB,
-    "certificates_wanted": ["kr-certificate-2020:7910"],
+    "certificates_wanted": ["kr-certificate-2020:7892"],
 }
 _BUS_PROGRAMME = {
     "opportunity": "2d" * 16,

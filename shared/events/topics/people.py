@@ -249,7 +249,7 @@ _BUS = {
     "sex": "female",
     **_PROFILE,
     "courses": [{"code": "ncs-2026:21", "hours": 120, "completed": "2026-11"}],
-    "certificates": ["kr-certificate-2020:7910"],
+    "certificates": ["kr-certificate-2020:7892"],
     "consents": _CONSENTS,
     "aliases": [{"agency": "hanawon", "alias": "a1" * 16}, {"agency": "gjf", "alias": "b2" * 16}],
 }
