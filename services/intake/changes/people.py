@@ -6,7 +6,7 @@ A person's document: `{"_id", "sequence", "owner", "state", "sender": the owner'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.intake.changes.effect import (
@@ -122,11 +122,13 @@ def _arrived_again(
 
 
 def _arrival(event: Accepted, data: PersonAtDoor, held: Document, person: Person, answer: dict[str, str]) -> Effect:
+    senders = held["consent_senders"]
+    given = _not_older(data.consents, event, senders)
     states = [(event.incoming.event_type, person)]
-    if data.consents:
-        states.append((CONSENT_GIVEN, consents.give(person, data.consents, random_id)))
+    if given:
+        states.append((CONSENT_GIVEN, _with(person, given)))
     held["arrival"] = event.content
-    held["consent_senders"] |= {_key(consent): event.incoming.sequence for consent in data.consents}
+    senders |= {_key(consent): event.incoming.sequence for consent in given}
     return _changed(event, held, answer, states)
 
 
@@ -151,20 +153,39 @@ def _consent_changed(
     if isinstance(data, ConsentGivenAtDoor):
         if person.status == "left":
             raise Refused(Refusal("person-left", "/data/reference"))
-        given = [
-            consent for consent in data.consents if not is_older(event.incoming.sequence, senders.get(_key(consent)))
-        ]
-        fresh, after = [_key(consent) for consent in given], consents.give(person, given, random_id)
-        if consents.too_many(after):
-            raise Refused(Refusal("too-many", "/data/consents", {"max_length": consents.MOST}))
+        given = _not_older(data.consents, event, senders)
+        fresh, after = [_key(consent) for consent in given], _with(person, given)
     else:
         taken = _each(data.consents, person)
         taken = [key for key in taken if not is_older(event.incoming.sequence, senders.get(_key(key)))]
         fresh, after = [_key(key) for key in taken], consents.withdraw(person, taken)
+        for everybody in (_key(key) for key in data.consents if key.recipient is None):
+            if event.incoming.sequence is not None:  # holds for consents that are still on their way, too
+                senders[everybody] = max(event.incoming.sequence, senders.get(everybody) or 0)
     if not fresh:
-        return Effect(answer, "superseded")
-    held["consent_senders"] |= {key: event.incoming.sequence for key in fresh if event.incoming.sequence is not None}
+        return Effect(answer, "superseded", thing=(PEOPLE, held))
+    senders |= {key: event.incoming.sequence for key in fresh if event.incoming.sequence is not None}
     return _changed(event, held, answer, [(event.incoming.event_type, after)])
+
+
+def _not_older(
+    given: Sequence[ConsentAtDoor], event: Accepted, senders: Mapping[str, int | None]
+) -> list[ConsentAtDoor]:
+    """Those about which the sender has not said something newer, by name or by taking back from everybody."""
+
+    def newest(consent: ConsentAtDoor) -> int | None:
+        said = (senders.get(_key(consent)), senders.get(f"{consent.purpose}/"))
+        return max((version for version in said if version is not None), default=None)
+
+    return [consent for consent in given if not is_older(event.incoming.sequence, newest(consent))]
+
+
+def _with(person: Person, given: Sequence[ConsentAtDoor]) -> Person:
+    """The person with these consents. Raises Refused when the contract has no room for so many."""
+    after = consents.give(person, given, random_id)
+    if consents.too_many(after):
+        raise Refused(Refusal("too-many", "/data/consents", {"max_length": consents.MOST}))
+    return after
 
 
 def _each(keys: Sequence[ConsentKey], person: Person) -> list[ConsentKey]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.intake.memory import House, example, today
+from tests.unit.intake.memory import House, agency, example, today
 
 pytestmark = pytest.mark.unit
 REFERENCE = "HW-8841"
@@ -186,6 +186,38 @@ class TestConsents:
         late = await house.send("consent-withdrawn", example("consent-withdrawn"), sequence=4)
         assert late.status == "accepted"
         assert [c.purpose for c in house.newest.consents] == ["matching"]
+
+    async def test_an_older_consent_does_not_bring_back_what_everybody_lost(self, house: House) -> None:
+        await house.send("trainee-graduated", example("trainee-graduated"), sequence=1)
+        everybody = {"reference": REFERENCE, "consents": [{"purpose": "notice"}]}
+        assert (await house.send("consent-withdrawn", everybody, sequence=5)).status == "accepted"
+        for recipient in ("khf", "gjf"):
+            given = {"reference": REFERENCE, "consents": [_consent(recipient)]}
+            assert (await house.send("consent-given", given, sequence=4)).status == "superseded"
+        assert [c.purpose for c in house.newest.consents] == ["matching"]
+        await house.send("consent-given", {"reference": REFERENCE, "consents": [_consent("khf")]}, sequence=6)
+        assert (await house.send("consent-withdrawn", everybody, sequence=3)).status == "superseded"
+        assert [c.purpose for c in house.newest.consents] == ["matching", "notice"]
+
+    async def test_a_late_return_does_not_bring_back_what_was_taken_back_since(self, house: House) -> None:
+        await house.send("trainee-graduated", example("trainee-graduated"), sequence=1)
+        await house.send("person-left", {"reference": REFERENCE, "reason": "own-wish"}, sequence=2)
+        await house.send("consent-withdrawn", example("consent-withdrawn"), sequence=9)
+        assert (await house.send("person-enrolled", example("person-enrolled"), sequence=8)).status == "accepted"
+        assert (house.newest.status, [c.purpose for c in house.newest.consents]) == ("active", ["matching"])
+
+    async def test_more_agencies_than_the_contract_has_room_for_are_refused_at_a_return_too(self, house: House) -> None:
+        for n in range(201):
+            house.add(agency(f"case-{n}"))
+        await house.send("trainee-graduated", example("trainee-graduated"))
+        for start in range(0, 190, 38):
+            given = [_consent(f"case-{n}") for n in range(start, start + 38)]
+            assert (await house.send("consent-given", {"reference": REFERENCE, "consents": given})).status == "accepted"
+        await house.send("person-left", {"reference": REFERENCE, "reason": "own-wish"})
+        back = example("person-enrolled", consents=[_consent(f"case-{n}") for n in range(190, 201)])
+        receipt = await house.send("person-enrolled", back)
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "too-many"
 
     @pytest.mark.parametrize(
         ("consent", "rule"),
