@@ -71,17 +71,16 @@ class Door:
         return now.astimezone(self._zone).date()
 
     async def take(self, items: Sequence[dict[str, Any] | Refused], caller: Caller) -> list[Receipt]:
-        """One receipt per event, in order. Raises Unavailable (nothing is promised then; repeat all of it), or the 401
-        problem when the caller's key is no longer registered."""
+        """One receipt per event, in order, all in one transaction. Raises Unavailable (then all or nothing was kept;
+        repeat all of it), or the 401 problem when the caller's key is no longer registered."""
         tasks = []
         for number, item in enumerate(items):
             tasks.append(self._task(self.arrival(item), caller))
             if number % 50 == 49:
                 await asyncio.sleep(0)  # reading 500 events takes a while: let others have their turn
-        results = await asyncio.gather(*(self._store.submit(task) for task in tasks), return_exceptions=True)
         receipts = []
-        for result in results:
-            if isinstance(result, BaseException):
+        for result in await self._store.submit_all(tasks):
+            if isinstance(result, Exception):
                 raise result
             receipts.append(result)
         return receipts

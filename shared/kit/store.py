@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from bson.binary import Binary
@@ -56,8 +57,8 @@ class _Committing:
 
 @dataclass(slots=True)
 class _Submitted:
-    task: Task[Any]
-    answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    tasks: Sequence[Task[Any]]
+    answer: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Store:
@@ -88,6 +89,7 @@ class Store:
         self._turn = asyncio.Lock()
         self._committing: _Committing | None = None
         self._queue: deque[_Submitted] = deque()
+        self._waiting = 0  # tasks in it
         self._running: set[asyncio.Task[Any]] = set()
         self._grouping: asyncio.Task[None] | None = None
 
@@ -133,29 +135,54 @@ class Store:
 
         Raises the task's own exception, or Unavailable (also at once, when too many wait).
         """
-        if len(self._queue) >= LONGEST_QUEUE:
+        (result,) = await self.submit_all([task])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def submit_all(self, tasks: Sequence[Task[T]]) -> list[T | Exception]:
+        """The same for tasks that belong together: in order, in one transaction; exceptions stand for results.
+
+        So when Unavailable is raised, no later task was kept without the earlier ones: repeating all keeps the order.
+        """
+        if not tasks:
+            return []
+        if self._waiting >= LONGEST_QUEUE:
             raise Unavailable("QueueFull")
-        submitted = _Submitted(task)
+        submitted = _Submitted(tasks)
         self._queue.append(submitted)
+        self._waiting += len(tasks)
         if self._grouping is None or self._grouping.done():
             self._grouping = asyncio.create_task(self._group())
-        return cast(T, await submitted.answer)
+        return cast("list[T | Exception]", await submitted.answer)
 
     async def _group(self) -> None:
         while self._queue:
             async with self._turn:  # while another transaction runs, the group grows
-                group = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+                group = self._next_group()
+                answers: list[list[Any]] | Exception
                 try:
-                    results: Sequence[Any] = await self._perform([each.task for each in group], None)
+                    results = iter(await self._perform([task for each in group for task in each.tasks], None))
+                    answers = [list(islice(results, len(each.tasks))) for each in group]
                 except Exception as error:
-                    results = [error] * len(group)
-            for each, result in zip(group, results, strict=True):
+                    answers = error
+            for n, each in enumerate(group):
                 if each.answer.done():
                     continue  # its caller has gone
-                if isinstance(result, Exception):
-                    each.answer.set_exception(result)
+                if isinstance(answers, Exception):
+                    each.answer.set_exception(answers)
                 else:
-                    each.answer.set_result(result)
+                    each.answer.set_result(answers[n])
+
+    def _next_group(self) -> list[_Submitted]:
+        """Who goes into one transaction: as many as fit, at least one."""
+        group = [self._queue.popleft()]
+        size = len(group[0].tasks)
+        while self._queue and size + len(self._queue[0].tasks) <= GROUP:
+            size += len(self._queue[0].tasks)
+            group.append(self._queue.popleft())
+        self._waiting -= size
+        return group
 
     async def _in_turn(self, tasks: Sequence[Task[T]], alongside: Alongside | None) -> list[T | Exception]:
         async with self._turn:

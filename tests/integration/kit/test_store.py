@@ -330,6 +330,16 @@ class TestSubmit:
         assert good == 1
         assert isinstance(bad, ValueError)
 
+    async def test_what_belongs_together_is_never_split_over_two_transactions(self, store: Store) -> None:
+        where = Task[Any](lambda work: (), lambda work: work)
+        alone = [asyncio.create_task(store.submit(where)) for _ in range(300)]
+        await asyncio.sleep(0)
+        together = await store.submit_all([*[where] * 150, failing("b", ValueError("mine")), *[where] * 149])
+        assert isinstance(together.pop(150), ValueError)
+        assert len({id(work) for work in together}) == 1
+        assert id(together[0]) not in {id(work) for work in await asyncio.gather(*alone)}
+        assert await store.submit_all([]) == []
+
     async def test_a_caller_who_leaves_takes_nobody_along(self, store: Store) -> None:
         leaving = asyncio.create_task(store.submit(add("a")))
         staying = asyncio.create_task(store.submit(add("a")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -42,6 +42,15 @@ class MemoryStore:
 
     def all(self, collection: str) -> list[dict[str, Any]]:
         return list(self.collections.get(collection, {}).values())
+
+    async def submit_all(self, tasks: Sequence[Task[T]]) -> list[T | Exception]:
+        return [await self._result(task) for task in tasks]
+
+    async def _result(self, task: Task[T]) -> T | Exception:
+        try:
+            return await self.submit(task)
+        except Exception as error:
+            return error
 
     async def submit(self, task: Task[T]) -> T:
         work = Work(self.now)
