@@ -16,20 +16,22 @@ class SeenMatch(Model):
     """One match. Ranks as of now, 1 is the best, None: not among the best of that side.
 
     ``opportunity_rank`` counts only the people whom the caller may see: how many others there are is not told.
+    What says why (state, score, reasons, questions, model and day) is there for the person's owner and for an agency
+    with a live consent to ``profile``; with a consent to ``notice`` alone a match says no more than its notice does.
     """
 
     alias: Annotated[Id, PSEUDONYMOUS]
     opportunity: Annotated[Id, PUBLIC]
     kind: Annotated[Slug, PUBLIC]
-    state: Annotated[Literal["eligible", "possible"], FEATURE]
-    score: Annotated[Part, FEATURE]
     band: Annotated[Band, FEATURE]
     person_rank: Annotated[int | None, FEATURE] = None
     opportunity_rank: Annotated[int | None, FEATURE] = None
-    reasons: Annotated[tuple[Reason, ...], FEATURE]
-    questions: Annotated[tuple[Question, ...], FEATURE]
-    model: Annotated[Slug, PUBLIC]
-    as_of: Annotated[date, PUBLIC]
+    state: Annotated[Literal["eligible", "possible"] | None, FEATURE] = None
+    score: Annotated[Part | None, FEATURE] = None
+    reasons: Annotated[tuple[Reason, ...] | None, FEATURE] = None
+    questions: Annotated[tuple[Question, ...] | None, FEATURE] = None
+    model: Annotated[Slug | None, PUBLIC] = None
+    as_of: Annotated[date | None, PUBLIC] = None
 
 
 class SeenMatches(Model):

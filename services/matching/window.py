@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 
 from services.matching.answers import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
 from services.matching.documents import Document, held_match, held_opportunity, held_person
-from services.matching.domain.access import alias_for
+from services.matching.domain.access import Sight, sight_of
 from services.matching.domain.answers import YES
 from services.matching.domain.assessment import DIGITS, Assessment, assess_pair
 from services.matching.domain.explain import sentences
@@ -35,14 +35,14 @@ class Window:
 
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
-        person = await self._visible(caller, alias)
+        person, sight = await self._visible(caller, alias)
         documents = await self._repository.matches_of_person(person.person)
         at_openings = await self._repository.matches_of_opportunities(one["opportunity"] for one in documents)
-        others = await self._aliases(caller, (one for many in at_openings.values() for one in many))
+        others = await self._sights(caller, (one for many in at_openings.values() for one in many))
         seen = []
         for rank, document in enumerate(documents, 1):
             visible = [one for one in at_openings[document["opportunity"]] if one["person"] in others]
-            seen.append(self._seen(alias, document, rank, _place(document, visible)))
+            seen.append(self._seen(sight, document, rank, _place(document, visible)))
         await self._written_down(caller, "matches-of-person", [(person.person, None)])
         return SeenMatches(matches=tuple(seen))
 
@@ -52,18 +52,20 @@ class Window:
         if await self._repository.opportunity(opportunity) is None:
             raise not_found()
         documents = (await self._repository.matches_of_opportunities([opportunity]))[opportunity]
-        aliases = await self._aliases(caller, documents)
-        visible = [one for one in documents if one["person"] in aliases]
+        sights = await self._sights(caller, documents)
+        visible = [one for one in documents if one["person"] in sights]
         ranks = await self._ranks(visible)
         seen = [
-            self._seen(aliases[one["person"]], one, ranks[one["person"]], place) for place, one in enumerate(visible, 1)
+            self._seen(sights[one["person"]], one, ranks[one["person"]], place) for place, one in enumerate(visible, 1)
         ]
         await self._written_down(caller, "matches-of-opportunity", [(one["person"], opportunity) for one in visible])
         return SeenMatches(matches=tuple(seen))
 
     async def why(self, caller: Caller, alias: str, opportunity: str) -> Why:
-        """Why this pair matches, or why not, assessed now."""
-        person = await self._visible(caller, alias)
+        """Why this pair matches, or why not, assessed now. Raises the same 404 for whoever may not see that."""
+        person, sight = await self._visible(caller, alias)
+        if not sight.why:
+            raise not_found()
         document = await self._repository.opportunity(opportunity)
         if document is None:
             raise not_found()
@@ -74,21 +76,22 @@ class Window:
 
     # --- who may see whom
 
-    async def _visible(self, caller: Caller, alias: str) -> Person:
+    async def _visible(self, caller: Caller, alias: str) -> tuple[Person, Sight]:
         _may_see_people(caller)
         document = await self._repository.person_by_alias(caller.agency.agency, alias)
         if document is not None:
             person = held_person(document)
-            if alias_for(person, caller.agency.agency, self._today()) == alias:
-                return person
+            sight = sight_of(person, caller.agency.agency, self._today())
+            if sight is not None and sight.alias == alias:
+                return person, sight
         raise not_found()
 
-    async def _aliases(self, caller: Caller, matches: Iterable[Document]) -> dict[str, str]:
-        """Of the people in these matches those whom the caller may see, with the caller's alias."""
+    async def _sights(self, caller: Caller, matches: Iterable[Document]) -> dict[str, Sight]:
+        """Of the people in these matches those whom the caller may see, and how."""
         documents = await self._repository.people(one["person"] for one in matches)
         today, agency = self._today(), caller.agency.agency
-        found = {id: alias_for(held_person(document), agency, today) for id, document in documents.items()}
-        return {id: alias for id, alias in found.items() if alias is not None}
+        found = {id: sight_of(held_person(document), agency, today) for id, document in documents.items()}
+        return {id: sight for id, sight in found.items() if sight is not None}
 
     async def _written_down(self, caller: Caller, what: str, about: Iterable[tuple[str, str | None]]) -> None:
         now = datetime.now(UTC)
@@ -109,23 +112,19 @@ class Window:
             ranks[document["person"]] = 1 + [one["_id"] for one in own].index(document["_id"])
         return ranks
 
-    def _seen(self, alias: str, document: Document, rank: int, place: int | None) -> SeenMatch:
+    def _seen(self, sight: Sight, document: Document, rank: int, place: int | None) -> SeenMatch:
         match, data = held_match(document), self._pack.matching
         assert match.state != "withdrawn", "only standing matches are read"
-        return SeenMatch(
-            alias=alias,
+        seen = SeenMatch(
+            alias=sight.alias,
             opportunity=match.opportunity,
             kind=match.kind,
-            state=match.state,
-            score=match.score,
             band=match.band,
             person_rank=rank if rank <= data.best_of_person else None,
             opportunity_rank=place if place is not None and place <= data.best_of_opportunity else None,
-            reasons=match.reasons,
-            questions=match.questions,
-            model=match.model,
-            as_of=match.as_of,
         )
+        why = ("state", "score", "reasons", "questions", "model", "as_of") if sight.why else ()
+        return seen.model_copy(update={name: getattr(match, name) for name in why})
 
     def _why(self, alias: str, opportunity: str, assessment: Assessment, kept: bool) -> Why:
         conditions = tuple(

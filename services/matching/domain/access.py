@@ -1,22 +1,37 @@
-"""Whose people an agency may see."""
+"""Whose people an agency may see, and how much of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 from shared.events.topics.people import Person
 
-ALLOWING = frozenset({"notice", "profile"})
+NOTICE = "notice"
+PROFILE = "profile"
 
 
-def alias_for(person: Person, agency: str, today: date) -> str | None:
-    """The name by which this agency may ask about this person; None when it may not.
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The name by which an agency may ask about a person. ``why``: it may also see why a match is one, or is none;
+    without it only what a notice tells."""
 
-    The owner always may. Anybody else needs an alias, a live consent of the person that names this agency (notice or
-    profile, its last day included), and a person who still takes part.
+    alias: str
+    why: bool
+
+
+def sight_of(person: Person, agency: str, today: date) -> Sight | None:
+    """What this agency may see of this person; None when nothing.
+
+    The owner sees all, always. Anybody else needs an alias, a person who still takes part, and a live consent of theirs
+    that names this agency, its last day included: ``notice`` for what a notice tells, ``profile`` for the reasons.
     """
     alias = next((one.alias for one in person.aliases if one.agency == agency), None)
-    if person.owner == agency or alias is None:
-        return alias
-    live = any(one.recipient == agency and one.purpose in ALLOWING and today <= one.until for one in person.consents)
-    return alias if live and person.status == "active" else None
+    if alias is None:
+        return None
+    if person.owner == agency:
+        return Sight(alias, why=True)
+    live = {one.purpose for one in person.consents if one.recipient == agency and today <= one.until}
+    if person.status != "active" or live.isdisjoint({NOTICE, PROFILE}):
+        return None
+    return Sight(alias, why=PROFILE in live)

@@ -31,8 +31,13 @@ JOB, CLOSED, FAR = a_job(1), a_job(2, status="closed"), a_job(3, region=SEOUL)
 CONSENTS = [
     {"purpose": "matching", "until": "2027-05-15"},
     {"purpose": "notice", "recipient": "gjf", "until": "2027-05-15"},
+    {"purpose": "profile", "recipient": "gjf", "until": "2027-05-15"},
+    {"purpose": "notice", "recipient": "told", "until": "2027-05-15"},
 ]
-SEEN = a_person(1, consents=CONSENTS, aliases=ALIASES, wants={"commute_minutes": 60})
+TOLD_ALIAS = numbered(0xAA4)
+SEEN = a_person(
+    1, consents=CONSENTS, aliases=[*ALIASES, {"agency": "told", "alias": TOLD_ALIAS}], wants={"commute_minutes": 60}
+)
 # known to khf only, and before the one above at every opening
 OTHER = a_person(0, aliases=[{"agency": "khf", "alias": numbered(0xAB3)}], counselling={"interests": ["keco-2018:871"]})
 LEFT = a_person(3, consents=[], aliases=[{"agency": "hanawon", "alias": numbered(0xAC1)}])
@@ -45,11 +50,14 @@ def prefix() -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(kafka: str, mongo_url: str, mongo: Any, prefix: str) -> AsyncIterator[SimpleNamespace]:
-    """One running service with three people, three jobs and five agencies, for all tests of this file."""
+    """One running service with three people, three jobs and six agencies, for all tests of this file."""
     setup = Setup(kafka, mongo_url, "test_matching_api", prefix)
     tokens: dict[str, str] = {}
     agencies = []
-    for name, kind in (("gjf", "service"), ("khf", "case"), ("hanawon", "case"), ("shop", "employer")):
+    for name, kind in (
+        *(("gjf", "service"), ("told", "service")),
+        *(("khf", "case"), ("hanawon", "case"), ("shop", "employer")),
+    ):
         tokens[name], registered = agency(name, recipient_class=kind)
         agencies.append(registered)
     tokens["blind"], blind = agency("blind", reads=())
@@ -59,7 +67,7 @@ async def world(kafka: str, mongo_url: str, mongo: Any, prefix: str) -> AsyncIte
         database = mongo["test_matching_api"]
 
         async def all_there() -> bool:
-            return len(await standing(database)) == 3 and await database.agencies.count_documents({}) == 5
+            return len(await standing(database)) == 3 and await database.agencies.count_documents({}) == 6
 
         await eventually(all_there)
         yield SimpleNamespace(app=app, tokens=tokens, database=database)
@@ -85,6 +93,13 @@ class TestMatchesOfAPerson:
     async def test_a_rank_among_people_counts_only_those_the_caller_may_see(self, world: Any) -> None:
         [of_gjf] = (await get(world, "gjf", f"/people/{GJF_ALIAS}/matches")).json()["matches"]
         assert of_gjf["opportunity_rank"] == 1
+
+    async def test_a_consent_to_notices_alone_shows_no_more_than_a_notice(self, world: Any) -> None:
+        told = {"alias": TOLD_ALIAS, "opportunity": JOB.opportunity, "kind": "job", "person_rank": 1}
+        for path in (f"/people/{TOLD_ALIAS}/matches", f"/opportunities/{JOB.opportunity}/matches"):
+            [match] = (await get(world, "told", path)).json()["matches"]
+            assert match == {**told, "opportunity_rank": 1, "band": match["band"]}
+            assert match["band"] in ("high", "medium", "low")
 
     @pytest.mark.parametrize(
         ("who", "alias"),
@@ -167,6 +182,11 @@ class TestWhy:
         assert [one["condition"] for one in why["conditions"]] == ["active", "consent"]
         assert "score" not in why
         assert why["factors"] == []
+
+    async def test_a_consent_to_notices_alone_gets_the_answer_of_an_unknown_person(self, world: Any) -> None:
+        forbidden = await get(world, "told", f"/people/{TOLD_ALIAS}/opportunities/{JOB.opportunity}")
+        unknown = await get(world, "told", f"/people/{numbered(0xEEE)}/opportunities/{JOB.opportunity}")
+        assert (forbidden.status_code, forbidden.content) == (404, unknown.content)
 
     async def test_a_pair_half_of_which_is_unknown(self, world: Any) -> None:
         assert (await get(world, "gjf", f"/people/{GJF_ALIAS}/opportunities/{numbered(1)}")).status_code == 404

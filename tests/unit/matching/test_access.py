@@ -1,4 +1,4 @@
-"""Whose people an agency may see."""
+"""Whose people an agency may see, and how much of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.domain.access import alias_for
+from services.matching.domain.access import Sight, sight_of
 from tests.support.matching import TODAY, a_person, numbered
 
 pytestmark = pytest.mark.unit
@@ -18,30 +18,43 @@ def consent(purpose: str, recipient: str | None, until: str) -> dict[str, Any]:
     return {"purpose": purpose, "recipient": recipient, "until": until}
 
 
-class TestAliasFor:
+class TestSightOf:
     @pytest.mark.parametrize(
         ("consents", "seen"),
         [
-            ([consent("notice", "gjf", "2026-11-22")], True),
-            ([consent("profile", "gjf", "2026-11-22")], True),
-            ([consent("notice", "gjf", "2026-11-21")], False),
-            ([consent("notice", "khf", "2027-01-01")], False),
-            ([consent("follow-up", "gjf", "2027-01-01")], False),
-            ([consent("matching", None, "2027-01-01")], False),
-            ([], False),
+            ([consent("notice", "gjf", "2026-11-22")], Sight(ALIAS, why=False)),
+            ([consent("profile", "gjf", "2026-11-22")], Sight(ALIAS, why=True)),
+            ([consent("notice", "gjf", "2027-01-01"), consent("profile", "gjf", "2027-01-01")], Sight(ALIAS, why=True)),
+            (
+                [consent("notice", "gjf", "2027-01-01"), consent("profile", "gjf", "2026-11-21")],
+                Sight(ALIAS, why=False),
+            ),
+            (
+                [consent("notice", "gjf", "2027-01-01"), consent("profile", "khf", "2027-01-01")],
+                Sight(ALIAS, why=False),
+            ),
+            ([consent("notice", "gjf", "2027-01-01"), consent("profile", None, "2027-01-01")], Sight(ALIAS, why=False)),
+            ([consent("notice", "gjf", "2026-11-21")], None),
+            ([consent("notice", "khf", "2027-01-01")], None),
+            ([consent("follow-up", "gjf", "2027-01-01")], None),
+            ([consent("matching", None, "2027-01-01")], None),
+            ([], None),
         ],
     )
-    def test_others_need_a_live_consent_that_names_them(self, consents: list[dict[str, Any]], seen: bool) -> None:
+    def test_others_see_what_a_live_consent_that_names_them_allows(
+        self, consents: list[dict[str, Any]], seen: Sight | None
+    ) -> None:
         person = a_person(consents=consents, aliases=ALIASES)
-        assert alias_for(person, "gjf", TODAY) == (ALIAS if seen else None)
+        assert sight_of(person, "gjf", TODAY) == seen
 
     def test_the_owner_needs_none(self) -> None:
-        assert alias_for(a_person(consents=[], aliases=ALIASES, status="left"), "hanawon", TODAY) == numbered(0xD0)
+        person = a_person(consents=[], aliases=ALIASES, status="left")
+        assert sight_of(person, "hanawon", TODAY) == Sight(numbered(0xD0), why=True)
 
     def test_nobody_else_sees_who_left(self) -> None:
-        person = a_person(consents=[consent("notice", "gjf", "2027-01-01")], aliases=ALIASES, status="left")
-        assert alias_for(person, "gjf", TODAY) is None
+        person = a_person(consents=[consent("profile", "gjf", "2027-01-01")], aliases=ALIASES, status="left")
+        assert sight_of(person, "gjf", TODAY) is None
 
     def test_without_an_alias_there_is_no_way_to_ask(self) -> None:
         person = a_person(consents=[consent("notice", "khf", "2027-01-01")], aliases=ALIASES)
-        assert alias_for(person, "khf", TODAY) is None
+        assert sight_of(person, "khf", TODAY) is None
