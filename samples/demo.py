@@ -95,9 +95,8 @@ async def _day(play: Play, options: Options) -> bool:
         await play.act(chapter, _killer(play, options) if chapter.name == KILL_AT else None)
     quiet = await play.until_quiet(options.patience)
     play.screen.partners(play.counts())
-    await play.show_matches(withdrawals.items[0])
-    await play.act(withdrawals)
-    quiet = await play.until_quiet(options.patience) and quiet
+    await play.show_somebody()
+    quiet = await play.withdraw(withdrawals, options.patience) and quiet
     play.screen.partners(play.counts())
     if not quiet:
         play.screen.say("아직 끝나지 않은 것", f"not finished: {await play.unfinished()}", "bold red")

@@ -22,6 +22,7 @@ from samples.world.envelope import Letters
 
 MODES: dict[str, Mode] = {"graduates": "batch", "openings": "batch", "programmes": "structured", "changes": "binary"}
 WATCH_SECONDS = 3.0
+CANDIDATES, MATCHES_SHOWN = 12, 2
 QUIET_SECONDS = 1.5  # nothing moved for so long, and nothing is on its way: it is over
 
 
@@ -66,11 +67,36 @@ class Play:
 
         await self._senders.send(items, mode, told)
 
-    async def show_matches(self, item: Item, most: int = 2) -> None:
-        """The best matches of the person that an event is about, as their own agency reads them."""
-        own = (item.agency, item.event["data"]["reference"])
-        for match in (await self.matches(item.agency, self.ledger.aliases[own]))[:most]:
+    async def show_somebody(self) -> None:
+        """Of the people who came first today, the one with the best match, as their own agency reads it."""
+        arrivals = ("trainee-graduated", "person-enrolled")
+        came = [item for item in self.ledger.accepted if item.event["type"] in arrivals][:CANDIDATES]
+        found = [(item, await self.matches(item.agency, self.ledger.aliases[_own(item)])) for item in came]
+        found = [(item, matches) for item, matches in found if matches]
+        if not found:
+            return
+        item, matches = max(found, key=lambda each: float(each[1][0]["score"]))
+        self.screen.somebody(item.agency, len(matches))
+        for match in matches[:MATCHES_SHOWN]:
             self.screen.match(self.ledger.titles.get(match["opportunity"], match["kind"]), match)
+
+    async def withdraw(self, chapter: Chapter, patience: float) -> bool:
+        """Consents are withdrawn; shown by one person: what the partner held before, and what after."""
+        first = chapter.items[0]
+        partner = first.event["data"]["consents"][0]["recipient"]
+        before = await asyncio.to_thread(self.held_about, first, partner)
+        await self.act(chapter)
+        quiet = await self.until_quiet(patience)
+        after = await asyncio.to_thread(self.held_about, first, partner)
+        self.screen.recalled(partner, before, after)
+        return quiet
+
+    def held_about(self, item: Item, partner: str) -> int:
+        """How many openings a partner holds for the person of an event. Only this harness can join the two."""
+        known = self.inside.aliases()
+        person = known[item.agency, self.ledger.aliases[_own(item)]]
+        aliases = {alias for (agency, alias), whose in known.items() if agency == partner and whose == person}
+        return sum(alias in aliases for alias, _ in self.holdings()[partner].pairs)
 
     async def matches(self, agency: str, alias: str) -> list[dict[str, Any]]:
         """The matches of a person by the agency's own alias, best first; none when it may not know them."""
@@ -132,3 +158,7 @@ class Play:
                 return {"broker away": 1}
             found |= road.behind(ends, await asyncio.to_thread(self.inside.checkpoints))
         return {name: count for name, count in found.items() if count}
+
+
+def _own(item: Item) -> tuple[str, str]:
+    return item.agency, item.event["data"]["reference"]

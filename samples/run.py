@@ -27,6 +27,8 @@ from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
 
+PATIENCE = 120.0  # seconds for everything to have happened
+
 
 @dataclass
 class Diary:
@@ -89,14 +91,14 @@ async def _day(play: Play, number: int) -> None:
     try:
         for chapter in play.world.day(number):
             if chapter.name == "withdrawals":
-                await play.until_quiet(120.0)
-                await play.show_matches(chapter.items[0])
-            await play.act(chapter)
-        await play.until_quiet(120.0)
+                await play.until_quiet(PATIENCE)
+                await play.show_somebody()
+                await play.withdraw(chapter, PATIENCE)
+            else:
+                await play.act(chapter)
+        await play.until_quiet(PATIENCE)
         if number > 1:
-            people = [item for item in play.ledger.accepted if item.event["type"] == "person-enrolled"]
-            for item in people[:1]:
-                await play.show_matches(item)
+            await play.show_somebody()
     finally:
         watching.cancel()
     screen.partners(play.counts())
@@ -109,9 +111,10 @@ def _signposts(stage: Stage, screen: Screen) -> None:
     print_("\n[bold]다음은  Where to look[/bold]")
     for name, service in stage.services.items():
         print_(f"  {name:14} {service.url}/docs   {service.url}/openapi.json   {service.url}/metrics")
-    token = f"$({sys.executable} -m samples.stage.keyring {feed})"
+    tokens = f"DATA={stage.folder} {sys.executable} -m samples.stage.keyring"
+    token = f"$({tokens} {feed})"
     print_(f'  the feed       curl -H "Authorization: Bearer {token}" {stage.services["notifications"].url}/feed')
-    admin = f"$({sys.executable} -m samples.stage.keyring {stage.setting.admin.agency})"
+    admin = f"$({tokens} {stage.setting.admin.agency})"
     print_(f'  what was refused  curl -H "Authorization: Bearer {admin}" {stage.services["intake"].url}/rejections')
     print_(f"  partners' books   {stage.folder / 'partners'}     logs   {stage.logs}")
     print_(f"  KAFKA={stage.pair.kafka}  MONGO_URL={stage.pair.mongo_url}  (loopback only, no passwords)")

@@ -34,7 +34,7 @@ class Program(Server):
         return [sys.executable, "-m", self._module]
 
     def environment(self) -> dict[str, str]:
-        places = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        places = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         found = {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
         return super().environment() | found | places | dict(self._variables)
 

@@ -67,9 +67,10 @@ class Screen:
         problem = outcome.problem
         mistake = f" ({outcome.item.mistake.name})" if outcome.item.mistake else ""
         kind = outcome.item.event["type"]
-        self.say(f"   반려  {kind}: {problem['rule']}", f"refused at {problem['field']}{mistake}", "red")
-        remedy = problem["remedy"] if isinstance(problem["remedy"], Mapping) else {"en": problem["remedy"]}
-        ko, *others = remedy.values()
+        rule = problem.get("rule") or f"{problem['status']} {problem['title']}"
+        self.say(f"   반려  {kind}: {rule}", f"refused at {problem.get('field', '/')}{mistake}", "red")
+        remedy = problem.get("remedy") or {"en": "?"}
+        ko, *others = remedy.values() if isinstance(remedy, Mapping) else (remedy,)
         self.say(f"         → {ko}", " / ".join(others))
 
     def match(self, title: str, match: Mapping[str, Any]) -> None:
@@ -83,6 +84,17 @@ class Screen:
         for question in match.get("questions", ()):
             ko, en = both(question["text"])
             self.say(f"           ? {ko}", en, "yellow")
+
+    def somebody(self, agency: str, matches: int) -> None:
+        """Whose matches follow: said by nothing but the agency that brought them."""
+        self.say(
+            f"   {agency} 상담 창에서 본 한 사람: 맞는 자리 {matches}", f"one person as {agency} sees them: {matches}"
+        )
+
+    def recalled(self, partner: str, before: int, after: int) -> None:
+        """What a partner held about one person before and after the consent was withdrawn."""
+        ko = f"   동의 철회한 한 사람에 대해 {partner}이(가) 가진 것: {before} → {after}"
+        self.say(ko, f"what {partner} holds about one who withdrew: {before} → {after}", "bold")
 
     def reasons(self, reasons: Iterable[Mapping[str, Any]]) -> None:
         """Each factor with what it adds."""

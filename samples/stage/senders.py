@@ -14,7 +14,8 @@ from samples.world import Item
 
 Mode = Literal["structured", "binary", "batch"]
 BATCH_SIZE = 25
-AWAY = frozenset({429, 500, 502, 503, 504})
+# 401: a key that was registered a moment ago; every service looks again within a second
+AWAY = frozenset({401, 429, 500, 502, 503, 504})
 PATIENCE = 120  # tries before an agency gives up on a hub that is away
 
 
@@ -46,7 +47,7 @@ class Outcome:
         mistake = self.item.mistake
         if mistake is None or self.accepted:
             return mistake is None and self.accepted
-        return bool(self.problem["rule"] == mistake.rule and self.problem["status"] == mistake.status)
+        return bool(self.problem.get("rule") == mistake.rule and self.problem["status"] == mistake.status)
 
 
 class Senders:
@@ -62,9 +63,7 @@ class Senders:
         by_agency: dict[str, list[Item]] = {}
         for item in items:
             by_agency.setdefault(item.agency, []).append(item)
-        async with asyncio.TaskGroup() as tasks:
-            for agency, own in by_agency.items():
-                tasks.create_task(self._send_own(agency, own, mode, told))
+        await asyncio.gather(*(self._send_own(agency, own, mode, told) for agency, own in by_agency.items()))
 
     async def _send_own(self, agency: str, items: Sequence[Item], mode: Mode, told: Callable[[Outcome], None]) -> None:
         size = BATCH_SIZE if mode == "batch" else 1

@@ -20,6 +20,7 @@ from samples.stage.programs import Program
 from samples.world import Setting
 
 PARTNER_PORT = 8110
+SESSION_TIMEOUT_MS = 4_000
 USUAL_PORTS = {"intake": 8101, "matching": 8102, "notifications": 8103, "webhook": PARTNER_PORT}
 
 
@@ -150,6 +151,8 @@ class Stage:
             "IEUM_SEALING_KEY": key(f"{name}/sealing"),
             "IEUM_PACK": self.setting.pack,
         }
+        if not self.pair.broker.keeps_its_log:  # the embedded one lets a group wait half of this before it begins
+            variables["IEUM_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)
         if name == "intake":
             admin = self.keyring.first_admin(self.setting.admin.agency)
             variables |= {"IEUM_KEK": key("intake/kek"), "IEUM_FIRST_ADMIN": admin}
