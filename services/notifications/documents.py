@@ -144,7 +144,14 @@ def thread_of(document: Mapping[str, Any] | None) -> Thread:
         version=document["version"],
         told=document["told"],
         held=held,
-        recall=recall and OpenRecall(recall["version"], recall["alias"], recall["month"], frozenset(recall["told_by"])),
+        recall=recall
+        and OpenRecall(
+            recall["version"],
+            recall["alias"],
+            recall["month"],
+            frozenset(recall["told_by"]),
+            recall.get("taken", False),
+        ),
     )
 
 
@@ -173,6 +180,7 @@ def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping
             "alias": thread.recall.alias,
             "month": thread.recall.month,
             "told_by": sorted(thread.recall.told_by),
+            "taken": thread.recall.taken,
         },
         "queues": {subscription: list(ids) for subscription, ids in queues.items() if ids},
     }

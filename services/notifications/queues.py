@@ -84,6 +84,9 @@ class Queues:
 
     def delivered(self, work: Work, thread: Document, delivery: Document) -> None:
         """It has arrived."""
+        recall = thread["recall"]
+        if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
+            recall["taken"] = True
         self._end(work, thread, delivery, DELIVERED, None)
 
     def failed(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:

@@ -34,12 +34,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class OpenRecall:
-    """A recall that no subscription has taken yet; a later subscription still has to bring it."""
+    """The last recall. Until it was ``taken`` through some subscription, a later one still has to bring it."""
 
     version: int
     alias: str
     month: str
     told_by: frozenset[str]
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,20 @@ def _forget(thread: Thread, subscriptions: tuple[str, ...], month: str) -> Next:
         recall = OpenRecall(thread.version + 1, thread.alias, month, frozenset(subscriptions))
         after = replace(thread, version=recall.version, told=False, held={}, recall=recall)
         return Next(after, (Saying(thread.alias, recall.version, month, subscriptions),), silence=True)
-    after = replace(thread, held={})
-    if thread.recall is not None and (missing := tuple(s for s in subscriptions if s not in thread.recall.told_by)):
-        recall = replace(thread.recall, told_by=thread.recall.told_by | set(missing))
-        saying = Saying(recall.alias, recall.version, recall.month, missing)
-        return Next(replace(after, recall=recall), (saying,), silence=True)
-    return Next(after, silence=True)
+    brought, sayings = _bring_recall(replace(thread, held={}), subscriptions)
+    return Next(brought, sayings, silence=True)
+
+
+def _bring_recall(thread: Thread, subscriptions: tuple[str, ...]) -> tuple[Thread, tuple[Saying, ...]]:
+    """An open recall through the subscriptions that were not there when it was said."""
+    recall = thread.recall
+    if recall is None or recall.taken:
+        return thread, ()
+    missing = tuple(subscription for subscription in subscriptions if subscription not in recall.told_by)
+    if not missing:
+        return thread, ()
+    recall = replace(recall, told_by=recall.told_by | set(missing))
+    return replace(thread, recall=recall), (Saying(recall.alias, recall.version, recall.month, missing),)
 
 
 def _tell(
@@ -141,9 +150,10 @@ def _tell(
     if not subscriptions:
         return Next(thread)
     to_all = tuple(sorted(subscriptions))
+    thread, recalls = _bring_recall(thread, to_all)  # what consent was given again for may not be all that is held
     held = dict(thread.held)
     version = thread.version
-    sayings: list[Saying] = []
+    sayings = list(recalls)
     for opportunity in sorted(about, key=order):
         now, before = standing.get(opportunity), held.get(opportunity)
         if now is not None and (before is None or before.standing != now):

@@ -1,0 +1,97 @@
+"""A recall reaches whoever may still hold something, whatever became of subscriptions and consents in between."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.notifications.domain.verdict import Answer
+from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
+
+pytestmark = pytest.mark.unit
+
+
+class Told:
+    """An agency with a webhook that holds one match of one person."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self._sequences = {"person": 0, "match": 0}
+        self.world.hear(self.world.event("agency-registered", agency_of("gjf"), "gjf", 1))
+        self.subscription = self.world.subscribe("gjf", "webhook")
+        self.consent(True)
+        self.match("x")
+        self.finish()
+        assert self.holds == {self.key("x")}
+
+    @staticmethod
+    def key(opportunity: str) -> tuple[str, str]:
+        return hexid("alias", "a", "gjf"), hexid("opportunity", opportunity)
+
+    @property
+    def holds(self) -> set[tuple[str, str]]:
+        return holding(self.world.partners["gjf"])
+
+    @property
+    def recalls(self) -> int:
+        return sum(event["type"] == "recall" for event in self.world.partners["gjf"])
+
+    def consent(self, given: bool) -> None:
+        self._sequences["person"] += 1
+        state = person_of("a", ("gjf",) if given else ())
+        key = hexid("person", "a")
+        self.world.hear(self.world.event("person-updated", state, key, self._sequences["person"]))
+
+    def match(self, opportunity: str, stands: bool = True) -> None:
+        self._sequences["match"] += 1
+        type = "match-found" if stands else "match-withdrawn"
+        state = match_of("a", opportunity, stands=stands)
+        self.world.hear(self.world.event(type, state, hexid("person", "a"), self._sequences["match"]))
+
+    def finish(self) -> None:
+        self.world.sweep()
+        self.world.deliver_all()
+
+
+class TestARecallThatNobodyCouldBring:
+    def test_comes_first_with_the_next_subscription_although_consent_was_given_again(self) -> None:
+        told = Told()
+        told.world.unsubscribe(told.subscription)
+        told.finish()
+        told.consent(False)
+        told.match("x", stands=False)
+        told.consent(True)
+        told.match("y")
+        told.world.subscribe("gjf", "webhook")
+        told.finish()
+        assert told.holds == {told.key("y")}
+        kinds = [event["type"] for event in told.world.partners["gjf"]]
+        assert kinds == ["notice", "recall", "notice"]
+
+    def test_comes_with_the_next_subscription_when_its_own_ended_before_it_arrived(self) -> None:
+        told = Told()
+        told.consent(False)
+        [recall] = told.world.due()
+        told.world.attempt(recall["_id"], Answer(410, {}), reaches=False)
+        told.finish()
+        told.match("x", stands=False)
+        told.consent(True)
+        told.world.subscribe("gjf", "feed")
+        told.finish()
+        told.world.pull("gjf")
+        assert told.holds == set()
+        assert told.recalls == 1
+
+
+class TestARecallThatArrived:
+    @pytest.mark.parametrize("again", [False, True])
+    def test_is_not_told_to_later_subscriptions(self, again: bool) -> None:
+        told = Told()
+        told.consent(False)
+        told.finish()
+        assert told.recalls == 1
+        told.consent(again)
+        told.world.subscribe("gjf", "feed")
+        told.finish()
+        told.world.pull("gjf")
+        assert told.recalls == 1
+        assert told.holds == ({told.key("x")} if again else set())
