@@ -19,6 +19,7 @@ from pymongo import IndexModel
 from shared.events import registry
 from shared.kit import claim, contract_routes, logs, metrics, outbox, problems, quarantine
 from shared.kit.connect import open_both
+from shared.kit.docs_page import docs_route
 from shared.kit.http import Outermost
 from shared.kit.ids import Ids
 from shared.kit.keys import Keys
@@ -26,6 +27,7 @@ from shared.kit.logs import logger
 from shared.kit.metering import Metering, look
 from shared.kit.mongo import Client, Database, ping
 from shared.kit.openapi import describe_problems
+from shared.kit.operator_routes import operator_routes
 from shared.kit.outbox import Outbox
 from shared.kit.probes import Health, Watchdog, probe_routes
 from shared.kit.quarantine import Quarantine, dead_topic
@@ -119,7 +121,9 @@ class Kit:
         app.state.kit = self
         app.add_middleware(Outermost)
         problems.install(app)
-        for router in (*routers, probe_routes(lambda: self.health), contract_routes.routes, _metrics_route()):
+        operator = operator_routes(lambda: self.quarantine, self._all_streams)
+        probes = probe_routes(lambda: self.health)
+        for router in (*routers, operator, probes, contract_routes.routes, docs_route(app.openapi), _metrics_route()):
             app.include_router(router)
         describe_problems(app)
         return app

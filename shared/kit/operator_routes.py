@@ -1,0 +1,66 @@
+"""For whoever keeps a service running: what was set apart, and trying it again. Only keys with ``administers``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from shared.kit.keys import Calling
+from shared.kit.quarantine import Quarantine
+from shared.kit.stream import Stream
+
+
+class SetApart(BaseModel):
+    """One record that could not be processed: where it was and why; never what was in it."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    field: str
+    type: str | None
+    attempts: int
+    set_apart: datetime
+
+
+class Again(BaseModel):
+    """Which records to try again; without ``ids`` all that are set apart."""
+
+    model_config = ConfigDict(extra="forbid")
+    ids: list[str] | None = None
+
+
+class Replayed(BaseModel):
+    """How many worked now, and how many are still set apart, with the reason of now."""
+
+    worked: int
+    still_apart: int
+
+
+def operator_routes(quarantine: Callable[[], Quarantine], streams: Sequence[Stream]) -> APIRouter:
+    """The routes; ``quarantine`` exists once the service has started."""
+    routes = APIRouter(tags=["operator"])
+
+    @routes.get("/quarantine", summary="What was set apart, newest first")
+    async def apart(caller: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
+        """Without the payload, which stays sealed."""
+        caller.must(caller.administers, "administers")
+        found = await quarantine().reasons(limit)
+        return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
+
+    @routes.post("/quarantine/replay", summary="Try again what was set apart")
+    async def replay(caller: Calling, again: Again) -> Replayed:
+        """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
+        caller.must(caller.administers, "administers")
+        worked = still = 0
+        for stream in streams:
+            done, left = await stream.replay(again.ids)
+            worked, still = worked + done, still + left
+        return Replayed(worked=worked, still_apart=still)
+
+    return routes
