@@ -25,7 +25,7 @@ from services.intake.domain.findings import Findings
 from services.intake.repository import INBOX, REJECTIONS
 from shared.events import registry
 from shared.events.incoming import Incoming, read
-from shared.events.refusal import Refusal, Refused
+from shared.events.refusal import MOST, Refusal, Refused
 from shared.kit import metrics
 from shared.kit.agencies import held_agency
 from shared.kit.ids import random_id
@@ -110,7 +110,7 @@ class Door:
             testrun=item.get("testrun") in (True, "true"),
             incoming=incoming,
             features=found,
-            refusals=tuple(findings.refusals),
+            refusals=tuple(findings.refusals[:MOST]),
         )
 
     def _task(self, arrival: Arrival, caller: Caller) -> Task[Receipt]:

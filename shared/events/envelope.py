@@ -72,7 +72,10 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     if moment.tzinfo is None:
         raise ValueError("a time without zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside the years 1 to 9999 in UTC") from None
 
 
 def attributes(event: Event[Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from shared.events.registry import EventType
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 LONGEST_ID = 200
+_SEQUENCE_DIGITS = 18  # fits into 64 bits, as a number in any store
 _KNOWN = {
     "specversion", "type", "source", "id", "time", "datacontenttype", "dataschema", "subject", "data",
     "partitionkey", "sequence", "correlationid", "causationid", "recordedtime", "traceparent", "tracestate",
@@ -157,9 +158,9 @@ def _time(value: object, found: list[Refusal]) -> datetime | None:
 def _sequence(value: object, found: list[Refusal]) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_SEQUENCE_DIGITS:
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _SEQUENCE_DIGITS:
         return int(value)
     found.append(Refusal("wrong-form", "/sequence"))
     return None

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from shared.events.classes import Model, nested_models
 
+MOST = 100  # findings about one thing: enough to mend it, whatever somebody sends
 _SAFE_PART = re.compile(r"[a-z_]{1,40}")
 _SAFE_LIMITS = frozenset(
     {
@@ -57,8 +58,8 @@ class Refused(Exception):
 def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -> tuple[Refusal, ...]:
     """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out."""
     found = []
-    for item in error.errors(include_input=False, include_url=False):
-        refusal = refusal_of(item, at, _field_names(model))
+    for item in error.errors(include_input=False, include_url=False)[:MOST]:
+        refusal = refusal_of(item, at, field_names(model))
         if refusal.rule == "unknown-field" and refusal.field == at:
             refusal = Refusal(refusal.rule, at, {"known": ", ".join(sorted(_own_names(model)))})
         found.append(refusal)
@@ -68,7 +69,7 @@ def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -
 def refusal_of(finding: Mapping[str, Any], at: str, known: Collection[str] | None = None) -> Refusal:
     """One of pydantic's findings. Of its location only indexes and names in ``known`` stay (None: plain names do)."""
     kind = str(finding["type"])
-    location = [str(part) for part in finding["loc"]]
+    location = list(finding["loc"])
     if kind == "extra_forbidden":
         location = location[:-1]
     pointer = at + "".join(f"/{part}" for part in location if _may_show(part, known))
@@ -81,16 +82,16 @@ def refusal_of(finding: Mapping[str, Any], at: str, known: Collection[str] | Non
     return Refusal(_RULES.get(kind, kind.replace("_", "-")), pointer, values)
 
 
-def _may_show(part: str, known: Collection[str] | None) -> bool:
-    if part.isascii() and part.isdigit():
+def _may_show(part: int | str, known: Collection[str] | None) -> bool:
+    if isinstance(part, int):  # an index; digits as text are a key that somebody chose
         return True
     return bool(_SAFE_PART.fullmatch(part)) if known is None else part in known
 
 
 @cache
-def _field_names(model: type[Model]) -> frozenset[str]:
+def field_names(model: type[Model]) -> frozenset[str]:
     """The names that senders may use anywhere in this model; keys of mappings are theirs and not among them."""
-    return frozenset(_own_names(model).union(*(_field_names(nested) for nested in nested_models(model))))
+    return frozenset(_own_names(model).union(*(field_names(nested) for nested in nested_models(model))))
 
 
 def _own_names(model: type[Model]) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.events import Refused, registry
 from shared.events.incoming import BATCH, STRUCTURED, read, split
-from shared.events.refusal import refusals_of
+from shared.events.refusal import MOST, refusals_of
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
@@ -103,6 +103,9 @@ class TestRead:
             ({"sequence": "٣"}, "wrong-form", "/sequence"),
             ({"sequence": True}, "wrong-form", "/sequence"),
             ({"sequence": -1}, "wrong-form", "/sequence"),
+            ({"sequence": 10**18}, "wrong-form", "/sequence"),
+            ({"time": "0001-01-01T00:00:00+23:59"}, "wrong-form", "/time"),
+            ({"time": "9999-12-31T23:59:59-23:59"}, "wrong-form", "/time"),
             ({"testrun": "yes"}, "wrong-form", "/testrun"),
             ({NAME: 1}, "unknown-field", ""),
             ({"data": "absent"}, "missing-field", "/data"),
@@ -141,3 +144,18 @@ class TestRefusalsOf:
         with pytest.raises(ValidationError) as error:
             model.model_validate_json("{}")
         assert len(refusals_of(error.value, model)) == error.value.error_count()
+
+
+class TestFindings:
+    def test_digits_that_somebody_chose_as_a_name_are_not_shown(self) -> None:
+        door = registry.find("agency-registered").door
+        assert door is not None
+        data = dict(registry.find("agency-registered").door_example or {}, name={"01012345678": "x"})
+        with pytest.raises(Refused) as error:
+            read(event(type="agency-registered", data=data))
+        assert "0101234" not in str(error.value)
+
+    def test_there_are_no_more_than_anybody_can_read(self) -> None:
+        with pytest.raises(Refused) as error:
+            read(event(data={f"x{n}": n for n in range(5_000)}))
+        assert len(error.value.refusals) == MOST

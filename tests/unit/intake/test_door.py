@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from services.intake.domain.collected import NeverCollected
 from services.intake.domain.remedies import remedy
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import Agency
@@ -168,8 +170,42 @@ class TestBatches:
         assert receipt.problem is not None
         assert receipt.problem.status in (400, 422)
 
+    async def test_a_number_or_time_that_no_store_can_hold_stops_nobody(self, house: House) -> None:
+        events = [
+            house.event("trainee-graduated", example("trainee-graduated"), sequence=10**30),
+            house.event("trainee-graduated", example("trainee-graduated"), time="0001-01-01T00:00:00+23:59"),
+            house.event("trainee-graduated", example("trainee-graduated")),
+        ]
+        receipts = await house.send_all(events)
+        assert [receipt.status for receipt in receipts] == ["refused", "refused", "accepted"]
+        assert receipts[0].problem is not None
+        assert receipts[0].problem.field == "/sequence"
+
+    async def test_a_flood_of_mistakes_is_told_in_part(self, house: House) -> None:
+        for data in ([{"family": n} for n in range(5_000)], {f"x{n}": 1 for n in range(5_000)}):
+            receipt = await house.send("trainee-graduated", {"reference": data})
+            assert receipt.problem is not None
+            assert len(receipt.problem.errors) <= 100
+
+    async def test_looking_for_what_is_never_collected_holds_no_copy_of_what_was_sent(self, house: House) -> None:
+        wide: Any = [[] for _ in range(20_000)]
+        for _ in range(800):
+            wide = [wide]
+        tracemalloc.start()
+        assert not NeverCollected(house.tools.pack).find(wide)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 3_000_000
+
 
 class TestRejections:
+    @pytest.mark.parametrize("name", ["kim_minsu", "tel01012345678"])
+    async def test_a_name_that_the_sender_made_up_is_neither_kept_nor_told(self, house: House, name: str) -> None:
+        receipt = await house.send("trainee-graduated", example("trainee-graduated", **{name: {"family": 1}}))
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "never-collected"
+        assert name not in receipt.model_dump_json() + str(house.store.all("rejections"))
+
     async def test_a_rejection_keeps_field_and_rule_and_no_value(self, house: House) -> None:
         data = example("trainee-graduated", residence="legal-dong-2026:99999", certificates=["몰래 적은 이름"])
         await house.send("trainee-graduated", data, id="HW-8841-graduated")
