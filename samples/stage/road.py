@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 READS = {
     "intake": ("matches", "deliveries"),
@@ -34,9 +35,20 @@ async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-    topics = sorted(topic for topic in await consumer.topics() if not topic.startswith("__"))
-    return [TopicPartition(topic, n) for topic in topics for n in sorted(consumer.partitions_for_topic(topic) or ())]
+async def _partitions(bootstrap: str) -> list[TopicPartition]:
+    """All of them, asked for by name: a consumer without a subscription is told none by Apache Kafka."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+    await admin.start()
+    try:
+        described = await admin.describe_topics()
+    finally:
+        await admin.close()
+    return [
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in sorted(described, key=lambda one: str(one["topic"]))
+        if not topic["topic"].startswith("__")
+        for partition in topic["partitions"]
+    ]
 
 
 async def ends(bootstrap: str) -> dict[tuple[str, int], int]:
@@ -45,10 +57,10 @@ async def ends(bootstrap: str) -> dict[tuple[str, int], int]:
     Taken from what the broker says with its records: the embedded one, asked for the end of a log (ListOffsets),
     names the beginning of the last batch.
     """
+    partitions = await _partitions(bootstrap)
+    if not partitions:
+        return {}
     async with _consumer(bootstrap) as consumer:
-        partitions = await _partitions(consumer)
-        if not partitions:
-            return {}
         near = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         for partition, end in near.items():
