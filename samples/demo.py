@@ -14,7 +14,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -25,15 +26,15 @@ import aiohttp
 
 from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
+from samples.judge import Judgement, judge
 from samples.leaks import Leak, search
-from samples.oracle.expected import Expected, expected_of
-from samples.oracle.state import Own, State
-from samples.oracle.verdict import Verdict, percentile, verdict_of
+from samples.oracle.verdict import percentile
 from samples.play import Play
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
 from samples.world import Setting, World, load_setting
+from shared.reference import load_pack
 
 KILLS = ("intake", "matching", "notifications", "broker")
 KILL_AT = "openings"  # in the middle of this chapter
@@ -45,7 +46,7 @@ class Options:
     """What the command line says; ``patience``: the longest wait for the end, in seconds."""
 
     seed: int = 1
-    people: int = 150
+    people: int = 120
     kill: str | None = None
     leaks: bool = False
     pack: str = "kr-gyeonggi"
@@ -59,14 +60,15 @@ class Options:
 
 def today_of(setting: Setting) -> date:
     """The day it is where the pack's programme is."""
-    from shared.reference import load_pack
-
     return datetime.now(ZoneInfo(load_pack(setting.pack).timezone)).date()
 
 
-async def demo(options: Options, screen: Screen, began: float | None = None) -> tuple[dict[str, Any], bool]:
-    """Play it. The last line's object, and whether all was well. Raises StartError, HubAway."""
-    began = time.time() if began is None else began
+@asynccontextmanager
+async def performed(options: Options, screen: Screen) -> AsyncIterator[tuple[Play, bool]]:
+    """Set the stage, play the day, and hand it over as it stands then: the play, and whether all became quiet in time.
+
+    Everything is stopped afterwards, and the folder removed unless it is to be kept. Raises StartError, HubAway.
+    """
     setting = load_setting(options.pack)
     world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
     folder = options.keep or Path(tempfile.mkdtemp(prefix="demo-", dir=_made(DATA)))
@@ -76,14 +78,19 @@ async def demo(options: Options, screen: Screen, began: float | None = None) -> 
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
             play = Play(stage, world, screen, session)
             try:
-                quiet = await _day(play, options)
-                return await _judged(play, options, quiet, began)
+                yield play, await _day(play, options)
             finally:
                 play.inside.close()
     finally:
         await stage.stop()
         if options.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+async def demo(options: Options, screen: Screen, began: float) -> tuple[dict[str, Any], bool]:
+    """Play it. The last line's object, and whether all was well. Raises StartError, HubAway."""
+    async with performed(options, screen) as (play, quiet):
+        return await _judged(play, options, quiet, began)
 
 
 async def _day(play: Play, options: Options) -> bool:
@@ -113,34 +120,6 @@ def _killer(play: Play, options: Options) -> Callable[[], Awaitable[None]] | Non
         await play.stage.kill(name)
 
     return kill
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the oracle says to what there is."""
-
-    state: State
-    expected: Expected
-    verdict: Verdict
-    unlike: int  # matches that stand and should not, or the other way round
-
-
-def judge(play: Play) -> Judgement:
-    """Work out what should be, from what was accepted, and compare it with what the partners hold."""
-    ledger, inside, world = play.ledger, play.inside, play.world
-    state = State(world.pack)
-    for item in ledger.accepted:
-        state.apply(item.agency, item.event)
-    known = inside.aliases()
-    person_ids = {own: known[own[0], alias] for own, alias in ledger.aliases.items()}
-    owns: dict[str, Own] = {person: own for own, person in person_ids.items()}
-    holdings = play.holdings()
-    expected = expected_of(state, holdings, person_ids, ledger.opportunities, world.today)
-    person_of = {key: owns[person] for key, person in known.items() if person in owns}
-    opening_of = {opportunity: own for own, opportunity in ledger.opportunities.items()}
-    verdict = verdict_of(expected.told, holdings, person_of, opening_of)
-    standing = {(owns.get(p, ("?", p)), opening_of.get(o, ("?", o))) for p, o in inside.standing()}
-    return Judgement(state, expected, verdict, len(standing ^ expected.matches))
 
 
 async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tuple[dict[str, Any], bool]:
@@ -217,7 +196,7 @@ def _made(folder: Path) -> Path:
 def _options(arguments: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m samples.demo")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--people", type=int, default=150)
+    parser.add_argument("--people", type=int, default=120)
     parser.add_argument("--kill", choices=KILLS, help="kill it once in the middle")
     parser.add_argument("--leaks", action="store_true", help="search everything for the planted identities")
     parser.add_argument("--pack", default="kr-gyeonggi")

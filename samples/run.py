@@ -35,7 +35,7 @@ class Diary:
     """What a run leaves for the next one: which world, how many days were sent, what the openings are called."""
 
     seed: int = 1
-    people: int = 150
+    people: int = 120
     pack: str = "kr-gyeonggi"
     days: int = 0
     titles: dict[str, str] = field(default_factory=dict)
@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m samples.run")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("DATA") or DATA))
     parser.add_argument("--seed", type=int, default=1, help="of a new world; one that is kept goes on")
-    parser.add_argument("--people", type=int, default=150)
+    parser.add_argument("--people", type=int, default=120)
     given = parser.parse_args(arguments)
     if found := findings(given.data, {}):
         print(*found, sep="\n", file=sys.stderr)
