@@ -85,7 +85,7 @@ class Keys:
         self._clock = clock
         self._known: Mapping[str, tuple[Agency, Key]] = {}
         self._read_at: float | None = None
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[Mapping[str, tuple[Agency, Key]]] | None = None
 
     async def caller(self, authorization: str | None) -> Caller:
         """Who shows this ``Authorization`` header. Raises the 401 problem; a driver error when MongoDB is away."""
@@ -106,16 +106,25 @@ class Keys:
         return key.until is not None and key.until < self._today()
 
     async def _fresh(self) -> Mapping[str, tuple[Agency, Key]]:
-        async with self._reading:
-            now = self._clock()
-            if self._read_at is None or now - self._read_at >= CACHE_SECONDS:
-                known: dict[str, tuple[Agency, Key]] = {}
-                async for document in self._agencies.find({}, {"state": 1}).sort("_id", 1):
-                    agency = held_agency(document)
-                    for key in agency.keys:
-                        known.setdefault(key.key_id, (agency, key))  # the first holds a key id; intake refuses a second
-                self._known, self._read_at = known, now
-            return self._known
+        """What is known, read again when it is old. All who wait share one reading, also when it fails: with MongoDB
+        away nobody waits for more than one time-out."""
+        if self._reading is None:
+            if self._read_at is not None and self._clock() - self._read_at < CACHE_SECONDS:
+                return self._known
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(self._reading)
+
+    async def _read(self) -> Mapping[str, tuple[Agency, Key]]:
+        try:
+            asked, known = self._clock(), dict[str, tuple[Agency, Key]]()
+            async for document in self._agencies.find({}, {"state": 1}).sort("_id", 1):
+                agency = held_agency(document)
+                for key in agency.keys:
+                    known.setdefault(key.key_id, (agency, key))  # the first holds a key id; intake refuses a second
+            self._known, self._read_at = known, asked
+            return known
+        finally:
+            self._reading = None
 
 
 def make_key(key_id: str, until: date | None = None) -> tuple[str, Key]:

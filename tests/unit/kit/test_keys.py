@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
 from shared.events.topics.agencies import Agency, Key, Rights
 from shared.kit import keys
@@ -125,6 +127,29 @@ class TestCaller:
         other_token, other_key = make_key("gjf-1")
         other = agency(other_key).model_copy(update={"agency": "zzz"})
         await refused(World(agency(key), other), f"Bearer {other_token}")
+
+    async def test_while_the_database_is_away_all_wait_for_one_answer_together(self) -> None:
+        token, key = make_key("gjf-1")
+        world = World(agency(key))
+        found = world.collection.find
+
+        class Away(Found):
+            async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+                await asyncio.sleep(0.01)
+                raise ServerSelectionTimeoutError
+                yield {}
+
+        def away(*_: Any) -> Found:
+            found()
+            return Away([])
+
+        world.collection.find = away  # type: ignore[method-assign]  # the database has gone
+        calls = [world.keys.caller(f"Bearer {token}") for _ in range(50)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {ServerSelectionTimeoutError}
+        assert world.collection.reads == 1
+        world.collection.find = found  # type: ignore[method-assign]  # and is back
+        assert (await world.keys.caller(f"Bearer {token}")).key_id == "gjf-1"
 
 
 class TestRights:
