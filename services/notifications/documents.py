@@ -37,7 +37,7 @@ SWEEPS = "sweeps"
 FEED = "feed"
 WEBHOOK = "webhook"
 
-# A delivery's states. Waiting: behind an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
+# A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
 # by a dispatcher until `lease`. Posted: in the feed. Served: the partner has been given it. The rest are final.
 WAITING, DUE, SENDING, POSTED, SERVED = "waiting", "due", "sending", "posted", "served"
 DELIVERED, FAILED, DROPPED = "delivered", "failed", "dropped"

@@ -1,5 +1,7 @@
-"""The open deliveries of a thread, one queue per subscription, in the order in which they must arrive.
+"""The open deliveries of a thread, one queue per subscription, oldest first.
 
+What is said of one opening arrives in order, and nothing overtakes a recall in either direction; openings do not wait
+for each other.
 The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread too, so
 that two of them at once cannot both be right, and one of them starts over.
 """
@@ -7,6 +9,7 @@ that two of them at once cannot both be right, and one of them starts over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 
 from services.notifications.channels.channel import Channel
 from services.notifications.documents import (
@@ -30,6 +33,14 @@ def may_be_held(thread: Document, delivery: Document) -> bool:
     """True when the partner may hold this notice and no later recall covers it."""
     recalled = thread["recall"]["version"] if thread["recall"] else 0
     return bool(delivery["about"] == "notice" and delivery["left"] and delivery["version"] > recalled)
+
+
+def must_wait(delivery: Document, older: Iterable[Document]) -> bool:
+    """True when one of the ``older`` open deliveries of its queue must end before this one may be sent."""
+    return any(
+        "recall" in (delivery["about"], each["about"]) or each["opportunity"] == delivery["opportunity"]
+        for each in older
+    )
 
 
 class Queues:
@@ -72,9 +83,9 @@ class Queues:
             delivery["before"] = superseded[0]["before"]
             if delivery["before"] == delivery["after"]:
                 return
-        queue = thread["queues"].setdefault(subscription, [])
-        queue.append(delivery["_id"])
-        self._channels[delivery["channel"]].place(work, delivery, first=len(queue) == 1)
+        first = not must_wait(delivery, self.open(work, thread, subscription))
+        thread["queues"].setdefault(subscription, []).append(delivery["_id"])
+        self._channels[delivery["channel"]].place(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
     def drop(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
@@ -104,7 +115,10 @@ class Queues:
             queue.append(delivery["_id"])
             delivery.update(attempts=0, reason=None)
             delivery.pop("ended", None)
-        self._channels[delivery["channel"]].place(work, delivery, first=queue[0] == delivery["_id"])
+        older = takewhile(
+            lambda each: each["_id"] != delivery["_id"], self.open(work, thread, delivery["subscription"])
+        )
+        self._channels[delivery["channel"]].place(work, delivery, first=not must_wait(delivery, older))
         work.save(DELIVERIES, delivery)
 
     def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
@@ -123,7 +137,8 @@ class Queues:
         if not queue:
             thread["queues"].pop(subscription, None)
             return
-        head = work.get(DELIVERIES, queue[0])
-        if head is not None and head["state"] == WAITING:
-            self._channels[head["channel"]].place(work, head, first=True)
-            work.save(DELIVERIES, head)
+        waiting = self.open(work, thread, subscription)
+        for place, each in enumerate(waiting):
+            if each["state"] == WAITING and not must_wait(each, waiting[:place]):
+                self._channels[each["channel"]].place(work, each, first=True)
+                work.save(DELIVERIES, each)

@@ -22,7 +22,8 @@ class Channel(Protocol):
         """What `place` reads."""
 
     def place(self, work: Work, delivery: Document, first: bool) -> None:
-        """Take a new delivery in (or one whose turn has come): set its state. ``first``: nothing stands before it."""
+        """Take a new delivery in (or one whose turn has come): set its state. ``first``: it need not wait for an
+        earlier one."""
 
 
 class Push(Channel, Protocol):

@@ -120,26 +120,47 @@ class FeedReader:
         """The entries after a cursor (None: from the start), waiting up to ``wait`` seconds for one. Raises
         UnknownCursor."""
         position = 0 if after is None else self._opened(after, recipient)
-        await self._prove(recipient, position)
+        arrived = await self._arrived(recipient, position)
         end = asyncio.get_running_loop().time() + wait
         while True:
-            events, position = await self._page(recipient, position, limit)
+            events, position = await self._page(recipient, position, limit, arrived)
+            arrived = []
             left = end - asyncio.get_running_loop().time()
             if events or left <= 0 or self._stopping.is_set():
                 return Page(events, self._sealed(position, recipient))
             await self._feed.wait(recipient, min(left, LOOK_SECONDS))
 
-    async def _page(self, recipient: str, position: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+    async def _page(
+        self, recipient: str, position: int, limit: int, arrived: Sequence[Document]
+    ) -> tuple[list[dict[str, Any]], int]:
         for _ in range(MOST_PAGES):
             entries = await self._repository.feed_after(recipient, position, limit)
-            if not entries:
+            if not entries and not arrived:
                 break
-            position = entries[-1]["position"]
-            if events := await self._store.submit(self._serve(recipient, entries)):
+            events = await self._store.submit(self.turn(recipient, arrived, entries))
+            arrived = ()
+            position = entries[-1]["position"] if entries else position
+            if events or not entries:
                 return events, position
         return [], position
 
-    def _serve(self, recipient: str, entries: Sequence[Document]) -> Task[list[dict[str, Any]]]:
+    def turn(
+        self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]
+    ) -> Task[list[dict[str, Any]]]:
+        """One call of the partner in one transaction: what it has is delivered, what comes next is served."""
+        proved, served = self._proved(arrived), self._served(recipient, entries)
+
+        def needs(work: Work) -> Iterator[Need]:
+            yield from proved.needs(work)
+            yield from served.needs(work)
+
+        def do(work: Work) -> list[dict[str, Any]]:
+            proved.do(work)
+            return served.do(work)
+
+        return Task(needs, do)
+
+    def _served(self, recipient: str, entries: Sequence[Document]) -> Task[list[dict[str, Any]]]:
         def needs(work: Work) -> Iterator[Need]:
             yield Need.by_id(AGENCIES, recipient)
             for entry in entries:
@@ -179,18 +200,16 @@ class FeedReader:
                 work.after_commit(lambda: metrics.event_to_partner_seconds.of(channel=FEED).observe(seconds))
         return self._messages.of(delivery)
 
-    async def _prove(self, recipient: str, position: int) -> None:
-        """A cursor that comes back shows that everything up to it has arrived."""
+    async def _arrived(self, recipient: str, position: int) -> Sequence[Document]:
+        """A cursor that comes back shows that everything up to it has arrived. Marks it, but for the last few."""
         for _ in range(MOST_PAGES):
             served = await self._repository.served_until(recipient, position, MOST_AT_ONCE)
-            if served:
-                await self._store.submit(self.arrived(served))
             if len(served) < MOST_AT_ONCE:
-                return
+                return served
+            await self._store.submit(self._proved(served))
+        return ()
 
-    def arrived(self, entries: Sequence[Document]) -> Task[None]:
-        """Mark served entries as delivered."""
-
+    def _proved(self, entries: Sequence[Document]) -> Task[None]:
         def needs(work: Work) -> Iterator[Need]:
             for entry in entries:
                 yield Need.by_id(DELIVERIES, entry["_id"])

@@ -69,7 +69,7 @@ class Webhook:
         return ()
 
     def place(self, work: Work, delivery: Document, first: bool) -> None:
-        """Due at once when nothing stands before it, else waiting for its turn."""
+        """Due at once when it need not wait for another, else waiting for its turn."""
         share = int(delivery["_id"][:8], 16) / 2**32
         delivery.update(state=DUE if first else WAITING, due=work.now + self._limits.spread * share)
         if first:

@@ -1,5 +1,9 @@
 """One endpoint's lane. It has slots of its own, so a partner that hangs takes nobody else's; and it takes fewer the
-worse the endpoint answers, down to one at a time, which then serves as the probe that finds it well again."""
+worse the endpoint answers, down to one at a time, which then serves as the probe that finds it well again.
+
+An attempt that was taken frees its slot at once; writing that down goes on behind it, in groups with others. After any
+other answer the slot is kept until it is written down, because that may close or hold the endpoint.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,10 @@ from shared.kit.logs import logger
 from shared.kit.store import Store
 
 _log = logger("delivery")
+
+
+AHEAD = 4  # times the slots: claimed at once, and at most not yet written down
+GATHER_SECONDS = 0.005  # slots that become free together share the last look before sending
 
 
 def utc_now() -> datetime:
@@ -71,6 +79,7 @@ class Lane:
         self._held: deque[Document] = deque()
         self._held_until = 0.0
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._posting = 0
         self._gauge = metrics.in_flight.of(channel=tools.channel.name)
 
     @property
@@ -96,6 +105,7 @@ class Lane:
                 started = await self._start_some()
                 if self._in_flight:
                     await self._moved.wait()
+                    await asyncio.sleep(GATHER_SECONDS)
                 elif not started and not self._moved.is_set():
                     return
         finally:
@@ -104,7 +114,7 @@ class Lane:
                 await asyncio.wait(self._in_flight)
 
     async def _start_some(self) -> bool:
-        free = self._slots - len(self._in_flight)
+        free = min(self._slots - self._posting, AHEAD * self._tools.rules.slots - len(self._in_flight))
         if free <= 0 or self._dry:
             return False
         now = self._tools.now()
@@ -123,6 +133,7 @@ class Lane:
         for delivery in looked.forbidden:
             self._go(self._abandon(delivery))
         for delivery in looked.sendable:
+            self._posting += 1
             self._go(self._attempt(looked.endpoint, delivery))
         return True
 
@@ -134,7 +145,7 @@ class Lane:
         lease = self._tools.rules.lease
         began = asyncio.get_running_loop().time()
         claimed = await self._tools.repository.claim(
-            self._subscription, owner, now, int(lease.total_seconds() * 1000), self._slots * 2 if self.well else 1
+            self._subscription, owner, now, int(lease.total_seconds() * 1000), AHEAD * self._slots if self.well else 1
         )
         self._held.extend(claimed)
         self._held_until = began + lease.total_seconds() / 3  # leaves the rest of the lease to the attempt itself
@@ -157,13 +168,22 @@ class Lane:
     async def _attempt(self, endpoint: Document, delivery: Document) -> None:
         clock = asyncio.get_running_loop().time
         began, now = clock(), self._tools.now()
-        body = encode(self._tools.messages.of(delivery))
-        answer = await self._tools.channel.send(endpoint, delivery["notice"], body, now)
-        verdict = judge(answer, self._tools.now(), self._tools.rules.longest_hold)
-        self._widen_or_narrow(verdict)
-        jitter = self._tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
-        took = timedelta(seconds=clock() - began)
-        await self._tools.store.submit(self._tools.settler.settle(delivery, verdict, took, jitter))
+        holds_slot = True
+        try:
+            body = encode(self._tools.messages.of(delivery))
+            answer = await self._tools.channel.send(endpoint, delivery["notice"], body, now)
+            verdict = judge(answer, self._tools.now(), self._tools.rules.longest_hold)
+            self._widen_or_narrow(verdict)
+            jitter = self._tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
+            took = timedelta(seconds=clock() - began)
+            if verdict.outcome == "delivered" and not verdict.disable:
+                holds_slot = False
+                self._posting -= 1
+                self._moved.set()
+            await self._tools.store.submit(self._tools.settler.settle(delivery, verdict, took, jitter))
+        finally:
+            if holds_slot:
+                self._posting -= 1
 
     async def _abandon(self, delivery: Document) -> None:
         await self._tools.store.submit(self._tools.settler.abandon(delivery, "consent-ended"))

@@ -248,17 +248,13 @@ class World:
             for d in self.all(DELIVERIES, recipient=recipient, channel=FEED, state="served")
             if d["position"] <= position
         ]
-        if served:
-            self.perform(self.reader.arrived(served))
         entries = sorted(
             (d for d in self.all(DELIVERIES, recipient=recipient, channel=FEED) if d["position"] > position),
             key=lambda d: d["position"],
         )[:limit]
-        if not entries:
-            return [], position
-        events = self.perform(self.reader._serve(recipient, entries))
+        events = self.perform(self.reader.turn(recipient, served, entries))
         self.partners[recipient].extend(events)
-        return events, entries[-1]["position"]
+        return events, entries[-1]["position"] if entries else position
 
 
 def holding(told: list[dict[str, Any]]) -> set[tuple[str, str]]:
