@@ -155,8 +155,8 @@ def thread_of(document: Mapping[str, Any] | None) -> Thread:
     )
 
 
-def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping[str, list[str]]) -> Document:
-    """A thread as it is kept; ``queues``: open deliveries by subscription, oldest first."""
+def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping[str, list[list[Any]]]) -> Document:
+    """A thread as it is kept; ``queues``: open deliveries by subscription, oldest first (see queues.py)."""
     return {
         "_id": thread_id(recipient, person),
         "recipient": recipient,
@@ -182,5 +182,5 @@ def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping
             "told_by": sorted(thread.recall.told_by),
             "taken": thread.recall.taken,
         },
-        "queues": {subscription: list(ids) for subscription, ids in queues.items() if ids},
+        "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},
     }

@@ -58,14 +58,14 @@ class Handlers:
 
     def of_match(self, event: Event[Match], work: Work) -> Iterator[Need]:
         """What `match_told` reads."""
-        return self._reconciler.needs(work, event.data.person, match=event.data.match)
+        return self._reconciler.needs(work, event.data.person, match=event.data)
 
     def match_told(self, event: Event[Match], work: Work) -> None:
         """A match is now like this. Before its person or consent is known it is kept and says nothing."""
         held = work.get(MATCHES, event.data.match)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(MATCHES, match_document(event))
-            self._reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data.match)
+            self._reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data)
 
     def of_agency(self, event: Event[Agency], work: Work) -> Iterator[Need]:
         """What `agency_told` reads."""

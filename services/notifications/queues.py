@@ -1,7 +1,8 @@
 """The open deliveries of a thread, one queue per subscription, oldest first.
 
 What is said of one opening arrives in order, and nothing overtakes a recall in either direction; openings do not wait
-for each other.
+for each other. A queue's entries are [delivery, opportunity], without an opportunity for a recall, so that a notice
+only has to load what is about its own opening.
 The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread too, so
 that two of them at once cannot both be right, and one of them starts over.
 """
@@ -9,7 +10,7 @@ that two of them at once cannot both be right, and one of them starts over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import takewhile
+from typing import Any
 
 from services.notifications.channels.channel import Channel
 from services.notifications.documents import (
@@ -35,12 +36,12 @@ def may_be_held(thread: Document, delivery: Document) -> bool:
     return bool(delivery["about"] == "notice" and delivery["left"] and delivery["version"] > recalled)
 
 
-def must_wait(delivery: Document, older: Iterable[Document]) -> bool:
-    """True when one of the ``older`` open deliveries of its queue must end before this one may be sent."""
-    return any(
-        "recall" in (delivery["about"], each["about"]) or each["opportunity"] == delivery["opportunity"]
-        for each in older
-    )
+Entry = list[Any]
+
+
+def touches(entry: Entry, opportunity: str | None) -> bool:
+    """True when the order of an entry and of something about this opportunity (None: a recall) matters."""
+    return None in (opportunity, entry[1]) or entry[1] == opportunity
 
 
 class Queues:
@@ -51,18 +52,25 @@ class Queues:
         self._outcomes = outcomes
 
     @staticmethod
-    def needs(thread: Document | None) -> Iterable[Need]:
-        """All open deliveries of a thread."""
-        for ids in thread["queues"].values() if thread else ():
-            for delivery in ids:
-                yield Need.by_id(DELIVERIES, delivery)
+    def needs(thread: Document | None, opportunity: str | None = None) -> Iterable[Need]:
+        """The open deliveries of a thread that matter for one about this opportunity; all of them without one."""
+        for queue in thread["queues"].values() if thread else ():
+            for entry in queue:
+                if touches(entry, opportunity):
+                    yield Need.by_id(DELIVERIES, entry[0])
 
     @staticmethod
-    def open(work: Work, thread: Document, subscription: str | None = None) -> list[Document]:
-        """The open deliveries of one subscription, or of all, in order."""
-        queues: dict[str, list[str]] = thread["queues"]
-        names = sorted(queues) if subscription is None else [subscription]
-        found = (work.get(DELIVERIES, delivery) for name in names for delivery in queues.get(name, ()))
+    def open(work: Work, thread: Document) -> list[Document]:
+        """All open deliveries, those of one subscription in order."""
+        queues: dict[str, list[Entry]] = thread["queues"]
+        found = (work.get(DELIVERIES, entry[0]) for name in sorted(queues) for entry in queues[name])
+        return [delivery for delivery in found if delivery is not None]
+
+    @staticmethod
+    def recalls(work: Work, thread: Document, subscription: str) -> list[Document]:
+        """The open recalls of one subscription."""
+        entries = thread["queues"].get(subscription, ())
+        found = (work.get(DELIVERIES, entry[0]) for entry in entries if entry[1] is None)
         return [delivery for delivery in found if delivery is not None]
 
     def push(self, work: Work, thread: Document, delivery: Document) -> None:
@@ -71,20 +79,20 @@ class Queues:
         If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
         ``delivery["after"]`` and ``["before"]`` are the contents (domain/threads.py) with and without it.
         """
-        subscription = delivery["subscription"]
-        superseded = [
-            older
-            for older in self.open(work, thread, subscription)
-            if older["opportunity"] == delivery["opportunity"] and older["state"] in _UNSENT and not older["left"]
-        ]
-        if superseded and delivery["about"] == "notice":
+        subscription, opportunity = delivery["subscription"], delivery["opportunity"]
+        if opportunity is not None:
+            same = [entry[0] for entry in thread["queues"].get(subscription, ()) if entry[1] == opportunity]
+            found = (work.get(DELIVERIES, id) for id in same)
+            superseded = [older for older in found if older and older["state"] in _UNSENT and not older["left"]]
             for older in superseded:
                 self._end(work, thread, older, DROPPED, "superseded")
-            delivery["before"] = superseded[0]["before"]
-            if delivery["before"] == delivery["after"]:
-                return
-        first = not must_wait(delivery, self.open(work, thread, subscription))
-        thread["queues"].setdefault(subscription, []).append(delivery["_id"])
+            if superseded:
+                delivery["before"] = superseded[0]["before"]
+                if delivery["before"] == delivery["after"]:
+                    return
+        queue = thread["queues"].setdefault(subscription, [])
+        first = not any(touches(entry, opportunity) for entry in queue)
+        queue.append([delivery["_id"], opportunity])
         self._channels[delivery["channel"]].place(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
@@ -111,14 +119,13 @@ class Queues:
     def again(self, work: Work, thread: Document, delivery: Document) -> None:
         """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
         queue = thread["queues"].setdefault(delivery["subscription"], [])
-        if delivery["_id"] not in queue:
-            queue.append(delivery["_id"])
+        entry = [delivery["_id"], delivery["opportunity"]]
+        if entry not in queue:
+            queue.append(entry)
             delivery.update(attempts=0, reason=None)
             delivery.pop("ended", None)
-        older = takewhile(
-            lambda each: each["_id"] != delivery["_id"], self.open(work, thread, delivery["subscription"])
-        )
-        self._channels[delivery["channel"]].place(work, delivery, first=not must_wait(delivery, older))
+        first = not any(touches(older, delivery["opportunity"]) for older in queue[: queue.index(entry)])
+        self._channels[delivery["channel"]].place(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
     def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
@@ -131,14 +138,15 @@ class Queues:
             self._outcomes.failed(work, delivery, reason)
         work.save(DELIVERIES, delivery)
         subscription = delivery["subscription"]
-        queue = thread["queues"].get(subscription, [])
-        if delivery["_id"] in queue:
-            queue.remove(delivery["_id"])
+        queue = [entry for entry in thread["queues"].get(subscription, ()) if entry[0] != delivery["_id"]]
         if not queue:
             thread["queues"].pop(subscription, None)
             return
-        waiting = self.open(work, thread, subscription)
-        for place, each in enumerate(waiting):
-            if each["state"] == WAITING and not must_wait(each, waiting[:place]):
-                self._channels[each["channel"]].place(work, each, first=True)
-                work.save(DELIVERIES, each)
+        thread["queues"][subscription] = queue
+        for place, entry in enumerate(queue):
+            if not touches(entry, delivery["opportunity"]) or any(touches(older, entry[1]) for older in queue[:place]):
+                continue
+            waiting = work.get(DELIVERIES, entry[0])
+            if waiting is not None and waiting["state"] == WAITING:
+                self._channels[waiting["channel"]].place(work, waiting, first=True)
+                work.save(DELIVERIES, waiting)

@@ -152,7 +152,7 @@ class Repository:
         """Entries that were given to the recipient, up to a position, and not yet proved to have arrived."""
         found = self._database[DELIVERIES].find(
             {"recipient": recipient, "channel": FEED, "state": SERVED, "position": {"$lte": position}},
-            {"_id": 1, "thread": 1},
+            {"_id": 1, "thread": 1, "opportunity": 1},
         )
         return await found.limit(limit).to_list(limit)
 

@@ -207,7 +207,7 @@ class Receipts:
             for delivery in deliveries:
                 yield Need.by_id(DELIVERIES, delivery["_id"])
                 yield Need.by_id(THREADS, delivery["thread"])
-                yield from self._queues.needs(work.get(THREADS, delivery["thread"]))
+                yield from self._queues.needs(work.get(THREADS, delivery["thread"]), delivery["opportunity"])
 
         def do(work: Work) -> set[str]:
             known: set[str] = set()
@@ -250,7 +250,7 @@ class Receipts:
             yield Need.by_id(DELIVERIES, delivery)
             yield Need.by_id(THREADS, known["thread"])
             yield Need.by_id(SUBSCRIPTIONS, known["subscription"])
-            yield from self._queues.needs(work.get(THREADS, known["thread"]))
+            yield from self._queues.needs(work.get(THREADS, known["thread"]), known["opportunity"])
 
         def do(work: Work) -> Document:
             found, thread = work.get(DELIVERIES, delivery), work.get(THREADS, known["thread"])

@@ -214,7 +214,7 @@ class FeedReader:
             for entry in entries:
                 yield Need.by_id(DELIVERIES, entry["_id"])
                 yield Need.by_id(THREADS, entry["thread"])
-                yield from self._queues.needs(work.get(THREADS, entry["thread"]))
+                yield from self._queues.needs(work.get(THREADS, entry["thread"]), entry["opportunity"])
 
         def do(work: Work) -> None:
             for entry in entries:

@@ -84,7 +84,7 @@ class Settler:
     def _needs(self, work: Work, held: Document) -> Iterator[Need]:
         yield Need.by_id(DELIVERIES, held["_id"])
         yield Need.by_id(THREADS, held["thread"])
-        yield from self._queues.needs(work.get(THREADS, held["thread"]))
+        yield from self._queues.needs(work.get(THREADS, held["thread"]), held["opportunity"])
 
     def _apply(self, work: Work, thread: Document, delivery: Document, verdict: Verdict, jitter: float) -> None:
         if verdict.outcome == "delivered":
@@ -112,8 +112,8 @@ class Settler:
     def _recalled(self, work: Work, thread: Document, delivery: Document) -> bool:
         """True when a recall waits behind it."""
         return delivery["about"] == "notice" and any(
-            later["about"] == "recall" and later["version"] > delivery["version"]
-            for later in self._queues.open(work, thread, delivery["subscription"])
+            later["version"] > delivery["version"]
+            for later in self._queues.recalls(work, thread, delivery["subscription"])
         )
 
     def _endpoint(self, work: Work, subscription: str, verdict: Verdict) -> None:

@@ -30,6 +30,7 @@ from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.domain.threads import Saying, Standing, next_of
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
+from shared.events.topics.matches import Match
 from shared.kit.ids import Ids
 from shared.kit.work import Need, Work
 
@@ -47,22 +48,37 @@ class Reconciler:
         self.queues = Queues(channels, outcomes)
 
     def needs(
-        self, work: Work, person: str, *, match: str | None = None, only: str | None = None, named: Iterable[str] = ()
+        self,
+        work: Work,
+        person: str,
+        *,
+        match: Match | None = None,
+        only: str | None = None,
+        named: Iterable[str] = (),
     ) -> Iterator[Need]:
-        """What `reconcile` reads. ``named``: recipients that the event itself names."""
+        """What `reconcile` reads. ``named``: recipients that the event itself names.
+
+        Of the open deliveries, those about the match when nothing else can follow from it, else all.
+        """
         yield Need.by_id(PEOPLE, person)
         yield Need.where(THREADS, "person", person)
-        yield Need.by_id(MATCHES, match) if match else Need.where(MATCHES, "person", person)
-        for recipient in self._recipients(work, person, only) | set(named):
-            yield Need.by_id(AGENCIES, recipient)
-            yield Need.where(SUBSCRIPTIONS, "agency", recipient)
+        yield Need.by_id(MATCHES, match.match) if match else Need.where(MATCHES, "person", person)
+        kept, threads = work.get(PEOPLE, person), self._threads(work, person)
+        for recipient in self._recipients(kept, threads, only) | set(named):
+            of_recipient = (Need.by_id(AGENCIES, recipient), Need.where(SUBSCRIPTIONS, "agency", recipient))
+            yield from of_recipient
             for channel in self._channels.values():
                 yield from channel.needs(recipient)
-        for thread in work.find(THREADS, "person", person):
-            yield from self.queues.needs(thread)
+            thread = threads.get(recipient)
+            if thread is not None and not any(True for _ in work.missing(of_recipient)):
+                plain = (
+                    self._alias(work, kept, recipient) == thread["alias"]
+                    and thread["queues"].keys() <= self._active(work, recipient).keys()
+                )
+                yield from self.queues.needs(thread, match.opportunity if match and plain else None)
 
     def reconcile(
-        self, work: Work, person: str, cause: Cause | None, *, match: str | None = None, only: str | None = None
+        self, work: Work, person: str, cause: Cause | None, *, match: Match | None = None, only: str | None = None
     ) -> None:
         """Say to every recipient (or ``only`` one) what follows for this person (or this one ``match``).
 
@@ -71,33 +87,50 @@ class Reconciler:
         if match is None:
             matches = work.find(MATCHES, "person", person)
         else:
-            found = work.get(MATCHES, match)
+            found = work.get(MATCHES, match.match)
             matches = [found] if found is not None else []
-        for recipient in sorted(self._recipients(work, person, only)):
-            self._bring_up_to_date(work, person, recipient, matches, match is None, cause)
+        kept, threads = work.get(PEOPLE, person), self._threads(work, person)
+        for recipient in sorted(self._recipients(kept, threads, only)):
+            self._bring_up_to_date(work, kept, threads.get(recipient), person, recipient, matches, match is None, cause)
 
-    def _recipients(self, work: Work, person: str, only: str | None) -> set[str]:
-        kept = work.get(PEOPLE, person)
-        named = set(kept["recipients"]) if kept else set()
-        named |= {thread["recipient"] for thread in work.find(THREADS, "person", person)}
+    @staticmethod
+    def _threads(work: Work, person: str) -> dict[str, Document]:
+        return {thread["recipient"]: thread for thread in work.find(THREADS, "person", person)}
+
+    @staticmethod
+    def _recipients(kept: Document | None, threads: Iterable[str], only: str | None) -> set[str]:
+        named = {*(kept["recipients"] if kept else ()), *threads}
         return named if only is None else named & {only}
 
+    def _alias(self, work: Work, kept: Document | None, recipient: str) -> str | None:
+        if not self._may(work, recipient):
+            return None
+        return alias_to_tell(subject_of(kept), recipient, self._today(work.now))
+
+    @staticmethod
+    def _active(work: Work, recipient: str) -> dict[str, Document]:
+        return {s["_id"]: s for s in work.find(SUBSCRIPTIONS, "agency", recipient) if s["state"] == "active"}
+
     def _bring_up_to_date(
-        self, work: Work, person: str, recipient: str, matches: list[Document], whole: bool, cause: Cause | None
+        self,
+        work: Work,
+        kept: Document | None,
+        before: Document | None,
+        person: str,
+        recipient: str,
+        matches: list[Document],
+        whole: bool,
+        cause: Cause | None,
     ) -> None:
-        before = next(iter(t for t in work.find(THREADS, "person", person) if t["recipient"] == recipient), None)
-        kept = work.get(PEOPLE, person)
-        alias = (
-            alias_to_tell(subject_of(kept), recipient, self._today(work.now)) if self._may(work, recipient) else None
-        )
-        active = {s["_id"]: s for s in work.find(SUBSCRIPTIONS, "agency", recipient) if s["state"] == "active"}
+        alias, active = self._alias(work, kept, recipient), self._active(work, recipient)
         if before is None and (alias is None or not active):
             return
         thread = thread_of(before)
         standing: dict[str, Standing] = {m["opportunity"]: standing_of(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         document = before or thread_document(recipient, person, thread, {})
-        if any(may_be_held(document, delivery) for delivery in self.queues.open(work, document)):
+        # only when there may be something to forget: what has left us and is still open counts as told
+        if alias != thread.alias and any(may_be_held(document, each) for each in self.queues.open(work, document)):
             thread = replace(thread, told=True)
         following = next_of(
             thread,
@@ -127,6 +160,8 @@ class Reconciler:
         return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
 
     def _quieten(self, work: Work, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
+        if not silence and thread["queues"].keys() <= active.keys():
+            return
         for delivery in self.queues.open(work, thread):
             if delivery["subscription"] not in active:
                 self.queues.drop(work, thread, delivery, "unsubscribed")
