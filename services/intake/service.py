@@ -168,7 +168,7 @@ class Door:
             causationid=receipt,
             time=incoming.time,
             recordedtime=work.now,
-            actor=incoming.actor,
+            actor=None if incoming.actor is None else self._tools.ids.derived("actor", event.agency, incoming.actor),
             traceparent=trace_of(incoming),
         )
         publish(effect, root, work, self._tools.ids)
@@ -181,6 +181,7 @@ class Door:
                 "agency": event.agency,
                 "type": event.name,
                 "event": self._tools.sealer.seal(incoming.id.encode(), INBOX, inbox),
+                "actor": self._tools.sealer.seal((incoming.actor or "").encode(), INBOX, inbox, "actor"),
                 "status": effect.status,
                 "answer": effect.answer,
                 "about": incoming.event_type.topic.name,

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from services.intake.domain.findings import Findings
 from shared.events.incoming import Incoming
 
-# A worker's number and role ("w-17/counsellor"): nothing that could hold a written name.
+# A worker's number and role ("w-17/counsellor"). No spaces and nothing but ASCII, yet some names fit even so: it stays
+# sealed in intake, the bus carries a keyed hash of it.
 _ACTOR = re.compile(r"[A-Za-z0-9]+([-._:/][A-Za-z0-9]+)*", re.ASCII)
 _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _CLOCKS_DIFFER = timedelta(days=1)

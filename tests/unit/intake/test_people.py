@@ -49,8 +49,19 @@ class TestArrival:
         assert first.correlationid == second.correlationid != receipt.receipt
         assert first.causationid == second.causationid == receipt.receipt
         assert first.recordedtime == house.store.now
-        assert first.actor == "w-17/counsellor"
         assert first.id != second.id
+
+    async def test_the_bus_knows_that_one_worker_acted_twice_but_not_who(self, house: House) -> None:
+        actor = "kim.minsu/010-1234-5678"
+        await house.send("trainee-graduated", example("trainee-graduated"), actor=actor)
+        await house.send("person-updated", example("person-updated", residence=None), actor=actor)
+        await house.send("person-left", {"reference": REFERENCE, "reason": "own-wish"}, actor="w-17")
+        told = [event.actor for event in house.store.emitted]
+        assert told[0] == told[1] == told[2] != told[3]
+        assert all(len(each or "") == 32 for each in told)
+        assert actor not in str(house.store.collections)
+        inbox = house.store.all("inbox")[0]
+        assert house.tools.sealer.open(inbox["actor"], "inbox", inbox["_id"], "actor").decode() == actor
 
     async def test_the_same_arrival_under_another_id_changes_nothing(self, house: House) -> None:
         first = await house.send("trainee-graduated", example("trainee-graduated"))
