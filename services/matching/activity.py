@@ -19,6 +19,7 @@ from services.matching.service import Matching
 from shared.kit.claim import Claims, Partition
 from shared.kit.lease import Lease
 from shared.kit.logs import logger
+from shared.kit.probes import Role
 from shared.kit.store import Store, Task
 from shared.kit.stream import Stream
 from shared.kit.supervise import supervise
@@ -32,7 +33,7 @@ _log = logger("activity")
 
 
 class Activity:
-    """The active matcher's life, under a lease. `run` it as a loop of the service."""
+    """The active matcher's life, under a lease. `run` it as a loop of the service. ``told``: what it is now."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Activity:
         *,
         today: Callable[[], date],
         day_check_seconds: float,
+        told: Callable[[Role], None] = lambda role: None,
     ) -> None:
         self._matching = matching
         self._repository = repository
@@ -55,11 +57,12 @@ class Activity:
         self._today = today
         self._day_check_seconds = day_check_seconds
         self._life: asyncio.Task[None] | None = None
-        self.active = False
+        self._told = told
         matching.guard = lambda: lease.held
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Hold the lease or wait for it, until ``stopping``."""
+        self._told("standby")
         await self._lease.keep(self._gained, self._lost, stopping)
 
     async def _gained(self) -> None:
@@ -70,22 +73,24 @@ class Activity:
         if life is not None:
             life.cancel()
             await asyncio.gather(life, return_exceptions=True)
+        self._told("standby")
 
     async def _active_life(self) -> None:
         """Cancelled when the lease is lost; anything else that ends it begins it again from what the database holds."""
+        self._told("loading")
         try:
             await self._take_over()
             await self._load()
             await self._settle(self._matching.unsettled())
             await self._stream.start()
-            self.active = True
+            self._told("active")
             _log.info("matcher_active", count=len(tuple(self._matching.people())))
             while True:
                 await asyncio.sleep(self._day_check_seconds)
                 if self._matching.today != self._today():
                     await self._new_day(self._today())
         finally:
-            self.active = False
+            self._told("loading")  # from the beginning again, unless the lease was lost
             await self._stream.stop()
 
     async def _take_over(self) -> None:

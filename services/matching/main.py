@@ -19,6 +19,7 @@ from services.matching.settings import MatchingSettings
 from services.matching.window import Window
 from shared.kit.ids import Ids
 from shared.kit.lease import Lease
+from shared.kit.probes import Role
 from shared.kit.service import Kit
 from shared.reference import load_pack
 
@@ -38,6 +39,9 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
     async def follow_the_store() -> None:
         kit.store.join(matching)
 
+    def told(role: Role) -> None:
+        kit.health.role = role
+
     async def matcher() -> None:
         activity = Activity(
             matching,
@@ -48,6 +52,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
             Lease(kit.database, NAME, settings.instance, settings.lease_seconds),
             today=today,
             day_check_seconds=settings.day_check_seconds,
+            told=told,
         )
         await activity.run(kit.stopping)
 

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 Check = Callable[[], Awaitable[object]]
 Partition = tuple[str, int]
 Phase = Literal["starting", "running", "stopping"]
+Role = Literal["standby", "loading", "active"]
 CHECK_SECONDS = 2.0
 
 
@@ -51,11 +52,13 @@ class Watchdog:
 class Health:
     """What the probes know: the phase of this process, and how to ask each dependency.
 
-    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn.
+    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn. A service of
+    which one replica at a time is active says its ``role``: a standby is ready to take over, one that loads is not.
     """
 
     def __init__(self, watchdog: Watchdog, needed: Mapping[str, Check], others: Mapping[str, Check]) -> None:
         self.phase: Phase = "starting"
+        self.role: Role | None = None
         self.watchdog = watchdog
         self._needed = needed
         self._others = others
@@ -100,8 +103,10 @@ def probe_routes(health: Callable[[], Health]) -> APIRouter:
     async def ready() -> Response:
         known = health()
         missing = await known.missing()
-        good = known.phase == "running" and not missing
-        body = {"ready": good, "phase": known.phase, "missing": missing}
+        good = known.phase == "running" and known.role != "loading" and not missing
+        body: dict[str, object] = {"ready": good, "phase": known.phase, "missing": missing}
+        if known.role is not None:
+            body["role"] = known.role
         return JSONResponse(body, 200 if good else 503)
 
     return routes

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.events import Event
-from tests.integration.matching.parts import NOON, RECORDED, Setup, eventually, expected, standing, told
+from tests.integration.matching.parts import NOON, RECORDED, Setup, client, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
 
 pytestmark = pytest.mark.integration
@@ -127,7 +127,10 @@ class TestTakeover:
         await first.__aenter__()
         await eventually(lambda: database.leases.find_one({"_id": "matching", "owner": "matching-1"}))
         try:
-            async with setup.running("matching-2"):
+            async with setup.running("matching-2") as second:
+                async with client(second) as http:
+                    answer = await http.get("/ready")
+                    assert (answer.status_code, answer.json()["role"]) == (200, "standby")
                 await setup.publish(*(told(x) for x in (*people, *jobs)))
                 await eventually(is_right)
                 owners = {d["owner"] async for d in database.checkpoints.find()}
@@ -139,6 +142,8 @@ class TestTakeover:
                 await eventually(is_right)
                 lease = await database.leases.find_one({"_id": "matching"})
                 assert lease["owner"] == "matching-2"
+                async with client(second) as http:
+                    assert (await http.get("/ready")).json()["role"] == "active"
         finally:
             if first is not None:
                 await first.__aexit__(None, None, None)

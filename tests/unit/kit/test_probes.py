@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.kit import probes, supervise
-from shared.kit.probes import Health, Watchdog, probe_routes
+from shared.kit.probes import Health, Role, Watchdog, probe_routes
 
 pytestmark = pytest.mark.unit
 PEOPLE = ("people", 0)
@@ -127,6 +127,15 @@ class TestLive:
         health = Health(watchdog, {"mongodb": answers}, {"kafka": fails})
         health.phase = "running"
         assert (await self.get(health, "/ready")).status_code == 200
+
+    @pytest.mark.parametrize(("role", "status"), [("standby", 200), ("loading", 503), ("active", 200)])
+    async def test_ready_says_its_role_and_a_standby_is_ready_but_not_one_that_loads(
+        self, watchdog: Watchdog, role: Role, status: int
+    ) -> None:
+        health = Health(watchdog, {"mongodb": answers}, {})
+        health.phase, health.role = "running", role
+        answer = await self.get(health, "/ready")
+        assert (answer.status_code, answer.json()["role"]) == (status, role)
 
 
 class TestSupervise:
