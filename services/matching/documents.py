@@ -37,16 +37,17 @@ def opportunity_document(event: Event[Opportunity]) -> Document:
     return {"_id": event.data.opportunity, "sequence": event.sequence or 0, "state": state}
 
 
-def match_document(match: Match, sequence: int) -> Document:
-    """A match as it was last told. Ranks are left out: they shift without an event and are worked out when read."""
+def match_document(match: Match, sequence: int, content: str | None) -> Document:
+    """A match as it was last told, ``content`` is its fingerprint (None: withdrawn). Ranks are left out: they shift
+    without an event and are worked out when read."""
     told = match.model_copy(update={"person_rank": None, "opportunity_rank": None})
     return {
         "_id": match.match,
         "person": match.person,
         "opportunity": match.opportunity,
-        "standing": match.state != WITHDRAWN,
+        "standing": content is not None,
         "sequence": sequence,
-        "fingerprint": fingerprint(match),
+        "fingerprint": content,
         "match": told.model_dump(mode="json", exclude_none=True),
     }
 

@@ -204,7 +204,7 @@ class Matching:
         sequence = before.sequence + 1 if before else 1
         told = Told(sequence, content, match.score, match.band, match.kind)
         self._journal.put(self._told, (match.person, match.opportunity), told)
-        work.save(MATCHES, match_document(match, sequence))
+        work.save(MATCHES, match_document(match, sequence, content))
         work.emit(
             Event(
                 id=self._ids.derived(type.name, match.match, sequence),

@@ -20,6 +20,7 @@ from shared.reference import Pack
 class Index:
     """Verdicts of all pairs that may match, ranked on both sides. A `core.ScoringCore`.
 
+    Who left and what was closed is not held: no day changes that, only another event does.
     Memory: one verdict for every pair at or above the threshold, kept or not, so that the next best takes over at once
     when one goes. Time per change: one verdict for each thing on the other side.
     """
@@ -53,6 +54,8 @@ class Index:
     def put_person(self, person: Person) -> set[Pair]:
         """A person is new or changed."""
         facts = person_facts(person, self._pack)
+        if not facts.active:
+            return self.drop_person(facts.id)
         self._journal.put(self._people, facts.id, facts)
         return self.reassess(facts.id)
 
@@ -69,6 +72,8 @@ class Index:
     def put_opportunity(self, opportunity: Opportunity) -> set[Pair]:
         """An opportunity is new or changed."""
         facts = opening_facts(opportunity, self._pack)
+        if not facts.open:
+            return self.drop_opportunity(facts.id)
         self._journal.put(self._openings, facts.id, facts)
         return self._apply({(one.id, facts.id): self._verdict(one, facts) for one in self._people.values()})
 

@@ -147,3 +147,28 @@ class TestIndex:
         index = Index(PACK, TODAY)
         assert index.drop_person(numbered(9)) == set()
         assert index.drop_opportunity(numbered(9)) == set()
+
+
+class TestWhatIsOver:
+    def test_who_left_and_what_was_closed_is_not_assessed_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        index = Index(PACK, TODAY)
+        for number in range(20):
+            index.put_opportunity(a_job(number))
+            index.put_opportunity(a_job(number, status="closed"))
+            index.put_person(a_person(number))
+            index.put_person(a_person(number, status="left"))
+        assert tuple(index.people()) == ()
+        assessed: list[object] = []
+        monkeypatch.setattr("services.matching.domain.index.verdict_of", lambda *pair: assessed.append(pair))
+        index.put_person(a_person(99))
+        index.put_opportunity(a_job(99))
+        assert len(assessed) == 1
+
+    def test_what_comes_back_matches_again(self) -> None:
+        index = Index(PACK, TODAY)
+        index.put_opportunity(a_job(1))
+        index.put_person(a_person(1, status="left"))
+        index.put_person(a_person(1))
+        index.put_opportunity(a_job(1, status="closed"))
+        assert index.put_opportunity(a_job(1)) == {(numbered(1), a_job(1).opportunity)}
+        assert set(index.kept()) == {(numbered(1), a_job(1).opportunity)}
