@@ -115,6 +115,8 @@ class TestAHealthyStream:
 
         await until(done)
         assert await effects(service, *range(520, 560)) == [1] * 40
+        for p in service.stream.progress().partitions:  # those that got nothing are still ahead, beyond the log's end
+            consumer.seek(TopicPartition(deliveries(service), p.partition), p.done + 1)
 
 
 def poisons() -> list[tuple[bytes | None, bytes | None, list[Any]]]:
