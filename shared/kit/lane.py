@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from pymongo.errors import PyMongoError
 
 from shared.kit.backoff import Backoff
 from shared.kit.lease import Lease
@@ -108,13 +107,11 @@ class Lane:
 
     async def _run(self) -> None:
         backoff = Backoff(0.1, 5.0)
-        id: str | None = None
         while True:
+            started = time.monotonic()
             try:
-                id = await self._topics.changed(self.topic, None)
-                started = time.monotonic()
-                await self._serve(id)
-            except (*KAFKA_ERRORS, PyMongoError, _TopicChanged) as error:
+                await self._serve(await self._topics.changed(self.topic, None))
+            except Exception as error:  # also what nobody foresaw: without this task nothing is published any more
                 self._observer.retried("outbox", type(error).__name__)
                 if time.monotonic() - started > 30:
                     backoff.reset()

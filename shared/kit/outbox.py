@@ -164,7 +164,7 @@ class Outbox:
                 await self._beat()
                 if beats % 3 == 0 and await lease.acquire():
                     await self.sweep()
-            except PyMongoError as error:
+            except Exception as error:  # also what nobody foresaw: without a sign of life others take our rows over
                 self._observer.retried("outbox", type(error).__name__)
             beats += 1
             await asyncio.sleep(HEARTBEAT_SECONDS)

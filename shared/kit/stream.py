@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -27,7 +28,7 @@ from shared.kit.quarantine import Quarantine
 from shared.kit.records import Origin, Record
 from shared.kit.routes import Handler, Needs, Routes, bad_of
 from shared.kit.store import Store, Task, Unavailable
-from shared.kit.topics import KAFKA_ERRORS, Topics
+from shared.kit.topics import Topics
 
 
 class Stream:
@@ -63,7 +64,7 @@ class Stream:
         self._routes.quarantine = quarantine
         self._observer = observer or Observer()
         self._group = self._kafka.physical(self.service)
-        self._claims = Claims(store.database, self._group, self._kafka.instance)
+        self._claims = self._new_claims()
         self._ids: dict[str, str] = {}
         self._consumer: Consumer | None = None
         self._stopping = asyncio.Event()
@@ -111,14 +112,19 @@ class Stream:
     # --- its life
 
     async def _begin(self) -> None:
-        """A new consumer for the ids that the topics have now. All it will ever fetch is of these ids or later ones."""
-        self._ids = await self._known.declare(self.topics)
-        if len(self._ids) < len(self.topics):
+        """A new consumer for the ids that the topics have now. All it will ever fetch is of these ids or later ones.
+
+        It has claims of its own: a batch of an earlier life that outlasts it can only move checkpoints of that life.
+        """
+        ids = await self._known.declare(self.topics)
+        if len(ids) < len(self.topics):
             raise Unavailable("TopicMissing")
         self._claims.drop()
+        self._ids, self._claims = ids, self._new_claims()
         self._moved = time.monotonic()
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
-        self._consumer = Consumer(kafka, self._group, self.topics, self._batch, self._revoked)
+        batch, revoked = partial(self._batch, self._claims, ids), partial(self._revoked, self._claims)
+        self._consumer = Consumer(kafka, self._group, self.topics, batch, revoked)
         try:
             await self._consumer.start()
         except BaseException:
@@ -126,15 +132,17 @@ class Stream:
             raise
 
     async def _live(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             if self._consumer is None:
+                if self._stopping.is_set():
+                    return
                 try:
                     await self._begin()
                     self._backoff.reset()
-                except (*KAFKA_ERRORS, Unavailable) as error:
+                except Exception as error:  # also what nobody foresaw: without this task nothing is read any more
                     self._observer.retried("stream", type(error).__name__)
                     await self._backoff.wait(self._stopping)
-                continue
+                    continue
             waiting = [asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()]
             stop = asyncio.create_task(self._stopping.wait())
             await asyncio.wait([*waiting, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -142,33 +150,40 @@ class Stream:
                 task.cancel()
             await asyncio.gather(*waiting, stop, return_exceptions=True)
             consumer = self._consumer
-            if self._stopping.is_set():
-                await consumer.stop()
-            else:
-                for topic, id in self._ids.items():
-                    if self._known.ids.get(topic) != id:
-                        self._observer.reopened(topic)
-                await consumer.abandon()
+            assert consumer is not None
+            try:
+                if self._stopping.is_set():
+                    await consumer.stop()
+                else:
+                    for topic, id in self._ids.items():
+                        if self._known.ids.get(topic) != id:
+                            self._observer.reopened(topic)
+                    await consumer.abandon()
+            except Exception as error:
+                self._observer.retried("stream", type(error).__name__)
             self._consumer = None
             self._claims.drop()
 
-    def _revoked(self, partitions: Iterable[Any]) -> None:
-        self._claims.drop(Partition(self._kafka.logical(each.topic), each.partition) for each in partitions)
+    def _new_claims(self) -> Claims:
+        return Claims(self._store.database, self._group, self._kafka.instance)
+
+    def _revoked(self, claims: Claims, partitions: Iterable[Any]) -> None:
+        claims.drop(Partition(self._kafka.logical(each.topic), each.partition) for each in partitions)
 
     # --- a batch
 
-    async def _batch(self, records: Sequence[Record]) -> None:
+    async def _batch(self, claims: Claims, ids: Mapping[str, str], records: Sequence[Record]) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
         try:
-            fresh = await self._fresh(records)
+            fresh = await self._fresh(claims, ids, records)
             while fresh:
                 part, rest = fresh[: self._slice], fresh[self._slice :]
-                await self._transaction(part)
+                await self._transaction(claims, part)
                 self._slice = min(self._slice * 2, self._kafka.batch_max_records)
                 fresh = rest
             self._backoff.reset()
         except BaseException as error:
-            self._claims.drop()  # whatever it was: the next attempt reads the checkpoints, which know
+            claims.drop()  # whatever it was: the next attempt reads the checkpoints, which know
             if isinstance(error, Fenced):
                 self._observer.fenced(str(error))
             else:
@@ -178,7 +193,9 @@ class Stream:
                 await self._backoff.wait(self._stopping)
             raise
 
-    async def _fresh(self, records: Sequence[Record]) -> list[tuple[Origin, Record]]:
+    async def _fresh(
+        self, claims: Claims, ids: Mapping[str, str], records: Sequence[Record]
+    ) -> list[tuple[Origin, Record]]:
         """What was not done yet, by our checkpoints. Kafka's position is a hint: when it leaves out records, it is set
         back once; only what is still missing then (retention, markers) is believed to be missing."""
         by_partition: dict[Partition, list[Record]] = {}
@@ -186,8 +203,8 @@ class Stream:
             by_partition.setdefault(Partition(self._kafka.logical(record.topic), record.partition), []).append(record)
         fresh = []
         for partition, those in by_partition.items():
-            topic_id = self._ids[partition.topic]
-            claim = self._claims.get(partition) or await self._claims.claim(partition, topic_id, self._store.session_id)
+            topic_id = ids[partition.topic]
+            claim = claims.get(partition) or await claims.claim(partition, topic_id, self._store.session_id)
             expected = claim.offset + 1
             if those[0].offset > expected and claim.asked_again != expected:
                 self._seek(partition, expected)
@@ -205,7 +222,7 @@ class Stream:
             raise Fenced(partition.topic)
         consumer.seek(TopicPartition(self._kafka.physical(partition.topic), partition.number), offset)
 
-    async def _transaction(self, records: Sequence[tuple[Origin, Record]]) -> None:
+    async def _transaction(self, claims: Claims, records: Sequence[tuple[Origin, Record]]) -> None:
         started = time.monotonic()
         offsets = {origin.partition: origin.offset for origin, _ in records}
         passed, handled = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
@@ -219,8 +236,8 @@ class Stream:
             else:
                 tasks.append(self._routes.task(event, origin, record))
                 names.append(name)
-        results = await self._store.perform(tasks, alongside=lambda session: self._claims.advance(offsets, session))
-        self._claims.advanced(offsets)
+        results = await self._store.perform(tasks, alongside=lambda session: claims.advance(offsets, session))
+        claims.advanced(offsets)
         self._moved = time.monotonic()
         for (topic, type_), result in zip(names, results, strict=True):
             if isinstance(result, Exception):

@@ -182,5 +182,5 @@ class Topics:
                 found = await self.read()
                 if len(found) + len(self.wrong) < len(self._watched):
                     await self.declare(self._watched)
-            except KAFKA_ERRORS as error:
+            except Exception as error:  # also what nobody foresaw: without this task no new id is ever noticed
                 self._observer.retried("topics", type(error).__name__)

@@ -1,0 +1,90 @@
+"""A stream's life ends with the ids of its topics; what still runs then cannot touch the next life's checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from shared.events.envelope import to_kafka
+from shared.events.topics.deliveries import NOTICE_DELIVERED
+from shared.kit import stream
+from shared.kit.claim import Fenced
+from shared.kit.kafka import KafkaSettings
+from shared.kit.outbox import Outbox
+from shared.kit.quarantine import Quarantine
+from shared.kit.store import Store
+from shared.kit.stream import Stream
+from shared.kit.topics import Topics
+from tests.integration.kit.parts import SEALER, count, delivery, hex_id, needs_of, until
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Fetched:
+    """A record as the consumer hands it out."""
+
+    offset: int
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+    topic: str = "deliveries"
+    partition: int = 0
+
+
+def fetched(offset: int, n: int) -> Fetched:
+    return Fetched(offset, *to_kafka(delivery(n)))
+
+
+async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives: list[Callable[[Sequence[Fetched]], Awaitable[None]]] = []
+
+    class Consumer:
+        kafka = None
+
+        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, revoked: Any) -> None:
+            lives.append(batch)
+
+        async def start(self) -> None:
+            pass
+
+    async def declared(topics: Any) -> dict[str, str]:
+        return {"deliveries": f"id-{len(lives)}"}
+
+    monkeypatch.setattr(stream, "Consumer", Consumer)
+    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+    monkeypatch.setattr(topics, "declare", declared)
+    store = Store(database, Outbox(database, topics))
+    await store.start()
+    reading = Stream("test", ["deliveries"])
+    reading.on(NOTICE_DELIVERED, needs=needs_of)(count)
+    reading.bind(store, topics, Quarantine(database, SEALER, "test"))
+
+    def waiting(transactions: int) -> Callable[[], Awaitable[bool]]:
+        async def true() -> bool:
+            return len(store._running) == transactions
+
+        return true
+
+    await reading._begin()
+    async with store._turn:  # some other work takes long
+        old = asyncio.create_task(lives[0]([fetched(n, n) for n in range(10)]))
+        await until(waiting(1))
+        await reading._begin()
+        new = asyncio.create_task(lives[1]([fetched(0, 0)]))
+        await until(waiting(2))
+    with pytest.raises(Fenced):
+        await old
+    await new
+    await lives[1]([fetched(n, n) for n in range(1, 10)])
+    assert await database.effects.count_documents({"times": 1}) == 10
+    kept = await database.checkpoints.find_one({"topic_id": "id-1"})
+    assert kept["offset"] == 9
+    assert (await database.effects.find_one({"_id": hex_id("event", 0)}))["times"] == 1
+    await store.stop()
