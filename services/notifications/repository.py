@@ -13,6 +13,7 @@ from services.notifications.documents import (
     AGENCIES,
     ATTEMPTS,
     DELIVERIES,
+    DROPPED,
     DUE,
     FEED,
     MATCHES,
@@ -29,6 +30,8 @@ _DAY = 86_400
 KEEP_ENDED_SECONDS = 90 * _DAY
 KEEP_ATTEMPTS_SECONDS = 30 * _DAY
 
+_IN_TURN = [("due", ASCENDING), ("_id", ASCENDING)]
+
 
 def _index(*fields: str, **options: Any) -> IndexModel:
     return IndexModel([(field, ASCENDING) for field in fields], **options)
@@ -41,7 +44,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     SUBSCRIPTIONS: [_index("agency"), _index("channel", "state")],
     SWEEPS: [_index("not_before")],
     DELIVERIES: [
-        _index("subscription", "state", "due"),
+        _index("subscription", "state", "due", "_id"),
         _index("state", "subscription", "due"),
         _index("owner", partialFilterExpression={"owner": {"$type": "string"}}),
         _index("recipient", "position", partialFilterExpression={"position": {"$type": "number"}}),
@@ -72,8 +75,8 @@ class Repository:
         return await self._database[SWEEPS].find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
 
     async def subscriptions_of(self, agency: str) -> list[Document]:
-        """All subscriptions of an agency that were not removed."""
-        found = self._database[SUBSCRIPTIONS].find({"agency": agency, "state": {"$ne": "removed"}})
+        """All subscriptions of an agency, active or disabled."""
+        found = self._database[SUBSCRIPTIONS].find({"agency": agency})
         return await found.sort("_id", ASCENDING).to_list(100)
 
     async def subscription(self, subscription: str) -> Document | None:
@@ -95,13 +98,14 @@ class Repository:
         return sorted(due)
 
     async def claim(self, subscription: str, owner: str, now: datetime, lease_ms: int, limit: int) -> list[Document]:
-        """Take up to ``limit`` due deliveries for ``owner`` (a name used once), those that are due longest first.
+        """Take up to ``limit`` due deliveries for ``owner`` (a name used once), those that are due longest first, and
+        by id what became due at the same moment: that order is another one for every recipient.
 
         Two claims of one delivery cannot both succeed: each changes it only while it is due.
         """
         deliveries = self._database[DELIVERIES]
         due = deliveries.find({"subscription": subscription, "state": DUE, "due": {"$lte": now}}, {"_id": 1})
-        ids = [d["_id"] for d in await due.sort("due", ASCENDING).limit(limit).to_list(limit)]
+        ids = [d["_id"] for d in await due.sort(_IN_TURN).limit(limit).to_list(limit)]
         if not ids:
             return []
         await deliveries.update_many(
@@ -118,7 +122,7 @@ class Repository:
                 }
             ],
         )
-        return await deliveries.find({"owner": owner, "state": SENDING}).sort("due", ASCENDING).to_list(limit)
+        return await deliveries.find({"owner": owner, "state": SENDING}).sort(_IN_TURN).to_list(limit)
 
     async def release_lost(self) -> int:
         """Let go of what dispatchers held that are gone. The database's own clock says whether a lease is over."""
@@ -166,8 +170,14 @@ class Repository:
         return await self._database[DELIVERIES].find_one({"_id": delivery, "recipient": recipient})
 
     async def deliveries_of(self, recipient: str, state: str | None, after: str, limit: int) -> list[Document]:
-        """Deliveries of one recipient in order of id."""
-        query: Document = {"recipient": recipient, "_id": {"$gt": after}, **({"state": state} if state else {})}
+        """Deliveries of one recipient in order of id; none that was dropped before it could leave: that it was to be
+        told, and then not, would tell of a consent that ended."""
+        query: Document = {
+            "recipient": recipient,
+            "_id": {"$gt": after},
+            "$nor": [{"state": DROPPED, "left": False, "about": "notice"}],
+            **({"state": state} if state else {}),
+        }
         return await self._database[DELIVERIES].find(query).sort("_id", ASCENDING).limit(limit).to_list(limit)
 
     async def attempts_of(self, delivery: str) -> list[Document]:

@@ -106,8 +106,11 @@ class Subscriptions:
 
         def do(work: Work) -> None:
             for other in work.find(SUBSCRIPTIONS, "agency", agency):
-                if other["state"] == "active" and other["channel"] == channel:
+                if other["channel"] != channel:
+                    continue
+                if other["state"] == "active":
                     raise _taken(other["_id"])
+                work.delete(SUBSCRIPTIONS, other["_id"])  # one that was disabled: this one takes its place
             # both of two requests at once write this document, so that one of them sees the other
             work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
             work.save(SUBSCRIPTIONS, document)
@@ -138,23 +141,22 @@ class Subscriptions:
         return Subscribed(document, secret)
 
     async def unsubscribe(self, agency: str, subscription: str) -> None:
-        """From the moment this returns no attempt starts. Its secrets are forgotten. Raises 404."""
+        """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404."""
 
         def needs(work: Work) -> Iterator[Need]:
             yield Need.by_id(SUBSCRIPTIONS, subscription)
             yield Need.by_id(SWEEPS, agency)
 
         def do(work: Work) -> None:
-            found = self._own(work, agency, subscription)
-            found.update(state="removed", url=None, secrets=[])
-            work.save(SUBSCRIPTIONS, found)
+            self._own(work, agency, subscription)
+            work.delete(SUBSCRIPTIONS, subscription)
             start_sweep(work, agency)
             work.after_commit(self._swept)
 
         await self._store.submit(Task(needs, do))
 
     async def of(self, agency: str) -> list[Document]:
-        """All that were not removed; URLs opened."""
+        """All of them, one per channel at most; URLs opened."""
         found = await self._repository.subscriptions_of(agency)
         for document in found:
             if document["url"] is not None:
@@ -185,7 +187,7 @@ class Subscriptions:
     @staticmethod
     def _own(work: Work, agency: str, subscription: str) -> Document:
         found = work.get(SUBSCRIPTIONS, subscription)
-        if found is None or found["agency"] != agency or found["state"] == "removed":
+        if found is None or found["agency"] != agency:
             raise not_found()
         return found
 

@@ -2,7 +2,8 @@
 
 Every recipient's entries have positions 1, 2, 3, ... given in the same transaction as the entry and through one
 counter, so that they are in the order of commits and a reader who has seen 7 has seen all before it. What is no longer
-allowed is passed over when the feed is read; its recall comes later in the same feed.
+allowed is passed over when the feed is read; its recall comes later in the same feed. A page is sorted by the
+recipient's own aliases, which are random, so that two recipients cannot lay their pages side by side.
 """
 
 from __future__ import annotations
@@ -170,7 +171,10 @@ class FeedReader:
 
         def do(work: Work) -> list[dict[str, Any]]:
             found = (work.get(DELIVERIES, entry["_id"]) for entry in entries)
-            return [self._given(work, d) for d in found if d is not None and self._may_be_given(work, d)]
+            given = [d for d in found if d is not None and self._may_be_given(work, d)]
+            # by alias, and in order under it: the order of what happened would be the same for two partners
+            given.sort(key=lambda d: (d["alias"], d["position"]))
+            return [self._given(work, d) for d in given]
 
         return Task(needs, do)
 

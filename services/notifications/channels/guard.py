@@ -23,25 +23,35 @@ class AddressRefused(OSError):
 
 
 class Resolver(AbstractResolver):
-    """Looks names up in threads of its own, so that a name server that hangs holds up nobody else's work."""
+    """Looks names up in threads of its own, at most one for each name at a time, so that a name server that hangs holds
+    up nobody else's work."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+        self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Future[list[Any]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """All addresses of a host. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(_RESOLVE_SECONDS):
-            found: list[Any] = await loop.run_in_executor(
+        key = (host, port, family)
+        if (asked := self._asked.get(key)) is None:
+            asked = self._asked[key] = asyncio.get_running_loop().run_in_executor(
                 self._threads, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
             )
+            asked.add_done_callback(lambda done: self._answered(key, done))
+        async with asyncio.timeout(_RESOLVE_SECONDS):
+            found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for the same one
         return [
             ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=0)
             for kind, _, proto, _, at in found
             if kind in (socket.AF_INET, socket.AF_INET6)
         ]
+
+    def _answered(self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Future[list[Any]]) -> None:
+        self._asked.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # who asked may have gone: nobody is left to be told
 
     async def close(self) -> None:
         """Let the threads end by themselves."""

@@ -115,6 +115,8 @@ class TestRetries:
                 assert (shown["state"], shown["reason"]) == ("disabled", "gone")
                 await gjf.subscribed("webhook", moved.url)
                 await until(lambda: len(holding(moved.told)) == 2)
+                (shown,) = (await gjf.get("/subscriptions")).json()["subscriptions"]
+                assert (shown["state"], shown["url"]) == ("active", moved.url)
 
     async def test_one_opening_is_told_in_order_and_nothing_overtakes_a_recall(self, setup: Setup) -> None:
         async def slow(request: Request) -> bytes:

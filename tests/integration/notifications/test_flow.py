@@ -95,6 +95,8 @@ class TestFeed:
                 await eventually(lambda: _kept(app, "deliveries", 2))
                 await setup.publish(person("b", sequence=2))
                 await eventually(lambda: _ended(app, "consent-ended"))
+                shown = (await hana.get("/deliveries")).json()["deliveries"]
+                assert [delivery["alias"] for delivery in shown] == [hexid("alias", "a", "hana")]
                 page = (await hana.get("/feed")).json()
                 assert holding(page["events"]) == {(hexid("alias", "a", "hana"), hexid("opportunity", "x"))}
                 assert await _types(setup) == ["notice-failed"]

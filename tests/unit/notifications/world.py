@@ -169,8 +169,7 @@ class World:
         def do(work: Work) -> None:
             document = work.get(SUBSCRIPTIONS, subscription)
             assert document
-            document["state"] = "removed"
-            work.save(SUBSCRIPTIONS, document)
+            work.delete(SUBSCRIPTIONS, subscription)
             start_sweep(work, document["agency"])
 
         agency = self.all(SUBSCRIPTIONS, _id=subscription)[0]["agency"]

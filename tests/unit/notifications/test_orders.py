@@ -1,0 +1,88 @@
+"""What two partners could lay side by side: the order in which things come to them tells neither of the other's."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from services.notifications.channels import guard
+from services.notifications.channels.guard import Resolver
+from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.documents import SUBSCRIPTIONS
+from shared.kit.sealing import Sealer
+from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+AGENCIES = ("gjf", "hana")
+
+
+class TestAPageOfTheFeed:
+    def test_is_in_the_order_of_the_recipients_own_aliases(self) -> None:
+        world = World()
+        for name in AGENCIES:
+            world.hear(world.event("agency-registered", agency_of(name), name, 1))
+            world.subscribe(name, "feed")
+        names = [f"p{n}" for n in range(8)]
+        for name in names:
+            world.hear(world.event("person-updated", person_of(name, AGENCIES), hexid("person", name), 1))
+            for opening in ("x", "y"):
+                told = world.event("match-found", match_of(name, opening), hexid("person", name), 1)
+                world.hear(told)
+        people = {hexid("alias", name, agency): name for name in names for agency in AGENCIES}
+        orders = []
+        for agency in AGENCIES:
+            page, _ = world.pull(agency)
+            aliases = [event["data"]["alias"] for event in page]
+            assert aliases == sorted(aliases)
+            assert [event["data"]["version"] for event in page] == [1, 2] * len(names)
+            orders.append([people[alias] for alias in aliases])
+        assert orders[0] != orders[1]
+
+
+class TestResolver:
+    async def test_a_name_that_hangs_takes_one_thread_however_often_it_is_asked(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_on, asked = threading.Event(), []
+
+        def getaddrinfo(host: str, *_: Any) -> list[Any]:
+            asked.append(host)
+            if host == "slow.example":
+                go_on.wait(20)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 443))]
+
+        monkeypatch.setattr(guard, "_RESOLVE_SECONDS", 0.2)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        resolver = Resolver()
+        try:
+            slow = await asyncio.gather(
+                *(resolver.resolve("slow.example", 443) for _ in range(40)), return_exceptions=True
+            )
+            assert {type(error) for error in slow} == {TimeoutError}
+            [found] = await resolver.resolve("quick.example", 443)
+            assert found["host"] == "203.0.113.1"
+            assert sorted(asked) == ["quick.example", "slow.example"]
+        finally:
+            go_on.set()
+            await resolver.close()
+
+
+class TestAnAttempt:
+    async def test_ends_with_an_answer_whatever_goes_wrong_on_the_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        sealer = Sealer(b"s" * 32)
+        webhook = Webhook(sealer, lambda _: None, Limits())
+
+        async def breaks(*_: Any) -> Any:
+            raise RuntimeError("a bug of a library")
+
+        monkeypatch.setattr(webhook, "_post", breaks)
+        subscription = world.subscribe("gjf", "webhook")
+        [endpoint] = world.all(SUBSCRIPTIONS)
+        endpoint["url"] = sealer.seal(b"https://partner.example/", "subscription-url", subscription)
+        answer = await webhook.send(endpoint, "n", b"{}", START)
+        assert (answer.status, answer.error) == (None, "not-http")
