@@ -20,6 +20,8 @@ DEVELOPMENT_SEALING_KEY = "d2" * 32
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=60)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 S = TypeVar("S", bound="ServiceSettings")
+# Options of an address that tell no secret; others may (the password of a certificate, a session token).
+_SHOWN_OPTIONS = frozenset({"replicaset", "directconnection", "tls", "ssl", "authsource", "readpreference", "w"})
 
 _WHAT_TO_PUT = {
     "kafka": "the brokers, for example 127.0.0.1:9092",
@@ -167,5 +169,10 @@ def _shown(value: object) -> str:
     if "://" in text:
         parts = urlsplit(text)
         if "@" in parts.netloc:
-            text = urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+            parts = parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])
+        options = (option.partition("=") for option in parts.query.split("&") if option)
+        shown = [
+            name + equals + (value if name.lower() in _SHOWN_OPTIONS else "***") for name, equals, value in options
+        ]
+        text = urlunsplit(parts._replace(query="&".join(shown)))
     return text

@@ -97,6 +97,11 @@ class TestSummary:
             assert SECRET not in text
             assert "hush" not in text
 
+    def test_masks_what_the_options_of_an_address_may_hold(self) -> None:
+        url = "mongodb://db/?replicaSet=rs0&tlsCertificateKeyFilePassword=hush&tls=true"
+        shown = ServiceSettings(**{**NEEDED, "mongo_url": url}).summary()["mongo_url"]
+        assert shown == "mongodb://db/?replicaSet=rs0&tlsCertificateKeyFilePassword=***&tls=true"
+
 
 class TestKafkaSettings:
     def test_carry_what_the_kit_needs(self) -> None:
