@@ -170,7 +170,7 @@ def _shown(value: object) -> str:
         parts = urlsplit(text)
         if "@" in parts.netloc:
             parts = parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])
-        given = (option.partition("=") for option in parts.query.split("&") if option)
+        options = (option.partition("=") for option in parts.query.split("&") if option)
         shown = [
             name + equals + (value if name.lower() in _SHOWN_OPTIONS else "***") for name, equals, value in options
         ]
