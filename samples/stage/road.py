@@ -19,8 +19,8 @@ READS = {
 
 SECONDS = 5.0
 
-# A broker that was just killed is nothing to print here: whoever asks gets the exception. No level is set: tests of logs
-# share the process.
+# A broker that was just killed is nothing to print here: whoever asks gets the exception. No level is set: the tests of
+# logs share this process.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 

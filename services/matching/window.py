@@ -146,8 +146,10 @@ class Window:
             for one in assessment.factors
         )
         opens = [one.opens for one in conditions if one.opens is not None]
-        if not kept and all(one.answer is YES for one in assessment.answers):
-            opens.append({language: self._pack.sentence("open.score", language) for language in self._pack.languages})
+        if factors and assessment.score < self._pack.matching.threshold:  # no answer to a question helps then
+            opens.append(self._said("open.below"))
+        elif not kept and all(one.answer is YES for one in assessment.answers):
+            opens.append(self._said("open.score"))
         return Why(
             alias=alias,
             opportunity=opportunity,
@@ -161,6 +163,9 @@ class Window:
             model=self._pack.weights_version,
             as_of=self._today(),
         )
+
+    def _said(self, key: str) -> dict[str, str]:
+        return {language: self._pack.sentence(key, language) for language in self._pack.languages}
 
 
 def _may_see_people(caller: Caller) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from services.intake.domain.collected import NeverCollected
 from services.intake.domain.remedies import remedy
 from shared.events.refusal import Refusal, Refused
+from shared.events.registry import Topic, registry
 from shared.events.topics.agencies import Agency
+from shared.events.topics.opportunities import JOB_CLOSED
 from shared.kit.problems import Problem
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, agency, example, today
@@ -161,6 +164,19 @@ class TestBatches:
         assert [r.status for r in receipts] == ["accepted", "refused", "refused", "refused", "accepted", "accepted"]
         assert house.told == ["trainee-graduated", "consent-given", "consent-withdrawn", "person-left"]
         assert [event.sequence for event in house.store.emitted] == [1, 2, 3, 4]
+
+    async def test_a_type_of_the_contract_that_nothing_here_takes_is_refused_and_stops_nobody(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        example_data = dict(JOB_CLOSED.door_example or {})
+        topic = Topic(name="elsewhere", key="thing", written_by="intake")
+        monkeypatch.setitem(registry.types, ("thing-told", 1), replace(JOB_CLOSED, name="thing-told", topic=topic))
+        receipts = await house.send_all(
+            [house.event("thing-told", example_data), house.event("trainee-graduated", example("trainee-graduated"))]
+        )
+        assert [receipt.status for receipt in receipts] == ["refused", "accepted"]
+        assert receipts[0].problem is not None
+        assert receipts[0].problem.rule == "not-for-the-door"
 
     async def test_deep_nesting_is_refused_and_no_crash(self, house: House) -> None:
         deep: Any = {}
