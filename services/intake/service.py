@@ -20,7 +20,7 @@ from services.intake.changes.publish import Root, publish
 from services.intake.domain.agencies import may_emit
 from services.intake.domain.collected import NeverCollected
 from services.intake.domain.door import Features, features
-from services.intake.domain.envelope import check_envelope, trace_of
+from services.intake.domain.envelope import check_envelope, trace_for
 from services.intake.domain.findings import Findings
 from services.intake.repository import INBOX, REJECTIONS
 from shared.events import registry
@@ -166,13 +166,14 @@ class Door:
         if arrival.testrun:
             return answer
         incoming = event.incoming
+        correlationid = random_id()
         root = Root(
-            correlationid=random_id(),
+            correlationid=correlationid,
             causationid=receipt,
             time=incoming.time,
             recordedtime=work.now,
             actor=None if incoming.actor is None else self._tools.ids.derived("actor", event.agency, incoming.actor),
-            traceparent=trace_of(incoming),
+            traceparent=trace_for(incoming, correlationid),
         )
         publish(effect, root, work, self._tools.ids)
         work.save(

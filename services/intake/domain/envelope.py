@@ -23,6 +23,9 @@ def check_envelope(event: Incoming, findings: Findings, now: datetime) -> None:
         findings.add("date-in-future", "/time")
 
 
-def trace_of(event: Incoming) -> str | None:
-    """The sender's trace, if it is one."""
-    return event.traceparent if event.traceparent and _TRACE.fullmatch(event.traceparent) else None
+def trace_for(event: Incoming, correlationid: str) -> str | None:
+    """A trace of our own for an event that came with a sound one: the sender's digits could hold a phone number, so
+    they end here. None: the sender does not trace."""
+    if event.traceparent is None or not _TRACE.fullmatch(event.traceparent):
+        return None
+    return f"00-{correlationid}-{correlationid[:16]}-{event.traceparent[-2:]}"

@@ -250,12 +250,13 @@ class TestEnvelope:
         assert receipt.problem is not None
         assert (receipt.problem.rule, receipt.problem.field) == ("date-in-future", "/time")
 
-    async def test_only_a_real_trace_goes_on(self, house: House) -> None:
+    async def test_a_senders_trace_ends_at_the_door_and_one_of_our_own_begins(self, house: House) -> None:
         await house.send("job-posted", example("job-posted"), by="gjf", traceparent="예시 사람")
         assert house.store.emitted[-1].traceparent is None
         trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
         await house.send("job-posted", example("job-posted", places=7), by="gjf", traceparent=trace)
-        assert house.store.emitted[-1].traceparent == trace
+        told = house.store.emitted[-1]
+        assert told.traceparent == f"00-{told.correlationid}-{str(told.correlationid)[:16]}-01"
 
 
 RULES = """
