@@ -26,10 +26,12 @@ class NotificationsSettings(ServiceSettings):
     ``retry_schedule``: seconds before attempt 1, 2, ... (JSON list). ``allow_networks``: inner networks that webhooks
     may go to all the same; refused in production. ``webhook_ports``: empty for any. ``spread_seconds``: webhooks of one
     change leave within this time, each at a moment of its own, so that two partners' logs tell less.
+    ``batch_max_records`` is small, so that what partners answer and pull is not kept waiting behind long batches.
     """
 
     service: str = "notifications"
     port: int = Field(default=8103, ge=0, le=65535)
+    batch_max_records: int = Field(default=100, ge=1, le=10_000)
     retry_schedule: tuple[float, ...] = Field(default=STANDARD_SCHEDULE, min_length=1, max_length=50)
     retry_jitter: float = Field(default=0.2, ge=0, le=1)
     retry_after_max_seconds: float = Field(default=86_400, ge=0)

@@ -29,7 +29,8 @@ from shared.kit.store import Store
 _log = logger("delivery")
 
 
-AHEAD = 4  # times the slots: claimed at once, and at most not yet written down
+AHEAD = 4  # times the slots: claimed at once
+UNSETTLED = 16  # times the slots: answered or under way, and not yet written down
 GATHER_SECONDS = 0.005  # slots that become free together share the last look before sending
 
 
@@ -114,7 +115,7 @@ class Lane:
                 await asyncio.wait(self._in_flight)
 
     async def _start_some(self) -> bool:
-        free = min(self._slots - self._posting, AHEAD * self._tools.rules.slots - len(self._in_flight))
+        free = min(self._slots - self._posting, UNSETTLED * self._tools.rules.slots - len(self._in_flight))
         if free <= 0 or self._dry:
             return False
         now = self._tools.now()
