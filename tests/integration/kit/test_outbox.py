@@ -100,14 +100,14 @@ class TestSweep:
 
     async def test_takes_over_the_old_rows_of_the_dead(self, service: Service) -> None:
         await self.orphan(service, "dead", timedelta(hours=1))
-        assert await service.outbox.sweep() == 1
+        assert await service.outbox.sweep() <= 1  # the service's own sweeper may have been first
         assert await service.outbox.wait_until_published()
         assert await sequences(service) == [7]
 
     async def test_leaves_young_rows_and_those_of_the_living(self, service: Service) -> None:
+        await service.database.outbox_owners.update_one({"_id": "alive"}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
         await self.orphan(service, "dead", timedelta(seconds=1))
         await self.orphan(service, "alive", timedelta(hours=1))
-        await service.database.outbox_owners.update_one({"_id": "alive"}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
         assert await service.outbox.sweep() == 0
         assert await sequences(service) == []
 
