@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -55,7 +56,7 @@ class Options:
     @property
     def patience(self) -> float:
         """More people, more to do."""
-        return 60.0 + self.people * 0.4
+        return 60.0 + self.people * 0.8
 
 
 def today_of(setting: Setting) -> date:
@@ -210,6 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     if found := findings(options.keep or DATA, {}):
         print(*found, sep="\n", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
     try:
         began = float(os.environ.get("BEGAN") or time.time())
         result, well = asyncio.run(demo(options, Screen(), began))
