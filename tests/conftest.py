@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
@@ -20,6 +21,12 @@ from deploy.embedded.errors import StartError
 from deploy.embedded.pair import Pair
 from tests.support.missed import cannot_run_here, missed
 from tests.support.topics import CreateTopics, creator_of_topics
+
+# In CI the same examples every time: a red build must be about the change. At a desk every run looks for new ones.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
+
 
 KAFKA = os.environ.get("KAFKA") or "embedded"
 

@@ -48,6 +48,10 @@ class UnknownCursor(ValueError):
     """Not a cursor of ours, or not this recipient's."""
 
 
+class _NotInSight(Exception):
+    """An entry that was read is not in the transaction's view of the database: read again, never pass it over."""
+
+
 class Feed:
     """The channel `feed`, as far as fan-out goes: gives an entry its position, and wakes those who wait for it."""
 
@@ -138,7 +142,11 @@ class FeedReader:
             entries = await self._repository.feed_after(recipient, position, limit)
             if not entries and not arrived:
                 break
-            events = await self._store.submit(self.turn(recipient, arrived, entries))
+            try:
+                events = await self._store.submit(self.turn(recipient, arrived, entries))
+            except _NotInSight:
+                await asyncio.sleep(0.05)
+                continue
             arrived = ()
             position = entries[-1]["position"] if entries else position
             if events or not entries:
@@ -170,8 +178,10 @@ class FeedReader:
                 yield Need.by_id(THREADS, entry["thread"])
 
         def do(work: Work) -> list[dict[str, Any]]:
-            found = (work.get(DELIVERIES, entry["_id"]) for entry in entries)
-            given = [d for d in found if d is not None and self._may_be_given(work, d)]
+            found = [d for entry in entries if (d := work.get(DELIVERIES, entry["_id"])) is not None]
+            if len(found) < len(entries):
+                raise _NotInSight
+            given = [d for d in found if self._may_be_given(work, d)]
             # by alias, and in order under it: the order of what happened would be the same for two partners
             given.sort(key=lambda d: (d["alias"], d["position"]))
             return [self._given(work, d) for d in given]

@@ -206,8 +206,8 @@ class World:
     def attempt(self, delivery: str, answer: Answer | None = None, *, reaches: bool = True, dies: bool = False) -> None:
         """One attempt as the lane does it: claim, look, send, settle. ``reaches``: the partner got the body."""
         held = self.claim(delivery)
-        endpoint = self.all(SUBSCRIPTIONS, _id=held["subscription"])[0]
-        if endpoint["state"] != "active":
+        endpoints = self.all(SUBSCRIPTIONS, _id=held["subscription"])
+        if not endpoints or endpoints[0]["state"] != "active":  # ended subscriptions are deleted
             document = self.all(DELIVERIES, _id=delivery)[0]
             document.update(state=DUE, owner=None, left=document["left_before"])
             self.rows[DELIVERIES][delivery] = bson.encode(document)
