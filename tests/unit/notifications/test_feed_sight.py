@@ -1,0 +1,70 @@
+"""An entry that was found, and that the transaction which is to serve it cannot see yet, is read again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.feed import FeedReader
+from services.notifications.documents import DELIVERIES
+from tests.unit.notifications.world import World, agency_of, match_of, person_of
+
+pytestmark = pytest.mark.unit
+
+
+class Late:
+    """A store whose first ``behind`` transactions see the database as it was before any delivery was written."""
+
+    def __init__(self, world: World, behind: int) -> None:
+        self.world, self.behind, self.asked = world, behind, 0
+
+    async def submit(self, task: Any) -> Any:
+        self.asked += 1
+        if self.asked > self.behind:
+            return self.world.perform(task)
+        rows = self.world.rows.pop(DELIVERIES)
+        try:
+            return self.world.perform(task)
+        finally:
+            self.world.rows[DELIVERIES] = rows
+
+    async def feed_after(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
+        entries = [d for d in self.world.all(DELIVERIES, recipient=recipient) if d["position"] > position]
+        return sorted(entries, key=lambda d: d["position"])[:limit]
+
+    async def served_until(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
+        return []
+
+
+def reader_of(world: World, late: Late) -> FeedReader:
+    today = world.now.date()
+    parts: Any = (world.feed, late, late, world.reconciler.queues, world.messages, world.sealer)
+    return FeedReader(*parts, lambda now: today, asyncio.Event())
+
+
+@pytest.fixture
+def told() -> World:
+    world = World()
+    world.hear(world.event("person-updated", person_of("a", ("gjf",)), "a", 1))
+    world.hear(world.event("agency-registered", agency_of("gjf"), "gjf", 1))
+    world.subscribe("gjf", "feed")
+    for opportunity in "xyz":
+        world.hear(world.event("match-found", match_of("a", opportunity), "a", 1))
+    return world
+
+
+@pytest.mark.parametrize("behind", [0, 1, 3])
+async def test_nothing_is_passed_over(told: World, behind: int) -> None:
+    reader = reader_of(told, Late(told, behind))
+    page = await reader.read("gjf", None, limit=10, wait=0)
+    assert len(page.events) == 3
+
+
+async def test_a_view_that_stays_behind_gives_an_empty_page_whose_cursor_stands_still(told: World) -> None:
+    late = Late(told, behind=20)
+    empty = await reader_of(told, late).read("gjf", None, limit=10, wait=0)
+    assert empty.events == []
+    after = await reader_of(told, late).read("gjf", empty.cursor, limit=10, wait=0)
+    assert len(after.events) == 3
