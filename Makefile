@@ -83,8 +83,9 @@ schemas: setup ## write shared/events/schemas and docs/openapi from the models
 schemas-check: setup ## the committed schemas are those of the models
 	@sh deploy/ci/schemas_check.sh $(BIN)/python
 
-tests: setup ## every level of tests
-	@$(BIN)/python -m pytest
+# a file's tests stay together and in order, the long ones (chaos) first; every worker has a broker and database of its own
+tests: setup ## every level of tests, WORKERS=3 files at a time
+	@$(BIN)/python -m pytest --numprocesses $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 

@@ -94,6 +94,18 @@ async def create_topics(kafka: str, topic_prefix: str) -> CreateTopics:
     return creator_of_topics(kafka, topic_prefix)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker of `pytest -n` ended: what it missed belongs to the whole run."""
+    missed.update(getattr(node, "workeroutput", {}).get("missed", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of `pytest -n`: hand over what was missed."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["missed"] = dict(missed)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end what this machine could not show, so that a green run is not taken for more than it is."""
     if missed:

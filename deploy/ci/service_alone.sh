@@ -61,7 +61,7 @@ run_tests() {
             [ ! -d "tests/$level/$part" ] || folders+=("tests/$level/$part")
         done
     done
-    .venv/bin/python -m pytest -q "${folders[@]}"
+    .venv/bin/python -m pytest -q --numprocesses 3 --dist loadfile --no-loadscope-reorder "${folders[@]}"
 }
 
 copy_without_the_others
