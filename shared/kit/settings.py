@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +23,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 S = TypeVar("S", bound="ServiceSettings")
 # Options of an address that tell no secret; others may (the password of a certificate, a session token).
 _SHOWN_OPTIONS = frozenset({"replicaset", "directconnection", "tls", "ssl", "authsource", "readpreference", "w"})
+_KEY = re.compile("[0-9a-fA-F]{64}", re.ASCII)
 
 _WHAT_TO_PUT = {
     "kafka": "the brokers, for example 127.0.0.1:9092",
@@ -41,8 +43,8 @@ class ServiceSettings(BaseSettings):
     Times end in their unit. ``instance`` is the stable name of one replica: two replicas never share one.
     ``kafka_idempotent`` says what the broker can do; it is never guessed. ``kafka_replication`` is for topics that are
     made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic
-    and consumer group, its separator included ("test."). The two keys are 32 bytes as hex, the same in every replica
-    of a service.
+    and consumer group, its separator included ("test."). The two keys are 32 bytes as hex (64 digits, neither more nor
+    less), the same in every replica of a service.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
@@ -71,11 +73,7 @@ class ServiceSettings(BaseSettings):
     @model_validator(mode="after")
     def _keys_are_keys(self) -> Self:
         for name in ("id_key", "sealing_key"):
-            try:
-                length = len(bytes.fromhex(getattr(self, name).get_secret_value()))
-            except ValueError:
-                length = 0
-            if length < 32:
+            if not _KEY.fullmatch(getattr(self, name).get_secret_value()):
                 raise _Wrong(name)
         return self
 

@@ -50,10 +50,18 @@ class TestReadSettings:
         line = said(capsys, service="intake", port=1, mongo_url="mongodb://x")
         assert line == "IEUM_KAFKA is missing: put the brokers, for example 127.0.0.1:9092"
 
-    @pytest.mark.parametrize("key", [SECRET[:40], "nothex" + SECRET, SECRET + "z", "é" * 64])
-    def test_names_a_bad_key_without_showing_it(self, key: str, capsys: pytest.CaptureFixture[str]) -> None:
-        line = said(capsys, **NEEDED, sealing_key=key)
-        assert line.startswith("IEUM_SEALING_KEY cannot stand")
+    @pytest.mark.parametrize("name", ["id_key", "sealing_key"])
+    @pytest.mark.parametrize(
+        "key",
+        [SECRET[:40], SECRET[:62], SECRET, SECRET[:64] + "00" * 32, SECRET[:62] + "zz", SECRET[:62] + " 0", "é" * 64],
+        ids=["short", "31 bytes", "33 bytes", "64 bytes", "no hex", "blank", "no ascii"],
+    )
+    def test_names_a_key_that_is_not_32_bytes_without_showing_it(
+        self, name: str, key: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = said(capsys, **NEEDED, **{name: key})
+        hint = "put 64 hex digits of your own, for example from: openssl rand -hex 32"
+        assert line == f"IEUM_{name.upper()} cannot stand: {hint}"
         assert key not in line
 
     def test_names_a_bad_number_without_showing_it(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,13 +96,13 @@ class TestReadSettings:
 
 class TestSummary:
     def test_masks_keys_and_passwords(self) -> None:
-        settings = ServiceSettings(**{**NEEDED, "id_key": SECRET})
+        settings = ServiceSettings(**{**NEEDED, "id_key": SECRET[:64]})
         shown = settings.summary()
         assert shown["id_key"] == "***"
         assert shown["mongo_url"] == "mongodb://***@db:27017/?replicaSet=rs0"
         assert shown["kafka"] == "127.0.0.1:9092"
         for text in (str(shown), repr(settings), str(settings)):
-            assert SECRET not in text
+            assert SECRET[:64] not in text
             assert "hush" not in text
 
     def test_masks_what_the_options_of_an_address_may_hold(self) -> None:
