@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from fastapi import FastAPI
 
 from services.intake.api import Parts, make_router
@@ -23,7 +25,8 @@ WRITES = ("people", "opportunities", "agencies")
 def build(settings: IntakeSettings) -> FastAPI:
     """The application, not started: its lifespan opens MongoDB and Kafka. Once running it stays ready without Kafka."""
     pack = load_pack(settings.pack)
-    kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False)
+    zone = ZoneInfo(pack.timezone)
+    kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False, zone=zone)
     tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids))
     parts = Parts()
 

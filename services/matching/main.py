@@ -34,7 +34,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
 
     matching = Matching(pack, Ids(settings.id_key_bytes), partial(Index, pack), today())
     stream = handlers(matching)
-    kit = Kit(settings, held_streams=[stream], writes=["matches"], indexes=INDEXES)
+    kit = Kit(settings, held_streams=[stream], writes=["matches"], indexes=INDEXES, zone=zone)
 
     async def follow_the_store() -> None:
         kit.store.join(matching)

@@ -45,7 +45,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     reconciler = Reconciler(ids, {feed.name: feed, webhook.name: webhook}, outcomes, today)
     queues = reconciler.queues
     stream = Handlers(reconciler, sweep_asked.set).stream()
-    kit = Kit(settings, streams=(stream,), writes=WRITES, indexes=INDEXES)
+    kit = Kit(settings, streams=(stream,), writes=WRITES, indexes=INDEXES, zone=zone)
     parts = Parts()
 
     async def put_together() -> None:

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Annotated, Any
@@ -70,18 +70,21 @@ class Caller:
 class Keys:
     """The keys of all agencies in this service's database, read again when older than a second.
 
-    A revoked key is refused at most a second after its event arrived here. ``today`` is the UTC day.
+    A revoked key is refused at most a second after its event arrived here. ``zone``: where a key's last day ends, the
+    pack's, as for every day in the contract.
     """
 
     def __init__(
         self,
         database: AsyncIOMotorDatabase[dict[str, Any]],
         *,
-        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+        zone: tzinfo = UTC,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agencies = database[AGENCIES]
-        self._today = today
+        self._zone = zone
+        self._now = now
         self._clock = clock
         self._known: Mapping[str, tuple[Agency, Key]] = {}
         self._read_at: float | None = None
@@ -103,7 +106,7 @@ class Keys:
         return Caller(found[0], found[1].key_id)
 
     def _expired(self, key: Key) -> bool:
-        return key.until is not None and key.until < self._today()
+        return key.until is not None and key.until < self._now().astimezone(self._zone).date()
 
     async def _fresh(self) -> Mapping[str, tuple[Agency, Key]]:
         """What is known, read again when it is old. All who wait share one reading, also when it fails: with MongoDB

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
@@ -54,7 +54,8 @@ class Kit:
 
     ``streams`` are started by the kit; ``held_streams`` are only made ready, the service starts and stops them itself
     (under a lease). ``writes`` are the topics that this service alone writes. ``ready_needs_kafka=False``: once running
-    it stays ready on MongoDB alone. ``stopping`` is set as soon as the process is to end.
+    it stays ready on MongoDB alone. ``zone``: where a key's last day ends. ``stopping`` is set as soon as the process
+    is to end.
     """
 
     client: Client
@@ -75,6 +76,7 @@ class Kit:
         writes: Sequence[str] = (),
         indexes: Mapping[str, Sequence[IndexModel]] | None = None,
         ready_needs_kafka: bool = True,
+        zone: tzinfo = UTC,
     ) -> None:
         self.settings = settings
         self.ids = Ids(settings.id_key_bytes)
@@ -88,6 +90,7 @@ class Kit:
         self._all_streams = (*streams, *held_streams)
         self._indexes = _merged(outbox.INDEXES, claim.INDEXES, quarantine.INDEXES, indexes or {})
         self._ready_needs_kafka = ready_needs_kafka
+        self._zone = zone
         self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
         self._watchdog = Watchdog(settings.stalled_seconds)
         self._loops: list[asyncio.Task[None]] = []
@@ -154,7 +157,7 @@ class Kit:
         stack.push_async_callback(self.outbox.stop)
         stack.push_async_callback(self.store.stop)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service)
-        self.keys = Keys(self.database)
+        self.keys = Keys(self.database, zone=self._zone)
         for stream in self._all_streams:
             stream.bind(self.store, self.topics, self.quarantine, self.observer)
         self.health = self._make_health()

@@ -23,7 +23,8 @@ Reads = Literal["matches", "journeys", "rejections", "deliveries"]
 
 
 class Key(Model):
-    """One API key: its public id, the SHA-256 of its 256-bit secret (hex), and the last day it holds."""
+    """One API key: its public id, the SHA-256 of its 256-bit secret (hex), and the last day it holds (of the
+    pack's time zone)."""
 
     key_id: Annotated[str, PUBLIC, StringConstraints(pattern=r"^[a-z0-9-]{3,40}$")]
     secret_sha256: Annotated[str, PSEUDONYMOUS, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
@@ -19,6 +20,8 @@ from shared.kit.problems import Problem
 
 pytestmark = pytest.mark.unit
 TODAY = date(2026, 11, 22)
+SEOUL = ZoneInfo("Asia/Seoul")
+NOON = datetime(2026, 11, 22, 12, tzinfo=SEOUL).astimezone(UTC)
 
 
 class Found:
@@ -55,7 +58,8 @@ class World:
         self.collection = Collection(list(agencies))
         self.now = 0.0
         database: Any = {"agencies": self.collection}
-        self.keys = Keys(database, today=lambda: TODAY, clock=lambda: self.now)
+        self.moment = NOON
+        self.keys = Keys(database, zone=SEOUL, now=lambda: self.moment, clock=lambda: self.now)
 
 
 async def refused(world: World, header: str | None) -> dict[str, Any]:
@@ -94,6 +98,15 @@ class TestCaller:
     async def test_a_key_holds_on_its_last_day(self) -> None:
         token, key = make_key("gjf-1", TODAY)
         assert (await World(agency(key)).keys.caller(f"Bearer {token}")).key_id == "gjf-1"
+
+    async def test_its_last_day_begins_and_ends_where_the_pack_is(self) -> None:
+        token, key = make_key("gjf-1", TODAY)
+        world = World(agency(key))
+        # 14:59 UTC is one minute before midnight in Seoul; the UTC day goes on for nine hours
+        world.moment = datetime(2026, 11, 22, 14, 59, tzinfo=UTC)
+        assert (await world.keys.caller(f"Bearer {token}")).key_id == "gjf-1"
+        world.moment = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+        await refused(world, f"Bearer {token}")
 
     async def test_a_revoked_key_is_known_after_a_second_and_not_read_more_often(self) -> None:
         token, key = make_key("gjf-1")
