@@ -5,7 +5,8 @@ unstamped rows are read from the database in order until none is left. Opening: 
 has opened yet, one replica at a time sends everything again that earlier ids had; until that is done nobody sends.
 
 A row is stamped only when the topic id read before the send and the id read after its acknowledgement agree: an
-acknowledgement alone may have come from a log that died since (seen: 300 of 300).
+acknowledgement alone may have come from a log that died since (seen: 300 of 300). Rows are stamped in their order, so
+what follows a row that the broker refuses (no right to write, an invalid topic) comes again after it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -60,7 +62,7 @@ class Lane:
         self._behind = True
         self._more = True
         self._position = ""  # the last row sent in this run
-        self._unstamped: dict[str, bool] = {}  # rows sent; whether they were acknowledged
+        self._unstamped: dict[str, bool] = {}  # rows sent, in order; whether they were acknowledged
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._stopping = False
@@ -120,12 +122,13 @@ class Lane:
     async def _serve(self, id: str) -> None:
         """Open the topic under this id and send, until the id changes or something fails."""
         producer = producer_of(self._kafka, self.topic)
-        tasks: list[asyncio.Task[Any]] = []
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        tasks: list[asyncio.Future[Any]] = [refused]
         self._unstamped.clear()
         self._rewind()
         try:
             tasks.append(asyncio.create_task(self._topics.changed(self.topic, id)))
-            tasks.append(asyncio.create_task(self._open_and_send(producer, id)))
+            tasks.append(asyncio.create_task(self._open_and_send(producer, id, refused)))
             tasks.append(asyncio.create_task(self._stamp_often(id)))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -140,7 +143,7 @@ class Lane:
                         await producer.stop()
             await abandon(producer)
 
-    async def _open_and_send(self, producer: AIOKafkaProducer, id: str) -> None:
+    async def _open_and_send(self, producer: AIOKafkaProducer, id: str, refused: asyncio.Future[None]) -> None:
         await producer.start()
         while (await self._opened.find_one({"_id": self.topic}) or {}).get("topic_id") != id:
             if await self._lease.acquire():
@@ -158,7 +161,7 @@ class Lane:
                 if row["_id"] not in self._unstamped:
                     self._unstamped[row["_id"]] = False
                     sent = await self._send(producer, row)
-                    sent.add_done_callback(partial(self._acknowledged, row["_id"]))
+                    sent.add_done_callback(partial(self._acknowledged, row["_id"], refused))
 
     async def _next(self) -> list[Document]:
         """The next rows to send, in order; waits until there are some."""
@@ -187,20 +190,18 @@ class Lane:
         ]
         return asyncio.gather(*sent)
 
-    def _acknowledged(self, id: str, done: asyncio.Future[Any]) -> None:
-        if done.cancelled() or id not in self._unstamped:
+    def _acknowledged(self, id: str, refused: asyncio.Future[None], done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or refused.done():
             return
-        if (error := done.exception()) is None:
+        if (error := done.exception()) is not None:
+            refused.set_exception(error)  # not retriable: stop here, wait, and begin again from the database
+        elif id in self._unstamped:
             self._unstamped[id] = True
-        else:  # not retriable (a record too large, no right to write): loud, and tried again from the database
-            self._observer.retried("outbox", type(error).__name__)
-            del self._unstamped[id]
-            self.look_again()
 
     async def _stamp_often(self, id: str) -> None:
         while True:
             await asyncio.sleep(_STAMP_SECONDS)
-            acknowledged = [row for row, done in self._unstamped.items() if done]
+            acknowledged = list(takewhile(self._unstamped.__getitem__, self._unstamped))
             if not acknowledged:
                 continue
             try:

@@ -53,6 +53,7 @@ class Metering(Observer):
 
     def retried(self, part: str, error: str) -> None:
         """Something failed that may work later."""
+        metrics.retries.of(kind=part, reason=error).inc()
         if part == "store":
             self._retries.inc()
         self._say("trying_again", part, error, loop=part, error=error)

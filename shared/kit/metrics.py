@@ -104,6 +104,7 @@ events_set_apart = counter("events_set_apart", "Records in quarantine", ["topic"
 outbox_rows_published = counter("outbox_rows_published", "Rows known to be in the topic that exists now", ["topic"])
 batch_records = histogram("batch_records", "Records in one transaction", buckets=_RECORDS)
 batch_seconds = histogram("batch_seconds", "From a batch's arrival to its commit", buckets=_SECONDS)
+retries = counter("retries", "What failed and is tried again: the part, and the error's class", ["kind", "reason"])
 transaction_retries = counter("transaction_retries", "Transactions tried again after a passing error")
 outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest row that is not published")
 outbox_rows = gauge("outbox_rows", "Rows that are not published")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiokafka.errors import TopicAuthorizationFailedError
 
+from shared.kit import lane
+from shared.kit.backoff import Backoff
+from shared.kit.lane import Lane
 from shared.kit.outbox import LARGEST_ROW
 from shared.kit.store import Task
 from shared.kit.topics import Topics, WrongPartitionCount
@@ -77,6 +82,43 @@ class TestPublishing:
             await service.store.perform([saying(n)])
         assert await service.outbox.wait_until_published()
         assert await sequences(service) == list(range(60))
+
+
+class TestABrokerThatRefuses:
+    async def test_holds_the_topic_up_with_growing_waits_and_is_overtaken_by_nothing(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No right to write, an invalid topic: errors that the client does not try again by itself."""
+        waits = list[float]()
+
+        class Quick(Backoff):
+            def delay(self) -> float:
+                waits.append(super().delay())
+                return 0.02
+
+        await service.outbox.stop()
+        monkeypatch.setattr(lane, "Backoff", Quick)
+        for n in range(1, 21):
+            await service.store.perform([saying(n)])
+        send, refusals = Lane._send, iter(range(5))
+
+        async def refusing(self: Lane, producer: Any, row: Any) -> Any:
+            sent = await send(self, producer, row)
+            if dict(row["events"][0]["h"])["ce_sequence"] == b"3" and next(refusals, None) is not None:
+                loop = asyncio.get_running_loop()
+                sent = loop.create_future()
+                # late enough for what follows to be acknowledged, and stamped if nobody minded the order
+                loop.call_later(0.5, sent.set_exception, TopicAuthorizationFailedError())
+            return sent
+
+        monkeypatch.setattr(Lane, "_send", refusing)
+        await service.outbox.start(["agencies"])
+        assert await service.outbox.wait_until_published()
+        last = {n: at for at, n in enumerate(await sequences(service))}
+        assert sorted(last, key=lambda n: last[n]) == list(range(1, 21))
+        assert service.seen.of("retried").count(("outbox", "TopicAuthorizationFailedError")) == 5
+        assert len(waits) == 5
+        assert waits[4] > 4 * waits[0], "it grows"
 
 
 class TestRows:
