@@ -37,7 +37,10 @@ class Task(Generic[T]):
 
 class View(Protocol):
     """Memory that follows the store. ``mark`` before each task, ``undo(mark)`` when it failed; then either
-    ``committed`` or ``aborted`` (back to the state before the transaction) for all of it."""
+    ``committed`` or ``aborted`` (back to the state before the transaction) for all of it.
+
+    A ``mark`` that raises fails that task alone. The others must not raise: ``undo`` undoes the whole transaction then;
+    after ``committed`` or ``aborted`` the memory is no longer what is stored, and the store does nothing more."""
 
     def mark(self) -> object: ...
     def undo(self, mark: Any) -> None: ...
@@ -103,22 +106,22 @@ class Round(Generic[T]):
             await database[collection].bulk_write(operations, ordered=False, session=session)
 
     def committed(self) -> None:
-        """All of it happened."""
-        for view in self._views:
-            view.committed()
+        """All of it happened. Every view is told; raises what the first that failed raised."""
+        _each(view.committed for view in self._views)
 
     def aborted(self) -> None:
-        """Nothing of it happened."""
-        for view in self._views:
-            view.aborted()
+        """Nothing of it happened. Every view is told; raises what the first that failed raised."""
+        _each(view.aborted for view in self._views)
 
     def _do(self, task: Task[T]) -> T | Exception:
         mark = self.work.mark()
-        marks = [view.mark() for view in self._views]
+        marked: list[tuple[View, object]] = []
         try:
+            for view in self._views:
+                marked.append((view, view.mark()))  # one by one: those before one that fails are undone
             return task.do(self.work)
         except Exception as error:
-            for view, seen in zip(self._views, marks, strict=True):
+            for view, seen in marked:
                 view.undo(seen)
             self.work.undo(mark)
             return error
@@ -153,6 +156,17 @@ class Round(Generic[T]):
                 self.work.loaded(collection, field, values, (bytes(document.raw) for document in found))
         for n in asking:
             self._failed[n] = TooManyRounds("needs")
+
+
+def _each(calls: Iterable[Callable[[], None]]) -> None:
+    failed: list[Exception] = []
+    for call in calls:
+        try:
+            call()
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def clash_of(error: PyMongoError, round: Round[Any]) -> Clash | None:

@@ -2,8 +2,8 @@
 
 Promises: what ``perform`` returns is committed with w=majority, its events are in the outbox and on their way; a task
 that raises leaves no trace and fails nobody else; in-memory views follow the commits exactly. Does not promise that a
-call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out before the next
-transaction), so callers must be able to repeat.
+call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out as soon as MongoDB
+answers again, and before the next transaction), so callers must be able to repeat.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from shared.kit.mongo import Client, Database, Document
 from shared.kit.observe import Observer
 from shared.kit.outbox import COLLECTION as OUTBOX
 from shared.kit.outbox import Outbox
+from shared.kit.portion import too_much
 from shared.kit.round import Clash, Round, Task, View, clash_of
 from shared.kit.work import Work
 
@@ -40,7 +41,13 @@ LONGEST_QUEUE = 10_000
 
 
 class Unavailable(Exception):
-    """MongoDB did not take it in time (``str``: class of the last error). Try again later; it may have worked."""
+    """MongoDB did not take it in time (``str``: class of the last error). Try again later; it may have worked.
+
+    ``too_much``: less in one transaction may go through."""
+
+    def __init__(self, why: str, *, too_much: bool = False) -> None:
+        super().__init__(why)
+        self.too_much = too_much
 
 
 Alongside = Callable[[AsyncIOMotorClientSession], Awaitable[None]]
@@ -88,6 +95,8 @@ class Store:
         self._session: AsyncIOMotorClientSession | None = None
         self._turn = asyncio.Lock()
         self._committing: _Committing | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self._broken: str | None = None
         self._queue: deque[_Submitted] = deque()
         self._waiting = 0  # tasks in it
         self._running: set[asyncio.Task[Any]] = set()
@@ -103,6 +112,9 @@ class Store:
             await asyncio.wait([self._grouping])
         if self._running:
             await asyncio.wait(self._running)
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
         if self._session is not None:
             await self._session.end_session()
             self._session = None
@@ -196,6 +208,8 @@ class Store:
         mine: _Committing | None = None
         while True:
             round: Round[T] | None = None
+            if self._broken is not None:
+                raise Unavailable(self._broken)
             try:
                 if self._committing is not None:  # its outcome is not known: nothing new before it is
                     settled = self._committing
@@ -213,8 +227,26 @@ class Store:
                         clashes[clash.piece] = clash
                     suspects.add(clash.place)
                 if time.monotonic() > end:
-                    raise Unavailable(type(error).__name__) from None
+                    if self._committing is not None and self._settling is None:
+                        self._settling = asyncio.create_task(self._settle(), name="settling")
+                    raise Unavailable(type(error).__name__, too_much=too_much(error)) from None
                 await backoff.wait()
+
+    async def _settle(self) -> None:
+        """Find out what became of a commit that was given up, also when nothing new comes: its events are waiting."""
+        backoff = Backoff(0.1, 2.0)
+        try:
+            while self._committing is not None:
+                await backoff.wait()
+                async with self._turn:
+                    if self._committing is None:
+                        return
+                    try:
+                        await self._commit()
+                    except Exception as error:  # also what nobody foresaw: the next attempt decides
+                        self._observer.retried("store", type(error).__name__)
+        finally:
+            self._settling = None
 
     async def _prepare(self, round: Round[Any], alongside: Alongside | None) -> _Committing:
         """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
@@ -239,7 +271,7 @@ class Store:
                 await self.database[OUTBOX].insert_many(rows, session=session)
             self._crash("before commit")
         except BaseException:
-            round.aborted()
+            self._told(round.aborted)
             with contextlib.suppress(PyMongoError):
                 await session.abort_transaction()
             raise
@@ -256,15 +288,24 @@ class Store:
         except PyMongoError as error:
             if not (isinstance(error, ConnectionFailure) or error.has_error_label("UnknownTransactionCommitResult")):
                 self._committing = None
-                committing.round.aborted()
+                self._told(committing.round.aborted)
             raise
         self._committing = None
         self._crash("after commit")
-        committing.round.committed()
         if self._outbox is not None:
             self._outbox.hand_over(committing.rows)
+        self._told(committing.round.committed)
         for call in committing.round.work.calls:
             try:
                 call()
             except Exception as error:  # it is committed: whatever a caller's metric does, that stays
                 self._observer.retried("after_commit", type(error).__name__)
+
+    def _told(self, tell: Callable[[], None]) -> None:
+        """Tell the views. One that fails does not follow the store any more: nothing is done on its word from here on
+        (Unavailable), until a restart builds it anew."""
+        try:
+            tell()
+        except Exception as error:
+            self._broken = f"View{type(error).__name__}"
+            self._observer.retried("view", type(error).__name__)

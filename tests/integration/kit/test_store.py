@@ -11,9 +11,13 @@ import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from shared.kit.kafka import KafkaSettings
+from shared.kit.outbox import Outbox
 from shared.kit.round import TooManyRounds
 from shared.kit.store import Clash, Store, Task, Unavailable
-from shared.kit.work import Need, NotNeeded, Work
+from shared.kit.topics import Topics
+from shared.kit.work import Need, NotNeeded, Outgoing, Work
+from tests.integration.kit.parts import until
 
 pytestmark = pytest.mark.integration
 
@@ -282,6 +286,25 @@ class TestCommit:
         assert await counts(store) == {"a": 1, "b": 1}
         await store.stop()
 
+    async def test_an_outcome_unknown_for_too_long_is_found_out_without_anything_new(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(database, patience=0.0)
+        await store.start()
+        memory = Memory()
+        store.join(memory)
+        self._answer_lost(store, monkeypatch, reaches_server=True, times=3)
+        task = add("a")
+        with pytest.raises(Unavailable):
+            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
+
+        async def known() -> bool:
+            return memory.kept == ["a"]
+
+        await until(known)
+        assert await store.perform([add("b")]) == [1]
+        await store.stop()
+
     async def test_what_fails_for_too_long_is_unavailable_and_undone(
         self, database: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -315,6 +338,49 @@ class TestViews:
 
         await store.perform([noting("a"), noting("b", ValueError()), noting("c")])
         assert memory.kept == ["a", "c"]
+
+    async def test_one_that_cannot_mark_fails_the_task_alone(self, store: Store, monkeypatch: Any) -> None:
+        good, bad = Memory(), Memory()
+        store.join(good)
+        store.join(bad)
+        marks = iter(["first"])
+        monkeypatch.setattr(bad, "mark", lambda: next(marks, None) or 1 // 0)
+        monkeypatch.setattr(bad, "undo", lambda mark: pytest.fail("it was never marked"))
+        results = await store.perform([add("a"), add("b")])
+        assert results[0] == 1
+        assert isinstance(results[1], ZeroDivisionError)
+        assert await counts(store) == {"a": 1}
+
+    async def test_one_that_fails_after_the_commit_keeps_no_event_back_and_nothing_is_done_on_its_word(
+        self, database: Any
+    ) -> None:
+        handed: list[str] = []
+
+        class Handing(Outbox):
+            def hand_over(self, rows: Any) -> None:
+                handed.extend(row["topic"] for row in rows)
+
+        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+        store = Store(database, Handing(database, topics), patience=0.0)
+        await store.start()
+        memory, other = Memory(), Memory()
+        store.join(memory)
+        store.join(other)
+
+        def saying(work: Work) -> None:
+            other.pending.append("x")
+            work.emit_record(Outgoing("agencies", b"k", b"{}", []))
+
+        def breaks() -> None:
+            raise ValueError
+
+        memory.committed = breaks  # type: ignore[method-assign]  # a bug of the view
+        assert await store.perform([Task(lambda work: (), saying)]) == [None]
+        assert handed == ["agencies"]
+        assert other.kept == ["x"], "the other views are told all the same"
+        with pytest.raises(Unavailable, match="ViewValueError"):
+            await store.perform([add("a")])
+        await store.stop()
 
 
 class TestSubmit:
