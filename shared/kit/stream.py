@@ -23,6 +23,7 @@ from shared.kit.backoff import Backoff
 from shared.kit.claim import Claims, Fenced, Partition
 from shared.kit.consumer import Consumer
 from shared.kit.observe import Observer
+from shared.kit.portion import Portion, too_much
 from shared.kit.progress import PartitionProgress, Progress
 from shared.kit.quarantine import Quarantine
 from shared.kit.records import Origin, Record
@@ -69,7 +70,7 @@ class Stream:
         self._consumer: Consumer | None = None
         self._stopping = asyncio.Event()
         self._backoff = Backoff(0.2, 10.0)
-        self._slice = self._kafka.batch_max_records
+        self._portion = Portion(self._kafka.batch_max_records)
         self._moved = time.monotonic()
         self._life: asyncio.Task[None] | None = None
 
@@ -177,17 +178,17 @@ class Stream:
         try:
             fresh = await self._fresh(claims, ids, records)
             while fresh:
-                part, rest = fresh[: self._slice], fresh[self._slice :]
+                part, fresh = fresh[: self._portion.size], fresh[self._portion.size :]
                 await self._transaction(claims, part)
-                self._slice = min(self._slice * 2, self._kafka.batch_max_records)
-                fresh = rest
+                self._portion.worked(len(part))
             self._backoff.reset()
         except BaseException as error:
             claims.drop()  # whatever it was: the next attempt reads the checkpoints, which know
             if isinstance(error, Fenced):
                 self._observer.fenced(str(error))
             else:
-                self._slice = max(1, self._slice // 2)  # perhaps it was too much for one transaction
+                if too_much(error) or (isinstance(error, Unavailable) and error.too_much):
+                    self._portion.was_too_much()
                 self._observer.retried("stream", type(error).__name__)
             if isinstance(error, Exception):
                 await self._backoff.wait(self._stopping)
