@@ -1,9 +1,9 @@
 """Records that could not be processed: sealed for 30 days in the service's own database, named on ``<topic>.dead``.
 
 A document: {"_id": topic/topic id/partition/offset, "topic", "topic_id", "partition", "offset", "reason", "field",
-"type", "state": "apart" | "replayed", "attempts", "set_apart", "expires", "sealed": key, value and headers}. The dead
+"type", "state": "apart" | "replayed", "attempts", "set_apart", "expires", "sealed": key, value, headers}. The dead
 letter says origin, reason, field and type, and never anything of the payload. Both are written in the transaction that
-moves the checkpoint past the record: exactly once.
+moves the checkpoint past the record: exactly once. A record that is too large for any document is named, not kept.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from shared.events.registry import SCHEMA_BASE
 from shared.kit.mongo import Database, Document
 from shared.kit.records import Bad, Origin, Record
 from shared.kit.sealing import Sealer
-from shared.kit.work import Outgoing, Work
+from shared.kit.work import LARGEST_DOCUMENT, Outgoing, Work
 
 COLLECTION = "quarantine"
 KEPT = timedelta(days=30)
+LARGEST_KEPT = LARGEST_DOCUMENT - 64 * 1024
 RECORD_SET_APART = "record-set-apart"
 INDEXES = {
     COLLECTION: [
@@ -64,6 +65,7 @@ class Quarantine:
     def set_apart(self, work: Work, record: Record, origin: Origin, bad: Bad) -> None:
         """In the batch's transaction: keep the record sealed and say so on the dead topic."""
         content = bson.encode({"k": record.key, "v": record.value, "h": [[n, v] for n, v in record.headers]})
+        kept = len(content) <= LARGEST_KEPT
         work.save(
             COLLECTION,
             {
@@ -79,13 +81,13 @@ class Quarantine:
                 "attempts": 1,
                 "set_apart": work.now,
                 "expires": work.now + KEPT,
-                "sealed": self._sealer.seal(content, COLLECTION, origin.id),
+                "sealed": self._sealer.seal(content, COLLECTION, origin.id) if kept else None,
             },
         )
         work.emit_record(self._dead_letter(origin, bad, work.now))
 
     def taken_out(self, document: Document) -> KeptRecord:
-        """The record of a quarantine document. Raises SealBroken."""
+        """The record of a quarantine document that has one (``sealed``). Raises SealBroken."""
         content = bson.decode(self._sealer.open(document["sealed"], COLLECTION, document["_id"]))
         return KeptRecord(
             topic=document["topic"],

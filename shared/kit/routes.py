@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from shared.events import Event, EventType
+from shared.kit.claim import Partition
 from shared.kit.mongo import Document
 from shared.kit.quarantine import COLLECTION as QUARANTINE
 from shared.kit.quarantine import Quarantine
@@ -65,30 +66,35 @@ class Routes:
         return Task(lambda work: needs(event, work), lambda work: handler(event, work), set_apart)
 
     def again(self, id: str) -> Task[bool]:
-        """One quarantined record's second chance. False when it is not apart any more. When it fails again, it stays
-        apart with the reason of now."""
+        """One quarantined record's second chance, as if it came now: a test run has no effect. False when it is not
+        apart any more, or of a topic that is not read here. When it fails again, it stays apart with the reason of
+        now."""
+
+        def apart(work: Work) -> Document | None:
+            document = work.get(QUARANTINE, id)
+            mine = document is not None and document["state"] == "apart" and document["topic"] in self._topics
+            return document if mine else None
 
         def needs(work: Work) -> Iterable[Need]:
             yield Need.by_id(QUARANTINE, id)
-            document = work.get(QUARANTINE, id)
-            if document is not None and document["state"] == "apart":
+            if (document := apart(work)) is not None:
                 with contextlib.suppress(_StillBad):
                     event = self._taken_out(document)
-                    yield from self._handlers[event.type][1](event, work)
+                    if not self.passes_over(event):
+                        yield from self._handlers[event.type][1](event, work)
 
         def do(work: Work) -> bool:
-            document = work.get(QUARANTINE, id)
-            if document is None or document["state"] != "apart":
+            if (document := apart(work)) is None:
                 return False
             event = self._taken_out(document)
-            self._handlers[event.type][0](event, work)
+            if not self.passes_over(event):
+                self._handlers[event.type][0](event, work)
             del document["sealed"]
             work.save(QUARANTINE, {**document, "state": "replayed", "replayed": work.now})
             return True
 
         def otherwise(work: Work, error: Exception) -> None:
-            document = work.get(QUARANTINE, id)
-            if document is not None:
+            if (document := apart(work)) is not None:
                 bad = bad_of(error, document["type"])
                 attempts = document["attempts"] + 1
                 work.save(QUARANTINE, {**document, "reason": bad.reason, "field": bad.field, "attempts": attempts})
@@ -96,11 +102,13 @@ class Routes:
         return Task(needs, do, otherwise)
 
     def _taken_out(self, document: Document) -> Event[Any]:
-        event = read_record(self.quarantine.taken_out(document))
+        if document["sealed"] is None:
+            raise _StillBad(Bad(document["reason"], document["field"], document["type"]))
+        record = self.quarantine.taken_out(document)
+        partition = Partition(document["topic"], document["partition"])
+        event = self.read(record, Origin(partition, document["topic_id"], document["offset"]))
         if isinstance(event, Bad):
             raise _StillBad(event)
-        if event.type not in self._handlers:
-            raise _StillBad(Bad("no-handler", "", event.type))
         return event
 
 
