@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
+from services.intake.changes.agencies import KEY_ID
 from services.intake.changes.effect import AGENCIES, Effect, Emission, Tools
 from services.intake.changes.publish import Root, publish
 from services.intake.repository import Repository
@@ -33,10 +34,14 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
         _log.error("first_administrator_unreadable", remedy="<agency>:<key id>:<sha256 of the secret, 64 hex digits>")
         return False
 
-    def needs(work: Work) -> Iterable[Need]:
-        return [Need.by_id(AGENCIES, agency.agency)]
+    key_id = agency.keys[0].key_id
 
-    def do(work: Work) -> None:
+    def needs(work: Work) -> Iterable[Need]:
+        return [Need.by_id(AGENCIES, agency.agency), Need.where(AGENCIES, KEY_ID, key_id)]
+
+    def do(work: Work) -> bool:
+        if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key_id)):
+            return False
         held = work.get(AGENCIES, agency.agency)
         sequence = 1 if held is None else held["sequence"] + 1
         effect = Effect(
@@ -46,9 +51,12 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
         )
         now = datetime.now(UTC)
         publish(effect, Root(random_id(), random_id(), now, now), work, tools.ids)
+        return True
 
-    await store.submit(Task(needs, do))
-    _log.info("first_administrator", agency=agency.agency, key_id=agency.keys[0].key_id)
+    if not await store.submit(Task(needs, do)):
+        _log.error("first_administrator_key_taken", key_id=key_id, remedy="Choose another key id in IEUM_FIRST_ADMIN.")
+        return False
+    _log.info("first_administrator", agency=agency.agency, key_id=key_id)
     return True
 
 

@@ -29,7 +29,15 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     STEPS: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
     PEOPLE: [IndexModel("ends")],
-    AGENCIES: [IndexModel("state.keys.key_id")],
+    # a key id has one holder, whoever writes and however many doors are open; an agency without keys is not in it
+    AGENCIES: [
+        IndexModel(
+            "state.keys.key_id",
+            name="one_holder_per_key_id",
+            unique=True,
+            partialFilterExpression={"state.keys.key_id": {"$exists": True}},
+        )
+    ],
     AUDIT: [IndexModel("at"), IndexModel("person", sparse=True)],
 }
 # Identity is binary or it is not stored, whoever writes: the database checks it too.

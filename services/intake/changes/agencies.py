@@ -10,20 +10,20 @@ from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.agencies import agency_document, held_agency
 from shared.kit.work import Need, Work
 
-_KEY_ID = "state.keys.key_id"
+KEY_ID = "state.keys.key_id"
 
 
 def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
     """The agency, and whoever else has a key of the same name."""
     agency = _agency(event)
-    return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, _KEY_ID, key.key_id) for key in agency.keys)]
+    return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
 
 
 def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
     """Register or change. Raises Refused for an agency that is there already, or is not, or a key id in use."""
     agency = _agency(event)
     for index, key in enumerate(agency.keys):
-        if any(other["_id"] != agency.agency for other in work.find(AGENCIES, _KEY_ID, key.key_id)):
+        if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key.key_id)):
             raise Refused(Refusal("key-taken", f"/data/keys/{index}/key_id"))
     held = work.get(AGENCIES, agency.agency)
     registering = event.name == AGENCY_REGISTERED.name
