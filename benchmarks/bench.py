@@ -1,0 +1,112 @@
+"""`python -m benchmarks.bench`: four ratios, five interleaved rounds, one JSON object as the last line.
+
+KAFKA=embedded|apache chooses the broker, ROUNDS= and EVENTS= the size. What it saw is kept in benchmarks/seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from benchmarks.arithmetic import Ratio, ratio
+from benchmarks.task import Record, records
+from benchmarks.trial import Trials, Void
+from deploy.embedded.errors import StartError
+from deploy.embedded.pair import Pair
+
+SEEN = Path(__file__).parent / "seen"
+WARM_UP = 3_000
+SINGLE_EVENTS, SINGLE_WARM_UP = 400, 50
+LATENCY_SECONDS, LATENCY_WARM_UP_SECONDS = 6.0, 1.5
+FLOORS = {"service_vs_bare": 0.75, "service_vs_group_transaction": 0.45, "batch_vs_single": 20.0}
+CEILINGS = {"p99_vs_bare": 2.0}
+
+Round = dict[str, float]
+
+
+async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> Round:
+    """Everything once. Who begins changes from round to round."""
+    seen: Round = {}
+    order = ["service", "bare"] if number % 2 == 0 else ["bare", "service"]
+    for contender in order:
+        seen[contender] = await trials.throughput(contender, events, WARM_UP)
+    seen["group"] = await trials.transactions(len(events), WARM_UP)
+    seen["single"] = await trials.throughput("single", events[:SINGLE_EVENTS], SINGLE_WARM_UP)
+    for contender in reversed(order):
+        p50, p99 = await trials.latencies(
+            contender, events, seen["service"] / 2, LATENCY_SECONDS, LATENCY_WARM_UP_SECONDS
+        )
+        seen[f"{contender}_p50_ms"], seen[f"{contender}_p99_ms"] = p50, p99
+    return seen
+
+
+def summary(rounds: Sequence[Round], kafka: str) -> dict[str, Any]:
+    """The last line: of each ratio the median over the rounds and its spread."""
+    pairs = {
+        "service_vs_bare": ("service", "bare"),
+        "service_vs_group_transaction": ("service", "group"),
+        "batch_vs_single": ("service", "single"),
+        "p99_vs_bare": ("service_p99_ms", "bare_p99_ms"),
+    }
+    ratios = {name: ratio((seen[ours], seen[other]) for seen in rounds) for name, (ours, other) in pairs.items()}
+    return {
+        **{name: round(each.median, 2) for name, each in ratios.items()},
+        "events_per_s": round(sorted(seen["service"] for seen in rounds)[len(rounds) // 2]),
+        "spread": {name: [round(each.lowest, 2), round(each.highest, 2)] for name, each in ratios.items()},
+        "rounds": len(rounds),
+        "kafka": kafka,
+    } | {"floors_held": floors_held(ratios)}
+
+
+def floors_held(ratios: Mapping[str, Ratio]) -> bool:
+    """Whether every median is on the right side of its floor."""
+    return all(ratios[name].median >= floor for name, floor in FLOORS.items()) and all(
+        ratios[name].median <= ceiling for name, ceiling in CEILINGS.items()
+    )
+
+
+async def run(pair: Pair, kafka: str, rounds: int, count: int) -> dict[str, Any]:
+    """All rounds; writes them down and returns the summary."""
+    trials, events, seen = Trials(pair, kafka), records(count), []
+    for number in range(rounds):
+        seen.append(await one_round(trials, number, events))
+        print(f"round {number + 1}:", ", ".join(f"{name} {value:,.1f}" for name, value in seen[-1].items()), flush=True)
+    found = summary(seen, kafka)
+    SEEN.mkdir(exist_ok=True)
+    file = SEEN / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{kafka}.json"
+    file.write_text(json.dumps({"summary": found, "rounds": seen, "events": count}, indent=1) + "\n")
+    return found
+
+
+def main() -> int:
+    """0 when it was measured, 1 when a trial was void, 2 when nothing could start."""
+    kafka = os.environ.get("KAFKA") or "embedded"
+    rounds, count = int(os.environ.get("ROUNDS") or 5), int(os.environ.get("EVENTS") or 20_000)
+    with tempfile.TemporaryDirectory() as folder:
+        pair = Pair(Path(folder) / "pair", kind=kafka)
+        try:
+            pair.start()
+        except StartError as reason:
+            print(reason, file=sys.stderr)
+            return 2
+        try:
+            found = uvloop.run(run(pair, kafka, rounds, count))
+        except Void as reason:
+            print(f"void: {reason}", file=sys.stderr)
+            return 1
+        finally:
+            pair.kill()
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
