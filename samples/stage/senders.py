@@ -33,7 +33,7 @@ class Outcome:
     @property
     def accepted(self) -> bool:
         """Taken now, or known to have been taken before."""
-        return bool(self.receipt["status"] != "refused")
+        return bool(self.receipt["status"] not in ("refused", "failed"))
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -51,9 +51,12 @@ class Outcome:
 
 
 class Senders:
-    """Sends as the agencies would: each agency in its own order, all agencies side by side."""
+    """Sends as the agencies would: each agency in its own order, all agencies side by side.
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[str], str]) -> None:
+    ``url`` is asked before every try: where there are several doors, it may be another one.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: Callable[[], str], token: Callable[[str], str]) -> None:
         self._session = session
         self._url = url
         self._token = token
@@ -98,11 +101,13 @@ class Senders:
         pause = 0.05
         for _ in range(PATIENCE):
             try:
-                async with self._session.post(f"{self._url}/events", headers=headers, **what) as answer:
+                async with self._session.post(f"{self._url()}/events", headers=headers, **what) as answer:
                     if answer.status not in AWAY:
-                        return answer.status, await answer.json(content_type=None)
+                        said = await answer.json(content_type=None)
+                        if not any(each["status"] == "failed" for each in said.get("results", ())):
+                            return answer.status, said
             except (aiohttp.ClientError, TimeoutError, OSError):
                 pass
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, 1.0)
-        raise HubAway(f"{self._url} did not answer {PATIENCE} times")
+        raise HubAway(f"{self._url()} did not answer {PATIENCE} times")

@@ -29,7 +29,10 @@ class Finding(Answer):
 
 
 class Refusing(Answer):
-    """Why one event was refused, as problem details (RFC 9457): the first finding on top, all in `errors`."""
+    """Why one event was refused, as problem details (RFC 9457): the first finding on top, all in `errors`.
+
+    `incident`: only when the fault was ours; the id to quote.
+    """
 
     type: str
     title: str
@@ -38,19 +41,21 @@ class Refusing(Answer):
     rule: str
     remedy: dict[str, str]
     errors: list[Finding]
+    incident: str | None = None
 
 
 class Receipt(Answer):
     """What became of one event.
 
-    `duplicate`: seen before, this is the first receipt; `superseded`: older than what is held, no effect. `alias`: your
-    own name for the person; `opportunity`, `agency`: the thing's id. `problem` only with `refused`.
+    `duplicate`: seen before, this is the first receipt; `superseded`: older than what is held, no effect; `failed`: a
+    fault of ours, nothing of this one event was kept, send the same again. `alias`: your own name for the person;
+    `opportunity`, `agency`: the thing's id. `problem` only with `refused` and `failed`.
     """
 
     id: str | None
     source: str | None
     type: str | None
-    status: Literal["accepted", "refused", "duplicate", "superseded"]
+    status: Literal["accepted", "refused", "duplicate", "superseded", "failed"]
     receipt: str | None = None
     alias: str | None = None
     opportunity: str | None = None
@@ -163,6 +168,19 @@ def refusing(refusals: Sequence[Refusal], pack: Pack) -> Refusing:
         status=_STATUS.get(errors[0].rule, 422),
         errors=errors,
         **errors[0].model_dump(),
+    )
+
+
+def failing(incident: str, pack: Pack) -> Refusing:
+    """The problem details of an event that met a fault of ours."""
+    finding = Finding(field="", rule="failed-here", remedy=remedy(Refusal("failed-here", ""), pack))
+    return Refusing(
+        type=TYPE_BASE + "internal",
+        title="Something failed here",
+        status=500,
+        errors=[finding],
+        incident=incident,
+        **finding.model_dump(),
     )
 
 

@@ -55,6 +55,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {**_PROBLEM, "description": "Too many events or bytes at once"},
     415: {**_PROBLEM, "description": "Another content type"},
     422: {**_PROBLEM, "description": "One event that breaks the contract or a rule"},
+    500: {**_PROBLEM, "description": "A fault of ours; nothing was kept, send the same again"},
     503: {"description": "Nothing is promised; send the same again"},
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
@@ -101,7 +102,8 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
     )
     async def events(request: Request, caller: Calling) -> Response:
         """One CloudEvent (structured or binary): 202 with its receipt, or a problem. A batch: always 202, with one
-        result per event in order; a bad event stops nobody else. The same event twice gets the first receipt."""
+        result per event in order; a bad event stops nobody else. The same event twice gets the first receipt. `failed`
+        (500 for one event) is a fault of ours with an `incident` to quote: send that event again, the same way."""
         body = await _body(request, settings.most_bytes)
         if body is None:
             return refuse(Refusal("body-too-large", "", {"megabytes": settings.most_bytes // 1_000_000}))
@@ -175,5 +177,5 @@ def _found(model: BaseModel | None) -> Response:
 
 
 def _problem(problem: Refusing, id: str | None = None) -> JSONResponse:
-    content = problem.model_dump(mode="json") | ({} if id is None else {"id": id})
+    content = problem.model_dump(mode="json", exclude_none=True) | ({} if id is None else {"id": id})
     return JSONResponse(content, problem.status, media_type=MEDIA_TYPE)

@@ -1,7 +1,8 @@
 """Use case of the door: take events and answer each with a receipt.
 
 An event passes in this order: read (form), rules that need no store, then in one transaction with others: right and
-source, "seen before?", rules that need the store, effect. A bad event stops nobody else in its batch.
+source, "seen before?", rules that need the store, effect. A bad event stops nobody else in its batch, nor does a
+fault of ours in deciding one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from services.intake.domain.collected import NeverCollected
 from services.intake.domain.door import Features, features
 from services.intake.domain.envelope import check_envelope, trace_for
 from services.intake.domain.findings import Findings
+from services.intake.failures import failed
 from services.intake.repository import INBOX, REJECTIONS
 from shared.events import registry
 from shared.events.incoming import Incoming, read
@@ -30,6 +32,7 @@ from shared.kit import metrics
 from shared.kit.agencies import held_agency
 from shared.kit.ids import random_id
 from shared.kit.keys import Caller, unauthorised
+from shared.kit.problems import Problem
 from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
 
@@ -71,19 +74,30 @@ class Door:
         return now.astimezone(self._zone).date()
 
     async def take(self, items: Sequence[dict[str, Any] | Refused], caller: Caller) -> list[Receipt]:
-        """One receipt per event, in order, all in one transaction. Raises Unavailable (then all or nothing was kept;
-        repeat all of it), or the 401 problem when the caller's key is no longer registered."""
-        tasks = []
+        """One receipt per event, in order, all in one transaction; whatever is unforeseen in one event is answered for
+        that event alone. Raises Unavailable (then all or nothing was kept; repeat all of it), or the 401 problem when
+        the caller's key is no longer registered."""
+        receipts: dict[int, Receipt] = {}
+        tasks: dict[int, Task[Receipt]] = {}
         for number, item in enumerate(items):
-            tasks.append(self._task(self.arrival(item), caller))
+            try:
+                tasks[number] = self._task(self.arrival(item), caller)
+            except Exception as error:
+                receipts[number] = self._failed(item, caller, error)
             if number % 50 == 49:
                 await asyncio.sleep(0)  # reading 500 events takes a while: let others have their turn
-        receipts = []
-        for result in await self._store.submit_all(tasks):
-            if isinstance(result, Exception):
+        results = await self._store.submit_all(list(tasks.values()))
+        for number, result in zip(tasks, results, strict=True):
+            if isinstance(result, Problem):
                 raise result
-            receipts.append(result)
-        return receipts
+            one = self._failed(items[number], caller, result) if isinstance(result, Exception) else result
+            receipts[number] = one
+        return [receipts[number] for number in range(len(items))]
+
+    def _failed(self, item: dict[str, Any] | Refused, caller: Caller, error: Exception) -> Receipt:
+        given = {} if isinstance(item, Refused) else item
+        id, source, type = _text(given.get("id")), _text(given.get("source")), _known_type(given.get("type"))
+        return failed(id, source, type, caller.agency.agency, error, self._tools.pack)
 
     def arrival(self, item: dict[str, Any] | Refused) -> Arrival:
         """Read one event and put it to the rules that need no store. Findings are part of the result."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from services.intake.changes import opportunities
 from services.intake.domain.collected import NeverCollected
 from services.intake.domain.remedies import remedy
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import Topic, registry
 from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JOB_CLOSED
+from shared.kit import metrics
 from shared.kit.problems import Problem
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, agency, example, today
@@ -214,6 +217,49 @@ class TestBatches:
         assert most < 3_000_000
 
 
+class TestFaultsOfOurs:
+    @pytest.mark.parametrize("where", ["decide", "needs", "read"])
+    async def test_one_events_fault_is_answered_for_that_event_alone(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError("예시 사람")
+
+        target = "services.intake.service.check_envelope" if where == "read" else f"{opportunities.__name__}.{where}"
+        events = [
+            house.event("trainee-graduated", example("trainee-graduated"), by="khf"),
+            house.event("job-posted", example("job-posted"), by="khf"),
+            house.event("person-left", example("person-left"), by="khf"),
+        ]
+        counted = metrics.events_refused.of(reason="failed-here")
+        before = counted._value.get()
+        with monkeypatch.context() as broke:
+            broke.setattr(target, broken)
+            first, failed, last = await house.send_all(events, "khf")
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        if where != "read":  # what reads breaks for everybody, each answered alone
+            assert (first.status, last.status) == ("accepted", "accepted")
+            assert house.told == ["trainee-graduated", "consent-given", "person-left"]
+        assert (failed.id, failed.status, failed.receipt) == (events[1]["id"], "failed", None)
+        assert failed.problem is not None
+        assert (failed.problem.status, failed.problem.rule) == (500, "failed-here")
+        assert "again" in failed.problem.remedy["en"]
+        assert failed.problem.incident in {line.get("event_id") for line in lines if line["event"] == "event_failed"}
+        assert {line["errors"][0] for line in lines if line["event"] == "event_failed"} == {"ZeroDivisionError"}
+        assert "예시" not in str(lines) + failed.model_dump_json()
+        assert counted._value.get() - before == (3 if where == "read" else 1)
+        again = await house.send_all([events[1]], "khf")
+        assert again[0].status == "accepted"
+
+    async def test_a_fault_leaves_nothing_behind_not_even_a_rejection(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(opportunities, "decide", lambda *_: 1 / 0)
+        before = {name: dict(held) for name, held in house.store.collections.items()}
+        assert (await house.send("job-posted", example("job-posted"), by="gjf")).status == "failed"
+        assert house.store.collections == before
+
+
 class TestRejections:
     @pytest.mark.parametrize("name", ["kim_minsu", "tel01012345678"])
     async def test_a_name_that_the_sender_made_up_is_neither_kept_nor_told(self, house: House, name: str) -> None:
@@ -261,12 +307,12 @@ class TestEnvelope:
 
 RULES = """
 actor-not-opaque already-known body-too-large class-never-receives closes-in-the-past consent-in-the-past
-consent-too-long date-in-future date-too-far key-taken languages missing-field never-collected no-closing-date
-not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order person-left recipient-class recipient-missing
-recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many too-many-events
-too-short too-small unknown-agency unknown-code unknown-currency unknown-field unknown-kind unknown-purpose
-unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type wage-below-minimum
-wrong-form wrong-source
+consent-too-long date-in-future date-too-far failed-here key-taken languages missing-field never-collected
+no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order person-left recipient-class
+recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
+too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field unknown-kind
+unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
+wage-below-minimum wrong-form wrong-source
 """
 
 
