@@ -21,6 +21,13 @@ from shared.events.registry import EventType, UnknownType, registry
 D = TypeVar("D", bound=Model)
 Headers = Sequence[tuple[str, bytes]]
 CONTENT_TYPE = "application/json"
+# The only names of headers that may be said: others are somebody's text.
+_ATTRIBUTES = frozenset(
+    {
+        "specversion", "type", "source", "id", "time", "dataschema", "partitionkey", "sequence", "correlationid",
+        "causationid", "recordedtime", "traceparent", "dataclassification", "actor", "testrun",
+    }
+)  # fmt: skip
 _DATASCHEMA = re.compile(r"/([a-z0-9-]{1,60})/([0-9]{1,6})$")
 
 
@@ -135,7 +142,7 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
             found[name[3:]] = raw.decode()
         except ValueError:
             raise Refused(
-                Refusal("unreadable-header", f"/headers/{name[3:]}" if name[3:].isalpha() else "/headers")
+                Refusal("unreadable-header", f"/headers/{name[3:]}" if name[3:] in _ATTRIBUTES else "/headers")
             ) from None
     if value is None:
         raise Refused(Refusal("missing-field", "/data"))

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from shared.events import Event, Refused, registry
 from shared.events.envelope import from_kafka
 from shared.kit.claim import Partition
+from shared.kit.work import LARGEST_EVENT
 
-LARGEST_VALUE = 1024 * 1024
+LARGEST_VALUE = LARGEST_EVENT  # nobody of ours may say more in one event
 _SAFE_FIELD = re.compile(r"^[A-Za-z0-9_/, -]{0,200}$")
 
 
@@ -60,13 +61,16 @@ def read_record(record: Record) -> Event[Any] | Bad:
     try:
         if record.value is not None and len(record.value) > LARGEST_VALUE:
             return Bad("too-large", "/data", type_of(record))
-        return from_kafka(record.value, record.headers)
+        event = from_kafka(record.value, record.headers)
     except Refused as refused:
         first = refused.refusals[0]
         field = first.field if _SAFE_FIELD.match(first.field) else ""
         return Bad(first.rule, field, type_of(record))
     except Exception as error:  # a way to be wrong that the contract's reader did not foresee
         return bad_by(error, type_of(record))
+    if record.key != event.key.encode():  # it may be in another partition than the events before it
+        return Bad("wrong-key", "/partitionkey", event.type)
+    return event
 
 
 def bad_by(error: Exception, type: str) -> Bad:

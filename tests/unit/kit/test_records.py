@@ -52,6 +52,19 @@ class TestReadRecord:
         assert isinstance(bad, Bad)
         assert bad.reason == reason
 
+    @pytest.mark.parametrize("key", [None, b"", b"another"])
+    def test_a_record_under_another_key_may_be_out_of_order(self, key: bytes | None) -> None:
+        assert read_record(replace(record(), key=key)) == Bad("wrong-key", "/partitionkey", NOTICE_DELIVERED.name)
+
+    @pytest.mark.parametrize("value", [None, b"\xff"])
+    def test_names_an_unreadable_header_only_when_it_is_one_of_the_contract(self, value: bytes | None) -> None:
+        assert read_record(record(headers={"ce_actor": value})) == Bad(
+            "unreadable-header", "/headers/actor", NOTICE_DELIVERED.name
+        )
+        assert read_record(record(headers={"ce_HongGildong": value})) == Bad(
+            "unreadable-header", "/headers", NOTICE_DELIVERED.name
+        )
+
     def test_a_header_of_somebody_elses_may_be_anything(self) -> None:
         assert read_record(record(headers={"trace": None, "x": b"\xff"})) == delivery(1)
 
