@@ -53,8 +53,8 @@ class ApacheBroker(Server):
         return takes_part(self.port)
 
     def _java(self, *flags: str) -> list[str]:
-        logging = f"-Dlog4j2.configurationFile={LOGGING}"
-        return [java(), *flags, logging, "-cp", f"{jars()}/*"]
+        logging = [f"-Dlog4j2.configurationFile={LOGGING}", f"-Dieum.log.level={'debug' if self.debug else 'warn'}"]
+        return [java(), *flags, *logging, "-cp", f"{jars()}/*"]
 
     def _written_settings(self) -> Path:
         listeners = f"PLAINTEXT://{self.address},CONTROLLER://{LOOPBACK}:{self._controller}"

@@ -25,6 +25,8 @@ class Broker(Protocol):
     port: int
     variable: str
     """The environment variable that chooses the port."""
+    debug: bool
+    """Whether it logs all it can."""
 
     @property
     def address(self) -> str: ...
@@ -62,7 +64,7 @@ class EmbeddedBroker(Server):
         return [str(binary), "broker", *urls, "--storage-engine", "memory://tansu/"]
 
     def environment(self) -> dict[str, str]:
-        return super().environment() | {"RUST_LOG": "warn"}
+        return super().environment() | {"RUST_LOG": "debug" if self.debug else "warn"}
 
     def answers(self) -> bool:
         return speaks_kafka(self.port)

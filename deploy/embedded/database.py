@@ -13,6 +13,12 @@ from deploy.embedded.process import Server, runnable
 
 REPLICA_SET = "rs0"
 NOT_YET_INITIALIZED = 94  # MongoDB's error code
+# Every operation as if it were slow, which logs its command; files that can be read with the bare eye.
+DEBUG = (
+    *("-v", "--slowms", "-1"),
+    *("--wiredTigerCollectionBlockCompressor", "none", "--wiredTigerJournalCompressor", "none"),
+    *("--wiredTigerIndexPrefixCompression", "false"),
+)
 
 
 class EmbeddedDatabase(Server):
@@ -57,7 +63,7 @@ class EmbeddedDatabase(Server):
             str(binary),
             *(word for pair in arguments.items() for word in pair),
             "--nounixsocket",
-            "--quiet",
+            *(DEBUG if self.debug else ("--quiet",)),
             *flags,
         ]
 

@@ -19,7 +19,8 @@ class Pair:
 
     Promises: both answer when `start` returns; the database keeps its data in `folder` over runs; one pair per folder;
     nothing outlives this process. Does not promise that the broker keeps anything: see `broker.keeps_its_log`.
-    A port of 0 means any free one, kept over restarts. Either part can be hurt on its own: `pair.broker.kill()`,
+    A port of 0 means any free one, kept over restarts. ``debug``: both log all they can, and the database writes its
+    files uncompressed, for whoever searches them. Either part can be hurt on its own: `pair.broker.kill()`,
     `pair.database.pause()`, and so on, as Server says.
     """
 
@@ -27,18 +28,26 @@ class Pair:
     database: EmbeddedDatabase
 
     def __init__(
-        self, folder: Path = DATA, *, kafka_port: int = 0, mongo_port: int = 0, kind: str = "embedded"
+        self,
+        folder: Path = DATA,
+        *,
+        kafka_port: int = 0,
+        mongo_port: int = 0,
+        kind: str = "embedded",
+        debug: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self._wanted = (kafka_port, mongo_port)
         self._lock: IO[str] | None = None
         self._kind = kind
+        self._debug = debug
         self._choose()
 
     def _choose(self) -> None:
         kafka_port, mongo_port = self._wanted
         self.broker = broker_of(self._kind, kafka_port or free_port(), self.folder)
         self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder)
+        self.broker.debug = self.database.debug = self._debug
 
     @property
     def kafka(self) -> str:

@@ -35,6 +35,8 @@ class Server(ABC):
     variable = "PORT"
     start_seconds = 30.0
     stop_seconds = 15.0
+    debug = False
+    """Whether it is to log all it can; from its next start."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.port = port
