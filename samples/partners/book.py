@@ -37,10 +37,6 @@ class Book:
         """Something that grows with everything that arrives or is acknowledged."""
         return sum(path.stat().st_size for path in (self._received, self._acknowledged) if path.exists())
 
-    def wire(self) -> str:
-        """Everything that arrived, headers and bodies, as text: for the search for leaks."""
-        return self._received.read_text(encoding="utf-8") if self._received.exists() else ""
-
     def acknowledge(self, notices: Iterable[str]) -> None:
         """Remember that these were acknowledged and that the hub has taken the acknowledgement."""
         told = list(notices)

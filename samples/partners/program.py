@@ -14,6 +14,7 @@ import aiohttp
 
 from samples.partners.book import Book
 from samples.partners.hub import Hub
+from samples.partners.wire import Wire
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ async def run(partner: Callable[[Hub, Book, Settings], Awaitable[None]]) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        timeout, traces = aiohttp.ClientTimeout(total=60), [Wire(settings.folder).tracing()]
+        async with aiohttp.ClientSession(timeout=timeout, trace_configs=traces) as session:
             await partner(Hub(session, settings.hub, settings.token), book, settings)
 
 

@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from samples.partners.book import Book
 from samples.partners.hub import Hub
 from samples.partners.program import Settings, acknowledge_for_ever, run
+from samples.partners.wire import Wire
 
 PATH = "/notices"
 
@@ -23,6 +24,7 @@ class Receiver:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._wire = Wire(book.folder)
         self._secret_known = asyncio.Event()
         self._webhook: Webhook | None = None
         self.new = asyncio.Event()
@@ -35,6 +37,7 @@ class Receiver:
     async def take(self, request: web.Request) -> web.Response:
         """One delivery."""
         body = await request.read()
+        self._wire.heard(f"{request.method} {request.raw_path}", request.headers, body)
         await self._secret_known.wait()  # the first one may be faster than the answer to our subscription
         assert self._webhook is not None
         try:
