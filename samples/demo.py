@@ -1,7 +1,7 @@
 """`make demo`: one day of an invented world through everything, then the oracle's verdict as the last line (JSON).
 
-``python -m samples.demo --seed 1 --people 150 --kill matching --leaks``. Ends with 1 when something was lost, doubled,
-leaked, or answered otherwise than it should be; 2 when it could not run.
+``python -m samples.demo --seed 1 --people 150 --kill matching``. Ends with 1 when something was lost, doubled
+or answered otherwise than it should be; 2 when it could not run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ import aiohttp
 from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
 from samples.judge import Judgement, judge
-from samples.leaks import Leak, search
 from samples.oracle.verdict import percentile
 from samples.play import Play
 from samples.stage.screen import Screen
@@ -49,7 +48,6 @@ class Options:
     seed: int = 1
     people: int = 120
     kill: str | None = None
-    leaks: bool = False
     pack: str = "kr-gyeonggi"
     keep: Path | None = None
 
@@ -126,7 +124,6 @@ def _killer(play: Play, options: Options) -> Callable[[], Awaitable[None]] | Non
 async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tuple[dict[str, Any], bool]:
     screen, ledger = play.screen, play.ledger
     judgement = await asyncio.to_thread(judge, play)
-    leaks = await search(play) if options.leaks else None
     recorded = await asyncio.to_thread(play.inside.recorded)
     set_apart = await asyncio.to_thread(play.inside.set_apart)
     holdings = list(play.holdings().values())
@@ -150,16 +147,15 @@ async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tu
         "lost": judgement.verdict.lost,
         "doubled": judgement.verdict.doubled,
         "duplicate_deliveries": sum(holding.duplicates for holding in holdings),
-        **({} if leaks is None else {"leaks": len(leaks)}),
         "seconds": round(time.time() - began, 1),
     }
-    troubles = _troubles(play, judgement, quiet, set_apart, leaks)
+    troubles = _troubles(play, judgement, quiet, set_apart)
     for trouble in troubles:
         screen.say("문제", trouble, "bold red")
     return result, not troubles
 
 
-def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int, leaks: list[Leak] | None) -> list[str]:
+def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int) -> list[str]:
     verdict = judgement.verdict
     found = []
     if not quiet:
@@ -179,7 +175,6 @@ def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int, lea
         wanted = mistake.rule if mistake else "accepted"
         answered = "accepted" if outcome.accepted else f"{outcome.problem['status']} {outcome.problem.get('rule')}"
         found.append(f"{kind} should have been {wanted}, was {answered}")
-    found += [f"leak: {leak}" for leak in leaks or ()]
     if play.stage.restarted:
         play.screen.say("다시 시작된 것", f"started again: {', '.join(play.stage.restarted)}", "yellow")
     return found
@@ -199,7 +194,6 @@ def _options(arguments: list[str] | None) -> Options:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", type=int, default=120)
     parser.add_argument("--kill", choices=KILLS, help="kill it once in the middle")
-    parser.add_argument("--leaks", action="store_true", help="search everything for the planted identities")
     parser.add_argument("--pack", default="kr-gyeonggi")
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
     return Options(**vars(parser.parse_args(arguments)))

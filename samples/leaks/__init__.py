@@ -1,8 +1,6 @@
-"""The search for leaks: every planted identity, in several encodings, wherever the demo left a trace.
+"""The search for leaks: planted people go through the whole flow, with everything going wrong that may, and then every
+trace that was left anywhere is searched for them in fourteen encodings.
 
-`needles`: what is looked for. `haystack`: where. `search`: both together, after a check that it can find at all.
+`people`, `hostile`, `poison`, `faulty`: what is planted and how it goes wrong. `encodings`, `needles`, `finder`: how it
+is looked for. `ears`, `sinks`: where. `flow` and `scan` put it together; `python -m samples.leaks` runs it.
 """
-
-from samples.leaks.search import Leak, search
-
-__all__ = ["Leak", "search"]

@@ -1,4 +1,4 @@
-"""The whole demo with few people, through the front doors, judged by the oracle and searched for leaks."""
+"""The whole demo with few people, through the front doors, judged by the oracle."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
 from samples.demo import Options, performed
 from samples.judge import Judgement, judge
-from samples.leaks import search
 from samples.play import Play
 from samples.stage.screen import Screen
 
@@ -115,32 +113,6 @@ class TestTwoPartners:
         shared = people["gjf"].keys() & people["khf"].keys()
         assert shared
         assert all(people["gjf"][person] != people["khf"][person] for person in shared)
-
-
-class TestLeaks:
-    async def test_no_planted_identity_is_anywhere(self, play: Play) -> None:
-        assert [str(leak) for leak in await search(play)] == []
-
-    async def test_one_that_is_planted_in_each_place_is_found(self, play: Play) -> None:
-        """Last: it leaves a record in a topic that cannot be taken back."""
-        identity = play.world.people[0].data["identity"]
-        producer = AIOKafkaProducer(bootstrap_servers=play.stage.pair.kafka)
-        await producer.start()
-        try:
-            await producer.send_and_wait("people.dead", identity["phone"].encode(), partition=0)
-        finally:
-            await producer.stop()
-        (play.stage.logs / "planted.log").write_text(identity["name"].encode("unicode_escape").decode())
-        client = play.inside._client  # the harness's own connection
-        client["matching"]["planted"].insert_one({"_id": "x", "deep": [{"er": identity["birth_date"]}]})
-        play.stage.book("feed").receive({"data": {"notice": play.world.people[0].reference}}, {})
-        found = {(leak.place, leak.kind) for leak in await search(play)}
-        assert found == {
-            ("topic people.dead", "phone"),
-            ("log planted.log", "name"),
-            ("database matching.planted", "birth date"),
-            ("partner feed", "reference"),
-        }
 
 
 class TestASecondPack:

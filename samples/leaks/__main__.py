@@ -1,0 +1,49 @@
+"""`make leak-scan`: 50 planted people through the whole flow, and a search of everything that it left.
+
+``python -m samples.leaks --people 50 --seed 1`` (KAFKA=embedded|apache). Ends with 1 when something leaked, or when a
+control was not found and the silence would mean nothing; 2 when it could not run. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from deploy.embedded.doctor import findings
+from deploy.embedded.errors import StartError
+from samples.demo import DATA
+from samples.leaks.scan import scan, told
+from samples.stage.screen import Screen
+from samples.stage.senders import HubAway
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m samples.leaks")
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
+    given = parser.parse_args(arguments)
+    if found := findings(given.keep or DATA, {}):
+        print(*found, sep="\n", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    try:
+        verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
+    except (StartError, HubAway) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    print(*told(verdict), sep="\n")
+    print(json.dumps(verdict.result()), flush=True)
+    return 0 if verdict.well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
