@@ -125,8 +125,8 @@ def _point(cursor: str) -> tuple[datetime, str]:
     try:
         at, id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
         moment = datetime.fromisoformat(at)
-    except (ValueError, binascii.Error) as error:
-        raise ValueError("not a cursor of ours") from error
-    if moment.tzinfo is None:
-        raise ValueError("not a cursor of ours")
-    return moment, id
+        if moment.tzinfo is None:
+            raise ValueError("a time without its zone")
+        return moment.astimezone(UTC), id  # overflows for what no store can hold
+    except (ValueError, OverflowError, binascii.Error):
+        raise ValueError("not a cursor of ours") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from services.intake.settings import DEVELOPMENT_KEK
 from shared.events import Event, registry
 from shared.reference import load_pack
 from tests.integration.intake.running import BATCH, Partner, intake, on_the_bus, register, say, settings
+from tests.support.odd_queries import refused_oddly
 from tests.unit.intake.memory import example, today
 
 pytestmark = pytest.mark.integration
@@ -266,6 +268,21 @@ class TestRejections:
         assert ours == {"khf"}
         assert everybodys > ours
         assert (await world.khf.get("/rejections", before="nonsense")).status_code == 422
+
+
+class TestOddParameters:
+    async def test_a_cursor_with_a_time_that_no_store_can_hold_is_refused_with_field_and_remedy(
+        self, world: World
+    ) -> None:
+        for time in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-22T00:00:00"):
+            cursor = base64.urlsafe_b64encode(f"{time} {'ab' * 16}".encode()).decode()
+            answer = await world.khf.get("/rejections", before=cursor)
+            assert (answer.status_code, answer.json()["field"]) == (422, "/query/before")
+            assert answer.json()["remedy"]
+
+    async def test_no_value_of_any_parameter_makes_it_fail(self, world: World) -> None:
+        description = (await world.admin.http.get("/openapi.json")).json()
+        assert await refused_oddly(world.admin.http, description, world.admin.headers) == []
 
 
 class TestIdentityAtRest:
