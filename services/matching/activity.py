@@ -32,6 +32,10 @@ _SLICE_SECONDS = 0.03  # so long loading may keep the event loop from renewing t
 _log = logger("activity")
 
 
+class ClockSetBack(Exception):
+    """The day is an earlier one than before."""
+
+
 class Activity:
     """The active matcher's life, under a lease. `run` it as a loop of the service. ``told``: what it is now."""
 
@@ -122,11 +126,12 @@ class Activity:
         await self._perform([_settling(self._matching, own) for own in by_person.values()])
 
     async def _new_day(self, today: date) -> None:
+        """Everybody is reassessed; then what has ended is forgotten."""
+        if today < self._matching.today:
+            raise ClockSetBack  # what had ended may be open again: begin with everything that the database holds
         await self._perform([_reassessing(self._matching, person, today) for person in self._matching.people()])
-        if self._matching.today != today:  # nobody was there to be reassessed
-            self._matching.forget(today)
-            await self._load()
-        _log.info("day_begun")
+        await self._perform([_turned(self._matching, today)])
+        _log.info("day_begun", opportunities=self._matching.openings())
 
     async def _perform(self, tasks: Sequence[Task[None]]) -> None:
         for start in range(0, len(tasks), PEOPLE_AT_ONCE):
@@ -138,6 +143,10 @@ class Activity:
 
 def _settling(matching: Matching, pairs: Sequence[Pair]) -> Task[None]:
     return Task(lambda work: (), lambda work: matching.settle(pairs, work))
+
+
+def _turned(matching: Matching, today: date) -> Task[None]:
+    return Task(lambda work: (), lambda work: matching.end_of_turn(today, work))
 
 
 def _reassessing(matching: Matching, person: str, today: date) -> Task[None]:

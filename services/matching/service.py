@@ -86,6 +86,12 @@ class Matching:
             self._core.set_day(today)
         self._settle(self._core.reassess(person), work, self._of_day(today))
 
+    def end_of_turn(self, today: date, work: Work) -> None:
+        """After everybody was reassessed on a new day: what has ended is no longer looked at."""
+        if self._core.today != today:  # there was nobody
+            self._core.set_day(today)
+        self._settle(self._core.drop_ended(), work, self._of_day(today))
+
     def settle(self, pairs: Iterable[Pair], work: Work) -> None:
         """Tell what is not as it was last told."""
         self._settle(pairs, work, self._of_day(self._core.today))
@@ -100,6 +106,10 @@ class Matching:
     def people(self) -> Iterable[str]:
         """The ids of all people held."""
         return self._core.people()
+
+    def openings(self) -> int:
+        """How many opportunities are looked at."""
+        return self._core.openings()
 
     def unsettled(self) -> list[Pair]:
         """All pairs that may not be as they were last told: kept now, or told as standing."""

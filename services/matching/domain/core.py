@@ -25,7 +25,7 @@ class ScoringCore(Protocol):
         """The day on which pairs are assessed."""
 
     def set_day(self, today: date) -> None:
-        """From now on assess on this day; `reassess` every person then."""
+        """From now on assess on this day, a later one; `reassess` every person then, and `drop_ended`."""
 
     def people(self) -> Iterable[str]:
         """The ids of all people held."""
@@ -37,13 +37,19 @@ class ScoringCore(Protocol):
         """Forget a person; nothing when not held."""
 
     def reassess(self, person: str) -> set[Pair]:
-        """Assess a held person again, on the day that is set."""
+        """Assess a person again, on the day that is set; nothing when not held."""
 
     def put_opportunity(self, opportunity: Opportunity) -> set[Pair]:
         """An opportunity is new or changed."""
 
     def drop_opportunity(self, opportunity: str) -> set[Pair]:
         """Forget an opportunity; nothing when not held."""
+
+    def drop_ended(self) -> set[Pair]:
+        """Forget every opportunity whose last day is over."""
+
+    def openings(self) -> int:
+        """How many opportunities are held."""
 
     def standing(self, pair: Pair) -> Standing | None:
         """The match of a pair as it is kept now; None when it is not kept."""

@@ -20,7 +20,8 @@ from shared.reference import Pack
 class Index:
     """Verdicts of all pairs that may match, ranked on both sides. A `core.ScoringCore`.
 
-    Who left and what was closed is not held: no day changes that, only another event does.
+    Who left, what was closed and what has ended is not held: no later day changes that, only another event does. So
+    the day only goes forward; for an earlier one make another index.
     Memory: one verdict for every pair at or above the threshold, kept or not, so that the next best takes over at once
     when one goes. Time per change: one verdict for each thing on the other side.
     """
@@ -43,7 +44,7 @@ class Index:
         return self._terms.today
 
     def set_day(self, today: date) -> None:
-        """From now on assess on this day; `reassess` every person then."""
+        """From now on assess on this day, a later one; `reassess` every person then, and `drop_ended`."""
         self._journal.record(setattr, self, "_terms", self._terms)
         self._terms = self._terms.on(today)
 
@@ -65,14 +66,16 @@ class Index:
         return self._apply({(person, opening): None for opening in self._held(self._of_person, person)})
 
     def reassess(self, person: str) -> set[Pair]:
-        """Assess a held person again."""
-        facts = self._people[person]
+        """Assess a person again; nothing when not held (any more)."""
+        facts = self._people.get(person)
+        if facts is None:
+            return set()
         return self._apply({(person, one.id): self._verdict(facts, one) for one in self._openings.values()})
 
     def put_opportunity(self, opportunity: Opportunity) -> set[Pair]:
         """An opportunity is new or changed."""
         facts = opening_facts(opportunity, self._pack)
-        if not facts.open:
+        if not facts.takes_people(self.today):
             return self.drop_opportunity(facts.id)
         self._journal.put(self._openings, facts.id, facts)
         return self._apply({(one.id, facts.id): self._verdict(one, facts) for one in self._people.values()})
@@ -80,7 +83,18 @@ class Index:
     def drop_opportunity(self, opportunity: str) -> set[Pair]:
         """Forget an opportunity."""
         self._journal.drop(self._openings, opportunity)
-        return self._apply({(person, opportunity): None for person in self._held(self._of_opening, opportunity)})
+        changed = self._apply({(person, opportunity): None for person in self._held(self._of_opening, opportunity)})
+        self._journal.drop(self._of_opening, opportunity)  # empty now
+        return changed
+
+    def drop_ended(self) -> set[Pair]:
+        """Forget every opportunity whose last day is over. Once everybody is reassessed that changes no pair."""
+        ended = [one.id for one in self._openings.values() if not one.takes_people(self.today)]
+        return set().union(*(self.drop_opportunity(id) for id in ended))
+
+    def openings(self) -> int:
+        """How many opportunities are held: each is looked at whenever a person changes."""
+        return len(self._openings)
 
     def standing(self, pair: Pair) -> Standing | None:
         """The match of a pair as it is kept now, with its ranks."""

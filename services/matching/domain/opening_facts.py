@@ -55,6 +55,10 @@ class OpeningFacts:
     helpful_strengths: frozenset[str]
     teaches: frozenset[str]
 
+    def takes_people(self, today: date) -> bool:
+        """Not closed, and its last day not over."""
+        return self.open and (self.last_day is None or today <= self.last_day)
+
 
 def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
     """The facts of an opportunity; never fails on codes the pack does not know (they count as not said)."""

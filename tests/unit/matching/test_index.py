@@ -69,7 +69,9 @@ class World:
             case _:
                 self.day += timedelta(days=1)
                 self.index.set_day(self.day)
-                return set().union(*(self.index.reassess(person) for person in self.index.people()))
+                changed = set().union(*(self.index.reassess(person) for person in self.index.people()))
+                assert self.index.drop_ended() == set()  # whoever is reassessed has nothing left with what has ended
+                return changed
 
 
 WHAT = ["person", "person", "opening", "opening", "drop person", "drop opening", "next day"]

@@ -87,6 +87,44 @@ class TestTelling:
         assert told(work) == [("match-found", 1), ("match-withdrawn", 2)]
         assert made.today == TODAY + timedelta(days=1)
 
+    def test_what_has_ended_is_not_looked_at_from_the_next_day_on_and_a_longer_advert_brings_it_back(self) -> None:
+        made, work, tomorrow = matching(), Work(NOW), TODAY + timedelta(days=1)
+        made.opportunity_changed(a_job(2, closes=TODAY.isoformat()), work, CAUSE)
+        made.person_changed(a_person(), work, CAUSE)
+        assert made.openings() == 2
+        made.reassess(numbered(1), tomorrow, work)
+        made.end_of_turn(tomorrow, work)
+        assert made.openings() == 1
+        made.opportunity_changed(a_job(2, closes=TODAY.isoformat()), work, CAUSE)  # told again, and over all the same
+        assert made.openings() == 1
+        made.opportunity_changed(a_job(2, closes=tomorrow.isoformat()), work, CAUSE)
+        assert made.openings() == 2
+        assert sorted(told(work)) == [
+            ("match-found", 1),
+            ("match-found", 1),
+            ("match-found", 3),
+            ("match-withdrawn", 2),
+        ]
+
+    def test_a_day_turns_also_when_there_is_nobody(self) -> None:
+        made, tomorrow = matching(), TODAY + timedelta(days=1)
+        made.end_of_turn(tomorrow, Work(NOW))
+        assert made.today == tomorrow
+
+    def test_who_left_while_the_day_turned_is_passed_over(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.reassess(numbered(1), TODAY + timedelta(days=1), work)
+        assert told(work) == []
+
+    def test_what_has_ended_comes_back_when_the_turn_is_undone(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.opportunity_changed(a_job(2, closes=TODAY.isoformat()), work, CAUSE)
+        made.committed()
+        mark = made.mark()
+        made.end_of_turn(TODAY + timedelta(days=1), work)
+        made.undo(mark)
+        assert (made.openings(), made.today) == (2, TODAY)
+
 
 class TestFollowingTheStore:
     def test_what_was_undone_is_told_again_the_same(self) -> None:

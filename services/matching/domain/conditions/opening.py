@@ -16,9 +16,7 @@ class Open(Condition):
     opens = "advert"
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
-        if not opening.open:
-            return NO
-        return YES if opening.last_day is None or terms.today <= opening.last_day else NO
+        return YES if opening.takes_people(terms.today) else NO
 
     def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
         return {"closes": opening.last_day or terms.word("any", language)}
