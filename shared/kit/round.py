@@ -20,7 +20,7 @@ from shared.kit.work import Need, NotNeeded, Work
 T = TypeVar("T")
 NEEDS_ROUNDS = 5
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-_DUPLICATE_KEY = 11000
+_PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
 _SLICE_SECONDS = 0.05  # so long the event loop (heartbeats!) may be kept from others
 
 
@@ -53,11 +53,11 @@ class TooManyRounds(RuntimeError):
 
 
 class Clash(Exception):
-    """The database refused what a task wrote, for a unique index, again when the whole transaction was repeated."""
+    """The database refused what a task wrote (a unique index, a document that an index or a validator cannot take),
+    again when the whole transaction was repeated."""
 
-    def __init__(self, collection: str, id: str, piece: int) -> None:
-        super().__init__(f"a unique index of {collection}")
-        self.place = (collection, id)
+    def __init__(self, collection: str, piece: int, code: int) -> None:
+        super().__init__(f"{collection}: {code}")
         self.piece = piece
 
 
@@ -69,7 +69,7 @@ class Round(Generic[T]):
     ) -> None:
         self.work = work
         self.results: list[T | Exception] = []
-        self.written: list[tuple[str, list[tuple[str, int]]]] = []  # collection: id and piece of each operation
+        self.written: list[tuple[str, list[int]]] = []  # collection, and the piece of each operation
         self._tasks = tasks
         self._views = views
         self._failed: dict[int, Exception] = dict(clashes)
@@ -102,8 +102,9 @@ class Round(Generic[T]):
                     operations.append(InsertOne(RawBSONDocument(raw)))
                 else:
                     operations.append(ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True))
-            self.written.append((collection, [(id, piece) for id, _, _, piece in changes]))
+            self.written.append((collection, [piece for *_, piece in changes]))
             await database[collection].bulk_write(operations, ordered=False, session=session)
+        self.written.clear()  # what fails after this is no task's
 
     def committed(self) -> None:
         """All of it happened. Every view is told; raises what the first that failed raised."""
@@ -170,12 +171,11 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
 
 
 def clash_of(error: PyMongoError, round: Round[Any]) -> Clash | None:
-    """Which document of which task ran into a unique index, if that is what happened in ``round.write``."""
-    if not isinstance(error, BulkWriteError) or not round.written:
+    """Whose document was refused, if that is what happened in ``round.write``; a conflict of writers is none."""
+    if not isinstance(error, BulkWriteError) or error.has_error_label("TransientTransactionError") or not round.written:
         return None
-    refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] == _DUPLICATE_KEY]
+    refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] not in _PASSING]
     if not refused:
         return None
-    collection, operations = round.written[-1]
-    id, piece = operations[refused[0]["index"]]
-    return Clash(collection, id, piece)
+    collection, pieces = round.written[-1]
+    return Clash(collection, pieces[refused[0]["index"]], refused[0]["code"])

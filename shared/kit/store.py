@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -97,6 +98,7 @@ class Store:
         self._committing: _Committing | None = None
         self._settling: asyncio.Task[None] | None = None
         self._broken: str | None = None
+        self._latest = math.inf
         self._queue: deque[_Submitted] = deque()
         self._waiting = 0  # tasks in it
         self._running: set[asyncio.Task[Any]] = set()
@@ -118,6 +120,11 @@ class Store:
         if self._session is not None:
             await self._session.end_session()
             self._session = None
+
+    def hurry(self, seconds: float) -> None:
+        """The process is to end: what MongoDB has not taken in so many seconds from now is Unavailable then, also all
+        that waits in the queue."""
+        self._latest = min(self._latest, time.monotonic() + seconds)
 
     @property
     def session_id(self) -> dict[str, Binary]:
@@ -203,13 +210,15 @@ class Store:
     async def _perform(self, tasks: Sequence[Task[T]], alongside: Alongside | None) -> list[T | Exception]:
         end = time.monotonic() + self._patience
         backoff = Backoff(0.01, 1.0)
-        clashes: dict[int, Clash] = {}  # tasks that the database refused twice for the same document
-        suspects: set[tuple[str, str]] = set()
+        clashes: dict[int, Clash] = {}  # tasks that the database refused twice
+        suspects: set[int] = set()
         mine: _Committing | None = None
         while True:
             round: Round[T] | None = None
             if self._broken is not None:
                 raise Unavailable(self._broken)
+            if time.monotonic() > self._latest:
+                raise Unavailable("Stopping")
             try:
                 if self._committing is not None:  # its outcome is not known: nothing new before it is
                     settled = self._committing
@@ -222,11 +231,14 @@ class Store:
                 return round.results
             except PyMongoError as error:
                 self._observer.retried("store", type(error).__name__)
-                if round is not None and (clash := clash_of(error, round)) is not None:
-                    if clash.place in suspects:
+                if round is not None and (clash := clash_of(error, round)) is not None and clash.piece not in clashes:
+                    if clash.piece in suspects:  # not a race: it fails alone, and the others need not wait for it
                         clashes[clash.piece] = clash
-                    suspects.add(clash.place)
-                if time.monotonic() > end:
+                        end = time.monotonic() + self._patience
+                    suspects.add(clash.piece)
+                    if time.monotonic() <= min(end, self._latest):
+                        continue
+                if time.monotonic() > min(end, self._latest):
                     if self._committing is not None and self._settling is None:
                         self._settling = asyncio.create_task(self._settle(), name="settling")
                     raise Unavailable(type(error).__name__, too_much=too_much(error)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
@@ -231,6 +232,34 @@ class TestConflicts:
         assert [d["_id"] async for d in store.database.people.find().sort("_id")] == ["a", "c", "old"]
         assert "h" not in str(results[1]).split()
 
+    async def test_a_task_whose_document_the_database_cannot_take_fails_alone(self, store: Store) -> None:
+        await store.database.create_collection("strict", validator={"n": {"$type": "int"}})
+
+        def saving(id: str, n: object) -> Task[None]:
+            return Task(lambda work: (), lambda work: work.save("strict", {"_id": id, "n": n}))
+
+        results = await store.perform([saving("a", 1), saving("b", "one"), saving("c", 3)])
+        assert [type(result) for result in results] == [type(None), Clash, type(None)]
+        assert [d["_id"] async for d in store.database.strict.find().sort("_id")] == ["a", "c"]
+
+    async def test_many_that_run_into_a_unique_index_keep_nobody_waiting(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await store.database.people.create_index("hash", unique=True)
+        waits: list[float] = []
+        monkeypatch.setattr("shared.kit.store.Backoff.wait", lambda self: waits.append(1.0) or asyncio.sleep(0))
+
+        def person(n: int) -> Task[None]:  # another id at every attempt, as where ids are random
+            def do(work: Work) -> None:
+                work.save("people", {"_id": secrets.token_hex(4), "hash": f"h{n // 2}"})
+
+            return Task(lambda work: (), do)
+
+        results = await store.perform([person(n) for n in range(40)])
+        assert [isinstance(result, Clash) for result in results].count(True) == 20
+        assert await store.database.people.count_documents({}) == 20
+        assert waits == []
+
     async def test_a_killed_session_is_survived(self, store: Store) -> None:
         await store.perform([add("a")])
         await store.database.client.admin.command({"killSessions": [store.session_id]})
@@ -321,6 +350,28 @@ class TestCommit:
             await store.perform([task], alongside=away)
         assert memory.kept == memory.pending == []
         await store.stop()
+
+
+class TestHurry:
+    async def test_nothing_is_tried_for_longer_and_nothing_that_waits_is_begun(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store._patience = 600.0
+        tried = asyncio.Event()
+
+        async def away(session: AsyncIOMotorClientSession) -> None:
+            tried.set()
+            raise OperationFailure("no", 112)
+
+        trying = asyncio.create_task(store.perform([add("a")], alongside=away))
+        await tried.wait()
+        waiting = [asyncio.create_task(store.submit(add("b"))) for _ in range(3)]
+        await asyncio.sleep(0)
+        store.hurry(0.0)
+        for each in (trying, *waiting):
+            with pytest.raises(Unavailable):
+                await each
+        assert await counts(store) == {}
 
 
 class TestViews:
