@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from services.matching.documents import MATCHES, OPPORTUNITIES, PEOPLE, Document, held_opportunity, held_person
 from services.matching.domain.matcher import Pair
 from services.matching.repository import Repository
-from services.matching.service import Matching
+from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
 from shared.kit.claim import Claims, Partition
 from shared.kit.lease import Lease
 from shared.kit.logs import logger
@@ -24,10 +24,11 @@ from shared.kit.store import Store, Task
 from shared.kit.stream import Stream
 from shared.kit.supervise import supervise
 from shared.kit.topics import Topics
-from shared.kit.work import Work
+from shared.kit.work import Need, Work
 
 NAME = "matching"
 PEOPLE_AT_ONCE = 50
+FORGOTTEN_AT_ONCE = 500
 _SLICE_SECONDS = 0.03  # so long loading may keep the event loop from renewing the lease
 _log = logger("activity")
 
@@ -86,6 +87,7 @@ class Activity:
             await self._take_over()
             await self._load()
             await self._settle(self._matching.unsettled())
+            await self._forget()
             await self._stream.start()
             self._told("active")
             _log.info("matcher_active", count=len(tuple(self._matching.people())))
@@ -111,6 +113,7 @@ class Activity:
         """Everything from the database; the same matches come out whatever happened before."""
         matching, everything = self._matching, self._repository.everything
         matching.forget(self._today())
+        matching.load_forgotten(await self._repository.highest_forgotten())
         async for document in _yielding(everything(OPPORTUNITIES)):
             matching.load_opportunity(held_opportunity(document))
         async for document in _yielding(everything(PEOPLE)):
@@ -131,7 +134,16 @@ class Activity:
             raise ClockSetBack  # what had ended may be open again: begin with everything that the database holds
         await self._perform([_reassessing(self._matching, person, today) for person in self._matching.people()])
         await self._perform([_turned(self._matching, today)])
+        await self._forget()
         _log.info("day_begun", opportunities=self._matching.openings())
+
+    async def _forget(self) -> None:
+        """Matches withdrawn long ago, a few at a time."""
+        before, full = self._matching.today - timedelta(days=KEEP_WITHDRAWN_DAYS), True
+        while full:
+            ids = await self._repository.withdrawn_before(before, FORGOTTEN_AT_ONCE)
+            await self._perform([_forgetting(self._matching, ids, before)])
+            full = len(ids) == FORGOTTEN_AT_ONCE
 
     async def _perform(self, tasks: Sequence[Task[None]]) -> None:
         for start in range(0, len(tasks), PEOPLE_AT_ONCE):
@@ -147,6 +159,12 @@ def _settling(matching: Matching, pairs: Sequence[Pair]) -> Task[None]:
 
 def _turned(matching: Matching, today: date) -> Task[None]:
     return Task(lambda work: (), lambda work: matching.end_of_turn(today, work))
+
+
+def _forgetting(matching: Matching, ids: Sequence[str], before: date) -> Task[None]:
+    return Task(
+        lambda work: [Need.by_id(MATCHES, id) for id in ids], lambda work: matching.forget_withdrawn(ids, before, work)
+    )
 
 
 def _reassessing(matching: Matching, person: str, today: date) -> Task[None]:

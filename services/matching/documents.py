@@ -11,6 +11,7 @@ from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 
 PEOPLE, OPPORTUNITIES, MATCHES, AGENCIES, AUDIT = "people", "opportunities", "matches", "agencies", "audit"
+FORGOTTEN = "forgotten"
 WITHDRAWN: Final = "withdrawn"
 Document = dict[str, Any]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import date
 
 from pymongo import ASCENDING, IndexModel
 
-from services.matching.documents import AUDIT, MATCHES, OPPORTUNITIES, PEOPLE, Document, alias_key
+from services.matching.documents import AUDIT, FORGOTTEN, MATCHES, OPPORTUNITIES, PEOPLE, Document, alias_key
 from shared.kit.mongo import Database
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
@@ -17,6 +18,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     MATCHES: [
         IndexModel([("person", ASCENDING), ("standing", ASCENDING)], name="of_person"),
         IndexModel([("opportunity", ASCENDING), ("standing", ASCENDING)], name="of_opportunity"),
+        IndexModel([("match.as_of", ASCENDING)], name="withdrawn", partialFilterExpression={"standing": False}),
     ],
     AUDIT: [
         IndexModel([("at", ASCENDING)], expireAfterSeconds=KEEP_AUDIT_SECONDS, name="kept_two_years"),
@@ -63,6 +65,17 @@ class Repository:
         for documents in found.values():
             documents.sort(key=lambda document: (-document["match"]["score"], document["person"]))
         return found
+
+    async def withdrawn_before(self, day: date, limit: int) -> list[str]:
+        """Matches that were withdrawn before that day, by id."""
+        query = {"standing": False, "match.as_of": {"$lt": day.isoformat()}}
+        found = self._database[MATCHES].find(query, {"_id": 1}).limit(limit).max_time_ms(PATIENCE_MS)
+        return [document["_id"] async for document in found]
+
+    async def highest_forgotten(self) -> int:
+        """The highest sequence of all matches that were forgotten; 0 when none was."""
+        found = await self._database[FORGOTTEN].find_one({"_id": MATCHES}, max_time_ms=PATIENCE_MS)
+        return 0 if found is None else int(found["sequence"])
 
     async def audit(self, entries: Sequence[Document]) -> None:
         """Write down who read what about whom; it is on a majority of disks when this returns."""

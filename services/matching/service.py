@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from services.matching.documents import MATCHES, WITHDRAWN, Document, fingerprint, held_match, match_document
+from services.matching.documents import FORGOTTEN, MATCHES, WITHDRAWN, Document, fingerprint, held_match, match_document
 from services.matching.domain.core import ScoringCore
 from services.matching.domain.explain import sentences
 from services.matching.domain.journal import Journal
@@ -22,6 +22,8 @@ from shared.kit.work import Work
 from shared.reference import Pack
 
 SOURCE = "/services/matching"
+# Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
+KEEP_WITHDRAWN_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Matching:
         self._make_core = core
         self._core = core(today)
         self._told: dict[Pair, Told] = {}
+        self._forgotten = 0
         self._journal = Journal()
         self.guard: Callable[[], bool] = lambda: True
 
@@ -91,6 +94,25 @@ class Matching:
         if self._core.today != today:  # there was nobody
             self._core.set_day(today)
         self._settle(self._core.drop_ended(), work, self._of_day(today))
+
+    def forget_withdrawn(self, ids: Iterable[str], before: date, work: Work) -> None:
+        """Forget these matches, if they were withdrawn before that day (KEEP_WITHDRAWN_DAYS). Needs `MATCHES` by id.
+
+        Consumers drop what is not newer than what they hold, and may hold a match for longer than we do. So the highest
+        sequence ever forgotten is kept, one number for all pairs, and a pair that nothing is known of begins above it:
+        a hole in its numbers harms nobody, a number given twice would be lost.
+        """
+        highest = self._forgotten
+        for id in ids:
+            held = work.get(MATCHES, id)
+            if held is not None and not held["standing"] and held["match"]["as_of"] < before.isoformat():
+                highest = max(highest, held["sequence"])
+                self._journal.drop(self._told, (held["person"], held["opportunity"]))
+                work.delete(MATCHES, id)
+        if highest > self._forgotten:
+            self._journal.record(setattr, self, "_forgotten", self._forgotten)
+            self._forgotten = highest
+            work.save(FORGOTTEN, {"_id": MATCHES, "sequence": highest})
 
     def settle(self, pairs: Iterable[Pair], work: Work) -> None:
         """Tell what is not as it was last told."""
@@ -119,7 +141,7 @@ class Matching:
 
     def forget(self, today: date) -> None:
         """Start with nothing, on this day; `load_...` follows."""
-        self._core, self._told, self._journal = self._make_core(today), {}, Journal()
+        self._core, self._told, self._forgotten, self._journal = self._make_core(today), {}, 0, Journal()
 
     def load_opportunity(self, opportunity: Opportunity) -> None:
         """What the database holds: tells nothing."""
@@ -130,6 +152,10 @@ class Matching:
         """What the database holds: tells nothing."""
         self._core.put_person(person)
         self._core.committed()
+
+    def load_forgotten(self, sequence: int) -> None:
+        """The highest sequence of the matches that were forgotten."""
+        self._forgotten = sequence
 
     def load_match(self, document: Document) -> None:
         """What was last told."""
@@ -211,7 +237,7 @@ class Matching:
     def _tell(
         self, type: EventType, match: Match, content: str | None, before: Told | None, work: Work, cause: Cause
     ) -> None:
-        sequence = before.sequence + 1 if before else 1
+        sequence = (before.sequence if before else self._forgotten) + 1
         told = Told(sequence, content, match.score, match.band, match.kind)
         self._journal.put(self._told, (match.person, match.opportunity), told)
         work.save(MATCHES, match_document(match, sequence, content))

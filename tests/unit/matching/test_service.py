@@ -126,6 +126,53 @@ class TestTelling:
         assert (made.openings(), made.today) == (2, TODAY)
 
 
+class TestForgetting:
+    def withdrawn(self) -> tuple[Matching, Work, str]:
+        """A match that was found, changed and withdrawn today, committed."""
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        made.person_changed(a_person(wants={"growth": False}), work, CAUSE)
+        made.person_changed(a_person(status="left"), work, CAUSE)
+        made.committed()
+        return made, work, Ids(bytes(32)).derived(numbered(1), a_job().opportunity)
+
+    def test_what_was_withdrawn_long_ago_is_forgotten_and_the_pair_goes_on_above_its_last_number(self) -> None:
+        made, work, id = self.withdrawn()
+        made.forget_withdrawn([id], TODAY, work)  # withdrawn today: not before today
+        assert work.get("matches", id) is not None
+        made.forget_withdrawn([id], TODAY + timedelta(days=1), work)
+        assert work.get("matches", id) is None
+        assert work.get("forgotten", "matches") == {"_id": "matches", "sequence": 3}
+        made.person_changed(a_person(), work, CAUSE)
+        assert told(work)[-1] == ("match-found", 4)
+
+    def test_after_a_restart_too_and_for_every_pair_that_nothing_is_known_of(self) -> None:
+        made, work, id = self.withdrawn()
+        made.forget_withdrawn([id], TODAY + timedelta(days=1), work)
+        made.forget(TODAY)
+        made.load_forgotten(3)
+        made.load_opportunity(a_job())
+        made.person_changed(a_person(2), work, CAUSE)
+        assert told(work)[-1] == ("match-found", 4)
+
+    def test_what_stands_again_stays(self) -> None:
+        made, work, id = self.withdrawn()
+        made.person_changed(a_person(), work, CAUSE)
+        made.forget_withdrawn([id], TODAY + timedelta(days=99), work)
+        assert work.get("matches", id) is not None
+
+    def test_an_undone_forgetting_is_not_forgotten(self) -> None:
+        made, work, id = self.withdrawn()
+        mark, point = made.mark(), work.mark()
+        made.forget_withdrawn([id], TODAY + timedelta(days=1), work)
+        made.undo(mark)
+        work.undo(point)
+        assert work.get("matches", id) is not None
+        made.opportunity_changed(a_job(2), work, CAUSE)
+        made.person_changed(a_person(), work, CAUSE)
+        assert sorted(told(work)[-2:]) == [("match-found", 1), ("match-found", 4)]
+
+
 class TestFollowingTheStore:
     def test_what_was_undone_is_told_again_the_same(self) -> None:
         made, first, second = matching(), Work(NOW), Work(NOW)
