@@ -1,7 +1,8 @@
 """FastStream as the stream wants it: raw batches, rewound on any failure, static membership, no surprises.
 
 What its defaults would do to us is measured: ACK_FIRST loses, ``latest`` skips, the batch parser fails healthy
-neighbours of one bad header, a ``reply_to`` header makes it publish, its logger writes values of input.
+neighbours of one bad header, a ``reply_to`` header makes it publish, its logger writes values of input. And aiokafka
+itself stands still for ever at a header whose name is no UTF-8.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from faststream._internal.endpoint.subscriber.utils import MultiLock
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
+from shared.kit.header_names import read_any_header_name
 from shared.kit.kafka import KafkaSettings
 from shared.kit.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
-STOP_SECONDS = 20.0
+STOP_SECONDS = 10.0
+read_any_header_name()
 
 
 class _Listener(ConsumerRebalanceListener):
@@ -97,7 +100,7 @@ class Consumer:
     async def stop(self) -> None:
         """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""
         with contextlib.suppress(*KAFKA_ERRORS):
-            async with asyncio.timeout(STOP_SECONDS + 10):
+            async with asyncio.timeout(STOP_SECONDS + 5):
                 await self._broker.stop()
 
     async def abandon(self) -> None:
