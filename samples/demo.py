@@ -18,10 +18,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -33,8 +31,8 @@ from samples.play import Play
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
-from samples.world import Setting, World, load_setting
-from shared.reference import load_pack
+from samples.world import World, load_setting
+from samples.world.days import today_of
 
 KILLS = ("intake", "matching", "notifications", "broker")
 KILL_AT = "openings"  # in the middle of this chapter
@@ -55,11 +53,6 @@ class Options:
     def patience(self) -> float:
         """More people, more to do."""
         return 60.0 + self.people * 0.8
-
-
-def today_of(setting: Setting) -> date:
-    """The day it is where the pack's programme is."""
-    return datetime.now(ZoneInfo(load_pack(setting.pack).timezone)).date()
 
 
 @asynccontextmanager

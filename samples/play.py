@@ -34,7 +34,7 @@ class Play:
         self.ledger = Ledger()
         self.inside = Inside(stage.pair.mongo_url)
         self._session = session
-        self._senders = Senders(session, stage.services["intake"].url, stage.keyring.token)
+        self._senders = Senders(session, lambda: stage.services["intake"].url, stage.keyring.token)
 
     async def register(self) -> None:
         """The first administrator registers every agency, with the hash of its key."""

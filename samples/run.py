@@ -20,12 +20,13 @@ import aiohttp
 from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
-from samples.demo import DATA, today_of
+from samples.demo import DATA
 from samples.play import Play
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
+from samples.world.days import today_of
 
 PATIENCE = 120.0  # seconds for everything to have happened
 

@@ -100,7 +100,7 @@ class Stage:
         told("pair")
         self.services = {name: self._service(name) for name in SERVICES}
         await self._start_all(self.services, told)
-        self._supervisor = asyncio.create_task(self._watch(), name="supervisor")
+        self._supervisor = asyncio.create_task(self.watch_over(), name="supervisor")
 
     async def start_partners(self, told: Callable[[str], None] = lambda _: None) -> None:
         """Start both partners; returns when both have subscribed."""
@@ -128,7 +128,7 @@ class Stage:
 
     async def kill(self, name: str) -> None:
         """kill -9 a service or the broker; the supervisor starts it again at once."""
-        await asyncio.to_thread(self._all()[name].kill)
+        await asyncio.to_thread(self.everything()[name].kill)
 
     async def stop(self) -> None:
         """Stop everything in order: partners, services, pair. Safe at any moment."""
@@ -141,6 +141,11 @@ class Stage:
         await asyncio.to_thread(self.pair.stop)
 
     def _service(self, name: str) -> Program:
+        port, log = self._ports.programs[name], self.logs / f"{name}.log"
+        return Program(f"services.{name}", port, log, self.variables(name), variable=_variable(name))
+
+    def variables(self, name: str) -> dict[str, str]:
+        """The environment of a service."""
         key = self.keyring.key
         variables = {
             "IEUM_KAFKA": self.pair.kafka,
@@ -156,8 +161,7 @@ class Stage:
         if name == "intake":
             admin = self.keyring.first_admin(self.setting.admin.agency)
             variables |= {"IEUM_KEK": key("intake/kek"), "IEUM_FIRST_ADMIN": admin}
-        port, log = self._ports.programs[name], self.logs / f"{name}.log"
-        return Program(f"services.{name}", port, log, variables, variable=_variable(name))
+        return variables
 
     def _partner_folder(self, partner: str) -> Path:
         return self.folder / "partners" / partner
@@ -180,16 +184,17 @@ class Stage:
             if isinstance(result, BaseException):
                 raise result
 
-    def _all(self) -> dict[str, Watched]:
+    def everything(self) -> dict[str, Watched]:
+        """All that runs, by name."""
         return {"broker": self.pair.broker, "database": self.pair.database, **self.services, **self.partners}
 
-    async def _watch(self) -> None:
+    async def watch_over(self) -> None:
         """Start again at once whatever ended; give up on what ends again and again."""
         ended: dict[str, list[float]] = {}
         while True:
             await asyncio.sleep(0.05)
-            for name, program in self._all().items():
-                if program.pid is not None or (name in self.partners and not self._subscribed(name)):
+            for name, program in self.everything().items():
+                if program.pid is not None or (name in self.partners and not self.subscribed(name)):
                     continue
                 now = time.monotonic()
                 recent = [at for at in ended.get(name, []) if now - at < 30.0]
@@ -201,7 +206,8 @@ class Stage:
                 with contextlib.suppress(StartError):
                     await asyncio.to_thread(program.start)
 
-    def _subscribed(self, partner: str) -> bool:
+    def subscribed(self, partner: str) -> bool:
+        """Whether a partner has taken part once: only then may it be started again by itself."""
         folder = self._partner_folder(partner)
         return (folder / "subscribed").exists() or (folder / "secret").exists()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from random import Random
+from zoneinfo import ZoneInfo
 
 from samples.world import mistakes
 from samples.world.changes import changes_of, withdrawals_of
@@ -20,6 +21,11 @@ WRONG = 0.01  # the share of events that are wrong
 OPENINGS_PER_PERSON = 1.07
 NEW_OPENINGS = 0.15  # what a later day brings, as a share of the first day's
 SMALLEST_CLASS, LARGEST_CLASS = 2, 24  # about 19 people graduate in a month
+
+
+def today_of(setting: Setting) -> date:
+    """The day it is where the pack's programme is."""
+    return datetime.now(ZoneInfo(load_pack(setting.pack).timezone)).date()
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from samples.demo import KILLS, Options, performed, today_of
+from samples.demo import KILLS, Options, performed
 from samples.judge import judge
 from samples.play import Play
 from samples.stage.screen import Screen
 from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
+from samples.world.days import today_of
 
 pytestmark = pytest.mark.chaos
 PATIENCE = 120.0

@@ -1,0 +1,266 @@
+"""Does what the plan says, while the events flow, and says what it did: so that a failure can be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from deploy.embedded.errors import StartError
+from samples.chaos.cast import INFRASTRUCTURE, Cast
+from samples.chaos.plan import Blow
+from samples.chaos.points import EVERY, OPEN_TRANSACTION, Point
+from samples.chaos.watch import Recovery, Watch
+
+PASSED_WITHIN = 10.0  # seconds for a service to come to a point; then it is killed wherever it is
+RECOVERED_WITHIN = 30.0  # so long a victim is left alone; a recovery that takes longer is still measured
+SHARE_OF_SHORT, SHARE_OF_LONG = 0.4, 1.4  # of the session time-out
+
+
+class Director:
+    """`before(event)` is awaited by whoever sends, before each event: it does what is due, one victim once at a time.
+
+    ``recoveries``: of services that were killed (and of replicas that were frozen while another stood by);
+    ``returns``: of the whole after the broker or the database was hurt.
+    """
+
+    def __init__(self, cast: Cast, watch: Watch, plan: Sequence[Blow], say: Callable[[str], None]) -> None:
+        self._cast, self._watch, self._say = cast, watch, say
+        self._plan = list(plan)
+        self._total = sum(blow.kills for blow in plan)
+        self._locks = {name: asyncio.Lock() for name in EVERY}
+        self._running: set[asyncio.Task[None]] = set()
+        self._event = 0
+        self.kills = 0
+        self.recoveries: list[Recovery] = []
+        self.returns: list[Recovery] = []
+
+    async def before(self, event: int) -> None:
+        """So many events have been sent."""
+        self._event = event
+        while self._plan and self._plan[0].at <= event:
+            blow = self._plan.pop(0)
+            stack = AsyncExitStack()
+            for name in EVERY if blow.way in (*INFRASTRUCTURE, "both") else (blow.victim,):
+                await stack.enter_async_context(self._locks[name])
+            task = asyncio.create_task(self._perform(blow, stack), name=f"blow {blow.number}")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def finish(self) -> None:
+        """Wait for what is under way; raises what went wrong in it. Nothing is frozen or doubled afterwards."""
+        while self._running:
+            await asyncio.gather(*self._running)
+        for name in (f"{service}-2" for service in EVERY):
+            await self._cast.gone(name)
+
+    async def _perform(self, blow: Blow, stack: AsyncExitStack) -> None:
+        async with stack:
+            ways = {
+                "kill": self._kill, "term": self._term, "pause": self._pause, "at-point": self._at_point,
+                "at-beginning": self._at_beginning, "take-over": self._take_over,
+                "open-transaction": self._open_transaction, "second": self._second, "broker": self._infrastructure,
+                "database": self._infrastructure, "both": self._both,
+            }  # fmt: skip
+            await ways[blow.way](blow)
+
+    # --- one replica
+
+    async def _kill(self, blow: Blow) -> None:
+        self._tell(blow.victim, "SIGKILL, wherever it is")
+        await self._recovered(await self._killed(blow.victim))
+
+    async def _term(self, blow: Blow) -> None:
+        self._tell(blow.victim, "SIGTERM")
+        began = time.time()
+        pid = self._cast.send(blow.victim, signal.SIGTERM)
+        recovery = self._measure(blow.victim, "SIGTERM", began)
+        await self._cast.end(blow.victim, pid)
+        await self._recovered(recovery)
+
+    async def _pause(self, blow: Blow) -> None:
+        seconds = self._pause_seconds(blow.long)
+        self._tell(blow.victim, f"SIGSTOP for {seconds:.1f} s")
+        self._cast.send(blow.victim, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._cast.send(blow.victim, signal.SIGCONT)
+        await self._cast.ready(blow.victim)
+
+    async def _at_point(self, blow: Blow) -> None:
+        assert blow.point is not None
+        await self._recovered(await self._struck(blow.victim, blow.point, blow.passes))
+
+    async def _at_beginning(self, blow: Blow) -> None:
+        """Killed wherever it is; its successor is killed while it begins."""
+        assert blow.point is not None
+        self._tell(blow.victim, "SIGKILL, wherever it is")
+        first = await self._killed(blow.victim)
+        self._tell(blow.victim, f"SIGKILL of its successor: {blow.point.name}")
+        self._cast.service(blow.victim).arm(blow.point)
+        await self._wait_struck(blow.victim, PASSED_WITHIN * 2)
+        await self._recovered(first)
+
+    # --- two replicas
+
+    async def _second(self, blow: Blow) -> None:
+        """A second replica comes, works along for a while, and goes."""
+        name = await self._come(blow.victim)
+        if name is None:
+            return
+        await asyncio.sleep(self._pause_seconds(False))
+        await self._go(name, signal.Signals[blow.signal])
+
+    async def _take_over(self, blow: Blow) -> None:
+        """Frozen for longer than the session time-out while another replica stands by; then it wakes up."""
+        name = await self._come(blow.victim)
+        seconds = self._pause_seconds(True)
+        self._tell(blow.victim, f"SIGSTOP for {seconds:.1f} s, with {name} beside it")
+        began = time.time()
+        self._cast.send(blow.victim, signal.SIGSTOP)
+        await self._watch.look()
+        recovery = self._measure(blow.victim, "SIGSTOP", began)
+        await asyncio.sleep(seconds)
+        await self._recovered(recovery, seconds)
+        self._cast.send(blow.victim, signal.SIGCONT)
+        await self._cast.ready(blow.victim)
+        if name is not None:
+            await self._go(name, signal.SIGKILL)
+
+    async def _open_transaction(self, blow: Blow) -> None:
+        """A successor meets the open transaction of a predecessor that is dead, or frozen."""
+        name = await self._come(blow.victim)
+        if blow.signal == "SIGKILL":
+            recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes)
+            await self._recovered(recovery)
+        else:
+            recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes, "SIGSTOP")
+            await self._recovered(recovery, self._pause_seconds(True) * 1.5)
+            self._cast.send(blow.victim, signal.SIGCONT)
+            await self._cast.ready(blow.victim)
+        if name is not None:
+            await self._go(name, signal.SIGTERM)
+
+    async def _come(self, service: str) -> str | None:
+        try:
+            name = await self._cast.second(service)
+        except StartError:  # what it needs is away just now: then it is alone after all
+            await self._cast.gone(f"{service}-2")
+            return None
+        self._say(f"          {name} comes")
+        await asyncio.sleep(0.5)
+        return name
+
+    async def _go(self, name: str, number: signal.Signals) -> None:
+        self._tell(name, f"{number.name}, and it stays away")
+        began = time.time()
+        pid = self._cast.send(name, number)
+        recovery = self._measure(name, f"{name} {number.name}", began)
+        if number is signal.SIGTERM:
+            await self._cast.end(name, pid)
+        else:
+            await self._cast.ended(name, pid, 10.0)
+        await self._cast.gone(name)
+        await self._recovered(recovery)
+
+    # --- what they stand on
+
+    async def _infrastructure(self, blow: Blow) -> None:
+        name, number = blow.victim, signal.Signals[blow.signal]
+        if number is signal.SIGSTOP:
+            seconds = self._pause_seconds(False)
+            self._tell(name, f"SIGSTOP for {seconds:.1f} s")
+        else:
+            self._tell(name, number.name)
+        began = time.time()
+        pid = self._cast.send(name, number)
+        if number is signal.SIGSTOP:
+            await asyncio.sleep(seconds)
+            self._cast.send(name, signal.SIGCONT)
+        else:
+            await self._cast.ended(name, pid, 30.0)
+        await self._back(name, began)
+
+    async def _both(self, blow: Blow) -> None:
+        """The broker dies, and a service at a point that it passes then."""
+        assert blow.point is not None
+        self._tell("broker", "SIGKILL")
+        began = time.time()
+        pid = self._cast.send("broker", signal.SIGKILL)
+        recovery = await self._struck(blow.victim, blow.point, 1)
+        await self._cast.ended("broker", pid, 30.0)
+        await self._back("broker", began)
+        await self._recovered(recovery)
+
+    async def _back(self, name: str, began: float) -> None:
+        await self._cast.ready(name, 60.0)
+        returns = [self._watch.away(service, name, began) for service in EVERY]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECOVERED_WITHIN):
+                await asyncio.gather(*(each.done.wait() for each in returns))
+        for service in EVERY:
+            await self._cast.ready(service)
+        self.returns += returns
+        self._say(f"          {name} is back, {_all_seconds(returns)}")
+
+    # --- parts of it
+
+    async def _killed(self, name: str) -> Recovery:
+        began = time.time()
+        pid = self._cast.send(name, signal.SIGKILL)
+        await self._cast.ended(name, pid, 10.0)
+        await self._watch.look()
+        return self._measure(name, "SIGKILL", began)
+
+    async def _struck(self, name: str, point: Point, passes: int, number: str = "SIGKILL") -> Recovery:
+        """Told to stop itself there; if it does not come there, it is killed where it is."""
+        self._tell(name, f"{number} at pass {passes} of: {point.name}")
+        self._cast.service(name).arm(point, passes, number)
+        at = await self._wait_struck(name, PASSED_WITHIN)
+        await self._watch.look()
+        return self._measure(name, point.name, at)
+
+    async def _wait_struck(self, name: str, seconds: float) -> float:
+        service = self._cast.service(name)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if (at := service.done_at()) is not None:
+                return at
+            await asyncio.sleep(0.02)
+        service.arm(None)
+        if (at := service.done_at()) is not None:
+            return at
+        self._say(f"          {name} did not come to that point within {seconds:.0f} s: SIGKILL, wherever it is")
+        at = time.time()
+        pid = self._cast.send(name, signal.SIGKILL)
+        await self._cast.ended(name, pid, 10.0)
+        return at
+
+    def _measure(self, name: str, what: str, began: float) -> Recovery:
+        service = name.removesuffix("-2")
+        recovery = self._watch.began(service, name if name != service else f"{service}-1", what, began)
+        self.recoveries.append(recovery)
+        return recovery
+
+    async def _recovered(self, recovery: Recovery, seconds: float = RECOVERED_WITHIN) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await recovery.done.wait()
+        self._say(f"          {recovery.service}: {_seconds(recovery)} after {recovery.what}")
+
+    def _pause_seconds(self, long: bool) -> float:
+        return self._cast.session_timeout_ms / 1000 * (SHARE_OF_LONG if long else SHARE_OF_SHORT)
+
+    def _tell(self, name: str, how: str) -> None:
+        self.kills += 1
+        self._say(f"event {self._event:6d}  kill {self.kills}/{self._total}  {name}: {how}")
+
+
+def _seconds(recovery: Recovery) -> str:
+    return "no record yet" if recovery.seconds is None else f"first record {recovery.seconds:.1f} s"
+
+
+def _all_seconds(returns: Sequence[Recovery]) -> str:
+    return ", ".join(f"{each.service}: {_seconds(each)}" for each in returns)

@@ -1,0 +1,77 @@
+"""The named points: before and after each write, publish, commit and send. Each is a function of the product, by name.
+
+Nothing in the product knows of them: a service that chaos starts has these functions wrapped from outside (at_point).
+A name that no longer exists keeps the service from starting, so that a renamed function cannot go untested in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EVERY = ("intake", "matching", "notifications")
+
+
+@dataclass(frozen=True)
+class Point:
+    """``where``: module and qualified name. ``often``: it is passed so often that any pass up to 20 may be chosen."""
+
+    name: str
+    where: str
+    when: Literal["before", "after"]
+    services: tuple[str, ...] = EVERY
+    often: bool = True
+
+
+_ROUND, _STORE, _LANE = "shared.kit.round:Round", "shared.kit.store:Store", "shared.kit.lane:Lane"
+_CLAIMS, _CONSUMER = "shared.kit.claim:Claims", "aiokafka:AIOKafkaConsumer"
+_NOTIFY, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
+_WEBHOOK = "services.notifications.channels.webhook:Webhook"
+_RECEIPTS, _REPOSITORY = "services.notifications.service:Receipts", "services.notifications.repository:Repository"
+_ACTIVITY = "services.matching.activity:Activity"
+
+POINTS: tuple[Point, ...] = (
+    # the transaction
+    Point("before the writes", f"{_ROUND}.write", "before"),
+    Point("after the writes, in the open transaction", f"{_ROUND}.write", "after"),
+    Point("before the checkpoint", f"{_CLAIMS}.advance", "before"),
+    Point("after the checkpoint", f"{_CLAIMS}.advance", "after"),
+    Point("before the commit", f"{_STORE}._commit", "before"),
+    Point("after the commit, nobody told", f"{_ROUND}.committed", "before"),
+    # the outbox
+    Point("before publishing", f"{_LANE}._send", "before"),
+    Point("published, not acknowledged", f"{_LANE}._send", "after"),
+    Point("acknowledged, not stamped", f"{_LANE}._acknowledged", "before"),
+    Point("before the stamp", f"{_LANE}._stamp", "before"),
+    Point("after the stamp", f"{_LANE}._stamp", "after"),
+    # reading
+    Point("before Kafka's commit", f"{_CONSUMER}.commit", "before"),
+    Point("after Kafka's commit", f"{_CONSUMER}.commit", "after"),
+    # the door
+    Point("taken, not answered", "services.intake.service:Door.take", "after", ("intake",)),
+    # telling
+    Point("delivery claimed, not sent", f"{_REPOSITORY}.claim", "after", _NOTIFY, often=False),
+    Point("before the webhook", f"{_WEBHOOK}.send", "before", _NOTIFY),
+    Point("webhook answered, not written down", f"{_WEBHOOK}.send", "after", _NOTIFY),
+    Point("before a page of the feed", f"{_FEED}.read", "before", _NOTIFY, often=False),
+    Point("page written down, not given", f"{_FEED}.read", "after", _NOTIFY, often=False),
+    Point("before an acknowledgement", f"{_RECEIPTS}.acknowledge", "before", _NOTIFY, often=False),
+    Point("acknowledgement taken, not answered", f"{_RECEIPTS}.acknowledge", "after", _NOTIFY, often=False),
+)
+OPEN_TRANSACTION = POINTS[1]
+
+# Passed only while a service begins or a broker comes back: armed before such a moment.
+AT_BEGINNING: tuple[Point, ...] = (
+    Point("before a partition is claimed", f"{_CLAIMS}.claim", "before", often=False),
+    Point("a partition claimed", f"{_CLAIMS}.claim", "after", often=False),
+    Point("before publishing again", f"{_LANE}._republish", "before", often=False),
+    Point("published again, not noted", f"{_LANE}._republish", "after", often=False),
+    Point("partitions taken over, nothing loaded", f"{_ACTIVITY}._take_over", "after", ("matching",), often=False),
+    Point("loaded, not reading", f"{_ACTIVITY}._load", "after", ("matching",), often=False),
+)
+ALL = (*POINTS, *AT_BEGINNING)
+
+
+def named(name: str) -> Point:
+    """The point of that name. Raises KeyError."""
+    return {point.name: point for point in ALL}[name]

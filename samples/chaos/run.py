@@ -1,0 +1,215 @@
+"""One chaos run: set the stage, let the events flow and the blows fall, wait until all is quiet, count."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+
+from samples.chaos.audit import Audit, audit
+from samples.chaos.cast import INFRASTRUCTURE, Cast
+from samples.chaos.director import Director
+from samples.chaos.flow import Flow
+from samples.chaos.plan import Blow, plan_of
+from samples.chaos.watch import Recovery, Watch
+from samples.judge import Judgement, judge
+from samples.oracle.verdict import percentile
+from samples.play import Play
+from samples.stage.screen import Screen
+from samples.stage.senders import Mode, Outcome, Senders
+from samples.world import Item, World, load_setting
+from samples.world.days import today_of
+
+SLICE = 20  # events that are sent together, in one request per agency
+AGENCY_PATIENCE = 10.0  # seconds until an agency gives up on an answer and sends the same again
+MODES: tuple[tuple[Mode, int], ...] = (("batch", 8), ("structured", 1), ("binary", 1))
+PATIENCE = 240.0
+DATA = Path(".data")
+
+
+@dataclass(frozen=True)
+class Options:
+    """``rate``: events sent in a second, at most. ``plan``: instead of the one of the seed."""
+
+    seed: int = 1
+    events: int = 20_000
+    kills: int = 60
+    rate: float = 55.0
+    session_timeout_ms: int = 6_000
+    keep: Path | None = None
+    plan: Sequence[Blow] | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The last line, and what was wrong in words."""
+
+    line: dict[str, Any]
+    troubles: list[str]
+
+
+class Chaos:
+    """One run. `perform` does everything and gives the report. Raises StartError, HubAway."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self._options, self._tell_line = options, say
+        self._began = time.monotonic()
+        self._receipts: list[str] = []
+        self._answered = Counter[str]()
+
+    def say(self, text: str) -> None:
+        """A line with its moment."""
+        self._tell_line(f"{time.monotonic() - self._began:6.1f}s  {text}")
+
+    async def perform(self) -> Report:
+        """From nothing to the report; everything is stopped afterwards, and the folder gone unless it is to be kept."""
+        options = self._options
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32))  # starts and looks wait in threads
+        setting = load_setting()
+        world = World(setting, seed=options.seed, people=2, today=today_of(setting))
+        folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-", dir=_made(DATA)))
+        cast = Cast(folder, setting, options.session_timeout_ms)
+        try:
+            await cast.start()
+            self.say(f"up: {cast.pair.broker.kind} broker, session time-out {options.session_timeout_ms / 1000:g} s")
+            timeout = aiohttp.ClientTimeout(total=AGENCY_PATIENCE)
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                play = Play(cast, world, Screen(Console(quiet=True)), session)
+                try:
+                    return await self._played(play, cast, session)
+                finally:
+                    play.inside.close()
+        finally:
+            await cast.stop()
+            if options.keep is None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _played(self, play: Play, cast: Cast, session: aiohttp.ClientSession) -> Report:
+        options = self._options
+        await play.register()
+        await cast.start_partners()
+        watch = Watch(cast.pair.mongo_url)
+        plan = options.plan if options.plan is not None else plan_of(options.seed, options.events, options.kills)
+        director = Director(cast, watch, plan, self.say)
+        watching = asyncio.create_task(watch.run(), name="watch")
+        try:
+            await self._flow(play, cast, session, director)
+            await director.finish()
+            self.say("everything is sent and nobody is hurt any more: waiting until all is quiet")
+            quiet = await play.until_quiet(PATIENCE)
+            left = {} if quiet else await play.unfinished()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            watch.close()
+        judgement = await asyncio.to_thread(judge, play)
+        received = {cast.agency(name): cast.book(name).received() for name in ("feed", "webhook")}
+        found = await asyncio.to_thread(audit, play.inside, self._receipts, received)
+        apart = await asyncio.to_thread(play.inside.set_apart)
+        troubles = [*cast.troubles, *_troubles(play, judgement, found, left, apart)]
+        return Report(self._line(play, cast, director, watch, judgement, found), troubles)
+
+    async def _flow(self, play: Play, cast: Cast, session: aiohttp.ClientSession, director: Director) -> None:
+        options = self._options
+        random = Random(f"{options.seed}/sending")
+        senders = Senders(session, cast.door, cast.keyring.token)
+
+        def told(outcome: Outcome) -> None:
+            play.ledger.note(outcome)
+            self._answered[outcome.receipt["status"]] += 1
+            if outcome.accepted:
+                self._receipts.append(outcome.receipt["receipt"])
+
+        items = list(Flow(play.world, options.events))
+        began, said = time.monotonic(), 0.0
+        for start in range(0, len(items), SLICE):
+            await director.before(start)
+            some: Sequence[Item] = items[start : start + SLICE]
+            mode = random.choices([mode for mode, _ in MODES], [weight for _, weight in MODES])[0]
+            pause = began + start / options.rate - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            else:
+                began -= pause  # what was held up is not hurried after
+            await senders.send(some, mode, told)
+            if time.monotonic() - said > 15.0:
+                said = time.monotonic()
+                self.say(f"event {start:6d}  {await self._state(play)}")
+        await director.before(options.events)
+
+    async def _state(self, play: Play) -> str:
+        counts = await asyncio.to_thread(play.counts)
+        with contextlib.suppress(Exception):  # the database may be away just now
+            async with asyncio.timeout(2.0):
+                waiting = await asyncio.to_thread(play.inside.unfinished)
+            told = ", ".join(f"{name} {count['told']}+{count['recalled']}" for name, count in counts.items())
+            return f"partners were told {told}; on their way: {waiting}"
+        return f"{counts}"
+
+    def _line(
+        self, play: Play, cast: Cast, director: Director, watch: Watch, judgement: Judgement, found: Audit
+    ) -> dict[str, Any]:
+        holdings = list(play.holdings().values())
+        return {
+            "events": len(play.ledger.accepted),
+            "kills": director.kills,
+            "rebalances": watch.rebalances,
+            "restarts": sum(cast.starts.values()),
+            "lost": judgement.verdict.lost + sum(found.lost.values()),
+            "doubled": judgement.verdict.doubled + sum(found.doubled.values()),
+            "duplicate_deliveries": sum(holding.duplicates for holding in holdings),
+            "recovery_p99_s": _p99(director.recoveries),
+            "seed": self._options.seed,
+            "session_timeout_s": self._options.session_timeout_ms / 1000,
+            "kafka": cast.pair.broker.kind,
+            "broker_restarts": cast.starts[INFRASTRUCTURE[0]],
+            "database_restarts": cast.starts[INFRASTRUCTURE[1]],
+            "recoveries": sum(each.seconds is not None for each in director.recoveries),
+            "return_p99_s": _p99(director.returns),
+            "notices": sum(holding.notices + holding.recalls for holding in holdings),
+            "answered_twice": self._answered["duplicate"],
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
+
+
+def _troubles(play: Play, judgement: Judgement, found: Audit, left: dict[str, int], apart: int) -> list[str]:
+    counted = (*found.lost.items(), *found.doubled.items())
+    troubles = [f"{count} {what}" for what, count in counted if count]
+    verdict = judgement.verdict
+    if left:
+        troubles.append(f"did not become quiet: {left}")
+    if verdict.missing:
+        troubles.append(f"{len(verdict.missing)} notices are missing at the partners: {sorted(verdict.missing)[:3]}")
+    if verdict.left:
+        troubles.append(f"{len(verdict.left)} are held that should not be: {sorted(verdict.left)[:3]}")
+    if verdict.doubled:
+        troubles.append(f"{verdict.doubled} changes were told under two ids")
+    if judgement.unlike:
+        troubles.append(f"{judgement.unlike} matches differ from the oracle's")
+    if apart:
+        troubles.append(f"{apart} records were set apart")
+    for outcome in play.ledger.surprises[:10]:
+        troubles.append(f"{outcome.item.event['type']} was refused: {outcome.problem.get('rule')}")
+    return troubles
+
+
+def _p99(recoveries: Sequence[Recovery]) -> float | None:
+    value = percentile((each.seconds for each in recoveries if each.seconds is not None), 0.99)
+    return None if value is None else round(value, 1)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
