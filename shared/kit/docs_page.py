@@ -42,11 +42,11 @@ def page(document: Mapping[str, Any]) -> str:
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     )
+    metrics = ' · <a href="/metrics">metrics</a>' if "/metrics" in document["paths"] else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f'<h1>{title} {escape(document["info"]["version"])}</h1><p><a href="/openapi.json">openapi.json</a> · '
-        '<a href="/schemas">event types</a> · <a href="/asyncapi.json">asyncapi.json</a> · '
-        '<a href="/metrics">metrics</a></p>'
+        f'<a href="/schemas">event types</a> · <a href="/asyncapi.json">asyncapi.json</a>{metrics}</p>'
         f"{sections}</html>"
     )
 

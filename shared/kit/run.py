@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ from fastapi import FastAPI
 
 from shared.kit.connect import CannotStart
 from shared.kit.logs import logger
+from shared.kit.metrics_routes import metrics_app
 from shared.kit.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 PORT_TAKEN = 1
 FAILED = 1
-DRAIN_SECONDS = 10
+DRAIN_SECONDS = 8
 _log = logger("run")
 
 
@@ -35,6 +39,11 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
     except CannotStart as failure:
         failure.say()
         code = failure.code
+    kit: Kit = app.state.kit
+    if kit.cut_short:  # a thread of the driver still waits for an answer, and Python would wait for the thread
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -47,22 +56,14 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     kit: Kit = app.state.kit
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has ended: here they stop
         signal.signal(number, lambda *_: kit.stop())
-    listening = _bound(settings)
-    if listening is None:
+    listening = _bound(settings.host, settings.port, "IEUM_PORT")
+    measuring = _bound(settings.metrics_host, settings.metrics_port, "IEUM_METRICS_PORT")
+    if listening is None or (measuring is None and settings.metrics_port is not None):
         return PORT_TAKEN
-    config = uvicorn.Config(
-        app,
-        lifespan="off",  # ours is entered here, so that its errors are ours to tell
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
     try:
         with listening:
-            async with app.router.lifespan_context(app):
-                server = _Server(config, kit)
+            async with _metrics_served(measuring), app.router.lifespan_context(app):
+                server = _Server(_config(app), kit)
                 watching = asyncio.create_task(_stop_when_failed(server, kit))
                 if not kit.stopping.is_set():
                     await server.serve(sockets=[listening])
@@ -94,15 +95,53 @@ async def _stop_when_failed(server: uvicorn.Server, kit: Kit) -> None:
     server.should_exit = True
 
 
-def _bound(settings: ServiceSettings) -> socket.socket | None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+@contextlib.asynccontextmanager
+async def _metrics_served(listening: socket.socket | None) -> AsyncIterator[None]:
+    """Metrics on a port of their own, from the start to the end."""
+    if listening is None:
+        yield
+        return
+    server = _Beside(_config(metrics_app()))
+    with listening:
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="metrics")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await asyncio.wait([serving], timeout=2.0)
+
+
+class _Beside(uvicorn.Server):
+    """Leaves the signals to the server that it stands beside."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing."""
+        yield
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",  # ours is entered here, so that its errors are ours to tell
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def _bound(host: str, port: int | None, setting: str) -> socket.socket | None:
+    if port is None:
+        return None
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, port))
     except OSError:
         listening.close()
-        remedy = "The port is taken or not allowed: stop whoever has it, or set IEUM_PORT."
-        _log.error("cannot_start", missing="port", host=settings.host, port=settings.port, remedy=remedy)
+        remedy = f"The port is taken or not allowed: stop whoever has it, or set {setting}."
+        _log.error("cannot_start", missing="port", host=host, port=port, remedy=remedy)
         return None
     return listening

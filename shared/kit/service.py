@@ -2,18 +2,19 @@
 
 Start: logs, MongoDB, indexes, Kafka, topics, outbox; then, behind the open HTTP port, what the service loads
 (``before_streams``), its streams and loops; then it is ready. Stop: not ready, loops and streams end after what they
-have in hand, the store ends its transaction, the outbox sends what it holds, MongoDB is closed last.
+have in hand, the store ends its transaction, the outbox sends what it holds, MongoDB is closed last. All of it has one
+budget, whatever does not answer: what cannot end in time is left as a crash would leave it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, timedelta, tzinfo
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import Response
 from pymongo import IndexModel
 
 from shared.events import registry
@@ -25,6 +26,7 @@ from shared.kit.ids import Ids
 from shared.kit.keys import Keys
 from shared.kit.logs import logger
 from shared.kit.metering import Metering, look
+from shared.kit.metrics_routes import metrics_routes
 from shared.kit.mongo import Client, Database, ping
 from shared.kit.openapi import describe_problems
 from shared.kit.operator_routes import operator_routes
@@ -43,6 +45,9 @@ __all__ = ["Kit", "print_openapi", "run"]
 Hook = Callable[[], Awaitable[None]]
 START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
 LOOP_SECONDS = 10.0
+# Seconds after the stop began until which each part may take its time (requests: run.DRAIN_SECONDS). A container is
+# given 30; the last 5 are for closing the client of a MongoDB that is away.
+STOP_STORE, STOP_STREAMS, STOP_HOOKS, STOP_OUTBOX, STOP_TOPICS = 6.0, 18.0, 20.0, 23.0, 24.0
 DEAD_LETTER_RETENTION = timedelta(days=30)
 VERSION = "0.1.0"
 _log = logger("service")
@@ -94,6 +99,8 @@ class Kit:
         self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
         self._watchdog = Watchdog(settings.stalled_seconds)
         self._loops: list[asyncio.Task[None]] = []
+        self._stop_began: float | None = None
+        self.cut_short = False
 
     def app(
         self,
@@ -111,9 +118,9 @@ class Kit:
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             async with AsyncExitStack() as stack:
                 await self._open(stack)
-                stack.push_async_callback(_in_turn, on_stop)
+                stack.push_async_callback(self._within, STOP_HOOKS, "on_stop", _in_turn, on_stop)
                 beginning = asyncio.create_task(self._begin(before_streams, loops), name="beginning")
-                stack.push_async_callback(self._end, beginning)
+                stack.push_async_callback(self._within, STOP_STREAMS, "streams", self._end, beginning)
                 await self._quick_start(beginning)
                 if beginning.done():
                     beginning.result()
@@ -126,15 +133,21 @@ class Kit:
         problems.install(app)
         operator = operator_routes(lambda: self.quarantine, self._all_streams)
         probes = probe_routes(lambda: self.health)
-        for router in (*routers, operator, probes, contract_routes.routes, docs_route(app.openapi), _metrics_route()):
+        measures = [metrics_routes()] if self.settings.metrics_port is None else []
+        for router in (*routers, operator, probes, contract_routes.routes, docs_route(app.openapi), *measures):
             app.include_router(router)
         describe_problems(app)
         return app
 
     def stop(self) -> None:
         """Say that it is to end: not ready any more; whoever waits for ``stopping`` goes on."""
+        if self._stop_began is not None:
+            return
+        self._stop_began = time.monotonic()
         self.stopping.set()
         self.ready.clear()
+        if hasattr(self, "store"):
+            self.store.hurry(STOP_STORE)
         if hasattr(self, "health"):
             self.health.phase = "stopping"
 
@@ -147,15 +160,15 @@ class Kit:
         self.topics = Topics(settings.kafka_settings, self.observer)
         declared = {*self._writes, *(topic for each in self._all_streams for topic in each.topics)}
         self.client = await open_both(settings, self._indexes, self.topics, declared, self._retentions())
-        stack.callback(self.client.close)
-        stack.push_async_callback(self.topics.stop)
+        stack.callback(self._close_client)
+        stack.push_async_callback(self._within, STOP_TOPICS, "topics", self.topics.stop)
         self.database = self.client[settings.database]
         self.outbox = Outbox(self.database, self.topics, self.observer)
         self.store = Store(self.database, self.outbox, self.observer)
         await self.store.start()
         await self.outbox.start(self._writes)
-        stack.push_async_callback(self.outbox.stop)
-        stack.push_async_callback(self.store.stop)
+        stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
+        stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service)
         self.keys = Keys(self.database, zone=self._zone)
         for stream in self._all_streams:
@@ -197,6 +210,28 @@ class Kit:
             *(_ended(loop, LOOP_SECONDS) for loop in self._loops), *(stream.stop() for stream in self._streams)
         )
 
+    async def _within(self, until: float, part: str, end: Callable[..., Awaitable[None]], *given: object) -> None:
+        """End a part, at the latest so many seconds after the stop began."""
+        self.stop()
+        assert self._stop_began is not None
+        left = max(0.5, self._stop_began + until - time.monotonic())
+        ending = asyncio.ensure_future(end(*given))
+        await asyncio.wait([ending], timeout=left)
+        if not ending.done():
+            self.cut_short = True
+            _log.warning("stop_cut_short", loop=part)
+            ending.cancel()
+            await asyncio.wait([ending], timeout=0.5)
+            return
+        try:
+            await ending
+        except Exception:  # the other parts end all the same
+            _log.exception("stop_failed", loop=part)
+
+    def _close_client(self) -> None:
+        if not self.cut_short:  # else it would wait for whoever did not answer; the process ends without it
+            self.client.close()
+
     async def _look(self) -> None:
         await look(self._all_streams, self.outbox, self._watchdog, self.stopping)
 
@@ -233,14 +268,3 @@ def _merged(*parts: Mapping[str, Sequence[IndexModel]]) -> dict[str, list[IndexM
         for collection, models in part.items():
             found.setdefault(collection, []).extend(models)
     return found
-
-
-def _metrics_route() -> APIRouter:
-    router = APIRouter(tags=["operation"])
-
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-    async def exposition() -> Response:
-        body, media_type = metrics.exposition()
-        return Response(body, headers={"content-type": media_type})
-
-    return router

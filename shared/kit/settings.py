@@ -32,6 +32,7 @@ _WHAT_TO_PUT = {
     "id_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
     "sealing_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
     "kafka_idempotent": "true (a broker that knows idempotent producers)",
+    "metrics_port": "a port for Prometheus alone, for example 9100, that only it can reach",
     "profile": "development or production",
     "instance": "a stable name of this replica, for example intake-1",
 }
@@ -44,7 +45,7 @@ class ServiceSettings(BaseSettings):
     ``kafka_idempotent`` says what the broker can do; it is never guessed. ``kafka_replication`` is for topics that are
     made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic
     and consumer group, its separator included ("test."). The two keys are 32 bytes as hex (64 digits, neither more nor
-    less), the same in every replica of a service.
+    less), the same in every replica of a service. ``metrics_port``: where ``/metrics`` is instead of beside the API.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
@@ -61,6 +62,8 @@ class ServiceSettings(BaseSettings):
     partitions: int = Field(default=4, ge=1, le=10_000)
     host: str = "127.0.0.1"
     port: Port
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port | None = None
     id_key: SecretStr = SecretStr(DEVELOPMENT_ID_KEY)
     sealing_key: SecretStr = SecretStr(DEVELOPMENT_SEALING_KEY)
     session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
@@ -90,6 +93,14 @@ class ServiceSettings(BaseSettings):
                 raise _Wrong("kafka_idempotent")
             if "instance" not in self.model_fields_set:
                 raise _Wrong("instance")
+            if self.metrics_port is None:
+                raise _Wrong("metrics_port")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_have_a_port_of_their_own(self) -> Self:
+        if self.metrics_port and self.metrics_port == self.port:
+            raise _Wrong("metrics_port")
         return self
 
     @property

@@ -113,10 +113,8 @@ class Service:
         handler: Callable[[Event[Any], Work], None] = count,
         **settings: Any,
     ) -> None:
-        self.settings = KafkaSettings(
-            bootstrap=kafka, service="test", instance=instance, prefix=prefix, session_timeout_ms=6_000,
-            heartbeat_interval_ms=500, **settings,
-        )  # fmt: skip
+        settings = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, **settings}
+        self.settings = KafkaSettings(bootstrap=kafka, service="test", instance=instance, prefix=prefix, **settings)
         self.seen = Seen()
         self.client: Client = connect(mongo_url)
         self.database: Database = self.client[database]

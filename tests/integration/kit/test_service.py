@@ -17,12 +17,14 @@ import httpx
 import pytest
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
+from deploy.embedded.pair import Pair
 from shared.events import Event
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.agencies import AGENCIES, agency_document
 from shared.kit.keys import make_key
 from shared.kit.service import Kit
 from shared.kit.store import Task
+from tests.integration.kit.parts import publish
 from tests.support.small_service import SmallSettings, build
 
 pytestmark = pytest.mark.integration
@@ -71,6 +73,13 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(30):
         while not await true():  # noqa: ASYNC110 - what is waited for is behind HTTP
             await asyncio.sleep(0.05)
+
+
+async def is_ready(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/ready")).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 async def ticked(client: httpx.AsyncClient, times: int) -> bool:
@@ -161,7 +170,8 @@ class TestStart:
         version = (await mongo.server_info())["versionArray"][0]
         given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
         keys = {"id_key": "a1" * 32, "sealing_key": "a2" * 32, "instance": "small-1"}
-        process = await started(**given, **keys, profile="production", kafka_idempotent="true", fail_at="load")
+        forced = {"profile": "production", "kafka_idempotent": "true", "metrics_port": free_port()}
+        process = await started(**given, **keys, **forced, fail_at="load")
         code, lines = await ended(process)
         assert code == (4 if version < 7 else 1)
         assert any("past its support" in line for line in lines) == (version < 7)
@@ -194,6 +204,26 @@ class TestLife:
         assert not any("Traceback" in line for line in lines)
         assert all(json.loads(line) for line in lines)
 
+    async def test_metrics_on_a_port_of_their_own_are_not_beside_the_api(self, settings: SmallSettings) -> None:
+        given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
+        own = free_port()
+        process = await started(**given, metrics_port=own, needs_kafka=False)
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as client:
+                await until(lambda: is_ready(client))
+                assert (await client.get("/metrics")).status_code == 404
+                assert "/metrics" not in (await client.get("/openapi.json")).text
+                assert "/metrics" not in (await client.get("/docs")).text
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{own}") as client:
+                assert "ieum_build_info" in (await client.get("/metrics")).text
+                for path in ("/ready", "/docs", "/openapi.json", "/quarantine", "/me"):
+                    assert (await client.get(path)).status_code == 404
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, lines = await ended(process)
+        assert code == 0
+        assert json.loads(lines[-1])["event"] == "stopped"
+
     async def test_stops_what_it_started_with_mongodb_still_open(self, settings: SmallSettings) -> None:
         async with running(settings) as (client, _):
             await until(lambda: ticked(client, 3))  # the loop crashes twice and is started again
@@ -219,6 +249,45 @@ class TestLife:
             assert 'ieum_events_consumed_total{topic="agencies",type="agency-registered"}' in exposed
 
 
+class TestStopWithoutMongoDB:
+    @pytest.mark.parametrize("hurt", ["killed", "frozen"])
+    async def test_ends_within_what_a_container_is_given(self, own_pair: Pair, hurt: str, topic_prefix: str) -> None:
+        """With a batch in hand, a request and a transaction under way. Docker kills after 30 s: then the code is -9."""
+        port = free_port()
+        given = {"kafka": own_pair.kafka, "mongo_url": own_pair.mongo_url, "topic_prefix": topic_prefix, "port": port}
+        process = await started(**given, database="small")
+        token, state = agency()
+        event = Event(
+            id="a" * 32, source="/small", type=AGENCY_REGISTERED.name, version=1, time=datetime.now(UTC), key="gjf",
+            data=state, sequence=1,
+        )  # fmt: skip
+        asking: list[asyncio.Task[Any]] = []
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=40) as client:
+                await until(lambda: is_ready(client))
+                if hurt == "killed":
+                    own_pair.database.kill()
+                else:
+                    own_pair.database.pause()
+                await publish(own_pair.kafka, f"{topic_prefix}agencies", [event] * 3)
+                header = {"authorization": f"Bearer {token}"}
+                asking = [asyncio.create_task(client.get("/me", headers=header)) for _ in range(5)]
+                await asyncio.sleep(2.0)  # the batch is in hand
+                process.send_signal(signal.SIGTERM)
+                reading = asyncio.create_task(process.communicate())
+                await asyncio.wait([reading], timeout=30)
+                if not reading.done():
+                    process.kill()
+                out, _ = await reading
+                await asyncio.gather(*asking, return_exceptions=True)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode == 0, out.decode()
+        lines = [json.loads(line) for line in out.decode().splitlines()]
+        assert lines[-1]["event"] == "stopped"
+
+
 class TestReady:
     async def test_is_no_while_starting_and_stopping_and_says_the_phase(self, settings: SmallSettings) -> None:
         async with running(settings) as (client, kit):
@@ -233,7 +302,7 @@ class TestReady:
         async def silent() -> None:
             await asyncio.sleep(60)
 
-        monkeypatch.setattr("shared.kit.probes.CHECK_SECONDS", 0.05)
+        monkeypatch.setattr("shared.kit.probes.CHECK_SECONDS", 1.0)
         async with running(settings) as (client, kit):
             kit.health._needed = {**kit.health._needed, "kafka": silent}
             answer = await client.get("/ready")

@@ -49,6 +49,17 @@ class TestVariables:
         assert all(len(value) >= 48 for value in secrets)
 
 
+class TestMetrics:
+    def test_are_scraped_on_a_port_that_is_published_nowhere(self) -> None:
+        image = Path("deploy/Dockerfile").read_text()
+        port = re.search(r"IEUM_METRICS_PORT=(\d+)", image)
+        assert port
+        assert re.search(r"IEUM_PORT=(\d+)", image)[1] != port[1]  # type: ignore[index]  # it is there, see above
+        scraped = re.findall(r'targets: \["(\w+):(\d+)"\]', Path("deploy/prometheus/prometheus.yml").read_text())
+        assert scraped == [(service, port[1]) for service in ("intake", "matching", "notifications")]
+        assert port[1] not in COMPOSE
+
+
 class TestAdministrator:
     def test_intake_reads_it_and_the_token_fits_the_hash(self) -> None:
         token, told = administrator("office")

@@ -34,6 +34,7 @@ class TestReadRecord:
         ("broken", "reason"),
         [
             (record(value=None), "missing-field"),
+            (replace(record(value=None), key=None), "missing-field"),
             (record(value=b"{not json"), "not-json"),
             (record(value=b"\xff\xfe"), "not-json"),
             (record(value=b"{}"), "missing-field"),

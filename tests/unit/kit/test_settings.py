@@ -16,7 +16,7 @@ NEEDED: dict[str, Any] = {
 }  # fmt: skip
 PRODUCTION: dict[str, Any] = {
     **NEEDED, "profile": "production", "id_key": "a1" * 32, "sealing_key": "a2" * 32, "kafka_idempotent": True,
-    "instance": "intake-1",
+    "instance": "intake-1", "metrics_port": 9100,
 }  # fmt: skip
 
 
@@ -76,6 +76,8 @@ class TestReadSettings:
             ({"sealing_key": DEVELOPMENT_ID_KEY}, "IEUM_SEALING_KEY"),
             ({"sealing_key": "a1" * 32}, "IEUM_SEALING_KEY"),
             ({"kafka_idempotent": False}, "IEUM_KAFKA_IDEMPOTENT"),
+            ({"metrics_port": None}, "IEUM_METRICS_PORT"),
+            ({"metrics_port": NEEDED["port"]}, "IEUM_METRICS_PORT"),
         ],
     )
     def test_production_refuses_what_is_for_laptops(
@@ -83,7 +85,7 @@ class TestReadSettings:
     ) -> None:
         assert said(capsys, **{**PRODUCTION, **change}).startswith(f"{variable} cannot stand")
 
-    @pytest.mark.parametrize("left_out", ["id_key", "sealing_key", "kafka_idempotent", "instance"])
+    @pytest.mark.parametrize("left_out", ["id_key", "sealing_key", "kafka_idempotent", "instance", "metrics_port"])
     def test_production_has_no_defaults_for_what_matters(
         self, left_out: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
