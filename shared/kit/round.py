@@ -39,8 +39,10 @@ class View(Protocol):
     """Memory that follows the store. ``mark`` before each task, ``undo(mark)`` when it failed; then either
     ``committed`` or ``aborted`` (back to the state before the transaction) for all of it.
 
-    A ``mark`` that raises fails that task alone. The others must not raise: ``undo`` undoes the whole transaction then;
-    after ``committed`` or ``aborted`` the memory is no longer what is stored, and the store does nothing more."""
+    A ``mark`` that raises says that nothing may be done now (matching without its lease): the whole transaction is
+    undone, no task is blamed, what ``mark`` raised is raised. The others must not raise: ``undo`` undoes the whole
+    transaction then; after ``committed`` or ``aborted`` the memory is no longer what is stored, and the store does
+    nothing more."""
 
     def mark(self) -> object: ...
     def undo(self, mark: Any) -> None: ...
@@ -116,10 +118,8 @@ class Round(Generic[T]):
 
     def _do(self, task: Task[T]) -> T | Exception:
         mark = self.work.mark()
-        marked: list[tuple[View, object]] = []
+        marked = [(view, view.mark()) for view in self._views]  # what these raise is no task's fault
         try:
-            for view in self._views:
-                marked.append((view, view.mark()))  # one by one: those before one that fails are undone
             return task.do(self.work)
         except Exception as error:
             for view, seen in marked:

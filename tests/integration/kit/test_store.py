@@ -390,17 +390,26 @@ class TestViews:
         await store.perform([noting("a"), noting("b", ValueError()), noting("c")])
         assert memory.kept == ["a", "c"]
 
-    async def test_one_that_cannot_mark_fails_the_task_alone(self, store: Store, monkeypatch: Any) -> None:
-        good, bad = Memory(), Memory()
-        store.join(good)
-        store.join(bad)
-        marks = iter(["first"])
-        monkeypatch.setattr(bad, "mark", lambda: next(marks, None) or 1 // 0)
-        monkeypatch.setattr(bad, "undo", lambda mark: pytest.fail("it was never marked"))
-        results = await store.perform([add("a"), add("b")])
-        assert results[0] == 1
-        assert isinstance(results[1], ZeroDivisionError)
-        assert await counts(store) == {"a": 1}
+    async def test_one_whose_mark_says_no_undoes_everything_and_sets_nothing_apart(
+        self, store: Store, monkeypatch: Any
+    ) -> None:
+        memory, guarding = Memory(), Memory()
+        store.join(memory)
+        store.join(guarding)
+        marks = iter(["first"])  # the lease is lost between the first task and the second
+        monkeypatch.setattr(guarding, "mark", lambda: next(marks, None) or 1 // 0)
+        monkeypatch.setattr(guarding, "undo", lambda mark: pytest.fail("it was never marked"))
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        innocent = Task(
+            lambda work: (), lambda work: 1, lambda work, error: pytest.fail("a healthy record is set apart")
+        )
+        with pytest.raises(ZeroDivisionError):
+            await store.perform([noting, innocent])
+        assert await counts(store) == {}
+        assert memory.pending == memory.kept == []
+        monkeypatch.undo()
+        assert await store.perform([add("a")]) == [1]
 
     async def test_one_that_fails_after_the_commit_keeps_no_event_back_and_nothing_is_done_on_its_word(
         self, database: Any
