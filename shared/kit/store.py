@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 from bson.binary import Binary
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from shared.kit.backoff import Backoff
@@ -298,7 +298,7 @@ class Store:
         try:
             await session.commit_transaction()
         except PyMongoError as error:
-            if not (isinstance(error, ConnectionFailure) or error.has_error_label("UnknownTransactionCommitResult")):
+            if _undone(error):
                 self._committing = None
                 self._told(committing.round.aborted)
             raise
@@ -321,3 +321,14 @@ class Store:
         except Exception as error:
             self._broken = f"View{type(error).__name__}"
             self._observer.retried("view", type(error).__name__)
+
+
+def _undone(error: PyMongoError) -> bool:
+    """Whether nothing of a commit can have happened. Only the server can say so, and says it with this label.
+
+    All else leaves it open: an answer that was lost, and a wait for the majority that was interrupted (a successor
+    killed our session, the primary stepped down) when the commit itself was done. Asked again, the server tells.
+    """
+    if isinstance(error, ConnectionFailure | WriteConcernError):
+        return False
+    return error.has_error_label("TransientTransactionError")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClientSession
-from pymongo.errors import AutoReconnect, OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
 from shared.kit.kafka import KafkaSettings
 from shared.kit.outbox import Outbox
@@ -268,7 +268,13 @@ class TestConflicts:
 
 class TestCommit:
     @staticmethod
-    def _answer_lost(store: Store, monkeypatch: pytest.MonkeyPatch, reaches_server: bool, times: int = 1) -> list[str]:
+    def _answer_lost(
+        store: Store,
+        monkeypatch: pytest.MonkeyPatch,
+        reaches_server: bool,
+        times: int = 1,
+        error: PyMongoError = AutoReconnect("gone"),
+    ) -> list[str]:
         session: Any = store._session
         real: Callable[[], Any] = session.commit_transaction
         asked: list[str] = []
@@ -278,7 +284,7 @@ class TestCommit:
             if len(asked) <= times:
                 if reaches_server:
                     await real()
-                raise AutoReconnect("gone")
+                raise error
             await real()
 
         monkeypatch.setattr(session, "commit_transaction", commit)
@@ -297,6 +303,39 @@ class TestCommit:
         assert len(asked) == 2
         assert await counts(store) == {"a": 1}
         assert memory.kept == ["a"]
+
+    async def test_a_wait_for_the_majority_that_is_interrupted_undoes_nothing(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a successor's claim does to the commit of an owner that lives."""
+        memory = Memory()
+        store.join(memory)
+        interrupted = WriteConcernError("interrupted", 11601, {"code": 11601, "errmsg": "operation was interrupted"})
+        asked = self._answer_lost(store, monkeypatch, reaches_server=True, error=interrupted)
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        assert await store.perform([noting]) == [1]
+        assert (len(asked), await counts(store), memory.kept) == (2, {"a": 1}, ["a"])
+
+    async def test_what_the_server_says_is_undone_is_done_again(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        killed: list[object] = []
+        session: Any = store._session
+        real: Callable[[], Any] = session.commit_transaction
+
+        async def commit() -> None:
+            if not killed:
+                killed.append(await store.database.client.admin.command({"killSessions": [store.session_id]}))
+            await real()
+
+        monkeypatch.setattr(session, "commit_transaction", commit)
+        memory = Memory()
+        store.join(memory)
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        assert await store.perform([noting]) == [1]
+        assert (await counts(store), memory.kept) == ({"a": 1}, ["a"])
 
     async def test_an_outcome_unknown_for_too_long_is_found_out_before_anything_new(
         self, database: Any, monkeypatch: pytest.MonkeyPatch
