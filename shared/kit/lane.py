@@ -62,6 +62,7 @@ class Lane:
         self._behind = True
         self._more = True
         self._position = ""  # the last row sent in this run
+        self._run_number = 0  # a run begins with every rewind: rows found in an earlier one may come too early
         self._unstamped: dict[str, bool] = {}  # rows sent, in order; whether they were acknowledged
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -100,7 +101,12 @@ class Lane:
         self._rewind()
         self._wake.set()
 
+    def on_its_way(self, row: str) -> bool:
+        """Whether this row was sent and only its stamp is missing."""
+        return row in self._unstamped
+
     def _rewind(self) -> None:
+        self._run_number += 1
         self._queue.clear()
         self._behind = self._more = True
         self._position = ""
@@ -153,10 +159,13 @@ class Lane:
             else:
                 await asyncio.sleep(0.5)
         while True:
+            run = self._run_number
             for row in await self._next():
                 while len(self._unstamped) >= _WINDOW_ROWS:
                     self._room.clear()
                     await self._room.wait()
+                if self._run_number != run:  # rewound since we asked: the database has these and what comes before
+                    break
                 self._position = max(self._position, row["_id"])
                 if row["_id"] not in self._unstamped:
                     self._unstamped[row["_id"]] = False

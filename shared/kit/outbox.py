@@ -162,12 +162,23 @@ class Outbox:
         while True:
             try:
                 await self._beat()
-                if beats % 3 == 0 and await lease.acquire():
-                    await self.sweep()
+                if beats % 3 == 0:
+                    await self._look_for_rows_left_behind()
+                    if await lease.acquire():
+                        await self.sweep()
             except Exception as error:  # also what nobody foresaw: without a sign of life others take our rows over
                 self._observer.retried("outbox", type(error).__name__)
             beats += 1
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _look_for_rows_left_behind(self, seconds: float = ORPHAN_SECONDS) -> None:
+        """A row of ours that is old and not on its way was missed, however that came about: its lane looks again."""
+        before = datetime.now(UTC) - timedelta(seconds=seconds)
+        for topic, lane in self._lanes.items():
+            left = {"topic": topic, "topic_id": None, "owner": self._owner, "created": {"$lt": before}}
+            oldest = await self._rows.find_one(left, {"_id": 1}, sort=[("_id", 1)], max_time_ms=5_000)
+            if oldest is not None and not lane.on_its_way(oldest["_id"]):
+                lane.look_again()
 
     async def sweep(self, orphan_seconds: float = ORPHAN_SECONDS) -> int:
         """Take over rows that are old and whose owner shows no sign of life; returns how many. A live owner's rows are

@@ -146,6 +146,14 @@ class TestSweep:
         assert await service.outbox.wait_until_published()
         assert await sequences(service) == [7]
 
+    async def test_a_row_of_our_own_that_was_missed_is_found(self, service: Service) -> None:
+        await service.store.perform([saying(1)])
+        assert await service.outbox.wait_until_published()
+        await self.orphan(service, service.settings.instance, timedelta(hours=1))  # before the lane's position
+        await service.outbox._look_for_rows_left_behind()
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == [1, 7]
+
     async def test_leaves_young_rows_and_those_of_the_living(self, service: Service) -> None:
         await service.database.outbox_owners.update_one({"_id": "alive"}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
         await self.orphan(service, "dead", timedelta(seconds=1))
