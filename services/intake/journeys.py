@@ -16,6 +16,7 @@ from services.intake.changes.people import person_of
 from services.intake.domain.people import alias_of
 from services.intake.repository import INBOX, REJECTIONS, Repository
 from shared.events.refusal import Refusal
+from shared.kit.ids import is_id
 from shared.kit.keys import Caller
 
 Document = dict[str, Any]
@@ -41,7 +42,7 @@ class Journeys:
 
     async def of_receipt(self, receipt: str, caller: Caller) -> Journey | None:
         """The same, found by the receipt."""
-        row = await self._repository.receipt(receipt=receipt)
+        row = await self._repository.receipt(receipt=receipt) if is_id(receipt) else None
         if row is None or not (caller.administers or row["agency"] == caller.agency.agency):
             return None
         return await self._journey(row, caller)
@@ -125,8 +126,8 @@ def _point(cursor: str) -> tuple[datetime, str]:
     try:
         at, id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise ValueError("a time without its zone")
+        if moment.tzinfo is None or not is_id(id):
+            raise ValueError("a time without its zone, or no id")
         return moment.astimezone(UTC), id  # overflows for what no store can hold
     except (ValueError, OverflowError, binascii.Error):
         raise ValueError("not a cursor of ours") from None

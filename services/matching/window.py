@@ -15,7 +15,7 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess_pair
 from services.matching.domain.explain import sentences
 from services.matching.repository import Repository
 from shared.events.topics.people import Person
-from shared.kit.ids import random_id
+from shared.kit.ids import is_id, random_id
 from shared.kit.keys import Caller
 from shared.kit.logs import logger
 from shared.kit.problems import not_found, unavailable
@@ -49,7 +49,7 @@ class Window:
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:
         """The people who match an opportunity, best first, as far as the caller may see them; no word about others."""
         _may_see_people(caller)
-        if await self._repository.opportunity(opportunity) is None:
+        if not is_id(opportunity) or await self._repository.opportunity(opportunity) is None:
             raise not_found()
         documents = (await self._repository.matches_of_opportunities([opportunity]))[opportunity]
         sights = await self._sights(caller, documents)
@@ -66,7 +66,7 @@ class Window:
         person, sight = await self._visible(caller, alias)
         if not sight.why:
             raise not_found()
-        document = await self._repository.opportunity(opportunity)
+        document = await self._repository.opportunity(opportunity) if is_id(opportunity) else None
         if document is None:
             raise not_found()
         assessment = assess_pair(person, held_opportunity(document), self._pack, self._today())
@@ -78,7 +78,7 @@ class Window:
 
     async def _visible(self, caller: Caller, alias: str) -> tuple[Person, Sight]:
         _may_see_people(caller)
-        document = await self._repository.person_by_alias(caller.agency.agency, alias)
+        document = await self._repository.person_by_alias(caller.agency.agency, alias) if is_id(alias) else None
         if document is not None:
             person = held_person(document)
             sight = sight_of(person, caller.agency.agency, self._today())

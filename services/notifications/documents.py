@@ -41,6 +41,7 @@ WEBHOOK = "webhook"
 # by a dispatcher until `lease`. Posted: in the feed. Served: the partner has been given it. The rest are final.
 WAITING, DUE, SENDING, POSTED, SERVED = "waiting", "due", "sending", "posted", "served"
 DELIVERED, FAILED, DROPPED = "delivered", "failed", "dropped"
+STATES = frozenset({WAITING, DUE, SENDING, POSTED, SERVED, DELIVERED, FAILED, DROPPED})
 OPEN = frozenset({WAITING, DUE, SENDING, POSTED, SERVED})
 
 Document = dict[str, Any]

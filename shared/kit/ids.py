@@ -17,6 +17,12 @@ def random_id() -> str:
     return secrets.token_hex(16)
 
 
+def is_id(text: str) -> bool:
+    """Whether this can be an id of ours. Ask before a database is asked: what somebody else wrote in its place may say
+    who a person is, and a database logs its slow queries."""
+    return len(text) == ID_LENGTH and all(character in "0123456789abcdef" for character in text)
+
+
 class Ids:
     """Ids computed from causes under a secret key: who repeats the work gets the same id, nobody else can guess it."""
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from shared.kit.ids import Ids, random_id
+from shared.kit.ids import Ids, is_id, random_id
 
 pytestmark = pytest.mark.unit
 IDS = Ids(b"k" * 32)
@@ -20,6 +20,16 @@ class TestRandomId:
         made = [random_id() for _ in range(500)]
         assert len(set(made)) == 500
         assert made != sorted(made)
+
+
+class TestIsId:
+    def test_of_what_we_make(self) -> None:
+        assert is_id(random_id())
+        assert is_id(IDS.derived("person", 7))
+
+    @pytest.mark.parametrize("text", ["", "+82-10-0674-9407", "A1" * 16, "0f" * 15, "0f" * 17, "가" * 32, "０" * 32])
+    def test_of_nothing_else(self, text: str) -> None:
+        assert not is_id(text)
 
 
 class TestDerived:

@@ -1,0 +1,44 @@
+"""What somebody wrote in the place of an id never reaches the database: it would stand in the log of slow queries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from services.matching.window import Window
+from shared.kit.problems import Problem
+
+pytestmark = pytest.mark.unit
+CALLER: Any = SimpleNamespace(
+    agency=SimpleNamespace(agency="hanawon", recipient_class="case"), must_read=lambda _: None, must=lambda *_: None
+)
+
+
+class Unasked:
+    """A repository that must not be asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"asked for {name}")
+
+
+WINDOW = Window(cast(Any, Unasked()), cast(Any, None), lambda: date(2026, 11, 22))
+
+
+class TestAnAliasOrOpeningThatIsNone:
+    @pytest.mark.parametrize("name", ["홍길동", "+82-10-0674-9407", "HW-8841"])
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda name: WINDOW.of_person(CALLER, name),
+            lambda name: WINDOW.of_opportunity(CALLER, name),
+            lambda name: WINDOW.why(CALLER, name, name),
+        ],
+    )
+    async def test_is_not_found_without_asking(self, ask: Callable[[str], Awaitable[Any]], name: str) -> None:
+        with pytest.raises(Problem) as problem:
+            await ask(name)
+        assert problem.value.status == 404
