@@ -48,6 +48,7 @@ class Flow:
         for chapter in chapters:
             victim = KILLED.get(chapter.name)
             await self._act(chapter, (lambda victim=victim: self.stage.kill(victim)) if victim else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        await play.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
         await self._everything_wrong(items)
         await self._poisoned()
         quiet = await play.until_quiet(PATIENCE)
@@ -81,8 +82,8 @@ class Flow:
         self.play.screen.say("받을 수 없는 요청들", f"{len(work)} hostile requests, answered {self.answered}")
 
     async def _hostile(self, agency: str, request: hostile.Hostile) -> None:
-        if request.service == "notifications":
-            agency = self.stage.agency("feed")
+        if request.by:
+            agency = self._admin if request.by == "administrator" else self.stage.agency("feed")
         status, _ = await hostile.send(self.session, request, self._url, self.stage.keyring.token(agency))
         self.answered[status] = self.answered.get(status, 0) + 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ TOO_LARGE = 6_000_000  # bytes; the door takes five million
 
 @dataclass(frozen=True)
 class Hostile:
-    """One request; ``service`` names whom it goes to, ``token`` replaces the sender's own."""
+    """One request; ``service`` names whom it goes to. ``by``: ``administrator`` or ``partner``, else the agency of the
+    event; ``token`` replaces theirs."""
 
     service: str
     method: str
@@ -28,6 +30,7 @@ class Hostile:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     token: str | None = None
+    by: str = ""
 
 
 def requests_about(event: Json) -> Iterator[Hostile]:
@@ -128,19 +131,29 @@ def _doors(identity: Json, reference: str, event: Json) -> Iterator[Hostile]:
     yield Hostile("intake", post, "/people/lookup", lookup, media)
     yield Hostile("intake", post, "/people/lookup", _json({"reference": f"{reference}-0"}), media)
     yield Hostile("intake", post, "/people/lookup", _json(identity["name"]), media)
-    yield Hostile("intake", post, "/quarantine/replay", _json({"ids": [identity["name"]]}), media)
+    cursor = base64.urlsafe_b64encode(f"2026-11-22T00:00:00+00:00 {identity['email']}".encode()).decode()
     for path in (f"/events/{name}?source={phone}", f"/receipts/{phone}", f"/rejections?before={name}&limit={phone}"):
         yield Hostile("intake", get, path, headers=words)
-    for path in (f"/people/{name}/matches", f"/opportunities/{phone}/matches", f"/people/{reference}/why/{phone}"):
+        yield Hostile("intake", get, path, headers=words, by="administrator")
+    yield Hostile("intake", get, f"/rejections?before={cursor}")
+    for service in ("intake", "matching", "notifications"):
+        ids = _json({"ids": [identity["name"], f"people/{identity['phone']}/0/1"]})
+        yield Hostile(service, post, "/quarantine/replay", ids, media, by="administrator")
+        yield Hostile(service, get, f"/quarantine?limit={phone}&who={name}", by="administrator")
+        yield Hostile(service, get, f"/schemas/{name}/1?of={phone}")
+    pair = f"/people/{name}/opportunities/{phone}"
+    for path in (f"/people/{name}/matches", f"/people/{reference}/matches", f"/opportunities/{phone}/matches", pair):
         yield Hostile("matching", get, path, headers=words)
-    for path in (f"/feed?after={name}&wait={phone}", f"/deliveries?state={name}&after={phone}", f"/{name}"):
-        yield Hostile("notifications", get, path, headers=words)
-    for url in (f"file:///{name}", f"http://{phone}@127.0.0.1:27017/{name}", f"https://{name}/"):
-        yield Hostile("notifications", post, "/subscriptions", _json({"channel": "webhook", "url": url}), media)
+        yield Hostile("matching", get, path, headers=words, by="partner")
+    for path in (f"/feed?after={name}", f"/feed?wait={phone}", f"/deliveries?state={name}&after={phone}", f"/{name}"):
+        yield Hostile("notifications", get, path, headers=words, by="partner")
+    for url in (f"file:///{name}", f"http://{phone}@127.0.0.1:27017/{name}"):
+        body = _json({"channel": "webhook", "url": url})
+        yield Hostile("notifications", post, "/subscriptions", body, media, by="partner")
     said = {"notices": [identity["name"], identity["phone"]], identity["name"]: reference}
-    yield Hostile("notifications", post, "/acknowledgements", _json(said), media)
-    yield Hostile("notifications", "DELETE", f"/subscriptions/{name}")
-    yield Hostile("notifications", post, f"/deliveries/{phone}/retry")
+    yield Hostile("notifications", post, "/acknowledgements", _json(said), media, by="partner")
+    yield Hostile("notifications", "DELETE", f"/subscriptions/{name}", by="partner")
+    yield Hostile("notifications", post, f"/deliveries/{phone}/retry", by="partner")
 
 
 async def send(
