@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
 from starlette.exceptions import HTTPException
 
 from shared.events.refusal import Refusal, Refused, refusal_of
@@ -22,6 +22,11 @@ from shared.kit.store import Unavailable
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://problems.ieum.invalid/"
 RETRY_AFTER_SECONDS = 2
+# What a server answers that stops, starts, changes its primary or is in haste: the codes that drivers read or write
+# again for, and CursorNotFound, FailedToSatisfyReadPreference, WriteConflict, Interrupted and the two of snapshots.
+_PASSING = frozenset(
+    {6, 7, 43, 89, 91, 112, 133, 134, 189, 202, 239, 246, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
+)
 _PLACES = ("body", "query", "path", "header", "cookie")
 
 
@@ -124,6 +129,11 @@ def install(app: FastAPI) -> None:
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         return _of_status(error.status_code, error.headers).response()
 
+    async def perhaps_away(_: Request, error: OperationFailure) -> JSONResponse:
+        if error.code not in _PASSING:
+            raise error  # a bug of ours, or a right that lacks
+        return unavailable().response()
+
     async def away(_: Request, __: Exception) -> JSONResponse:
         return unavailable().response()
 
@@ -136,6 +146,7 @@ def install(app: FastAPI) -> None:
         ConnectionFailure: away,
         ExecutionTimeout: away,
         WaitQueueTimeoutError: away,
+        OperationFailure: perhaps_away,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel, ConfigDict
-from pymongo.errors import AutoReconnect, DuplicateKeyError, ServerSelectionTimeoutError
+from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 
 from shared.events.fields import Slug
 from shared.events.refusal import Refusal, Refused
@@ -54,6 +54,8 @@ def _routes() -> APIRouter:
     router = APIRouter()
     failures: dict[str, Exception] = {
         "bug": RuntimeError(NAME), "duplicate": DuplicateKeyError(NAME), "unavailable": Unavailable(NAME),
+        "stopping": OperationFailure(NAME, 11600), "no-moment": OperationFailure(NAME, 246),
+        "no-right": OperationFailure(NAME, 13),
         "away": AutoReconnect(NAME), "silent": ServerSelectionTimeoutError(NAME),
         "refused": Refused(Refusal("too-small", "/data/count", {"ge": 3}), Refusal("unknown-field", "/data")),
         "unreadable": Refused(Refusal("not-json", "")), "problem": Problem(409, "other-content", "Other", field="/id"),
@@ -134,7 +136,7 @@ class TestRequestsThatDoNotFit:
 
 
 class TestFailures:
-    @pytest.mark.parametrize("how", ["bug", "duplicate"])
+    @pytest.mark.parametrize("how", ["bug", "duplicate", "no-right"])
     async def test_of_ours_are_500_without_any_text(
         self, client: httpx.AsyncClient, how: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -144,7 +146,7 @@ class TestFailures:
         assert '"route":"/fail/<how>"' in line
         assert NAME not in line
 
-    @pytest.mark.parametrize("how", ["unavailable", "away", "silent"])
+    @pytest.mark.parametrize("how", ["unavailable", "away", "silent", "stopping", "no-moment"])
     async def test_that_pass_are_503_with_a_time(self, client: httpx.AsyncClient, how: str) -> None:
         answer = await client.get(f"/fail/{how}")
         of(answer, 503)

@@ -1,0 +1,110 @@
+"""With MongoDB away every door of a partner says so: 503, when to come again, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from deploy.embedded.ports import free_port
+from services.notifications.api import Parts, make_router
+from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.delivery.message import Messages
+from services.notifications.outcomes import Outcomes
+from services.notifications.queues import Queues
+from services.notifications.repository import Repository
+from services.notifications.service import Receipts, Subscriptions, UrlRules
+from shared.kit import problems
+from shared.kit.http import Outermost
+from shared.kit.ids import Ids
+from shared.kit.keys import Caller
+from shared.kit.sealing import Sealer
+from shared.kit.store import Store
+from tests.integration.notifications.parts import Client
+from tests.unit.notifications.world import agency_of, hexid
+
+pytestmark = pytest.mark.integration
+SEALER = Sealer(b"s" * 32)
+
+
+class KnownKeys:
+    """Keys that were read before MongoDB went away."""
+
+    async def caller(self, authorization: str | None) -> Caller:
+        return Caller(agency_of("gjf", "service", True), "gjf-1")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def app() -> AsyncIterator[FastAPI]:
+    """The doors of notifications on a database where nobody listens."""
+    url = f"mongodb://127.0.0.1:{free_port()}/?replicaSet=rs0"
+    client: Any = AsyncIOMotorClient(url, serverSelectionTimeoutMS=100, tz_aware=True)
+    store, repository = Store(client["nowhere"], patience=0.2), Repository(client["nowhere"])
+    await store.start()
+    feed, outcomes, parts = Feed(), Outcomes(Ids(bytes(32))), Parts()
+    queues = Queues({feed.name: feed}, outcomes)
+    parts.repository = repository
+    urls = UrlRules(plain_http=True, ports=frozenset())
+    parts.subscriptions = Subscriptions(store, repository, SEALER, lambda: None, urls, timedelta(days=7))
+    parts.receipts = Receipts(store, repository, queues, outcomes)
+    parts.feed = FeedReader(
+        feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
+    )
+    made = FastAPI()
+    made.add_middleware(Outermost)
+    problems.install(made)
+    made.include_router(make_router(parts))
+    made.state.kit, made.state.parts = SimpleNamespace(keys=KnownKeys()), parts
+    yield made
+    await store.stop()
+    client.close()
+
+
+ID = hexid("any")
+DOORS: list[tuple[str, str, Any]] = [
+    ("POST", "/subscriptions", {"channel": "feed"}),
+    ("POST", "/subscriptions", {"channel": "webhook", "url": "http://partner.example/hook"}),
+    ("GET", "/subscriptions", None),
+    ("POST", f"/subscriptions/{ID}/secret", None),
+    ("DELETE", f"/subscriptions/{ID}", None),
+    ("GET", "/feed", None),
+    ("POST", "/acknowledgements", {"notices": [ID]}),
+    ("GET", "/deliveries", None),
+    ("POST", f"/deliveries/{ID}/retry", None),
+]
+
+
+class TestMongoDbAway:
+    @pytest.mark.parametrize(("method", "path", "body"), DOORS, ids=lambda value: str(value)[:40])
+    async def test_every_door_says_when_to_come_again(self, app: FastAPI, method: str, path: str, body: Any) -> None:
+        async with Client(app, None) as http:
+            answer = await http.request(method, path, json=body)
+        assert answer.status_code == 503, answer.text
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "nowhere" not in answer.text
+
+    async def test_no_door_was_left_out(self, app: FastAPI) -> None:
+        described = {(method.upper(), path) for path, routes in app.openapi()["paths"].items() for method in routes}
+        asked = {(method, path.replace(ID, "{}")) for method, path, _ in DOORS}
+        assert asked == {
+            (method, path.replace("{subscription}", "{}").replace("{delivery}", "{}")) for method, path in described
+        }
+
+    async def test_a_feed_that_goes_away_between_its_two_reads_says_so_too(self, app: FastAPI) -> None:
+        async def subscribed(agency: str) -> bool:
+            return True
+
+        app.state.parts.subscriptions.has_feed = subscribed
+        cursor = app.state.parts.feed._sealed(7, "gjf")
+        async with Client(app, None) as http:
+            for query in ({}, {"after": cursor}):
+                answer = await http.get("/feed", params=query)
+                assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
