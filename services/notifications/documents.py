@@ -1,7 +1,7 @@
 """How things are kept: the collections, and the way between documents and the values of the domain.
 
 people        _id person; what telling needs of the person's state, nothing more
-matches       _id match; the newest version of each match, withdrawn ones as a marker that drops older versions
+matches       _id match; the newest version of each match, withdrawn ones for 30 days as a marker that drops older ones
 agencies      _id agency; as in every service (shared.kit.keys)
 subscriptions _id; agency, channel, state; URL and secrets sealed
 recipients    _id agency; the last feed position, and what two requests of one agency must agree on
@@ -9,6 +9,10 @@ threads       _id recipient:person; what the recipient holds of the person, and 
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
 attempts      _id delivery-number; how each attempt went, 30 days
 sweeps        _id agency; how far a walk over all people that concern this agency has come
+
+Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
+a withdrawal and an erasure must reach, and it counts the versions, which must never go back for a partner. There is one
+for each recipient that a person consented to, and no more in it than what that recipient holds.
 """
 
 from __future__ import annotations
@@ -104,10 +108,10 @@ def subject_of(document: Mapping[str, Any] | None) -> Subject | None:
     return Subject(document["active"], allowances, {a["agency"]: a["alias"] for a in document["aliases"]})
 
 
-def match_document(event: Event[Match]) -> Document:
-    """What is kept of a match; no reasons, no score."""
+def match_document(event: Event[Match], now: datetime) -> Document:
+    """What is kept of a match; no reasons, no score. A withdrawn one is dated, and forgotten some time after."""
     match = event.data
-    return {
+    document = {
         "_id": match.match,
         "sequence": event.sequence or 0,
         "person": match.person,
@@ -117,6 +121,7 @@ def match_document(event: Event[Match]) -> Document:
         "stands": match.state != "withdrawn",
         **Cause.of(event).document(),
     }
+    return document if document["stands"] else {**document, "ended": now}
 
 
 def standing_of(document: Mapping[str, Any]) -> Standing:

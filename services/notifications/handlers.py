@@ -64,7 +64,7 @@ class Handlers:
         """A match is now like this. Before its person or consent is known it is kept and says nothing."""
         held = work.get(MATCHES, event.data.match)
         if held is None or held["sequence"] < (event.sequence or 0):
-            work.save(MATCHES, match_document(event))
+            work.save(MATCHES, match_document(event, work.now))
             self._reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data)
 
     def of_agency(self, event: Event[Agency], work: Work) -> Iterator[Need]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, IndexModel
+from pymongo.errors import OperationFailure
 
 from services.notifications.documents import (
     AGENCIES,
@@ -26,10 +27,17 @@ from services.notifications.documents import (
     THREADS,
     Document,
 )
+from shared.kit.backoff import Backoff
+from shared.kit.store import Unavailable
 
 _DAY = 86_400
 KEEP_ENDED_SECONDS = 90 * _DAY
 KEEP_ATTEMPTS_SECONDS = 30 * _DAY
+# Longer than an older event of the match can come again: 7 days from matching's outbox, 7 more in the topic after that.
+KEEP_WITHDRAWN_SECONDS = 30 * _DAY
+
+MOMENTS = 6  # tries of a snapshot read, over about a second
+_NO_SUCH_MOMENT = frozenset({239, 246})  # SnapshotTooOld, SnapshotUnavailable
 
 _IN_TURN = [("due", ASCENDING), ("_id", ASCENDING)]
 
@@ -45,7 +53,7 @@ NOT_PROVED = "not_proved"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     PEOPLE: [_index("recipients", "_id")],
-    MATCHES: [_index("person")],
+    MATCHES: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
     THREADS: [_index("person"), _index("recipient", "person")],
     SUBSCRIPTIONS: [_index("agency"), _index("channel", "state")],
     SWEEPS: [_index("not_before")],
@@ -158,7 +166,19 @@ class Repository:
 
         All of it as of one moment: a plain query may let a commit pass while it reads, miss its first entries and find
         those of the next commit, and what lies behind a cursor is never read again (seen: 1,042 of 41,800 passed over).
+        That moment may be one that MongoDB cannot show (yet, or any more): then it is another. Raises Unavailable.
         """
+        backoff = Backoff(0.02, 0.5)
+        for _ in range(MOMENTS):
+            try:
+                return await self._feed_of_a_moment(recipient, position, limit)
+            except OperationFailure as error:
+                if error.code not in _NO_SUCH_MOMENT:
+                    raise
+            await backoff.wait()
+        raise Unavailable("SnapshotUnavailable")
+
+    async def _feed_of_a_moment(self, recipient: str, position: int, limit: int) -> list[Document]:
         async with await self._database.client.start_session(snapshot=True) as session:
             query = {"recipient": recipient, "position": {"$gt": position}}
             found = self._database[DELIVERIES].find(query, session=session, hint=FEED_ORDER)
