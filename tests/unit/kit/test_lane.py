@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,7 @@ class Rows:
 
     def __init__(self, count: int) -> None:
         self.ids = [f"{n:020d}/me" for n in range(1, count + 1)]
-        self.asked = lambda: None
+        self.asked: Callable[[], None] = lambda: None
 
     def find(self, query: Any) -> Rows:
         self._after = query["_id"]["$gt"]
