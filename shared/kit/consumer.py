@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream._internal.endpoint.subscriber.utils import MultiLock
 from faststream.kafka import KafkaBroker
@@ -121,6 +121,15 @@ class Consumer:
     def kafka(self) -> AIOKafkaConsumer | None:
         """aiokafka's consumer underneath: positions, high-water marks, assignment."""
         return self.subscriber.consumer
+
+    def position(self, partition: TopicPartition) -> int | None:
+        """Which offset is read next. Asks nobody: aiokafka's own ``position`` waits until it is known."""
+        subscription = self.kafka._subscription.subscription if self.kafka is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None or partition not in assignment.tps:
+            return None
+        state = assignment.state_value(partition)
+        return int(state.position) if state.has_valid_position else None
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""

@@ -22,7 +22,7 @@ CHECK_SECONDS = 2.0
 
 
 class Watchdog:
-    """Tells a stuck consumer from an idle one: records wait and no position moves for ``stalled_seconds``."""
+    """Tells a stuck consumer from an idle one: records wait and no position moves on for ``stalled_seconds``."""
 
     def __init__(self, stalled_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._stalled_seconds = stalled_seconds
@@ -35,9 +35,10 @@ class Watchdog:
         """Positions and ends of the partitions that are held now, as ``(next offset, end)``."""
         now = {partition: position for partition, (position, _) in positions.items()}
         self._waiting = sum(max(0, end - position) for position, end in positions.values())
-        if now != self._positions or not self._waiting:
+        # forward: what was set back comes again without having been done; a partition may go and come as it was
+        if not self._waiting or any(place > self._positions.get(which, -1) for which, place in now.items()):
             self._moved_at = self._clock()
-        self._positions = now
+        self._positions |= now
 
     def excuse(self) -> None:
         """Nothing could move: a dependency is away. The time starts again."""
@@ -52,11 +53,19 @@ class Watchdog:
 class Health:
     """What the probes know: the phase of this process, and how to ask each dependency.
 
-    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn. A service of
-    which one replica at a time is active says its ``role``: a standby is ready to take over, one that loads is not.
+    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn. ``broken`` says
+    whether this process does nothing more until it is restarted. A service of which one replica at a time is active
+    says its ``role``: a standby is ready to take over, one that loads is not.
     """
 
-    def __init__(self, watchdog: Watchdog, needed: Mapping[str, Check], others: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        watchdog: Watchdog,
+        needed: Mapping[str, Check],
+        others: Mapping[str, Check],
+        broken: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._broken = broken
         self.phase: Phase = "starting"
         self.role: Role | None = None
         self.watchdog = watchdog
@@ -67,14 +76,16 @@ class Health:
         """The names of what is needed and does not answer in time."""
         return await _silent(self._needed)
 
-    async def stuck(self) -> bool:
-        """Whether only a restart helps: everything answers, records wait, nothing moves."""
+    async def stuck(self) -> str | None:
+        """Why only a restart helps: ``broken``, or ``stalled`` (everything answers, records wait, nothing moves)."""
+        if self._broken():
+            return "broken"
         if not self.watchdog.stalled:
-            return False
+            return None
         if await _silent({**self._needed, **self._others}):
             self.watchdog.excuse()
-            return False
-        return True
+            return None
+        return "stalled"
 
 
 async def _silent(checks: Mapping[str, Check]) -> list[str]:
@@ -96,8 +107,8 @@ def probe_routes(health: Callable[[], Health]) -> APIRouter:
 
     @routes.get("/live", summary="Should this process be restarted?")
     async def live() -> Response:
-        stuck = await health().stuck()
-        return JSONResponse({"live": not stuck, "reason": "stalled" if stuck else None}, 503 if stuck else 200)
+        reason = await health().stuck()
+        return JSONResponse({"live": reason is None, "reason": reason}, 200 if reason is None else 503)
 
     @routes.get("/ready", summary="Can this process work now?")
     async def ready() -> Response:

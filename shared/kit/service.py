@@ -242,7 +242,7 @@ class Kit:
         needed: dict[str, Hook] = {"mongodb": mongo}
         others: dict[str, Hook] = {}
         (needed if self._ready_needs_kafka else others)["kafka"] = self.topics.ping
-        return Health(self._watchdog, needed, others)
+        return Health(self._watchdog, needed, others, broken=lambda: self.store.broken)
 
     def _retentions(self) -> dict[str, int]:
         times = {topic.name: topic.retention for topic in registry.topics.values()}

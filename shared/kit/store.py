@@ -127,6 +127,11 @@ class Store:
         self._latest = min(self._latest, time.monotonic() + seconds)
 
     @property
+    def broken(self) -> bool:
+        """Whether a view does not follow any more, so that nothing will be done until a restart."""
+        return self._broken is not None
+
+    @property
     def session_id(self) -> dict[str, Binary]:
         """The session that a successor has to kill, if this process dies inside a transaction."""
         assert self._session is not None, "start() first"

@@ -66,6 +66,7 @@ class Stream:
         self._observer = observer or Observer()
         self._group = self._kafka.physical(self.service)
         self._claims = self._new_claims()
+        self._done: dict[Partition, int] = {}  # outlives the claims, which go with every batch that fails
         self._ids: dict[str, str] = {}
         self._consumer: Consumer | None = None
         self._stopping = asyncio.Event()
@@ -90,17 +91,18 @@ class Stream:
 
     def progress(self) -> Progress:
         """Where we are now, without asking anybody."""
-        consumer = self._consumer.kafka if self._consumer else None
+        consumer = self._consumer
+        if consumer is None or consumer.kafka is None:
+            return Progress(False, (), self._moved)
         found = []
-        for assigned in sorted(consumer.assignment()) if consumer is not None else ():
+        for assigned in sorted(consumer.kafka.assignment()):
             partition = Partition(self._kafka.logical(assigned.topic), assigned.partition)
-            claim = self._claims.get(partition)
-            end = consumer.highwater(assigned) if consumer is not None else None
-            done = claim.offset if claim else -1
-            # without a claim there was no record yet in this life: what was done before is not known here
-            lag = max(0, end - done - 1) if end is not None and claim is not None else 0
-            found.append(PartitionProgress(*partition, done, lag))
-        return Progress(consumer is not None, tuple(found), self._moved)
+            end = consumer.kafka.highwater(assigned)
+            # until its first record in this life only Kafka says what was done before
+            next = self._done[partition] + 1 if partition in self._done else consumer.position(assigned)
+            lag = max(0, end - next) if end is not None and next is not None else 0
+            found.append(PartitionProgress(*partition, (next or 0) - 1, lag))
+        return Progress(True, tuple(found), self._moved)
 
     async def replay(self, ids: Iterable[str] | None = None) -> tuple[int, int]:
         """Try again what is in quarantine (all, without ids). Returns how many worked and how many are still apart."""
@@ -121,6 +123,7 @@ class Stream:
         if len(ids) < len(self.topics):
             raise Unavailable("TopicMissing")
         self._claims.drop()
+        self._done.clear()
         self._ids, self._claims = ids, self._new_claims()
         self._moved = time.monotonic()
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
@@ -169,7 +172,15 @@ class Stream:
         return Claims(self._store.database, self._group, self._kafka.instance)
 
     def _revoked(self, claims: Claims, partitions: Iterable[Any]) -> None:
-        claims.drop(Partition(self._kafka.logical(each.topic), each.partition) for each in partitions)
+        lost = [Partition(self._kafka.logical(each.topic), each.partition) for each in partitions]
+        claims.drop(lost)
+        if claims is self._claims:
+            for partition in lost:
+                self._done.pop(partition, None)
+
+    def _note(self, claims: Claims, offsets: Mapping[Partition, int]) -> None:
+        if claims is self._claims:  # else it is the end of an earlier life
+            self._done |= offsets
 
     # --- a batch
 
@@ -205,7 +216,11 @@ class Stream:
         fresh = []
         for partition, those in by_partition.items():
             topic_id = ids[partition.topic]
-            claim = claims.get(partition) or await claims.claim(partition, topic_id, self._store.session_id)
+            if (claim := claims.get(partition)) is None:
+                if partition not in self._done:  # what came waits, also when nobody lets us claim it
+                    self._note(claims, {partition: those[0].offset - 1})
+                claim = await claims.claim(partition, topic_id, self._store.session_id)
+                self._note(claims, {partition: claim.offset})
             expected = claim.offset + 1
             if those[0].offset > expected and claim.asked_again != expected:
                 self._seek(partition, expected)
@@ -239,6 +254,7 @@ class Stream:
                 names.append(name)
         results = await self._store.perform(tasks, alongside=lambda session: claims.advance(offsets, session))
         claims.advanced(offsets)
+        self._note(claims, offsets)
         self._moved = time.monotonic()
         for (topic, type_), result in zip(names, results, strict=True):
             if isinstance(result, Exception):

@@ -479,6 +479,7 @@ class TestViews:
         assert other.kept == ["x"], "the other views are told all the same"
         with pytest.raises(Unavailable, match="ViewValueError"):
             await store.perform([add("a")])
+        assert store.broken
         await store.stop()
 
 

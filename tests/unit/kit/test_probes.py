@@ -73,6 +73,16 @@ class TestWatchdog:
         clock.now = 121
         assert not watchdog.stalled
 
+    def test_is_not_content_with_what_is_set_back_and_comes_again(self, watchdog: Watchdog, clock: Clock) -> None:
+        for clock.now, position in enumerate([5, 3] + [5, 5, 5] * 50):
+            watchdog.note({PEOPLE: (position, 9)})
+        assert watchdog.stalled
+
+    def test_is_content_with_a_topic_that_is_read_from_its_beginning(self, watchdog: Watchdog, clock: Clock) -> None:
+        for clock.now, position in enumerate([5_000, *range(150)]):
+            watchdog.note({PEOPLE: (position, 9_000)})
+        assert not watchdog.stalled
+
     def test_begins_anew_when_partitions_come_and_go(self, watchdog: Watchdog, clock: Clock) -> None:
         watchdog.note({PEOPLE: (5, 9)})
         clock.now = 119
@@ -99,6 +109,11 @@ class TestLive:
         health = Health(stuck(watchdog, clock), {"mongodb": answers}, {"kafka": answers})
         answer = await self.get(health, "/live")
         assert (answer.status_code, answer.json()) == (503, {"live": False, "reason": "stalled"})
+
+    async def test_is_no_when_nothing_will_be_done_any_more(self, watchdog: Watchdog) -> None:
+        health = Health(watchdog, {"mongodb": fails}, {}, broken=lambda: True)
+        answer = await self.get(health, "/live")
+        assert (answer.status_code, answer.json()) == (503, {"live": False, "reason": "broken"})
 
     @pytest.mark.parametrize("away", [fails, hangs])
     async def test_is_yes_while_a_dependency_is_away_and_for_a_while_after(

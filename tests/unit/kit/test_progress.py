@@ -1,0 +1,99 @@
+"""How far a stream says it is: one that fails for ever must not look idle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from shared.kit.backoff import Backoff
+from shared.kit.claim import Claim, Partition
+from shared.kit.kafka import KafkaSettings
+from shared.kit.metering import note_progress
+from shared.kit.probes import Watchdog
+from shared.kit.quarantine import Quarantine
+from shared.kit.sealing import Sealer
+from shared.kit.stream import Stream
+from shared.kit.topics import Topics
+
+pytestmark = pytest.mark.unit
+KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")
+PARTITION = Partition("people", 0)
+RECORD: Any = SimpleNamespace(topic="people", partition=0, offset=40, headers=[], key=b"k", value=b"")
+
+
+class Consumer:
+    """Has heard of 100 records and reads on at 60."""
+
+    kafka: Any
+
+    def __init__(self) -> None:
+        self.kafka = SimpleNamespace(assignment=lambda: {TopicPartition("people", 0)}, highwater=lambda _: 100)
+
+    def position(self, partition: TopicPartition) -> int:
+        return 60
+
+
+async def fails(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("not one record's fault")
+
+
+@pytest.fixture
+def stream() -> Stream:
+    database: Any = type("Database", (defaultdict,), {"client": None})(lambda: None)
+    store: Any = SimpleNamespace(database=database, session_id={}, perform=fails)
+    made = Stream("test", ["people"])
+    made.bind(store, Topics(KAFKA), Quarantine(database, Sealer(bytes(32)), "test"))
+    made._consumer = Consumer()  # type: ignore[assignment]  # as much of it as is asked
+    made._backoff = Backoff(0.0, 0.0)
+    return made
+
+
+def claimed_at(stream: Stream, offset: int) -> Callable[..., Any]:
+    async def claim(*_: Any) -> Claim:
+        return stream._claims._hold(PARTITION, Claim("id", 1, offset))
+
+    return claim
+
+
+async def failing_batch(stream: Stream) -> None:
+    with pytest.raises(RuntimeError):
+        await stream._batch(stream._claims, {"people": "one"}, [RECORD])
+
+
+class TestProgress:
+    async def test_before_the_first_record_is_where_kafka_says(self, stream: Stream) -> None:
+        assert [(each.done, each.lag) for each in stream.progress().partitions] == [(59, 40)]
+
+    async def test_keeps_what_the_checkpoint_said_when_the_claim_is_given_up(self, stream: Stream) -> None:
+        stream._claims.claim = claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
+        await failing_batch(stream)
+        assert stream._claims.get(PARTITION) is None
+        assert [(each.done, each.lag) for each in stream.progress().partitions] == [(39, 60)]
+
+    async def test_counts_what_came_as_waiting_when_it_cannot_be_claimed(self, stream: Stream) -> None:
+        stream._claims.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
+        await failing_batch(stream)
+        assert [(each.done, each.lag) for each in stream.progress().partitions] == [(39, 60)]
+
+    async def test_is_forgotten_with_the_partition(self, stream: Stream) -> None:
+        stream._claims.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
+        await failing_batch(stream)
+        stream._revoked(stream._claims, [TopicPartition("people", 0)])
+        assert [each.done for each in stream.progress().partitions] == [59]
+
+    @pytest.mark.parametrize("claim", [fails, None])
+    async def test_of_a_stream_that_always_fails_is_a_stall(self, stream: Stream, claim: Any) -> None:
+        stream._claims.claim = claim or claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
+        now = [0.0]
+        watchdog = Watchdog(10, lambda: now[0])
+        for _ in range(10):
+            note_progress([stream], watchdog)
+            await failing_batch(stream)
+            note_progress([stream], watchdog)
+            now[0] += 2.0
+        assert watchdog.stalled
