@@ -113,6 +113,8 @@ class TestABrokerThatRefuses:
 
         monkeypatch.setattr(Lane, "_send", refusing)
         await service.outbox.start(["agencies"])
+        waiting = await service.outbox.state()
+        assert (waiting.rows >= 18, waiting.oldest_seconds > 0) == (True, True), "what the alert looks at"
         assert await service.outbox.wait_until_published()
         last = {n: at for at, n in enumerate(await sequences(service))}
         assert sorted(last, key=lambda n: last[n]) == list(range(1, 21))
