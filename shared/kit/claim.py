@@ -90,10 +90,13 @@ class Claims:
             if old["session"] != mine["session"]:
                 await self._client.admin.command({"killSessions": [old["session"]]}, maxTimeMS=5_000)
             # read again what the predecessor may have committed before it was killed; only the epoch must be the same
+            change = {"$inc": {"epoch": 1}, "$set": mine, "$unset": {"expires": ""}}  # in use (again): kept
             now = await self._checkpoints.find_one_and_update(
-                {"_id": id, "epoch": old["epoch"]}, {"$inc": {"epoch": 1}, "$set": mine}, maxTimeMS=10_000
+                {"_id": id, "epoch": old["epoch"]}, change, maxTimeMS=10_000
             )
             if now is not None:
+                if now.get("expires") is not None:  # the topic is the one of before again (a fail-over, and back)
+                    await self._let_go_of_topics_gone(partition.topic, topic_id)
                 return self._hold(partition, Claim(id, now["epoch"] + 1, now["offset"]))
         raise Fenced(partition.topic)
 

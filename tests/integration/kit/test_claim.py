@@ -72,6 +72,15 @@ class TestClaims:
         old = await database.checkpoints.find_one({"topic_id": LOG})
         assert old["expires"] is not None
 
+    async def test_a_log_that_is_back_is_kept_and_the_one_between_is_not(self, database: Any) -> None:
+        owner = await Owner(database, "1").start()
+        for log in (LOG, OTHER_LOG, LOG):
+            owner.claims.drop()
+            await owner.claim(log)
+        expires = {d["topic_id"]: d.get("expires") async for d in database.checkpoints.find()}
+        assert expires[LOG] is None
+        assert expires[OTHER_LOG] is not None
+
     async def test_the_open_transaction_of_a_dead_owner_is_ended(self, database: Any, mongo_url: str) -> None:
         client: Client = connect(mongo_url)  # a process of its own: this one will not answer any more
         dead = await Owner(client[database.name], "1").start()
