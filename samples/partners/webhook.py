@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from samples.partners.book import Book
 from samples.partners.hub import Hub
-from samples.partners.program import Settings, acknowledge_for_ever, run
+from samples.partners.program import LOOPBACK, Settings, acknowledge_for_ever, run
 from samples.partners.wire import Wire
 
 PATH = "/notices"
@@ -42,7 +42,7 @@ class Receiver:
         assert self._webhook is not None
         try:
             self._webhook.verify(body, {name.lower(): value for name, value in request.headers.items()})
-        except WebhookVerificationError:
+        except (WebhookVerificationError, ValueError):  # also what is no text at all
             return web.Response(status=401)
         self._book.receive(json.loads(body), request.headers)
         self.new.set()
@@ -61,8 +61,8 @@ async def partner(hub: Hub, book: Book, settings: Settings) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", settings.port).start()
-        url = f"http://127.0.0.1:{settings.port}{PATH}"
+        await web.TCPSite(runner, LOOPBACK if settings.host == LOOPBACK else None, settings.port).start()
+        url = f"http://{settings.host}:{settings.port}{PATH}"
         secret = book.secret_of(url)
         if secret is None:
             secret = await hub.subscribe("webhook", url)
