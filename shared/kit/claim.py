@@ -100,6 +100,14 @@ class Claims:
                 return self._hold(partition, Claim(id, now["epoch"] + 1, now["offset"]))
         raise Fenced(partition.topic)
 
+    async def begin_again(self, partition: Partition, claim: Claim) -> None:
+        """Nothing of this log is done any more: it is not the one that was read. Raises Fenced when not ours."""
+        ours = {"_id": claim.id, "epoch": claim.epoch, "offset": claim.offset}
+        done = await self._checkpoints.update_one(ours, {"$inc": {"epoch": 1}, "$set": {"offset": -1}})
+        if done.matched_count != 1:
+            raise Fenced(partition.topic)
+        claim.epoch, claim.offset, claim.asked_again = claim.epoch + 1, -1, -1
+
     async def advance(self, offsets: Mapping[Partition, int], session: AsyncIOMotorClientSession) -> None:
         """In the transaction: these are the last offsets done. Raises Fenced when any partition is no longer ours."""
         moves = []

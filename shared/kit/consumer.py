@@ -24,6 +24,7 @@ from shared.kit.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
 STOP_SECONDS = 10.0
+ASK_SECONDS = 10.0
 read_any_header_name()
 
 
@@ -130,6 +131,18 @@ class Consumer:
             return None
         state = assignment.state_value(partition)
         return int(state.position) if state.has_valid_position else None
+
+    async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
+        """Whether the log's end is below this offset. A new leader's first answers to a fetch may be behind, so it is
+        asked again in the way that a leader answers only when it knows. Raises KafkaError, TimeoutError."""
+        if self.kafka is None:
+            return False
+        heard = self.kafka.highwater(partition)
+        if heard is not None and heard >= offset:
+            return False
+        async with asyncio.timeout(ASK_SECONDS):
+            ends = await self.kafka.end_offsets([partition])
+        return bool(ends[partition] < offset)
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""

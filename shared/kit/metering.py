@@ -70,6 +70,11 @@ class Metering(Observer):
         """A topic that is read has another id than before."""
         _log.warning("topic_has_a_new_id", topic=topic)
 
+    def cut_back(self, topic: str, partition: int) -> None:
+        """A log ends before what was done of it: records were lost at the broker."""
+        metrics.retries.of(kind="stream", reason="LogCutBack").inc()
+        _log.error("log_was_cut_back", topic=topic, partition=partition)
+
     def _say(self, event: str, *about: str, **values: str) -> None:
         key = (event, "/".join(about))
         now = self._clock()

@@ -35,3 +35,6 @@ class Observer:
 
     def reopened(self, topic: str) -> None:
         """A topic that is read has another id than before: it is read from its beginning."""
+
+    def cut_back(self, topic: str, partition: int) -> None:
+        """A log ends before what was done of it, under the same topic id: it is read from its beginning."""

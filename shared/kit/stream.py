@@ -209,7 +209,8 @@ class Stream:
         self, claims: Claims, ids: Mapping[str, str], records: Sequence[Record]
     ) -> list[tuple[Origin, Record]]:
         """What was not done yet, by our checkpoints. Kafka's position is a hint: when it leaves out records, it is set
-        back once; only what is still missing then (retention, markers) is believed to be missing."""
+        back once; only what is still missing then (retention, markers) is believed to be missing. A log that was cut
+        back is read from its beginning."""
         by_partition: dict[Partition, list[Record]] = {}
         for record in records:
             by_partition.setdefault(Partition(self._kafka.logical(record.topic), record.partition), []).append(record)
@@ -221,6 +222,10 @@ class Stream:
                     self._note(claims, {partition: those[0].offset - 1})
                 claim = await claims.claim(partition, topic_id, self._store.session_id)
                 self._note(claims, {partition: claim.offset})
+            if those[0].offset <= claim.offset and await self._cut_back(claims, partition, claim.offset + 1):
+                await claims.begin_again(partition, claim)
+                self._note(claims, {partition: claim.offset})
+                self._observer.cut_back(partition.topic, partition.number)
             expected = claim.offset + 1
             if those[0].offset > expected and claim.asked_again != expected:
                 self._seek(partition, expected)
@@ -231,6 +236,14 @@ class Stream:
                 continue
             fresh += [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
         return fresh
+
+    async def _cut_back(self, claims: Claims, partition: Partition, expected: int) -> bool:
+        """Whether the log ends before what we have done: records were lost under the same topic id (a volume that was
+        restored, an unclean election), and others will take their places."""
+        if self._consumer is None or claims is not self._claims:  # what is read now is not what was read then
+            return False
+        at = TopicPartition(self._kafka.physical(partition.topic), partition.number)
+        return await self._consumer.ends_before(at, expected)
 
     def _seek(self, partition: Partition, offset: int) -> None:
         consumer = self._consumer.kafka if self._consumer else None

@@ -19,7 +19,7 @@ from shared.kit.quarantine import Quarantine
 from shared.kit.store import Store
 from shared.kit.stream import Stream
 from shared.kit.topics import Topics
-from tests.integration.kit.parts import SEALER, count, delivery, hex_id, needs_of, until
+from tests.integration.kit.parts import SEALER, Seen, count, delivery, hex_id, needs_of, until
 
 pytestmark = pytest.mark.integration
 
@@ -87,4 +87,58 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
     kept = await database.checkpoints.find_one({"topic_id": "id-1"})
     assert kept["offset"] == 9
     assert (await database.effects.find_one({"_id": hex_id("event", 0)}))["times"] == 1
+    await store.stop()
+
+
+@pytest.mark.parametrize("first_read", [0, 3])
+async def test_a_log_that_was_cut_back_is_read_from_its_beginning_and_said_loudly(
+    database: Any, monkeypatch: pytest.MonkeyPatch, first_read: int
+) -> None:
+    """A power cut: of 0..9 that were done the broker still has 0..4, and its writers go on at 5 with others."""
+    log = {"end": 10, "reads": -1}
+
+    class Consumer:
+        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, revoked: Any) -> None:
+            self.batch = batch
+            self.kafka = self
+
+        async def start(self) -> None:
+            pass
+
+        def seek(self, partition: Any, offset: int) -> None:
+            log["reads"] = offset
+
+        async def ends_before(self, partition: Any, offset: int) -> bool:
+            return log["end"] < offset
+
+    async def declared(topics: Any) -> dict[str, str]:
+        return {"deliveries": "one"}
+
+    monkeypatch.setattr(stream, "Consumer", Consumer)
+    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+    monkeypatch.setattr(topics, "declare", declared)
+    store = Store(database, Outbox(database, topics))
+    await store.start()
+    reading, seen = Stream("test", ["deliveries"]), Seen()
+
+    def once(event: Any, work: Any) -> None:  # as every handler must be
+        if work.get("effects", event.id) is None:
+            count(event, work)
+
+    reading.on(NOTICE_DELIVERED, needs=needs_of)(once)
+    reading.bind(store, topics, Quarantine(database, SEALER, "test"), seen)
+    await reading._begin()
+    batch: Any = reading._consumer.batch  # type: ignore[union-attr]  # the one above
+    await batch([fetched(n, n) for n in range(10)])
+    assert seen.of("cut_back") == []
+    log["end"] = 8
+    await batch([fetched(n, n if n < 5 else 100 + n) for n in range(first_read, 8)])
+    if first_read:
+        assert log["reads"] == 0
+        await batch([fetched(n, n if n < 5 else 100 + n) for n in range(8)])
+    await batch([fetched(8, 108)])
+    assert seen.of("cut_back") == [("deliveries", 0)]
+    assert await database.effects.count_documents({"times": 1}) == 14
+    assert await database.effects.count_documents({}) == 14
+    assert (await database.checkpoints.find_one({}))["offset"] == 8
     await store.stop()
