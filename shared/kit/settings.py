@@ -24,6 +24,7 @@ S = TypeVar("S", bound="ServiceSettings")
 # Options of an address that tell no secret; others may (the password of a certificate, a session token).
 _SHOWN_OPTIONS = frozenset({"replicaset", "directconnection", "tls", "ssl", "authsource", "readpreference", "w"})
 _KEY = re.compile("[0-9a-fA-F]{64}", re.ASCII)
+_USER = re.compile("://.*@", re.DOTALL)  # before anything is split: a password may hold a / ? or # that is not escaped
 
 _WHAT_TO_PUT = {
     "kafka": "the brokers, for example 127.0.0.1:9092",
@@ -174,14 +175,15 @@ def explain(error: ValidationError) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "***"
-    text = str(value)
+    text = _USER.sub("://***@", str(value))
     if "://" in text:
-        parts = urlsplit(text)
-        if "@" in parts.netloc:
-            parts = parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])
+        try:
+            parts = urlsplit(text)
+        except ValueError:  # no address at all: whoever connects will say so
+            return "***"
         options = (option.partition("=") for option in parts.query.split("&") if option)
         shown = [
             name + equals + (value if name.lower() in _SHOWN_OPTIONS else "***") for name, equals, value in options
         ]
-        text = urlunsplit(parts._replace(query="&".join(shown)))
+        text = urlunsplit(parts._replace(query="&".join(shown), fragment="***" if parts.fragment else ""))
     return text

@@ -112,6 +112,17 @@ class TestSummary:
         shown = ServiceSettings(**{**NEEDED, "mongo_url": url}).summary()["mongo_url"]
         assert shown == "mongodb://db/?replicaSet=rs0&tlsCertificateKeyFilePassword=***&tls=true"
 
+    @pytest.mark.parametrize("password", ["hu/sh", "hu?sh", "hu#sh", "hu@sh", "hu/s?h#@", "[hush"])
+    def test_masks_a_password_that_is_not_escaped(self, password: str) -> None:
+        url = f"mongodb://ieum:{password}@db:27017/?replicaSet=rs0"
+        shown = ServiceSettings(**{**NEEDED, "mongo_url": url}).summary()["mongo_url"]
+        assert shown == "mongodb://***@db:27017/?replicaSet=rs0"
+
+    @pytest.mark.parametrize("rest", ["db/?tlsCertificateKeyFilePassword=x#hush", "[hush/"])
+    def test_masks_what_is_no_part_of_an_address(self, rest: str) -> None:
+        shown = ServiceSettings(**{**NEEDED, "mongo_url": f"mongodb://{rest}"}).summary()["mongo_url"]
+        assert "hush" not in shown
+
 
 class TestKafkaSettings:
     def test_carry_what_the_kit_needs(self) -> None:
