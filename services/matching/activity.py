@@ -1,8 +1,9 @@
 """One matcher is active, the others stand by: who holds the lease loads, tells what is not told yet, then listens.
 
-A matcher that was frozen and wakes up cannot write any more. The successor claims all partitions before it loads, which
-kills the predecessor's open transaction and fences its batches; and before each piece of work the matcher looks at its
-own lease, by a clock that goes on while it is frozen (`Matching.guard`).
+A matcher that was frozen and wakes up cannot write any more (fence.py): each of its transactions asks the lease, and
+the successor, before it loads, ends the one that may be open. It claims all partitions too, so that its predecessor's
+stream comes to an end at once; and before each piece of work the matcher looks at its own clock (`Matching.guard`),
+which saves the way to the database.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from datetime import date, timedelta
 
 from services.matching.documents import MATCHES, OPPORTUNITIES, PEOPLE, Document, held_opportunity, held_person
 from services.matching.domain.matcher import Pair
+from services.matching.fence import UnderLease
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
 from shared.kit.claim import Claims, Partition
 from shared.kit.lease import Lease
 from shared.kit.logs import logger
 from shared.kit.probes import Role
-from shared.kit.store import Store, Task
+from shared.kit.store import Task
 from shared.kit.stream import Stream
 from shared.kit.supervise import supervise
 from shared.kit.topics import Topics
@@ -44,7 +46,7 @@ class Activity:
         self,
         matching: Matching,
         repository: Repository,
-        store: Store,
+        store: UnderLease,
         stream: Stream,
         topics: Topics,
         lease: Lease,
@@ -101,7 +103,8 @@ class Activity:
 
     async def _take_over(self) -> None:
         """From here on nobody else commits. The predecessor's session is killed with its claims."""
-        await self._store.perform([])  # what was under way when a lease was lost has ended now
+        await self._store.perform([])  # what was under way when a lease was lost has ended now, and it is ours again
+        await self._lease.seat(self._store.session_id)
         ids = await self._topics.declare(self._stream.topics)
         kafka = self._topics.kafka
         claims = Claims(self._store.database, kafka.physical(self._stream.service), kafka.instance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from services.matching.activity import NAME, Activity
 from services.matching.api import routes
 from services.matching.domain.index import Index
+from services.matching.fence import UnderLease
 from services.matching.handlers import handlers
 from services.matching.repository import INDEXES, Repository
 from services.matching.service import Matching
@@ -21,6 +23,7 @@ from shared.kit.ids import Ids
 from shared.kit.lease import Lease
 from shared.kit.probes import Role
 from shared.kit.service import Kit
+from shared.kit.store import Store
 from shared.reference import load_pack
 
 
@@ -43,13 +46,17 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
         kit.health.role = role
 
     async def matcher() -> None:
+        lease = Lease(kit.database, NAME, settings.instance, settings.lease_seconds)
+        store = UnderLease(kit.store, lease)
+        # cast: it is all of a store that a stream uses
+        stream.bind(cast(Store, store), kit.topics, kit.quarantine, kit.observer)
         activity = Activity(
             matching,
             Repository(kit.database),
-            kit.store,
+            store,
             stream,
             kit.topics,
-            Lease(kit.database, NAME, settings.instance, settings.lease_seconds),
+            lease,
             today=today,
             day_check_seconds=settings.day_check_seconds,
             told=told,

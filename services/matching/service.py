@@ -12,6 +12,7 @@ from services.matching.domain.core import ScoringCore
 from services.matching.domain.explain import sentences
 from services.matching.domain.journal import Journal
 from services.matching.domain.matcher import Pair, Standing
+from services.matching.fence import NotActive
 from shared.events import Event, EventType
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Band, Match
 from shared.events.topics.opportunities import Opportunity
@@ -49,10 +50,6 @@ class Told(NamedTuple):
     score: float
     band: Band
     kind: str
-
-
-class NotActive(Exception):
-    """This matcher does not hold the lease (any more): nothing of this transaction may stay."""
 
 
 class Matching:
@@ -167,7 +164,7 @@ class Matching:
     def mark(self) -> object:
         """A point to go back to. Raises NotActive, which the store takes as a reason to undo everything."""
         if not self.guard():
-            raise NotActive
+            raise NotActive("lease")
         return self._core.mark(), self._journal.mark()
 
     def undo(self, mark: Any) -> None:

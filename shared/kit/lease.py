@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
+from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -17,12 +19,17 @@ from shared.kit.mongo import Database
 COLLECTION = "leases"
 
 
+class LeaseLost(Exception):
+    """Somebody else holds it, or nobody: nothing may be written under it."""
+
+
 class Lease:
     """A named right that one owner holds for ``seconds`` and renews.
 
     Promises: at most one owner believes in holding it (the server's clock decides; the holder stops believing earlier
     than the server does); ``epoch`` grows with every change of holder. A process that starts again under the same owner
-    name takes over at once. Does not stop a holder that was frozen and wakes up: writes still need their own fence.
+    name takes over at once. Does not by itself stop a holder that was frozen and wakes up: whoever writes under a lease
+    takes its ``seat`` once and asks the ``fence`` in every transaction.
     """
 
     def __init__(self, database: Database, name: str, owner: str, seconds: float = 10.0) -> None:
@@ -63,6 +70,33 @@ class Lease:
         self.epoch = document["epoch"]
         self._until = asked + self.seconds * 0.8
         return True
+
+    async def seat(self, session_id: Mapping[str, Any]) -> None:
+        """End the open transaction of whoever sat here before; from now on this session writes under the lease.
+
+        Before it loads anything a new holder calls this, also when it was the holder before. Raises LeaseLost.
+        """
+        before = await self._leases.find_one_and_update(
+            self._ours, {"$set": {"session": dict(session_id)}}, maxTimeMS=5_000
+        )
+        if before is None:
+            raise LeaseLost(self.name)
+        left = before.get("session")
+        if left is not None and left != dict(session_id):
+            await self._leases.database.client.admin.command({"killSessions": [left]}, maxTimeMS=5_000)
+
+    async def fence(self, session: AsyncIOMotorClientSession) -> None:
+        """In a transaction: raise LeaseLost unless the lease was ours in the transaction's snapshot.
+
+        It only reads. A write would make the successor wait until a frozen holder's transaction has timed out; a
+        transaction whose snapshot is from before the succession is ended by the successor's ``seat`` instead.
+        """
+        if await self._leases.find_one(self._ours, {"_id": 1}, session=session) is None:
+            raise LeaseLost(self.name)
+
+    @property
+    def _ours(self) -> dict[str, Any]:
+        return {"_id": self.name, "token": self._token, "owner": self.owner}
 
     async def release(self) -> None:
         """Give it up, if it is ours."""

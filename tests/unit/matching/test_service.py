@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from services.matching.domain.index import Index
-from services.matching.service import Cause, Matching, NotActive
+from services.matching.fence import NotActive
+from services.matching.service import Cause, Matching
 from shared.kit.ids import Ids
 from shared.kit.work import Work
 from tests.support.matching import TODAY, a_job, a_person, numbered

@@ -1,0 +1,55 @@
+"""What keeps a matcher from writing once it is not the active one any more, also when it does not know it.
+
+A process, or the whole machine, may stand still for longer than the lease and then go on in the middle of anything,
+with clocks that stood still too. So every transaction of the matcher (its own, the stream's, a replay's) asks the
+lease's document in the same snapshot in which it reads; and a successor, before it loads, ends the transaction that
+its predecessor may have left open (`Lease.seat`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClientSession
+
+from shared.kit.lease import Lease, LeaseLost
+from shared.kit.mongo import Database
+from shared.kit.store import Alongside, Store, Task, Unavailable
+
+T = TypeVar("T")
+
+
+class NotActive(Unavailable):
+    """This matcher does not hold the lease (any more): nothing of this transaction may stay. Another replica does."""
+
+
+class UnderLease:
+    """As much of a `Store` as the matcher and its stream use, writing only under the lease."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        self._store = store
+        self._lease = lease
+
+    @property
+    def database(self) -> Database:
+        """The store's."""
+        return self._store.database
+
+    @property
+    def session_id(self) -> dict[str, Any]:
+        """The store's: what a successor ends."""
+        return self._store.session_id
+
+    async def perform(self, tasks: Sequence[Task[T]], *, alongside: Alongside | None = None) -> list[T | Exception]:
+        """As the store does it. Raises NotActive, and nothing is kept, when the lease is not ours."""
+
+        async def checked(session: AsyncIOMotorClientSession) -> None:
+            await self._lease.fence(session)
+            if alongside is not None:
+                await alongside(session)
+
+        try:
+            return await self._store.perform(tasks, alongside=checked)
+        except LeaseLost:
+            raise NotActive("lease") from None
