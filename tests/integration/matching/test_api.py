@@ -25,6 +25,7 @@ from tests.integration.matching.parts import (
     told,
 )
 from tests.support.matching import SEOUL, a_job, a_person, numbered
+from tests.support.odd_queries import refused_oddly
 
 pytestmark = pytest.mark.integration
 JOB, CLOSED, FAR = a_job(1), a_job(2, status="closed"), a_job(3, region=SEOUL)
@@ -201,3 +202,11 @@ class TestApplication:
             "/opportunities/{opportunity}/matches",
             "/people/{alias}/opportunities/{opportunity}",
         } <= set(app.openapi()["paths"])
+
+
+class TestOddParameters:
+    async def test_no_value_of_any_parameter_makes_it_fail(self, world: SimpleNamespace) -> None:
+        async with client(world.app) as http:
+            description = (await http.get("/openapi.json")).json()
+            headers = {"Authorization": f"Bearer {world.tokens['hanawon']}"}
+            assert await refused_oddly(http, description, headers) == []

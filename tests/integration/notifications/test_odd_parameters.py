@@ -1,0 +1,25 @@
+"""Whatever stands in a parameter of the partners' doors, the answer is never a 5xx, and it names field and remedy."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.integration.notifications.parts import Client, Setup
+from tests.support.odd_queries import refused_oddly
+
+pytestmark = pytest.mark.integration
+
+
+class TestOddParameters:
+    async def test_no_value_of_any_parameter_makes_it_fail(self, setup: Setup) -> None:
+        async with setup.running() as app:
+            await setup.publish(setup.agency("gjf"))
+            async with Client(app, setup.tokens["gjf"]) as http:
+                await http.subscribed("feed")
+                description = (await http.get("/openapi.json")).json()
+                assert await refused_oddly(http, description, dict(http.headers)) == []
+                cursor = base64.urlsafe_b64encode(bytes(36)).decode()
+                answer = await http.get("/feed", params={"after": cursor})
+                assert (answer.status_code, answer.json()["field"]) == (422, "/query/after")
