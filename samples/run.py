@@ -21,7 +21,7 @@ from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
 from samples.demo import DATA
-from samples.play import Play
+from samples.play import CANDIDATES, Play
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
@@ -40,6 +40,7 @@ class Diary:
     pack: str = "kr-gyeonggi"
     days: int = 0
     titles: dict[str, str] = field(default_factory=dict)
+    somebody: list[str] = field(default_factory=list)  # an agency, and its alias of a person who had matches
 
     @staticmethod
     def of(path: Path, seed: int, people: int) -> Diary:
@@ -71,8 +72,9 @@ async def run(folder: Path, seed: int, people: int, screen: Screen) -> None:
                 await _day(play, diary.days + 1)
                 diary.days += 1
                 diary.titles = play.ledger.titles
+                asked = await pair_to_ask_about(play, diary)
                 diary.write(path)
-                _signposts(stage, screen)
+                _signposts(stage, screen, asked)
                 await play.watch()
             finally:
                 play.inside.close()
@@ -105,7 +107,24 @@ async def _day(play: Play, number: int) -> None:
     screen.partners(play.counts())
 
 
-def _signposts(stage: Stage, screen: Screen) -> None:
+async def pair_to_ask_about(play: Play, diary: Diary) -> tuple[str, str, str] | None:
+    """An agency, its alias of somebody who has matches, and an opening that is none of them; None without any.
+
+    Whoever was found is kept in the diary: on later days nobody new comes.
+    """
+    for (agency, _), alias in sorted(play.ledger.aliases.items())[:CANDIDATES]:
+        if await play.matches(agency, alias):
+            diary.somebody = [agency, alias]
+            break
+    if not diary.somebody:
+        return None
+    agency, alias = diary.somebody
+    matched = {match["opportunity"] for match in await play.matches(agency, alias)}
+    other = next((opening for opening in sorted(play.ledger.titles) if opening not in matched), None)
+    return None if other is None else (agency, alias, other)
+
+
+def _signposts(stage: Stage, screen: Screen, asked: tuple[str, str, str] | None) -> None:
     """Where everything is."""
     print_ = screen.console.print
     feed = stage.setting.partners.feed
@@ -117,6 +136,12 @@ def _signposts(stage: Stage, screen: Screen) -> None:
     print_(f'  the feed       curl -H "Authorization: Bearer {token}" {stage.services["notifications"].url}/feed')
     admin = f"$({tokens} {stage.setting.admin.agency})"
     print_(f'  what was refused  curl -H "Authorization: Bearer {admin}" {stage.services["intake"].url}/rejections')
+    if asked is not None:
+        agency, alias, opening = asked
+        token, url = f"$({tokens} {agency})", stage.services["matching"].url
+        print_(
+            f'  why not this one  curl -H "Authorization: Bearer {token}" {url}/people/{alias}/opportunities/{opening}'
+        )
     print_(f"  partners' books   {stage.folder / 'partners'}     logs   {stage.logs}")
     print_(f"  KAFKA={stage.pair.kafka}  MONGO_URL={stage.pair.mongo_url}  (loopback only, no passwords)")
     print_("[bold]Ctrl-C[/bold] 로 모두 멈춥니다  stops everything\n")
@@ -135,10 +160,18 @@ async def _until_told(folder: Path, seed: int, people: int) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """0 after a clean stop, 2 when it could not run (said in words)."""
-    parser = argparse.ArgumentParser(prog="python -m samples.run")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("DATA") or DATA))
-    parser.add_argument("--seed", type=int, default=1, help="of a new world; one that is kept goes on")
-    parser.add_argument("--people", type=int, default=120)
+    parser = argparse.ArgumentParser(
+        prog="python -m samples.run",
+        description="Everything on this machine, live, until Ctrl-C. Every further run sends the next day.",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("DATA") or DATA),
+        help="folder of databases, keys and partners' books; kept from run to run (or DATA=; %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of a new world (%(default)s); one that is kept goes on")
+    parser.add_argument("--people", type=int, default=120, help="how many in a new world (%(default)s)")
     given = parser.parse_args(arguments)
     if found := findings(given.data, {}):
         print(*found, sep="\n", file=sys.stderr)

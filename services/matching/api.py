@@ -36,6 +36,17 @@ def routes(window: Callable[[], Window]) -> APIRouter:
         summary="Why a pair matches, or why not, and what would open it",
     )
     async def why(alias: Name, opportunity: Name, caller: Calling) -> Why:
+        """The pair as it is assessed at this moment: every hard condition with its answer in words, every factor with
+        what it adds to the score.
+
+        A condition answers `yes` (it holds), `no` (it does not: the pair is no match, whatever the score), or `ask`
+        (the data does not say, or stands at a border: somebody has to ask the person or the advertiser; until then it
+        is no hindrance). From them follows `state`: `no` when any says no, else `possible` when any says ask, else
+        `eligible`. What is not known about a factor counts as neutral, never against the person.
+
+        `kept` says whether the pair stands as a match now. An eligible pair may not be kept: its score lies under
+        `threshold`, or others are better on both sides. `opens` says what would change that. 404: no such person or
+        opening, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
         return await window().why(caller, alias, opportunity)
 
     return router
