@@ -12,10 +12,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from samples.partners.held import Received
-from samples.stage.inside import Inside
 
 Json = dict[str, Any]
 FOLLOWERS = (  # collection of its writer, and who keeps a copy of it
@@ -27,6 +26,12 @@ FOLLOWERS = (  # collection of its writer, and who keeps a copy of it
     ("matching", "matches", "notifications"),
 )
 ONCE = ("notice-delivered", "notice-acknowledged", "recall-acknowledged")
+
+
+class Inside(Protocol):
+    """The part of `samples.stage.inside` that is needed."""
+
+    def documents(self, database: str, collection: str) -> list[Json]: ...
 
 
 @dataclass

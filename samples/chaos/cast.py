@@ -20,6 +20,7 @@ from samples.stage.stage import Ports, Stage, Watched
 from samples.world import Setting
 
 TERM_SECONDS = 30.0  # as long as a container is given to stop
+LEASE_SHARE = 0.4  # of the session time-out: the matcher that stands by waits for the lease, then for the group
 LOOK_SECONDS = 0.02
 INFRASTRUCTURE = ("broker", "database")
 
@@ -73,7 +74,7 @@ class Cast(Stage):
             "IEUM_INSTANCE": f"{name}-1",
         }
         if name == "matching":
-            found["IEUM_LEASE_SECONDS"] = str(self.session_timeout_ms / 1000)
+            found["IEUM_LEASE_SECONDS"] = str(max(1.0, LEASE_SHARE * self.session_timeout_ms / 1000))
         if name == "notifications":
             # a frozen sender's attempts time out: it must not wait for hours (as a partner may) before the next one
             found |= {"IEUM_DEADLINE_SECONDS": "5", "IEUM_RETRY_SCHEDULE": json.dumps([0] + [1] * 30)}
@@ -94,8 +95,8 @@ class Cast(Stage):
         return found
 
     def door(self) -> str:
-        """Where a load balancer would send the next event: any intake that runs, in turn."""
-        able = [p.url for name, p in self.services.items() if name.startswith("intake") and p.pid is not None]
+        """Where a load balancer would send the next event: any intake that runs and is not frozen, in turn."""
+        able = [p.url for name, p in self.services.items() if name.startswith("intake") and _runs(p.pid)]
         return able[int(time.monotonic() * 1000) % len(able)] if able else self.services["intake"].url
 
     # --- who comes and goes
@@ -178,6 +179,13 @@ class Cast(Stage):
                 return True
             await asyncio.sleep(0.1)
         return False
+
+
+def _runs(pid: int | None) -> bool:
+    """Whether there is such a process and it is not stopped (state T in /proc)."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return pid is not None and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T"
+    return False
 
 
 def _answers(program: Watched) -> bool:

@@ -15,40 +15,52 @@ from samples.chaos.plan import Blow
 from samples.chaos.points import EVERY, OPEN_TRANSACTION, Point
 from samples.chaos.watch import Recovery, Watch
 
-PASSED_WITHIN = 10.0  # seconds for a service to come to a point; then it is killed wherever it is
+PASSED_WITHIN = 8.0  # seconds for a service to come to a point; then it is killed wherever it is
+GROUND = "ground"  # the broker and the database: one of them at a time
+SETTLING = 1.2  # session time-outs
 RECOVERED_WITHIN = 30.0  # so long a victim is left alone; a recovery that takes longer is still measured
 SHARE_OF_SHORT, SHARE_OF_LONG = 0.4, 1.4  # of the session time-out
 
 
 class Director:
-    """`before(event)` is awaited by whoever sends, before each event: it does what is due, one victim once at a time.
+    """`reached(event)` is called by whoever sends: what is due begins, each victim's blows one after the other.
 
-    ``recoveries``: of services that were killed (and of replicas that were frozen while another stood by);
-    ``returns``: of the whole after the broker or the database was hurt.
+    ``behind``: how many blows are due and wait for their victim; whoever sends then takes its time.
+
+    ``recoveries``: of services that were killed; ``takeovers``: of replicas that were frozen while another stood by,
+    which nobody can know before their session has timed out;
+    ``returns``: of the whole after the broker or the database was hurt. ``outages``: when one of these was away, and
+    the time after it in which the groups find together again.
     """
 
     def __init__(self, cast: Cast, watch: Watch, plan: Sequence[Blow], say: Callable[[str], None]) -> None:
         self._cast, self._watch, self._say = cast, watch, say
         self._plan = list(plan)
         self._total = sum(blow.kills for blow in plan)
-        self._locks = {name: asyncio.Lock() for name in EVERY}
+        self._locks = {name: asyncio.Lock() for name in (*EVERY, GROUND)}
         self._running: set[asyncio.Task[None]] = set()
         self._event = 0
+        self._waiting = 0
         self.kills = 0
         self.recoveries: list[Recovery] = []
+        self.takeovers: list[Recovery] = []
         self.returns: list[Recovery] = []
+        self.outages: list[tuple[float, float]] = []
 
-    async def before(self, event: int) -> None:
-        """So many events have been sent."""
+    def reached(self, event: int) -> None:
+        """So many events have been sent. Raises what went wrong in a blow."""
         self._event = event
         while self._plan and self._plan[0].at <= event:
             blow = self._plan.pop(0)
-            stack = AsyncExitStack()
-            for name in EVERY if blow.way in (*INFRASTRUCTURE, "both") else (blow.victim,):
-                await stack.enter_async_context(self._locks[name])
-            task = asyncio.create_task(self._perform(blow, stack), name=f"blow {blow.number}")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._in_turn(blow), name=f"blow {blow.number}"))
+        for task in [task for task in self._running if task.done()]:
+            self._running.discard(task)
+            task.result()
+
+    @property
+    def behind(self) -> int:
+        """Blows that are due and have not begun."""
+        return self._waiting
 
     async def finish(self) -> None:
         """Wait for what is under way; raises what went wrong in it. Nothing is frozen or doubled afterwards."""
@@ -57,8 +69,15 @@ class Director:
         for name in (f"{service}-2" for service in EVERY):
             await self._cast.gone(name)
 
-    async def _perform(self, blow: Blow, stack: AsyncExitStack) -> None:
-        async with stack:
+    async def _in_turn(self, blow: Blow) -> None:
+        """Locks are fair: who came first hurts first. What all stand on is hurt while services are, too."""
+        async with AsyncExitStack() as stack:
+            self._waiting += 1
+            try:
+                for name in self._concerned(blow):
+                    await stack.enter_async_context(self._locks[name])
+            finally:
+                self._waiting -= 1
             ways = {
                 "kill": self._kill, "term": self._term, "pause": self._pause, "at-point": self._at_point,
                 "at-beginning": self._at_beginning, "take-over": self._take_over,
@@ -66,6 +85,23 @@ class Director:
                 "database": self._infrastructure, "both": self._both,
             }  # fmt: skip
             await ways[blow.way](blow)
+
+    def _concerned(self, blow: Blow) -> tuple[str, ...]:
+        if blow.way in INFRASTRUCTURE:
+            return (GROUND,)
+        forgets = not self._cast.pair.broker.keeps_its_log
+        if blow.way == "both" or (forgets and blow.way in ("second", "take-over", "open-transaction")):
+            return (GROUND, blow.victim)
+        return (blow.victim,)
+
+    def undisturbed(self, recoveries: Sequence[Recovery]) -> list[Recovery]:
+        """Those that came to an end, and during which the broker and the database were there."""
+        return [
+            each
+            for each in recoveries
+            if each.seconds is not None
+            and not any(began < each.began + each.seconds and each.began < end for began, end in self.outages)
+        ]
 
     # --- one replica
 
@@ -97,11 +133,13 @@ class Director:
         """Killed wherever it is; its successor is killed while it begins."""
         assert blow.point is not None
         self._tell(blow.victim, "SIGKILL, wherever it is")
-        first = await self._killed(blow.victim)
+        pid = self._cast.send(blow.victim, signal.SIGKILL)
+        await self._cast.ended(blow.victim, pid, 10.0)
         self._tell(blow.victim, f"SIGKILL of its successor: {blow.point.name}")
         self._cast.service(blow.victim).arm(blow.point)
-        await self._wait_struck(blow.victim, PASSED_WITHIN * 2)
-        await self._recovered(first)
+        at = await self._wait_struck(blow.victim, PASSED_WITHIN * 2)
+        await self._watch.look()
+        await self._recovered(self._measure(blow.victim, blow.point.name, at))
 
     # --- two replicas
 
@@ -121,11 +159,10 @@ class Director:
         began = time.time()
         self._cast.send(blow.victim, signal.SIGSTOP)
         await self._watch.look()
-        recovery = self._measure(blow.victim, "SIGSTOP", began)
+        recovery = self._measure(blow.victim, "SIGSTOP", began, self.takeovers)
         await asyncio.sleep(seconds)
         await self._recovered(recovery, seconds)
-        self._cast.send(blow.victim, signal.SIGCONT)
-        await self._cast.ready(blow.victim)
+        await self._wake(blow.victim)
         if name is not None:
             await self._go(name, signal.SIGKILL)
 
@@ -138,10 +175,20 @@ class Director:
         else:
             recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes, "SIGSTOP")
             await self._recovered(recovery, self._pause_seconds(True) * 1.5)
-            self._cast.send(blow.victim, signal.SIGCONT)
-            await self._cast.ready(blow.victim)
+            await self._wake(blow.victim)
         if name is not None:
             await self._go(name, signal.SIGTERM)
+
+    async def _wake(self, name: str) -> None:
+        self._cast.send(name, signal.SIGCONT)
+        await self._cast.ready(name)
+        await self._settled()
+
+    async def _settled(self) -> None:
+        """The embedded broker waits for ever for a member that vanishes while its group finds together (docs/chaos.md):
+        there, nobody goes before that is over."""
+        if not self._cast.pair.broker.keeps_its_log:
+            await asyncio.sleep(SETTLING * self._cast.session_timeout_ms / 1000)
 
     async def _come(self, service: str) -> str | None:
         try:
@@ -150,7 +197,7 @@ class Director:
             await self._cast.gone(f"{service}-2")
             return None
         self._say(f"          {name} comes")
-        await asyncio.sleep(0.5)
+        await self._settled()
         return name
 
     async def _go(self, name: str, number: signal.Signals) -> None:
@@ -181,7 +228,7 @@ class Director:
             self._cast.send(name, signal.SIGCONT)
         else:
             await self._cast.ended(name, pid, 30.0)
-        await self._back(name, began)
+        await self._back(name, began, number is not signal.SIGSTOP)
 
     async def _both(self, blow: Blow) -> None:
         """The broker dies, and a service at a point that it passes then."""
@@ -191,17 +238,17 @@ class Director:
         pid = self._cast.send("broker", signal.SIGKILL)
         recovery = await self._struck(blow.victim, blow.point, 1)
         await self._cast.ended("broker", pid, 30.0)
-        await self._back("broker", began)
+        await self._back("broker", began, True)
         await self._recovered(recovery)
 
-    async def _back(self, name: str, began: float) -> None:
+    async def _back(self, name: str, began: float, ended: bool) -> None:
         await self._cast.ready(name, 60.0)
-        returns = [self._watch.away(service, name, began) for service in EVERY]
+        self.outages.append((began, time.time() + SETTLING * self._cast.session_timeout_ms / 1000))
+        forgot = ended and name == "broker" and not self._cast.pair.broker.keeps_its_log
+        returns = [self._watch.away(service, name, began, forgot) for service in EVERY]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVERED_WITHIN):
                 await asyncio.gather(*(each.done.wait() for each in returns))
-        for service in EVERY:
-            await self._cast.ready(service)
         self.returns += returns
         self._say(f"          {name} is back, {_all_seconds(returns)}")
 
@@ -220,7 +267,7 @@ class Director:
         self._cast.service(name).arm(point, passes, number)
         at = await self._wait_struck(name, PASSED_WITHIN)
         await self._watch.look()
-        return self._measure(name, point.name, at)
+        return self._measure(name, point.name, at, self.takeovers if number == "SIGSTOP" else self.recoveries)
 
     async def _wait_struck(self, name: str, seconds: float) -> float:
         service = self._cast.service(name)
@@ -238,17 +285,18 @@ class Director:
         await self._cast.ended(name, pid, 10.0)
         return at
 
-    def _measure(self, name: str, what: str, began: float) -> Recovery:
+    def _measure(self, name: str, what: str, began: float, among: list[Recovery] | None = None) -> Recovery:
         service = name.removesuffix("-2")
         recovery = self._watch.began(service, name if name != service else f"{service}-1", what, began)
-        self.recoveries.append(recovery)
+        if not recovery.done.is_set():  # a second replica that had nothing leaves nothing behind
+            (self.recoveries if among is None else among).append(recovery)
         return recovery
 
     async def _recovered(self, recovery: Recovery, seconds: float = RECOVERED_WITHIN) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await recovery.done.wait()
-        self._say(f"          {recovery.service}: {_seconds(recovery)} after {recovery.what}")
+        self._say(f"          {recovery.service}: {_seconds(recovery)} ({recovery.what})")
 
     def _pause_seconds(self, long: bool) -> float:
         return self._cast.session_timeout_ms / 1000 * (SHARE_OF_LONG if long else SHARE_OF_SHORT)

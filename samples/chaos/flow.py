@@ -18,20 +18,20 @@ from samples.world.envelope import Json, Letters
 from samples.world.openings import Opening, make_opening
 from samples.world.people import Newcomer
 
-SEEKERS = 0.12  # of the people consent to matching from the first day on
+SEEKERS = 0.2  # of the people consent to matching from the first day on
 PEOPLE_PER_EVENT, OPENINGS_PER_EVENT = 0.03, 0.006
 BEGINNING = 0.025  # of the events: enrolments and postings only
 RECIPIENT_PURPOSES = ("notice", "profile")
 # How often something happens, once it has begun. The sum does not matter.
 WEIGHTS = {
     "person-updated": 38.0,
-    "seeker-updated": 4.0,
+    "seeker-updated": 8.0,
     "opening-updated": 24.0,
-    "opening-closed": 0.6,
-    "opening-posted": 0.6,
+    "opening-closed": 0.8,
+    "opening-posted": 0.8,
     "statistics": 14.0,
     "profile": 6.0,
-    "notice": 1.2,
+    "notice": 2.0,
     "matching": 0.4,
     "enrolled": 8.0,
     "left": 0.8,
@@ -153,7 +153,7 @@ class Flow:
         if not self._adverts:
             return None
         advert = self._random.choice(self._adverts)
-        if "wage" in advert.data and maybe(self._random, 0.1):
+        if "wage" in advert.data and maybe(self._random, 0.2):
             wage = {name: value for name, value in advert.data["wage"].items() if name != "maximum"}
             change: Json = {"wage": wage | {"minimum": wage["minimum"] * 51 // 50}}
         else:

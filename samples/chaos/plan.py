@@ -24,6 +24,7 @@ DECK: tuple[Way, ...] = (
     "at-point", "take-over", "broker", "kill", "database", "at-point", "term", "open-transaction", "second", "at-point",
     "pause", "broker", "at-beginning", "at-point", "database", "kill", "both", "at-point", "term",
 )  # fmt: skip
+MOST_PASSES = 8
 BEGIN, END = 0.06, 0.96  # share of the events before the first blow and before the last
 T = TypeVar("T")
 
@@ -68,14 +69,14 @@ def plan_of(seed: int, events: int, kills: int) -> list[Blow]:
         passes, long = 1, False
         if way in ("at-point", "both"):
             point, victim = next(points)
-            passes = random.randint(1, 20) if point.often else random.randint(1, 3)
+            passes = random.randint(1, MOST_PASSES) if point.often else random.randint(1, 2)
         elif way == "at-beginning":
             point, victim = next(beginnings)
         elif way in ("broker", "database"):
             victim = way
             signal = random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGSTOP"))
         elif way == "open-transaction":
-            signal, passes = random.choice(("SIGKILL", "SIGSTOP")), random.randint(1, 10)
+            signal, passes = random.choice(("SIGKILL", "SIGSTOP")), random.randint(1, MOST_PASSES)
         elif way == "second":
             signal = random.choice(("SIGKILL", "SIGTERM"))
         elif way == "term":

@@ -14,7 +14,7 @@ EVERY = ("intake", "matching", "notifications")
 
 @dataclass(frozen=True)
 class Point:
-    """``where``: module and qualified name. ``often``: it is passed so often that any pass up to 20 may be chosen."""
+    """``where``: module and qualified name. ``often``: it is passed so often that a later pass may be chosen."""
 
     name: str
     where: str

@@ -39,13 +39,15 @@ Marks = Mapping[Place, Mark]
 
 @dataclass
 class Recovery:
-    """One victim's way back. ``places``: the marks of the partitions it owned, as it left them."""
+    """One victim's way back. ``places``: the marks of the partitions it owned, as it left them. ``claimed_anew``: only
+    what a successor does counts; ``other_log``: only what is done in the log that the broker began with."""
 
     service: str
     what: str
     began: float
     places: dict[Place, Mark]
     claimed_anew: bool = True
+    other_log: bool = False
     seconds: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -54,6 +56,8 @@ class Recovery:
         for place, before in self.places.items():
             mark = marks.get(place)
             if mark is None:
+                continue
+            if self.other_log and mark.id == before.id:
                 continue
             if self.claimed_anew and mark.id == before.id and mark.claimed <= self.began:
                 self.places[place] = mark  # still the victim's: what it does now is not its successor's
@@ -99,11 +103,16 @@ class Watch:
     def began(self, service: str, owner: str, what: str, at: float) -> Recovery:
         """A replica of a service was hurt at that moment: how long until its partitions are worked on again?"""
         own = {place: mark for place, mark in self._marks[service].items() if mark.owner == owner}
+        if not own and owner.endswith("-2"):
+            recovery = Recovery(service, what, at, {}, seconds=0.0)
+            recovery.done.set()
+            return recovery
         return self._add(Recovery(service, what, at, own or dict(self._marks[service])))
 
-    def away(self, service: str, what: str, at: float) -> Recovery:
+    def away(self, service: str, what: str, at: float, forgot: bool) -> Recovery:
         """The broker or the database was hurt: how long until the service does any record, claimed anew or not?"""
-        return self._add(Recovery(service, what, at, dict(self._marks[service]), claimed_anew=False))
+        marks = dict(self._marks[service])
+        return self._add(Recovery(service, what, at, marks, claimed_anew=False, other_log=forgot))
 
     def _add(self, recovery: Recovery) -> Recovery:
         self._pending.append(recovery)
