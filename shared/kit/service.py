@@ -45,8 +45,9 @@ __all__ = ["Kit", "print_openapi", "run"]
 Hook = Callable[[], Awaitable[None]]
 START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
 LOOP_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
 # Seconds after the stop began until which each part may take its time (requests: run.DRAIN_SECONDS). A container is
-# given 30; the last 5 are for closing the client of a MongoDB that is away.
+# given 30.
 STOP_STORE, STOP_STREAMS, STOP_HOOKS, STOP_OUTBOX, STOP_TOPICS = 6.0, 18.0, 20.0, 23.0, 24.0
 DEAD_LETTER_RETENTION = timedelta(days=30)
 VERSION = "0.1.0"
@@ -160,7 +161,7 @@ class Kit:
         self.topics = Topics(settings.kafka_settings, self.observer)
         declared = {*self._writes, *(topic for each in self._all_streams for topic in each.topics)}
         self.client = await open_both(settings, self._indexes, self.topics, declared, self._retentions())
-        stack.callback(self._close_client)
+        stack.push_async_callback(self._close_client)
         stack.push_async_callback(self._within, STOP_TOPICS, "topics", self.topics.stop)
         self.database = self.client[settings.database]
         self.outbox = Outbox(self.database, self.topics, self.observer)
@@ -228,9 +229,12 @@ class Kit:
         except Exception:  # the other parts end all the same
             _log.exception("stop_failed", loop=part)
 
-    def _close_client(self) -> None:
-        if not self.cut_short:  # else it would wait for whoever did not answer; the process ends without it
-            self.client.close()
+    async def _close_client(self) -> None:
+        """It says good-bye to the server, which takes it seconds when nobody is there; the process ends without it."""
+        if not self.cut_short:
+            closing = asyncio.create_task(asyncio.to_thread(self.client.close))
+            _, waiting = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+            self.cut_short = bool(waiting)
 
     async def _look(self) -> None:
         await look(self._all_streams, self.outbox, self._watchdog, self.stopping)
