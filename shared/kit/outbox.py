@@ -99,8 +99,9 @@ class Outbox:
             self._housekeeping = None
         await asyncio.gather(*(lane.stop(seconds) for lane in self._lanes.values()))
         self._lanes.clear()
-        with contextlib.suppress(PyMongoError):
-            await self._database[OWNERS].delete_one({"_id": self._owner})
+        with contextlib.suppress(PyMongoError, TimeoutError):  # else its age says that it is gone
+            async with asyncio.timeout(2.0):
+                await self._database[OWNERS].delete_one({"_id": self._owner})
 
     def rows(self, emitted: Iterable[Outgoing], now: datetime) -> list[Document]:
         """The documents for one transaction's events: by topic, in order, none above about 4 MB."""
