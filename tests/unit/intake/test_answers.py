@@ -74,7 +74,8 @@ class TestSettings:
             IntakeSettings(**self.KAFKA_AND_MONGO, kek=kek)  # type: ignore[arg-type]  # as the environment gives it
 
     def test_production_refuses_the_key_everybody_knows(self) -> None:
-        own = {"id_key": "01" * 32, "sealing_key": "02" * 32, "kafka_idempotent": True, "instance": "intake-1"}
+        keys = {"id_key": "01" * 32, "sealing_key": "02" * 32}
+        own = {**keys, "kafka_idempotent": True, "instance": "intake-1", "metrics_port": 9100}
         with pytest.raises(ValueError, match="kek"):
             IntakeSettings(**self.KAFKA_AND_MONGO, **own, profile="production")  # type: ignore[arg-type]  # as the environment gives them
         kept = IntakeSettings(**self.KAFKA_AND_MONGO, **own, profile="production", kek="03" * 32)  # type: ignore[arg-type]  # as the environment gives them

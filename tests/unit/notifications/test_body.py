@@ -148,9 +148,9 @@ class TestSettings:
         return NotificationsSettings(**given)
 
     def production(self, **values: Any) -> NotificationsSettings:
-        return self.settings(
-            profile="production", id_key="a" * 64, sealing_key="b" * 64, instance="n-1", kafka_idempotent=True, **values
-        )
+        keys = {"id_key": "a" * 64, "sealing_key": "b" * 64}
+        own = {**keys, "instance": "n-1", "kafka_idempotent": True, "metrics_port": 9100}
+        return self.settings(profile="production", **own, **values)
 
     def test_production_knows_https_on_usual_ports_and_no_inner_network(self) -> None:
         rules = self.production().url_rules
