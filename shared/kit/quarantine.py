@@ -3,7 +3,7 @@
 A document: {"_id": topic/topic id/partition/offset, "topic", "topic_id", "partition", "offset", "reason", "field",
 "type", "state": "apart" | "replayed", "attempts", "set_apart", "expires", "sealed": key, value, headers}. The dead
 letter says origin, reason, field and type, and never anything of the payload. Both are written in the transaction that
-moves the checkpoint past the record: exactly once. A record that is too large for any document is named, not kept.
+moves the checkpoint past the record: exactly once. A record that no document can hold is named, not kept.
 """
 
 from __future__ import annotations
@@ -64,8 +64,7 @@ class Quarantine:
 
     def set_apart(self, work: Work, record: Record, origin: Origin, bad: Bad) -> None:
         """In the batch's transaction: keep the record sealed and say so on the dead topic."""
-        content = bson.encode({"k": record.key, "v": record.value, "h": [[n, v] for n, v in record.headers]})
-        kept = len(content) <= LARGEST_KEPT
+        content = _encoded(record)
         work.save(
             COLLECTION,
             {
@@ -81,7 +80,7 @@ class Quarantine:
                 "attempts": 1,
                 "set_apart": work.now,
                 "expires": work.now + KEPT,
-                "sealed": self._sealer.seal(content, COLLECTION, origin.id) if kept else None,
+                "sealed": None if content is None else self._sealer.seal(content, COLLECTION, origin.id),
             },
         )
         work.emit_record(self._dead_letter(origin, bad, work.now))
@@ -135,3 +134,11 @@ class Quarantine:
         headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
         headers.append(("content-type", b"application/json"))
         return Outgoing(dead_topic(topic), origin.id.encode(), json.dumps(value).encode(), headers)
+
+
+def _encoded(record: Record) -> bytes | None:
+    try:
+        content = bson.encode({"k": record.key, "v": record.value, "h": [[n, v] for n, v in record.headers]})
+    except (ValueError, bson.errors.BSONError):  # nothing about a record may keep it from being set apart
+        return None
+    return content if len(content) <= LARGEST_KEPT else None

@@ -28,7 +28,8 @@ _SLICE_SECONDS = 0.05  # so long the event loop (heartbeats!) may be kept from o
 class Task(Generic[T]):
     """One piece of work. ``needs`` is called again after each load until it asks for nothing new (at most 5 rounds),
     and may read what is loaded so far (absent: None). ``do`` is pure over the Work: no await, no IO. ``otherwise`` is
-    called instead when either raises, after everything of the task was undone, in the same transaction."""
+    called instead when either raises, after everything of the task was undone, in the same transaction; when it raises
+    itself, nothing of it stays and what it raised is the task's result."""
 
     needs: Callable[[Work], Iterable[Need]]
     do: Callable[[Work], T]
@@ -77,8 +78,8 @@ class Round(Generic[T]):
         self._failed: dict[int, Exception] = dict(clashes)
 
     async def run(self, database: Database, session: AsyncIOMotorClientSession) -> None:
-        """Load for all, then do one after the other."""
-        await self._load(database, session, [n for n in range(len(self._tasks)) if n not in self._failed])
+        """Load for all (also for those that clashed: what is done instead reads, too), then do one after the other."""
+        await self._load(database, session, range(len(self._tasks)))
         yielded = time.monotonic()
         for n, task in enumerate(self._tasks):
             self.work.piece = n
@@ -87,7 +88,7 @@ class Round(Generic[T]):
                 await self._load(database, session, [n])
                 result = self._failed[n] if n in self._failed else self._do(task)
             if isinstance(result, Exception) and task.otherwise is not None:
-                task.otherwise(self.work, result)
+                result = self._instead(task.otherwise, result)
             self.results.append(result)
             if time.monotonic() - yielded > _SLICE_SECONDS:
                 await asyncio.sleep(0)
@@ -127,6 +128,15 @@ class Round(Generic[T]):
             self.work.undo(mark)
             return error
 
+    def _instead(self, otherwise: Callable[[Work, Exception], None], error: Exception) -> Exception:
+        mark = self.work.mark()
+        try:
+            otherwise(self.work, error)
+        except Exception as second:
+            self.work.undo(mark)
+            return second
+        return error
+
     async def _load(self, database: Database, session: AsyncIOMotorClientSession, pieces: Iterable[int]) -> None:
         """Ask the tasks what they need until nothing new comes up: one query per collection and field a round."""
         asking = list(pieces)
@@ -138,7 +148,7 @@ class Round(Generic[T]):
                 try:
                     missing = list(self.work.missing(self._tasks[n].needs(self.work)))
                 except Exception as error:
-                    self._failed[n] = error
+                    self._failed.setdefault(n, error)  # a clash stays one
                     continue
                 if missing:
                     still.append(n)
@@ -156,7 +166,7 @@ class Round(Generic[T]):
                 # bytes(): a long document comes as a memoryview of the whole answer
                 self.work.loaded(collection, field, values, (bytes(document.raw) for document in found))
         for n in asking:
-            self._failed[n] = TooManyRounds("needs")
+            self._failed.setdefault(n, TooManyRounds("needs"))
 
 
 def _each(calls: Iterable[Callable[[], None]]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import bson
 import pytest
+from bson.raw_bson import RawBSONDocument
 
-from shared.kit.round import Round, Task
-from shared.kit.work import Work
+from shared.kit.round import Clash, Round, Task
+from shared.kit.work import Need, Work
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -30,6 +32,25 @@ class Guarding:
     def aborted(self) -> None: ...
 
 
+class Held:
+    """A database that holds these, whatever it is asked."""
+
+    def __init__(self, *documents: dict[str, Any]) -> None:
+        self._documents = [RawBSONDocument(bson.encode(document)) for document in documents]
+
+    def __getitem__(self, _: str) -> Any:
+        return self
+
+    def with_options(self, **_: Any) -> Any:
+        return self
+
+    def find(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    async def to_list(self, _: None) -> Any:
+        return self._documents
+
+
 def round_of(*tasks: Task[Any], views: Any = (), clashes: Any = None) -> Round[Any]:
     return Round(tasks, Work(NOW), views, clashes or {})
 
@@ -43,3 +64,32 @@ class TestAViewThatSaysNo:
         with pytest.raises(PermissionError):
             await round_of(healthy, views=[view]).run(NO_DATABASE, NO_SESSION)
         assert apart == []
+
+
+class TestOtherwise:
+    async def test_that_raises_fails_its_task_alone_and_leaves_nothing(self) -> None:
+        def failing(work: Work) -> None:
+            raise ValueError
+
+        def otherwise(work: Work, error: Exception) -> None:
+            work.save("apart", {"_id": "x"})
+            raise KeyError
+
+        made = round_of(Task(lambda work: (), failing, otherwise), Task(lambda work: (), lambda work: 1))
+        await made.run(NO_DATABASE, NO_SESSION)
+        assert [type(result) for result in made.results] == [KeyError, int]
+        assert made.work.changes() == {}
+
+    async def test_of_a_clash_finds_what_the_task_needs(self) -> None:
+        def held(work: Work) -> Any:
+            return work.get("apart", "x")
+
+        def otherwise(work: Work, error: Exception) -> None:
+            work.save("apart", {**held(work), "attempts": 2})
+
+        clash = Clash("people", 0, 11000)
+        made = round_of(Task(lambda work: [Need.by_id("apart", "x")], held, otherwise), clashes={0: clash})
+        database: Any = Held({"_id": "x", "attempts": 1})
+        await made.run(database, NO_SESSION)
+        assert made.results == [clash]
+        assert made.work.get("apart", "x") == {"_id": "x", "attempts": 2}
