@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClientSession
@@ -61,6 +62,7 @@ class Clash(Exception):
 
     def __init__(self, collection: str, piece: int, code: int) -> None:
         super().__init__(f"{collection}: {code}")
+        self.collection = collection
         self.piece = piece
 
 
@@ -146,7 +148,7 @@ class Round(Generic[T]):
             self.work.asking = True
             for n in asking:
                 try:
-                    missing = list(self.work.missing(self._tasks[n].needs(self.work)))
+                    missing = [_askable(need) for need in self.work.missing(self._tasks[n].needs(self.work))]
                 except Exception as error:
                     self._failed.setdefault(n, error)  # a clash stays one
                     continue
@@ -167,6 +169,15 @@ class Round(Generic[T]):
                 self.work.loaded(collection, field, values, (bytes(document.raw) for document in found))
         for n in asking:
             self._failed.setdefault(n, TooManyRounds("needs"))
+
+
+def _askable(need: Need) -> Need:
+    """Raises for a value that no question to the database can hold: one task's, and not its batch's."""
+    if isinstance(need.value, str):
+        need.value.encode()
+    else:
+        bson.encode({"": need.value})
+    return need
 
 
 def _each(calls: Iterable[Callable[[], None]]) -> None:

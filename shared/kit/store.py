@@ -217,6 +217,7 @@ class Store:
         backoff = Backoff(0.01, 1.0)
         clashes: dict[int, Clash] = {}  # tasks that the database refused twice
         suspects: set[int] = set()
+        acquitted: set[int] = set()
         mine: _Committing | None = None
         while True:
             round: Round[T] | None = None
@@ -239,6 +240,11 @@ class Store:
                 if round is not None and (clash := clash_of(error, round)) is not None and clash.piece not in clashes:
                     if clash.piece in suspects:  # not a race: it fails alone, and the others need not wait for it
                         clashes[clash.piece] = clash
+                        # whoever changed the document last is blamed first; the fault may be this one's alone
+                        for later in [n for n in clashes if n > clash.piece and n not in acquitted]:
+                            if clashes[later].collection == clash.collection:
+                                del clashes[later]
+                                acquitted.add(later)
                         end = time.monotonic() + self._patience
                     suspects.add(clash.piece)
                     if time.monotonic() <= min(end, self._latest):

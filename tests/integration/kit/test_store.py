@@ -98,6 +98,16 @@ class TestPerform:
         assert isinstance(first, KeyError)
         assert second == 1
 
+    @pytest.mark.parametrize("value", [2**70, "\ud800", object(), [1]])
+    async def test_needs_that_the_database_cannot_be_asked_for_fail_their_own_task_only(
+        self, store: Store, value: Any
+    ) -> None:
+        for need in (Need.by_id("counts", value), Need.where("counts", "n", value)):
+            bad = Task(lambda work, need=need: [need], lambda work: 1)
+            results = await store.perform([bad, add("a", 0)])
+            assert isinstance(results[0], Exception)
+            assert results[1] == 0
+
     async def test_otherwise_is_done_in_the_same_transaction_when_a_task_fails(self, store: Store) -> None:
         def otherwise(work: Work, error: Exception) -> None:
             work.save("apart", {"_id": "x", "why": type(error).__name__})
@@ -241,6 +251,22 @@ class TestConflicts:
         results = await store.perform([saving("a", 1), saving("b", "one"), saving("c", 3)])
         assert [type(result) for result in results] == [type(None), Clash, type(None)]
         assert [d["_id"] async for d in store.database.strict.find().sort("_id")] == ["a", "c"]
+
+    async def test_a_clash_takes_no_later_task_of_the_same_document_along(self, store: Store) -> None:
+        await store.database.people.create_index("hash", unique=True)
+        await store.database.people.insert_one({"_id": "old", "hash": "h"})
+
+        def changing(**change: str) -> Task[None]:
+            def do(work: Work) -> None:
+                work.save("people", {"_id": "a", **(work.get("people", "a") or {}), **change})
+
+            return Task(lambda work: [Need.by_id("people", "a")], do)
+
+        results = await store.perform([changing(hash="h"), changing(seen="yes"), changing(hash="own")])
+        assert [type(result) for result in results] == [type(None)] * 3, "the last one mends what the first did"
+        results = await store.perform([changing(hash="h"), changing(seen="again")])
+        assert [type(result) for result in results] == [Clash, type(None)]
+        assert await store.database.people.find_one({"_id": "a"}) == {"_id": "a", "hash": "own", "seen": "again"}
 
     async def test_many_that_run_into_a_unique_index_keep_nobody_waiting(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
