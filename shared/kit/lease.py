@@ -28,8 +28,9 @@ class Lease:
 
     Promises: at most one owner believes in holding it (the server's clock decides; the holder stops believing earlier
     than the server does); ``epoch`` grows with every change of holder. A process that starts again under the same owner
-    name takes over at once. Does not by itself stop a holder that was frozen and wakes up: whoever writes under a lease
-    takes its ``seat`` once and asks the ``fence`` in every transaction.
+    name takes over at once, and one of that name that lingers learns of it at its next renewal. Does not by itself stop
+    a holder that was frozen and wakes up: whoever writes under a lease takes its ``seat`` once and asks the ``fence``
+    in every transaction.
     """
 
     def __init__(self, database: Database, name: str, owner: str, seconds: float = 10.0) -> None:
@@ -54,7 +55,9 @@ class Lease:
                 await self._leases.update_one({"_id": self.name}, {"$setOnInsert": nobody}, upsert=True)
             self._known = True
         mine = {"$eq": ["$token", self._token]}
-        free = [{"owner": self.owner}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]
+        free: list[dict[str, Any]] = [{"token": self._token}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]
+        if not self.epoch:  # only who has just begun may succeed its own name, else two of a name would take turns
+            free.append({"owner": self.owner})
         change = {
             "owner": {"$literal": self.owner},
             "token": self._token,
@@ -98,6 +101,10 @@ class Lease:
     def _ours(self) -> dict[str, Any]:
         return {"_id": self.name, "token": self._token, "owner": self.owner}
 
+    def _at_most(self, share: float) -> float:
+        """So many seconds, but not beyond the moment from which it is held no longer."""
+        return min(self.seconds * share, max(0.0, self._until - time.monotonic()))
+
     async def release(self) -> None:
         """Give it up, if it is ours."""
         self._until = 0.0
@@ -111,13 +118,13 @@ class Lease:
         """Until ``stopping``: try to hold it; call ``gained`` when it becomes ours and ``lost`` when it no longer is.
 
         Both run here, one after the other; ``gained`` must return soon (start things, do not be them). While MongoDB is
-        away the lease runs out by the local clock, so ``lost`` is called in time. Ends with ``lost`` and a release.
+        away the lease runs out by the local clock, and ``lost`` is called that moment. Ends with ``lost`` and a release.
         """
         on = False
         try:
             while not stopping.is_set():
                 try:
-                    async with asyncio.timeout(self.seconds * 0.3):
+                    async with asyncio.timeout(self._at_most(0.3) if on else self.seconds * 0.3):
                         await self.acquire()
                 except (PyMongoError, TimeoutError):
                     pass  # held says until when the last answer is good for
@@ -128,7 +135,7 @@ class Lease:
                     on = False
                     await lost()
                 try:
-                    async with asyncio.timeout(self.seconds * 0.2):
+                    async with asyncio.timeout(self._at_most(0.2) if on else self.seconds * 0.2):
                         await stopping.wait()
                 except TimeoutError:
                     continue

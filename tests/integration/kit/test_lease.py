@@ -47,6 +47,16 @@ class TestLease:
         assert await again.acquire()
         assert again.epoch == 2
 
+    async def test_of_two_of_one_name_the_later_holds_it_and_they_do_not_take_turns(self, database: Any) -> None:
+        lingering, restarted = Lease(database, "matcher", "a"), Lease(database, "matcher", "a")
+        await lingering.acquire()
+        assert await restarted.acquire()
+        for _ in range(2):
+            assert not await lingering.acquire()
+            assert not lingering.held
+            assert await restarted.acquire()
+        assert restarted.epoch == 2
+
     async def test_of_many_at_once_one_gets_it(self, database: Any) -> None:
         leases = [Lease(database, "matcher", str(n)) for n in range(10)]
         assert sum(await asyncio.gather(*(lease.acquire() for lease in leases))) == 1
