@@ -59,6 +59,8 @@ class Finder(Generic[T]):
         return found
 
     def _in_piece(self, piece: bytes) -> set[bytes]:
+        if piece.count(0) == len(piece):  # much of a database's files
+            return set()
         view = memoryview(piece + bytes(-len(piece) % 8))
         candidates: Iterable[bytes] = chain.from_iterable(
             words[word]

@@ -76,7 +76,7 @@ def _parts(record: ConsumerRecord[bytes, bytes]) -> Iterator[Straw]:
 
 def plant_in_databases(mongo_url: str, controls: Controls) -> None:
     """A document per encoding in every database of the server; one more for the files, written to disk."""
-    with pymongo.MongoClient[dict[str, Any]](mongo_url) as client:
+    with pymongo.MongoClient[dict[str, Any]](mongo_url, retryWrites=False) as client:  # `local` knows none
         for name in client.list_database_names():
             _insert(client[name], controls.for_sink(f"database {name}"))
         _insert(client["intake"], controls.for_sink(MONGOD_FILES))
