@@ -118,7 +118,7 @@ class Lease:
         """Until ``stopping``: try to hold it; call ``gained`` when it becomes ours and ``lost`` when it no longer is.
 
         Both run here, one after the other; ``gained`` must return soon (start things, do not be them). While MongoDB is
-        away the lease runs out by the local clock, and ``lost`` is called that moment. Ends with ``lost`` and a release.
+        away the lease runs out by the local clock, ``lost`` is called that moment. Ends with ``lost`` and a release.
         """
         on = False
         try:
