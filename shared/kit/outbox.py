@@ -80,9 +80,10 @@ class Outbox:
 
     async def start(self, topics: Iterable[str]) -> None:
         """Begin to publish: first what a predecessor of this name left, then what is handed over."""
-        newest = await self._rows.find_one({"owner": self._owner}, {"_id": 1}, sort=[("_id", -1)], max_time_ms=5_000)
+        # a clock that went back must not reorder us; the newest of all is there at once, ours might have to be searched
+        newest = await self._rows.find_one({}, {"_id": 1}, sort=[("_id", -1)], max_time_ms=5_000)
         if newest is not None:
-            self._last = int(newest["_id"][:20])  # a clock that went back must not reorder us
+            self._last = int(newest["_id"][:20])
         await self._beat()
         for topic in sorted(set(topics)):
             lane = Lane(topic, self._database, self._topics, self._observer, self._crash)

@@ -136,6 +136,27 @@ class TestRows:
         assert all(sum(len(event["v"]) for event in row["events"]) <= LARGEST_ROW for row in rows)
 
 
+class TestStart:
+    async def test_goes_on_after_the_newest_row_of_all_without_reading_them(
+        self, service: Service, kafka: str, mongo_url: str
+    ) -> None:
+        await service.outbox.stop()
+        ahead = f"{2 * 10**19:020d}/other"  # somebody whose clock is far ahead
+        rows = [{"_id": f"{n:020d}/other", "owner": "other", "topic": "t"} for n in range(2_000)]
+        await service.database.outbox.insert_many([*rows, {"_id": ahead, "owner": "other", "topic": "t"}])
+        await service.database.command({"profile": 2})
+        new = Service(kafka, mongo_url, service.database.name, service.settings.prefix, instance="new")
+        try:
+            await new.outbox.start([])
+        finally:
+            await service.database.command({"profile": 0})
+            await new.stop()
+        read = [d["docsExamined"] async for d in service.database["system.profile"].find({"op": "query"})]
+        assert read
+        assert max(read) < 10
+        assert new.outbox._next_id() > ahead
+
+
 class TestSweep:
     async def orphan(self, service: Service, owner: str, age: timedelta) -> None:
         (row,) = service.outbox.rows([Outgoing("agencies", b"k", b"{}", [("ce_sequence", b"7")])], datetime.now(UTC))
