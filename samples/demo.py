@@ -31,6 +31,7 @@ from samples.play import Play
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
+from samples.stage.standing import Places, Standing
 from samples.world import World, load_setting
 from samples.world.days import today_of
 
@@ -48,6 +49,7 @@ class Options:
     kill: str | None = None
     pack: str = "kr-gyeonggi"
     keep: Path | None = None
+    standing: bool = False
 
     @property
     def patience(self) -> float:
@@ -64,7 +66,11 @@ async def performed(options: Options, screen: Screen) -> AsyncIterator[tuple[Pla
     setting = load_setting(options.pack)
     world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
     folder = options.keep or Path(tempfile.mkdtemp(prefix="demo-", dir=_made(DATA)))
-    stage = Stage(folder, setting, Ports.any(), screen.again)
+    stage: Stage
+    if options.standing:
+        stage = Standing(folder, setting, Places.read())
+    else:
+        stage = Stage(folder, setting, Ports.any(), screen.again)
     try:
         await stage.start(screen.up)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
@@ -189,13 +195,16 @@ def _options(arguments: list[str] | None) -> Options:
     parser.add_argument("--kill", choices=KILLS, help="kill it once in the middle")
     parser.add_argument("--pack", default="kr-gyeonggi")
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
+    parser.add_argument(
+        "--standing", action="store_true", help="against services that stand: see samples/stage/standing.py"
+    )
     return Options(**vars(parser.parse_args(arguments)))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _options(arguments)
-    if found := findings(options.keep or DATA, {}):
+    if not options.standing and (found := findings(options.keep or DATA, {})):
         print(*found, sep="\n", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C

@@ -35,9 +35,8 @@ def main() -> int:
     given = parser.parse_args()
     token, first_administrator = administrator(given.administrator)
     values = variables(given.profile, first_administrator, offline=given.offline)
-    text = "".join(f"{name}={value}\n" for name, value in values.items())
     try:
-        descriptor = os.open(given.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write(given.file, values)
     except FileExistsError:
         print(
             f"{given.file} is there already and is left as it is: its keys open the data in the volumes\n"
@@ -45,13 +44,18 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    with open(descriptor, "w") as file:
-        file.write(
-            f"# Made by `make compose-env`. Secret: keep a copy in a safe place, never in version control.\n{text}"
-        )
     print(f"{given.file} written ({given.profile}).")
     print(f"The key of the first administrator, shown this once:\n  Authorization: Bearer {token}")
     return 0
+
+
+def write(file: Path, values: dict[str, str]) -> None:
+    """A new file for its owner alone. Raises FileExistsError."""
+    text = "".join(f"{name}={value}\n" for name, value in values.items())
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(
+            f"# Made by `make compose-env`. Secret: keep a copy in a safe place, never in version control.\n{text}"
+        )
 
 
 def variables(profile: str, first_administrator: str, *, offline: bool) -> dict[str, str]:
@@ -67,8 +71,8 @@ def variables(profile: str, first_administrator: str, *, offline: bool) -> dict[
 
 
 def administrator(agency: str) -> tuple[str, str]:
-    """A new key: its bearer token, and what IEUM_FIRST_ADMIN says of it."""
-    key_id, secret = f"key-{secrets.token_hex(4)}", secrets.token_bytes(32)
+    """A new key, `<agency>-1`: its bearer token, and what IEUM_FIRST_ADMIN says of it."""
+    key_id, secret = f"{agency}-1", secrets.token_bytes(32)
     return f"{key_id}.{secret.hex()}", f"{agency}:{key_id}:{hashlib.sha256(secret).hexdigest()}"
 
 

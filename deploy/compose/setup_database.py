@@ -20,6 +20,7 @@ MEMBER = "database:27017"
 REPLICA_SET = "rs0"
 SECONDS = 60
 ALREADY_INITIALIZED, AUTHENTICATION_FAILED, UNAUTHORIZED, USER_EXISTS, ROLE_EXISTS = 23, 18, 13, 51003, 51002
+USER_NOT_FOUND = 11
 
 Client = MongoClient[dict[str, Any]]
 
@@ -34,6 +35,7 @@ def main() -> int:
         with _client(username=ADMIN, password=os.environ["MONGO_ADMIN_PASSWORD"]) as administrator:
             for service in SERVICES:
                 _make_user(administrator, service, os.environ[f"{service.upper()}_MONGO_PASSWORD"])
+            _make_reader(administrator, os.environ.get("READER_PASSWORD"))
     except OperationFailure as error:
         if error.code != AUTHENTICATION_FAILED:
             raise
@@ -88,6 +90,18 @@ def _make_user(client: Client, name: str, password: str) -> None:
     privileges = [{"resource": {"db": name, "collection": ""}, "actions": ["collMod"]}]
     _make(client, name, "Role", f"{name}-service", privileges=privileges, roles=["readWrite"])
     _make(client, name, "User", name, pwd=password, roles=[f"{name}-service"])
+
+
+def _make_reader(client: Client, password: str | None) -> None:
+    """The oracle of the demo reads all databases; without a password for it there is no such user (any more)."""
+    if password:
+        _make(client, ADMIN, "User", "reader", pwd=password, roles=["readAnyDatabase"])
+        return
+    try:
+        client[ADMIN].command("dropUser", "reader")
+    except OperationFailure as error:
+        if error.code != USER_NOT_FOUND:
+            raise
 
 
 def _make(client: Client, database: str, kind: str, name: str, **as_follows: Any) -> None:

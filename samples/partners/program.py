@@ -16,15 +16,21 @@ from samples.partners.book import Book
 from samples.partners.hub import Hub
 from samples.partners.wire import Wire
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True)
 class Settings:
-    """From the environment: PARTNER_HUB, PARTNER_TOKEN, PARTNER_FOLDER, PARTNER_PORT (webhook only)."""
+    """From the environment: PARTNER_HUB, PARTNER_TOKEN, PARTNER_FOLDER; of the webhook: PARTNER_PORT, PARTNER_HOST.
+
+    ``host``: the name by which the hub reaches this partner; unless it is the loopback, it listens on every interface.
+    """
 
     hub: str
     token: str
     folder: Path
     port: int
+    host: str
 
     @staticmethod
     def read() -> Settings:
@@ -35,6 +41,7 @@ class Settings:
             environment["PARTNER_TOKEN"],
             Path(environment["PARTNER_FOLDER"]),
             int(environment.get("PARTNER_PORT", "0")),
+            environment.get("PARTNER_HOST", LOOPBACK),
         )
 
 

@@ -31,6 +31,14 @@ class Keyring:
         """What an agency sends as its bearer token."""
         return f"{agency}-1.{self.key(f'agency/{agency}')}"
 
+    def accept(self, agency: str, token: str) -> None:
+        """Keep a token that was made elsewhere: that of a first administrator. Raises ValueError for another form."""
+        key_id, _, secret = token.partition(".")
+        if key_id != f"{agency}-1" or len(bytes.fromhex(secret)) != 32:
+            raise ValueError(f"a token of {agency} is {agency}-1.<64 hex digits>")
+        self._kept[f"agency/{agency}"] = secret
+        self._write()
+
     def registered_key(self, agency: str) -> dict[str, Any]:
         """The key of an agency as it is registered: its id and the hash, not the secret."""
         secret = bytes.fromhex(self.key(f"agency/{agency}"))
