@@ -1,16 +1,12 @@
 """`python -m deploy.grafana.dashboard`: write the provisioned dashboard from `panels`.
 
-`... check http://127.0.0.1:9090` asks a Prometheus every query instead, and fails when one is wrong or has nothing to
-show that should: run it while a demo is running. Standard library only.
+`check` asks a Prometheus every query of it. Standard library only.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,31 +76,11 @@ def _panel(panel: Panel) -> dict[str, Any]:
     }
 
 
-def check(prometheus: str) -> list[str]:
-    """What is wrong with the queries, asked of a Prometheus that has scraped a load for some minutes."""
-    wrong = []
-    for title, query in queries():
-        address = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query.expression})}"
-        try:
-            with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310  the operator gives the address
-                result = json.load(answer)["data"]["result"]
-        except urllib.error.HTTPError as error:
-            wrong.append(f"{title}: {json.load(error)['error']}")
-            continue
-        if not result and not query.may_be_empty:
-            wrong.append(f"{title}: nothing to show for {query.expression}")
-    return wrong
-
-
-def main(arguments: list[str]) -> int:
-    """0 when the file was written, or when every query showed something."""
-    if arguments[:1] == ["check"]:
-        wrong = check(arguments[1])
-        print("\n".join(wrong) or f"{len(list(queries()))} queries, none wrong, none empty that should not be")
-        return 1 if wrong else 0
+def main() -> int:
+    """Write the file."""
     FILE.write_text(json.dumps(dashboard(), indent=1) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
