@@ -15,9 +15,12 @@ from shared.events.topics.deliveries import (
 )
 from shared.kit import metrics
 from shared.kit.ids import Ids
+from shared.kit.logs import logger
 from shared.kit.work import Work
 
 SOURCE = "/services/notifications"
+CALL_THEM = "Call this partner: it may still hold somebody it must forget. GET /deliveries with its key says which."
+_log = logger("recalls")
 
 
 class Outcomes:
@@ -32,9 +35,17 @@ class Outcomes:
         self._count(work, delivery["channel"], "delivered")
 
     def failed(self, work: Work, delivery: Document, reason: str) -> None:
-        """It is not tried again: refused for good, schedule used up, superseded, no longer allowed, unsubscribed."""
+        """It is not tried again: refused for good, schedule used up, superseded, no longer allowed, unsubscribed.
+
+        A recall among them is counted as one that reaches nobody too, and the log names whom to call: the partner may
+        still hold the person, and one recall among many notices would not be seen.
+        """
         self._tell(work, delivery, NOTICE_FAILED, reason)
         self._count(work, delivery["channel"], reason)
+        if delivery["about"] == "recall":
+            self._count(work, "none", "recall-given-up")
+            told = {"recipient": delivery["recipient"], "channel": delivery["channel"], "reason": reason}
+            work.after_commit(lambda: _log.error("recall_given_up", remedy=CALL_THEM, **told))
 
     def acknowledged(self, work: Work, delivery: Document) -> None:
         """The partner says it has dealt with it."""
@@ -61,6 +72,7 @@ class Outcomes:
             "no-subscription",
         )
         self._count(work, "none", "no-subscription")
+        work.after_commit(lambda: _log.error("recall_without_subscription", recipient=recipient, remedy=CALL_THEM))
 
     def _tell(self, work: Work, delivery: Document, event_type: EventType, reason: str | None) -> None:
         about: Literal["notice", "recall"] = delivery["about"]

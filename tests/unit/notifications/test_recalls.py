@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 
 from services.notifications.domain.verdict import Answer
+from shared.kit import metrics
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -95,3 +99,35 @@ class TestARecallThatArrived:
         told.world.pull("gjf")
         assert told.recalls == 1
         assert told.holds == ({told.key("x")} if again else set())
+
+
+class TestARecallThatIsGivenUp:
+    def test_is_counted_as_one_that_reaches_nobody_and_the_log_names_whom_to_call(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        told, counted = Told(), metrics.deliveries.of(channel="none", outcome="recall-given-up")
+        before = counted._value.get()
+        told.consent(False)
+        for _ in range(3):  # the whole schedule
+            (recall,) = told.world.due()
+            assert (recall["about"], counted._value.get()) == ("recall", before)
+            told.world.attempt(recall["_id"], Answer(status=500), reaches=False)
+            told.world.now += timedelta(hours=1)
+        assert not told.world.due()
+        assert counted._value.get() == before + 1
+        (line,) = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line["event"] != "unnamed"]
+        assert (line["event"], line["level"], line["recipient"]) == ("recall_given_up", "error", "gjf")
+        assert "Call this partner" in line["remedy"]
+        assert recall["alias"] not in str(line)
+        assert recall["person"] not in str(line)
+
+    def test_a_notice_that_is_given_up_calls_nobody(self) -> None:
+        told, counted = Told(), metrics.deliveries.of(channel="none", outcome="recall-given-up")
+        before = counted._value.get()
+        told.match("y")
+        for _ in range(3):
+            (notice,) = told.world.due()
+            told.world.attempt(notice["_id"], Answer(status=500), reaches=False)
+            told.world.now += timedelta(hours=1)
+        assert not told.world.due()
+        assert counted._value.get() == before
