@@ -1,6 +1,6 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
 # Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
-#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker
+#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for test: WORKERS=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -86,6 +86,22 @@ schemas-check: setup ## the committed schemas are those of the models
 # a file's tests stay together and in order, the long ones (chaos) first; every worker has a broker and database of its own
 tests: setup ## every level of tests, WORKERS=3 files at a time
 	@$(BIN)/python -m pytest --numprocesses $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+
+# --- under fire -----------------------------------------------------------------------------------------------------
+
+.PHONY: chaos leak-scan bench poison
+
+chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
+	@$(BIN)/python -m samples.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
+
+leak-scan: check-ready setup-run ## planted people searched everywhere in 14 encodings: SEED= PEOPLE= KAFKA=
+	@$(BIN)/python -m samples.leaks $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))
+
+bench: check-ready setup-run ## a service on the kit against bare loops, as ratios: KAFKA=
+	@$(BIN)/python -m benchmarks.bench
+
+poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as a ratio: KAFKA=
+	@$(BIN)/python -m benchmarks.poison
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 
