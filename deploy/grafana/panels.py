@@ -10,8 +10,6 @@ class Query(NamedTuple):
 
     expression: str
     legend: str
-    may_be_empty: bool = False
-    """Whether a healthy system under load may have nothing to show: counters of what goes wrong begin at the first."""
 
 
 class Panel(NamedTuple):
@@ -57,20 +55,14 @@ ROWS = (
             Panel(
                 "Alerts now",
                 "What the person on duty is told; see deploy/prometheus/alerts.yml.",
-                (Query('sum by (alertname) (ALERTS{alertstate="firing"})', "{{alertname}}", may_be_empty=True),),
+                (Query('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts"),),
                 kind="stat",
                 thresholds=(1, 1),
             ),
             Panel(
                 "Set apart in a day",
-                "Records in quarantine, by reason: without effect until replayed.",
-                (
-                    Query(
-                        "sum by (service, reason) (increase(ieum_events_set_apart_total[1d]))",
-                        "{{service}} {{reason}}",
-                        may_be_empty=True,
-                    ),
-                ),
+                "Records in quarantine, without effect until replayed; the alert DeadLetters tells the reasons.",
+                (Query("sum(increase(ieum_events_set_apart_total[1d])) or vector(0)", "records"),),
                 kind="stat",
                 thresholds=(1, 100),
             ),
@@ -88,7 +80,7 @@ ROWS = (
             Panel(
                 "Events refused",
                 "Per second, by rule: what partners have to mend.",
-                (Query("sum by (reason) (rate(ieum_events_refused_total[5m]))", "{{reason}}", may_be_empty=True),),
+                (Query("sum by (reason) (rate(ieum_events_refused_total[5m]))", "{{reason}}"),),
                 unit="ops",
             ),
             Panel(
@@ -188,6 +180,12 @@ ROWS = (
                         "{{type}}",
                     ),
                 ),
+                kind="stat",
+            ),
+            Panel(
+                "People whose consent ends within 30 days",
+                "At least so many, in coarse steps: 0 means fewer than 20. Counted once a day.",
+                (Query("max(ieum_people_with_consent_ending)", "at least"),),
                 kind="stat",
             ),
             Panel(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from services.intake.changes.effect import PEOPLE, Effect, Emission, Tools
 from services.intake.changes.people import document_of, person_of
 from services.intake.changes.publish import Root, publish
 from services.intake.domain import consents
+from services.intake.domain.endings import endings, until
 from services.intake.repository import Repository
 from services.intake.service import Door
 from shared.events.topics.people import CONSENT_LAPSED
+from shared.kit import metrics
 from shared.kit.ids import random_id
 from shared.kit.logs import logger
 from shared.kit.store import Store, Task
@@ -23,7 +25,8 @@ _log = logger("clock")
 
 
 class Clock:
-    """Says consent-lapsed. Safe to run twice, or in two replicas: the first to write it leaves nothing to lapse."""
+    """Says consent-lapsed, and tells operators ahead. Safe to run twice, or in two replicas: the first to write it
+    leaves nothing to lapse."""
 
     def __init__(
         self,
@@ -38,11 +41,13 @@ class Clock:
         self._door = door
         self._tools = tools
         self._now = now
+        self._foretold: date | None = None
 
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
         """Look every so many seconds until told to stop."""
         while not stopping.is_set():
             await self.lapse()
+            await self.foretell()
             try:
                 async with asyncio.timeout(seconds):
                     await stopping.wait()
@@ -61,6 +66,16 @@ class Clock:
         if total:
             _log.info("consents_lapsed", people=total)
         return total
+
+    async def foretell(self) -> None:
+        """Once a day: how many people's consents end soon, as a metric. Once, so that no single renewal shows."""
+        today = self._door.day(self._now())
+        if self._foretold == today:
+            return
+        found = endings(*await self._repository.ending(today.isoformat(), until(today).isoformat()))
+        metrics.people_with_consent_ending.of().set(found.people)
+        metrics.people_with_consent_ending_share.of().set(found.share)
+        self._foretold = today
 
     def _task(self, id: str) -> Task[None]:
         def needs(work: Work) -> Iterable[Need]:

@@ -117,6 +117,12 @@ class Repository:
         cursor = self._database[PEOPLE].find({"ends": {"$lt": today, "$type": "string"}}, {"_id": 1}).limit(limit)
         return [document["_id"] async for document in cursor]
 
+    async def ending(self, first: str, last: str) -> tuple[int, int]:
+        """How many people's first consent ends between two days, both included; and how many end then or later."""
+        people = self._database[PEOPLE]
+        soon = await people.count_documents({"ends": {"$gte": first, "$lte": last}}, maxTimeMS=5_000)
+        return soon, await people.count_documents({"ends": {"$gte": first}}, maxTimeMS=5_000)
+
     async def everything(self, collection: str) -> AsyncIterator[str]:
         """The ids of all people, opportunities or agencies, in order."""
         assert collection in (PEOPLE, OPPORTUNITIES, AGENCIES)

@@ -116,6 +116,12 @@ event_to_partner_seconds = histogram(
 )
 in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
 last_event_timestamp_seconds = gauge("last_event_timestamp_seconds", "When an agency last spoke", ["agency", "type"])
+people_with_consent_ending = gauge(
+    "people_with_consent_ending", "People whose first consent ends within 30 days: at least so many; 0 below 20"
+)
+people_with_consent_ending_share = gauge(
+    "people_with_consent_ending_share", "The same as a share of all with a consent, in tenths, rounded down"
+)
 build_info = gauge("build_info", "1; which build runs", ["service", "version"])
 http_requests = counter("http_requests", "Answers by status code", ["code"])
 loop_restarts = counter("loop_restarts", "Background loops that crashed and were started again", ["kind"])

@@ -1,0 +1,44 @@
+"""On the real database: consents that end soon are counted by their last day, told once a day, and hide a class."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.intake.clock import Clock
+from services.intake.repository import Repository
+from shared.kit import metrics
+from tests.unit.intake.memory import House, today
+
+pytestmark = pytest.mark.integration
+
+NAMES = ("ieum_people_with_consent_ending", "ieum_people_with_consent_ending_share")
+
+
+class TestForetell:
+    async def test_it_counts_thirty_days_once_a_day_from_twenty_people_on(self, database: Any) -> None:
+        house = House()
+        days = [0]
+        clock = Clock(
+            house.store,  # type: ignore[arg-type]  # stands in for the real store
+            Repository(database),
+            house.door,
+            house.tools,
+            lambda: house.store.now + timedelta(days=days[0]),
+        )
+
+        async def foretold(*ends: int) -> tuple[float | None, ...]:
+            """What is told when ten more people's first consents end on each of these days."""
+            await database.people.insert_many(
+                {"_id": f"{end}-{number}", "ends": today(end)} for end in ends for number in range(10)
+            )
+            await clock.foretell()
+            return tuple(metrics.REGISTRY.get_sample_value(name) for name in NAMES)
+
+        await database.people.insert_one({"_id": "without a consent", "ends": None})
+        assert await foretold(0, 31) == (0, 0), "ten people within thirty days"
+        assert await foretold(30, 32, 33) == (0, 0), "twenty, but this day was told before"
+        days[0] = 1
+        assert await foretold(2, 3, 4) == (50, 0.7), "fifty of seventy: day 0 is over, 32 and 33 are later"
