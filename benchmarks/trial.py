@@ -26,6 +26,7 @@ from benchmarks.task import PARTITIONS, READS, STATE, WRITES, Names, Record
 from deploy.embedded.pair import Pair
 
 STALLED_SECONDS = 30.0
+TAIL_WAIT_MS = 5  # the embedded broker answers a fetch only when this is over
 
 
 class Void(Exception):
@@ -173,7 +174,10 @@ class Trials:
     @asynccontextmanager
     async def _tail(self, names: Names) -> AsyncIterator[Tail]:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=names.kafka, auto_offset_reset="earliest", enable_auto_commit=False, fetch_max_wait_ms=500
+            bootstrap_servers=names.kafka,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=TAIL_WAIT_MS,
         )
         await consumer.start()
         try:

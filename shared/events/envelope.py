@@ -21,6 +21,7 @@ from shared.events.registry import EventType, UnknownType, registry
 D = TypeVar("D", bound=Model)
 Headers = Sequence[tuple[str, bytes]]
 CONTENT_TYPE = "application/json"
+_CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
 # The only names of headers that may be said: others are somebody's text.
 _ATTRIBUTES = frozenset(
     {
@@ -29,6 +30,7 @@ _ATTRIBUTES = frozenset(
     }
 )  # fmt: skip
 _DATASCHEMA = re.compile(r"/([a-z0-9-]{1,60})/([0-9]{1,6})$")
+_TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ def isotime(moment: datetime) -> str:
 
 def parse_time(text: str) -> datetime:
     """An RFC 3339 time with zone, in UTC. Raises ValueError."""
-    if not re.match(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}", text):
+    if not _TIME.match(text):
         raise ValueError("not an RFC 3339 time")
     moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     if moment.tzinfo is None:
@@ -116,8 +118,10 @@ def dump_data(data: Model) -> bytes:
 
 def to_kafka(event: Event[Any]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """Key, value and headers of the record (CloudEvents Kafka binding, binary mode)."""
-    headers = [(f"ce_{name}", value.encode()) for name, value in attributes(event).items() if name != "datacontenttype"]
-    headers.append(("content-type", CONTENT_TYPE.encode()))
+    found = attributes(event)
+    del found["datacontenttype"]
+    headers = [("ce_" + name, value.encode()) for name, value in found.items()]
+    headers.append(_CONTENT_TYPE_HEADER)
     return event.key.encode(), dump_data(event.data), headers
 
 
@@ -132,18 +136,10 @@ def to_structured(event: Event[Any]) -> dict[str, Any]:
 
 def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Event[Any]:
     """Read a record. Raises Refused with what is wrong: header, type, version, JSON or schema; never the payload."""
-    found: dict[str, str] = {}
-    for name, raw in headers:
-        if not name.startswith("ce_"):
-            continue
-        try:
-            if raw is None:
-                raise ValueError("no value")
-            found[name[3:]] = raw.decode()
-        except ValueError:
-            raise Refused(
-                Refusal("unreadable-header", f"/headers/{name[3:]}" if name[3:] in _ATTRIBUTES else "/headers")
-            ) from None
+    try:  # all at once: this is done for every record there is
+        found = {name[3:]: _text(raw) for name, raw in headers if name.startswith("ce_")}
+    except ValueError:
+        raise Refused(_unreadable(headers)) from None
     if value is None:
         raise Refused(Refusal("missing-field", "/data"))
     event_type = resolve_type(found.get("type"), found.get("dataschema"))
@@ -174,6 +170,23 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
         raise Refused(Refusal("missing-field", f"/{missing.args[0]}")) from None
     except ValueError:
         raise Refused(Refusal("wrong-form", "/time, /recordedtime or /sequence")) from None
+
+
+def _text(raw: bytes | None) -> str:
+    if raw is None:
+        raise ValueError("no value")
+    return raw.decode()
+
+
+def _unreadable(headers: Sequence[tuple[str, bytes | None]]) -> Refusal:
+    """Names the first header without a value, or with one that is no UTF-8."""
+    for name, raw in headers:
+        if name.startswith("ce_"):
+            try:
+                _text(raw)
+            except ValueError:
+                return Refusal("unreadable-header", f"/headers/{name[3:]}" if name[3:] in _ATTRIBUTES else "/headers")
+    return Refusal("unreadable-header", "/headers")
 
 
 def resolve_type(name: str | None, dataschema: str | None) -> EventType:

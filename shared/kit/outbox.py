@@ -115,7 +115,7 @@ class Outbox:
                 "owner": self._owner,
                 "topic": topic,
                 "created": now,
-                "events": [{"k": r.key, "v": r.value, "h": [[n, v] for n, v in r.headers]} for r in chunk],
+                "events": [{"k": r.key, "v": r.value, "h": r.headers} for r in chunk],
                 "topic_id": None,
             }
             for topic, records in by_topic.items()

@@ -18,7 +18,7 @@ from fastapi import APIRouter, FastAPI
 from pymongo import IndexModel
 
 from shared.events import registry
-from shared.kit import claim, contract_routes, logs, metrics, outbox, problems, quarantine
+from shared.kit import claim, contract_routes, logs, memory, metrics, outbox, problems, quarantine
 from shared.kit.connect import open_both
 from shared.kit.docs_page import docs_route
 from shared.kit.http import Outermost
@@ -176,6 +176,7 @@ class Kit:
             stream.bind(self.store, self.topics, self.quarantine, self.observer)
         self.health = self._make_health()
         logs.capture()
+        memory.settle()
 
     async def _begin(self, before: Sequence[Hook], loops: Sequence[Loop]) -> None:
         """From open to ready; may take long, or as long as somebody else holds a lease."""
