@@ -9,7 +9,7 @@ from pymongo import IndexModel
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
 from shared.kit.logs import logger
-from shared.kit.mongo import Client, connect, ensure_indexes, ping, server_version
+from shared.kit.mongo import Client, NoReplicaSet, connect, ensure_indexes, ping, server_version
 from shared.kit.settings import ServiceSettings
 from shared.kit.topics import KAFKA_ERRORS, Topics, WrongPartitionCount
 
@@ -59,7 +59,11 @@ async def open_both(
 
 async def open_mongo(settings: ServiceSettings, indexes: Mapping[str, Sequence[IndexModel]]) -> Client:
     """A client whose server answers, is good enough for the profile, and has the indexes. Raises CannotStart."""
-    client = connect(settings.mongo_url)
+    try:
+        client = connect(settings.mongo_url)
+    except (PyMongoError, ValueError):
+        remedy = "IEUM_MONGO_URL is no address of MongoDB: in a name or password escape : / ? # [ ] @ as %3A and so on."
+        raise _mongo(remedy, settings.summary()["mongo_url"]) from None
     try:
         await _prepare(client, settings, indexes)
     except BaseException:
@@ -75,8 +79,13 @@ async def _prepare(client: Client, settings: ServiceSettings, indexes: Mapping[s
         if settings.profile == "production" and await server_version(client) < OLDEST_MONGODB:
             raise _mongo("MongoDB 7 or newer is needed in production: this server is past its support.", address)
         await ensure_indexes(client[settings.database], indexes)
-    except ConfigurationError:
+    except NoReplicaSet:
         raise _mongo("MongoDB is no replica set: start it with --replSet and initiate it.", address) from None
+    except ConfigurationError:
+        remedy = "The name in IEUM_MONGO_URL cannot be resolved: look at it and at DNS, or name the hosts (mongodb://)."
+        if not settings.mongo_url.startswith("mongodb+srv:"):
+            remedy = "MongoDB cannot be used as IEUM_MONGO_URL says: look at its options."
+        raise _mongo(remedy, address) from None
     except ConnectionFailure:
         raise _mongo("MongoDB does not answer: start it, or set IEUM_MONGO_URL.", address) from None
     except OperationFailure as refused:
@@ -98,6 +107,9 @@ async def open_kafka(topics: Topics, names: Iterable[str], retention_ms: Mapping
             await topics.start(names, retention_ms)
     except KAFKA_ERRORS:
         remedy = "Kafka does not answer: start it, or set IEUM_KAFKA."
+        raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None
+    except ValueError:
+        remedy = "IEUM_KAFKA is no list of brokers: put host:port, several with a comma between."
         raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None
     except WrongPartitionCount as wrong:
         remedy = f"A topic has another number of partitions: {wrong}. Mend the topic or set IEUM_PARTITIONS."

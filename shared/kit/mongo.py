@@ -17,9 +17,14 @@ Database = AsyncIOMotorDatabase[Document]
 UTC_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
+class NoReplicaSet(ConfigurationError):
+    """A server alone: it knows no transactions."""
+
+
 def connect(url: str) -> Client:
     """A client; nothing is connected until it is used. Every call ends within about 20 s, whatever the server does.
 
+    Raises ConfigurationError or ValueError for what is no address.
     Do not use ``timeoutMS`` instead of the socket time-out: it limits a cursor's whole life, so a long load would fail.
     Open it only after the replica set was initiated: a motor client from before keeps refusing sessions.
     """
@@ -41,7 +46,7 @@ async def ping(client: Client, seconds: float = 5.0) -> None:
     """Raises PyMongoError when there is no writable primary that answers in time."""
     answer = await client.admin.command("hello", maxTimeMS=int(seconds * 1000))
     if not answer.get("setName"):
-        raise ConfigurationError("MongoDB must be a replica set: transactions need one")
+        raise NoReplicaSet("MongoDB must be a replica set: transactions need one")
     await client.admin.command("ping", maxTimeMS=int(seconds * 1000))
 
 
