@@ -81,12 +81,13 @@ def refused(refusals: Sequence[Refusal], status: int | None = None) -> Problem:
 
 
 def unavailable() -> Problem:
-    """Something this service needs is away for the moment; nothing was done."""
+    """Something this service needs is away for the moment. An answer may have been lost on the way back, so nobody here
+    knows whether it was done."""
     return Problem(
         503,
         "unavailable",
         "Not now",
-        "Nothing was changed.",
+        "It may or may not have been taken; sending the same again is safe.",
         remedy="Send the same again in a moment.",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
