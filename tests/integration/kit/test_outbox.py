@@ -175,7 +175,7 @@ class TestSweep:
         await self.orphan(service, service.settings.instance, timedelta(hours=1))  # before the lane's position
         await service.outbox._look_for_rows_left_behind()
         assert await service.outbox.wait_until_published()
-        assert await sequences(service) == [1, 7]
+        assert sorted(await sequences(service)) == [1, 7]
 
     async def test_leaves_young_rows_and_those_of_the_living(self, service: Service) -> None:
         await service.database.outbox_owners.update_one({"_id": "alive"}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
