@@ -23,6 +23,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.agencies import AGENCIES, follow_agencies, held_agency
+from shared.kit.logs import logger
 from shared.kit.problems import Problem, forbidden
 
 __all__ = ["Caller", "Calling", "Keys", "calling", "follow_agencies", "make_key", "unauthorised"]
@@ -30,6 +31,7 @@ CACHE_SECONDS = 1.0
 _TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
 _IN_ADDRESS = frozenset({"key", "api_key", "apikey", "token", "access_token", "authorization", "secret"})
 _NOBODY = b"\0" * 32
+_log = logger("keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Keys:
         self._now = now
         self._clock = clock
         self._known: Mapping[str, tuple[Agency, Key]] = {}
+        self._unreadable: set[str] = set()
         self._read_at: float | None = None
         self._reading: asyncio.Task[Mapping[str, tuple[Agency, Key]]] | None = None
 
@@ -119,11 +122,18 @@ class Keys:
 
     async def _read(self) -> Mapping[str, tuple[Agency, Key]]:
         try:
-            asked, known = self._clock(), dict[str, tuple[Agency, Key]]()
+            asked, known, unreadable = self._clock(), dict[str, tuple[Agency, Key]](), set[str]()
             async for document in self._agencies.find({}, {"state": 1}).sort("_id", 1):
-                agency = held_agency(document)
+                try:
+                    agency = held_agency(document)
+                except Exception:  # written by a newer replica, perhaps: this agency's keys alone do not open here
+                    unreadable.add(str(document["_id"]))
+                    continue
                 for key in agency.keys:
                     known.setdefault(key.key_id, (agency, key))  # the first holds a key id; intake refuses a second
+            if unreadable - self._unreadable:
+                _log.error("agencies_not_readable", count=len(unreadable))
+            self._unreadable = unreadable
             self._known, self._read_at = known, asked
             return known
         finally:

@@ -99,6 +99,18 @@ class TestCaller:
         token, key = make_key("gjf-1", TODAY)
         assert (await World(agency(key)).keys.caller(f"Bearer {token}")).key_id == "gjf-1"
 
+    async def test_an_agency_that_cannot_be_read_shuts_out_nobody_else_and_is_said_once(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token, key = make_key("gjf-1")
+        world = World(agency(key))
+        newer = {"_id": "a-newer-one", "state": {"a field that this replica does not know": 1}}
+        good = agency_document(world.collection.agencies[0], 1)
+        monkeypatch.setattr(world.collection, "find", lambda *_: Found([newer, good, {"_id": "without"}]))
+        for world.now in (0.0, 2.0, 4.0):
+            assert (await world.keys.caller(f"Bearer {token}")).key_id == "gjf-1"
+        assert capsys.readouterr().out.count("agencies_not_readable") == 1
+
     async def test_its_last_day_begins_and_ends_where_the_pack_is(self) -> None:
         token, key = make_key("gjf-1", TODAY)
         world = World(agency(key))
