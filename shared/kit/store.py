@@ -13,7 +13,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -181,22 +181,36 @@ class Store:
         return cast("list[T | Exception]", await submitted.answer)
 
     async def _group(self) -> None:
-        while self._queue:
-            async with self._turn:  # while another transaction runs, the group grows
-                group = self._next_group()
-                answers: list[list[Any]] | Exception
-                try:
-                    results = iter(await self._perform([task for each in group for task in each.tasks], None))
-                    answers = [list(islice(results, len(each.tasks))) for each in group]
-                except Exception as error:
-                    answers = error
-            for n, each in enumerate(group):
-                if each.answer.done():
-                    continue  # its caller has gone
-                if isinstance(answers, Exception):
-                    each.answer.set_exception(answers)
-                else:
-                    each.answer.set_result(answers[n])
+        try:
+            while self._queue:
+                await self._next_transaction()
+        except BaseException as error:  # it is torn down: who came in the meantime is not left waiting
+            self._answer(self._queue, Unavailable(type(error).__name__))
+            self._queue.clear()
+            self._waiting = 0
+            raise
+
+    async def _next_transaction(self) -> None:
+        async with self._turn:  # while another transaction runs, the group grows
+            group = self._next_group()
+            try:
+                results = iter(await self._perform([task for each in group for task in each.tasks], None))
+                self._answer(group, [list(islice(results, len(each.tasks))) for each in group])
+            except Exception as error:
+                self._answer(group, error)
+            except BaseException as error:
+                self._answer(group, Unavailable(type(error).__name__))
+                raise
+
+    @staticmethod
+    def _answer(group: Iterable[_Submitted], answers: list[list[Any]] | Exception) -> None:
+        for n, each in enumerate(group):
+            if each.answer.done():
+                continue  # its caller has gone
+            if isinstance(answers, Exception):
+                each.answer.set_exception(answers)
+            else:
+                each.answer.set_result(answers[n])
 
     def _next_group(self) -> list[_Submitted]:
         """Who goes into one transaction: as many as fit, at least one."""

@@ -532,6 +532,29 @@ class TestSubmit:
         assert id(together[0]) not in {id(work) for work in await asyncio.gather(*alone)}
         assert await store.submit_all([]) == []
 
+    async def test_nobody_is_left_waiting_when_it_is_torn_down(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun = asyncio.Event()
+
+        async def hangs(*_: Any) -> None:
+            begun.set()
+            await asyncio.sleep(3_600)
+
+        monkeypatch.setattr(store, "_perform", hangs)
+        first = asyncio.create_task(store.submit(add("a")))
+        await begun.wait()
+        second = asyncio.create_task(store.submit(add("b")))
+        await asyncio.sleep(0)
+        assert store._grouping is not None
+        store._grouping.cancel()
+        async with asyncio.timeout(20):
+            for each in (first, second):
+                with pytest.raises(Unavailable):
+                    await each
+        monkeypatch.undo()
+        assert await store.submit(add("a")) == 1
+
     async def test_a_caller_who_leaves_takes_nobody_along(self, store: Store) -> None:
         leaving = asyncio.create_task(store.submit(add("a")))
         staying = asyncio.create_task(store.submit(add("a")))
