@@ -208,10 +208,11 @@ def _chunks(records: list[Outgoing]) -> Iterable[list[Outgoing]]:
     chunk: list[Outgoing] = []
     size = 0
     for record in records:
-        if chunk and size + record.size > LARGEST_ROW:
+        bytes_of_it = record.size
+        if chunk and size + bytes_of_it > LARGEST_ROW:
             yield chunk
             chunk, size = [], 0
         chunk.append(record)
-        size += record.size
+        size += bytes_of_it
     if chunk:
         yield chunk
