@@ -191,6 +191,20 @@ class TestJourney:
         by_receipt = await world.hanawon.get(f"/receipts/{receipt}")
         assert by_receipt.json() == journey
 
+    async def test_ten_thousand_deliveries_make_it_no_longer(self, world: World) -> None:
+        receipt = (await world.hanawon.send("trainee-graduated", _person("R-22"))).json()["receipt"]
+        steps, row = world.kit.database.steps, await world.kit.database.inbox.find_one({"receipt": receipt})
+        step = {"correlationid": row["correlationid"], "at": datetime.now(UTC), "channel": "feed", "about": "notice"}
+        types, partners = ("notice-delivered", "notice-acknowledged"), ("gjf", "khf")
+        await steps.insert_many(
+            {"_id": f"many-{n}", "type": types[n % 2], "recipient": partners[n // 2 % 2], **step} for n in range(10_000)
+        )
+        answer = await world.hanawon.get(f"/receipts/{receipt}")
+        told = {one["recipient"]: one for one in answer.json()["partners"]}
+        assert {name: one["delivered"]["count"] for name, one in told.items()} == {"gjf": 2_500, "khf": 2_500}
+        assert len(answer.content) < 2_000
+        await steps.delete_many({"correlationid": row["correlationid"]})
+
     async def test_another_agency_sees_nothing_and_the_administrator_sees_it(self, world: World) -> None:
         event = world.hanawon.event("trainee-graduated", _person("R-21"))
         await world.hanawon.post(event)
