@@ -64,8 +64,7 @@ class Director:
 
     async def finish(self) -> None:
         """Wait for what is under way; raises what went wrong in it. Nothing is frozen or doubled afterwards."""
-        while self._running:
-            await asyncio.gather(*self._running)
+        await asyncio.gather(*self._running)
         for name in (f"{service}-2" for service in EVERY):
             await self._cast.gone(name)
 

@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from random import Random
 from typing import Literal, TypeVar
 
-from samples.chaos.points import AT_BEGINNING, EVERY, POINTS, Point
+from samples.chaos.points import AT_BEGINNING, AT_RETURN, EVERY, POINTS, Point
 
 Way = Literal[
     "kill", "term", "pause", "at-point", "at-beginning", "take-over", "open-transaction", "second", "broker",
@@ -55,7 +55,8 @@ def plan_of(seed: int, events: int, kills: int) -> list[Blow]:
     ways = _ways(kills)
     random.shuffle(ways)
     victims: dict[str, Iterator[str]] = {}
-    struck = sum(way in ("at-point", "both") for way in ways)
+    returns = _dealt(random, [(point, service) for point in AT_RETURN for service in point.services])
+    struck = sum(way == "at-point" for way in ways)
     points = _in_turn([(point, service) for point in POINTS for service in point.services], seed * struck)
     beginnings = _dealt(random, [(point, service) for point in AT_BEGINNING for service in point.services])
     pause = cycle((False, True))
@@ -67,11 +68,11 @@ def plan_of(seed: int, events: int, kills: int) -> list[Blow]:
         point: Point | None = None
         signal: Literal["SIGKILL", "SIGTERM", "SIGSTOP"] = "SIGKILL"
         passes, long = 1, False
-        if way in ("at-point", "both"):
+        if way == "at-point":
             point, victim = next(points)
             passes = random.randint(1, MOST_PASSES) if point.often else random.randint(1, 2)
-        elif way == "at-beginning":
-            point, victim = next(beginnings)
+        elif way in ("at-beginning", "both"):
+            point, victim = next(beginnings if way == "at-beginning" else returns)
         elif way in ("broker", "database"):
             victim = way
             signal = random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGSTOP"))

@@ -60,16 +60,19 @@ POINTS: tuple[Point, ...] = (
 )
 OPEN_TRANSACTION = POINTS[1]
 
-# Passed only while a service begins or a broker comes back: armed before such a moment.
+# Passed only while a service begins: armed before that.
 AT_BEGINNING: tuple[Point, ...] = (
     Point("before a partition is claimed", f"{_CLAIMS}.claim", "before", often=False),
     Point("a partition claimed", f"{_CLAIMS}.claim", "after", often=False),
-    Point("before publishing again", f"{_LANE}._republish", "before", often=False),
-    Point("published again, not noted", f"{_LANE}._republish", "after", often=False),
     Point("partitions taken over, nothing loaded", f"{_ACTIVITY}._take_over", "after", ("matching",), often=False),
     Point("loaded, not reading", f"{_ACTIVITY}._load", "after", ("matching",), often=False),
 )
-ALL = (*POINTS, *AT_BEGINNING)
+# Passed only when a broker comes back without its log.
+AT_RETURN: tuple[Point, ...] = (
+    Point("before publishing again", f"{_LANE}._republish", "before", often=False),
+    Point("published again, not noted", f"{_LANE}._republish", "after", often=False),
+)
+ALL = (*POINTS, *AT_BEGINNING, *AT_RETURN)
 
 
 def named(name: str) -> Point:
