@@ -54,6 +54,7 @@ class Containers:
         self._environment = {name: os.environ[name] for name in kept if name in os.environ}
         self._environment["DOCKER_BUILDKIT"] = os.environ.get("DOCKER_BUILDKIT", "0")
         self.ended_with = 0
+        self._ids: dict[str, str] = {}
 
     def compose(self, *arguments: str) -> None:
         """Run it and show what it says. Raises Failed."""
@@ -65,7 +66,9 @@ class Containers:
         """Run it; its output line by line, its exit code in `ended_with`. Raises Failed when that is 2 or more."""
         command = [*self._compose, *arguments]
         line = ""
-        with subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, text=True) as running:
+        with subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        ) as running:
             assert running.stdout is not None
             for line in running.stdout:
                 yield line
@@ -74,10 +77,12 @@ class Containers:
             raise Failed(f"compose {arguments[0]} ended with {running.returncode}: {line.strip()}")
 
     def container(self, service: str) -> str:
-        """Its id. Raises Failed."""
-        if not (found := "".join(self.lines("ps", "--quiet", service)).split()):
-            raise Failed(f"no container of {service}")
-        return found[0]
+        """Its id, asked for once: compose takes its time. Raises Failed."""
+        if service not in self._ids:
+            if not (found := "".join(self.lines("ps", "--quiet", service)).split()):
+                raise Failed(f"no container of {service}")
+            self._ids[service] = found[0]
+        return self._ids[service]
 
     def docker(self, *arguments: str) -> str:
         """What docker says. Raises Failed."""

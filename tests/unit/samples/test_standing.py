@@ -53,6 +53,23 @@ class TestStanding:
         stage = Standing(tmp_path, setting, Places.read(TOLD))
         assert stage.keyring.token(setting.admin.agency) == TOLD["STANDING_ADMIN_TOKEN"]
 
+    async def test_it_asks_for_a_kill_and_goes_on_when_the_victim_is_away(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stage = Standing(tmp_path, load_setting("kr-gyeonggi"), Places.read(TOLD))
+        listens = [True, True, False]
+        monkeypatch.setattr(stage, "_listens", lambda name: listens.pop(0))
+        await stage.kill("matching")
+        assert capsys.readouterr().out == "KILL matching\n"
+        assert listens == []
+
+    async def test_a_kill_that_nobody_does_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stage = Standing(tmp_path, load_setting("kr-gyeonggi"), Places.read(TOLD))
+        monkeypatch.setattr(stage, "_listens", lambda name: True)
+        monkeypatch.setattr(standing, "PATIENCE", 0.01)
+        with pytest.raises(StartError, match="nobody killed matching"):
+            await stage.kill("matching")
+
 
 class TestContainers:
     def test_the_driver_knows_this_world_and_its_victims(self) -> None:

@@ -1,0 +1,49 @@
+"""The driver of the demo in containers kills what it is asked to kill and takes only a finished day for a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.compose.demo import Containers, Failed, play
+
+pytestmark = pytest.mark.unit
+
+
+class Told(Containers):
+    """Containers whose demo says these lines."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = lines
+        self.asked: list[str] = []
+        self.killed: list[str] = []
+
+    def lines(self, *arguments: str) -> Iterator[str]:
+        self.asked = list(arguments)
+        yield from self._lines
+
+    def kill(self, service: str) -> None:
+        self.killed.append(service)
+
+
+class TestPlay:
+    def test_the_demo_runs_as_a_neighbour_with_a_name_and_its_last_line_is_the_result(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        containers = Told("a line\n", '{"lost": 0}\n')
+        assert play(containers, ["--seed", "2"]) == {"lost": 0}
+        assert "--use-aliases" in containers.asked
+        assert containers.asked[-3:] == ["demo", "--seed", "2"]
+        assert capsys.readouterr().out == "a line\n"
+
+    @pytest.mark.parametrize(("asked", "killed"), [("broker", "kafka"), ("matching", "matching")])
+    def test_what_it_asks_to_be_killed_is_killed_once(self, asked: str, killed: str) -> None:
+        containers = Told("a line\n", f"KILL {asked}\n", '{"lost": 0}\n')
+        play(containers, [])
+        assert containers.killed == [killed]
+
+    @pytest.mark.parametrize("lines", [(), ("a line\n",), ('{"lost": 0}\n', "Traceback\n")])
+    def test_a_day_without_an_end_is_no_result(self, lines: tuple[str, ...]) -> None:
+        with pytest.raises(Failed, match="did not come to its end"):
+            play(Told(*lines), [])
