@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClientSession
-from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
+from pymongo.errors import OperationFailure
 
 from shared.kit.kafka import KafkaSettings
 from shared.kit.outbox import Outbox
 from shared.kit.round import TooManyRounds
-from shared.kit.store import Clash, Store, Task, Unavailable
+from shared.kit.store import Store, Task, Unavailable
 from shared.kit.topics import Topics
 from shared.kit.work import Need, NotNeeded, Outgoing, Work
-from tests.integration.kit.parts import until
+from tests.integration.kit.stores import Memory, add, counts, failing
 
 pytestmark = pytest.mark.integration
 
@@ -29,53 +28,6 @@ async def store(database: Any) -> AsyncIterator[Store]:
     await made.start()
     yield made
     await made.stop()
-
-
-def add(id: str, amount: int = 1) -> Task[int]:
-    """Count up one document."""
-
-    def do(work: Work) -> int:
-        held = work.get("counts", id) or {"_id": id, "n": 0}
-        work.save("counts", {**held, "n": held["n"] + amount})
-        return int(held["n"]) + amount
-
-    return Task(lambda work: [Need.by_id("counts", id)], do)
-
-
-def failing(id: str, error: Exception) -> Task[int]:
-    """Change something, then raise."""
-
-    def do(work: Work) -> int:
-        work.save("counts", {"_id": id, "n": -999})
-        work.delete("counts", "other")
-        raise error
-
-    return Task(lambda work: [Need.by_id("counts", id)], do)
-
-
-async def counts(store: Store) -> dict[str, int]:
-    return {d["_id"]: d["n"] async for d in store.database.counts.find()}
-
-
-class Memory:
-    """A view: a list that follows the commits."""
-
-    def __init__(self) -> None:
-        self.kept: list[str] = []
-        self.pending: list[str] = []
-
-    def mark(self) -> int:
-        return len(self.pending)
-
-    def undo(self, mark: int) -> None:
-        del self.pending[mark:]
-
-    def committed(self) -> None:
-        self.kept += self.pending
-        self.pending = []
-
-    def aborted(self) -> None:
-        self.pending = []
 
 
 class TestPerform:
@@ -218,203 +170,6 @@ class TestPerform:
 
         await store.perform([noting("kept"), noting("undone", ValueError())])
         assert called == ["kept"]
-
-
-class TestConflicts:
-    async def test_two_stores_on_the_same_documents_lose_nothing(self, store: Store) -> None:
-        other = Store(store.database, patience=20.0)
-        await other.start()
-        await asyncio.gather(*(each.perform([add("a"), add("b")]) for each in (store, other) for _ in range(20)))
-        await other.stop()
-        assert await counts(store) == {"a": 40, "b": 40}
-
-    async def test_a_task_that_runs_into_a_unique_index_fails_alone(self, store: Store) -> None:
-        await store.database.people.create_index("hash", unique=True)
-        await store.database.people.insert_one({"_id": "old", "hash": "h"})
-
-        def person(id: str, hash: str) -> Task[None]:
-            return Task(lambda work: (), lambda work: work.save("people", {"_id": id, "hash": hash}))
-
-        results = await store.perform([person("a", "x"), person("b", "h"), person("c", "y")])
-        assert results[0] is None
-        assert isinstance(results[1], Clash)
-        assert results[2] is None
-        assert [d["_id"] async for d in store.database.people.find().sort("_id")] == ["a", "c", "old"]
-        assert "h" not in str(results[1]).split()
-
-    async def test_a_task_whose_document_the_database_cannot_take_fails_alone(self, store: Store) -> None:
-        await store.database.create_collection("strict", validator={"n": {"$type": "int"}})
-
-        def saving(id: str, n: object) -> Task[None]:
-            return Task(lambda work: (), lambda work: work.save("strict", {"_id": id, "n": n}))
-
-        results = await store.perform([saving("a", 1), saving("b", "one"), saving("c", 3)])
-        assert [type(result) for result in results] == [type(None), Clash, type(None)]
-        assert [d["_id"] async for d in store.database.strict.find().sort("_id")] == ["a", "c"]
-
-    async def test_a_clash_takes_no_later_task_of_the_same_document_along(self, store: Store) -> None:
-        await store.database.people.create_index("hash", unique=True)
-        await store.database.people.insert_one({"_id": "old", "hash": "h"})
-
-        def changing(**change: str) -> Task[None]:
-            def do(work: Work) -> None:
-                work.save("people", {"_id": "a", **(work.get("people", "a") or {}), **change})
-
-            return Task(lambda work: [Need.by_id("people", "a")], do)
-
-        results = await store.perform([changing(hash="h"), changing(seen="yes"), changing(hash="own")])
-        assert [type(result) for result in results] == [type(None)] * 3, "the last one mends what the first did"
-        results = await store.perform([changing(hash="h"), changing(seen="again")])
-        assert [type(result) for result in results] == [Clash, type(None)]
-        assert await store.database.people.find_one({"_id": "a"}) == {"_id": "a", "hash": "own", "seen": "again"}
-
-    async def test_many_that_run_into_a_unique_index_keep_nobody_waiting(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        await store.database.people.create_index("hash", unique=True)
-        waits: list[float] = []
-        monkeypatch.setattr("shared.kit.store.Backoff.wait", lambda self: waits.append(1.0) or asyncio.sleep(0))
-
-        def person(n: int) -> Task[None]:  # another id at every attempt, as where ids are random
-            def do(work: Work) -> None:
-                work.save("people", {"_id": secrets.token_hex(4), "hash": f"h{n // 2}"})
-
-            return Task(lambda work: (), do)
-
-        results = await store.perform([person(n) for n in range(40)])
-        assert [isinstance(result, Clash) for result in results].count(True) == 20
-        assert await store.database.people.count_documents({}) == 20
-        assert waits == []
-
-    async def test_a_killed_session_is_survived(self, store: Store) -> None:
-        await store.perform([add("a")])
-        await store.database.client.admin.command({"killSessions": [store.session_id]})
-        assert await store.perform([add("a")]) == [2]
-
-
-class TestCommit:
-    @staticmethod
-    def _answer_lost(
-        store: Store,
-        monkeypatch: pytest.MonkeyPatch,
-        reaches_server: bool,
-        times: int = 1,
-        error: PyMongoError = AutoReconnect("gone"),
-    ) -> list[str]:
-        session: Any = store._session
-        real: Callable[[], Any] = session.commit_transaction
-        asked: list[str] = []
-
-        async def commit() -> None:
-            asked.append("asked")
-            if len(asked) <= times:
-                if reaches_server:
-                    await real()
-                raise error
-            await real()
-
-        monkeypatch.setattr(session, "commit_transaction", commit)
-        return asked
-
-    @pytest.mark.parametrize("reaches_server", [True, False])
-    async def test_an_answer_that_is_lost_doubles_nothing(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch, reaches_server: bool
-    ) -> None:
-        memory = Memory()
-        store.join(memory)
-        asked = self._answer_lost(store, monkeypatch, reaches_server)
-        task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
-        assert await store.perform([noting]) == [1]
-        assert len(asked) == 2
-        assert await counts(store) == {"a": 1}
-        assert memory.kept == ["a"]
-
-    async def test_a_wait_for_the_majority_that_is_interrupted_undoes_nothing(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """What a successor's claim does to the commit of an owner that lives."""
-        memory = Memory()
-        store.join(memory)
-        interrupted = WriteConcernError("interrupted", 11601, {"code": 11601, "errmsg": "operation was interrupted"})
-        asked = self._answer_lost(store, monkeypatch, reaches_server=True, error=interrupted)
-        task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
-        assert await store.perform([noting]) == [1]
-        assert (len(asked), await counts(store), memory.kept) == (2, {"a": 1}, ["a"])
-
-    async def test_what_the_server_says_is_undone_is_done_again(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        killed: list[object] = []
-        session: Any = store._session
-        real: Callable[[], Any] = session.commit_transaction
-
-        async def commit() -> None:
-            if not killed:
-                killed.append(await store.database.client.admin.command({"killSessions": [store.session_id]}))
-            await real()
-
-        monkeypatch.setattr(session, "commit_transaction", commit)
-        memory = Memory()
-        store.join(memory)
-        task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
-        assert await store.perform([noting]) == [1]
-        assert (await counts(store), memory.kept) == ({"a": 1}, ["a"])
-
-    async def test_an_outcome_unknown_for_too_long_is_found_out_before_anything_new(
-        self, database: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        store = Store(database, patience=0.0)
-        await store.start()
-        memory = Memory()
-        store.join(memory)
-        self._answer_lost(store, monkeypatch, reaches_server=True)
-        task = add("a")
-        with pytest.raises(Unavailable):
-            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
-        assert memory.kept == []
-        assert await store.perform([add("b")]) == [1]
-        assert memory.kept == ["a"]
-        assert await counts(store) == {"a": 1, "b": 1}
-        await store.stop()
-
-    async def test_an_outcome_unknown_for_too_long_is_found_out_without_anything_new(
-        self, database: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        store = Store(database, patience=0.0)
-        await store.start()
-        memory = Memory()
-        store.join(memory)
-        self._answer_lost(store, monkeypatch, reaches_server=True, times=3)
-        task = add("a")
-        with pytest.raises(Unavailable):
-            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
-
-        async def known() -> bool:
-            return memory.kept == ["a"]
-
-        await until(known)
-        assert await store.perform([add("b")]) == [1]
-        await store.stop()
-
-    async def test_what_fails_for_too_long_is_unavailable_and_undone(
-        self, database: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        store = Store(database, patience=0.0)
-        await store.start()
-        memory = Memory()
-        store.join(memory)
-
-        async def away(session: AsyncIOMotorClientSession) -> None:
-            raise OperationFailure("no", 112)
-
-        task = Task[None](lambda work: (), lambda work: memory.pending.append("x"))
-        with pytest.raises(Unavailable, match="OperationFailure"):
-            await store.perform([task], alongside=away)
-        assert memory.kept == memory.pending == []
-        await store.stop()
 
 
 class TestHurry:

@@ -1,0 +1,150 @@
+"""A commit whose outcome is not known, or not what was hoped for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
+
+from shared.kit.store import Store, Task, Unavailable
+from tests.integration.kit.parts import until
+from tests.integration.kit.stores import Memory, add, counts
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(database: Any) -> AsyncIterator[Store]:
+    made = Store(database, patience=5.0)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+class TestCommit:
+    @staticmethod
+    def _answer_lost(
+        store: Store,
+        monkeypatch: pytest.MonkeyPatch,
+        reaches_server: bool,
+        times: int = 1,
+        error: PyMongoError = AutoReconnect("gone"),
+    ) -> list[str]:
+        session: Any = store._session
+        real: Callable[[], Any] = session.commit_transaction
+        asked: list[str] = []
+
+        async def commit() -> None:
+            asked.append("asked")
+            if len(asked) <= times:
+                if reaches_server:
+                    await real()
+                raise error
+            await real()
+
+        monkeypatch.setattr(session, "commit_transaction", commit)
+        return asked
+
+    @pytest.mark.parametrize("reaches_server", [True, False])
+    async def test_an_answer_that_is_lost_doubles_nothing(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, reaches_server: bool
+    ) -> None:
+        memory = Memory()
+        store.join(memory)
+        asked = self._answer_lost(store, monkeypatch, reaches_server)
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        assert await store.perform([noting]) == [1]
+        assert len(asked) == 2
+        assert await counts(store) == {"a": 1}
+        assert memory.kept == ["a"]
+
+    async def test_a_wait_for_the_majority_that_is_interrupted_undoes_nothing(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a successor's claim does to the commit of an owner that lives."""
+        memory = Memory()
+        store.join(memory)
+        interrupted = WriteConcernError("interrupted", 11601, {"code": 11601, "errmsg": "operation was interrupted"})
+        asked = self._answer_lost(store, monkeypatch, reaches_server=True, error=interrupted)
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        assert await store.perform([noting]) == [1]
+        assert (len(asked), await counts(store), memory.kept) == (2, {"a": 1}, ["a"])
+
+    async def test_what_the_server_says_is_undone_is_done_again(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        killed: list[object] = []
+        session: Any = store._session
+        real: Callable[[], Any] = session.commit_transaction
+
+        async def commit() -> None:
+            if not killed:
+                killed.append(await store.database.client.admin.command({"killSessions": [store.session_id]}))
+            await real()
+
+        monkeypatch.setattr(session, "commit_transaction", commit)
+        memory = Memory()
+        store.join(memory)
+        task = add("a")
+        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        assert await store.perform([noting]) == [1]
+        assert (await counts(store), memory.kept) == ({"a": 1}, ["a"])
+
+    async def test_an_outcome_unknown_for_too_long_is_found_out_before_anything_new(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(database, patience=0.0)
+        await store.start()
+        memory = Memory()
+        store.join(memory)
+        self._answer_lost(store, monkeypatch, reaches_server=True)
+        task = add("a")
+        with pytest.raises(Unavailable):
+            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
+        assert memory.kept == []
+        assert await store.perform([add("b")]) == [1]
+        assert memory.kept == ["a"]
+        assert await counts(store) == {"a": 1, "b": 1}
+        await store.stop()
+
+    async def test_an_outcome_unknown_for_too_long_is_found_out_without_anything_new(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(database, patience=0.0)
+        await store.start()
+        memory = Memory()
+        store.join(memory)
+        self._answer_lost(store, monkeypatch, reaches_server=True, times=3)
+        task = add("a")
+        with pytest.raises(Unavailable):
+            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
+
+        async def known() -> bool:
+            return memory.kept == ["a"]
+
+        await until(known)
+        assert await store.perform([add("b")]) == [1]
+        await store.stop()
+
+    async def test_what_fails_for_too_long_is_unavailable_and_undone(
+        self, database: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(database, patience=0.0)
+        await store.start()
+        memory = Memory()
+        store.join(memory)
+
+        async def away(session: AsyncIOMotorClientSession) -> None:
+            raise OperationFailure("no", 112)
+
+        task = Task[None](lambda work: (), lambda work: memory.pending.append("x"))
+        with pytest.raises(Unavailable, match="OperationFailure"):
+            await store.perform([task], alongside=away)
+        assert memory.kept == memory.pending == []
+        await store.stop()
