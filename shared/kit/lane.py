@@ -194,7 +194,7 @@ class Lane:
     async def _send(self, producer: AIOKafkaProducer, row: Document) -> asyncio.Future[Any]:
         """Put the row's events in the producer's buffers, in order. The future is done when all are acknowledged."""
         sent = [
-            await producer.send(self._name, event["v"], key=event["k"], headers=[(n, v) for n, v in event["h"]])
+            await producer.send(self._name, event["v"], key=event["k"], headers=list(map(tuple, event["h"])))
             for event in row["events"]
         ]
         return asyncio.gather(*sent)
