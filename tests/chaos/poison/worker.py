@@ -1,7 +1,7 @@
 """The small service among poison, as a process of its own (``python -m``) that kills itself at a named point.
 
 Arguments: bootstrap, MongoDB address, database, prefix, "read" or "replay", point ("" for never), at which time of
-passing it. Who reads has a bug with events of one source; who replays has it mended, and prints what came of it.
+passing it. Who reads has a bug with events of one source; who replays has it mended.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
     else:
-        worked, still = await service.stream.replay()
-        await service.outbox.wait_until_published()
-        sys.stdout.write(f"{worked} {still}\n")
+        await service.stream.replay()
     await service.stop()
 
 

@@ -98,8 +98,9 @@ class TestABrokerThatRefuses:
 
         await service.outbox.stop()
         monkeypatch.setattr(lane, "Backoff", Quick)
-        for n in range(1, 21):
-            await service.store.perform([saying(n)])
+        await service.outbox.start(["agencies"])
+        await service.store.perform([saying(1)])
+        assert await service.outbox.wait_until_published(), "the topic is open, what follows is sent at once"
         send, refusals = Lane._send, iter(range(5))
 
         async def refusing(self: Lane, producer: Any, row: Any) -> Any:
@@ -112,7 +113,8 @@ class TestABrokerThatRefuses:
             return sent
 
         monkeypatch.setattr(Lane, "_send", refusing)
-        await service.outbox.start(["agencies"])
+        for n in range(2, 21):
+            await service.store.perform([saying(n)])
         waiting = await service.outbox.state()
         assert (waiting.rows >= 18, waiting.oldest_seconds > 0) == (True, True), "what the alert looks at"
         assert await service.outbox.wait_until_published()
