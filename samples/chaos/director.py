@@ -15,6 +15,7 @@ from samples.chaos.plan import Blow
 from samples.chaos.points import EVERY, OPEN_TRANSACTION, Point
 from samples.chaos.watch import Recovery, Watch
 
+ATTEMPTS = 5
 PASSED_WITHIN = 8.0  # seconds for a service to come to a point; then it is killed wherever it is
 GROUND = "ground"  # the broker and the database: one of them at a time
 SETTLING = 1.2  # session time-outs
@@ -29,8 +30,8 @@ class Director:
 
     ``recoveries``: of services that were killed; ``takeovers``: of replicas that were frozen while another stood by,
     which nobody can know before their session has timed out;
-    ``returns``: of the whole after the broker or the database was hurt. ``outages``: when one of these was away, and
-    the time after it in which the groups find together again.
+    ``returns``: of the whole after the broker or the database was hurt. ``outages``: from such a
+    blow until every service has done a record again.
     """
 
     def __init__(self, cast: Cast, watch: Watch, plan: Sequence[Blow], say: Callable[[str], None]) -> None:
@@ -190,10 +191,15 @@ class Director:
             await asyncio.sleep(SETTLING * self._cast.session_timeout_ms / 1000)
 
     async def _come(self, service: str) -> str | None:
-        try:
-            name = await self._cast.second(service)
-        except StartError:  # what it needs is away just now: then it is alone after all
-            await self._cast.gone(f"{service}-2")
+        for _ in range(ATTEMPTS):
+            try:
+                name = await self._cast.second(service)
+                break
+            except StartError:  # what it needs is away just now
+                await self._cast.gone(f"{service}-2")
+                await asyncio.sleep(3.0)
+        else:
+            self._cast.troubles.append(f"{service}-2 could not start {ATTEMPTS} times")
             return None
         self._say(f"          {name} comes")
         await self._settled()
@@ -242,12 +248,12 @@ class Director:
 
     async def _back(self, name: str, began: float, ended: bool) -> None:
         await self._cast.ready(name, 60.0)
-        self.outages.append((began, time.time() + SETTLING * self._cast.session_timeout_ms / 1000))
         forgot = ended and name == "broker" and not self._cast.pair.broker.keeps_its_log
         returns = [self._watch.away(service, name, began, forgot) for service in EVERY]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVERED_WITHIN):
                 await asyncio.gather(*(each.done.wait() for each in returns))
+        self.outages.append((began, time.time()))
         self.returns += returns
         self._say(f"          {name} is back, {_all_seconds(returns)}")
 

@@ -23,7 +23,7 @@ PLAN = (
 
 class TestAFewHundredEvents:
     async def test_are_neither_lost_nor_doubled_by_blows_of_every_kind(self, tmp_path: Path) -> None:
-        options = Options(seed=7, events=EVENTS, session_timeout_ms=4_000, keep=tmp_path, plan=PLAN)
+        options = Options(seed=7, events=EVENTS, session_timeout_ms=2_500, keep=tmp_path, plan=PLAN)
         report = await Chaos(options, print).perform()
         assert report.troubles == []
         assert (report.line["lost"], report.line["doubled"]) == (0, 0)
