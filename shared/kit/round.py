@@ -176,6 +176,7 @@ def _askable(need: Need) -> Need:
     if isinstance(need.value, str):
         need.value.encode()
     else:
+        hash(need.value)
         bson.encode({"": need.value})
     return need
 

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ __all__ = ["Clash", "Store", "Task", "Unavailable", "View"]
 T = TypeVar("T")
 GROUP = 500
 LONGEST_QUEUE = 10_000
+ACQUITTALS = 3  # of one task: each costs an attempt of the whole transaction
 
 
 class Unavailable(Exception):
@@ -231,7 +232,7 @@ class Store:
         backoff = Backoff(0.01, 1.0)
         clashes: dict[int, Clash] = {}  # tasks that the database refused twice
         suspects: set[int] = set()
-        acquitted: set[int] = set()
+        acquitted = Counter[int]()
         mine: _Committing | None = None
         while True:
             round: Round[T] | None = None
@@ -255,10 +256,10 @@ class Store:
                     if clash.piece in suspects:  # not a race: it fails alone, and the others need not wait for it
                         clashes[clash.piece] = clash
                         # whoever changed the document last is blamed first; the fault may be this one's alone
-                        for later in [n for n in clashes if n > clash.piece and n not in acquitted]:
+                        for later in [n for n in clashes if n > clash.piece and acquitted[n] < ACQUITTALS]:
                             if clashes[later].collection == clash.collection:
                                 del clashes[later]
-                                acquitted.add(later)
+                                acquitted[later] += 1
                         end = time.monotonic() + self._patience
                     suspects.add(clash.piece)
                     if time.monotonic() <= min(end, self._latest):

@@ -66,6 +66,17 @@ class TestAViewThatSaysNo:
         assert apart == []
 
 
+class TestNeeds:
+    @pytest.mark.parametrize("value", [2**70, "\ud800", object(), [1]])
+    @pytest.mark.parametrize("field", ["_id", "n"])
+    async def test_that_no_question_can_hold_fail_their_own_task_only(self, field: str, value: Any) -> None:
+        bad = Task(lambda work: [Need("people", field, value)], lambda work: 1)
+        made = round_of(bad, Task(lambda work: (), lambda work: 1))
+        await made.run(NO_DATABASE, NO_SESSION)
+        assert isinstance(made.results[0], Exception)
+        assert made.results[1] == 1
+
+
 class TestOtherwise:
     async def test_that_raises_fails_its_task_alone_and_leaves_nothing(self) -> None:
         def failing(work: Work) -> None:
