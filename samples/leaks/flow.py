@@ -21,6 +21,7 @@ from samples.world import Chapter, Item
 
 PATIENCE = 150.0  # seconds for everything to have happened
 AT_ONCE = 6
+ROUNDS = 6  # every hostile request comes about so often, once at least, whoever it is about
 REPLAYS = 3  # a service that was killed has forgotten what it let fail
 KILLED = {"walk-ins": "database", "openings": "broker", "programmes": "matching"}
 ARRIVALS = ("trainee-graduated", "person-enrolled")
@@ -28,12 +29,14 @@ ARRIVALS = ("trainee-graduated", "person-enrolled")
 
 @dataclass
 class Flow:
-    """One flow on one stage. Keeps what was planted and, by status, what the hostile requests were answered."""
+    """One flow on one stage; ``kills``: services, broker and database are killed in the middle. Keeps what was planted
+    and, by status, what the hostile requests were answered."""
 
     play: Play
     stage: FaultyStage
     ears: Ears
     session: aiohttp.ClientSession
+    kills: bool = True
     planted: set[Planted] = field(default_factory=set)
     answered: dict[int, int] = field(default_factory=dict)
 
@@ -46,7 +49,7 @@ class Flow:
         items = people.everything(chapters)
         self.planted |= planted_by(items)
         for chapter in chapters:
-            victim = KILLED.get(chapter.name)
+            victim = KILLED.get(chapter.name) if self.kills else None
             await self._act(chapter, (lambda victim=victim: self.stage.kill(victim)) if victim else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         await play.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
         await self._everything_wrong(items)
@@ -71,7 +74,7 @@ class Flow:
     async def _everything_wrong(self, items: list[Item]) -> None:
         """Every hostile request, spread over the planted people."""
         arrivals = [item for item in items if item.event["type"] in ARRIVALS and item.mistake is None]
-        step = max(1, len(arrivals) // 6)
+        step = max(ROUNDS, len(arrivals) // ROUNDS)
         work = [
             (item.agency, request)
             for number, item in enumerate(arrivals)

@@ -66,7 +66,7 @@ class Verdict:
         return not self.leaks and not self.missed and self.quiet
 
 
-async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None) -> Verdict:
+async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None, *, kills: bool = True) -> Verdict:
     """Play the flow with so many planted people and search everything. Raises StartError, HubAway."""
     setting = load_setting()
     world = World(setting, seed=seed, people=number, today=today_of(setting))
@@ -81,7 +81,7 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None)
         async with aiohttp.ClientSession(timeout=timeout, trace_configs=[ears.tracing()]) as session:
             play = Play(stage, world, screen, session)
             try:
-                flow = Flow(play, stage, ears, session)
+                flow = Flow(play, stage, ears, session, kills)
                 quiet = await flow.run()
                 if not quiet:
                     screen.say("아직 끝나지 않은 것", f"not finished: {await play.unfinished()}", "bold red")
