@@ -14,6 +14,7 @@ import os
 import secrets
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,8 +71,12 @@ class Containers:
             command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         ) as running:
             assert running.stdout is not None
-            for line in running.stdout:
-                yield line
+            try:
+                for line in running.stdout:
+                    yield line
+            except BaseException:
+                running.terminate()
+                raise
         self.ended_with = running.returncode
         if running.returncode > 1:
             raise Failed(f"compose {arguments[0]} ended with {running.returncode}: {line.strip()}")
@@ -219,10 +224,11 @@ def main() -> int:
     parser.add_argument("--offline", action="store_true", help="use the images of deploy/offline/build.sh")
     given = parser.parse_args()
     arguments = ["--seed", given.seed, "--people", given.people, *(("--kill", given.kill) if given.kill else ())]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as after Ctrl-C
     try:
         with prepared(_compose(), offline=given.offline) as (containers, prometheus):
             result, well = perform(containers, prometheus, arguments, given.kill)
-    except Failed as failed:
+    except (Failed, OSError) as failed:  # OSError: Prometheus does not answer
         print(failed, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -35,7 +35,7 @@ def main() -> int:
         with _client(username=ADMIN, password=os.environ["MONGO_ADMIN_PASSWORD"]) as administrator:
             for service in SERVICES:
                 _make_user(administrator, service, os.environ[f"{service.upper()}_MONGO_PASSWORD"])
-            _make_reader(administrator, os.environ.get("READER_PASSWORD"))
+            make_reader(administrator, os.environ.get("READER_PASSWORD"))
     except OperationFailure as error:
         if error.code != AUTHENTICATION_FAILED:
             raise
@@ -92,7 +92,7 @@ def _make_user(client: Client, name: str, password: str) -> None:
     _make(client, name, "User", name, pwd=password, roles=[f"{name}-service"])
 
 
-def _make_reader(client: Client, password: str | None) -> None:
+def make_reader(client: Client, password: str | None) -> None:
     """The oracle of the demo reads all databases; without a password for it there is no such user (any more)."""
     if password:
         _make(client, ADMIN, "User", "reader", pwd=password, roles=["readAnyDatabase"])
