@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from deploy.compose.demo import Containers, Failed, play
+from services.notifications.domain.addresses import check_url
 
 pytestmark = pytest.mark.unit
 
@@ -47,3 +52,14 @@ class TestPlay:
     def test_a_day_without_an_end_is_no_result(self, lines: tuple[str, ...]) -> None:
         with pytest.raises(Failed, match="did not come to its end"):
             play(Told(*lines), [])
+
+
+class TestPartner:
+    def test_a_webhook_may_have_its_name_and_be_in_the_networks_that_docker_gives(self) -> None:
+        text = Path("deploy/compose/demo.yml").read_text()
+        [name] = re.findall(r"STANDING_SELF: (\S+)", text)
+        [networks] = re.findall(r"IEUM_ALLOW_NETWORKS: '(.+)'", text)
+        allowed = [ipaddress.ip_network(network) for network in json.loads(networks)]
+        check_url(f"http://{name}:8110/notices", plain_http=True, ports=(), allowed=allowed)
+        assert f"aliases: [{name}]" in text
+        assert all(any(ipaddress.ip_address(each) in one for one in allowed) for each in ("172.18.0.2", "192.168.16.2"))
