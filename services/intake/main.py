@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -16,10 +17,12 @@ from services.intake.journeys import Journeys
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from shared.kit.logs import logger
 from shared.kit.service import Kit
-from shared.reference import load_pack
+from shared.reference import Pack, load_pack
 
 WRITES = ("people", "opportunities", "agencies")
+_log = logger("intake")
 
 
 def build(settings: IntakeSettings) -> FastAPI:
@@ -31,6 +34,7 @@ def build(settings: IntakeSettings) -> FastAPI:
     parts = Parts()
 
     async def put_together() -> None:
+        warn_of_an_old_wage_table(pack, datetime.now(zone).date())
         repository = Repository(kit.database)
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
@@ -48,3 +52,9 @@ def build(settings: IntakeSettings) -> FastAPI:
         before_streams=(put_together,),
         loops=(lapse_consents,),
     )
+
+
+def warn_of_an_old_wage_table(pack: Pack, today: date) -> None:
+    """Say in the log when the pack's wage table has ended, for an older floor is then in use."""
+    if pack.wage_table_ended(today):
+        _log.warning("wage_table_ended", pack=pack.name, remedy="Add the new floor to the pack's wages.json.")

@@ -27,6 +27,7 @@ from shared.kit.stream import Stream
 from shared.kit.supervise import supervise
 from shared.kit.topics import Topics
 from shared.kit.work import Need, Work
+from shared.reference import Pack
 
 NAME = "matching"
 PEOPLE_AT_ONCE = 50
@@ -116,6 +117,7 @@ class Activity:
         """Everything from the database; the same matches come out whatever happened before."""
         matching, everything = self._matching, self._repository.everything
         matching.forget(self._today())
+        warn_of_an_old_wage_table(matching.pack, matching.today)
         matching.load_forgotten(await self._repository.highest_forgotten())
         async for document in _yielding(everything(OPPORTUNITIES)):
             matching.load_opportunity(held_opportunity(document))
@@ -138,6 +140,7 @@ class Activity:
         await self._perform([_reassessing(self._matching, person, today) for person in self._matching.people()])
         await self._perform([_turned(self._matching, today)])
         await self._forget()
+        warn_of_an_old_wage_table(self._matching.pack, today)
         _log.info("day_begun", opportunities=self._matching.openings())
 
     async def _forget(self) -> None:
@@ -184,3 +187,9 @@ async def _yielding(items: AsyncIterator[Document]) -> AsyncIterator[Document]:
         if time.monotonic() - yielded > _SLICE_SECONDS:
             await asyncio.sleep(0)
             yielded = time.monotonic()
+
+
+def warn_of_an_old_wage_table(pack: Pack, today: date) -> None:
+    """Say in the log when the pack's wage table has ended, for an older floor is then in use."""
+    if pack.wage_table_ended(today):
+        _log.warning("wage_table_ended", pack=pack.name, remedy="Add the new floor to the pack's wages.json.")

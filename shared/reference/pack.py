@@ -149,6 +149,15 @@ class Pack:
         """The wage floor of a day; PackError when the table does not reach it."""
         return self.wages.on(on)
 
+    def wage_floor(self, on: date) -> int | None:
+        """The wage floor per hour of a day; past the table's end the last one known; None before its beginning."""
+        return self.wages.floor(on)
+
+    def wage_table_ended(self, today: date) -> bool:
+        """True when nobody has told the pack the wage floor of today: then an older one is in use."""
+        ends = self.wages.ends
+        return ends is None or ends < today
+
     def hourly(self, amount: float, per: str, hours_per_week: float | None = None) -> float:
         """A wage per hour, day, month or year as one per paid hour (rules: `wages.hourly`). ValueError on nonsense."""
         return hourly(amount, per, hours_per_week, self.manifest.working_time)

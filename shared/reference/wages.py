@@ -31,6 +31,17 @@ class WageTable:
                 return row
         raise PackError(self._file, day.isoformat(), "no minimum wage is known for this day: add a row to the table")
 
+    def floor(self, day: date) -> int | None:
+        """The floor per hour of that day; past the table's end the last one known, for floors do not fall; None for a
+        day before the table."""
+        begun = [row.per_hour for row in self._rows if row.valid_from <= day]
+        return begun[-1] if begun else None
+
+    @property
+    def ends(self) -> date | None:
+        """The last day that the table reaches; None when it is empty."""
+        return self._rows[-1].valid_to if self._rows else None
+
 
 def hourly(amount: float, per: str, hours_per_week: float | None, time: WorkingTime) -> float:
     """The wage for one paid hour, in the working-time conventions of the pack.

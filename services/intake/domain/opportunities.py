@@ -8,7 +8,6 @@ from typing import Any
 from services.intake.domain.findings import Findings
 from shared.events.fields import Wage
 from shared.events.topics.opportunities import JobAtDoor, Opportunity, ProgrammeAtDoor
-from shared.reference import Pack, PackError
 
 JOB = "job"  # the kind of everything that comes as a job event; other kinds are data of the pack
 LONGEST_OPEN = timedelta(days=3 * 366)
@@ -81,16 +80,6 @@ def _check_wage(wage: Wage, hours: int | None, findings: Findings, day: date, *,
         findings.add("numbers-in-wrong-order", "/data/wage/maximum")
     if not floor or wage.currency != findings.pack.currency:
         return
-    minimum = minimum_per_hour(findings.pack, day)
+    minimum = findings.pack.wage_floor(day)
     if minimum is not None and findings.pack.hourly(wage.minimum, wage.per, hours) < minimum - 1e-6:
         findings.add("wage-below-minimum", "/data/wage/minimum", minimum=minimum)
-
-
-def minimum_per_hour(pack: Pack, day: date) -> int | None:
-    """The legal minimum of that day, else the newest one known before it (floors do not fall); None if none is."""
-    for asked in (day, *(date(year, 12, 31) for year in range(day.year - 1, day.year - 6, -1))):
-        try:
-            return pack.minimum_wage(asked).per_hour
-        except PackError:
-            continue
-    return None

@@ -7,24 +7,21 @@ from datetime import date
 
 from services.matching.domain.person_facts import PersonFacts
 from shared.events.fields import Wage
-from shared.reference import Pack, PackError
+from shared.reference import Pack
 
 
 class Terms:
     """Pack and day, with what both sides of many pairs ask again and again looked up once.
 
-    ``minimum_hourly`` is the legal wage floor per hour of the day; None when the pack's table does not reach the day.
+    ``minimum_hourly`` is the legal wage floor per hour of the day, past the end of the pack's table the last one known;
+    None when the table begins later.
     """
 
     def __init__(self, pack: Pack, today: date) -> None:
         self.pack = pack
         self.today = today
         self.average_hourly = pack.hourly(pack.average_wage.amount, pack.average_wage.per)
-        self.minimum_hourly: float | None
-        try:
-            self.minimum_hourly = float(pack.minimum_wage(today).per_hour)
-        except PackError:
-            self.minimum_hourly = None
+        self.minimum_hourly = pack.wage_floor(today)
         self._nearness: dict[tuple[str, str], float] = {}
         self._minutes: dict[tuple[str, str, bool], int | None] = {}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
-from services.intake.domain.opportunities import minimum_per_hour
+from services.intake.main import warn_of_an_old_wage_table
 from tests.unit.intake.memory import House, example, pack, today
 
 pytestmark = pytest.mark.unit
@@ -110,7 +110,7 @@ class TestMinimumWage:
 
     @pytest.fixture(autouse=True)
     def _only_2026(self) -> None:
-        if minimum_per_hour(pack(), date.fromisoformat(today())) != 10_320:
+        if pack().wage_floor(date.fromisoformat(today())) != 10_320:
             pytest.fail("the figures of this class are those of 2026 and of days after it without newer data")
 
     @pytest.mark.parametrize(
@@ -141,8 +141,9 @@ class TestMinimumWage:
         data = example("programme-opened", wage=_wage(300_000))
         assert (await house.send("programme-opened", data, by="gjf")).status == "accepted"
 
-    def test_a_day_the_table_does_not_reach_takes_the_newest_floor_before_it(self) -> None:
-        assert minimum_per_hour(pack(), date(2028, 5, 1)) == 10_320
-        assert minimum_per_hour(pack(), date(2025, 7, 1)) == 10_030
-        assert minimum_per_hour(pack(), date(2010, 1, 1)) is None
-        assert minimum_per_hour(pack(), date(2026, 12, 31) + timedelta(days=1)) == 10_320
+    @pytest.mark.parametrize(("day", "said"), [(date(2026, 12, 31), 0), (date(2027, 1, 1), 1)])
+    def test_a_table_that_has_ended_is_named_in_the_log(
+        self, day: date, said: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        warn_of_an_old_wage_table(pack(), day)
+        assert capsys.readouterr().out.count('"event":"wage_table_ended"') == said

@@ -175,9 +175,14 @@ class TestMinimumWage:
     def test_an_allowance_of_a_training_is_no_wage(self) -> None:
         assert answer("minimum-wage", training=wage("month", 300_000)) == "yes"
 
-    def test_a_day_beyond_the_table_is_a_question_and_no_crash(self) -> None:
-        consents = {"consents": [{"purpose": "matching", "until": "2027-05-15"}]}
-        assert answer("minimum-wage", consents, {"closes": None}, today=date(2027, 1, 1)) == "ask"
+    def test_past_the_end_of_the_table_the_last_floor_holds_for_floors_do_not_fall(self) -> None:
+        person = {"consents": [{"purpose": "matching", "until": "2029-05-15"}]}
+        for today in (date(2027, 1, 1), date(2028, 12, 31)):
+            assert assessed(person, {"closes": None}, today=today).state == "eligible"
+            assert answer("minimum-wage", person, {"closes": None, **wage("hour", 10_319)}, today=today) == "no"
+
+    def test_a_day_before_the_table_is_a_question_and_no_crash(self) -> None:
+        assert answer("minimum-wage", job={"closes": None}, today=date(2010, 1, 1)) == "ask"
 
 
 class TestWageFloor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
+from services.matching.activity import warn_of_an_old_wage_table
 from services.matching.domain.index import Index
 from services.matching.fence import NotActive
 from services.matching.service import Cause, Matching
@@ -33,6 +34,15 @@ def told(work: Work) -> list[tuple[str, int]]:
     """Type and sequence of what was emitted."""
     headers = [{name: value.decode() for name, value in one.headers} for one in work.emitted]
     return [(one["ce_type"], int(one["ce_sequence"])) for one in headers]
+
+
+class TestAnOldWageTable:
+    @pytest.mark.parametrize(("today", "said"), [(date(2026, 12, 31), 0), (date(2027, 1, 1), 1)])
+    def test_is_named_in_the_log_once_it_has_ended(
+        self, today: date, said: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        warn_of_an_old_wage_table(PACK, today)
+        assert capsys.readouterr().out.count('"event":"wage_table_ended"') == said
 
 
 class TestTelling:

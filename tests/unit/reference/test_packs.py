@@ -177,6 +177,20 @@ class TestRules:
         assert last.valid_to is not None
         assert day <= last.valid_to
 
+    def test_past_the_end_of_the_wage_table_the_last_floor_holds_and_before_it_none_is_known(self, pack: Pack) -> None:
+        last = pack.minimum_wage(date(2026, 11, 22))
+        while last.valid_to is not None and not pack.wage_table_ended(last.valid_to + timedelta(days=1)):
+            last = pack.minimum_wage(last.valid_to + timedelta(days=1))
+        assert last.valid_to is not None
+        for days in (0, 1, 400, 4_000):
+            assert pack.wage_floor(last.valid_to + timedelta(days=days)) == last.per_hour
+        assert not pack.wage_table_ended(last.valid_to)
+        assert pack.wage_floor(date(2010, 1, 1)) is None
+
+    def test_within_the_wage_table_the_floor_is_the_days_own(self, pack: Pack) -> None:
+        for day in (date(2026, 6, 30), date(2026, 7, 1), date(2026, 11, 22)):
+            assert pack.wage_floor(day) == pack.minimum_wage(day).per_hour
+
 
 class TestNeverCollected:
     @pytest.mark.parametrize("field", ["kin", "home_town", "route", "year_of_leaving", "cohort", "health", "free_text"])

@@ -13,7 +13,7 @@ ROUNDING = 1e-9  # only what floating point does: a month's floor divided by its
 class MinimumWage(Condition):
     """Paid work under the legal floor of the day never matches, whatever the person would take.
 
-    No wage stated: the law holds all the same, so yes. A day the pack's table does not reach: ask.
+    No wage stated: the law holds all the same, so yes. A day before the pack's table begins: ask.
     """
 
     name = "minimum-wage"
