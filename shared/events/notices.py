@@ -1,7 +1,8 @@
 """What partners are told: the outward contract. Not on Kafka; a webhook's body or an entry of the feed.
 
-A notice is thin on purpose: the recipient's own alias, the opportunity, a band and where to ask. Two partners who lay
-their notices side by side have nothing in common but the opportunity (and words that everybody gets: band, kind).
+A notice is thin on purpose: the recipient's own alias, the opportunity, a band and where to ask. A notice of one
+partner and one of another have nothing in common but the opportunity (and words that everybody gets: band, kind); whole
+lists can be joined by the sets of openings under their aliases, see SECURITY.md.
 """
 
 from __future__ import annotations
