@@ -69,7 +69,7 @@ class Journeys:
 
     async def _journey(self, row: Document, caller: Caller) -> Journey:
         if row["about"] == "people":
-            await self._audit(caller, "journey", None, True)
+            await self._audit(caller, "journey", row.get("person"), True)  # rows of earlier versions name nobody
         matches, partners = journey_of(await self._repository.steps(row["correlationid"]))
         return Journey(
             id=self._opened(row["event"], INBOX, row["_id"]) or "",

@@ -203,6 +203,7 @@ class Door:
                 "status": effect.status,
                 "answer": effect.answer,
                 "about": incoming.event_type.topic.name,
+                "person": effect.person,
                 "at": work.now,
                 "correlationid": root.correlationid,
                 "emitted": [{"type": one.event_type.name, "sequence": one.sequence} for one in effect.emitted],

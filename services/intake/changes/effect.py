@@ -68,7 +68,8 @@ class Emission:
 class Effect:
     """`answer`: what the sender may know of the thing; `thing`: collection and document, its state changed.
 
-    `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents.
+    `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents. `person`: the
+    person whom the event is about, also when nothing changes: who reads its journey reads about them.
     """
 
     answer: dict[str, str]
@@ -76,6 +77,7 @@ class Effect:
     thing: tuple[str, dict[str, Any]] | None = None
     saves: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     emitted: list[Emission] = field(default_factory=list)
+    person: str | None = None
 
 
 def dumped(state: Model) -> dict[str, Any]:

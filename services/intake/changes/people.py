@@ -67,6 +67,12 @@ def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
         if isinstance(data, PersonAtDoor):
             return _new(event, data, tools)
         raise Refused(Refusal("unknown-reference", "/data/reference"))
+    effect = _of_known(event, data, held, work, tools)
+    effect.person = held["_id"]
+    return effect
+
+
+def _of_known(event: Accepted, data: object, held: Document, work: Work, tools: Tools) -> Effect:
     answer = {"alias": people.alias_of(_person(held), event.agency) or ""}
     if isinstance(data, ConsentGivenAtDoor | ConsentWithdrawnAtDoor):
         return _consent_changed(event, data, held, answer)
@@ -104,6 +110,7 @@ def _new(event: Accepted, data: PersonAtDoor, tools: Tools) -> Effect:
     effect = _arrival(event, data, held, person, {"alias": people.alias_of(person, event.agency) or ""})
     effect.saves.append((REFERENCES, {"_id": _index(event, tools), "thing": person.person}))
     effect.saves.append((IDENTITIES, tools.vault.new_record(person.person, data.reference, data.identity)))
+    effect.person = person.person
     return effect
 
 

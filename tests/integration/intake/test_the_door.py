@@ -12,6 +12,7 @@ from typing import Any
 import bson
 import pytest
 import pytest_asyncio
+from pymongo.errors import AutoReconnect
 
 from services.intake.changes.effect import Tools
 from services.intake.clock import Clock
@@ -190,6 +191,8 @@ class TestJourney:
         }
         by_receipt = await world.hanawon.get(f"/receipts/{receipt}")
         assert by_receipt.json() == journey
+        entry = {"action": "journey", "agency": "hanawon", "person": {"$type": "string"}}
+        assert await world.kit.database.audit.count_documents(entry) >= 2
 
     async def test_ten_thousand_deliveries_make_it_no_longer(self, world: World) -> None:
         receipt = (await world.hanawon.send("trainee-graduated", _person("R-22"))).json()["receipt"]
@@ -254,6 +257,24 @@ class TestLookup:
         assert await audit.count_documents({"action": "lookup"}) == before + 1
         entry = await audit.find_one({"action": "lookup", "outcome": "answered"})
         assert (entry["agency"], entry["key_id"]) == ("hanawon", "hanawon-1")
+
+    async def test_what_cannot_be_written_down_is_not_answered(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receipt = (await world.hanawon.send("trainee-graduated", _person("R-32"))).json()
+
+        async def fails(self: Repository, *entry: Any, **more: Any) -> None:
+            raise AutoReconnect("away")
+
+        monkeypatch.setattr(Repository, "audit", fails)
+        for answer in (
+            await world.hanawon.lookup("R-32"),
+            await world.hanawon.get(f"/receipts/{receipt['receipt']}"),
+            await world.hanawon.get(f"/events/{receipt['id']}", source=receipt["source"]),
+        ):
+            assert answer.status_code == 503
+            assert receipt["alias"] not in answer.text
+            assert receipt["id"] not in answer.text
 
     async def test_another_agencys_reference_looks_unknown(self, world: World) -> None:
         await world.hanawon.send("trainee-graduated", _person("R-31"))

@@ -1,4 +1,5 @@
-"""What somebody wrote in the place of an id never reaches the database: it would stand in the log of slow queries."""
+"""Looking back: who read about whom is written down first; what somebody wrote in the place of an id never reaches the
+database, for it would stand in the log of slow queries."""
 
 from __future__ import annotations
 
@@ -6,9 +7,13 @@ import base64
 from typing import Any, cast
 
 import pytest
+from pymongo.errors import AutoReconnect
 
+from services.intake.changes.effect import PEOPLE, REFERENCES
 from services.intake.journeys import Journeys
+from services.intake.repository import INBOX
 from shared.kit.keys import Caller
+from tests.unit.intake.memory import House, MemoryStore, example
 
 pytestmark = pytest.mark.unit
 NOBODY = cast(Caller, None)
@@ -19,6 +24,80 @@ class Unasked:
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"asked for {name}")
+
+
+class Kept:
+    """The reads of a repository, from a store in memory; what is written down in the audit; `away`: it cannot be."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.entries: list[tuple[str, str, str | None, str]] = []
+        self.away = False
+
+    async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> dict[str, Any] | None:
+        rows = self._store.all(INBOX)
+        return next((row for row in rows if index in (row["_id"], None) and receipt in (row["receipt"], None)), None)
+
+    async def person_by_reference(self, index: str) -> dict[str, Any] | None:
+        found = self._store.collections.get(REFERENCES, {}).get(index)
+        return None if found is None else self._store.collections[PEOPLE][found["thing"]]
+
+    async def steps(self, correlationid: str) -> list[dict[str, Any]]:
+        return []
+
+    async def audit(self, at: Any, agency: str, key_id: str, action: str, *, person: str | None, outcome: str) -> None:
+        if self.away:
+            raise AutoReconnect("away")
+        self.entries.append((agency, action, person, outcome))
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+class TestEveryReadAboutAPerson:
+    async def test_a_journey_leaves_an_entry_that_names_the_person_whatever_became_of_the_event(
+        self, house: House
+    ) -> None:
+        sent = [
+            ("trainee-graduated", example("trainee-graduated"), {"sequence": "5"}),
+            ("trainee-graduated", example("trainee-graduated"), {"sequence": "5"}),
+            ("person-updated", example("person-updated"), {"sequence": "4"}),
+            ("person-updated", example("person-updated", residence=None), {"sequence": "6"}),
+            ("person-left", {"reference": example("person-updated")["reference"], "reason": "own-wish"}, {}),
+        ]
+        receipts = [await house.send(type, data, **more) for type, data, more in sent]
+        assert [one.status for one in receipts] == ["accepted", "duplicate", "superseded", "accepted", "accepted"]
+        [person] = house.store.collections[PEOPLE]
+        kept = Kept(house.store)
+        journeys, caller = Journeys(cast(Any, kept), house.tools), house.callers["hanawon"]
+        for one in receipts:
+            by_receipt = await journeys.of_receipt(one.receipt or "", caller)
+            assert by_receipt is not None
+            assert await journeys.of_event(one.id or "", one.source or "", caller) == by_receipt
+        assert kept.entries == [("hanawon", "journey", person, "answered")] * 2 * len(sent)
+
+    async def test_the_journey_of_an_advert_is_none(self, house: House) -> None:
+        receipt = await house.send("job-posted", example("job-posted"), by="gjf")
+        kept = Kept(house.store)
+        assert await Journeys(cast(Any, kept), house.tools).of_receipt(receipt.receipt or "", house.callers["gjf"])
+        assert kept.entries == []
+
+    async def test_what_cannot_be_written_down_is_not_answered(self, house: House) -> None:
+        receipt = await house.send("trainee-graduated", example("trainee-graduated"))
+        kept, caller = Kept(house.store), house.callers["hanawon"]
+        journeys, reference = Journeys(cast(Any, kept), house.tools), example("trainee-graduated")["reference"]
+        assert await journeys.alias(reference, caller) == receipt.alias
+        kept.away = True
+        for read in (
+            journeys.alias(reference, caller),
+            journeys.alias("nobody", caller),
+            journeys.of_receipt(receipt.receipt or "", caller),
+            journeys.of_event(receipt.id or "", receipt.source or "", caller),
+        ):
+            with pytest.raises(AutoReconnect):
+                await read
 
 
 JOURNEYS = Journeys(cast(Any, Unasked()), cast(Any, None))
