@@ -47,8 +47,9 @@ class Refusing(Answer):
 class Receipt(Answer):
     """What became of one event.
 
-    `duplicate`: seen before, this is the first receipt; `superseded`: older than what is held, no effect; `failed`: a
-    fault of ours, nothing of this one event was kept, send the same again. `alias`: your own name for the person;
+    `duplicate`: seen before under this id, this is the first receipt; or another event said the same, and this one has
+    no effect and a receipt of its own. `superseded`: older than what is held, no effect. `failed`: a fault of ours,
+    nothing of this one event was kept, send the same again. `alias`: your own name for the person;
     `opportunity`, `agency`: the thing's id. `problem` only with `refused` and `failed`.
     """
 

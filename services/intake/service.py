@@ -209,7 +209,7 @@ class Door:
                 "emitted": [{"type": one.event_type.name, "sequence": one.sequence} for one in effect.emitted],
             },
         )
-        work.after_commit(lambda: _count(event.agency, event.name, work.now))
+        work.after_commit(lambda: _count(event.agency, event.name, effect.status == "accepted", work.now))
         return answer
 
     def _refuse(self, arrival: Arrival, agency: str, refusals: Sequence[Refusal], work: Work) -> Receipt:
@@ -255,8 +255,10 @@ def _receipt(
     )
 
 
-def _count(agency: str, event_type: str, now: datetime) -> None:
-    metrics.events_accepted.of(type=event_type).inc()
+def _count(agency: str, event_type: str, accepted: bool, now: datetime) -> None:
+    """The agency has spoken, whether or not it said anything new."""
+    if accepted:
+        metrics.events_accepted.of(type=event_type).inc()
     metrics.last_event_timestamp_seconds.of(agency=agency, type=event_type).set(now.timestamp())
 
 

@@ -74,6 +74,8 @@ class MemoryStore:
                     self.collections[collection].pop(id)
                 else:
                     self.put(collection, bson.decode(raw))
+        for call in work.calls:
+            call()
         self.emitted += [from_kafka(record.value, list(record.headers)) for record in work.emitted]
         return result
 

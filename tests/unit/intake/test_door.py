@@ -104,6 +104,18 @@ def _changed(
     return data
 
 
+class TestAccepted:
+    async def test_counts_what_was_accepted_and_neither_what_came_again_nor_what_is_older(self, house: House) -> None:
+        counted = metrics.events_accepted.of(type="trainee-graduated")
+        before = counted._value.get()
+        arrival = house.event("trainee-graduated", example("trainee-graduated"), sequence="5")
+        again = {**arrival, "id": "another"}
+        older = {**arrival, "id": "older", "sequence": "4"}
+        receipts = await house.send_all([arrival, arrival, again, older])
+        assert [one.status for one in receipts] == ["accepted", "duplicate", "duplicate", "superseded"]
+        assert counted._value.get() == before + 1
+
+
 class TestAgencies:
     @pytest.mark.parametrize(
         ("change", "rule"),

@@ -68,6 +68,8 @@ class TestArrival:
         again = await house.send("trainee-graduated", example("trainee-graduated"))
         assert (again.status, again.alias) == ("duplicate", first.alias)
         assert len(house.store.emitted) == 2
+        assert again.receipt != first.receipt  # another event: its own journey is found under its own receipt
+        assert {again.receipt, first.receipt} == {row["receipt"] for row in house.store.all("inbox")}
 
     async def test_another_arrival_of_a_known_reference_is_a_mistake(self, house: House) -> None:
         await house.send("trainee-graduated", example("trainee-graduated"))
