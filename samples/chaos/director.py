@@ -28,10 +28,9 @@ class Director:
 
     ``behind``: how many blows are due and wait for their victim; whoever sends then takes its time.
 
-    ``recoveries``: of services that were killed; ``takeovers``: of replicas that were frozen while another stood by,
-    which nobody can know before their session has timed out;
-    ``returns``: of the whole after the broker or the database was hurt. ``outages``: from such a
-    blow until every service has done a record again.
+    ``recoveries``: of services that were killed and started again; ``takeovers``: by another replica, from one that was
+    frozen or went for good, which nobody can know before its session has timed out; ``returns``: of the whole after the
+    broker or the database was hurt. ``outages``: from such a blow until every service has done a record again.
     """
 
     def __init__(self, cast: Cast, watch: Watch, plan: Sequence[Blow], say: Callable[[str], None]) -> None:
@@ -209,7 +208,7 @@ class Director:
         self._tell(name, f"{number.name}, and it stays away")
         began = time.time()
         pid = self._cast.send(name, number)
-        recovery = self._measure(name, f"{name} {number.name}", began)
+        recovery = self._measure(name, f"{name} {number.name}", began, self.takeovers)
         if number is signal.SIGTERM:
             await self._cast.end(name, pid)
         else:
