@@ -26,6 +26,12 @@ class TestAll:
                 for reply in ("yes", "no", "ask"):
                     assert f"condition.{condition.name.replace('-', '_')}.{reply}" in load_pack(name).sentences.names
 
+    def test_no_pack_has_sentences_of_a_condition_that_is_none(self) -> None:
+        known = {condition.name.replace("-", "_") for condition in CONDITIONS}
+        for name in available_packs():
+            said = {key.split(".")[1] for key in load_pack(name).sentences.names if key.startswith("condition.")}
+            assert said == known
+
     def test_cheap_ones_come_first_and_names_are_not_taken_twice(self) -> None:
         assert [one.cost for one in CONDITIONS] == sorted(one.cost for one in CONDITIONS)
         assert len({one.name for one in CONDITIONS}) == len(CONDITIONS)

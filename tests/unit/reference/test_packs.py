@@ -47,7 +47,6 @@ CONDITIONS = [
     "places",
     "excluded_employer",
     "jobless",
-    "vetting",
 ]
 
 
