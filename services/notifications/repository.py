@@ -71,7 +71,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 
 
 class Repository:
-    """Reads, and the claims of dispatchers, which are outside of transactions on purpose (see delivery/claims.py)."""
+    """Reads, and the claims of dispatchers, which are outside of transactions on purpose (see `claim`)."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         self._database = database

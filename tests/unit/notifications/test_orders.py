@@ -43,6 +43,26 @@ class TestAPageOfTheFeed:
         assert orders[0] != orders[1]
 
 
+class TestWhatIsSaidAtOnce:
+    def test_about_one_person_comes_in_another_order_to_each_recipient_and_of_each_person(self) -> None:
+        world, openings = World(), [f"o{n}" for n in range(8)]
+        for name in AGENCIES:
+            world.hear(world.event("agency-registered", agency_of(name), name, 1))
+            world.subscribe(name, "feed")
+        for name in ("p1", "p2"):
+            for opening in openings:
+                world.hear(world.event("match-found", match_of(name, opening), hexid("person", name), 1))
+            world.hear(world.event("person-updated", person_of(name, AGENCIES), hexid("person", name), 1))
+        orders = []
+        for agency in AGENCIES:
+            page, _ = world.pull(agency)
+            for name in ("p1", "p2"):
+                own = [event["data"] for event in page if event["data"]["alias"] == hexid("alias", name, agency)]
+                orders.append(tuple(data["opportunity"] for data in sorted(own, key=lambda data: data["version"])))
+        assert {frozenset(order) for order in orders} == {frozenset(hexid("opportunity", o) for o in openings)}
+        assert len(set(orders)) == 4
+
+
 class TestResolver:
     async def test_a_name_that_hangs_takes_one_thread_however_often_it_is_asked(
         self, monkeypatch: pytest.MonkeyPatch
