@@ -40,7 +40,7 @@ def opportunity_document(event: Event[Opportunity]) -> Document:
 
 def match_document(match: Match, sequence: int, content: str | None) -> Document:
     """A match as it was last told, ``content`` is its fingerprint (None: withdrawn). Ranks are left out: they shift
-    without an event and are worked out when read."""
+    without an event and are worked out when read. The service adds `last`: how it was told, to tell it again."""
     told = match.model_copy(update={"person_rank": None, "opportunity_rank": None})
     return {
         "_id": match.match,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from services.matching.domain.explain import sentences
 from services.matching.domain.journal import Journal
 from services.matching.domain.matcher import Pair, Standing
 from services.matching.fence import NotActive
-from shared.events import Event, EventType
+from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Band, Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -96,8 +96,8 @@ class Matching:
         """Forget these matches, if they were withdrawn before that day (KEEP_WITHDRAWN_DAYS). Needs `MATCHES` by id.
 
         Consumers drop what is not newer than what they hold, and may hold a match for longer than we do. So the highest
-        sequence ever forgotten is kept, one number for all pairs, and a pair that nothing is known of begins above it:
-        a hole in its numbers harms nobody, a number given twice would be lost.
+        sequence ever forgotten is kept, one number for all pairs, and every new number lies above it: a hole harms
+        nobody, a number given twice would be lost. Who restores an older copy raises it (docs/runbook.md).
         """
         highest = self._forgotten
         for id in ids:
@@ -234,28 +234,41 @@ class Matching:
     def _tell(
         self, type: EventType, match: Match, content: str | None, before: Told | None, work: Work, cause: Cause
     ) -> None:
-        sequence = (before.sequence if before else self._forgotten) + 1
+        sequence = max(before.sequence if before else 0, self._forgotten) + 1
         told = Told(sequence, content, match.score, match.band, match.kind)
         self._journal.put(self._told, (match.person, match.opportunity), told)
-        work.save(MATCHES, match_document(match, sequence, content))
-        work.emit(
-            Event(
-                id=self._ids.derived(type.name, match.match, sequence),
-                source=SOURCE,
-                type=type.name,
-                version=type.version,
-                time=work.now,
-                key=match.person,
-                data=match,
-                sequence=sequence,
-                correlationid=cause.correlationid,
-                causationid=cause.causationid,
-                recordedtime=cause.recordedtime,
-                traceparent=cause.traceparent,
-            )
-        )
+        document = {
+            **match_document(match, sequence, content),
+            "last": {"type": type.name, "time": work.now, **asdict(cause)},
+        }
+        work.save(MATCHES, document)
+        work.emit(_event(type, match, sequence, work.now, cause, self._ids))
         work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
 
     def _of_day(self, today: date) -> Cause:
         """No event caused it, the day did."""
         return Cause(self._ids.derived("day", today.isoformat()))
+
+
+def told_again(document: Document, ids: Ids) -> Event[Match]:
+    """The event that last told the match of this document: the same id, number and cause, without ranks."""
+    last = dict(document["last"])
+    type, time = registry.find(last.pop("type")), last.pop("time")
+    return _event(type, held_match(document), document["sequence"], time, Cause(**last), ids)
+
+
+def _event(type: EventType, match: Match, sequence: int, time: datetime, cause: Cause, ids: Ids) -> Event[Match]:
+    return Event(
+        id=ids.derived(type.name, match.match, sequence),
+        source=SOURCE,
+        type=type.name,
+        version=type.version,
+        time=time,
+        key=match.person,
+        data=match,
+        sequence=sequence,
+        correlationid=cause.correlationid,
+        causationid=cause.causationid,
+        recordedtime=cause.recordedtime,
+        traceparent=cause.traceparent,
+    )

@@ -87,6 +87,13 @@ class Setup:
 
     async def emitted(self) -> list[Event[Any]]:
         """Everything on the topic `matches`, per partition in order, repeats (same id) left out."""
+        found: dict[str, Event[Any]] = {}
+        for event in await self.records():
+            found.setdefault(event.id, event)
+        return list(found.values())
+
+    async def records(self) -> list[Event[Any]]:
+        """Everything on the topic `matches`, per partition in order."""
         topic = f"{self.prefix}matches"
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
         await consumer.start()
@@ -95,13 +102,12 @@ class Setup:
             consumer.assign(parts)
             await consumer.seek_to_beginning(*parts)
             ends = await consumer.end_offsets(parts)
-            found: dict[str, Event[Any]] = {}
+            found: list[Event[Any]] = []
             for part in parts:
                 while await consumer.position(part) < ends[part]:
                     for record in (await consumer.getmany(part, timeout_ms=1_000)).get(part, []):
-                        event = from_kafka(record.value, record.headers)
-                        found.setdefault(event.id, event)
-            return list(found.values())
+                        found.append(from_kafka(record.value, record.headers))
+            return found
         finally:
             await consumer.stop()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.matching.__main__ import tell_again
 from shared.events import Event
 from tests.integration.matching.parts import NOON, RECORDED, Setup, client, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
@@ -112,6 +113,41 @@ class TestFlow:
             await eventually(is_right)
             assert len(await standing(database)) == 1
         last_told(await setup.emitted())
+
+
+class TestRepublish:
+    async def test_every_match_is_told_again_as_the_same_event_and_nothing_changes(
+        self, setup: Setup, database: Any
+    ) -> None:
+        async with setup.running():
+            await setup.publish(told(a_job(1)), told(a_job(2)), told(a_person(1)), told(a_person(2)))
+            await eventually(lambda: database.matches.count_documents({"standing": True, "sequence": 1}, limit=4))
+            await setup.publish(told(a_person(2, status="left"), 2))
+            await eventually(lambda: database.matches.find_one({"standing": False}))
+
+            async def six() -> bool:
+                return len(await setup.emitted()) == 6
+
+            await eventually(six)
+            before = await standing(database)
+            assert await tell_again(setup.settings()) == 4
+
+            async def ten() -> bool:
+                return len(await setup.records()) >= 10
+
+            await eventually(ten)
+            events = await setup.records()
+            again = [event for event in events if sum(other.id == event.id for other in events) == 2]
+            assert {(event.type, event.sequence) for event in again} == {("match-found", 1), ("match-withdrawn", 2)}
+            assert len({event.id for event in events}) == 6
+            assert len(again) == 8
+            same = {
+                (e.id, e.time.replace(microsecond=e.time.microsecond // 1_000 * 1_000), e.correlationid, e.causationid)
+                for e in again
+            }
+            assert len(same) == 4
+            assert {event.recordedtime for event in again} == {RECORDED}
+            assert await standing(database) == before
 
 
 class TestTakeover:

@@ -12,7 +12,8 @@ import pytest
 from services.matching.activity import warn_of_an_old_wage_table
 from services.matching.domain.index import Index
 from services.matching.fence import NotActive
-from services.matching.service import Cause, Matching
+from services.matching.service import Cause, Matching, told_again
+from shared.events.envelope import to_kafka
 from shared.kit.ids import Ids
 from shared.kit.work import Work
 from tests.support.matching import TODAY, a_job, a_person, numbered
@@ -80,6 +81,32 @@ class TestTelling:
         assert match["match"] == ids.derived(numbered(1), a_job().opportunity)
         assert headers["ce_id"] == ids.derived("match-found", match["match"], 1)
         assert record.key == numbered(1).encode()
+
+    def test_what_was_told_last_can_be_told_again_and_is_the_same_event_but_for_ranks(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(), work, CAUSE)
+        for change in ({"wants": {"growth": False}}, {"status": "left"}):
+            kept = work.get("matches", Ids(bytes(32)).derived(numbered(1), a_job().opportunity))
+            assert kept is not None
+            again, last = told_again(kept, Ids(bytes(32))), work.emitted[-1]
+            key, value, headers = to_kafka(again)
+            said = json.loads(last.value)
+            said = {name: each for name, each in said.items() if name not in ("person_rank", "opportunity_rank")}
+            assert (key, headers) == (last.key, list(last.headers))
+            assert json.loads(value) == said
+            made.person_changed(a_person(**change), work, CAUSE)
+        assert told(work)[-1] == ("match-withdrawn", 3)
+
+    def test_after_an_older_copy_was_restored_numbers_go_on_above_what_was_raised(self) -> None:
+        made, work = matching(), Work(NOW)
+        made.person_changed(a_person(1), work, CAUSE)
+        made.load_forgotten(700)
+        made.person_changed(a_person(1, wants={"growth": False}), work, CAUSE)
+        made.person_changed(a_person(2), work, CAUSE)
+        made.person_changed(a_person(1, status="left"), work, CAUSE)
+        assert told(work) == [
+            ("match-found", 1), ("match-changed", 701), ("match-found", 701), ("match-withdrawn", 702),
+        ]  # fmt: skip
 
     def test_what_was_withdrawn_keeps_no_reasons(self) -> None:
         made, work = matching(), Work(NOW)
