@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from samples.oracle.expected import Told, expected_of
+from samples.oracle.expected import Told, expected_of, receivers
 from samples.oracle.state import Own, State
 from samples.world import World, load_setting
 from samples.world.days import today_of
@@ -63,7 +63,8 @@ def of_a_first_day(pack: str, seed: int, people: int, today: date | None = None)
     person_ids = {own: f"{number:032x}" for number, own in enumerate(state.people)}
     opening_ids = {own: f"{number:032x}" for number, own in enumerate(state.openings)}
     one, other = setting.partners.feed, setting.partners.webhook
-    return joinable(expected_of(state, (one, other), person_ids, opening_ids, day).told, one, other)
+    expected = expected_of(state, receivers(world.agencies()), person_ids, opening_ids, day)
+    return joinable(expected.told, one, other)
 
 
 def main() -> None:

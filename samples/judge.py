@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from samples.oracle.expected import Expected, expected_of
+from samples.oracle.expected import Expected, expected_of, receivers
 from samples.oracle.state import Own, State
 from samples.oracle.verdict import Verdict, verdict_of
 from samples.play import Play
@@ -30,7 +30,8 @@ def judge(play: Play) -> Judgement:
     person_ids = {own: known[own[0], alias] for own, alias in ledger.aliases.items()}
     owns: dict[str, Own] = {person: own for own, person in person_ids.items()}
     holdings = play.holdings()
-    expected = expected_of(state, holdings, person_ids, ledger.opportunities, world.today)
+    partners = receivers(world.agencies()) & holdings.keys()
+    expected = expected_of(state, partners, person_ids, ledger.opportunities, world.today)
     person_of = {key: owns[person] for key, person in known.items() if person in owns}
     opening_of = {opportunity: own for own, opportunity in ledger.opportunities.items()}
     verdict = verdict_of(expected.told, holdings, person_of, opening_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from samples.oracle.state import Own, State
 from services.matching.domain.matcher import matches_of
@@ -29,7 +30,8 @@ def expected_of(
     opening_ids: Mapping[Own, str],
     today: date,
 ) -> Expected:
-    """The ids are the hub's own: they decide ties between equal scores."""
+    """``partners``: those that may receive at all, see `receivers`. The ids are the hub's own: they decide ties between
+    equal scores."""
     people = {person_ids[own]: own for own in state.people}
     openings = {opening_ids[own]: own for own in state.openings}
     kept = matches_of(
@@ -48,7 +50,19 @@ def expected_of(
     return Expected(matches, told)
 
 
+def receivers(agencies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Of agencies as they are registered, those that may be told of people: by their class, and by right."""
+    return frozenset(
+        agency["agency"]
+        for agency in agencies
+        if agency["recipient_class"] in ("case", "service") and agency["rights"]["receives"]
+    )
+
+
 def may_hear(person: Person, partner: str, today: date) -> bool:
-    """Live consents for matching and for notices to this very partner, and a person who takes part."""
+    """Live consents for matching and for notices to this very partner, and a person who takes part.
+
+    The partner's class is not asked here: who is of another class is no partner, see `receivers`.
+    """
     live = {(consent.purpose, consent.recipient) for consent in person.consents if consent.until >= today}
     return person.status == "active" and ("matching", None) in live and ("notice", partner) in live

@@ -1,4 +1,4 @@
-"""From the door events that were accepted to the people and openings at the end. Shares no code with the services."""
+"""From accepted door events to the people and openings at the end. This file shares no code with the services."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ class State:
             consents |= {(c.purpose, c.recipient): c.until for c in data.consents}
         elif isinstance(data, ConsentWithdrawnAtDoor):
             for key in data.consents:
-                consents.pop((key.purpose, key.recipient), None)
+                for purpose, recipient in list(consents):  # a purpose without recipient is taken back from everybody
+                    if purpose == key.purpose and key.recipient in (None, recipient):
+                        del consents[purpose, recipient]
         return _with_consents(person, consents)
 
     def _profile(self, data: PersonAtDoor | PersonUpdatedAtDoor) -> dict[str, Any]:

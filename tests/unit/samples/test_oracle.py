@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from samples.oracle.expected import expected_of, may_hear
+from samples.oracle.expected import expected_of, may_hear, receivers
 from samples.oracle.state import State
 from samples.oracle.verdict import percentile, verdict_of
 from samples.partners.held import Holding
 from samples.stage.road import behind
 from samples.world import Item, World, load_setting
+from samples.world.envelope import Letters
+from shared.events.topics.people import Consent
 
 pytestmark = pytest.mark.unit
 TODAY = date(2026, 11, 22)
@@ -70,6 +72,29 @@ class TestState:
             left = {(consent.purpose, consent.recipient) for consent in person.consents}
             assert not left & {(key["purpose"], key.get("recipient")) for key in item.event["data"]["consents"]}
 
+    @pytest.mark.parametrize(
+        ("taken_back", "left"),
+        [
+            ({"purpose": "notice"}, {("matching", None)}),
+            ({"purpose": "notice", "recipient": "gjf"}, {("matching", None), ("notice", "khf")}),
+            ({"purpose": "matching"}, {("notice", "gjf"), ("notice", "khf")}),
+            ({"purpose": "profile"}, {("matching", None), ("notice", "gjf"), ("notice", "khf")}),
+        ],
+        ids=["from everybody", "from one", "a purpose without recipients", "what was never given"],
+    )
+    def test_takes_back_what_the_door_takes_back(
+        self, world: World, taken_back: dict[str, str], left: set[tuple[str, str | None]]
+    ) -> None:
+        state = after(world, "trainee-graduated", "person-enrolled")
+        (agency, reference), person = next(iter(state.people.items()))
+        given = (("matching", None), ("notice", "gjf"), ("notice", "khf"))
+        consents = tuple(Consent(purpose=purpose, recipient=to, until=TODAY) for purpose, to in given)
+        state.people[agency, reference] = person.model_copy(update={"consents": consents})
+        letters = Letters(TODAY, 0, world.pack.timezone)
+        data = {"reference": reference, "consents": [taken_back]}
+        state.apply(agency, letters.write(agency, "consent-withdrawn", data).event)
+        assert {(c.purpose, c.recipient) for c in state.people[agency, reference].consents} == left
+
     def test_lets_people_leave(self, world: World) -> None:
         state = after(world)
         left = [item for item in right(world) if item.event["type"] == "person-left"]
@@ -95,6 +120,20 @@ class TestMayHear:
     def test_not_without_consent_to_matching(self, person: Any) -> None:
         notice = tuple(consent for consent in person.consents if consent.purpose == "notice")
         assert not may_hear(person.model_copy(update={"consents": notice}), "gjf", TODAY)
+
+
+class TestReceivers:
+    def test_are_case_and_service_with_the_right(self) -> None:
+        kinds = [("case", True), ("service", True), ("service", False), ("employer", True), ("public", True)]
+        agencies = [
+            {"agency": f"{kind} {right}", "recipient_class": kind, "rights": {"receives": right}}
+            for kind, right in kinds
+        ]
+        assert receivers(agencies) == {"case True", "service True"}
+
+    def test_the_demos_partners_are_among_them(self, world: World) -> None:
+        partners = world.setting.partners
+        assert {partners.feed, partners.webhook} <= receivers(world.agencies())
 
 
 class TestExpected:
