@@ -18,7 +18,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@sed -n 's/^# \(Variables.*\)/\n\1/p; s/^#  *\(for the demo.*\)/           \1/p' Makefile
 
-run: check-ready setup-run ## everything on this machine, live, until Ctrl-C
+run: check-run setup-run ## everything on this machine, live, until Ctrl-C
 	@$(BIN)/python -m samples.run
 
 # BEGAN: the demo counts the set-up into its seconds
@@ -52,9 +52,13 @@ check-tools:
 doctor: check-tools ## what this machine lacks, and the command that mends it
 	@$(PYTHON) -m deploy.embedded.doctor
 
-.PHONY: check-ready
-check-ready: check-tools
+.PHONY: check-run check-ready
+check-run: check-tools
 	@$(PYTHON) -m deploy.embedded.doctor --quiet
+
+# for all that takes any free ports
+check-ready: check-tools
+	@$(PYTHON) -m deploy.embedded.doctor --quiet --free-ports
 
 lock: ## requirements/*.txt anew from requirements/*.in (needs the network)
 	@$(PYTHON) deploy/lock.py

@@ -19,12 +19,14 @@ from typing import Iterable, Iterator, Mapping, NamedTuple  # noqa: UP035  colle
 from deploy.apache.fetch import missing
 from deploy.embedded.errors import PortTakenError
 from deploy.embedded.folder import DATA, holder_of, in_use
-from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT, free_port, require_free
+from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT, PROGRAM_PORTS, free_port, require_free
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GLIBC = (2, 34)  # the newest symbol version that the packaged mongod asks for
 LIBRARIES = {"libcurl.so.4": "libcurl4", "libssl.so.3": "libssl3"}  # what mongod links to -> Debian's package
 ROOM = 1_000_000_000  # bytes: 0.4 GB of packages, the database with its journal, logs
+VENV = Path(__file__).resolve().parents[2] / ".venv"  # where the Makefile puts the packages
+PACKAGES = 500_000_000  # bytes
 
 
 class Finding(NamedTuple):
@@ -45,6 +47,7 @@ def findings(folder: Path, ports: Mapping[str, int]) -> list[Finding]:
         *check_libraries(LIBRARIES),
         *check_folder(folder),
         *check_room(folder),
+        *check_packages(VENV, folder),
         *check_use(folder, ports),
     ]
 
@@ -110,6 +113,19 @@ def check_room(folder: Path, room: int = ROOM) -> Iterator[Finding]:
         )
 
 
+def check_packages(venv: Path, folder: Path, room: int = PACKAGES) -> Iterator[Finding]:
+    """Free disk space for the packages that are not installed yet, where it is another disk than the data's."""
+    place = _existing(venv)
+    if (venv / "run.installed").exists() or _disk(place) == _disk(_existing(folder)):
+        return
+    free = shutil.disk_usage(str(place)).free
+    if free < room:
+        yield Finding(
+            f"only {free / 1e9:.1f} GB are free at {place}, the packages in {venv} need {room / 1e9:.1f} GB",
+            "free some space there, or put this project on another disk",
+        )
+
+
 def check_use(folder: Path, ports: Mapping[str, int]) -> Iterator[Finding]:
     """Another run on the same folder, a mongod that it left behind, or a port that somebody else holds."""
     holder = holder_of(folder)
@@ -137,6 +153,10 @@ def check_kind(kind: str) -> Iterator[Finding]:
 def _existing(folder: Path) -> Path:
     folder = folder.absolute()
     return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _disk(place: Path) -> int:
+    return place.stat().st_dev
 
 
 def _left_behind(folder: Path) -> Iterable[int]:
@@ -172,8 +192,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path(environment("DATA") or DATA))
     parser.add_argument("--quiet", action="store_true", help="say nothing when all is well")
     parser.add_argument("--port", action="append", default=[], metavar="VARIABLE=NUMBER", help="check this one as well")
+    parser.add_argument("--free-ports", action="store_true", help="what is to start takes any free ports: check none")
     given = parser.parse_args(arguments)
-    usual = {"KAFKA_PORT": KAFKA_PORT, "MONGO_PORT": MONGO_PORT}
+    usual = {} if given.free_ports else {"KAFKA_PORT": KAFKA_PORT, "MONGO_PORT": MONGO_PORT, **PROGRAM_PORTS}
     wanted = {name: environment(name) or str(port) for name, port in usual.items()}
     wanted.update((name, number) for name, _, number in (port.partition("=") for port in given.port))
     for name, number in wanted.items():

@@ -12,7 +12,9 @@ LOOPBACK = "127.0.0.1"
 
 KAFKA_PORT = 29092
 MONGO_PORT = 27117
-"""Where `make run` listens unless told otherwise: beside the usual 9092 and 27017, which a developer's own may hold."""
+PROGRAM_PORTS = {"INTAKE_PORT": 8101, "MATCHING_PORT": 8102, "NOTIFICATIONS_PORT": 8103, "WEBHOOK_PORT": 8110}
+"""Where `make run` listens unless told otherwise: beside the usual 9092 and 27017, which a developer's own may hold.
+The programs: by the variable that chooses another."""
 
 # Below Linux's ephemeral ports (32768 and up). A client that goes on dialling a dead server inside that range can be
 # given the very same port as its own source port, connects to itself, and then blocks the server's restart.

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.embedded import doctor
 from deploy.embedded.folder import lock
-from deploy.embedded.ports import free_port
+from deploy.embedded.ports import PROGRAM_PORTS, free_port
 
 pytestmark = pytest.mark.integration
 
@@ -71,6 +71,18 @@ class TestCommand:
         asked = self.asked("--data", str(tmp_path), "--quiet", KAFKA_PORT="0", MONGO_PORT="0")
         assert (asked.returncode, asked.stdout, asked.stderr) == (0, "", "")
 
+    @pytest.mark.parametrize("variable", [*PROGRAM_PORTS])
+    def test_every_port_of_a_run_is_looked_at_and_none_for_what_takes_free_ones(
+        self, tmp_path: Path, variable: str
+    ) -> None:
+        with socket.create_server(("127.0.0.1", free_port())) as held:
+            taken = {"KAFKA_PORT": "0", "MONGO_PORT": "0", variable: str(held.getsockname()[1])}
+            of_run = self.asked("--data", str(tmp_path), **taken)
+            of_demo = self.asked("--data", str(tmp_path), "--free-ports", **taken)
+        assert of_run.returncode == 1
+        assert f"{variable}=" in of_run.stderr
+        assert (of_demo.returncode, of_demo.stderr) == (0, "")
+
     @pytest.mark.parametrize("wrong", ["many", "70000", "-1"])
     def test_a_port_that_is_no_port_is_said_in_words(self, tmp_path: Path, wrong: str) -> None:
         asked = self.asked("--data", str(tmp_path), KAFKA_PORT=wrong, MONGO_PORT="0")
@@ -83,5 +95,10 @@ class TestCommand:
         """The doctor on a Python without site packages, as before the first set-up."""
         command = [sys.executable, "-S", "-m", "deploy.embedded.doctor", *arguments]
         return subprocess.run(
-            command, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env=os.environ | dict.fromkeys(PROGRAM_PORTS, "0") | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )

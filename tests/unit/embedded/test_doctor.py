@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deploy.embedded import doctor
+from deploy.embedded.ports import PROGRAM_PORTS
+from samples.stage.stage import USUAL_PORTS
 
 pytestmark = pytest.mark.unit
 
@@ -54,3 +58,30 @@ class TestLibraries:
 
     def test_a_present_library_passes(self) -> None:
         assert list(doctor.check_libraries({"libc.so.6": "libc6"})) == []
+
+
+class TestPorts:
+    def test_are_those_where_a_run_listens(self) -> None:
+        assert {f"{name.upper()}_PORT": port for name, port in USUAL_PORTS.items()} == PROGRAM_PORTS
+
+
+class TestPackages:
+    @pytest.fixture
+    def two_disks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor, "_disk", hash)
+
+    @pytest.mark.usefixtures("two_disks")
+    def test_too_little_room_where_they_go_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        [finding] = doctor.check_packages(tmp_path / ".venv", tmp_path / "data", room=10**18)
+        assert f"are free at {tmp_path}, the packages in {tmp_path / '.venv'}" in finding.what
+
+    @pytest.mark.usefixtures("two_disks")
+    def test_installed_ones_need_no_more(self, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / ".venv").mkdir()
+        (tmp_path / ".venv" / "run.installed").touch()
+        assert list(doctor.check_packages(tmp_path / ".venv", tmp_path / "data", room=10**18)) == []
+
+    def test_on_the_datas_disk_they_are_counted_with_the_data(self, tmp_path: Path) -> None:
+        assert list(doctor.check_packages(tmp_path / ".venv", tmp_path, room=10**18)) == []
