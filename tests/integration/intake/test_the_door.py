@@ -217,6 +217,18 @@ class TestJourney:
         assert (theirs.status_code, theirs.content) == (404, nobodys.content)
         assert (await world.admin.get(f"/events/{event['id']}", **source)).status_code == 200
 
+    async def test_another_agency_sees_nothing_by_the_receipt_either(self, world: World) -> None:
+        receipt = (await world.hanawon.send("trainee-graduated", _person("R-23"))).json()["receipt"]
+        audit = world.kit.database.audit
+        before = await audit.count_documents({"action": "journey"})
+        nobodys = await world.khf.get(f"/receipts/{'ab' * 16}")
+        for stranger in (world.khf, world.gjf):
+            theirs = await stranger.get(f"/receipts/{receipt}")
+            assert (theirs.status_code, theirs.content) == (404, nobodys.content)
+        assert (await world.khf.get("/receipts/nonsense")).content == nobodys.content
+        assert await audit.count_documents({"action": "journey"}) == before  # nothing was read
+        assert (await world.admin.get(f"/receipts/{receipt}")).json()["receipt"] == receipt
+
     async def test_a_refused_event_tells_why(self, world: World) -> None:
         event = world.gjf.event("job-posted", example("job-posted", closes=today(-1)))
         await world.gjf.post(event)

@@ -108,6 +108,14 @@ class TestOfReceipt:
     async def test_what_is_no_receipt_is_not_looked_for(self, receipt: str) -> None:
         assert await JOURNEYS.of_receipt(receipt, NOBODY) is None
 
+    async def test_another_agencys_receipt_looks_unknown_and_leaves_no_entry(self, house: House) -> None:
+        receipt = await house.send("trainee-graduated", example("trainee-graduated"))
+        kept = Kept(house.store)
+        journeys = Journeys(cast(Any, kept), house.tools)
+        assert await journeys.of_receipt(receipt.receipt or "", house.callers["gjf"]) is None
+        assert kept.entries == []
+        assert await journeys.of_receipt(receipt.receipt or "", house.callers["hanawon"]) is not None
+
 
 class TestRejections:
     @pytest.mark.parametrize("id", ["+82-10-0674-9407", "gildong@example.invalid"])
