@@ -273,7 +273,8 @@ class Receipts:
 
 
 def _may_have_arrived(delivery: Document) -> bool:
-    return bool(delivery["attempts"] > 0 or delivery["state"] == SENDING)
+    """``left`` also of one that is under way, or was when its sender died: a partner may answer before we know."""
+    return bool(delivery["attempts"] > 0 or delivery["left"])
 
 
 def _still_current(thread: Document, delivery: Document) -> bool:

@@ -1,0 +1,100 @@
+"""A partner may acknowledge before we have written down that it was told: that counts like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifications.documents import DELIVERIES
+from services.notifications.domain.verdict import Answer, judge
+from services.notifications.service import Receipts
+from shared.kit.store import Task
+from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+
+
+class OverTheWorld:
+    """The store and the repository of `Receipts`, over a world's dictionaries."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def submit(self, task: Task[Any]) -> Any:
+        return self._world.perform(task)
+
+    async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[dict[str, Any]]:
+        return [d for d in self._world.all(DELIVERIES, recipient=recipient) if d["notice"] in notices]
+
+
+class OneNotice:
+    """A notice that is due to the webhook of gjf."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.world.hear(self.world.event("agency-registered", agency_of("gjf"), "gjf", 1))
+        self.world.subscribe("gjf", "webhook")
+        self.world.hear(self.world.event("person-updated", person_of("a", ("gjf",)), hexid("person", "a"), 1))
+        self.world.hear(self.world.event("match-found", match_of("a", "x"), hexid("match", "a", "x"), 1))
+        over: Any = OverTheWorld(self.world)
+        self._receipts = Receipts(over, over, self.world.reconciler.queues, self.world.outcomes)
+
+    @property
+    def delivery(self) -> dict[str, Any]:
+        (found,) = self.world.all(DELIVERIES)
+        return found
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [
+            dict(record.headers)["ce_type"].decode() for record in self.world.emitted if record.topic == "deliveries"
+        ]
+
+    async def acknowledge(self) -> list[str]:
+        return await self._receipts.acknowledge("gjf", [self.delivery["notice"]])
+
+    def settle(self, held: dict[str, Any]) -> None:
+        verdict = judge(Answer(200, {}), self.world.now, timedelta(hours=24))
+        self.world.perform(self.world.settler.settle(held, verdict, timedelta(0), 0.0))
+
+
+@pytest.fixture
+def told() -> OneNotice:
+    return OneNotice()
+
+
+BOTH = ["notice-delivered", "notice-acknowledged"]
+
+
+class TestAnAcknowledgement:
+    async def test_that_is_faster_than_our_own_note_is_kept_and_told(self, told: OneNotice) -> None:
+        held = told.world.claim(told.delivery["_id"])
+        assert await told.acknowledge() == [held["notice"]]
+        assert (told.delivery["state"], told.delivery["acknowledged"]) == ("delivered", True)
+        told.settle(held)
+        assert told.outcomes == BOTH
+
+    async def test_of_what_a_sender_sent_before_it_died_is_kept_and_told(self, told: OneNotice) -> None:
+        told.world.attempt(told.delivery["_id"], dies=True)
+        assert await told.acknowledge() == [told.delivery["notice"]]
+        assert told.delivery["acknowledged"]
+        assert told.outcomes == BOTH
+
+    async def test_after_our_note_is_told_once_however_often_it_is_said(self, told: OneNotice) -> None:
+        told.settle(told.world.claim(told.delivery["_id"]))
+        for _ in range(3):
+            assert await told.acknowledge() == [told.delivery["notice"]]
+        assert told.outcomes == BOTH
+
+    async def test_that_was_faster_is_known_when_it_is_said_again(self, told: OneNotice) -> None:
+        told.world.claim(told.delivery["_id"])
+        await told.acknowledge()
+        assert await told.acknowledge() == [told.delivery["notice"]]
+        assert told.outcomes == BOTH
+
+    async def test_of_what_has_not_left_us_is_unknown(self, told: OneNotice) -> None:
+        assert await told.acknowledge() == []
+        assert told.outcomes == []
