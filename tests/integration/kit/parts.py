@@ -180,8 +180,10 @@ async def everything(kafka: str, topic: str, partitions: int = 4) -> list[Any]:
         await consumer.stop()
 
 
-async def until(true: Callable[[], Awaitable[bool]], what: str = "what was waited for", seconds: float = 90.0) -> None:
-    """Ask every 50 ms; fails the test when it never happens."""
+async def until(
+    true: Callable[[], Awaitable[bool]], what: object = "what was waited for", seconds: float = 90.0
+) -> None:
+    """Ask every 50 ms; fails the test when it never happens, with ``what`` as it is then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if await true():

@@ -147,11 +147,17 @@ class TestPoison:
         await publish(kafka, deliveries(service), records)
         expected = len(poisons()) + 1
 
-        async def done() -> bool:
-            found = await service.database[QUARANTINE].count_documents({"state": "apart"})
-            return found == expected and all(await effects(service, *healthy))
+        seen: dict[str, Any] = {}
 
-        await until(done)
+        async def done() -> bool:
+            apart = service.database[QUARANTINE].find({"state": "apart"})
+            seen["apart"] = sorted([d["reason"] async for d in apart])
+            seen["missing"] = [
+                n for n, effect in zip(healthy, await effects(service, *healthy), strict=True) if not effect
+            ]
+            return len(seen["apart"]) == expected and not seen["missing"]
+
+        await until(done, seen)
         assert await effects(service, *healthy, 990, 991) == [1] * 100 + [0, 0]
         assert await service.outbox.wait_until_published()
         letters = await everything(kafka, service.settings.physical("deliveries.dead"))
