@@ -98,7 +98,7 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m samples.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
 
-leak-scan: check-ready setup-run ## planted people searched everywhere in 14 encodings: SEED= PEOPLE= KAFKA=
+leak-scan: check-ready setup-run ## planted people through everything that may go wrong, every trace searched in 14 encodings: SEED= PEOPLE= KAFKA=
 	@$(BIN)/python -m samples.leaks $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))
 
 bench: check-ready setup-run ## a service on the kit against bare loops, as ratios: KAFKA=
