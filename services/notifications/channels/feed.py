@@ -3,7 +3,8 @@
 Every recipient's entries have positions 1, 2, 3, ... given in the same transaction as the entry and through one
 counter, so that they are in the order of commits and a reader who has seen 7 has seen all before it. What is no longer
 allowed is passed over when the feed is read; its recall comes later in the same feed. A page is sorted by the
-recipient's own aliases, which are random, so that two recipients cannot lay their pages side by side.
+recipient's own aliases, which are random, so that the order of a page joins nothing; the sets of openings may
+(SECURITY.md, what does not hold yet).
 """
 
 from __future__ import annotations
