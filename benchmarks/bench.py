@@ -41,9 +41,9 @@ async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> Ro
     seen["group"] = await trials.transactions(len(events), WARM_UP)
     seen["single"] = await trials.throughput("single", events[:SINGLE_EVENTS], SINGLE_WARM_UP)
     for contender in reversed(order):
-        p50, p99 = await trials.latencies(
-            contender, events, seen["service"] / 2, LATENCY_SECONDS, LATENCY_WARM_UP_SECONDS
-        )
+        per_second = seen["service"] / 2
+        seconds = min(LATENCY_SECONDS, len(events) / per_second - LATENCY_WARM_UP_SECONDS)
+        p50, p99 = await trials.latencies(contender, events, per_second, seconds, LATENCY_WARM_UP_SECONDS)
         seen[f"{contender}_p50_ms"], seen[f"{contender}_p99_ms"] = p50, p99
     return seen
 
