@@ -96,7 +96,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _LONG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
-events_accepted = counter("events_accepted", "Door events accepted, first time; no duplicate, nothing superseded", ["type"])
+events_accepted = counter("events_accepted", "Door events accepted, without repeated and superseded ones", ["type"])
 events_refused = counter("events_refused", "Door events refused, by rule", ["reason"])
 events_consumed = counter("events_consumed", "Records of a topic that had their effect", ["topic", "type"])
 events_passed_over = counter("events_passed_over", "Records nobody here handles, and test runs", ["topic", "type"])
