@@ -13,7 +13,7 @@ from shared.kit.ids import Ids
 from shared.kit.kafka import KafkaSettings
 from shared.kit.mongo import connect, ping
 from shared.kit.outbox import Outbox
-from shared.kit.service import print_openapi, run
+from shared.kit.run import print_openapi, run
 from shared.kit.settings import read_settings
 from shared.kit.store import Store
 from shared.kit.topics import Topics

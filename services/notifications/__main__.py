@@ -6,7 +6,7 @@ import sys
 
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
-from shared.kit.service import print_openapi, run
+from shared.kit.run import print_openapi, run
 from shared.kit.settings import read_settings
 
 _USAGE = "python -m services.notifications [openapi]"

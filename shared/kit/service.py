@@ -33,7 +33,6 @@ from shared.kit.operator_routes import operator_routes
 from shared.kit.outbox import Outbox
 from shared.kit.probes import Health, Watchdog, probe_routes
 from shared.kit.quarantine import Quarantine, dead_topic
-from shared.kit.run import print_openapi, run
 from shared.kit.sealing import Sealer
 from shared.kit.settings import ServiceSettings
 from shared.kit.store import Store
@@ -41,7 +40,6 @@ from shared.kit.stream import Stream
 from shared.kit.supervise import Loop, supervise
 from shared.kit.topics import Topics
 
-__all__ = ["Kit", "print_openapi", "run"]
 Hook = Callable[[], Awaitable[None]]
 START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
 LOOP_SECONDS = 10.0

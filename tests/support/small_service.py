@@ -13,7 +13,8 @@ from shared.events.fields import Slug
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.agencies import AGENCIES, agency_document
 from shared.kit.keys import Calling
-from shared.kit.service import Kit, run
+from shared.kit.run import run
+from shared.kit.service import Kit
 from shared.kit.settings import ServiceSettings, read_settings
 from shared.kit.stream import Stream
 from shared.kit.work import Need, Work
