@@ -23,9 +23,9 @@ from deploy.embedded.errors import StartError
 from deploy.embedded.pair import Pair
 
 SEEN = Path(__file__).parent / "seen"
-WARM_UP = 3_000
-SINGLE_EVENTS, SINGLE_WARM_UP = 400, 50
-LATENCY_SECONDS, LATENCY_WARM_UP_SECONDS = 6.0, 1.5
+WARM_UP = 2_000
+SINGLE_EVENTS, SINGLE_WARM_UP = 250, 50
+LATENCY_SECONDS, LATENCY_WARM_UP_SECONDS = 4.0, 1.0
 FLOORS = {"service_vs_bare": 0.75, "service_vs_group_transaction": 0.45, "batch_vs_single": 20.0}
 CEILINGS = {"p99_vs_bare": 2.0}
 
@@ -76,20 +76,20 @@ def floors_held(ratios: Mapping[str, Ratio]) -> bool:
 async def run(pair: Pair, kafka: str, rounds: int, count: int) -> dict[str, Any]:
     """All rounds; writes them down and returns the summary."""
     trials, events, seen = Trials(pair, kafka), records(count), []
+    SEEN.mkdir(exist_ok=True)
+    file = SEEN / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{kafka}.json"
     for number in range(rounds):
         seen.append(await one_round(trials, number, events))
         print(f"round {number + 1}:", ", ".join(f"{name} {value:,.1f}" for name, value in seen[-1].items()), flush=True)
-    found = summary(seen, kafka)
-    SEEN.mkdir(exist_ok=True)
-    file = SEEN / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{kafka}.json"
-    file.write_text(json.dumps({"summary": found, "rounds": seen, "events": count}, indent=1) + "\n")
+        found = summary(seen, kafka)  # after each round: what a run saw that was cut off is kept, too
+        file.write_text(json.dumps({"summary": found, "rounds": seen, "events": count}, indent=1) + "\n")
     return found
 
 
 def main() -> int:
     """0 when it was measured, 1 when a trial was void, 2 when nothing could start."""
     kafka = os.environ.get("KAFKA") or "embedded"
-    rounds, count = int(os.environ.get("ROUNDS") or 5), int(os.environ.get("EVENTS") or 20_000)
+    rounds, count = int(os.environ.get("ROUNDS") or 5), int(os.environ.get("EVENTS") or 10_000)
     with tempfile.TemporaryDirectory() as folder:
         pair = Pair(Path(folder) / "pair", kind=kafka)
         try:
