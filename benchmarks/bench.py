@@ -6,20 +6,16 @@ KAFKA=embedded|apache chooses the broker, ROUNDS= and EVENTS= the size. What it 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from benchmarks.arithmetic import Ratio, ratio
+from benchmarks.command import command
 from benchmarks.task import Record, records
-from benchmarks.trial import Trials, Void
-from deploy.embedded.errors import StartError
+from benchmarks.trial import Trials
 from deploy.embedded.pair import Pair
 
 SEEN = Path(__file__).parent / "seen"
@@ -73,8 +69,9 @@ def floors_held(ratios: Mapping[str, Ratio]) -> bool:
     )
 
 
-async def run(pair: Pair, kafka: str, rounds: int, count: int) -> dict[str, Any]:
+async def run(pair: Pair, rounds: int, count: int) -> dict[str, Any]:
     """All rounds; writes them down and returns the summary."""
+    kafka = pair.broker.kind
     trials, events, seen = Trials(pair, kafka), records(count), []
     SEEN.mkdir(exist_ok=True)
     file = SEEN / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{kafka}.json"
@@ -86,27 +83,5 @@ async def run(pair: Pair, kafka: str, rounds: int, count: int) -> dict[str, Any]
     return found
 
 
-def main() -> int:
-    """0 when it was measured, 1 when a trial was void, 2 when nothing could start."""
-    kafka = os.environ.get("KAFKA") or "embedded"
-    rounds, count = int(os.environ.get("ROUNDS") or 5), int(os.environ.get("EVENTS") or 10_000)
-    with tempfile.TemporaryDirectory() as folder:
-        pair = Pair(Path(folder) / "pair", kind=kafka)
-        try:
-            pair.start()
-        except StartError as reason:
-            print(reason, file=sys.stderr)
-            return 2
-        try:
-            found = uvloop.run(run(pair, kafka, rounds, count))
-        except Void as reason:
-            print(f"void: {reason}", file=sys.stderr)
-            return 1
-        finally:
-            pair.kill()
-    print(json.dumps(found))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(run, events=10_000))

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import secrets
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.embedded.errors import StartError
+from benchmarks.command import Void, command
 from deploy.embedded.pair import Pair
 from shared.events import Event
 from shared.events.registry import load_topics
@@ -53,10 +49,6 @@ _STALLED_SECONDS = 60.0
 _TIME = datetime(2026, 11, 20, 9, tzinfo=UTC)
 _IDS = Ids(bytes(range(32)))
 Records = Sequence[tuple[Bad | None, Raw]]
-
-
-class Void(Exception):
-    """Something was lost, doubled, stuck, or not said: there is nothing to compare then."""
 
 
 class Clock(Metering):
@@ -243,6 +235,8 @@ async def _everything(service: Service, topic: str) -> list[Any]:
 
 async def run(pair: Pair, rounds: int, count: int) -> dict[str, Any]:
     """All rounds; who begins changes from round to round."""
+    load_topics()
+    logs.setup("poisoned", "poisoned-1", "error")
     clean = healthy_records(count)
     await trial(pair, clean[: count // 10], Counter())  # imports, caches, the broker's first topic
     ratios, seen = list[float](), Counter[str]()
@@ -266,29 +260,5 @@ async def run(pair: Pair, rounds: int, count: int) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """0 when it was measured, 1 when a trial was void, 2 when nothing could start."""
-    load_topics()
-    logs.setup("poisoned", "poisoned-1", "error")
-    kafka = os.environ.get("KAFKA") or "embedded"
-    rounds, count = int(os.environ.get("ROUNDS") or 5), int(os.environ.get("EVENTS") or 20_000)
-    with tempfile.TemporaryDirectory() as folder:
-        pair = Pair(Path(folder) / "pair", kind=kafka)
-        try:
-            pair.start()
-        except StartError as reason:
-            print(reason, file=sys.stderr)
-            return 2
-        try:
-            found = uvloop.run(run(pair, rounds, count))
-        except Void as reason:
-            print(f"void: {reason}", file=sys.stderr)
-            return 1
-        finally:
-            pair.kill()
-    print(json.dumps({**found, "kafka": kafka}))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(run, events=20_000))

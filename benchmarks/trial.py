@@ -22,15 +22,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
 from benchmarks.arithmetic import percentile, rate
+from benchmarks.command import Void
 from benchmarks.task import PARTITIONS, READS, STATE, WRITES, Names, Record
 from deploy.embedded.pair import Pair
 
 STALLED_SECONDS = 30.0
 TAIL_WAIT_MS = 5  # the embedded broker answers a fetch only when this is over
-
-
-class Void(Exception):
-    """The contender lost or doubled something, or stood still."""
 
 
 class Tail:

@@ -155,18 +155,8 @@ async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tu
 
 
 def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int) -> list[str]:
-    verdict = judgement.verdict
-    found = []
-    if not quiet:
-        found.append("it did not become quiet in time")
-    if judgement.unlike:
-        found.append(f"{judgement.unlike} matches differ from the oracle's")
-    if verdict.missing:
-        found.append(f"{len(verdict.missing)} notices are missing at the partners")
-    if verdict.left:
-        found.append(f"{len(verdict.left)} are held that should not be")
-    if verdict.doubled:
-        found.append(f"{verdict.doubled} changes were told under two ids")
+    found = [] if quiet else ["it did not become quiet in time"]
+    found += judgement.troubles()
     if set_apart:
         found.append(f"{set_apart} records were set apart")
     for outcome in play.ledger.surprises:
@@ -190,10 +180,10 @@ def _made(folder: Path) -> Path:
 
 def _options(arguments: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m samples.demo")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--people", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=1, help="of the world: the same one, the same day (1)")
+    parser.add_argument("--people", type=int, default=120, help="graduates and walk-in clients (120)")
     parser.add_argument("--kill", choices=KILLS, help="kill it once in the middle")
-    parser.add_argument("--pack", default="kr-gyeonggi")
+    parser.add_argument("--pack", default="kr-gyeonggi", help="the programme's data: kr-gyeonggi or xx-island")
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
     parser.add_argument(
         "--standing", action="store_true", help="against services that stand: see samples/stage/standing.py"

@@ -19,6 +19,16 @@ class Judgement:
     verdict: Verdict
     unlike: int  # matches that stand and should not, or the other way round
 
+    def troubles(self) -> list[str]:
+        """Everything that is not as it must be, counted, in words; of whom stands in no line."""
+        counted = {
+            "notices are missing at the partners": len(self.verdict.missing),
+            "are held that should not be": len(self.verdict.left),
+            "changes were told under two ids": self.verdict.doubled,
+            "matches differ from the oracle's": self.unlike,
+        }
+        return [f"{count} {what}" for what, count in counted.items() if count]
+
 
 def judge(play: Play) -> Judgement:
     """Work out what should be, from what was accepted, and compare it with what the partners hold."""

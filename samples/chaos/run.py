@@ -187,17 +187,11 @@ class Chaos:
 def _troubles(play: Play, judgement: Judgement, found: Audit, left: dict[str, int], apart: int) -> list[str]:
     counted = (*found.lost.items(), *found.doubled.items())
     troubles = [f"{count} {what}" for what, count in counted if count]
-    verdict = judgement.verdict
     if left:
         troubles.append(f"did not become quiet: {left}")
-    if verdict.missing:
-        troubles.append(f"{len(verdict.missing)} notices are missing at the partners: {sorted(verdict.missing)[:3]}")
-    if verdict.left:
-        troubles.append(f"{len(verdict.left)} are held that should not be: {sorted(verdict.left)[:3]}")
-    if verdict.doubled:
-        troubles.append(f"{verdict.doubled} changes were told under two ids")
-    if judgement.unlike:
-        troubles.append(f"{judgement.unlike} matches differ from the oracle's")
+    troubles += judgement.troubles()
+    if wrong := sorted(judgement.verdict.missing | judgement.verdict.left)[:3]:
+        troubles.append(f"the first of them: {wrong}")
     if apart:
         troubles.append(f"{apart} records were set apart")
     for outcome in play.ledger.surprises[:10]:

@@ -6,31 +6,23 @@ opportunities, then people: who rebuilds knows a recipient before a consent name
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from services.intake.changes.effect import AGENCIES, OPPORTUNITIES, PEOPLE
 from services.intake.changes.publish import again
 from services.intake.repository import Repository
+from services.intake.settings import IntakeSettings
 from shared.kit.ids import Ids
+from shared.kit.republish import tell_all
 from shared.kit.store import Store, Task
 
-AT_ONCE = 500
 
-
-async def republish(store: Store, repository: Repository, ids: Ids) -> int:
+async def tell_again(store: Store, settings: IntakeSettings) -> int:
     """Put everything into the outbox; how many things. Safe to interrupt and to repeat."""
-    total = 0
+    return await tell_all(store, _tellings(Repository(store.database), Ids(settings.id_key_bytes)))
+
+
+async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Task[None]]:
     for collection in (AGENCIES, OPPORTUNITIES, PEOPLE):
-        waiting: list[Task[None]] = []
         async for id in repository.everything(collection):
-            waiting.append(Task(*again(collection, id, ids)))
-            total += 1
-            if len(waiting) == AT_ONCE:
-                await _perform(store, waiting)
-                waiting = []
-        await _perform(store, waiting)
-    return total
-
-
-async def _perform(store: Store, tasks: list[Task[None]]) -> None:
-    for result in await store.perform(tasks) if tasks else ():
-        if isinstance(result, Exception):
-            raise result
+            yield Task(*again(collection, id, ids))

@@ -7,31 +7,28 @@ out; times are kept to the millisecond.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from services.matching.documents import MATCHES
 from services.matching.repository import Repository
 from services.matching.service import told_again
+from services.matching.settings import MatchingSettings
 from shared.kit.ids import Ids
+from shared.kit.republish import tell_all
 from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
 
-AT_ONCE = 500
 
-
-async def republish(store: Store, repository: Repository, ids: Ids) -> int:
+async def tell_again(store: Store, settings: MatchingSettings) -> int:
     """Put everything into the outbox; how many matches. Safe to interrupt, to repeat, and beside an active matcher:
     it changes nothing, and what the matcher says meanwhile has a higher number."""
-    total = 0
-    waiting: list[Task[None]] = []
+    return await tell_all(store, _tellings(Repository(store.database), Ids(settings.id_key_bytes)))
+
+
+async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Task[None]]:
     async for document in repository.everything(MATCHES):
-        waiting.append(_telling(document["_id"], ids))
-        total += 1
-        if len(waiting) == AT_ONCE:
-            await _perform(store, waiting)
-            waiting = []
-    await _perform(store, waiting)
-    return total
+        if "last" in document:  # one that an older version wrote does not say what was last told
+            yield _telling(document["_id"], ids)
 
 
 def _telling(id: str, ids: Ids) -> Task[None]:
@@ -39,14 +36,8 @@ def _telling(id: str, ids: Ids) -> Task[None]:
         return [Need.by_id(MATCHES, id)]
 
     def do(work: Work) -> None:
-        document = work.get(MATCHES, id)
+        document = work.get(MATCHES, id)  # as it is now: the matcher may have told it anew, or forgotten it
         if document is not None and "last" in document:
             work.emit(told_again(document, ids))
 
     return Task(needs, do)
-
-
-async def _perform(store: Store, tasks: list[Task[None]]) -> None:
-    for result in await store.perform(tasks) if tasks else ():
-        if isinstance(result, Exception):
-            raise result

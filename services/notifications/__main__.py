@@ -1,4 +1,4 @@
-"""`python -m services.notifications` runs the service; `... openapi` prints its API without connecting."""
+"""`python -m services.notifications` runs the service; `... openapi` prints its API."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def main(arguments: list[str]) -> int:
             settings = read_settings(NotificationsSettings)
             run(build(settings), settings)
             return 0
-        case ["openapi"]:
+        case ["openapi"]:  # nothing is connected: any address will do
             print_openapi(build(NotificationsSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/")))
             return 0
         case _:
-            sys.stdout.write(_USAGE + "\n")
+            sys.stderr.write(_USAGE + "\n")
             return 2
 
 

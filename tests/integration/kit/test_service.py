@@ -227,7 +227,7 @@ class TestLife:
     async def test_stops_what_it_started_with_mongodb_still_open(self, settings: SmallSettings) -> None:
         async with running(settings) as (client, _):
             await until(lambda: ticked(client, 3))  # the loop crashes twice and is started again
-            told = client._transport.app.state.told  # type: ignore[attr-defined]
+            told = client._transport.app.state.told  # type: ignore[attr-defined]  # see `running`
         assert told[-2:] == ["tock", "stopped"]
 
     async def test_can_be_started_again_on_the_same_database(self, settings: SmallSettings) -> None:

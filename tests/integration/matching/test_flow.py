@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.matching.__main__ import tell_again
+from services.matching.republish import tell_again
 from shared.events import Event
+from shared.kit.republish import store_beside
 from tests.integration.matching.parts import NOON, RECORDED, Setup, client, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
 
@@ -130,7 +131,8 @@ class TestRepublish:
 
             await eventually(six)
             before = await standing(database)
-            assert await tell_again(setup.settings()) == 4
+            async with store_beside(setup.settings()) as store:
+                assert await tell_again(store, setup.settings()) == 4
 
             async def ten() -> bool:
                 return len(await setup.records()) >= 10

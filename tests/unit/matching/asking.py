@@ -11,6 +11,7 @@ from shared.reference import Pack, load_pack
 from tests.support.matching import TODAY, a_job, a_person, a_training
 
 PACK = load_pack("kr-gyeonggi")
+DAY, EVENING, NIGHT = "kr-gyeonggi-1:day", "kr-gyeonggi-1:evening", "kr-gyeonggi-1:night"
 
 
 def assessed(

@@ -67,17 +67,18 @@ class World:
         )
         self.handlers = Handlers(self.reconciler, lambda: None)
         self.settler = Settler(self.reconciler.queues, RetryRules(schedule), lambda: None)
-        self.sweeper = Sweeper(None, None, self.reconciler, asyncio.Event())  # type: ignore[arg-type]
+        nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
+        self.sweeper = Sweeper(nothing, nothing, self.reconciler, asyncio.Event())
         self.messages = Messages()
         self.reader = FeedReader(
             self.feed,
-            None,
-            None,
+            nothing,
+            nothing,
             self.reconciler.queues,
             self.messages,
             self.sealer,
             lambda now: now.date(),
-            asyncio.Event(),  # type: ignore[arg-type]
+            asyncio.Event(),
         )
         self.partners: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._counter = itertools.count(1)

@@ -1,0 +1,45 @@
+"""The clock on a real broker and database: a consent that has ended is told to everybody, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.intake.changes.effect import Tools
+from services.intake.clock import Clock
+from services.intake.identity import References, Vault
+from services.intake.repository import Repository
+from services.intake.service import Door
+from shared.reference import load_pack
+from tests.integration.intake.running import on_the_bus
+from tests.integration.intake.world import World, graduate
+from tests.unit.intake.memory import today
+
+pytestmark = pytest.mark.integration
+
+
+class TestClock:
+    async def test_a_consent_lapses_the_day_after_its_last_once(self, world: World) -> None:
+        consents = [
+            {"purpose": "matching", "until": today()},
+            {"purpose": "notice", "recipient": "gjf", "until": today(5)},
+        ]
+        receipt = (await world.hanawon.send("trainee-graduated", graduate("R-50", consents=consents))).json()
+        kit, pack = world.kit, load_pack("kr-gyeonggi")
+        tools = Tools(pack, kit.ids, kit.sealer, Vault(bytes(32)), References(kit.ids))
+        repository, door = Repository(kit.database), Door(kit.store, tools)
+
+        def clock(days: int) -> Clock:
+            return Clock(kit.store, repository, door, tools, lambda: datetime.now(UTC) + timedelta(days=days))
+
+        assert await clock(0).lapse() == 0
+        assert await clock(1).lapse() == 1
+        assert await clock(1).lapse() == 0
+        events = await on_the_bus(world.kafka, world.prefix + "people", at_least=3)
+        person = next(event.key for event in events if event.causationid == receipt["receipt"])
+        mine = [event for event in events if event.key == person]
+        assert [event.type for event in mine] == ["trainee-graduated", "consent-given", "consent-lapsed"]
+        assert [consent.purpose for consent in mine[-1].data.consents] == ["notice"]
+        assert mine[-1].sequence == 3
+        assert mine[-1].correlationid

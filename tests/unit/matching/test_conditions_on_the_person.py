@@ -1,0 +1,123 @@
+"""What is asked of the person: the conditions of `qualification`, `programme` and `needs`, with their borders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.matching import GWANGMYEONG, SUWON
+from tests.unit.matching.asking import DAY, NIGHT, PACK, answer, said
+
+pytestmark = pytest.mark.unit
+
+
+class TestQualification:
+    def test_a_certificate_that_is_not_listed_is_missing(self) -> None:
+        needed = {"certificates": ["kr-certificate-2020:care-worker"]}
+        assert answer("certificate", job={"certificates": ["kr-certificate-2020:7910"]}) == "yes"
+        assert answer("certificate", job=needed) == "no"
+        assert answer("certificate", {"certificates": None, "occupations": None}, needed) == "ask"
+        assert "Care worker licence" in said("certificate", job=needed)
+
+    @pytest.mark.parametrize(("has", "expected"), [(True, "yes"), (False, "no"), (None, "ask")])
+    def test_a_driving_licence(self, has: bool | None, expected: str) -> None:
+        rule = {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}}
+        assert answer("licence", {"has": {"driving_licence": has}}, rule) == expected
+
+    def test_a_certificate_can_prove_a_licence(self) -> None:
+        person = {"has": {"driving_licence": None}, "certificates": ["kr-certificate-2020:driving-2-ordinary"]}
+        assert answer("licence", person, {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}}) == "yes"
+
+    def test_who_does_not_drive_drives_no_lorry_and_who_drives_is_asked(self) -> None:
+        rule = {"rules": {"licences": ["kr-gyeonggi-1:driving-licence-large"]}}
+        assert answer("licence", {"has": {"driving_licence": False}}, rule) == "no"
+        assert answer("licence", {"has": {"driving_licence": True}}, rule) == "ask"
+        assert answer("licence", {"certificates": ["kr-certificate-2020:driving-1-large"]}, rule) == "yes"
+
+    @pytest.mark.parametrize(("car", "expected"), [(True, "yes"), (False, "no"), (None, "ask")])
+    def test_a_car_of_ones_own_by_rule_or_by_licence_code(self, car: bool | None, expected: str) -> None:
+        assert answer("licence", {"has": {"car": car}}, {"rules": {"car": True}}) == expected
+        assert answer("licence", {"has": {"car": car}}, {"rules": {"licences": ["kr-gyeonggi-1:own-car"]}}) == expected
+
+    def test_a_permit_that_is_quick_to_get_is_asked_about(self) -> None:
+        assert answer("licence", job={"rules": {"licences": ["kr-gyeonggi-1:food-handler"]}}) == "ask"
+
+    @pytest.mark.parametrize(
+        ("education", "minimum", "expected"),
+        [("03", "03", "yes"), ("02", "03", "no"), ("07", "03", "yes"), (None, "03", "ask"), (None, "00", "yes")],
+    )
+    def test_education_at_least(self, education: str | None, minimum: str, expected: str) -> None:
+        has = None if education is None else f"work24-2024-education:{education}"
+        rule = {"rules": {"education_min": f"work24-2024-education:{minimum}"}}
+        assert answer("education", {"education": has}, rule) == expected
+
+    @pytest.mark.parametrize(
+        ("code", "months", "expected"),
+        [
+            ("work24-2024-occupation:871100", 12, "yes"),
+            ("work24-2024-occupation:871100", 11, "no"),
+            ("keco-2018:8712", 12, "yes"),  # three digits shared: related
+            ("keco-2018:8811", 60, "no"),
+        ],
+    )
+    def test_months_of_related_experience(self, code: str, months: int, expected: str) -> None:
+        person = {"occupations": [{"code": code, "months": months}]}
+        assert answer("experience", person, {"rules": {"experience_months": 12}}) == expected
+
+
+class TestProgramme:
+    @pytest.mark.parametrize(
+        ("born", "rule", "expected"),
+        [
+            (2008, {"age_min": 18}, "ask"),  # 17 or 18 in 2026
+            (2007, {"age_min": 18}, "yes"),
+            (2009, {"age_min": 18}, "no"),
+            (1962, {"age_max": 64}, "yes"),
+            (1961, {"age_max": 64}, "ask"),  # 64 or 65
+            (1960, {"age_max": 64}, "no"),
+            (1976, {"age_min": 50, "age_max": 50}, "ask"),
+            (None, {"age_min": 18}, "ask"),
+        ],
+    )
+    def test_age_by_the_year_of_birth_alone(self, born: int | None, rule: dict[str, int], expected: str) -> None:
+        assert answer("age", {"year_of_birth": born}, {"rules": rule}) == expected
+
+    def test_age_counts_on_the_day_it_begins(self) -> None:
+        rule = {"rules": {"age_min": 18}}
+        assert answer("age", {"year_of_birth": 2008}, {**rule, "starts": "2027-01-11"}) == "yes"
+        assert answer("age", {"year_of_birth": 2009}, {**rule, "starts": "2027-01-11"}) == "ask"
+
+    @pytest.mark.parametrize(("sex", "expected"), [("female", "yes"), ("male", "no"), (None, "ask")])
+    def test_sex(self, sex: str | None, expected: str) -> None:
+        assert answer("sex", {"sex": sex}, {"rules": {"sex": "female"}}) == expected
+
+    @pytest.mark.parametrize(("percent", "expected"), [(120, "yes"), (121, "no"), (None, "ask")])
+    def test_income(self, percent: int | None, expected: str) -> None:
+        situation = {"situation": {"income_percent_of_median": percent}}
+        assert answer("income", situation, {"rules": {"income_max_percent_of_median": 120}}) == expected
+
+    @pytest.mark.parametrize(("jobless", "expected"), [(True, "yes"), (False, "no"), (None, "ask")])
+    def test_jobless(self, jobless: bool | None, expected: str) -> None:
+        assert answer("jobless", {"situation": {"jobless": jobless}}, {"rules": {"jobless": True}}) == expected
+
+
+class TestNeeds:
+    @pytest.mark.parametrize(
+        ("need", "against", "fine"),
+        [
+            ("childcare-hours", {"shifts": [NIGHT]}, {"shifts": [DAY]}),
+            ("near-home", {"region": GWANGMYEONG}, {"region": SUWON}),
+            ("public-transport", {"rules": {"car": True}}, {"rules": {"car": False}}),
+            ("lighter-work", {"occupation": "keco-2018:9011"}, {"occupation": "keco-2018:0264"}),
+            ("mentor", None, {}),
+        ],
+    )
+    def test_what_goes_against_a_need_is_asked_about(
+        self, need: str, against: dict[str, Any] | None, fine: dict[str, Any]
+    ) -> None:
+        person = {"counselling": {"needs": [f"kr-gyeonggi-1:{need}"]}}
+        assert answer("needs", person, fine) == "yes"
+        if against is not None:
+            assert answer("needs", person, against) == "ask"
+            assert PACK.label(f"kr-gyeonggi-1:{need}", "en") in said("needs", person, against)

@@ -1,0 +1,208 @@
+"""What a person wants of the work: the conditions of `wishes`, `wages`, `schedule` and `place`, with their borders."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.support.matching import GWANGMYEONG, GYEONGGI, SEOUL, SUWON, YEONCHEON
+from tests.unit.matching.asking import DAY, EVENING, NIGHT, answer, assessed, said
+
+pytestmark = pytest.mark.unit
+
+
+class TestWishes:
+    def test_a_kind_that_is_wanted(self) -> None:
+        assert answer("kind", {"wants": {"kinds": ["training"]}}) == "no"
+        assert answer("kind", {"wants": {"kinds": ["job"]}}) == "yes"
+        assert answer("kind", {"wants": None}) == "ask"
+
+    @pytest.mark.parametrize(
+        ("avoided", "employer", "expected"),
+        [
+            ("employer:111-22-33333", {"name": "x", "number": "1112233333"}, "no"),
+            ("employer:1112233333", {"name": "x", "number": "111-22-33333"}, "no"),
+            ("employer:999-99-99999", {"name": "x", "number": "111-22-33333"}, "yes"),
+            ("employer:111-22-33333", None, "ask"),
+            ("employer:111-22-33333", {"name": "x", "number": None}, "ask"),
+        ],
+    )
+    def test_an_employer_ruled_out_is_never_told_however_the_number_is_written(
+        self, avoided: str, employer: dict[str, Any] | None, expected: str
+    ) -> None:
+        assert answer("excluded-employer", {"wants": {"not_to": [avoided]}}, {"employer": employer}) == expected
+
+    def test_nobody_is_asked_about_employers_who_rules_none_out(self) -> None:
+        assert answer("excluded-employer", job={"employer": None}) == "yes"
+        assert answer("excluded-employer", {"wants": {"not_to": ["employer:1-2-3"]}}, training={}) == "yes"
+
+    def test_another_contract_than_wanted_is_a_question(self) -> None:
+        wants = {"wants": {"employment": ["work24-2024-employment:10"]}}
+        assert answer("employment", wants) == "yes"
+        assert answer("employment", wants, {"employment": "work24-2024-employment:20"}) == "ask"
+        assert answer("employment", wants, {"employment": None}) == "ask"
+        assert answer("employment", wants, training={}) == "yes"
+
+
+def wage(per: str, minimum: int, maximum: int | None = None) -> dict[str, Any]:
+    """A change of the usual job: won for this unit of time."""
+    return {"wage": {"per": per, "minimum": minimum, "maximum": maximum, "currency": "KRW"}}
+
+
+class TestMinimumWage:
+    """2026: 10,320 won an hour, 2,156,880 a month of 209 paid hours."""
+
+    @pytest.mark.parametrize(
+        ("job", "expected"),
+        [
+            (wage("hour", 10_320), "yes"),
+            (wage("hour", 10_319), "no"),
+            (wage("month", 2_156_880), "yes"),
+            (wage("month", 2_156_879), "no"),
+            (wage("day", 82_560), "yes"),
+            (wage("day", 82_559), "no"),
+            (wage("year", 25_882_560), "yes"),
+            (wage("year", 25_882_000), "no"),
+            ({**wage("month", 1_078_440), "hours_per_week": 20}, "yes"),
+            ({**wage("month", 1_078_440), "hours_per_week": 21}, "no"),
+            ({"wage": None}, "yes"),
+            ({"kind": "internship", **wage("hour", 9_000)}, "no"),
+        ],
+    )
+    def test_paid_work_under_the_floor_never_matches(self, job: dict[str, Any], expected: str) -> None:
+        assert answer("minimum-wage", job=job) == expected
+
+    def test_an_allowance_of_a_training_is_no_wage(self) -> None:
+        assert answer("minimum-wage", training=wage("month", 300_000)) == "yes"
+
+    def test_past_the_end_of_the_table_the_last_floor_holds_for_floors_do_not_fall(self) -> None:
+        person = {"consents": [{"purpose": "matching", "until": "2029-05-15"}]}
+        for today in (date(2027, 1, 1), date(2028, 12, 31)):
+            assert assessed(person, {"closes": None}, today=today).state == "eligible"
+            assert answer("minimum-wage", person, {"closes": None, **wage("hour", 10_319)}, today=today) == "no"
+
+    def test_a_day_before_the_table_is_a_question_and_no_crash(self) -> None:
+        assert answer("minimum-wage", job={"closes": None}, today=date(2010, 1, 1)) == "ask"
+
+
+class TestWageFloor:
+    @staticmethod
+    def floor(per: str, amount: int) -> dict[str, Any]:
+        return {"wants": {"wage_min": {"per": per, "amount": amount, "currency": "KRW"}}}
+
+    @pytest.mark.parametrize(
+        ("amount", "job", "expected"),
+        [
+            (2_500_000, {}, "yes"),
+            (2_500_001, {}, "no"),
+            (2_500_001, wage("month", 2_500_000, 2_600_000), "ask"),
+            (2_600_001, wage("month", 2_500_000, 2_600_000), "no"),
+            (2_500_000, wage("hour", 12_000), "yes"),  # 209 hours: 2,508,000
+            (2_500_000, wage("hour", 11_900), "no"),  # 2,487,100
+            (2_500_000, {"wage": None}, "ask"),
+        ],
+    )
+    def test_a_month_is_measured_by_a_months_pay(self, amount: int, job: dict[str, Any], expected: str) -> None:
+        assert answer("wage-floor", self.floor("month", amount), job) == expected
+
+    def test_half_the_hours_at_the_same_hourly_pay_are_half_the_money(self) -> None:
+        part_time = {**wage("month", 1_250_000), "hours_per_week": 20}
+        assert answer("wage-floor", self.floor("month", 2_000_000), part_time) == "no"
+        assert answer("wage-floor", self.floor("hour", 11_900), part_time) == "yes"
+
+    def test_no_floor_or_no_paid_work_is_a_yes(self) -> None:
+        assert answer("wage-floor", job={"wage": None}) == "yes"
+        assert answer("wage-floor", self.floor("month", 9_000_000), training={}) == "yes"
+
+    def test_the_question_names_what_is_offered(self) -> None:
+        text = said("wage-floor", self.floor("month", 2_550_000), wage("month", 2_500_000, 2_600_000))
+        assert "2,500,000" in text
+        assert "2,550,000" in text
+
+
+class TestSchedule:
+    @pytest.mark.parametrize(
+        ("able", "needed", "expected"),
+        [
+            ([], [NIGHT], "yes"),
+            ([DAY], [DAY], "yes"),
+            ([DAY], [NIGHT], "no"),
+            ([DAY], [DAY, NIGHT], "ask"),
+            ([DAY], [], "ask"),
+            ([DAY], ["work24-2024-shift:1"], "yes"),  # the morning is the day
+            ([DAY], ["work24-2024-shift:6"], "no"),  # afternoon to evening needs both
+            ([DAY, EVENING], ["work24-2024-shift:6"], "yes"),
+            (["work24-2024-shift:6"], [EVENING], "yes"),
+            ([DAY], ["work24-2024-shift:99"], "ask"),  # 'other' says nothing
+            ([DAY], [NIGHT, "work24-2024-shift:99"], "ask"),
+        ],
+    )
+    def test_shifts(self, able: list[str], needed: list[str], expected: str) -> None:
+        assert answer("shifts", {"wants": {"shifts": able}}, {"shifts": needed}) == expected
+
+    def test_a_training_that_says_nothing_about_the_time_of_day_fits(self) -> None:
+        assert answer("shifts", {"wants": {"shifts": [DAY]}}, training={}) == "yes"
+
+    @pytest.mark.parametrize(
+        ("wanted", "offered", "expected"),
+        [
+            ({"max": 40}, 40, "yes"),
+            ({"max": 39}, 40, "no"),
+            ({"min": 40}, 40, "yes"),
+            ({"min": 41}, 40, "no"),
+            ({"max": 40}, None, "yes"),  # full time is meant
+            ({"max": 20}, None, "ask"),
+            (None, 60, "yes"),
+        ],
+    )
+    def test_hours(self, wanted: dict[str, int] | None, offered: int | None, expected: str) -> None:
+        assert answer("hours", {"wants": {"hours_per_week": wanted}}, {"hours_per_week": offered}) == expected
+
+
+class TestPlace:
+    @pytest.mark.parametrize(
+        ("wish", "region", "expected"),
+        [
+            (24, SUWON, "yes"),
+            (23, SUWON, "no"),
+            (48, GWANGMYEONG, "yes"),
+            (47, GWANGMYEONG, "no"),
+            (None, YEONCHEON, "yes"),
+            (60, None, "ask"),
+        ],
+    )
+    def test_commute_up_to_the_wish(self, wish: int | None, region: str | None, expected: str) -> None:
+        assert answer("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == expected
+
+    def test_a_home_that_is_not_known_is_asked_about(self) -> None:
+        assert answer("commute", {"residence": None, "wants": {"commute_minutes": 60}}) == "ask"
+
+    @pytest.mark.parametrize(("benefit", "word"), [("01", "lodging"), ("02", "commuter service")])
+    def test_lodging_or_a_bus_turns_a_no_into_a_question(self, benefit: str, word: str) -> None:
+        far = {"region": YEONCHEON, "benefits": [f"work24-2024-welfare:{benefit}"]}
+        wants = {"wants": {"commute_minutes": 60}}
+        assert answer("commute", wants, {"region": YEONCHEON}) == "no"
+        assert answer("commute", wants, far) == "ask"
+        assert word in said("commute", wants, far)
+
+    def test_a_car_shortens_the_way_and_one_not_asked_for_is_asked_for(self) -> None:
+        def car(known: bool | None) -> dict[str, Any]:
+            return {"has": {"car": known}, "wants": {"commute_minutes": 40}}
+
+        job = {"region": GWANGMYEONG}  # 48 minutes, 36 by car
+        assert answer("commute", car(True), job) == "yes"
+        assert answer("commute", car(None), job) == "ask"
+        assert answer("commute", car(False), job) == "no"
+        assert "With a car" in said("commute", car(None), job)
+
+    @pytest.mark.parametrize(
+        ("residence", "expected"), [(SUWON, "yes"), (GYEONGGI, "yes"), (SEOUL, "no"), (None, "ask")]
+    )
+    def test_a_rule_of_residence_in_the_province(self, residence: str | None, expected: str) -> None:
+        rule = {"rules": {"residence": [GYEONGGI]}}
+        assert answer("region", {"residence": residence}, rule) == expected
+
+    def test_a_home_known_only_as_a_wider_area_is_asked_about(self) -> None:
+        assert answer("region", {"residence": GYEONGGI}, {"rules": {"residence": [SUWON]}}) == "ask"
