@@ -75,7 +75,7 @@ class Claims:
 
         The session is killed first: its uncommitted write to this very checkpoint would make ours wait for up to 90 s.
         """
-        id = f"{self._group}/{partition.topic}/{topic_id}/{partition.number}"
+        id = self._id(partition, topic_id)
         mine = {"session": dict(session_id), "owner": self._owner, "claimed": datetime.now(UTC)}
         for _ in range(_ATTEMPTS):
             old = await self._checkpoints.find_one({"_id": id}, max_time_ms=5_000)
@@ -99,6 +99,12 @@ class Claims:
                     await self._let_go_of_topics_gone(partition.topic, topic_id)
                 return self._hold(partition, Claim(id, now["epoch"] + 1, now["offset"]))
         raise Fenced(partition.topic)
+
+    async def done(self, partitions: Mapping[Partition, str]) -> dict[Partition, int]:
+        """The last offset done of each partition of a topic id (-1: none), whoever owns it. Claims nothing."""
+        of = {self._id(partition, topic_id): partition for partition, topic_id in partitions.items()}
+        query = self._checkpoints.find({"_id": {"$in": list(of)}}, {"offset": 1}, max_time_ms=5_000)
+        return dict.fromkeys(partitions, -1) | {of[each["_id"]]: each["offset"] async for each in query}
 
     async def begin_again(self, partition: Partition, claim: Claim) -> None:
         """Nothing of this log is done any more: it is not the one that was read. Raises Fenced when not ours."""
@@ -128,6 +134,9 @@ class Claims:
         for partition, offset in offsets.items():
             if (claim := self._held.get(partition)) is not None:
                 claim.offset = offset
+
+    def _id(self, partition: Partition, topic_id: str) -> str:
+        return f"{self._group}/{partition.topic}/{topic_id}/{partition.number}"
 
     def _hold(self, partition: Partition, claim: Claim) -> Claim:
         self._held[partition] = claim

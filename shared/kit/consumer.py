@@ -29,14 +29,14 @@ read_any_header_name()
 
 
 class _Listener(ConsumerRebalanceListener):
-    def __init__(self, revoked: Callable[[Iterable[Any]], None]) -> None:
-        self._revoked = revoked
+    def __init__(self, assigned: Callable[[], None], revoked: Callable[[Iterable[Any]], None]) -> None:
+        self._assigned, self._revoked = assigned, revoked
 
     async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         self._revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        pass
+        self._assigned()
 
 
 class Consumer:
@@ -44,7 +44,8 @@ class Consumer:
     the ids of before.
 
     ``batch`` is awaited with the records of several partitions; when it raises, all are rewound and come again; when it
-    returns, Kafka's offsets are committed. ``revoked`` is told which partitions are no longer ours.
+    returns, Kafka's offsets are committed. ``assigned`` is called when other partitions are ours, ``revoked`` is told
+    which are no longer.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Consumer:
         group: str,
         topics: Sequence[str],
         batch: Batch,
+        assigned: Callable[[], None],
         revoked: Callable[[Iterable[Any]], None],
     ) -> None:
         self._broker = KafkaBroker(
@@ -79,7 +81,7 @@ class Consumer:
             heartbeat_interval_ms=kafka.heartbeat_interval_ms,
             max_poll_interval_ms=kafka.max_poll_interval_ms,
             fetch_max_wait_ms=100,
-            listener=_Listener(revoked),
+            listener=_Listener(assigned, revoked),
             parser=self._parse,
             decoder=_raw,
             no_reply=True,

@@ -70,6 +70,7 @@ class Stream:
         self._ids: dict[str, str] = {}
         self._consumer: Consumer | None = None
         self._stopping = asyncio.Event()
+        self._assigned = asyncio.Event()
         self._backoff = Backoff(0.2, 10.0)
         self._portion = Portion(self._kafka.batch_max_records)
         self._moved = time.monotonic()
@@ -128,7 +129,7 @@ class Stream:
         self._moved = time.monotonic()
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
         batch, revoked = partial(self._batch, self._claims, ids), partial(self._revoked, self._claims)
-        self._consumer = Consumer(kafka, self._group, self.topics, batch, revoked)
+        self._consumer = Consumer(kafka, self._group, self.topics, batch, self._assigned.set, revoked)
         try:
             await self._consumer.start()
         except BaseException:
@@ -147,12 +148,15 @@ class Stream:
                     self._observer.retried("stream", type(error).__name__)
                     await self._backoff.wait(self._stopping)
                     continue
-            waiting = [asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()]
-            stop = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait([*waiting, stop], return_when=asyncio.FIRST_COMPLETED)
-            for task in (*waiting, stop):
+            waiting: list[asyncio.Task[Any]] = [
+                asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()
+            ]
+            waiting.append(asyncio.create_task(self._stopping.wait()))
+            placing = asyncio.create_task(self._place(self._claims, self._ids))
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*waiting, placing):
                 task.cancel()
-            await asyncio.gather(*waiting, stop, return_exceptions=True)
+            await asyncio.gather(*waiting, placing, return_exceptions=True)
             consumer = self._consumer
             assert consumer is not None
             try:
@@ -167,6 +171,32 @@ class Stream:
                 self._observer.retried("stream", type(error).__name__)
             self._consumer = None
             self._claims.drop()
+
+    async def _place(self, claims: Claims, ids: Mapping[str, str]) -> None:
+        """Whenever partitions become ours: read on where our checkpoints end. Kafka's own position is a hint, and where
+        it is ahead (a database that was put back from a copy) it would be believed until the next record comes, in a
+        quiet partition for days."""
+        backoff = Backoff(0.2, 10.0)
+        while True:
+            await self._assigned.wait()
+            self._assigned.clear()
+            try:
+                done = await claims.done({each: ids[each.topic] for each in self._not_begun(claims)})
+                for partition in self._not_begun(claims):  # what was begun meanwhile has read its checkpoint itself
+                    if partition in done:
+                        self._seek(partition, done[partition] + 1)
+                backoff.reset()
+            except Exception as error:  # also what nobody foresaw: the next attempt decides
+                self._observer.retried("stream", type(error).__name__)
+                await backoff.wait()
+                self._assigned.set()
+
+    def _not_begun(self, claims: Claims) -> list[Partition]:
+        """Partitions that are ours, but for all we know nothing of them was read yet in this life."""
+        kafka = self._consumer.kafka if self._consumer else None
+        mine = kafka.assignment() if kafka is not None else ()
+        assigned = [Partition(self._kafka.logical(each.topic), each.partition) for each in mine]
+        return [partition for partition in assigned if claims.get(partition) is None]
 
     def _new_claims(self) -> Claims:
         return Claims(self._store.database, self._group, self._kafka.instance)

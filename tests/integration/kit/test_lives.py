@@ -48,7 +48,7 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
     class Consumer:
         kafka = None
 
-        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, revoked: Any) -> None:
+        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
             lives.append(batch)
 
         async def start(self) -> None:
@@ -98,7 +98,7 @@ async def test_a_log_that_was_cut_back_is_read_from_its_beginning_and_said_loudl
     log = {"end": 10, "reads": -1}
 
     class Consumer:
-        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, revoked: Any) -> None:
+        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
             self.batch = batch
             self.kafka = self
 
