@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -67,6 +68,7 @@ class Event(Generic[D]):
         return replace(self, data=data)
 
 
+@lru_cache(4_096)  # the events of one transaction share most of their times
 def isotime(moment: datetime) -> str:
     """RFC 3339 in UTC with ``Z``. Naive times are a bug and raise ValueError."""
     if moment.tzinfo is None:
@@ -74,6 +76,7 @@ def isotime(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+@lru_cache(4_096)
 def parse_time(text: str) -> datetime:
     """An RFC 3339 time with zone, in UTC. Raises ValueError."""
     if not _TIME.match(text):

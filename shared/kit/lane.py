@@ -27,7 +27,7 @@ from shared.kit.backoff import Backoff
 from shared.kit.lease import Lease
 from shared.kit.mongo import Database, Document
 from shared.kit.observe import Observer
-from shared.kit.producer import abandon, producer_of
+from shared.kit.producer import abandon, producer_of, send_all
 from shared.kit.topics import KAFKA_ERRORS, Topics
 
 OPENED = "outbox_opened"
@@ -193,11 +193,8 @@ class Lane:
 
     async def _send(self, producer: AIOKafkaProducer, row: Document) -> asyncio.Future[Any]:
         """Put the row's events in the producer's buffers, in order. The future is done when all are acknowledged."""
-        sent = [
-            await producer.send(self._name, event["v"], key=event["k"], headers=list(map(tuple, event["h"])))
-            for event in row["events"]
-        ]
-        return asyncio.gather(*sent)
+        events = [(event["k"], event["v"], list(map(tuple, event["h"]))) for event in row["events"]]
+        return asyncio.gather(*await send_all(producer, self._name, self._kafka.partitions, events))
 
     def _acknowledged(self, id: str, refused: asyncio.Future[None], done: asyncio.Future[Any]) -> None:
         if done.cancelled() or refused.done():

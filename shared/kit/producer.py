@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Iterable
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.kit.kafka import KafkaSettings
+
+_partition_of = DefaultPartitioner()
 
 
 def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
@@ -31,6 +37,29 @@ def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
     # of each partition until it is through. A log that is gone ends it: then the lane abandons the whole producer.
     producer._message_accumulator._batch_ttl = math.inf
     return producer
+
+
+async def send_all(
+    producer: AIOKafkaProducer, topic: str, partitions: int, records: Iterable[tuple[bytes, bytes, Any]]
+) -> list[asyncio.Future[Any]]:
+    """Put key, value and headers of many records into the buffers, in order per key; each goes to the partition that
+    ``producer.send`` would choose. The futures are done when all are acknowledged.
+
+    In whole batches: a future and a look at the metadata for each record cost more than all the rest of sending it.
+    """
+    builders: dict[int, list[BatchBuilder]] = {}
+    numbers = list(range(partitions))
+    for key, value, headers in records:
+        number = _partition_of(key, numbers, numbers)
+        of_partition = builders.setdefault(number, [producer.create_batch()])
+        if of_partition[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
+            of_partition.append(producer.create_batch())
+            of_partition[-1].append(timestamp=None, key=key, value=value, headers=headers)
+    return [
+        await producer.send_batch(builder, topic, partition=number)
+        for number, of_partition in builders.items()
+        for builder in of_partition
+    ]
 
 
 async def abandon(producer: AIOKafkaProducer, seconds: float = 2.0) -> None:

@@ -15,10 +15,11 @@ from shared.kit import lane
 from shared.kit.backoff import Backoff
 from shared.kit.lane import Lane
 from shared.kit.outbox import LARGEST_ROW
+from shared.kit.producer import producer_of, send_all
 from shared.kit.store import Task
 from shared.kit.topics import Topics, WrongPartitionCount
 from shared.kit.work import Outgoing
-from tests.integration.kit.parts import Service, agency_event, everything
+from tests.integration.kit.parts import Service, agency_event, everything, publish
 from tests.support.topics import CreateTopics
 
 pytestmark = pytest.mark.integration
@@ -82,6 +83,30 @@ class TestPublishing:
             await service.store.perform([saying(n)])
         assert await service.outbox.wait_until_published()
         assert await sequences(service) == list(range(60))
+
+
+class TestWholeBatches:
+    async def test_go_where_a_producer_would_send_each_record_and_keep_their_order(
+        self, service: Service, kafka: str
+    ) -> None:
+        small = [(b"%032x" % (n % 50), b"%d" % n, [("n", b"%d" % n)]) for n in range(2_000)]
+        large = [(b"large%d" % (n % 3), b"%d" % n + b"x" * 100_000, []) for n in range(9)]  # none fits in a batch
+        records = [*small, *large]
+        await service.topics.declare(["agencies", "deliveries"])
+        theirs, ours = (service.settings.physical(topic) for topic in ("deliveries", "agencies"))
+        await publish(kafka, theirs, [(key, value, list(headers)) for key, value, headers in records])
+        producer = producer_of(service.settings, "test")
+        await producer.start()
+        try:
+            for start in range(0, len(records), 500):
+                await asyncio.gather(*await send_all(producer, ours, 4, records[start : start + 500]))
+        finally:
+            await producer.stop()
+
+        async def found(topic: str) -> list[Any]:
+            return [(r.partition, r.key, r.value, list(r.headers)) for r in await everything(kafka, topic)]
+
+        assert await found(ours) == await found(theirs)
 
 
 class TestABrokerThatRefuses:
