@@ -18,6 +18,7 @@ from faststream._internal.endpoint.subscriber.utils import MultiLock
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
+from shared.kit.group import assigned_in
 from shared.kit.header_names import read_any_header_name
 from shared.kit.kafka import KafkaSettings
 from shared.kit.topics import KAFKA_ERRORS
@@ -68,8 +69,10 @@ class Consumer:
             logger=None,
             apply_types=False,
         )
+        self._settings, self._group = kafka, group
+        self._topics = [kafka.physical(topic) for topic in topics]
         self.subscriber = self._broker.subscriber(
-            *(kafka.physical(topic) for topic in topics),
+            *self._topics,
             batch=True,
             group_id=group,
             group_instance_id=f"{group}-{kafka.instance}",
@@ -107,13 +110,18 @@ class Consumer:
                 await self._broker.stop()
 
     async def abandon(self) -> None:
-        """Let the batch in hand end, then drop the connections. For a log that is gone: a clean stop would first wait
-        until the group has taken this member back (6 s on the embedded broker), only to make the next one wait too."""
+        """Let the batch in hand end, leave the group, drop the connections. A clean stop keeps a static member's place,
+        and with it what the group gave it: seen on Apache Kafka, a member that came back on its own before its topics
+        were made again was given nothing, and so was everybody who took its place."""
         self.subscriber.running = False
         if isinstance(self.subscriber.lock, MultiLock):
             await self.subscriber.lock.wait_release(STOP_SECONDS)
         consumer: Any = self.kafka
         if consumer is not None:
+            coordinator = consumer._coordinator
+            coordinator._coordination_task.cancel()  # it may be waiting for a group that is gone
+            await asyncio.gather(coordinator._coordination_task, return_exceptions=True)
+            coordinator._group_instance_id = None  # who has no name of its own is allowed to leave
             for close in (consumer.stop, consumer._fetcher.close, consumer._client.close):
                 with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):
                     async with asyncio.timeout(0.2):
@@ -145,6 +153,18 @@ class Consumer:
         async with asyncio.timeout(ASK_SECONDS):
             ends = await self.kafka.end_offsets([partition])
         return bool(ends[partition] < offset)
+
+    async def unowned(self) -> set[TopicPartition]:
+        """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
+
+        Apache Kafka gives a static member that comes back what it had, without asking anybody what there is now: not
+        the topics that its new version reads as well, nor those that were not there yet when it had joined before.
+        """
+        each = {TopicPartition(topic, n) for topic in self._topics for n in range(self._settings.partitions)}
+        if self.kafka is None or each <= self.kafka.assignment():
+            return set()
+        state, given = await assigned_in(self._settings.bootstrap, self._group)
+        return each - given if state == "Stable" else set()
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""

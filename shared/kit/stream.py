@@ -9,6 +9,7 @@ so handlers drop what they already hold by ``sequence`` or id.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -148,17 +149,17 @@ class Stream:
                     self._observer.retried("stream", type(error).__name__)
                     await self._backoff.wait(self._stopping)
                     continue
+            consumer = self._consumer
+            assert consumer is not None
             waiting: list[asyncio.Task[Any]] = [
                 asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()
             ]
             waiting.append(asyncio.create_task(self._stopping.wait()))
-            placing = asyncio.create_task(self._place(self._claims, self._ids))
+            waiting.append(asyncio.create_task(self._hold(consumer, self._claims, self._ids)))
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in (*waiting, placing):
+            for task in waiting:
                 task.cancel()
-            await asyncio.gather(*waiting, placing, return_exceptions=True)
-            consumer = self._consumer
-            assert consumer is not None
+            await asyncio.gather(*waiting, return_exceptions=True)
             try:
                 if self._stopping.is_set():
                     await consumer.stop()
@@ -172,24 +173,37 @@ class Stream:
             self._consumer = None
             self._claims.drop()
 
-    async def _place(self, claims: Claims, ids: Mapping[str, str]) -> None:
-        """Whenever partitions become ours: read on where our checkpoints end. Kafka's own position is a hint, and where
-        it is ahead (a database that was put back from a copy) it would be believed until the next record comes, in a
-        quiet partition for days."""
+    async def _hold(self, consumer: Consumer, claims: Claims, ids: Mapping[str, str]) -> None:
+        """Whenever partitions become ours, read on where our checkpoints end; returns when the group is to be joined
+        anew, because it leaves partitions to nobody.
+
+        Kafka's own position is a hint, and where it is ahead (a database that was put back from a copy) it would be
+        believed until the next record comes, in a quiet partition for days.
+        """
         backoff = Backoff(0.2, 10.0)
+        look_again = 2 * self._kafka.session_timeout_ms / 1000
         while True:
-            await self._assigned.wait()
-            self._assigned.clear()
             try:
-                done = await claims.done({each: ids[each.topic] for each in self._not_begun(claims)})
-                for partition in self._not_begun(claims):  # what was begun meanwhile has read its checkpoint itself
-                    if partition in done:
-                        self._seek(partition, done[partition] + 1)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(look_again):
+                        await self._assigned.wait()
+                if self._assigned.is_set():
+                    self._assigned.clear()
+                    await self._place(claims, ids)
+                elif await consumer.unowned():
+                    self._observer.retried("stream", "Unowned")
+                    return
                 backoff.reset()
             except Exception as error:  # also what nobody foresaw: the next attempt decides
                 self._observer.retried("stream", type(error).__name__)
                 await backoff.wait()
                 self._assigned.set()
+
+    async def _place(self, claims: Claims, ids: Mapping[str, str]) -> None:
+        done = await claims.done({each: ids[each.topic] for each in self._not_begun(claims)})
+        for partition in self._not_begun(claims):  # what was begun meanwhile has read its checkpoint itself
+            if partition in done:
+                self._seek(partition, done[partition] + 1)
 
     def _not_begun(self, claims: Claims) -> list[Partition]:
         """Partitions that are ours, but for all we know nothing of them was read yet in this life."""

@@ -74,7 +74,7 @@ class TestBroker:
         own_pair.broker.pause()
         assert not own_pair.broker.answers()
         own_pair.broker.resume()
-        assert own_pair.broker.answers()
+        assert eventually(own_pair.broker.answers), "Apache Kafka first has to register again"
 
     def test_a_restart_keeps_the_address(self, own_pair: Pair) -> None:
         before, pid = own_pair.kafka, own_pair.broker.pid

@@ -15,8 +15,10 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import Delivery
 from shared.kit.quarantine import COLLECTION as QUARANTINE
+from shared.kit.quarantine import Quarantine
+from shared.kit.stream import Stream
 from shared.kit.work import Work
-from tests.integration.kit.parts import Service, count, data_of, delivery, everything, hex_id, publish, until
+from tests.integration.kit.parts import SEALER, Service, count, data_of, delivery, everything, hex_id, publish, until
 
 pytestmark = pytest.mark.integration
 PERSONAL = "Hong Gildong"
@@ -142,6 +144,33 @@ async def test_a_database_that_was_put_back_is_filled_again_without_a_new_record
         else:
             await service.client.drop_database(database)
         await service.stop()
+
+
+async def test_a_topic_that_a_new_version_reads_as_well_is_read_although_its_place_in_the_group_is_the_old_one(
+    kafka: str, mongo_url: str
+) -> None:
+    """Apache Kafka gives a static member back what it had, and asks nobody whether that is everything."""
+    database, prefix = f"test_{hex_id('grown')[:12]}", f"t{hex_id('grown')[:8]}."
+    old = await Service(kafka, mongo_url, database, prefix).start()
+    await publish(kafka, deliveries(old), [delivery(1)])
+
+    async def first() -> bool:
+        return await effects(old, 1) == [1]
+
+    await until(first)
+    await old.stop()
+    new = Service(kafka, mongo_url, database, prefix)
+    new.stream = Stream("test", ["deliveries", "agencies"])
+    new.stream.bind(new.store, new.topics, Quarantine(new.database, SEALER, "test"), new.seen)
+    await new.start()
+
+    async def both() -> bool:  # what the old version said on agencies, too
+        return {topic for topic, _, _ in new.seen.of("passed_over")} == {"agencies"}
+
+    await until(both)
+    assert {p.topic for p in new.stream.progress().partitions} == {"deliveries", "agencies"}
+    await new.client.drop_database(database)
+    await new.stop()
 
 
 def poisons() -> list[tuple[bytes | None, bytes | None, list[Any]]]:
