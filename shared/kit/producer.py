@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.kit.kafka import KafkaSettings
 
+WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
 _partition_of = DefaultPartitioner()
 
 
@@ -40,26 +41,40 @@ def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
 
 
 async def send_all(
-    producer: AIOKafkaProducer, topic: str, partitions: int, records: Iterable[tuple[bytes, bytes, Any]]
+    producer: AIOKafkaProducer, topic: str, partitions: int, records: Sequence[tuple[bytes, bytes, Any]]
 ) -> list[asyncio.Future[Any]]:
     """Put key, value and headers of many records into the buffers, in order per key; each goes to the partition that
-    ``producer.send`` would choose. The futures are done when all are acknowledged.
+    ``producer.send`` would choose. The futures are done when all are acknowledged. Waits as long as the buffers are
+    full.
 
-    In whole batches: a future and a look at the metadata for each record cost more than all the rest of sending it.
+    Many at once go in whole batches: a future and a look at the metadata for each record cost more than all the rest of
+    sending it. A few are cheaper one by one: they share the batch that is open, and a whole one waits for its turn.
     """
+    if len(records) < WHOLE_BATCHES:
+        return [await producer.send(topic, value, key=key, headers=headers) for key, value, headers in records]
     builders: dict[int, list[BatchBuilder]] = {}
     numbers = list(range(partitions))
     for key, value, headers in records:
         number = _partition_of(key, numbers, numbers)
-        of_partition = builders.setdefault(number, [producer.create_batch()])
-        if of_partition[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
-            of_partition.append(producer.create_batch())
-            of_partition[-1].append(timestamp=None, key=key, value=value, headers=headers)
+        if number not in builders:
+            builders[number] = [producer.create_batch()]
+        if builders[number][-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
+            builders[number].append(producer.create_batch())
+            builders[number][-1].append(timestamp=None, key=key, value=value, headers=headers)
     return [
-        await producer.send_batch(builder, topic, partition=number)
+        await _send_batch(producer, builder, topic, number)
         for number, of_partition in builders.items()
         for builder in of_partition
     ]
+
+
+async def _send_batch(
+    producer: AIOKafkaProducer, builder: BatchBuilder, topic: str, number: int
+) -> asyncio.Future[Any]:
+    while True:
+        with contextlib.suppress(KafkaTimeoutError):  # a batch before it still waits: nothing was appended
+            sent: asyncio.Future[Any] = await producer.send_batch(builder, topic, partition=number)
+            return sent
 
 
 async def abandon(producer: AIOKafkaProducer, seconds: float = 2.0) -> None:

@@ -130,7 +130,7 @@ class Stream:
         self._moved = time.monotonic()
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
         batch, revoked = partial(self._batch, self._claims, ids), partial(self._revoked, self._claims)
-        self._consumer = Consumer(kafka, self._group, self.topics, batch, self._assigned.set, revoked)
+        self._consumer = Consumer(kafka, self._group, self.topics, batch, partial(self._given, self._claims), revoked)
         try:
             await self._consumer.start()
         except BaseException:
@@ -214,6 +214,11 @@ class Stream:
 
     def _new_claims(self) -> Claims:
         return Claims(self._store.database, self._group, self._kafka.instance)
+
+    def _given(self, claims: Claims) -> None:
+        """Nothing is claimed yet: a claim that came only after a revocation knows holes of another time."""
+        claims.drop()
+        self._assigned.set()
 
     def _revoked(self, claims: Claims, partitions: Iterable[Any]) -> None:
         lost = [Partition(self._kafka.logical(each.topic), each.partition) for each in partitions]

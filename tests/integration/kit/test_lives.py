@@ -142,3 +142,43 @@ async def test_a_log_that_was_cut_back_is_read_from_its_beginning_and_said_loudl
     assert await database.effects.count_documents({}) == 14
     assert (await database.checkpoints.find_one({}))["offset"] == 8
     await store.stop()
+
+
+async def test_a_hole_is_asked_for_again_by_every_assignment(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for may not have come before the partition went and came back, at Kafka's own position."""
+    log = {"reads": -1}
+
+    class Consumer:
+        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
+            self.batch, self.assigned, self.kafka = batch, assigned, self
+
+        async def start(self) -> None:
+            pass
+
+        def seek(self, partition: Any, offset: int) -> None:
+            log["reads"] = offset
+
+        async def ends_before(self, partition: Any, offset: int) -> bool:
+            return False
+
+    async def declared(topics: Any) -> dict[str, str]:
+        return {"deliveries": "one"}
+
+    monkeypatch.setattr(stream, "Consumer", Consumer)
+    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+    monkeypatch.setattr(topics, "declare", declared)
+    store = Store(database, Outbox(database, topics))
+    await store.start()
+    reading = Stream("test", ["deliveries"])
+    reading.on(NOTICE_DELIVERED, needs=needs_of)(count)
+    reading.bind(store, topics, Quarantine(database, SEALER, "test"))
+    await reading._begin()
+    consumer: Any = reading._consumer
+    for ahead in (5, 6):
+        log["reads"] = -1
+        await consumer.batch([fetched(ahead, ahead)])
+        assert log["reads"] == 0
+        consumer.assigned()
+    await consumer.batch([fetched(n, n) for n in range(7)])
+    assert await database.effects.count_documents({"times": 1}) == 7
+    await store.stop()

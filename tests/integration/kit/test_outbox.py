@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiokafka.errors import TopicAuthorizationFailedError
 
+from deploy.embedded.pair import Pair
 from shared.kit import lane
 from shared.kit.backoff import Backoff
 from shared.kit.lane import Lane
 from shared.kit.outbox import LARGEST_ROW
-from shared.kit.producer import producer_of, send_all
+from shared.kit.producer import WHOLE_BATCHES, producer_of, send_all
 from shared.kit.store import Task
 from shared.kit.topics import Topics, WrongPartitionCount
 from shared.kit.work import Outgoing
@@ -85,9 +87,10 @@ class TestPublishing:
         assert await sequences(service) == list(range(60))
 
 
-class TestWholeBatches:
-    async def test_go_where_a_producer_would_send_each_record_and_keep_their_order(
-        self, service: Service, kafka: str
+class TestSending:
+    @pytest.mark.parametrize("at_once", [(500,), (50,), (500, 1, 50, 300, 7)], ids=["many", "few", "mixed"])
+    async def test_goes_where_a_producer_would_send_each_record_and_keeps_their_order(
+        self, service: Service, kafka: str, at_once: Sequence[int]
     ) -> None:
         small = [(b"%032x" % (n % 50), b"%d" % n, [("n", b"%d" % n)]) for n in range(2_000)]
         large = [(b"large%d" % (n % 3), b"%d" % n + b"x" * 100_000, []) for n in range(9)]  # none fits in a batch
@@ -98,8 +101,12 @@ class TestWholeBatches:
         producer = producer_of(service.settings, "test")
         await producer.start()
         try:
-            for start in range(0, len(records), 500):
-                await asyncio.gather(*await send_all(producer, ours, 4, records[start : start + 500]))
+            start, sent = 0, list[Any]()
+            for size in cycle(at_once):
+                sent += await send_all(producer, ours, 4, records[start : start + size])
+                if (start := start + size) >= len(records):
+                    break
+            await asyncio.gather(*sent)
         finally:
             await producer.stop()
 
@@ -107,6 +114,26 @@ class TestWholeBatches:
             return [(r.partition, r.key, r.value, list(r.headers)) for r in await everything(kafka, topic)]
 
         assert await found(ours) == await found(theirs)
+
+    async def test_waits_as_long_as_the_broker_is_away(self, own_pair: Pair) -> None:
+        """A producer that gave up would come back under another producer id, and send its neighbours again."""
+        service = await Service(own_pair.kafka, own_pair.mongo_url, "away", "away.").start(stream=False)
+        try:
+            producer = producer_of(service.settings, "test")
+            producer._request_timeout_ms = 300  # how long it waits for room; 20 s otherwise
+            await producer.start()
+            topic = service.settings.physical("agencies")
+            records = [(b"%d" % n, b"x" * 1_000, []) for n in range(2 * WHOLE_BATCHES)]
+            own_pair.broker.pause()
+            sending = asyncio.create_task(send_all(producer, topic, 4, records))
+            await asyncio.sleep(1.5)
+            assert not sending.done()
+            own_pair.broker.resume()
+            await asyncio.gather(*await sending)
+            assert len(await everything(own_pair.kafka, topic)) >= len(records)
+            await producer.stop()
+        finally:
+            await service.stop()
 
 
 class TestABrokerThatRefuses:

@@ -96,6 +96,7 @@ class TestRead:
             ({"time": "yesterday"}, "wrong-form", "/time"),
             ({"time": "2026-11-20T09:00:00"}, "wrong-form", "/time"),
             ({"time": "2026-W47-5T09:00:00Z"}, "wrong-form", "/time"),
+            ({"time": f"2026-11-20T09:00:00.{0:01000000d}Z"}, "wrong-form", "/time"),  # it would be kept in memory
             ({"type": NAME}, "unknown-type", "/type"),
             ({"type": "match-found"}, "not-for-the-door", "/type"),
             ({"dataschema": "https://x/person-left/9"}, "unknown-version", "/dataschema"),
