@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,49 @@ class Fetched:
 
 def fetched(offset: int, n: int) -> Fetched:
     return Fetched(offset, *to_kafka(delivery(n)))
+
+
+class Log:
+    """Stands in for the consumer: a log that a test reads to the stream as it likes, and where it was asked to read."""
+
+    def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
+        self.batch, self.assigned, self.kafka = batch, assigned, self
+        self.end, self.reads = 1_000, -1
+
+    async def start(self) -> None:
+        pass
+
+    def seek(self, partition: Any, offset: int) -> None:
+        self.reads = offset
+
+    async def ends_before(self, partition: Any, offset: int) -> bool:
+        return self.end < offset
+
+
+@asynccontextmanager
+async def reading(
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    handler: Callable[[Any, Any], None] = count,
+    seen: Seen | None = None,
+) -> AsyncIterator[Log]:
+    """A stream that has begun to read such a log."""
+
+    async def declared(topics: Any) -> dict[str, str]:
+        return {"deliveries": "one"}
+
+    monkeypatch.setattr(stream, "Consumer", Log)
+    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+    monkeypatch.setattr(topics, "declare", declared)
+    store = Store(database, Outbox(database, topics))
+    await store.start()
+    made = Stream("test", ["deliveries"])
+    made.on(NOTICE_DELIVERED, needs=needs_of)(handler)
+    made.bind(store, topics, Quarantine(database, SEALER, "test"), seen)
+    await made._begin()
+    log: Any = made._consumer
+    yield log
+    await store.stop()
 
 
 async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
@@ -95,90 +139,34 @@ async def test_a_log_that_was_cut_back_is_read_from_its_beginning_and_said_loudl
     database: Any, monkeypatch: pytest.MonkeyPatch, first_read: int
 ) -> None:
     """A power cut: of 0..9 that were done the broker still has 0..4, and its writers go on at 5 with others."""
-    log = {"end": 10, "reads": -1}
-
-    class Consumer:
-        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
-            self.batch = batch
-            self.kafka = self
-
-        async def start(self) -> None:
-            pass
-
-        def seek(self, partition: Any, offset: int) -> None:
-            log["reads"] = offset
-
-        async def ends_before(self, partition: Any, offset: int) -> bool:
-            return log["end"] < offset
-
-    async def declared(topics: Any) -> dict[str, str]:
-        return {"deliveries": "one"}
-
-    monkeypatch.setattr(stream, "Consumer", Consumer)
-    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
-    monkeypatch.setattr(topics, "declare", declared)
-    store = Store(database, Outbox(database, topics))
-    await store.start()
-    reading, seen = Stream("test", ["deliveries"]), Seen()
 
     def once(event: Any, work: Any) -> None:  # as every handler must be
         if work.get("effects", event.id) is None:
             count(event, work)
 
-    reading.on(NOTICE_DELIVERED, needs=needs_of)(once)
-    reading.bind(store, topics, Quarantine(database, SEALER, "test"), seen)
-    await reading._begin()
-    batch: Any = reading._consumer.batch  # type: ignore[union-attr]  # the one above
-    await batch([fetched(n, n) for n in range(10)])
-    assert seen.of("cut_back") == []
-    log["end"] = 8
-    await batch([fetched(n, n if n < 5 else 100 + n) for n in range(first_read, 8)])
-    if first_read:
-        assert log["reads"] == 0
-        await batch([fetched(n, n if n < 5 else 100 + n) for n in range(8)])
-    await batch([fetched(8, 108)])
-    assert seen.of("cut_back") == [("deliveries", 0)]
-    assert await database.effects.count_documents({"times": 1}) == 14
-    assert await database.effects.count_documents({}) == 14
-    assert (await database.checkpoints.find_one({}))["offset"] == 8
-    await store.stop()
+    seen = Seen()
+    async with reading(database, monkeypatch, once, seen) as log:
+        await log.batch([fetched(n, n) for n in range(10)])
+        assert seen.of("cut_back") == []
+        log.end = 8
+        await log.batch([fetched(n, n if n < 5 else 100 + n) for n in range(first_read, 8)])
+        if first_read:
+            assert log.reads == 0
+            await log.batch([fetched(n, n if n < 5 else 100 + n) for n in range(8)])
+        await log.batch([fetched(8, 108)])
+        assert seen.of("cut_back") == [("deliveries", 0)]
+        assert await database.effects.count_documents({"times": 1}) == 14
+        assert await database.effects.count_documents({}) == 14
+        assert (await database.checkpoints.find_one({}))["offset"] == 8
 
 
 async def test_a_hole_is_asked_for_again_by_every_assignment(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was asked for may not have come before the partition went and came back, at Kafka's own position."""
-    log = {"reads": -1}
-
-    class Consumer:
-        def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
-            self.batch, self.assigned, self.kafka = batch, assigned, self
-
-        async def start(self) -> None:
-            pass
-
-        def seek(self, partition: Any, offset: int) -> None:
-            log["reads"] = offset
-
-        async def ends_before(self, partition: Any, offset: int) -> bool:
-            return False
-
-    async def declared(topics: Any) -> dict[str, str]:
-        return {"deliveries": "one"}
-
-    monkeypatch.setattr(stream, "Consumer", Consumer)
-    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
-    monkeypatch.setattr(topics, "declare", declared)
-    store = Store(database, Outbox(database, topics))
-    await store.start()
-    reading = Stream("test", ["deliveries"])
-    reading.on(NOTICE_DELIVERED, needs=needs_of)(count)
-    reading.bind(store, topics, Quarantine(database, SEALER, "test"))
-    await reading._begin()
-    consumer: Any = reading._consumer
-    for ahead in (5, 6):
-        log["reads"] = -1
-        await consumer.batch([fetched(ahead, ahead)])
-        assert log["reads"] == 0
-        consumer.assigned()
-    await consumer.batch([fetched(n, n) for n in range(7)])
-    assert await database.effects.count_documents({"times": 1}) == 7
-    await store.stop()
+    async with reading(database, monkeypatch) as log:
+        for ahead in (5, 6):
+            log.reads = -1
+            await log.batch([fetched(ahead, ahead)])
+            assert log.reads == 0
+            log.assigned()
+        await log.batch([fetched(n, n) for n in range(7)])
+        assert await database.effects.count_documents({"times": 1}) == 7
