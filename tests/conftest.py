@@ -19,6 +19,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
 from deploy.embedded.errors import StartError
 from deploy.embedded.pair import Pair
+from tests.support.broker import KAFKA
 from tests.support.missed import cannot_run_here, missed
 from tests.support.topics import CreateTopics, creator_of_topics
 
@@ -26,9 +27,6 @@ from tests.support.topics import CreateTopics, creator_of_topics
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
-
-
-KAFKA = os.environ.get("KAFKA") or "embedded"
 
 
 @pytest.fixture(scope="session")

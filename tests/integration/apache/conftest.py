@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.conftest import KAFKA
+from tests.support.broker import KAFKA
 
 collect_ignore = [] if KAFKA == "apache" else ["test_broker.py"]

@@ -22,7 +22,7 @@ from deploy.embedded.folder import lock
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
 from deploy.embedded.process import runnable
-from tests.conftest import KAFKA
+from tests.support.broker import KAFKA
 from tests.support.topics import CreateTopics, create_topics
 
 pytestmark = pytest.mark.integration

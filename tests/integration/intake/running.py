@@ -22,6 +22,7 @@ from services.intake.settings import IntakeSettings
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka, to_kafka
 from shared.kit.keys import make_key
+from tests.support.broker import IDEMPOTENT
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -91,7 +92,8 @@ async def register(admin: Partner, agency: str, recipient_class: str = "case") -
 
 
 def settings(kafka: str, mongo_url: str, **more: Any) -> IntakeSettings:
-    return IntakeSettings(kafka=kafka, mongo_url=mongo_url, first_admin=FIRST_ADMIN, **more)  # type: ignore[arg-type]  # as the environment gives it
+    given = {"kafka_idempotent": IDEMPOTENT, **more}
+    return IntakeSettings(kafka=kafka, mongo_url=mongo_url, first_admin=FIRST_ADMIN, **given)  # type: ignore[arg-type]  # as the environment gives it
 
 
 @asynccontextmanager
@@ -117,6 +119,7 @@ class Process:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
         environment |= {
             "IEUM_KAFKA": kafka,
+            "IEUM_KAFKA_IDEMPOTENT": str(IDEMPOTENT).lower(),
             "IEUM_MONGO_URL": mongo_url,
             "IEUM_DATABASE": "test_" + folder.name.lower().replace(".", "_")[-30:].strip("_-"),
             "IEUM_TOPIC_PREFIX": prefix,

@@ -30,6 +30,7 @@ from shared.kit.store import Store
 from shared.kit.stream import Stream
 from shared.kit.topics import Topics
 from shared.kit.work import Need, Work
+from tests.support.broker import IDEMPOTENT
 
 SEALER = Sealer(bytes(range(32)))
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -113,7 +114,8 @@ class Service:
         handler: Callable[[Event[Any], Work], None] = count,
         **settings: Any,
     ) -> None:
-        settings = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, **settings}
+        known = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, "idempotent": IDEMPOTENT}
+        settings = {**known, **settings}
         self.settings = KafkaSettings(bootstrap=kafka, service="test", instance=instance, prefix=prefix, **settings)
         self.seen = Seen()
         self.client: Client = connect(mongo_url)

@@ -24,6 +24,7 @@ from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.keys import make_key
 from shared.reference import load_pack
+from tests.support.broker import IDEMPOTENT
 from tests.support.matching import numbered
 
 PACK = load_pack("kr-gyeonggi")
@@ -61,7 +62,8 @@ class Setup:
         """Quick leases and days, the rest as it is."""
         return MatchingSettings(
             instance=instance, kafka=self.kafka, mongo_url=self.mongo_url, database=self.database, port=0,
-            topic_prefix=self.prefix, session_timeout_ms=6_000, lease_seconds=2.0, day_check_seconds=0.1,
+            topic_prefix=self.prefix, kafka_idempotent=IDEMPOTENT, session_timeout_ms=6_000, lease_seconds=2.0,
+            day_check_seconds=0.1,
         )  # fmt: skip
 
     @asynccontextmanager

@@ -22,6 +22,7 @@ from services.notifications.settings import NotificationsSettings
 from shared.events import Event
 from shared.events.envelope import from_kafka, to_kafka
 from shared.kit.keys import make_key
+from tests.support.broker import IDEMPOTENT
 from tests.unit.notifications.world import agency_of, hexid, match_of, person_of
 
 QUICK = (0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
@@ -50,6 +51,7 @@ class Setup:
             "database": self.database,
             "port": 0,
             "topic_prefix": self.prefix,
+            "kafka_idempotent": IDEMPOTENT,
             "session_timeout_ms": 6_000,
             "retry_schedule": QUICK,
             "deadline_seconds": 2,

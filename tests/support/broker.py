@@ -1,0 +1,11 @@
+"""What the broker of this run can do: the services under test are set up for it as an operator would."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from deploy.embedded.kinds import broker_of
+
+KAFKA = os.environ.get("KAFKA") or "embedded"
+IDEMPOTENT = broker_of(KAFKA, 1, Path("never-started")).idempotent_producer
