@@ -1,1 +1,1 @@
-"""How Ieum runs: on one machine with the embedded pair, later in containers and on a cluster."""
+"""How Ieum runs: on one machine with the embedded pair or Apache Kafka, and in containers."""

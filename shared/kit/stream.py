@@ -100,7 +100,7 @@ class Stream:
         for assigned in sorted(consumer.kafka.assignment()):
             partition = Partition(self._kafka.logical(assigned.topic), assigned.partition)
             end = consumer.kafka.highwater(assigned)
-            # until its first record in this life only Kafka says what was done before
+            # before its first record in this life: where it is read from, which is our checkpoint or about to be
             next = self._done[partition] + 1 if partition in self._done else consumer.position(assigned)
             lag = max(0, end - next) if end is not None and next is not None else 0
             found.append(PartitionProgress(*partition, (next or 0) - 1, lag))

@@ -17,7 +17,7 @@ class OpeningFacts:
 
     ``None`` means the advert does not say. ``paid``: paid work (a job, an internship), for which the legal wage floor
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
-    it needs, an empty one says nothing; ``asked_skills``: certificates, courses and strengths that help.
+    it needs, an empty one says nothing; ``helpful_...``: what helps and is not asked for.
     """
 
     id: str

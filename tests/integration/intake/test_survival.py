@@ -91,6 +91,34 @@ class TestKafkaAway:
             started.end()
 
 
+class TestMongoDBAway:
+    async def test_the_door_says_so_and_takes_the_same_event_once_when_it_is_back(
+        self, own_pair: Pair, tmp_path: Path
+    ) -> None:
+        started = Started(tmp_path, own_pair.kafka, own_pair.mongo_url, "t.")
+        try:
+            http = await started.one().ready()
+            gjf = await register(Partner(http, "ops", ADMIN_TOKEN), "gjf", "service")
+            event = gjf.event("job-posted", example("job-posted"))
+            own_pair.database.kill()
+            away = await gjf.post(event)
+            assert away.status_code == 503
+            assert int(away.headers["retry-after"]) > 0
+            assert away.headers["content-type"] == "application/problem+json"
+            own_pair.database.start()
+            for _ in range(60):
+                if (answer := await gjf.post(event)).status_code == 202:
+                    break
+                assert answer.status_code == 503
+                await asyncio.sleep(0.5)
+            assert answer.json()["status"] in ("accepted", "duplicate"), "the first answer may have been lost"
+            (said,) = await on_the_bus(own_pair.kafka, "t.opportunities", at_least=1)
+            assert said.key == answer.json()["opportunity"]
+            await http.aclose()
+        finally:
+            started.end()
+
+
 class TestStart:
     async def test_the_first_administrator_is_made_once_and_everything_can_be_told_again(
         self, started: Started, kafka: str, mongo_url: str, topic_prefix: str
