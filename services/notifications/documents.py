@@ -2,12 +2,12 @@
 
 people        _id person; what telling needs of the person's state, nothing more
 matches       _id match; the newest version of each match, withdrawn ones for 30 days as a marker that drops older ones
-agencies      _id agency; as in every service (shared.kit.keys)
+agencies      _id agency; as in every service (shared.kit.agencies)
 subscriptions _id; agency, channel, state; URL and secrets sealed
 recipients    _id agency; the last feed position, and what two requests of one agency must agree on
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
-attempts      _id delivery-number; how each attempt went, 30 days
+attempts      _id delivery-number-claim; how each attempt went, 30 days
 sweeps        _id agency; how far a walk over all people that concern this agency has come
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
