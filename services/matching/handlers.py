@@ -18,18 +18,18 @@ TOPICS = ("people", "opportunities", "agencies")
 
 
 def handlers(matching: Matching) -> Stream:
-    """The stream of this service: every type of its topics carries the whole state, so one handler serves them all."""
+    """The stream of this service. All types that carry the whole state have one handler, also those added later; a type
+    with another model is passed over until it has a handler of its own."""
     stream = Stream(SERVICE, topics=TOPICS, alone=True)
-    types = {topic: [each for each in registry if each.topic.name == topic] for topic in TOPICS}
 
-    @stream.on(*types["people"], needs=_the_person)
+    @stream.on(*registry.carrying("people", Person), needs=_the_person)
     def person_told(event: Event[Person], work: Work) -> None:
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(PEOPLE, person_document(event))
             matching.person_changed(event.data, work, Cause.of(event))
 
-    @stream.on(*types["opportunities"], needs=_the_opportunity)
+    @stream.on(*registry.carrying("opportunities", Opportunity), needs=_the_opportunity)
     def opportunity_told(event: Event[Opportunity], work: Work) -> None:
         held = work.get(OPPORTUNITIES, event.data.opportunity)
         if held is None or held["sequence"] < (event.sequence or 0):

@@ -26,6 +26,8 @@ from shared.kit.service import Kit
 from shared.kit.store import Store
 from shared.reference import load_pack
 
+WRITES = ("matches",)
+
 
 def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
     """The application, not started. Every replica answers reads; the one that holds the lease matches."""
@@ -37,7 +39,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
 
     matching = Matching(pack, Ids(settings.id_key_bytes), partial(Index, pack), today())
     stream = handlers(matching)
-    kit = Kit(settings, held_streams=[stream], writes=["matches"], indexes=INDEXES, zone=zone)
+    kit = Kit(settings, held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone)
 
     async def follow_the_store() -> None:
         kit.store.join(matching)

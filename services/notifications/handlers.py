@@ -36,12 +36,12 @@ class Handlers:
         self._swept = swept
 
     def stream(self) -> Stream:
-        """Register everything; a type that is added to a topic is heard without a change here."""
+        """Register everything. A type that is added and carries the whole state is heard without a change here; one
+        with another model is passed over until it has a handler of its own."""
         stream = Stream("notifications", topics=TOPICS)
-        types = {topic: [t for t in registry if t.topic.name == topic] for topic in TOPICS}
-        stream.on(*types["people"], needs=self.of_person)(self.person_told)
-        stream.on(*types["matches"], needs=self.of_match)(self.match_told)
-        stream.on(*types["agencies"], needs=self.of_agency)(self.agency_told)
+        stream.on(*registry.carrying("people", Person), needs=self.of_person)(self.person_told)
+        stream.on(*registry.carrying("matches", Match), needs=self.of_match)(self.match_told)
+        stream.on(*registry.carrying("agencies", Agency), needs=self.of_agency)(self.agency_told)
         return stream
 
     def of_person(self, event: Event[Person], work: Work) -> Iterator[Need]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.notifications.api import Parts, make_router
+from services.notifications.channels.channel import Push
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Webhook
 from services.notifications.delivery.dispatcher import Dispatcher
@@ -42,7 +43,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
         return now.astimezone(zone).date()
 
     feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks)
-    reconciler = Reconciler(ids, {feed.name: feed, webhook.name: webhook}, outcomes, today)
+    pushed: dict[str, Push] = {webhook.name: webhook}  # the partner does not come for these: the dispatcher calls it
+    reconciler = Reconciler(ids, {feed.name: feed, **pushed}, outcomes, today)
     queues = reconciler.queues
     stream = Handlers(reconciler, sweep_asked.set).stream()
     kit = Kit(settings, streams=(stream,), writes=WRITES, indexes=INDEXES, zone=zone)
@@ -62,7 +64,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         tools = Tools(
             store=kit.store,
             repository=parts.repository,
-            channel=webhook,
+            channels=pushed,
             settler=settler,
             messages=messages,
             rules=settings.lane_rules,

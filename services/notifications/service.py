@@ -34,7 +34,7 @@ from shared.kit.sealing import Sealer
 from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
 
-ChannelName = Literal["feed", "webhook"]
+ChannelName = Literal["feed", "webhook"]  # what the door takes; part of the published API
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Subscriptions:
 
         def do(work: Work) -> Document:
             found = self._own(work, agency, subscription)
-            if found["channel"] != WEBHOOK:
+            if not found["secrets"]:  # a channel without one, as the feed
                 raise not_found()
             until = work.now + self._overlap
             before = found["secrets"][0]
@@ -243,7 +243,7 @@ class Receipts:
             work.save(DELIVERIES, first)
 
     async def try_again(self, agency: str, delivery: str) -> Document:
-        """Make a failed or waiting webhook delivery due now. Asked twice, it is sent once. Raises 404 or 409."""
+        """Make a failed or waiting delivery due now. Asked twice, it is sent once. Raises 404 or 409."""
         known = await self._repository.delivery(agency, delivery)
         if known is None:
             raise not_found()
@@ -258,8 +258,8 @@ class Receipts:
             found, thread = work.get(DELIVERIES, delivery), work.get(THREADS, known["thread"])
             if found is None or thread is None:
                 raise not_found()
-            if found["channel"] != WEBHOOK or found["state"] in (WAITING, SENDING):
-                return found  # its turn comes, or it is under way
+            if found["channel"] == FEED or found["state"] in (WAITING, SENDING):
+                return found  # the partner comes for it, its turn comes, or it is under way
             endpoint = work.get(SUBSCRIPTIONS, found["subscription"])
             if found["state"] not in (DUE, FAILED) or endpoint is None or endpoint["state"] != "active":
                 raise _no_retry()

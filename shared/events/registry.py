@@ -103,6 +103,12 @@ class Registry:
             raise UnknownType(name)
         return versions[-1]
 
+    def carrying(self, topic: str, model: type[Model]) -> list[EventType]:
+        """The types of a topic whose events are this model: what a handler that expects it can take. One of each name,
+        for all versions of a type have one handler."""
+        found = {each.name: each for each in self if each.topic.name == topic and each.bus is model}
+        return list(found.values())
+
     def __iter__(self) -> Iterator[EventType]:
         return iter(sorted(self.types.values(), key=lambda t: (t.topic.name, t.name, t.version)))
 

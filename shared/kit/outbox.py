@@ -75,6 +75,7 @@ class Outbox:
         self._crash = crash
         self._owner = topics.kafka.instance
         self._lanes: dict[str, Lane] = {}
+        self._started = False
         self._last = 0
         self._housekeeping: asyncio.Task[None] | None = None
 
@@ -89,6 +90,7 @@ class Outbox:
             lane = Lane(topic, self._database, self._topics, self._observer, self._crash)
             self._lanes[topic] = lane
             lane.start()
+        self._started = True
         self._housekeeping = asyncio.create_task(self._keep_house(), name="outbox")
 
     async def stop(self, seconds: float = 5.0) -> None:
@@ -100,9 +102,16 @@ class Outbox:
             self._housekeeping = None
         await asyncio.gather(*(lane.stop(seconds) for lane in self._lanes.values()))
         self._lanes.clear()
+        self._started = False
         with contextlib.suppress(PyMongoError, TimeoutError):  # else its age says that it is gone
             async with asyncio.timeout(2.0):
                 await self._database[OWNERS].delete_one({"_id": self._owner})
+
+    @property
+    def writes(self) -> frozenset[str] | None:
+        """The topics that are published from here; None while it is not started: what is said then waits for somebody
+        who is (the command that republishes, a test)."""
+        return frozenset(self._lanes) if self._started else None
 
     def rows(self, emitted: Iterable[Outgoing], now: datetime) -> list[Document]:
         """The documents for one transaction's events: by topic, in order, none above about 4 MB."""
@@ -126,13 +135,13 @@ class Outbox:
         """These rows were committed: publish them now. Calls must come in the order of the commits."""
         for row in rows:
             lane = self._lanes.get(row["topic"])
-            if lane is not None:  # else: not started; the rows wait in the database
+            if lane is not None:  # else: not started (`writes`); the rows wait in the database, and `state` counts them
                 lane.hand_over(row)
 
     async def state(self) -> OutboxState:
-        """What waits, of all replicas."""
+        """What waits, of all replicas and topics: also of one that nobody publishes, or not any more."""
         rows, oldest = 0, None
-        for topic in self._lanes:
+        for topic in await self._rows.distinct("topic", maxTimeMS=5_000):  # a look at an index, row by row it is not
             pending = {"topic": topic, "topic_id": None}
             rows += await self._rows.count_documents(pending, maxTimeMS=5_000)
             first = await self._rows.find_one(pending, {"created": 1}, sort=[("_id", 1)], max_time_ms=5_000)

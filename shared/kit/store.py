@@ -246,7 +246,8 @@ class Store:
                     await self._commit()
                     if settled is mine:
                         return mine.round.results
-                round = Round(tasks, Work(self._clock()), self._views, clashes)
+                work = Work(self._clock(), self._outbox.writes if self._outbox is not None else None)
+                round = Round(tasks, work, self._views, clashes)
                 mine = await self._prepare(round, alongside)
                 await self._commit()
                 return round.results

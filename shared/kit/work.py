@@ -6,7 +6,7 @@ be stored fails in the handler that saved it and not in the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -48,6 +48,10 @@ class TooLarge(ValueError):
     """A document or an event that could never be stored or sent."""
 
 
+class NotWritten(LookupError):
+    """An event for a topic that this service does not write: nobody would publish it."""
+
+
 class Outgoing(NamedTuple):
     """One record to publish, as it will be on the wire (topic without prefix)."""
 
@@ -73,12 +77,13 @@ class Mark(NamedTuple):
 class Work:
     """Reads and writes of many pieces of work, in order; a later piece sees what an earlier one saved.
 
-    ``now``: aware UTC, one for the whole transaction. Nothing is written before the commit; documents handed out are
-    copies, the handler's to change freely.
+    ``now``: aware UTC, one for the whole transaction. ``topics``: those that may be emitted to; None: any. Nothing is
+    written before the commit; documents handed out are copies, the handler's to change freely.
     """
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, topics: Collection[str] | None = None) -> None:
         self.now = now
+        self._topics = topics
         self.asking = False
         self.piece = 0
         self._documents: dict[str, dict[str, bytes | None]] = {}  # None: known to be absent, or deleted
@@ -127,12 +132,17 @@ class Work:
         self._change(collection, id, None)
 
     def emit(self, event: Event[Any]) -> None:
-        """Publish after the commit, in order, through the outbox. Raises when it is no sound event of the contract."""
+        """Publish after the commit, in order, through the outbox. Raises when it is no sound event of the contract, and
+        NotWritten: the piece of work fails alone and is set apart, instead of saying what nobody will ever hear."""
+        topic = event.event_type.topic.name
+        if self._topics is not None and topic not in self._topics:
+            raise NotWritten(topic)
         key, value, headers = to_kafka(event)
-        self.emit_record(Outgoing(event.event_type.topic.name, key, value, headers))
+        self.emit_record(Outgoing(topic, key, value, headers))
 
     def emit_record(self, record: Outgoing) -> None:
-        """The same for a record that is no event of the contract (the kit's own dead letters)."""
+        """The same for a record that is no event of the contract (the kit's own dead letters). To any topic: a bad
+        record whose dead letter was refused would be kept nowhere."""
         if record.size > LARGEST_EVENT:
             raise TooLarge(f"{record.topic}: {record.size} bytes in one event")
         self._forbid_while_asking()

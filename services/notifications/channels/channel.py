@@ -12,6 +12,9 @@ from shared.kit.work import Need, Work
 
 Wake = Callable[[str], None]
 
+# Errors of an `Answer` after which nothing can have reached the partner.
+NOTHING_LEFT = frozenset({"address-refused", "name-not-resolved", "no-connection", "tls", "url", "secret"})
+
 
 class Channel(Protocol):
     """A way to a partner, as far as fan-out goes."""

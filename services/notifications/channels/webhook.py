@@ -25,8 +25,6 @@ from shared.kit.work import Need, Work
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
 _HEADERS_READ: Final = ("retry-after", "webhook-delivery")
-# After these nothing can have reached the partner.
-NOTHING_LEFT = frozenset({"address-refused", "name-not-resolved", "no-connection", "tls", "url", "secret"})
 
 
 @dataclass(frozen=True, slots=True)

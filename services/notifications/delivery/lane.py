@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from services.notifications.channels.channel import Push
 from services.notifications.delivery.checks import is_open, look
@@ -54,11 +55,11 @@ class LaneRules:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every lane works with."""
+    """What every lane works with. ``channels``: those on which we call the partner, by name."""
 
     store: Store
     repository: Repository
-    channel: Push
+    channels: Mapping[str, Push]
     settler: Settler
     messages: Messages
     rules: LaneRules
@@ -81,7 +82,6 @@ class Lane:
         self._held_until = 0.0
         self._in_flight: set[asyncio.Task[None]] = set()
         self._posting = 0
-        self._gauge = metrics.in_flight.of(channel=tools.channel.name)
 
     @property
     def well(self) -> bool:
@@ -131,15 +131,19 @@ class Lane:
             await self._give_back()
             self._dry = True
             return False
+        channel = self._tools.channels[looked.endpoint["channel"]]
         for delivery in looked.forbidden:
-            self._go(self._abandon(delivery))
+            self._go(channel, self._abandon(delivery))
         for delivery in looked.sendable:
             self._posting += 1
-            self._go(self._attempt(looked.endpoint, delivery))
+            self._go(channel, self._attempt(channel, looked.endpoint, delivery))
         return True
 
     async def _claim(self, now: datetime) -> bool:
-        if not is_open(await self._tools.repository.subscription(self._subscription), now):
+        endpoint = await self._tools.repository.subscription(self._subscription)
+        if endpoint is None or not is_open(endpoint, now):
+            return False
+        if endpoint["channel"] not in self._tools.channels:  # a newer replica's: left to it
             return False
         # a new name for every claim: a claim whose answer was lost is never mistaken for this one
         owner = f"{self._tools.instance}/{secrets.token_hex(8)}"
@@ -152,27 +156,27 @@ class Lane:
         self._held_until = began + lease.total_seconds() / 3  # leaves the rest of the lease to the attempt itself
         return bool(claimed)
 
-    def _go(self, work: Coroutine[None, None, None]) -> None:
+    def _go(self, channel: Push, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._in_flight.add(task)
-        self._gauge.inc()
-        task.add_done_callback(self._done)
+        metrics.in_flight.of(channel=channel.name).inc()
+        task.add_done_callback(partial(self._done, channel.name))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, channel: str, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
-        self._gauge.dec()
+        metrics.in_flight.of(channel=channel).dec()
         self._moved.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # the lease brings it back; the partner may see the same id again
             _log.error("attempt_not_recorded", exc_info=error)
 
-    async def _attempt(self, endpoint: Document, delivery: Document) -> None:
+    async def _attempt(self, channel: Push, endpoint: Document, delivery: Document) -> None:
         clock = asyncio.get_running_loop().time
         began, now = clock(), self._tools.now()
         holds_slot = True
         try:
             body = encode(self._tools.messages.of(delivery))
-            answer = await self._tools.channel.send(endpoint, delivery["notice"], body, now)
+            answer = await channel.send(endpoint, delivery["notice"], body, now)
             verdict = judge(answer, self._tools.now(), self._tools.rules.longest_hold)
             self._widen_or_narrow(verdict)
             jitter = self._tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000

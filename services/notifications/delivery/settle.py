@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.notifications.channels.webhook import NOTHING_LEFT
+from services.notifications.channels.channel import NOTHING_LEFT
 from services.notifications.documents import (
     ATTEMPTS,
     DELIVERIES,

@@ -20,8 +20,8 @@ from shared.kit.outbox import LARGEST_ROW
 from shared.kit.producer import WHOLE_BATCHES, producer_of, send_all
 from shared.kit.store import Task
 from shared.kit.topics import Topics, WrongPartitionCount
-from shared.kit.work import Outgoing
-from tests.integration.kit.parts import Service, agency_event, everything, publish
+from shared.kit.work import NotWritten, Outgoing
+from tests.integration.kit.parts import Service, agency_event, delivery, everything, publish
 from tests.support.topics import CreateTopics
 
 pytestmark = pytest.mark.integration
@@ -72,7 +72,7 @@ class TestPublishing:
         await service.outbox.stop()
         await service.store.perform([saying(1)])
         await service.store.perform([saying(2)])
-        assert (await service.outbox.state()).rows == 0, "no lanes, nothing to count"
+        assert (await service.outbox.state()).rows == 2, "counted, whoever is to publish them"
         await service.outbox.start(["agencies"])
         await service.store.perform([saying(3)])
         assert await service.outbox.wait_until_published()
@@ -175,6 +175,44 @@ class TestABrokerThatRefuses:
         assert service.seen.of("retried").count(("outbox", "TopicAuthorizationFailedError")) == 5
         assert len(waits) == 5
         assert waits[4] > 4 * waits[0], "it grows"
+
+
+class TestATopicThatIsNotWrittenHere:
+    async def test_refuses_the_one_task_that_says_something_there(self, service: Service) -> None:
+        def do(work: Any) -> None:
+            work.save("effects", {"_id": "kept?"})
+            work.emit(delivery(1))
+
+        wrong, right = await service.store.perform([Task(lambda work: (), do), saying(2)])
+        assert isinstance(wrong, NotWritten)
+        assert right is None
+        assert await service.database.effects.count_documents({}) == 0
+        assert await service.outbox.wait_until_published()
+        assert await sequences(service) == [2]
+
+    async def test_waits_for_somebody_who_writes_it_while_the_outbox_is_not_started(self, service: Service) -> None:
+        await service.outbox.stop()
+        (said,) = await service.store.perform([Task(lambda work: (), lambda work: work.emit(delivery(1)))])
+        assert said is None
+        await service.outbox.start(["agencies"])
+        state = await service.outbox.state()
+        assert (state.rows, state.oldest_seconds > 0) == (1, True), "seen, although nobody publishes it"
+        await service.outbox.stop()
+        await service.outbox.start(["agencies", "deliveries"])
+        assert await service.outbox.wait_until_published()
+        assert (await service.outbox.state()).rows == 0
+
+    async def test_is_found_by_an_index_alone(self, service: Service) -> None:
+        rows = [
+            {"_id": f"{n:020d}/other", "topic": "t", "topic_id": "x", "created": datetime.now(UTC)} for n in range(500)
+        ]
+        await service.database.outbox.insert_many(rows)
+        await service.database.command({"profile": 2})
+        assert (await service.outbox.state()).rows == 0
+        await service.database.command({"profile": 0})
+        read = [d async for d in service.database["system.profile"].find({"command.distinct": "outbox"})]
+        assert read
+        assert max(d["docsExamined"] + d["keysExamined"] for d in read) < 10
 
 
 class TestRows:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import bson
 import pytest
 
-from shared.kit.work import LARGEST_EVENT, Need, NotNeeded, Outgoing, TooLarge, Work
+from shared.kit.work import LARGEST_EVENT, Need, NotNeeded, NotWritten, Outgoing, TooLarge, Work
 from tests.integration.kit.parts import agency_event
 
 pytestmark = pytest.mark.unit
@@ -163,6 +163,13 @@ class TestEmit:
     def test_refuses_what_kafka_could_not_take(self) -> None:
         with pytest.raises(TooLarge):
             Work(NOW).emit_record(Outgoing("agencies", b"k", b"x" * (LARGEST_EVENT + 1), []))
+
+    def test_refuses_a_topic_that_is_not_written_here_but_no_dead_letter(self) -> None:
+        work = Work(NOW, {"people"})
+        with pytest.raises(NotWritten, match="agencies"):
+            work.emit(agency_event("gjf", 1))
+        work.emit_record(Outgoing("agencies.dead", b"k", b"{}", []))
+        assert [r.topic for r in work.emitted] == ["agencies.dead"]
 
     def test_refuses_a_naive_time_in_the_handler_that_made_it(self) -> None:
         event = agency_event("gjf", 1)
