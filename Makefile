@@ -56,7 +56,7 @@ doctor: check-tools ## what this machine lacks, and the command that mends it
 check-run: check-tools
 	@$(PYTHON) -m deploy.embedded.doctor --quiet
 
-# for all that takes any free ports
+# for all that takes any free ports and a new folder
 check-ready: check-tools
 	@$(PYTHON) -m deploy.embedded.doctor --quiet --free-ports
 

@@ -1,7 +1,7 @@
 """`make demo`: one day of an invented world through everything, then the oracle's verdict as the last line (JSON).
 
-``python -m samples.demo --seed 1 --people 150 --kill matching``. Ends with 1 when something was lost, doubled
-or answered otherwise than it should be; 2 when it could not run.
+``python -m samples.demo --seed 1 --people 150 --kill matching``. Ends with 1 when something was lost, doubled,
+answered otherwise than it should be, or ended by itself; 2 when it could not run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,21 +22,21 @@ from typing import Any
 
 import aiohttp
 
-from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
-from samples.judge import Judgement, judge
+from samples.judge import judge
 from samples.oracle.verdict import percentile
 from samples.play import Play
+from samples.stage.place import folder_of, lacking
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
 from samples.stage.standing import Places, Standing
+from samples.troubles import troubles
 from samples.world import World, load_setting
 from samples.world.days import today_of
 
 KILLS = ("intake", "matching", "notifications", "broker")
 KILL_AT = "openings"  # in the middle of this chapter
-DATA = Path(".data")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ async def performed(options: Options, screen: Screen) -> AsyncIterator[tuple[Pla
     """
     setting = load_setting(options.pack)
     world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="demo-", dir=_made(DATA)))
+    folder = folder_of("demo", options.keep)
     stage: Stage
     if options.standing:
         stage = Standing(folder, setting, Places.read())
@@ -104,7 +103,7 @@ async def _day(play: Play, options: Options) -> bool:
     quiet = await play.withdraw(withdrawals, options.patience) and quiet
     play.screen.partners(play.counts())
     if not quiet:
-        play.screen.say("아직 끝나지 않은 것", f"not finished: {await play.unfinished()}", "bold red")
+        await play.say_unfinished()
     return quiet
 
 
@@ -121,10 +120,9 @@ def _killer(play: Play, options: Options) -> Callable[[], Awaitable[None]] | Non
 
 
 async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tuple[dict[str, Any], bool]:
-    screen, ledger = play.screen, play.ledger
+    ledger = play.ledger
     judgement = await asyncio.to_thread(judge, play)
     recorded = await asyncio.to_thread(play.inside.recorded)
-    set_apart = await asyncio.to_thread(play.inside.set_apart)
     holdings = list(play.holdings().values())
     waits = [
         (at - recorded[notice].timestamp()) * 1000
@@ -148,34 +146,13 @@ async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tu
         "duplicate_deliveries": sum(holding.duplicates for holding in holdings),
         "seconds": round(time.time() - began, 1),
     }
-    troubles = _troubles(play, judgement, quiet, set_apart)
-    for trouble in troubles:
-        screen.say("문제", trouble, "bold red")
-    return result, not troubles
-
-
-def _troubles(play: Play, judgement: Judgement, quiet: bool, set_apart: int) -> list[str]:
-    found = [] if quiet else ["it did not become quiet in time"]
-    found += judgement.troubles()
-    if set_apart:
-        found.append(f"{set_apart} records were set apart")
-    for outcome in play.ledger.surprises:
-        kind, mistake = outcome.item.event["type"], outcome.item.mistake
-        wanted = mistake.rule if mistake else "accepted"
-        answered = "accepted" if outcome.accepted else f"{outcome.problem['status']} {outcome.problem.get('rule')}"
-        found.append(f"{kind} should have been {wanted}, was {answered}")
     if play.stage.restarted:
         play.screen.say("다시 시작된 것", f"started again: {', '.join(play.stage.restarted)}", "yellow")
-    return found
+    return result, not await troubles(play, quiet, judgement)
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _options(arguments: list[str] | None) -> Options:
@@ -194,7 +171,7 @@ def _options(arguments: list[str] | None) -> Options:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _options(arguments)
-    if not options.standing and (found := findings(options.keep or DATA, {})):
+    if not options.standing and (found := lacking(options.keep)):
         print(*found, sep="\n", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C

@@ -146,6 +146,10 @@ class Play:
             await asyncio.sleep(0.2)
         return False
 
+    async def say_unfinished(self) -> None:
+        """Say what did not come to its end in time."""
+        self.screen.say("아직 끝나지 않은 것", f"not finished: {await self.unfinished()}", "bold red")
+
     async def unfinished(self) -> dict[str, int]:
         """What an outbox, a consumer, a delivery or a partner still has to do; empty when there is nothing."""
         found = await asyncio.to_thread(self.inside.unfinished)

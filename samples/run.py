@@ -17,14 +17,16 @@ from pathlib import Path
 
 import aiohttp
 
-from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
+from deploy.embedded.folder import data_folder
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
-from samples.demo import DATA
+from samples.judge import judge
 from samples.play import CANDIDATES, Play
+from samples.stage.place import lacking
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 from samples.stage.stage import Ports, Stage
+from samples.troubles import troubles
 from samples.world import World, load_setting
 from samples.world.days import today_of
 
@@ -62,6 +64,7 @@ async def run(folder: Path, seed: int, people: int, screen: Screen) -> None:
     environment = os.environ.get
     kafka, mongo = (int(environment(n) or p) for n, p in (("KAFKA_PORT", KAFKA_PORT), ("MONGO_PORT", MONGO_PORT)))
     stage = Stage(folder, setting, Ports.usual(kafka, mongo), screen.again)
+    all_known = stage.keyring.is_new  # later days build on events that nobody kept for the oracle
     try:
         await stage.start(screen.up)
         world = World(setting, seed=diary.seed, people=diary.people, today=today_of(setting))
@@ -69,7 +72,8 @@ async def run(folder: Path, seed: int, people: int, screen: Screen) -> None:
             play = Play(stage, world, screen, session)
             play.ledger.titles |= diary.titles
             try:
-                await _day(play, diary.days + 1)
+                quiet = await _day(play, diary.days + 1)
+                await troubles(play, quiet, await asyncio.to_thread(judge, play) if all_known else None)
                 diary.days += 1
                 diary.titles = play.ledger.titles
                 asked = await pair_to_ask_about(play, diary)
@@ -83,9 +87,9 @@ async def run(folder: Path, seed: int, people: int, screen: Screen) -> None:
         await stage.stop()
 
 
-async def _day(play: Play, number: int) -> None:
-    """The next day of this world, and what follows from it."""
-    screen = play.screen
+async def _day(play: Play, number: int) -> bool:
+    """The next day of this world, and what follows from it. Whether all became quiet in time."""
+    screen, quiet = play.screen, True
     if number > 1:
         screen.say(f"지난 기록을 이어 갑니다: {number}일째", f"going on with what was kept: day {number}", "green")
     await play.register()  # the same again is a duplicate, and says so
@@ -94,17 +98,20 @@ async def _day(play: Play, number: int) -> None:
     try:
         for chapter in play.world.day(number):
             if chapter.name == "withdrawals":
-                await play.until_quiet(PATIENCE)
+                quiet = await play.until_quiet(PATIENCE)
                 await play.show_somebody()
-                await play.withdraw(chapter, PATIENCE)
+                quiet = await play.withdraw(chapter, PATIENCE) and quiet
             else:
                 await play.act(chapter)
-        await play.until_quiet(PATIENCE)
+        quiet = await play.until_quiet(PATIENCE) and quiet
         if number > 1:
             await play.show_somebody()
     finally:
         watching.cancel()
     screen.partners(play.counts())
+    if not quiet:
+        await play.say_unfinished()
+    return quiet
 
 
 async def pair_to_ask_about(play: Play, diary: Diary) -> tuple[str, str, str] | None:
@@ -167,13 +174,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(os.environ.get("DATA") or DATA),
+        default=data_folder(),
         help="folder of databases, keys and partners' books; kept from run to run (or DATA=; %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of a new world (%(default)s); one that is kept goes on")
     parser.add_argument("--people", type=int, default=120, help="how many in a new world (%(default)s)")
     given = parser.parse_args(arguments)
-    if found := findings(given.data, {}):
+    if found := lacking(given.data):
         print(*found, sep="\n", file=sys.stderr)
         return 2
     try:

@@ -2,8 +2,9 @@
 
 ``python3 -m deploy.compose.demo --kill matching``: with a container killed (SIGKILL) in the middle of the day and
 started again. A compose project, volumes, ports and keys of its own: what runs beside it is not touched. The last line
-is the demo's JSON with what was measured here; ends with 1 when something was lost, doubled, unhealthy or not shown,
-2 when it could not run. Standard library only; needs docker and compose, 1.29 or 2 (COMPOSE= names one).
+is the demo's JSON with what was measured here. Ends with 1 when something was lost, doubled or not shown, or a part
+stopped with an error; 2 when it could not run, or was unhealthy before or after the day. Standard library only; needs
+docker and compose, 1.29 or 2 (COMPOSE= names one).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ FILES = ("docker-compose.yml", "deploy/compose/demo.yml")
 ADMINISTRATOR = "ieum"  # samples/world/settings
 SERVICES = ("intake", "matching", "notifications")
 HEALTHY = ("kafka", "database", *SERVICES, "prometheus")
+ENDED_WELL = {"kafka": (0, 143)}  # 143: how Java answers SIGTERM
 CONTAINERS = {"broker": "kafka", **{name: name for name in SERVICES}}
 PORTS = ("INTAKE_PORT", "MATCHING_PORT", "NOTIFICATIONS_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 ASKED_TO_KILL = "KILL"  # samples/stage/standing.py
@@ -160,7 +162,9 @@ def perform(
     containers.compose("stop")
     codes = {name: int(containers.inspect(name, ".State.ExitCode")) for name in HEALTHY}
     say(f"stopped: {', '.join(f'{name} {code}' for name, code in codes.items())}")
-    empty = sum(not one.series for one in shown)
+    if badly := ended_badly(codes):
+        say(f"not ended well: {', '.join(badly)}")
+    empty = sum(not one.well for one in shown)
     figures = {
         "killed": killed,
         "build_s": round(build_s, 1),
@@ -169,7 +173,12 @@ def perform(
         "queries": len(shown),
         "queries_empty": empty,
     }
-    return result | figures, well and not empty
+    return result | figures, well and not empty and not badly
+
+
+def ended_badly(codes: Mapping[str, int]) -> list[str]:
+    """Whose exit code after `stop` is not one of a clean end."""
+    return [name for name, code in codes.items() if code not in ENDED_WELL.get(name, (0,))]
 
 
 def _images() -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from deploy.embedded.errors import StartError
-from deploy.embedded.folder import DATA
+from deploy.embedded.folder import PAIR, data_folder
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
 
@@ -48,7 +48,7 @@ def announcement(pair: Pair) -> str:
 def _arguments() -> argparse.Namespace:
     environment = os.environ.get
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded", description=__doc__)
-    parser.add_argument("--data", type=Path, default=environment("DATA") or DATA, help="folder for data and logs")
+    parser.add_argument("--data", type=Path, default=data_folder() / PAIR, help="folder for data and logs")
     parser.add_argument("--kafka", default=environment("KAFKA") or "embedded", help="kind of broker")
     for part, usual in (("kafka", KAFKA_PORT), ("mongo", MONGO_PORT)):
         port = environment(f"{part.upper()}_PORT") or usual

@@ -18,7 +18,7 @@ from typing import Iterable, Iterator, Mapping, NamedTuple  # noqa: UP035  colle
 
 from deploy.apache.fetch import missing
 from deploy.embedded.errors import PortTakenError
-from deploy.embedded.folder import DATA, holder_of, in_use
+from deploy.embedded.folder import PAIR, data_folder, holder_of, in_use
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT, PROGRAM_PORTS, free_port, require_free
 
 OLDEST_PYTHON = (3, 11)
@@ -39,8 +39,13 @@ class Finding(NamedTuple):
         return f"{self.what}\n  -> {self.remedy}"
 
 
-def findings(folder: Path, ports: Mapping[str, int]) -> list[Finding]:
-    """Everything found wrong, in the order in which to mend it; `ports` by the variable that chooses them, 0 = any."""
+def findings(data: Path, ports: Mapping[str, int] | None) -> list[Finding]:
+    """Everything found wrong, in the order in which to mend it; `ports` by the variable that chooses them, 0 = any.
+
+    The pair of a run works in a folder of `data`. None for `ports`: what is to start makes a new folder there and takes
+    any free ports, so it cannot meet another run.
+    """
+    folder = data if ports is None else data / PAIR
     return [
         *check_python(sys.version_info[:2], has_pip=importlib.util.find_spec("ensurepip") is not None),
         *check_machine(sys.platform, platform.machine(), _processor_flags(), _glibc()),
@@ -48,7 +53,7 @@ def findings(folder: Path, ports: Mapping[str, int]) -> list[Finding]:
         *check_folder(folder),
         *check_room(folder),
         *check_packages(VENV, folder),
-        *check_use(folder, ports),
+        *(() if ports is None else check_use(folder, ports)),
     ]
 
 
@@ -189,14 +194,12 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when nothing is missing, 1 with every finding on standard error."""
     environment = os.environ.get
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded.doctor")
-    parser.add_argument("--data", type=Path, default=Path(environment("DATA") or DATA))
+    parser.add_argument("--data", type=Path, default=data_folder(), help="where runs keep their data (DATA=)")
     parser.add_argument("--quiet", action="store_true", help="say nothing when all is well")
-    parser.add_argument("--port", action="append", default=[], metavar="VARIABLE=NUMBER", help="check this one as well")
-    parser.add_argument("--free-ports", action="store_true", help="what is to start takes any free ports: check none")
+    parser.add_argument("--free-ports", action="store_true", help="what is to start takes these, and a new folder")
     given = parser.parse_args(arguments)
     usual = {} if given.free_ports else {"KAFKA_PORT": KAFKA_PORT, "MONGO_PORT": MONGO_PORT, **PROGRAM_PORTS}
     wanted = {name: environment(name) or str(port) for name, port in usual.items()}
-    wanted.update((name, number) for name, _, number in (port.partition("=") for port in given.port))
     for name, number in wanted.items():
         if not (number.isdigit() and int(number) < 65536):
             print(
@@ -204,7 +207,8 @@ def main(arguments: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
             return 1
-    found = findings(given.data, {name: int(number) for name, number in wanted.items()})
+    ports = {name: int(number) for name, number in wanted.items()}
+    found = findings(given.data, None if given.free_ports else ports)
     found += check_kind(environment("KAFKA") or "embedded")
     for finding in found:
         print(finding, file=sys.stderr)

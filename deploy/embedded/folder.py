@@ -1,4 +1,4 @@
-"""The folder that one pair works in. Standard library only."""
+"""Where runs keep their data, and the folder that one pair works in. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from typing import IO
 
 from deploy.embedded.errors import StartError
 
-DATA = Path(".data/embedded")
+DATA = Path(".data")
+PAIR = "embedded"
+"""The pair's folder, in that of the run that it belongs to."""
 LOCK = "lock"
+
+
+def data_folder() -> Path:
+    """Where runs keep their data: DATA=, else `.data`."""
+    return Path(os.environ.get("DATA") or DATA)
 
 
 def lock(folder: Path) -> IO[str]:

@@ -9,7 +9,7 @@ from typing import IO, Self
 from deploy.embedded.broker import Broker
 from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.errors import PortTakenError
-from deploy.embedded.folder import DATA, lock
+from deploy.embedded.folder import DATA, PAIR, lock
 from deploy.embedded.kinds import broker_of
 from deploy.embedded.ports import free_port, require_free
 
@@ -29,7 +29,7 @@ class Pair:
 
     def __init__(
         self,
-        folder: Path = DATA,
+        folder: Path = DATA / PAIR,
         *,
         kafka_port: int = 0,
         mongo_port: int = 0,

@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 
 class Query(NamedTuple):
-    """One PromQL expression and how its lines are called ({{label}} is Grafana's)."""
+    """One PromQL expression and how its lines are called ({{label}} is Grafana's).
+
+    `may_be_empty`: as long as all is well, its metric has no series at all.
+    """
 
     expression: str
     legend: str
+    may_be_empty: bool = False
 
 
 class Panel(NamedTuple):
@@ -55,14 +59,14 @@ ROWS = (
             Panel(
                 "Alerts now",
                 "What the person on duty is told; see deploy/prometheus/alerts.yml.",
-                (Query('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts"),),
+                (Query('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts", may_be_empty=True),),
                 kind="stat",
                 thresholds=(1, 1),
             ),
             Panel(
                 "Set apart in a day",
                 "Records in quarantine, without effect until replayed; the alert DeadLetters tells the reasons.",
-                (Query("sum(increase(ieum_events_set_apart_total[1d])) or vector(0)", "records"),),
+                (Query("sum(increase(ieum_events_set_apart_total[1d])) or vector(0)", "records", may_be_empty=True),),
                 kind="stat",
                 thresholds=(1, 100),
             ),

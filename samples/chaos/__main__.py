@@ -12,9 +12,9 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
-from samples.chaos.run import DATA, Chaos, Options
+from samples.chaos.run import Chaos, Options
+from samples.stage.place import lacking
 from samples.stage.senders import HubAway
 
 
@@ -33,7 +33,7 @@ def _options(arguments: list[str] | None) -> Options:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _options(arguments)
-    if found := findings(options.keep or DATA, {}):
+    if found := lacking(options.keep):
         print(*found, sep="\n", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C

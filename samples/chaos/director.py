@@ -93,6 +93,11 @@ class Director:
             return (GROUND, blow.victim)
         return (blow.victim,)
 
+    @property
+    def without_end(self) -> list[Recovery]:
+        """Of all three kinds: after which no record was seen. As a rule there was none to do."""
+        return [each for each in (*self.recoveries, *self.takeovers, *self.returns) if each.seconds is None]
+
     def undisturbed(self, recoveries: Sequence[Recovery]) -> list[Recovery]:
         """Those that came to an end, and during which the broker and the database were there."""
         return [

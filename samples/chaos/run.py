@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from random import Random
 from typing import Any
 
 import aiohttp
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from samples.chaos.audit import Audit, audit
@@ -23,10 +23,12 @@ from samples.chaos.cast import INFRASTRUCTURE, Cast
 from samples.chaos.director import Director
 from samples.chaos.flow import Flow
 from samples.chaos.plan import Blow, plan_of
-from samples.chaos.watch import Recovery, Watch
+from samples.chaos.watch import Recovery, Watch, never_again
 from samples.judge import Judgement, judge
 from samples.oracle.verdict import percentile
 from samples.play import Play
+from samples.stage import road
+from samples.stage.place import folder_of
 from samples.stage.screen import Screen
 from samples.stage.senders import Mode, Outcome, Senders
 from samples.world import Item, World, load_setting
@@ -37,7 +39,6 @@ AGENCY_PATIENCE = 4.0  # seconds until an agency gives up on an answer and sends
 MODES: tuple[tuple[Mode, int], ...] = (("batch", 8), ("structured", 1), ("binary", 1))
 PATIENCE = 240.0
 SLOWER = 6.0  # so many times slower are events sent while a blow has to wait for its victim
-DATA = Path(".data")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Chaos:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32))  # starts and looks wait in threads
         setting = load_setting()
         world = World(setting, seed=options.seed, people=2, today=today_of(setting))
-        folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-", dir=_made(DATA)))
+        folder = folder_of("chaos", options.keep)
         cast = Cast(folder, setting, options.session_timeout_ms)
         try:
             await cast.start()
@@ -111,6 +112,7 @@ class Chaos:
             self.say("everything is sent and nobody is hurt any more: waiting until all is quiet")
             quiet = await play.until_quiet(PATIENCE)
             left = {} if quiet else await play.unfinished()
+            behind = {} if quiet else await _behind(play)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -119,7 +121,8 @@ class Chaos:
         received = {cast.agency(name): cast.book(name).received() for name in ("feed", "webhook")}
         found = await asyncio.to_thread(audit, play.inside, self._receipts, received)
         apart = await asyncio.to_thread(play.inside.set_apart)
-        troubles = [*cast.troubles, *_troubles(play, judgement, found, left, apart)]
+        stuck = never_again(director.without_end, behind)
+        troubles = [*cast.troubles, *stuck, *_troubles(play, judgement, found, left, apart)]
         return Report(self._line(play, cast, director, watch, judgement, found), troubles)
 
     async def _flow(self, play: Play, cast: Cast, session: aiohttp.ClientSession, director: Director) -> None:
@@ -176,12 +179,22 @@ class Chaos:
             "broker_restarts": cast.starts[INFRASTRUCTURE[0]],
             "database_restarts": cast.starts[INFRASTRUCTURE[1]],
             "recoveries": len(director.undisturbed(director.recoveries)),
+            "recoveries_without_end": len(director.without_end),
             "takeover_p99_s": _p99(director.undisturbed(director.takeovers)),
             "return_p99_s": _p99(director.returns),
             "notices": sum(holding.notices + holding.recalls for holding in holdings),
             "answered_twice": self._answered["duplicate"],
             "seconds": round(time.monotonic() - self._began, 1),
         }
+
+
+async def _behind(play: Play) -> dict[str, int]:
+    """How many records each service has still to read; a broker that is away is a trouble of its own."""
+    try:
+        ends = await road.ends(play.stage.pair.kafka)
+    except (KafkaError, TimeoutError):
+        return {}
+    return road.behind(ends, await asyncio.to_thread(play.inside.checkpoints))
 
 
 def _troubles(play: Play, judgement: Judgement, found: Audit, left: dict[str, int], apart: int) -> list[str]:
@@ -202,8 +215,3 @@ def _troubles(play: Play, judgement: Judgement, found: Audit, left: dict[str, in
 def _p99(recoveries: Sequence[Recovery]) -> float | None:
     value = percentile((each.seconds for each in recoveries if each.seconds is not None), 0.99)
     return None if value is None else round(value, 1)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

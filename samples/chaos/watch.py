@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -66,6 +66,20 @@ class Recovery:
                 self.done.set()
                 return True
         return False
+
+
+def never_again(recoveries: Iterable[Recovery], behind: Mapping[str, int]) -> list[str]:
+    """Those without an end whose partitions still hold records, in words; ``behind``: as `samples.stage.road` says.
+
+    One whose partitions hold nothing more had nothing to do: that is no fault.
+    """
+    found = []
+    for each in recoveries:
+        names = (f"{each.service} reads {topic}/{partition}" for topic, partition in each.places)
+        left = sum(behind.get(name, 0) for name in names)
+        if each.seconds is None and left:
+            found.append(f"{each.service} did no record again after {each.what}, although {left} waited for it")
+    return found
 
 
 class Watch:

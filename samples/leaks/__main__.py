@@ -13,10 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.embedded.doctor import findings
 from deploy.embedded.errors import StartError
-from samples.demo import DATA
 from samples.leaks.scan import scan, told
+from samples.stage.place import lacking
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway
 
@@ -28,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
     given = parser.parse_args(arguments)
-    if found := findings(given.keep or DATA, {}):
+    if found := lacking(given.keep):
         print(*found, sep="\n", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import Any
 
 import aiohttp
 
-from samples.demo import DATA
 from samples.leaks import people, sinks
 from samples.leaks.ears import Ears
 from samples.leaks.finder import Finder
@@ -22,6 +20,7 @@ from samples.leaks.flow import Flow, plant_in_answers
 from samples.leaks.needles import Control, Controls, Hit, needles_of
 from samples.leaks.stage import FaultyStage
 from samples.play import Play
+from samples.stage.place import folder_of
 from samples.stage.screen import Screen
 from samples.world import World, load_setting
 from samples.world.days import today_of
@@ -71,8 +70,7 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
     setting = load_setting()
     world = World(setting, seed=seed, people=number, today=today_of(setting))
     people.plant(world)
-    DATA.mkdir(parents=True, exist_ok=True)
-    folder = keep or Path(tempfile.mkdtemp(prefix="leaks-", dir=DATA))
+    folder = folder_of("leaks", keep)
     stage = FaultyStage(folder, setting)
     try:
         await stage.start(screen.up)
@@ -84,7 +82,7 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
                 flow = Flow(play, stage, ears, session, kills)
                 quiet = await flow.run()
                 if not quiet:
-                    screen.say("아직 끝나지 않은 것", f"not finished: {await play.unfinished()}", "bold red")
+                    await play.say_unfinished()
                 await plant_in_answers(flow, controls)
             finally:
                 play.inside.close()

@@ -7,6 +7,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from deploy.embedded.folder import PAIR
 from deploy.embedded.pair import Pair
 from samples.stage.programs import Program
 from samples.stage.stage import Ports, Stage
@@ -19,7 +20,7 @@ class FaultyStage(Stage):
     def __init__(self, folder: Path, setting: Setting) -> None:
         super().__init__(folder, setting, Ports.any())
         kind = os.environ.get("KAFKA") or "embedded"
-        self.pair = Pair(self.folder / "embedded", kind=kind, debug=True)
+        self.pair = Pair(self.folder / PAIR, kind=kind, debug=True)
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir(parents=True, exist_ok=True)
 

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from deploy.embedded.folder import data_folder
+
 SERVICES = ("intake", "matching", "notifications")
 
 
@@ -64,7 +66,7 @@ class Keyring:
 
 def main(arguments: list[str]) -> int:
     """`python -m samples.stage.keyring gjf`: the token of an agency of `make run`, for curl."""
-    path = Path(os.environ.get("DATA") or ".data") / "keys.json"
+    path = data_folder() / "keys.json"
     if len(arguments) != 1 or not path.exists():
         print("python -m samples.stage.keyring <agency>, after make run", file=sys.stderr)
         return 2

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from deploy.embedded.errors import StartError
+from deploy.embedded.folder import PAIR
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
 from samples.partners.book import Book
@@ -67,7 +69,8 @@ class Puller(Program):
 class Stage:
     """One demo in one folder. `start`, then `start_partners` once the agencies are registered, `stop` at the end.
 
-    `restarted` tells what the supervisor had to start again; ``on_restart`` is told at once.
+    `restarted` tells what the supervisor had to start again, `killed` what was killed on purpose; ``on_restart`` is
+    told of each start at once.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Stage:
         self.logs = self.folder / "logs"
         self._ports = ports
         self.pair = Pair(
-            self.folder / "embedded",
+            self.folder / PAIR,
             kafka_port=ports.kafka,
             mongo_port=ports.mongo,
             kind=os.environ.get("KAFKA") or "embedded",
@@ -87,6 +90,7 @@ class Stage:
         self.services: dict[str, Program] = {}
         self.partners: dict[str, Program] = {}
         self.restarted: list[str] = []
+        self.killed: list[str] = []
         self._on_restart = on_restart
         self._supervisor: asyncio.Task[None] | None = None
 
@@ -128,7 +132,12 @@ class Stage:
 
     async def kill(self, name: str) -> None:
         """kill -9 a service or the broker; the supervisor starts it again at once."""
+        self.killed.append(name)
         await asyncio.to_thread(self.everything()[name].kill)
+
+    def crashed(self) -> list[str]:
+        """What was started again although nobody had killed it; twice, when it needed two starts."""
+        return sorted((Counter(self.restarted) - Counter(self.killed)).elements())
 
     async def stop(self) -> None:
         """Stop everything in order: partners, services, pair. Safe at any moment."""

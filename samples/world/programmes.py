@@ -49,7 +49,11 @@ def _opening(setting: Setting, pack: Pack, random: Random, known: Programme, tod
 
 
 def rules_of(known: Programme) -> Json:
-    """The published rules in the contract's words. An income rule that is waived for the people we serve is none."""
+    """The published rules that the contract has words for. An income rule that is waived for those we serve is none.
+
+    Not among them: for how many months one must have lived there (`residence_months_min`), and the least hours a week
+    (`hours_per_week_min`) of a job that may be of any length between.
+    """
     found = {
         "age_min": known.age_min,
         "age_max": known.age_max,

@@ -37,7 +37,7 @@ class TestAKillInTheMiddle:
         assert victim in play.stage.restarted
         assert play.ledger.surprises == []
         assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
-        assert (found.unlike, apart) == (0, 0)
+        assert (found.unlike, apart, play.stage.crashed()) == (0, 0, [])
 
 
 class TestASecondRun:
@@ -58,8 +58,10 @@ class TestASecondRun:
                         await play.act(chapter)
                     assert await play.until_quiet(PATIENCE), await play.unfinished()
                     found = await asyncio.to_thread(judge, play)
+                    apart = await asyncio.to_thread(play.inside.set_apart)
                     play.inside.close()
             finally:
                 await stage.stop()
-            assert (found.verdict.missing, found.verdict.left, found.unlike) == (frozenset(), frozenset(), 0)
+            assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
+            assert (found.unlike, apart, stage.crashed()) == (0, 0, [])
             assert play.ledger.surprises == []

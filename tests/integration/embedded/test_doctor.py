@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import doctor
-from deploy.embedded.folder import lock
+from deploy.embedded.folder import PAIR, lock
 from deploy.embedded.ports import PROGRAM_PORTS, free_port
 
 pytestmark = pytest.mark.integration
@@ -82,6 +82,16 @@ class TestCommand:
         assert of_run.returncode == 1
         assert f"{variable}=" in of_run.stderr
         assert (of_demo.returncode, of_demo.stderr) == (0, "")
+
+    def test_a_run_that_is_up_hinders_only_another_run_on_its_data(self, tmp_path: Path) -> None:
+        with lock(tmp_path / PAIR):
+            of_run = self.asked(DATA=str(tmp_path), KAFKA_PORT="0", MONGO_PORT="0")
+            of_demo = self.asked("--free-ports", DATA=str(tmp_path))
+            elsewhere = self.asked(DATA=str(tmp_path / "other"), KAFKA_PORT="0", MONGO_PORT="0")
+        assert of_run.returncode == 1
+        assert f"{tmp_path / PAIR} is in use by process {os.getpid()}" in of_run.stderr
+        assert (of_demo.returncode, of_demo.stderr) == (0, "")
+        assert elsewhere.returncode == 0
 
     @pytest.mark.parametrize("wrong", ["many", "70000", "-1"])
     def test_a_port_that_is_no_port_is_said_in_words(self, tmp_path: Path, wrong: str) -> None:

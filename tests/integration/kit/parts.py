@@ -166,12 +166,11 @@ async def publish(
 
 async def everything(kafka: str, topic: str, partitions: int = 4) -> list[Any]:
     """All records that a topic holds now, per partition in order."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         them = [TopicPartition(topic, n) for n in range(partitions)]
         consumer.assign(them)
-        await consumer.seek_to_beginning(*them)
         ends = await consumer.end_offsets(them)
         found: list[Any] = []
         for partition in them:

@@ -97,12 +97,13 @@ class Setup:
     async def records(self) -> list[Event[Any]]:
         """Everything on the topic `matches`, per partition in order."""
         topic = f"{self.prefix}matches"
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
         await consumer.start()
         try:
             parts = [TopicPartition(topic, number) for number in range(4)]
             consumer.assign(parts)
-            await consumer.seek_to_beginning(*parts)
             ends = await consumer.end_offsets(parts)
             found: list[Event[Any]] = []
             for part in parts:

@@ -76,12 +76,13 @@ class Setup:
 
     async def outcomes(self) -> list[Event[Any]]:
         """Everything on `deliveries`, repeats left out."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
         await consumer.start()
         try:
             parts = [TopicPartition(f"{self.prefix}deliveries", number) for number in range(4)]
             consumer.assign(parts)
-            await consumer.seek_to_beginning(*parts)
             ends = await consumer.end_offsets(parts)
             found: dict[str, Event[Any]] = {}
             for part in parts:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.compose.demo import Containers, Failed, play
+from deploy.compose.demo import HEALTHY, Containers, Failed, ended_badly, play
 from services.notifications.domain.addresses import check_url
 
 pytestmark = pytest.mark.unit
@@ -52,6 +52,16 @@ class TestPlay:
     def test_a_day_without_an_end_is_no_result(self, lines: tuple[str, ...]) -> None:
         with pytest.raises(Failed, match="did not come to its end"):
             play(Told(*lines), [])
+
+
+class TestEnd:
+    def test_is_clean_with_nothing_but_zeros_and_the_143_of_java(self) -> None:
+        codes = dict.fromkeys(HEALTHY, 0)
+        assert ended_badly(codes) == ended_badly(codes | {"kafka": 143}) == []
+
+    @pytest.mark.parametrize(("name", "code"), [("intake", 1), ("matching", 137), ("database", 143), ("kafka", 137)])
+    def test_is_not_clean_with_any_other_code(self, name: str, code: int) -> None:
+        assert ended_badly(dict.fromkeys(HEALTHY, 0) | {name: code}) == [name]
 
 
 class TestPartner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from samples.chaos.watch import Mark, Marks, Recovery
+from samples.chaos.watch import Mark, Marks, Recovery, never_again
 
 pytestmark = pytest.mark.unit
 PLACE = ("people", 0)
@@ -46,3 +46,15 @@ class TestARecovery:
         away = Recovery("matching", "broker", KILLED, {PLACE: mark(5, claimed=50.0)}, claimed_anew=False)
         assert not away.look(at(mark(5, claimed=50.0)), now=102.0)
         assert away.look(at(mark(6, claimed=50.0)), now=103.0)
+
+
+class TestWithoutAnEnd:
+    def test_is_a_fault_only_where_records_still_wait_in_its_own_partitions(self, recovery: Recovery) -> None:
+        assert never_again([recovery], {}) == []
+        assert never_again([recovery], {"matching reads people/1": 3, "intake reads people/0": 3}) == []
+        [trouble] = never_again([recovery], {"matching reads people/0": 3})
+        assert trouble == "matching did no record again after SIGKILL, although 3 waited for it"
+
+    def test_is_not_whoever_has_recovered_and_fell_behind_later(self, recovery: Recovery) -> None:
+        recovery.look(at(mark(6, claimed=103.0, epoch=2)), now=104.5)
+        assert never_again([recovery], {"matching reads people/0": 3}) == []

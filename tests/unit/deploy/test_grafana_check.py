@@ -1,0 +1,59 @@
+"""The check of the dashboard can fail: no query is asked so that it always has something to show."""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import pytest
+
+from deploy.grafana import check
+from deploy.grafana.dashboard import queries
+
+pytestmark = pytest.mark.unit
+MAY_BE_EMPTY = ["Alerts now", "Set apart in a day"]
+
+
+class Prometheus:
+    """Answers every query with the same series, and keeps what it was asked."""
+
+    def __init__(self, *values: str) -> None:
+        self.values = values
+        self.asked: list[str] = []
+
+    def urlopen(self, address: str, timeout: float) -> io.BytesIO:
+        [query] = urllib.parse.parse_qs(urllib.parse.urlsplit(address).query)["query"]
+        self.asked.append(query)
+        series: list[dict[str, Any]] = [{"value": [0, value]} for value in self.values]
+        return io.BytesIO(json.dumps({"data": {"result": series}}).encode())
+
+
+def checked(monkeypatch: pytest.MonkeyPatch, prometheus: Prometheus) -> int:
+    monkeypatch.setattr(urllib.request, "urlopen", prometheus.urlopen)
+    return check.main([])
+
+
+class TestCheck:
+    def test_asks_every_query_without_what_would_show_a_zero(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        prometheus = Prometheus("1")
+        assert checked(monkeypatch, prometheus) == 0
+        assert len(prometheus.asked) == len(list(queries()))
+        assert [query for query in prometheus.asked if "vector(" in query] == []
+
+    @pytest.mark.parametrize("values", [(), ("NaN",)])
+    def test_what_shows_nothing_fails_but_for_what_has_no_series_while_all_is_well(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], values: tuple[str, ...]
+    ) -> None:
+        assert checked(monkeypatch, Prometheus(*values)) == 1
+        count = len(list(queries()))
+        assert f"{count} queries asked, of which 2 may be empty; {count - 2} wrong" in capsys.readouterr().out
+
+    def test_only_what_counts_trouble_may_be_empty(self) -> None:
+        assert [title for title, query in queries() if query.may_be_empty] == MAY_BE_EMPTY
+        assert [title for title, query in queries() if query.expression.endswith(check.ZERO)] == MAY_BE_EMPTY
+
+    def test_a_wrong_query_fails_also_where_nothing_need_be_shown(self) -> None:
+        assert not check.Shown("Alerts now", "(", 0, "parse error", may_be_empty=True).well
