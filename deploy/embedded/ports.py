@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import random
 import socket
+import tempfile
+from collections import deque
+from pathlib import Path
 
 from deploy.embedded.errors import PortTakenError, StartError
 
@@ -19,6 +24,8 @@ The programs: by the variable that chooses another."""
 # Below Linux's ephemeral ports (32768 and up). A client that goes on dialling a dead server inside that range can be
 # given the very same port as its own source port, connects to itself, and then blocks the server's restart.
 FREE_PORTS = range(20_000, 32_000)
+DRAWN = 100  # so many of the ports that this process has drawn are kept from others who draw
+_drawn: deque[int] = deque()
 
 
 def is_free(port: int) -> bool:
@@ -34,14 +41,32 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago. Nobody reserves it: start the server soon, and try again when it was lost."""
-    candidates = random.SystemRandom().sample(FREE_PORTS, 200)
+    """A port that is free, and that no other process on this machine draws while this one lives (unless it has drawn
+    100 others since). Who does not draw may still take it: start the server soon, and try again when it was lost."""
+    candidates = random.SystemRandom().sample(FREE_PORTS, min(200, len(FREE_PORTS)))
     for port in candidates:
-        if is_free(port):
+        if is_free(port) and _draw(port):
             return port
     raise StartError(
         f"none of 200 ports tried between {FREE_PORTS.start} and {FREE_PORTS.stop} is free", "stop what holds them"
     )
+
+
+def _draw(port: int) -> bool:
+    """Lock a file in the port's name. False when another process holds it; the kernel lets go of it when we end."""
+    folder = Path(tempfile.gettempdir()) / f"ports-of-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(folder / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return False
+    _drawn.append(lock)
+    if len(_drawn) > DRAWN:
+        with contextlib.suppress(OSError):
+            os.close(_drawn.popleft())
+    return True
 
 
 def holder_of(port: int) -> str | None:
