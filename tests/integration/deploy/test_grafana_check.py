@@ -62,7 +62,7 @@ class TestCheck:
         *lines, verdict = capsys.readouterr().out.splitlines()
         assert [line.split()[0] for line in lines] == ["2"] * len(list(queries()))
         assert [panel in line for (panel, _), line in zip(queries(), lines, strict=True)] == [True] * len(lines)
-        assert verdict.endswith("0 of them empty or wrong")
+        assert verdict.endswith("; 0 wrong, or empty although they must not be")
 
     @pytest.mark.parametrize("values", [(), ("NaN",)])
     def test_nothing_to_show_fails(self, prometheus: Prometheus, values: tuple[str, ...]) -> None:
