@@ -73,7 +73,8 @@ class ApacheBroker(Server):
     def _format(self, settings: Path) -> None:
         cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # it runs for a second: optimizing does not pay
-        command = [*self._java(*quick), STORAGE, "format", "-t", cluster, "-c", str(settings)]
+        # with "=": one of 64 ids begins with a minus, and would be taken for another option
+        command = [*self._java(*quick), STORAGE, "format", f"--cluster-id={cluster}", "-c", str(settings)]
         run = subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment())
         if run.returncode:
             said = "\n".join((run.stdout + run.stderr).splitlines()[-5:])

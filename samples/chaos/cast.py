@@ -127,7 +127,7 @@ class Cast(Stage):
                     begun = starting.get(name)
                     if (begun is not None and not begun.done()) or program.pid is not None or name in self.away:
                         continue
-                    if name in self.partners and not self.subscribed(name):
+                    if name in self.partners and not self.taking_part(name):
                         continue
                     starting[name] = asyncio.create_task(self._start_again(name, program))
         finally:

@@ -91,6 +91,7 @@ class Stage:
         self.partners: dict[str, Program] = {}
         self.restarted: list[str] = []
         self.killed: list[str] = []
+        self._up: set[str] = set()
         self._on_restart = on_restart
         self._supervisor: asyncio.Task[None] | None = None
 
@@ -186,6 +187,7 @@ class Stage:
     async def _start_all(self, programs: dict[str, Program], told: Callable[[str], None]) -> None:
         async def one(name: str, program: Program) -> None:
             await asyncio.to_thread(program.start)
+            self._up.add(name)
             told(name)
 
         results = await asyncio.gather(*(one(*item) for item in programs.items()), return_exceptions=True)
@@ -203,7 +205,7 @@ class Stage:
         while True:
             await asyncio.sleep(0.05)
             for name, program in self.everything().items():
-                if program.pid is not None or (name in self.partners and not self.subscribed(name)):
+                if program.pid is not None or (name in self.partners and not self.taking_part(name)):
                     continue
                 now = time.monotonic()
                 recent = [at for at in ended.get(name, []) if now - at < 30.0]
@@ -215,10 +217,9 @@ class Stage:
                 with contextlib.suppress(StartError):
                     await asyncio.to_thread(program.start)
 
-    def subscribed(self, partner: str) -> bool:
-        """Whether a partner has taken part once: only then may it be started again by itself."""
-        folder = self._partner_folder(partner)
-        return (folder / "subscribed").exists() or (folder / "secret").exists()
+    def taking_part(self, partner: str) -> bool:
+        """Whether a partner has been up once in this run: while it is being started, nobody else may start it."""
+        return partner in self._up
 
 
 def _variable(name: str) -> str:
