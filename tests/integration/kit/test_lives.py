@@ -59,18 +59,20 @@ class Log:
 
 
 @asynccontextmanager
-async def reading(
+async def prepared(
     database: Any,
     monkeypatch: pytest.MonkeyPatch,
+    consumer: type,
+    topic_id: Callable[[], str],
     handler: Callable[[Any, Any], None] = count,
     seen: Seen | None = None,
-) -> AsyncIterator[Log]:
-    """A stream that has begun to read such a log."""
+) -> AsyncIterator[tuple[Any, Store]]:
+    """A stream that will read through such a consumer, and its store. ``topic_id``: what the topic's id is now."""
 
     async def declared(topics: Any) -> dict[str, str]:
-        return {"deliveries": "one"}
+        return {"deliveries": topic_id()}
 
-    monkeypatch.setattr(stream, "Consumer", Log)
+    monkeypatch.setattr(stream, "Consumer", consumer)
     topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
     monkeypatch.setattr(topics, "declare", declared)
     store = Store(database, Outbox(database, topics))
@@ -78,10 +80,21 @@ async def reading(
     made = Stream("test", ["deliveries"])
     made.on(NOTICE_DELIVERED, needs=needs_of)(handler)
     made.bind(store, topics, Quarantine(database, SEALER, "test"), seen)
-    await made._begin()
-    log: Any = made._consumer
-    yield log
+    yield made, store
     await store.stop()
+
+
+@asynccontextmanager
+async def reading(
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    handler: Callable[[Any, Any], None] = count,
+    seen: Seen | None = None,
+) -> AsyncIterator[Log]:
+    """A log that a stream has begun to read."""
+    async with prepared(database, monkeypatch, Log, lambda: "one", handler, seen) as (made, _):
+        await made._begin()
+        yield made._consumer
 
 
 async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
@@ -89,7 +102,7 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
 ) -> None:
     lives: list[Callable[[Sequence[Fetched]], Awaitable[None]]] = []
 
-    class Consumer:
+    class Life:
         kafka = None
 
         def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
@@ -98,40 +111,29 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
         async def start(self) -> None:
             pass
 
-    async def declared(topics: Any) -> dict[str, str]:
-        return {"deliveries": f"id-{len(lives)}"}
+    async with prepared(database, monkeypatch, Life, lambda: f"id-{len(lives)}") as (made, store):
 
-    monkeypatch.setattr(stream, "Consumer", Consumer)
-    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
-    monkeypatch.setattr(topics, "declare", declared)
-    store = Store(database, Outbox(database, topics))
-    await store.start()
-    reading = Stream("test", ["deliveries"])
-    reading.on(NOTICE_DELIVERED, needs=needs_of)(count)
-    reading.bind(store, topics, Quarantine(database, SEALER, "test"))
+        def waiting(transactions: int) -> Callable[[], Awaitable[bool]]:
+            async def true() -> bool:
+                return len(store._running) == transactions
 
-    def waiting(transactions: int) -> Callable[[], Awaitable[bool]]:
-        async def true() -> bool:
-            return len(store._running) == transactions
+            return true
 
-        return true
-
-    await reading._begin()
-    async with store._turn:  # some other work takes long
-        old = asyncio.create_task(lives[0]([fetched(n, n) for n in range(10)]))
-        await until(waiting(1))
-        await reading._begin()
-        new = asyncio.create_task(lives[1]([fetched(0, 0)]))
-        await until(waiting(2))
-    with pytest.raises(Fenced):
-        await old
-    await new
-    await lives[1]([fetched(n, n) for n in range(1, 10)])
-    assert await database.effects.count_documents({"times": 1}) == 10
-    kept = await database.checkpoints.find_one({"topic_id": "id-1"})
-    assert kept["offset"] == 9
-    assert (await database.effects.find_one({"_id": hex_id("event", 0)}))["times"] == 1
-    await store.stop()
+        await made._begin()
+        async with store._turn:  # some other work takes long
+            old = asyncio.create_task(lives[0]([fetched(n, n) for n in range(10)]))
+            await until(waiting(1))
+            await made._begin()
+            new = asyncio.create_task(lives[1]([fetched(0, 0)]))
+            await until(waiting(2))
+        with pytest.raises(Fenced):
+            await old
+        await new
+        await lives[1]([fetched(n, n) for n in range(1, 10)])
+        assert await database.effects.count_documents({"times": 1}) == 10
+        kept = await database.checkpoints.find_one({"topic_id": "id-1"})
+        assert kept["offset"] == 9
+        assert (await database.effects.find_one({"_id": hex_id("event", 0)}))["times"] == 1
 
 
 @pytest.mark.parametrize("first_read", [0, 3])
