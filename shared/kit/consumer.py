@@ -21,6 +21,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 from shared.kit.group import assigned_in
 from shared.kit.header_names import read_any_header_name
 from shared.kit.kafka import KafkaSettings
+from shared.kit.log_ends import log_ends
 from shared.kit.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
@@ -90,8 +91,15 @@ class Consumer:
             no_reply=True,
         )
 
+        self._batches, self._in_hand = 0, False
+        self._last_look: tuple[int, dict[TopicPartition, int | None]] = (0, {})
+
         async def handle(records: Any) -> None:
-            await batch(records)
+            self._batches, self._in_hand = self._batches + 1, True
+            try:
+                await batch(records)
+            finally:
+                self._in_hand = False
 
         self.subscriber(handle)
 
@@ -165,6 +173,22 @@ class Consumer:
             return set()
         state, given = await assigned_in(self._settings.bootstrap, self._group)
         return each - given if state == "Stable" else set()
+
+    async def left_lying(self) -> set[TopicPartition]:
+        """Partitions of ours that hold records, although none has come out of any since the last such look and none
+        is in hand: something in the client has stopped for good. Raises KafkaError, TimeoutError.
+
+        The broker is asked on another connection, since this one may be what has stopped, and only when nothing came.
+        """
+        mine = self.kafka.assignment() if self.kafka is not None else ()
+        look = self._batches, {each: self.position(each) for each in mine}
+        before, self._last_look = self._last_look, look
+        if self._in_hand or not mine or look != before:
+            return set()
+        ends = await log_ends(self._settings.bootstrap, mine)
+        if self._in_hand or self._batches != look[0]:
+            return set()
+        return {each for each, position in look[1].items() if ends[each] > (position or 0)}
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""

@@ -1,0 +1,60 @@
+"""A consumer that has stopped reading, although all is well for its group and its broker, is noticed and replaced.
+
+Why a client stops is not known beforehand, or it would be mended. Here aiokafka is told to pause, which nothing in the
+kit ever does: the member stays in its group, its heartbeats go on, records wait and none comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.kit.parts import Service, delivery, hex_id, publish, until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture
+async def service(kafka: str, mongo_url: str) -> AsyncIterator[Service]:
+    name = hex_id("asleep")
+    made = Service(
+        kafka, mongo_url, f"test_{name[:12]}", f"t{name[:8]}.", session_timeout_ms=1_000, heartbeat_interval_ms=300
+    )
+    await made.start()
+    yield made
+    await made.client.drop_database(made.database.name)
+    await made.stop()
+
+
+async def handle(service: Service, kafka: str, numbers: range) -> None:
+    """Sent one by one: the embedded broker tells of a log's end only where its last batch begins."""
+    for n in numbers:
+        await publish(kafka, service.settings.physical("deliveries"), [delivery(n)])
+
+    async def done() -> bool:
+        return set(await service.times()) >= {hex_id("event", n) for n in numbers}
+
+    await until(done)
+
+
+async def test_what_waits_is_read_by_a_new_consumer(service: Service, kafka: str) -> None:
+    await handle(service, kafka, range(20))
+    asleep = service.stream._consumer
+    assert asleep is not None
+    assert asleep.kafka is not None
+    asleep.kafka.pause(*asleep.kafka.assignment())
+    await handle(service, kafka, range(20, 60))
+    assert ("stream", "LeftLying") in service.seen.of("retried")
+    assert service.stream._consumer is not asleep
+    assert set((await service.times()).values()) == {1}
+
+
+async def test_nothing_is_replaced_while_nothing_waits(service: Service, kafka: str) -> None:
+    await handle(service, kafka, range(20))
+    awake = service.stream._consumer
+    await asyncio.sleep(5.0)  # two looks and more, each two session time-outs after the one before
+    assert service.stream._consumer is awake
+    assert not service.seen.of("retried")
