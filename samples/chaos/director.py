@@ -176,6 +176,7 @@ class Director:
         if blow.signal == "SIGKILL":
             recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes)
             await self._recovered(recovery)
+            await self._settled()
         else:
             recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes, "SIGSTOP")
             await self._recovered(recovery, self._pause_seconds(True) * 1.5)

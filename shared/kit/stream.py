@@ -23,6 +23,7 @@ from shared.events import EventType
 from shared.kit.backoff import Backoff
 from shared.kit.claim import Claims, Fenced, Partition
 from shared.kit.consumer import Consumer
+from shared.kit.early import EarlyReader
 from shared.kit.observe import Observer
 from shared.kit.portion import Portion, too_much
 from shared.kit.progress import PartitionProgress, Progress
@@ -129,13 +130,23 @@ class Stream:
         self._ids, self._claims = ids, self._new_claims()
         self._moved = time.monotonic()
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
-        batch, revoked = partial(self._batch, self._claims, ids), partial(self._revoked, self._claims)
-        self._consumer = Consumer(kafka, self._group, self.topics, batch, partial(self._given, self._claims), revoked)
+        claims, early_claims = self._claims, self._new_claims()  # of its own: its batches are not the group's
+        early_batch = partial(self._batch, early_claims, ids)
+        early = EarlyReader(self._kafka, early_claims, ids, early_batch, self._observer)
+
+        async def batch(records: Sequence[Record]) -> None:
+            await early.stop()
+            await self._batch(claims, ids, records)
+
+        given, revoked = partial(self._given, claims), partial(self._revoked, claims)
+        self._consumer = Consumer(kafka, self._group, self.topics, batch, given, revoked)
         try:
             await self._consumer.start()
         except BaseException:
             self._consumer = None
             raise
+        finally:
+            await early.stop()
 
     async def _live(self) -> None:
         while True:
@@ -175,7 +186,7 @@ class Stream:
 
     async def _hold(self, consumer: Consumer, claims: Claims, ids: Mapping[str, str]) -> None:
         """Whenever partitions become ours, read on where our checkpoints end; returns when the group is to be joined
-        anew, because it leaves partitions to nobody.
+        anew, because it leaves partitions to nobody, or because records wait and none comes.
 
         Kafka's own position is a hint, and where it is ahead (a database that was put back from a copy) it would be
         believed until the next record comes, in a quiet partition for days.
@@ -192,6 +203,9 @@ class Stream:
                     await self._place(claims, ids)
                 elif await consumer.unowned():
                     self._observer.retried("stream", "Unowned")
+                    return
+                elif await consumer.left_lying():
+                    self._observer.retried("stream", "LeftLying")
                     return
                 backoff.reset()
             except Exception as error:  # also what nobody foresaw: the next attempt decides

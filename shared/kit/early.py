@@ -1,0 +1,84 @@
+"""Reading on before the group has found together.
+
+A group may take long to say who reads what: the embedded broker always (0.8 session time-outs), Apache Kafka while
+another member is missing. But what was ours when we were last seen is still ours by our own checkpoints until somebody
+else claims it, and two readers of one partition cannot both commit (`claim.py`). So whoever comes back reads on at
+once. It reads only what follows its checkpoints without a gap; at anything else it ends, and the group's reader, which
+knows what to do then, comes later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.kit.claim import Claims
+from shared.kit.kafka import KafkaSettings
+from shared.kit.observe import Observer
+
+PATIENCE = 1.0  # seconds that a group may take, before anybody reads early
+POLL_MS = 100
+
+Batch = Callable[[Sequence[Any]], Awaitable[None]]
+
+
+class EarlyReader:
+    """One start's. ``claims`` must be nobody else's: ``batch`` works with them. Reads until `stop`, or until something
+    is not as it should be."""
+
+    def __init__(
+        self, kafka: KafkaSettings, claims: Claims, ids: Mapping[str, str], batch: Batch, observer: Observer
+    ) -> None:
+        self._kafka, self._claims, self._ids, self._batch, self._observer = kafka, claims, ids, batch, observer
+        self._over = asyncio.Event()
+        self._life = asyncio.create_task(self._live(), name="early reader")
+
+    async def stop(self) -> None:
+        """Let the batch in hand end; nothing is read afterwards. May be called again, and by several at once."""
+        self._over.set()
+        await asyncio.wait([self._life])
+
+    async def _live(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._over.wait()
+        except TimeoutError:
+            pass
+        else:
+            return
+        try:
+            await self._read()
+        except Exception as error:  # whatever it is: the group's reader comes
+            self._observer.retried("early", type(error).__name__)
+
+    async def _read(self) -> None:
+        owned = await self._claims.owned(self._ids, self._kafka.partitions)
+        next = {TopicPartition(self._kafka.physical(each.topic), each.number): done + 1 for each, done in owned.items()}
+        if not next:
+            return
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka.bootstrap,
+            client_id=self._kafka.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=POLL_MS,
+        )
+        try:
+            await consumer.start()
+            consumer.assign(list(next))
+            for partition, offset in next.items():
+                consumer.seek(partition, offset)
+            while not self._over.is_set():
+                polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._kafka.batch_max_records)
+                for partition, records in polled.items():
+                    first, next[partition] = next[partition], next[partition] + len(records)
+                    if [record.offset for record in records] != list(range(first, next[partition])):
+                        return
+                if polled:
+                    await self._batch([record for records in polled.values() for record in records])
+        finally:
+            await consumer.stop()
