@@ -35,6 +35,9 @@ async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> Ro
     for contender in order:
         seen[contender] = await trials.throughput(contender, events, WARM_UP)
     seen["group"] = await trials.transactions(len(events), WARM_UP)
+    for contender in order:
+        seen[f"{contender}_held"] = await trials.throughput(contender, events, WARM_UP, held=True)
+    seen["group_held"] = await trials.transactions(len(events), WARM_UP, held=True)
     seen["single"] = await trials.throughput("single", events[:SINGLE_EVENTS], SINGLE_WARM_UP)
     for contender in reversed(order):
         per_second = seen["service"] / 2
@@ -45,12 +48,18 @@ async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> Ro
 
 
 def summary(rounds: Sequence[Round], kafka: str) -> dict[str, Any]:
-    """The last line: of each ratio the median over the rounds and its spread."""
+    """The last line: of each ratio the median over the rounds and its spread. Those with floors come first, the others
+    say what limits them: ``held`` where documents are replaced and not new, ``bare`` what a loop without promises takes
+    of the same transactions."""
     pairs = {
         "service_vs_bare": ("service", "bare"),
         "service_vs_group_transaction": ("service", "group"),
         "batch_vs_single": ("service", "single"),
         "p99_vs_bare": ("service_p99_ms", "bare_p99_ms"),
+        "bare_vs_group_transaction": ("bare", "group"),
+        "service_vs_bare_held": ("service_held", "bare_held"),
+        "service_vs_group_transaction_held": ("service_held", "group_held"),
+        "bare_vs_group_transaction_held": ("bare_held", "group_held"),
     }
     ratios = {name: ratio((seen[ours], seen[other]) for seen in rounds) for name, (ours, other) in pairs.items()}
     return {

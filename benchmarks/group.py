@@ -7,10 +7,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import InsertOne, ReadPreference, UpdateOne, WriteConcern
+from pymongo import InsertOne, ReadPreference, ReplaceOne, UpdateOne, WriteConcern
 from pymongo.read_concern import ReadConcern
 
-from benchmarks.task import BATCH, SOURCE, STATE, Names, document, match_found, told
+from benchmarks.task import BATCH, BEFORE, SOURCE, STATE, Names, document, match_found, told
 from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.kit import claim, outbox
@@ -30,6 +30,7 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
     box = Outbox(database, Topics(kafka))
     await database[claim.COLLECTION].insert_one({"_id": "bench/0", "epoch": 1, "offset": -1})
     groups = [_documents(range(start, min(start + BATCH, count)), box) for start in range(0, count, BATCH)]
+    write = _replacement if names.held else InsertOne[dict[str, Any]]
     begun, done, before = 0.0, 0, 0
     async with await client.start_session() as session:
         for states, rows in groups:
@@ -40,7 +41,7 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
             ):
                 move = UpdateOne({"_id": "bench/0", "epoch": 1, "offset": done - 1}, {"$inc": {"offset": len(states)}})
                 await database[claim.COLLECTION].bulk_write([move], ordered=False, session=session)
-                await database[STATE].bulk_write([InsertOne(each) for each in states], ordered=False, session=session)
+                await database[STATE].bulk_write([write(each) for each in states], ordered=False, session=session)
                 await database[outbox.COLLECTION].insert_many(rows, session=session)
             done += len(states)
     seconds = time.perf_counter() - begun
@@ -48,15 +49,19 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
     return (done - before) / seconds
 
 
+def _replacement(document: dict[str, Any]) -> ReplaceOne[dict[str, Any]]:
+    return ReplaceOne({"_id": document["_id"]}, document)
+
+
 def _documents(numbers: range, box: Outbox) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     work = Work(datetime.now(UTC))
     states = []
     for n in numbers:
         event = match_found(n)
-        states.append(document(event.data, 1))
+        states.append(document(event.data, BEFORE + 1))
         said = Event(
             id=event.id, source=SOURCE, type=NOTICE_DELIVERED.name, version=1, time=work.now, key=event.data.match,
-            data=told(event.data), sequence=1, correlationid=event.correlationid, causationid=event.id,
+            data=told(event.data), sequence=BEFORE + 1, correlationid=event.correlationid, causationid=event.id,
             recordedtime=event.recordedtime,
         )  # fmt: skip
         work.emit(said)

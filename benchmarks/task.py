@@ -20,6 +20,7 @@ WRITES = NOTICE_DELIVERED.topic.name
 STATE = "told"
 PARTITIONS = 4
 BATCH = 500
+BEFORE = 0  # the sequence of what is held already; what is told has the next one
 SESSION_TIMEOUT_MS = 3_000  # the embedded broker lets a new group begin after half of it
 FETCH_WAIT_MS = 100
 POLL_MS = 10
@@ -34,12 +35,14 @@ Record = tuple[bytes, bytes, list[tuple[str, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Where one trial happens: nothing of it is shared with another one."""
+    """Where one trial happens: nothing of it is shared with another one. ``held``: every match is held already, as it
+    was before what is told now, so that its document is replaced and not new."""
 
     kafka: str
     mongo_url: str
     idempotent: bool
     trial: str
+    held: bool = False
 
     @property
     def prefix(self) -> str:
@@ -74,8 +77,8 @@ def match_found(n: int) -> Event[Match]:
     data = Match.model_validate_json(json.dumps(content))
     return Event(
         id=hex_id("event", n), source="/services/matching", type=MATCH_FOUND.name, version=1, time=_TIME,
-        key=data.person, data=data, sequence=1, correlationid=hex_id("root", n), causationid=hex_id("cause", n),
-        recordedtime=_TIME,
+        key=data.person, data=data, sequence=BEFORE + 1, correlationid=hex_id("root", n),
+        causationid=hex_id("cause", n), recordedtime=_TIME,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from pymongo import AsyncMongoClient
 
 from benchmarks.arithmetic import percentile, rate
 from benchmarks.command import Void
-from benchmarks.task import PARTITIONS, READS, STATE, WRITES, Names, Record
+from benchmarks.task import BEFORE, PARTITIONS, READS, STATE, WRITES, Names, Record, document, match_found
 from deploy.embedded.pair import Pair
 
 STALLED_SECONDS = 30.0
@@ -85,9 +85,12 @@ class Trials:
         self._idempotent = pair.broker.idempotent_producer
         self._kind = kind
 
-    async def throughput(self, contender: str, records: Sequence[Record], warm_up: int) -> float:
+    async def throughput(self, contender: str, records: Sequence[Record], warm_up: int, *, held: bool = False) -> float:
         """Events per second with all of them waiting in the topic; the first ones are not counted."""
-        async with self._trial() as names, self._contender(contender, names, len(records), 0) as process:
+        async with (
+            self._trial(len(records) if held else 0) as names,
+            self._contender(contender, names, len(records), 0) as process,
+        ):
             await self._send(names, records)
             async with self._tail(names) as tail:
                 await _go(process)
@@ -95,9 +98,12 @@ class Trials:
                 await self._check(names, tail, len(records))
                 return rate(tail.arrivals(), warm_up)
 
-    async def transactions(self, count: int, warm_up: int) -> float:
+    async def transactions(self, count: int, warm_up: int, *, held: bool = False) -> float:
         """Events per second of the group transactions."""
-        async with self._trial() as names, self._contender("group", names, count, warm_up) as process:
+        async with (
+            self._trial(count if held else 0) as names,
+            self._contender("group", names, count, warm_up) as process,
+        ):
             await _go(process)
             reached = float(await _line(process))
             await self._kept(names, count)
@@ -132,8 +138,12 @@ class Trials:
     # --- the parts of a trial
 
     @asynccontextmanager
-    async def _trial(self) -> AsyncIterator[Names]:
-        names = Names(self._pair.kafka, self._pair.mongo_url, self._idempotent, f"b{secrets.token_hex(4)}")
+    async def _trial(self, held: int = 0) -> AsyncIterator[Names]:
+        """``held``: how many matches are held when it begins."""
+        kafka, mongo_url = self._pair.kafka, self._pair.mongo_url
+        names = Names(kafka, mongo_url, self._idempotent, f"b{secrets.token_hex(4)}", held > 0)
+        if held:
+            await _hold(names, held)
         admin = AIOKafkaAdminClient(bootstrap_servers=names.kafka)
         await admin.start()
         try:
@@ -221,9 +231,16 @@ class Trials:
     async def _kept(self, names: Names, total: int) -> None:
         mongo: AsyncMongoClient[dict[str, Any]]
         async with AsyncMongoClient(names.mongo_url) as mongo:
-            kept = await mongo[names.database][STATE].count_documents({})
+            kept = await mongo[names.database][STATE].count_documents({"sequence": {"$gt": BEFORE}})
         if kept != total:
             raise Void(f"{kept} of {total} are kept")
+
+
+async def _hold(names: Names, count: int) -> None:
+    documents = [document(match_found(n).data, BEFORE) for n in range(count)]
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(names.mongo_url)
+    async with client:
+        await client[names.database][STATE].insert_many(documents)
 
 
 async def _go(process: asyncio.subprocess.Process) -> None:

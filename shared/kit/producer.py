@@ -10,13 +10,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.kit.kafka import KafkaSettings
+from shared.kit.partition_of import partition_of
 
 WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
-_partition_of = DefaultPartitioner()
 
 
 def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
@@ -53,9 +52,8 @@ async def send_all(
     if len(records) < WHOLE_BATCHES:
         return [await producer.send(topic, value, key=key, headers=headers) for key, value, headers in records]
     builders: dict[int, list[BatchBuilder]] = {}
-    numbers = list(range(partitions))
     for key, value, headers in records:
-        number = _partition_of(key, numbers, numbers)
+        number = partition_of(key, partitions)
         if number not in builders:
             builders[number] = [producer.create_batch()]
         if builders[number][-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any, NamedTuple
 
 import bson
@@ -63,7 +62,7 @@ class Outgoing(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of it all."""
-        return len(self.key) + len(self.value) + sum(map(len, chain.from_iterable(self.headers)))
+        return len(self.key) + len(self.value) + sum([len(name) + len(value) for name, value in self.headers])
 
 
 class Mark(NamedTuple):

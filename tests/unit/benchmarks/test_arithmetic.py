@@ -53,7 +53,8 @@ class TestRate:
 
 def a_round(**changes: float) -> dict[str, float]:
     seen = {"service": 9.0, "bare": 10.0, "group": 18.0, "single": 0.2, "service_p99_ms": 30.0, "bare_p99_ms": 20.0}
-    return seen | changes
+    held = {"service_held": 6.0, "bare_held": 8.0, "group_held": 16.0}
+    return seen | held | changes
 
 
 class TestTheLastLine:
@@ -64,12 +65,20 @@ class TestTheLastLine:
             "service_vs_group_transaction": 0.5,
             "batch_vs_single": 45.0,
             "p99_vs_bare": 1.5,
+            "bare_vs_group_transaction": 0.56,
+            "service_vs_bare_held": 0.75,
+            "service_vs_group_transaction_held": 0.38,
+            "bare_vs_group_transaction_held": 0.5,
             "events_per_s": 9,
             "spread": {
                 "service_vs_bare": [0.8, 0.9],
                 "service_vs_group_transaction": [0.44, 0.5],
                 "batch_vs_single": [40.0, 45.0],
                 "p99_vs_bare": [1.5, 3.0],
+                "bare_vs_group_transaction": [0.56, 0.56],
+                "service_vs_bare_held": [0.75, 0.75],
+                "service_vs_group_transaction_held": [0.38, 0.38],
+                "bare_vs_group_transaction_held": [0.5, 0.5],
             },
             "rounds": 3,
             "kafka": "embedded",
