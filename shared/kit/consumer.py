@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
@@ -26,7 +26,6 @@ from shared.kit.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
 STOP_SECONDS = 10.0
-ASK_SECONDS = 10.0
 read_any_header_name()
 
 
@@ -39,6 +38,14 @@ class _Listener(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         self._assigned()
+
+
+class _Look(NamedTuple):
+    """How many batches had come, where each partition of ours was read next, and where its log ended."""
+
+    batches: int
+    positions: dict[TopicPartition, int | None]
+    ends: dict[TopicPartition, int]
 
 
 class Consumer:
@@ -92,7 +99,7 @@ class Consumer:
         )
 
         self._batches, self._in_hand = 0, False
-        self._last_look: tuple[int, dict[TopicPartition, int | None]] = (0, {})
+        self._last_look: _Look | None = None
 
         async def handle(records: Any) -> None:
             self._batches, self._in_hand = self._batches + 1, True
@@ -151,16 +158,14 @@ class Consumer:
         return int(state.position) if state.has_valid_position else None
 
     async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
-        """Whether the log's end is below this offset. A new leader's first answers to a fetch may be behind, so it is
-        asked again in the way that a leader answers only when it knows. Raises KafkaError, TimeoutError."""
+        """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has
+        records in store it does not ask for more. Raises KafkaError, TimeoutError."""
         if self.kafka is None:
             return False
         heard = self.kafka.highwater(partition)
         if heard is not None and heard >= offset:
             return False
-        async with asyncio.timeout(ASK_SECONDS):
-            ends = await self.kafka.end_offsets([partition])
-        return bool(ends[partition] < offset)
+        return (await log_ends(self._settings.bootstrap, [partition]))[partition] < offset
 
     async def unowned(self) -> set[TopicPartition]:
         """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
@@ -175,20 +180,22 @@ class Consumer:
         return each - given if state == "Stable" else set()
 
     async def left_lying(self) -> set[TopicPartition]:
-        """Partitions of ours that hold records, although none has come out of any since the last such look and none
-        is in hand: something in the client has stopped for good. Raises KafkaError, TimeoutError.
+        """Partitions of ours that held records at the last such look already, of which none has come since, nor any of
+        others: something in the client has stopped for good. Raises KafkaError, TimeoutError.
 
-        The broker is asked on another connection, since this one may be what has stopped, and only when nothing came.
+        The looks must lie further apart than a rebalance takes. One partition that stands still while others flow is
+        not found here: it may just have to wait for its turn.
         """
-        mine = self.kafka.assignment() if self.kafka is not None else ()
-        look = self._batches, {each: self.position(each) for each in mine}
-        before, self._last_look = self._last_look, look
-        if self._in_hand or not mine or look != before:
+        before, self._last_look = self._last_look, None
+        if self._in_hand or self.kafka is None:
             return set()
-        ends = await log_ends(self._settings.bootstrap, mine)
-        if self._in_hand or self._batches != look[0]:
-            return set()
-        return {each for each, position in look[1].items() if ends[each] > (position or 0)}
+        batches, positions = self._batches, {each: self.position(each) for each in self.kafka.assignment()}
+        found = set[TopicPartition]()
+        if before is not None and before[:2] == (batches, positions):
+            found = {each for each, position in positions.items() if before.ends[each] > (position or 0)}
+        ends = await log_ends(self._settings.bootstrap, positions) if positions else {}
+        self._last_look = _Look(batches, positions, ends)
+        return found if not self._in_hand and self._batches == batches else set()
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.kit.claim import Claims
 from shared.kit.kafka import KafkaSettings
+from shared.kit.log_ends import close
 from shared.kit.observe import Observer
 
 PATIENCE = 1.0  # seconds that a group may take, before anybody reads early
@@ -26,29 +27,30 @@ Batch = Callable[[Sequence[Any]], Awaitable[None]]
 
 
 class EarlyReader:
-    """One start's. ``claims`` must be nobody else's: ``batch`` works with them. Reads until `stop`, or until something
-    is not as it should be."""
+    """One start's. ``claims`` must be nobody else's: ``batch`` works with them, and raises when it must not be called
+    again. Reads until `stop`, or until something is not as it should be."""
 
     def __init__(
         self, kafka: KafkaSettings, claims: Claims, ids: Mapping[str, str], batch: Batch, observer: Observer
     ) -> None:
         self._kafka, self._claims, self._ids, self._batch, self._observer = kafka, claims, ids, batch, observer
-        self._over = asyncio.Event()
+        self._stopped = self._in_hand = False
         self._life = asyncio.create_task(self._live(), name="early reader")
 
+    def end(self) -> None:
+        """No batch begins any more."""
+        if not self._stopped:
+            self._stopped = True
+            if not self._in_hand:
+                self._life.cancel()
+
     async def stop(self) -> None:
-        """Let the batch in hand end; nothing is read afterwards. May be called again, and by several at once."""
-        self._over.set()
+        """The same, and wait for the batch in hand. May be called again, and by several at once."""
+        self.end()
         await asyncio.wait([self._life])
 
     async def _live(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._over.wait()
-        except TimeoutError:
-            pass
-        else:
-            return
+        await asyncio.sleep(PATIENCE)
         try:
             await self._read()
         except Exception as error:  # whatever it is: the group's reader comes
@@ -72,13 +74,15 @@ class EarlyReader:
             consumer.assign(list(next))
             for partition, offset in next.items():
                 consumer.seek(partition, offset)
-            while not self._over.is_set():
+            while not self._stopped:
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._kafka.batch_max_records)
                 for partition, records in polled.items():
                     first, next[partition] = next[partition], next[partition] + len(records)
                     if [record.offset for record in records] != list(range(first, next[partition])):
                         return
                 if polled:
+                    self._in_hand = True
                     await self._batch([record for records in polled.values() for record in records])
+                    self._in_hand = False
         finally:
-            await consumer.stop()
+            await close(consumer)

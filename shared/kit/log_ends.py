@@ -1,34 +1,55 @@
-"""Where logs end, asked on a connection of its own: by who has to know whether his consumer has fallen asleep."""
+"""Where logs end, asked on a connection of its own: the one that reads them may be what has stopped, or be behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Collection
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.kit.topics import KAFKA_ERRORS
 
 ASK_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
+POLL_MS = 20
 
 
 async def log_ends(bootstrap: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset after the last record that a reader of committed records may see. Raises KafkaError, TimeoutError.
 
-    At least: the embedded broker names the beginning of the last batch.
+    The higher of two answers: the embedded broker, asked for the end (ListOffsets), names the first record but one of
+    the last batch and says the truth with the records; with Apache Kafka it is a new leader that may still be behind
+    with the records, while it answers the question only when it knows.
     """
-    asking = AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
         enable_auto_commit=False,
+        auto_offset_reset="earliest",
         request_timeout_ms=int(ASK_SECONDS * 1000),
+        fetch_max_wait_ms=POLL_MS,
     )
     try:
         async with asyncio.timeout(ASK_SECONDS):
-            await asking.start()
-            found: dict[TopicPartition, int] = await asking.end_offsets(partitions)
+            await consumer.start()
+            answered: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+            consumer.assign(list(partitions))
+            for partition, end in answered.items():
+                consumer.seek(partition, max(0, end - 1))
+            while any(consumer.last_stable_offset(each) is None for each in partitions):
+                await consumer.getmany(timeout_ms=POLL_MS)
+            return {each: max(end, consumer.last_stable_offset(each) or 0) for each, end in answered.items()}
     finally:
-        with contextlib.suppress(*KAFKA_ERRORS):
-            await asking.stop()
-    return found
+        await close(consumer)
+
+
+async def close(consumer: AIOKafkaConsumer) -> None:
+    """Close a consumer without a group, whatever state its broker is in. aiokafka's own ``stop`` can end half-way when
+    a fetch is waiting to be tried again, and leave the connections behind."""
+    client: Any = consumer._client
+    for part in (consumer.stop, client.close):
+        with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await part()

@@ -131,22 +131,23 @@ class Stream:
         self._moved = time.monotonic()
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
         claims, early_claims = self._claims, self._new_claims()  # of its own: its batches are not the group's
-        early_batch = partial(self._batch, early_claims, ids)
-        early = EarlyReader(self._kafka, early_claims, ids, early_batch, self._observer)
+        early_batch = partial(self._early_batch, early_claims, ids)
 
         async def batch(records: Sequence[Record]) -> None:
             await early.stop()
             await self._batch(claims, ids, records)
 
         given, revoked = partial(self._given, claims), partial(self._revoked, claims)
-        self._consumer = Consumer(kafka, self._group, self.topics, batch, given, revoked)
+        self._consumer = consumer = Consumer(kafka, self._group, self.topics, batch, given, revoked)
+        early = EarlyReader(self._kafka, early_claims, ids, early_batch, self._observer)
         try:
-            await self._consumer.start()
+            await consumer.start()
+            await early.stop()
         except BaseException:
             self._consumer = None
+            early.end()
+            await asyncio.gather(consumer.stop(), early.stop(), return_exceptions=True)
             raise
-        finally:
-            await early.stop()
 
     async def _live(self) -> None:
         while True:
@@ -217,7 +218,7 @@ class Stream:
         done = await claims.done({each: ids[each.topic] for each in self._not_begun(claims)})
         for partition in self._not_begun(claims):  # what was begun meanwhile has read its checkpoint itself
             if partition in done:
-                self._seek(partition, done[partition] + 1)
+                self._seek(claims, partition, done[partition] + 1)
 
     def _not_begun(self, claims: Claims) -> list[Partition]:
         """Partitions that are ours, but for all we know nothing of them was read yet in this life."""
@@ -247,6 +248,12 @@ class Stream:
 
     # --- a batch
 
+    async def _early_batch(self, claims: Claims, ids: Mapping[str, str], records: Sequence[Record]) -> None:
+        """Nobody looks at the ids of the topics while the group finds together, and it may take long."""
+        if self._stopping.is_set() or any(self._known.ids.get(topic) != id for topic, id in ids.items()):
+            raise Fenced("early")
+        await self._batch(claims, ids, records)
+
     async def _batch(self, claims: Claims, ids: Mapping[str, str], records: Sequence[Record]) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
         try:
@@ -264,7 +271,7 @@ class Stream:
                 if too_much(error) or (isinstance(error, Unavailable) and error.too_much):
                     self._portion.was_too_much()
                 self._observer.retried("stream", type(error).__name__)
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and claims is self._claims:  # else nobody will try again
                 await self._backoff.wait(self._stopping)
             raise
 
@@ -291,11 +298,11 @@ class Stream:
                 self._observer.cut_back(partition.topic, partition.number)
             expected = claim.offset + 1
             if those[0].offset > expected and claim.asked_again != expected:
-                self._seek(partition, expected)
+                self._seek(claims, partition, expected)
                 claim.asked_again = expected
                 continue
             if those[-1].offset < claim.offset:
-                self._seek(partition, expected)
+                self._seek(claims, partition, expected)
                 continue
             fresh += [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
         return fresh
@@ -308,9 +315,9 @@ class Stream:
         at = TopicPartition(self._kafka.physical(partition.topic), partition.number)
         return await self._consumer.ends_before(at, expected)
 
-    def _seek(self, partition: Partition, offset: int) -> None:
-        consumer = self._consumer.kafka if self._consumer else None
-        if consumer is None:
+    def _seek(self, claims: Claims, partition: Partition, offset: int) -> None:
+        consumer = self._consumer.kafka if self._consumer and claims is self._claims else None
+        if consumer is None:  # what is read with these claims, is not read by the consumer of now
             raise Fenced(partition.topic)
         consumer.seek(TopicPartition(self._kafka.physical(partition.topic), partition.number), offset)
 

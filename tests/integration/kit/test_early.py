@@ -116,7 +116,11 @@ class Log:
     def __init__(self, portions: Sequence[Sequence[int]]) -> None:
         self.portions = [list(map(Fetched, each)) for each in portions]
         self.sought: list[int] = []
-        self.stopped = asyncio.Event()
+        self.stopped, self.go_on = asyncio.Event(), asyncio.Event()
+        self.go_on.set()
+        self._client = self
+
+    async def close(self) -> None: ...
 
     def __call__(self, **settings: Any) -> Log:
         return self
@@ -132,6 +136,7 @@ class Log:
         self.sought.append(offset)
 
     async def getmany(self, timeout_ms: int, max_records: int) -> dict[str, list[Fetched]]:
+        await self.go_on.wait()
         await asyncio.sleep(0)
         at = next(iter(self.partitions))
         return {at: self.portions.pop(0)} if self.portions else {}
@@ -202,3 +207,22 @@ async def test_a_stop_lets_the_batch_in_hand_end(monkeypatch: pytest.MonkeyPatch
     go_on.set()
     await stopping
     assert ended == [[10]]
+
+
+async def test_what_comes_after_a_stop_is_not_read_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, read, begun = Log([[10], [11]]), [], asyncio.Event()
+
+    async def batch(records: Sequence[Fetched]) -> None:
+        read.extend(record.offset for record in records)
+        log.go_on.clear()
+        begun.set()
+
+    made = reader(monkeypatch, log, batch, Seen())
+    await begun.wait()
+    await asyncio.sleep(0.01)  # it asks for more
+    stopping = asyncio.create_task(made.stop())
+    await asyncio.sleep(0)
+    log.go_on.set()
+    await stopping
+    assert read == [10]
+    assert log.stopped.is_set()

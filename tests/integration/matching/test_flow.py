@@ -181,7 +181,11 @@ class TestTakeover:
                 lease = await database.leases.find_one({"_id": "matching"})
                 assert lease["owner"] == "matching-2"
                 async with client(second) as http:
-                    assert (await http.get("/ready")).json()["role"] == "active"
+
+                    async def is_active() -> bool:  # it reads already before its group has found together
+                        return bool((await http.get("/ready")).json()["role"] == "active")
+
+                    await eventually(is_active)
         finally:
             if first is not None:
                 await first.__aexit__(None, None, None)

@@ -1,0 +1,92 @@
+"""When a consumer is thought to have fallen asleep, and when it just has not had the time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from shared.kit import consumer
+from shared.kit.consumer import Consumer
+from shared.kit.kafka import KafkaSettings
+
+pytestmark = pytest.mark.unit
+ONE, OTHER = TopicPartition("deliveries", 0), TopicPartition("deliveries", 1)
+
+
+class Reading(Consumer):
+    """What it reads, and what the broker has, is what a test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")
+        super().__init__(settings, "test", ["deliveries"], self.taken, lambda: None, lambda revoked: None)
+        self.positions: dict[TopicPartition, int | None] = {ONE: 5, OTHER: 7}
+        self.ends = {ONE: 5, OTHER: 7}
+        monkeypatch.setattr(consumer, "log_ends", self.asked)
+
+    async def taken(self, records: Any) -> None: ...
+
+    async def asked(self, bootstrap: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return {each: self.ends[each] for each in partitions}
+
+    @property
+    def kafka(self) -> Any:
+        return self
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.positions)
+
+    def position(self, partition: TopicPartition) -> int | None:
+        return self.positions[partition]
+
+    def reads_to_the_end(self) -> None:
+        self.positions |= self.ends
+        self._batches += 1
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
+    return Reading(monkeypatch)
+
+
+async def test_what_waited_at_the_look_before_and_did_not_move_lies(reading: Reading) -> None:
+    assert not await reading.left_lying()
+    reading.ends[ONE] = 6
+    assert not await reading.left_lying()
+    assert await reading.left_lying() == {ONE}
+
+
+async def test_what_came_since_the_look_before_may_be_on_its_way(reading: Reading) -> None:
+    for _ in range(3):
+        assert not await reading.left_lying()
+        reading.ends[ONE] += 1
+        assert not await reading.left_lying()
+        reading.reads_to_the_end()
+
+
+async def test_a_consumer_without_a_position_reads_nothing(reading: Reading) -> None:
+    reading.positions[ONE] = None
+    assert not await reading.left_lying()
+    assert await reading.left_lying() == {ONE}
+
+
+async def test_nothing_lies_while_others_flow_or_a_batch_is_in_hand(reading: Reading) -> None:
+    reading.ends[ONE] = 6
+    assert not await reading.left_lying()
+    reading._batches += 1
+    assert not await reading.left_lying()
+    reading._in_hand = True
+    assert not await reading.left_lying()
+    reading._in_hand = False
+    assert not await reading.left_lying()  # the looks begin anew
+    assert await reading.left_lying() == {ONE}
+
+
+async def test_nothing_lies_where_there_is_nothing(reading: Reading) -> None:
+    for _ in range(3):
+        assert not await reading.left_lying()
+    reading.positions.clear()
+    for _ in range(3):
+        assert not await reading.left_lying()
