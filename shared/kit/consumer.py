@@ -21,7 +21,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 from shared.kit.group import assigned_in
 from shared.kit.header_names import read_any_header_name
 from shared.kit.kafka import KafkaSettings
-from shared.kit.log_ends import log_ends
+from shared.kit.log_ends import close, log_ends
 from shared.kit.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
@@ -120,9 +120,12 @@ class Consumer:
 
     async def stop(self) -> None:
         """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""
+        consumer = self.kafka
         with contextlib.suppress(*KAFKA_ERRORS):
             async with asyncio.timeout(STOP_SECONDS + 5):
                 await self._broker.stop()
+        if consumer is not None:
+            await close(consumer)
 
     async def abandon(self) -> None:
         """Let the batch in hand end, leave the group, drop the connections. A clean stop keeps a static member's place,

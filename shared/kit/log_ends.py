@@ -46,8 +46,20 @@ async def log_ends(bootstrap: str, partitions: Collection[TopicPartition]) -> di
 
 
 async def close(consumer: AIOKafkaConsumer) -> None:
-    """Close a consumer without a group, whatever state its broker is in. aiokafka's own ``stop`` can end half-way when
-    a fetch is waiting to be tried again, and leave the connections behind."""
+    """Close a consumer, whatever state its broker is in. aiokafka's own ``stop`` can end half-way when a fetch is
+    waiting to be tried again, and leave the connections behind.
+
+    In a task of its own: inside aiokafka a cancel can be lost, and whoever is cancelled here must still end.
+    """
+    closing = asyncio.create_task(_close(consumer))
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait([closing])
+        raise
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
     client: Any = consumer._client
     for part in (consumer.stop, client.close):
         with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):

@@ -31,6 +31,7 @@ from shared.kit.quarantine import Quarantine
 from shared.kit.records import Origin, Record
 from shared.kit.routes import Handler, Needs, Routes, bad_of
 from shared.kit.store import Store, Task, Unavailable
+from shared.kit.supervise import end_all
 from shared.kit.topics import Topics
 
 
@@ -145,7 +146,6 @@ class Stream:
             await early.stop()
         except BaseException:
             self._consumer = None
-            early.end()
             await asyncio.gather(consumer.stop(), early.stop(), return_exceptions=True)
             raise
 
@@ -169,9 +169,7 @@ class Stream:
             waiting.append(asyncio.create_task(self._stopping.wait()))
             waiting.append(asyncio.create_task(self._hold(consumer, self._claims, self._ids)))
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+            await end_all(waiting)
             try:
                 if self._stopping.is_set():
                     await consumer.stop()

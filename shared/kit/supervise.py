@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from shared.kit import metrics
 from shared.kit.backoff import Backoff
@@ -11,6 +12,7 @@ from shared.kit.logs import logger
 
 Loop = Callable[[], Awaitable[None]]
 LONGEST_WAIT_SECONDS = 10.0
+CANCEL_AGAIN_SECONDS = 1.0
 _log = logger("supervise")
 
 
@@ -43,3 +45,14 @@ async def wait_or_stop(stopping: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel them until all have ended; what they raise is nobody's business. Once is not enough: aiokafka loses a
+    cancel now and then (when it closes, it waits for a task of its own and takes the cancel for that one's)."""
+    tasks = list(tasks)
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -191,9 +191,6 @@ async def test_a_start_that_is_cancelled_at_its_end_leaves_no_consumer_behind(
     class Reader:
         def __init__(self, *given: Any) -> None: ...
 
-        def end(self) -> None:
-            go_on.set()
-
         async def stop(self) -> None:
             waiting.set()
             await go_on.wait()
@@ -204,22 +201,38 @@ async def test_a_start_that_is_cancelled_at_its_end_leaves_no_consumer_behind(
         await waiting.wait()
         assert len(running) == 1
         beginning.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
         await asyncio.gather(beginning, return_exceptions=True)
         assert beginning.cancelled()
         assert not running
         assert made._consumer is None
 
 
-async def test_nothing_is_read_early_of_a_topic_that_has_another_id(
+async def test_nothing_is_read_early_of_a_topic_that_has_another_id_nor_during_a_stop(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    batches: list[Callable[[Sequence[Fetched]], Awaitable[None]]] = []
+
+    class Reader:
+        def __init__(self, kafka: Any, claims: Any, ids: Any, batch: Any, observer: Any) -> None:
+            batches.append(batch)
+
+        async def stop(self) -> None: ...
+
+    monkeypatch.setattr(stream, "EarlyReader", Reader)
     async with prepared(database, monkeypatch, Log, lambda: "one") as (made, _):
         await made._begin()
         made._known.ids["deliveries"] = "another"
         with pytest.raises(Fenced):
-            await made._early_batch(made._new_claims(), {"deliveries": "one"}, [fetched(0, 0)])
+            await batches[0]([fetched(0, 0)])
         made._known.ids["deliveries"] = "one"
-        await made._early_batch(made._new_claims(), {"deliveries": "one"}, [fetched(0, 0)])
+        made._stopping.set()
+        with pytest.raises(Fenced):
+            await batches[0]([fetched(0, 0)])
+        made._stopping.clear()
+        assert await database.effects.count_documents({}) == 0
+        await batches[0]([fetched(0, 0)])
         assert await database.effects.count_documents({}) == 1
 
 
@@ -235,3 +248,26 @@ async def test_a_gap_in_what_is_read_early_moves_no_consumer_and_is_never_believ
                 await made._early_batch(claims, {"deliveries": "one"}, [fetched(3, 3)])
         assert made._consumer.reads == -1
         assert await database.effects.count_documents({}) == 0
+
+
+async def test_a_stop_ends_although_a_cancel_is_lost_on_the_way(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Life(Log):
+        async def stop(self) -> None: ...
+
+    lost: list[bool] = []
+
+    async def loses_one(consumer: Any, claims: Any, ids: Any) -> None:
+        try:
+            await asyncio.sleep(1_000)
+        except asyncio.CancelledError:
+            lost.append(True)
+            await asyncio.sleep(1_000)
+
+    async with prepared(database, monkeypatch, Life, lambda: "one") as (made, _):
+        monkeypatch.setattr(made._known, "start", made._known.declare)
+        monkeypatch.setattr(made, "_hold", loses_one)
+        await made.start()
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30.0):
+            await made.stop()
+        assert lost == [True]

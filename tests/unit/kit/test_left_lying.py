@@ -1,4 +1,4 @@
-"""When a consumer is thought to have fallen asleep, and when it just has not had the time."""
+"""When a consumer is thought to have fallen asleep, and when it just has not had the time; whether a log is shorter."""
 
 from __future__ import annotations
 
@@ -24,12 +24,19 @@ class Reading(Consumer):
         super().__init__(settings, "test", ["deliveries"], self.taken, lambda: None, lambda revoked: None)
         self.positions: dict[TopicPartition, int | None] = {ONE: 5, OTHER: 7}
         self.ends = {ONE: 5, OTHER: 7}
+        self.heard: int | None = None
+        self.questions = self.come_meanwhile = 0
         monkeypatch.setattr(consumer, "log_ends", self.asked)
 
     async def taken(self, records: Any) -> None: ...
 
     async def asked(self, bootstrap: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        self.questions += 1
+        self._batches += self.come_meanwhile
         return {each: self.ends[each] for each in partitions}
+
+    def highwater(self, partition: TopicPartition) -> int | None:
+        return self.heard
 
     @property
     def kafka(self) -> Any:
@@ -90,3 +97,28 @@ async def test_nothing_lies_where_there_is_nothing(reading: Reading) -> None:
     reading.positions.clear()
     for _ in range(3):
         assert not await reading.left_lying()
+
+
+async def test_what_comes_while_the_broker_is_asked_comes(reading: Reading) -> None:
+    reading.ends[ONE] = 6
+    assert not await reading.left_lying()
+    reading.come_meanwhile = 1
+    assert not await reading.left_lying()
+
+
+async def test_a_position_that_moves_without_a_batch_moves(reading: Reading) -> None:
+    """Over what is not for handlers: the marks of transactions."""
+    reading.ends[ONE] = 7
+    assert not await reading.left_lying()
+    reading.positions[ONE] = 6
+    assert not await reading.left_lying()
+
+
+@pytest.mark.parametrize(("heard", "questions"), [(None, 1), (17, 1), (18, 0)])
+async def test_a_log_ends_before_an_offset_only_if_the_broker_says_so_now(
+    reading: Reading, heard: int | None, questions: int
+) -> None:
+    reading.heard, reading.ends[ONE] = heard, 18
+    assert not await reading.ends_before(ONE, 18)
+    assert reading.questions == questions
+    assert await reading.ends_before(ONE, 19)
