@@ -13,6 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
+import aiohttp
+
 from deploy.embedded.errors import StartError
 from samples.leaks.scan import scan, told
 from samples.stage.place import lacking
@@ -35,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
     except (StartError, HubAway) as error:
         print(error, file=sys.stderr)
+        return 2
+    except (aiohttp.ClientError, TimeoutError) as error:  # a service that did not answer is no leak, and no silence
+        print(f"a service did not answer: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -120,9 +120,11 @@ class Log:
         self.go_on.set()
         self._client = self
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self.closed = True
 
     def __call__(self, **settings: Any) -> Log:
+        self.made = True
         return self
 
     async def start(self) -> None: ...
@@ -142,23 +144,31 @@ class Log:
         return {at: self.portions.pop(0)} if self.portions else {}
 
     partitions: Sequence[Any] = ()
+    made = closed = False
 
 
+@dataclass
 class Owned:
-    """Stands in for the claims: partition 0 is done up to 9."""
+    """Stands in for the claims: what was ours is done up to 9."""
+
+    partitions: Sequence[int] = (0,)
 
     async def owned(self, ids: Mapping[str, str], partitions: int) -> dict[Partition, int]:
-        return {Partition("deliveries", 0): 9}
+        return {Partition("deliveries", number): 9 for number in self.partitions}
 
 
 def reader(
-    monkeypatch: pytest.MonkeyPatch, log: Log, batch: Callable[[Sequence[Any]], Awaitable[None]], seen: Seen
+    monkeypatch: pytest.MonkeyPatch,
+    log: Log,
+    batch: Callable[[Sequence[Any]], Awaitable[None]],
+    seen: Seen,
+    owned: Sequence[int] = (0,),
 ) -> EarlyReader:
     settings = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")
     log.partitions = [early.TopicPartition(settings.physical("deliveries"), 0)]
     monkeypatch.setattr(early, "AIOKafkaConsumer", log)
     monkeypatch.setattr(early, "PATIENCE", 0.0)
-    claims: Any = Owned()
+    claims: Any = Owned(owned)
     return EarlyReader(settings, claims, {"deliveries": "id"}, batch, seen)
 
 
@@ -175,6 +185,7 @@ async def test_at_a_gap_it_ends_and_the_group_s_reader_asks_again(
     await log.stopped.wait()
     await made.stop()
     assert (log.sought, read) == ([10], [10])
+    assert log.closed
 
 
 async def test_a_batch_that_fails_is_its_last_one_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,3 +237,34 @@ async def test_what_comes_after_a_stop_is_not_read_any_more(monkeypatch: pytest.
     await stopping
     assert read == [10]
     assert log.stopped.is_set()
+
+
+async def test_a_gap_in_one_partition_is_none_because_of_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, read = Log([]), []
+    portions = [{0: [10], 1: [10, 11]}, {0: [11]}, {1: [13], 0: [12]}, {0: [13]}]
+
+    async def getmany(timeout_ms: int, max_records: int) -> dict[Any, list[Fetched]]:
+        await asyncio.sleep(0)
+        topic = log.partitions[0].topic
+        return {early.TopicPartition(topic, n): list(map(Fetched, some)) for n, some in portions.pop(0).items()}
+
+    async def batch(records: Sequence[Fetched]) -> None:
+        read.append([record.offset for record in records])
+
+    monkeypatch.setattr(log, "getmany", getmany)
+    made = reader(monkeypatch, log, batch, Seen(), (0, 1))
+    await log.stopped.wait()
+    await made.stop()
+    assert read == [[10, 10, 11], [11]]
+
+
+async def test_where_nothing_was_ours_nobody_reads_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def batch(records: Sequence[Fetched]) -> None:
+        raise AssertionError("it read")
+
+    log, seen = Log([[10]]), Seen()
+    made = reader(monkeypatch, log, batch, seen, ())
+    await asyncio.wait([made._life])
+    await made.stop()
+    assert not log.made
+    assert not seen.of("retried")
