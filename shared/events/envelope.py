@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -63,10 +63,6 @@ class Event(Generic[D]):
     def event_type(self) -> EventType:
         """The registered type and version."""
         return registry.find(self.type, self.version)
-
-    def with_data(self, data: D) -> Event[D]:
-        """The same event with other data (version upgrades)."""
-        return replace(self, data=data)
 
 
 @lru_cache(4_096)  # the events of one transaction share most of their times
@@ -139,7 +135,8 @@ def to_structured(event: Event[Any]) -> dict[str, Any]:
 
 
 def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Event[Any]:
-    """Read a record. Raises Refused with what is wrong: header, type, version, JSON or schema; never the payload."""
+    """Read a record, as the newest version of its type. Raises Refused with what is wrong: header, type, version, JSON
+    or schema; never the payload."""
     try:  # all at once: this is done for every record there is
         found = {name[3:]: _text(raw) for name, raw in headers if name.startswith("ce_")}
     except ValueError:
@@ -151,6 +148,7 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
         data = event_type.bus.model_validate_json(value)
     except ValidationError as error:
         raise Refused(*refusals_of(error, event_type.bus)) from None
+    event_type, data = registry.lifted(event_type, data)
     try:
         sequence = found.get("sequence")
         recorded = found.get("recordedtime")

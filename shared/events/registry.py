@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -35,7 +35,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One version of one type: what travels on the bus and, if agencies may send it, what the door takes."""
+    """One version of one type: what travels on the bus and, if agencies may send it, what the door takes.
+
+    ``lift`` makes of the version before's data this one's. Whoever reads sees the newest version only.
+    """
 
     name: str
     version: int
@@ -45,6 +48,7 @@ class EventType:
     example: Mapping[str, Any]
     door: type[Model] | None = None
     door_example: Mapping[str, Any] | None = None
+    lift: Callable[[Any], Model] | None = None
 
     @property
     def dataschema(self) -> str:
@@ -76,12 +80,18 @@ class Registry:
         return topic
 
     def add_type(self, event_type: EventType) -> EventType:
-        """Register one version of a type: all its versions share a topic, and it carries no identity on the bus."""
+        """Register one version of a type, one after the other from 1: all share a topic, one with another model than
+        the version before knows how to lift that one's data, and none carries an identity on the bus."""
         key = (event_type.name, event_type.version)
         if key in self.types:
             raise ValueError(f"event type {key} is registered twice")
-        if any(other.topic.name != event_type.topic.name for other in self.versions(event_type.name)):
+        older = self.versions(event_type.name)
+        if event_type.version != len(older) + 1:
+            raise ValueError(f"event type {key}: the next version is {len(older) + 1}")
+        if any(other.topic.name != event_type.topic.name for other in older):
             raise ValueError(f"{event_type.name}: all versions of a type live on one topic, else their order is lost")
+        if older and older[-1].bus is not event_type.bus and event_type.lift is None:
+            raise ValueError(f"event type {key}: with another model than before it needs lift, for those who read")
         if event_type.dataclassification is DataClass.IDENTITY:
             raise ValueError(f"{event_type.name}: a model with an identity field may not go on the bus")
         if (event_type.door is None) != (event_type.door_example is None):
@@ -104,10 +114,15 @@ class Registry:
         return versions[-1]
 
     def carrying(self, topic: str, model: type[Model]) -> list[EventType]:
-        """The types of a topic whose events are this model: what a handler that expects it can take. One of each name,
-        for all versions of a type have one handler."""
-        found = {each.name: each for each in self if each.topic.name == topic and each.bus is model}
-        return list(found.values())
+        """The types of a topic whose events are read as this model: what a handler that expects it can take."""
+        newest = {each.name: each for each in self if each.topic.name == topic}
+        return [each for each in newest.values() if each.bus is model]
+
+    def lifted(self, event_type: EventType, data: Model) -> tuple[EventType, Model]:
+        """The newest version of the type, and the data as that one has it."""
+        while (later := self.types.get((event_type.name, event_type.version + 1))) is not None:
+            event_type, data = later, later.lift(data) if later.lift else data
+        return event_type, data
 
     def __iter__(self) -> Iterator[EventType]:
         return iter(sorted(self.types.values(), key=lambda t: (t.topic.name, t.name, t.version)))

@@ -85,6 +85,14 @@ def event_type(**changes: Any) -> EventType:
     )  # fmt: skip
 
 
+class Wide(Model):
+    words: Annotated[tuple[str, ...], PUBLIC]
+
+
+def widened(before: Open) -> Wide:
+    return Wide(words=(before.word,))
+
+
 class TestRegistry:
     @pytest.mark.parametrize("model", [Closed, Holds])
     def test_takes_no_identity_for_the_bus(self, model: type[Model]) -> None:
@@ -104,6 +112,38 @@ class TestRegistry:
                 registry.add_type(wrong)
         with pytest.raises(ValueError, match="twice"):
             registry.add_topic(THINGS)
+
+    def test_takes_versions_one_after_the_other(self) -> None:
+        registry = Registry()
+        with pytest.raises(ValueError, match="next version is 1"):
+            registry.add_type(event_type(version=2))
+        registry.add_type(event_type())
+        with pytest.raises(ValueError, match="next version is 2"):
+            registry.add_type(event_type(version=3))
+
+    def test_a_version_with_another_model_must_say_how_the_one_before_is_read(self) -> None:
+        registry = Registry()
+        registry.add_type(event_type())
+        with pytest.raises(ValueError, match="needs lift"):
+            registry.add_type(event_type(version=2, bus=Wide))
+        registry.add_type(event_type(version=2, bus=Wide, lift=widened))
+
+    def test_lifts_data_to_the_newest_version_over_all_between(self) -> None:
+        registry = Registry()
+        first = registry.add_type(event_type())
+        registry.add_type(event_type(version=2))
+        third = registry.add_type(event_type(version=3, bus=Wide, lift=widened))
+        newest = (third, Wide(words=("a",)))
+        assert registry.lifted(first, Open(word="a")) == newest
+        assert registry.lifted(*newest) == newest
+
+    def test_a_handler_of_a_model_is_given_the_types_that_are_read_as_it(self) -> None:
+        registry = Registry()
+        registry.add_type(event_type())
+        assert registry.carrying("things", Open) == [registry.find("thing-made")]
+        registry.add_type(event_type(version=2, bus=Wide, lift=widened))
+        assert registry.carrying("things", Open) == []
+        assert registry.carrying("things", Wide) == [registry.find("thing-made", 2)]
 
     @pytest.mark.parametrize("half", [{"door": Open}, {"door_example": {"word": "a"}}])
     def test_wants_door_and_example_together(self, half: dict[str, Any]) -> None:
