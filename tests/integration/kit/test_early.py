@@ -69,17 +69,22 @@ async def handled(service: Service, count: int) -> None:
     await until(done)
 
 
+async def back(before: Service, after: Service, group: Group, kafka: str, more: Iterable[int]) -> asyncio.Task[Service]:
+    """The first life has done 40 events; the second one begins with more waiting, and its group is not together."""
+    await before.start()
+    await send(before, kafka, range(40))
+    await handled(before, 40)
+    await before.stop()
+    await send(after, kafka, more)
+    group.together.clear()
+    return asyncio.create_task(after.start())
+
+
 async def test_what_was_ours_is_read_while_the_group_is_not_together_and_only_once(
     kafka: str, mongo_url: str, group: Group
 ) -> None:
     async with lives(kafka, mongo_url, "test-1", "test-1") as (before, after):
-        await before.start()
-        await send(before, kafka, range(40))
-        await handled(before, 40)
-        await before.stop()
-        await send(after, kafka, range(40, 140))
-        group.together.clear()
-        starting = asyncio.create_task(after.start())
+        starting = await back(before, after, group, kafka, range(40, 140))
         await handled(after, 140)
         assert not starting.done()
         group.together.set()
@@ -92,13 +97,7 @@ async def test_what_was_ours_is_read_while_the_group_is_not_together_and_only_on
 
 async def test_what_another_replica_had_is_left_to_the_group(kafka: str, mongo_url: str, group: Group) -> None:
     async with lives(kafka, mongo_url, "test-1", "test-2") as (before, after):
-        await before.start()
-        await send(before, kafka, range(40))
-        await handled(before, 40)
-        await before.stop()
-        await send(after, kafka, range(40, 80))
-        group.together.clear()
-        starting = asyncio.create_task(after.start())
+        starting = await back(before, after, group, kafka, range(40, 80))
         await asyncio.sleep(3.0)
         assert len(await after.times()) == 40
         starting.cancel()
