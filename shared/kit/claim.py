@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from shared.kit.clock import machine_time
 from shared.kit.mongo import Client, Database
 
 COLLECTION = "checkpoints"
@@ -76,7 +77,11 @@ class Claims:
         The session is killed first: its uncommitted write to this very checkpoint would make ours wait for up to 90 s.
         """
         id = self._id(partition, topic_id)
-        mine = {"session": dict(session_id), "owner": self._owner, "claimed": datetime.now(UTC)}
+        mine = {
+            "session": dict(session_id),
+            "owner": self._owner,
+            "claimed": machine_time(),
+        }
         for _ in range(_ATTEMPTS):
             old = await self._checkpoints.find_one({"_id": id}, max_time_ms=5_000)
             if old is None:
@@ -155,4 +160,5 @@ class Claims:
 
     async def _let_go_of_topics_gone(self, topic: str, topic_id: str) -> None:
         gone = {"group": self._group, "topic": topic, "topic_id": {"$ne": topic_id}, "expires": None}
-        await self._checkpoints.update_many(gone, {"$set": {"expires": datetime.now(UTC) + KEPT_AFTER_ITS_TOPIC}})
+        kept = int(KEPT_AFTER_ITS_TOPIC.total_seconds() * 1000)
+        await self._checkpoints.update_many(gone, [{"$set": {"expires": {"$add": ["$$NOW", kept]}}}])

@@ -23,6 +23,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.agencies import AGENCIES, follow_agencies, held_agency
+from shared.kit.clock import machine_time
 from shared.kit.logs import logger
 from shared.kit.problems import Problem, forbidden
 
@@ -81,7 +82,7 @@ class Keys:
         database: AsyncIOMotorDatabase[dict[str, Any]],
         *,
         zone: tzinfo = UTC,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = machine_time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agencies = database[AGENCIES]

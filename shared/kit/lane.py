@@ -16,7 +16,6 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -226,7 +225,7 @@ class Lane:
         if (await self._topics.read([self.topic])).get(self.topic) != id:
             raise _TopicChanged(self.topic)
         # the retention counts from the first time, else a broker that forgets every day would keep rows for ever
-        first = {"$ifNull": ["$published", datetime.now(UTC)]}
+        first = {"$ifNull": ["$published", "$$NOW"]}  # the clock by which it is deleted
         await self._rows.update_many({"_id": {"$in": rows}}, [{"$set": {"topic_id": id, "published": first}}])
 
     async def _republish(self, producer: AIOKafkaProducer, id: str) -> None:

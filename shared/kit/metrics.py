@@ -122,6 +122,8 @@ people_with_consent_ending = gauge(
 people_with_consent_ending_share = gauge(
     "people_with_consent_ending_share", "The same as a share of all with a consent, in tenths, rounded down"
 )
+clock_difference_seconds = gauge("clock_difference_seconds", "This machine's clock minus MongoDB's")
+clock_doubtful = gauge("clock_doubtful", "1 while the two differ by more than a minute")
 build_info = gauge("build_info", "1; which build runs", ["service", "version"])
 http_requests = counter("http_requests", "Answers by status code", ["code"])
 loop_restarts = counter("loop_restarts", "Background loops that crashed and were started again", ["kind"])

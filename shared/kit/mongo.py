@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -48,6 +48,13 @@ async def ping(client: Client, seconds: float = 5.0) -> None:
     if not answer.get("setName"):
         raise NoReplicaSet("MongoDB must be a replica set: transactions need one")
     await client.admin.command("ping", maxTimeMS=int(seconds * 1000))
+
+
+async def server_time(client: Client) -> datetime:
+    """The primary's own clock, aware UTC."""
+    answer = await client.admin.command("hello", maxTimeMS=2_000)
+    moment: datetime = answer["localTime"]
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 async def server_version(client: Client) -> tuple[int, ...]:

@@ -19,12 +19,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import PyMongoError
 
+from shared.kit.clock import Clock
 from shared.kit.lane import Lane
 from shared.kit.lease import Lease
 from shared.kit.mongo import Database, Document
@@ -66,8 +67,10 @@ class Outbox:
         topics: Topics,
         observer: Observer | None = None,
         *,
+        clock: Clock | None = None,
         crash: Callable[[str], None] = lambda point: None,
     ) -> None:
+        self._clock = clock or Clock()
         self._database = database
         self._rows = database[COLLECTION]
         self._topics = topics
@@ -147,7 +150,7 @@ class Outbox:
             first = await self._rows.find_one(pending, {"created": 1}, sort=[("_id", 1)], max_time_ms=5_000)
             if first is not None:
                 oldest = min(first["created"], oldest or first["created"])
-        age = 0.0 if oldest is None else (datetime.now(UTC) - oldest).total_seconds()
+        age = 0.0 if oldest is None else (self._clock.trusted() - oldest).total_seconds()
         return OutboxState(rows, max(0.0, age))
 
     async def wait_until_published(self, seconds: float = 30.0) -> bool:
@@ -161,7 +164,7 @@ class Outbox:
 
     def _next_id(self) -> str:
         """Time-ordered, strictly growing in this process; nanoseconds in 20 digits, then the owner."""
-        self._last = max(self._last + 1, time.time_ns())
+        self._last = max(self._last + 1, int(self._clock.trusted().timestamp() * 1e9))
         return f"{self._last:020d}/{self._owner}"
 
     async def _beat(self) -> None:
@@ -184,7 +187,7 @@ class Outbox:
 
     async def _look_for_rows_left_behind(self, seconds: float = ORPHAN_SECONDS) -> None:
         """A row of ours that is old and not on its way was missed, however that came about: its lane looks again."""
-        before = datetime.now(UTC) - timedelta(seconds=seconds)
+        before = self._clock.trusted() - timedelta(seconds=seconds)
         for topic, lane in self._lanes.items():
             left = {"topic": topic, "topic_id": None, "owner": self._owner, "created": {"$lt": before}}
             oldest = await self._rows.find_one(left, {"_id": 1}, sort=[("_id", 1)], max_time_ms=5_000)
@@ -194,7 +197,7 @@ class Outbox:
     async def sweep(self, orphan_seconds: float = ORPHAN_SECONDS) -> int:
         """Take over rows that are old and whose owner shows no sign of life; returns how many. A live owner's rows are
         its own business: publishing them as well would double everything on the wire."""
-        before = datetime.now(UTC) - timedelta(seconds=orphan_seconds)
+        before = self._clock.trusted() - timedelta(seconds=orphan_seconds)
         alive_since: Any = {"$subtract": ["$$NOW", int(orphan_seconds * 1000)]}
         seen = self._database[OWNERS].find({"$expr": {"$gt": ["$seen", alive_since]}}, {"_id": 1}, max_time_ms=5_000)
         alive = [owner["_id"] async for owner in seen]

@@ -55,7 +55,8 @@ class Health:
 
     ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn. ``broken`` says
     whether this process does nothing more until it is restarted. A service of which one replica at a time is active
-    says its ``role``: a standby is ready to take over, one that loads is not.
+    says its ``role``: a standby is ready to take over, one that loads is not. ``doubtful``: whether its clock is not to
+    be believed; it stays ready, for whatever cannot be taken back waits, and says so.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Health:
         needed: Mapping[str, Check],
         others: Mapping[str, Check],
         broken: Callable[[], bool] = lambda: False,
+        doubtful: Callable[[], bool] = lambda: False,
     ) -> None:
         self._broken = broken
+        self.doubtful = doubtful
         self.phase: Phase = "starting"
         self.role: Role | None = None
         self.watchdog = watchdog
@@ -116,6 +119,8 @@ def probe_routes(health: Callable[[], Health]) -> APIRouter:
         missing = await known.missing()
         good = known.phase == "running" and known.role != "loading" and not missing
         body: dict[str, object] = {"ready": good, "phase": known.phase, "missing": missing}
+        if known.doubtful():
+            body["clock"] = "doubtful"
         if known.role is not None:
             body["role"] = known.role
         return JSONResponse(body, 200 if good else 503)

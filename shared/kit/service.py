@@ -9,6 +9,7 @@ budget, whatever does not answer: what cannot end in time is left as a crash wou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,9 +17,11 @@ from datetime import UTC, timedelta, tzinfo
 
 from fastapi import APIRouter, FastAPI
 from pymongo import IndexModel
+from pymongo.errors import PyMongoError
 
 from shared.events import registry
 from shared.kit import claim, contract_routes, logs, memory, metrics, outbox, problems, quarantine
+from shared.kit.clock import Clock
 from shared.kit.connect import open_both
 from shared.kit.docs_page import docs_route
 from shared.kit.http import Outermost
@@ -27,7 +30,7 @@ from shared.kit.keys import Keys
 from shared.kit.logs import logger
 from shared.kit.metering import Metering, look
 from shared.kit.metrics_routes import metrics_routes
-from shared.kit.mongo import Client, Database, ping
+from shared.kit.mongo import Client, Database, ping, server_time
 from shared.kit.openapi import describe_problems
 from shared.kit.operator_routes import operator_routes
 from shared.kit.outbox import Outbox
@@ -37,12 +40,13 @@ from shared.kit.sealing import Sealer
 from shared.kit.settings import ServiceSettings
 from shared.kit.store import Store
 from shared.kit.stream import Stream
-from shared.kit.supervise import Loop, supervise
+from shared.kit.supervise import Loop, supervise, wait_or_stop
 from shared.kit.topics import Topics
 
 Hook = Callable[[], Awaitable[None]]
 START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
 LOOP_SECONDS = 10.0
+CLOCK_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 # Seconds after the stop began until which each part may take its time (requests: run.DRAIN_SECONDS). A container is
 # given 30.
@@ -87,6 +91,7 @@ class Kit:
         self.sealer = Sealer(settings.sealing_key_bytes)
         self.metrics = metrics
         self.observer = Metering()
+        self.clock = Clock(timedelta(seconds=settings.calendar_offset_seconds))
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self.failed = asyncio.Event()
@@ -162,14 +167,15 @@ class Kit:
         stack.push_async_callback(self._close_client)
         stack.push_async_callback(self._within, STOP_TOPICS, "topics", self.topics.stop)
         self.database = self.client[settings.database]
-        self.outbox = Outbox(self.database, self.topics, self.observer)
-        self.store = Store(self.database, self.outbox, self.observer)
+        await self._hear_the_time()  # before anything is decided or stamped
+        self.outbox = Outbox(self.database, self.topics, self.observer, clock=self.clock)
+        self.store = Store(self.database, self.outbox, self.observer, clock=self.clock)
         await self.store.start()
         await self.outbox.start(self._writes)
         stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service)
-        self.keys = Keys(self.database, zone=self._zone)
+        self.keys = Keys(self.database, zone=self._zone, now=self.clock.latest)
         for stream in self._all_streams:
             stream.bind(self.store, self.topics, self.quarantine, self.observer)
         self.health = self._make_health()
@@ -184,7 +190,8 @@ class Kit:
             _log.exception("cannot_begin")
             self.failed.set()
             raise
-        self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in (*loops, self._look)]
+        everything = (*loops, self._look, self._keep_time)
+        self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in everything]
         if not self._ready_needs_kafka:
             self._is_ready()
         for stream in self._streams:
@@ -238,6 +245,26 @@ class Kit:
     async def _look(self) -> None:
         await look(self._all_streams, self.outbox, self._watchdog, self.stopping)
 
+    async def _hear_the_time(self) -> None:
+        asked = time.monotonic()
+        server = await server_time(self.client)
+        self.clock.heard(server, asked, time.monotonic())
+
+    async def _keep_time(self) -> None:
+        """Every few seconds compare this machine's clock with MongoDB's; say when they part and when they agree."""
+        said = False
+        while True:
+            with contextlib.suppress(PyMongoError):  # the server's time goes on by the monotonic clock
+                await self._hear_the_time()
+            difference, doubtful = self.clock.difference.total_seconds(), self.clock.doubtful
+            metrics.clock_difference_seconds.of().set(difference)
+            metrics.clock_doubtful.of().set(doubtful)
+            if doubtful != said:
+                said = doubtful
+                _log.warning("clock_doubtful" if said else "clock_believed_again", seconds=round(difference))
+            if await wait_or_stop(self.stopping, CLOCK_SECONDS):
+                return
+
     def _make_health(self) -> Health:
         async def mongo() -> None:
             await ping(self.client, 2.0)
@@ -245,7 +272,7 @@ class Kit:
         needed: dict[str, Hook] = {"mongodb": mongo}
         others: dict[str, Hook] = {}
         (needed if self._ready_needs_kafka else others)["kafka"] = self.topics.ping
-        return Health(self._watchdog, needed, others, broken=lambda: self.store.broken)
+        return Health(self._watchdog, needed, others, lambda: self.store.broken, lambda: self.clock.doubtful)
 
     def _retentions(self) -> dict[str, int]:
         times = {topic.name: topic.retention for topic in registry.topics.values()}

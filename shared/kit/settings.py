@@ -33,6 +33,7 @@ _WHAT_TO_PUT = {
     "id_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
     "sealing_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
     "kafka_idempotent": "true (a broker that knows idempotent producers)",
+    "calendar_offset_seconds": "0, or leave it out: in production nobody moves the calendar",
     "metrics_port": "a port for Prometheus alone, for example 9100, that only it can reach",
     "profile": "development or production",
     "instance": "a stable name of this replica, for example intake-1",
@@ -47,6 +48,7 @@ class ServiceSettings(BaseSettings):
     made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic
     and consumer group, its separator included ("test."). The two keys are 32 bytes as hex (64 digits, neither more nor
     less), the same in every replica of a service. ``metrics_port``: where ``/metrics`` is instead of beside the API.
+    ``calendar_offset_seconds`` moves what consents and schedules follow (clock.py), to rehearse a later day.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
@@ -71,6 +73,7 @@ class ServiceSettings(BaseSettings):
     batch_max_records: int = Field(default=500, ge=1, le=10_000)
     batch_timeout_ms: int = Field(default=10, ge=1, le=10_000)
     stalled_seconds: int = Field(default=120, ge=5, le=3_600)
+    calendar_offset_seconds: int = Field(default=0, ge=-315_360_000, le=315_360_000)
     pack: str = "kr-gyeonggi"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -96,6 +99,8 @@ class ServiceSettings(BaseSettings):
                 raise _Wrong("instance")
             if self.metrics_port is None:
                 raise _Wrong("metrics_port")
+            if self.calendar_offset_seconds:
+                raise _Wrong("calendar_offset_seconds")
         return self
 
     @model_validator(mode="after")

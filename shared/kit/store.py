@@ -15,7 +15,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -26,6 +25,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from shared.kit.backoff import Backoff
+from shared.kit.clock import Clock
 from shared.kit.mongo import Client, Database, Document
 from shared.kit.observe import Observer
 from shared.kit.outbox import COLLECTION as OUTBOX
@@ -83,7 +83,7 @@ class Store:
         observer: Observer | None = None,
         *,
         patience: float = 20.0,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
         crash: Crash = lambda point: None,
     ) -> None:
         self.database = database
@@ -91,7 +91,7 @@ class Store:
         self._outbox = outbox
         self._observer = observer or Observer()
         self._patience = patience
-        self._clock = clock
+        self._clock = clock or Clock()
         self._crash = crash
         self._views: list[View] = []
         self._session: AsyncIOMotorClientSession | None = None
@@ -246,7 +246,8 @@ class Store:
                     await self._commit()
                     if settled is mine:
                         return mine.round.results
-                work = Work(self._clock(), self._outbox.writes if self._outbox is not None else None)
+                clock, topics = self._clock, self._outbox.writes if self._outbox is not None else None
+                work = Work(clock.calendar(), topics, earliest=clock.earliest(), latest=clock.latest())
                 round = Round(tasks, work, self._views, clashes)
                 mine = await self._prepare(round, alongside)
                 await self._commit()
@@ -306,7 +307,7 @@ class Store:
             rows = []
             if round.work.emitted:
                 assert self._outbox is not None, "a store without an outbox cannot emit"
-                rows = self._outbox.rows(round.work.emitted, round.work.now)
+                rows = self._outbox.rows(round.work.emitted, self._clock.trusted())
                 await self.database[OUTBOX].insert_many(rows, session=session)
             self._crash("before commit")
         except BaseException:

@@ -123,7 +123,10 @@ class Topics:
 
     def _new(self, topic: str) -> NewTopic:
         retention = self._retention.get(topic)
-        configs = {} if retention is None else {"retention.ms": str(retention)}
+        # the broker's own time: by a sender's clock that is wrong a log would be cleaned at once, or refuse everything
+        configs = {"message.timestamp.type": "LogAppendTime"}
+        if retention is not None:
+            configs["retention.ms"] = str(retention)
         return NewTopic(
             self.kafka.physical(topic), self.kafka.partitions, self.kafka.replication, topic_configs=configs
         )

@@ -76,12 +76,23 @@ class Mark(NamedTuple):
 class Work:
     """Reads and writes of many pieces of work, in order; a later piece sees what an earlier one saved.
 
-    ``now``: aware UTC, one for the whole transaction. ``topics``: those that may be emitted to; None: any. Nothing is
-    written before the commit; documents handed out are copies, the handler's to change freely.
+    ``now``: aware UTC, one for the whole transaction: what is written down and scheduled. What has ended by ``latest``
+    may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
+    ``topics``: those that may be emitted to; None: any. Nothing is written before the commit; documents handed out are
+    copies, the handler's to change freely.
     """
 
-    def __init__(self, now: datetime, topics: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        topics: Collection[str] | None = None,
+        *,
+        earliest: datetime | None = None,
+        latest: datetime | None = None,
+    ) -> None:
         self.now = now
+        self.earliest = earliest or now
+        self.latest = latest or now
         self._topics = topics
         self.asking = False
         self.piece = 0
