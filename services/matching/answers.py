@@ -13,9 +13,8 @@ from shared.events.topics.matches import Band, Part, Question, Reason
 
 
 class SeenMatch(Model):
-    """One match. Ranks as of now, 1 is the best, None: not among the best of that side.
+    """One match. ``person_rank``: its place among the person's matches as of now, 1 is the best.
 
-    ``opportunity_rank`` counts only the people whom the caller may see: how many others there are is not told.
     What says why (state, score, reasons, questions, model and day) is there for the person's owner and for an agency
     with a live consent to ``profile``; with a consent to ``notice`` alone a match says no more than its notice does.
     """
@@ -25,7 +24,6 @@ class SeenMatch(Model):
     kind: Annotated[Slug, PUBLIC]
     band: Annotated[Band, FEATURE]
     person_rank: Annotated[int | None, FEATURE] = None
-    opportunity_rank: Annotated[int | None, FEATURE] = None
     state: Annotated[Literal["eligible", "possible"] | None, FEATURE] = None
     score: Annotated[Part | None, FEATURE] = None
     reasons: Annotated[tuple[Reason, ...] | None, FEATURE] = None

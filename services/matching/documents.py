@@ -41,7 +41,7 @@ def opportunity_document(event: Event[Opportunity]) -> Document:
 def match_document(match: Match, sequence: int, content: str | None) -> Document:
     """A match as it was last told, ``content`` is its fingerprint (None: withdrawn). Ranks are left out: they shift
     without an event and are worked out when read. The service adds `last`: how it was told, to tell it again."""
-    told = match.model_copy(update={"person_rank": None, "opportunity_rank": None})
+    told = match.model_copy(update={"person_rank": None})
     return {
         "_id": match.match,
         "person": match.person,
@@ -55,7 +55,7 @@ def match_document(match: Match, sequence: int, content: str | None) -> Document
 
 def fingerprint(match: Match) -> str:
     """What makes a match another one: everything but ranks and the day it was assessed on."""
-    content = match.model_dump_json(exclude={"person_rank", "opportunity_rank", "as_of"})
+    content = match.model_dump_json(exclude={"person_rank", "as_of"})
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 

@@ -57,14 +57,10 @@ class Repository:
         found = await self._standing({"person": person})
         return sorted(found, key=lambda document: (-document["match"]["score"], document["opportunity"]))
 
-    async def matches_of_opportunities(self, opportunities: Iterable[str]) -> dict[str, list[Document]]:
-        """The standing matches of these opportunities, best first."""
-        found: dict[str, list[Document]] = {id: [] for id in opportunities}
-        for document in await self._standing({"opportunity": {"$in": sorted(found)}}):
-            found[document["opportunity"]].append(document)
-        for documents in found.values():
-            documents.sort(key=lambda document: (-document["match"]["score"], document["person"]))
-        return found
+    async def matches_of_opportunity(self, opportunity: str) -> list[Document]:
+        """The standing matches of this opportunity, best first."""
+        found = await self._standing({"opportunity": opportunity})
+        return sorted(found, key=lambda document: (-document["match"]["score"], document["person"]))
 
     async def withdrawn_before(self, day: date, limit: int) -> list[str]:
         """Matches that were withdrawn before that day, by id."""

@@ -37,12 +37,7 @@ class Window:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
         person, sight = await self._visible(caller, alias)
         documents = await self._repository.matches_of_person(person.person)
-        at_openings = await self._repository.matches_of_opportunities(one["opportunity"] for one in documents)
-        others = await self._sights(caller, (one for many in at_openings.values() for one in many))
-        seen = []
-        for rank, document in enumerate(documents, 1):
-            visible = [one for one in at_openings[document["opportunity"]] if one["person"] in others]
-            seen.append(self._seen(sight, document, rank, _place(document, visible)))
+        seen = [self._seen(sight, document, rank) for rank, document in enumerate(documents, 1)]
         await self._written_down(caller, "matches-of-person", [(person.person, None)])
         return SeenMatches(matches=tuple(seen))
 
@@ -51,13 +46,11 @@ class Window:
         _may_see_people(caller)
         if not is_id(opportunity) or await self._repository.opportunity(opportunity) is None:
             raise not_found()
-        documents = (await self._repository.matches_of_opportunities([opportunity]))[opportunity]
+        documents = await self._repository.matches_of_opportunity(opportunity)
         sights = await self._sights(caller, documents)
-        visible = [one for one in documents if one["person"] in sights]
+        visible = [one for one in documents if one["person"] in sights][: self._pack.matching.best_of_opportunity]
         ranks = await self._ranks(visible)
-        seen = [
-            self._seen(sights[one["person"]], one, ranks[one["person"]], place) for place, one in enumerate(visible, 1)
-        ]
+        seen = [self._seen(sights[one["person"]], one, ranks[one["person"]]) for one in visible]
         await self._written_down(caller, "matches-of-opportunity", [(one["person"], opportunity) for one in visible])
         return SeenMatches(matches=tuple(seen))
 
@@ -112,16 +105,15 @@ class Window:
             ranks[document["person"]] = 1 + [one["_id"] for one in own].index(document["_id"])
         return ranks
 
-    def _seen(self, sight: Sight, document: Document, rank: int, place: int | None) -> SeenMatch:
-        match, data = held_match(document), self._pack.matching
+    def _seen(self, sight: Sight, document: Document, rank: int) -> SeenMatch:
+        match = held_match(document)
         assert match.state != "withdrawn", "only standing matches are read"
         seen = SeenMatch(
             alias=sight.alias,
             opportunity=match.opportunity,
             kind=match.kind,
             band=match.band,
-            person_rank=rank if rank <= data.best_of_person else None,
-            opportunity_rank=place if place is not None and place <= data.best_of_opportunity else None,
+            person_rank=rank,
         )
         why = ("state", "score", "reasons", "questions", "model", "as_of") if sight.why else ()
         return seen.model_copy(update={name: getattr(match, name) for name in why})
@@ -171,8 +163,3 @@ class Window:
 def _may_see_people(caller: Caller) -> None:
     caller.must_read("matches")
     caller.must(caller.agency.recipient_class in ("case", "service"), "class of recipient: case or service")
-
-
-def _place(document: Document, visible: list[Document]) -> int | None:
-    """The place of a match among those whom the caller may see."""
-    return next((place for place, one in enumerate(visible, 1) if one["_id"] == document["_id"]), None)

@@ -20,10 +20,11 @@ class NeedRule(Data):
 class MatchingData(Data):
     """Numbers and meanings for matching.
 
-    best_of_person, best_of_opportunity: how many matches are kept on each side; threshold: the lowest score that is
-    kept; bands: the lowest score of each. paid_kinds: kinds that are paid work (the wage floor holds for them);
-    learning_kinds: kinds that teach. related_occupation: the nearness from which experience counts for a rule.
-    licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
+    best_of_person: how many openings stand as matches of one person, at most; best_of_opportunity: how many people one
+    opening is shown with when it is asked for; threshold: the lowest score that is kept; bands: the lowest score of
+    each. paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach.
+    related_occupation: the nearness from which experience counts for a rule. licence_certificates: certificates that
+    prove a licence. secure_employment: the contracts people strive for.
     """
 
     threshold: Share

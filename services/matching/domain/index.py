@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 
 from services.matching.domain.assessment import Assessment, Verdict, assess, check_weights, verdict_of
@@ -18,7 +18,7 @@ from shared.reference import Pack
 
 
 class Index:
-    """Verdicts of all pairs that may match, ranked on both sides. A `core.ScoringCore`.
+    """Verdicts of all pairs that may match, ranked for each person. A `core.ScoringCore`.
 
     Who left, what was closed and what has ended is not held: no later day changes that, only another event does. So
     the day only goes forward; for an earlier one make another index.
@@ -34,7 +34,6 @@ class Index:
         self._openings: dict[str, OpeningFacts] = {}
         self._verdicts: dict[Pair, Verdict] = {}
         self._of_person: dict[str, Ranking] = {}
-        self._of_opening: dict[str, Ranking] = {}
         self._kept: dict[Pair, None] = {}
         self._journal = Journal()
 
@@ -63,7 +62,8 @@ class Index:
     def drop_person(self, person: str) -> set[Pair]:
         """Forget a person."""
         self._journal.drop(self._people, person)
-        return self._apply({(person, opening): None for opening in self._held(self._of_person, person)})
+        ranking = self._of_person.get(person)
+        return self._apply({(person, opening): None for opening in ranking or ()})
 
     def reassess(self, person: str) -> set[Pair]:
         """Assess a person again; nothing when not held (any more)."""
@@ -83,9 +83,8 @@ class Index:
     def drop_opportunity(self, opportunity: str) -> set[Pair]:
         """Forget an opportunity."""
         self._journal.drop(self._openings, opportunity)
-        changed = self._apply({(person, opportunity): None for person in self._held(self._of_opening, opportunity)})
-        self._journal.drop(self._of_opening, opportunity)  # empty now
-        return changed
+        pairs = [(person, opportunity) for person in self._people]
+        return self._apply({pair: None for pair in pairs if pair in self._verdicts})
 
     def drop_ended(self) -> set[Pair]:
         """Forget every opportunity whose last day is over. Once everybody is reassessed that changes no pair."""
@@ -101,12 +100,9 @@ class Index:
         if pair not in self._kept:
             return None
         verdict = self._verdicts[pair]
-        person, opening = pair
-        ranks = (
-            self._of_person[person].rank(verdict.score, opening),
-            self._of_opening[opening].rank(verdict.score, person),
-        )
-        return standing(verdict, *ranks, self._pack)
+        rank = self._of_person[pair[0]].rank(verdict.score, pair[1])
+        assert rank is not None, "what is kept is among the best"
+        return standing(verdict, rank, self._pack)
 
     def kept(self) -> Iterable[Pair]:
         """All pairs that are kept now."""
@@ -141,74 +137,40 @@ class Index:
         verdict = verdict_of(person, opening, self._terms)
         return verdict if verdict is not None and verdict.score >= self._pack.matching.threshold else None
 
-    @staticmethod
-    def _held(rankings: dict[str, Ranking], id: str) -> list[str]:
-        ranking = rankings.get(id)
-        return [] if ranking is None else list(ranking)
-
     def _apply(self, verdicts: dict[Pair, Verdict | None]) -> set[Pair]:
         """Put new verdicts in place; the pairs that came, went, or are kept with what may be another verdict."""
         moved = {pair: new for pair, new in verdicts.items() if new != self._verdicts.get(pair)}
-        touched = list(self._rankings(moved))
-        before = [set(best) for best in self._best(touched)]
+        rankings = {person: self._ranking(person) for person, _ in moved}
+        before = {person: set(ranking.best()) for person, ranking in rankings.items()}
         for pair, new in moved.items():
             self._replace(pair, new)
-        after = [set(best) for best in self._best(touched)]
-        candidates = set(verdicts)
-        for (side, id, _), old_best, new_best in zip(touched, before, after, strict=True):
-            for other in old_best ^ new_best:
-                candidates.add((id, other) if side == "person" else (other, id))
-        changed = set()
-        for pair in candidates:
-            was, now = pair in self._kept, self._among_the_best(pair)
-            if now and not was:
-                self._journal.put(self._kept, pair, None)
-            elif was and not now:
-                self._journal.drop(self._kept, pair)
-            if now != was or (now and pair in verdicts):
-                changed.add(pair)
+        changed = {pair for pair in verdicts if pair in self._kept}
+        for person, ranking in rankings.items():
+            after = set(ranking.best())
+            for opening in before[person] - after:
+                self._journal.drop(self._kept, (person, opening))
+            for opening in after - before[person]:
+                self._journal.put(self._kept, (person, opening), None)
+            changed |= {(person, opening) for opening in before[person] ^ after}
         return changed
 
-    def _rankings(self, pairs: Iterable[Pair]) -> Iterator[tuple[str, str, Ranking]]:
-        people, openings = {person for person, _ in pairs}, {opening for _, opening in pairs}
-        for person in people:
-            yield "person", person, self._ranking(self._of_person, person, self._pack.matching.best_of_person)
-        for opening in openings:
-            yield "opening", opening, self._ranking(self._of_opening, opening, self._pack.matching.best_of_opportunity)
-
-    @staticmethod
-    def _best(touched: list[tuple[str, str, Ranking]]) -> Iterator[list[str]]:
-        for _, _, ranking in touched:
-            yield ranking.best()
-
-    @staticmethod
-    def _ranking(rankings: dict[str, Ranking], id: str, keep: int) -> Ranking:
+    def _ranking(self, person: str) -> Ranking:
         # an empty ranking says nothing, so making one needs no undo
-        if id not in rankings:
-            rankings[id] = Ranking(keep)
-        return rankings[id]
+        if person not in self._of_person:
+            self._of_person[person] = Ranking(self._pack.matching.best_of_person)
+        return self._of_person[person]
 
     def _replace(self, pair: Pair, new: Verdict | None) -> None:
         person, opening = pair
         old = self._verdicts.get(pair)
-        for ranking, other in ((self._of_person[person], opening), (self._of_opening[opening], person)):
-            if old is not None:
-                ranking.remove(old.score, other)
-                self._journal.record(ranking.add, old.score, other)
-            if new is not None:
-                ranking.add(new.score, other)
-                self._journal.record(ranking.remove, new.score, other)
+        ranking = self._of_person[person]
+        if old is not None:
+            ranking.remove(old.score, opening)
+            self._journal.record(ranking.add, old.score, opening)
+        if new is not None:
+            ranking.add(new.score, opening)
+            self._journal.record(ranking.remove, new.score, opening)
         if new is None:
             self._journal.drop(self._verdicts, pair)
         else:
             self._journal.put(self._verdicts, pair, new)
-
-    def _among_the_best(self, pair: Pair) -> bool:
-        verdict = self._verdicts.get(pair)
-        if verdict is None:
-            return False
-        person, opening = pair
-        return (
-            self._of_person[person].rank(verdict.score, opening) is not None
-            or self._of_opening[opening].rank(verdict.score, person) is not None
-        )

@@ -10,7 +10,6 @@ from typing import Literal
 from services.matching.domain.assessment import Verdict, band_of, check_weights, verdict_of
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.ranking import Ranking
 from services.matching.domain.terms import Terms
 from shared.events.topics.matches import Band
 from shared.events.topics.opportunities import Opportunity
@@ -23,61 +22,46 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A match that is kept. ``asks`` are the conditions to ask about; ``contributions`` add up to the score.
-
-    A rank of None: not among the best of that side (then it is among the best of the other).
-    """
+    """A match that is kept. ``asks`` are the conditions to ask about; ``contributions`` add up to the score; ``rank``
+    is its place among the person's best, 1 the best."""
 
     state: Literal["eligible", "possible"]
     score: float
     band: Band
     asks: tuple[str, ...]
     contributions: tuple[tuple[str, float], ...]
-    person_rank: int | None
-    opportunity_rank: int | None
+    rank: int
 
 
-def standing(verdict: Verdict, person_rank: int | None, opportunity_rank: int | None, pack: Pack) -> Standing:
-    """A verdict with its place on both sides."""
+def standing(verdict: Verdict, rank: int, pack: Pack) -> Standing:
+    """A verdict with its place among the person's best."""
     return Standing(
         state=verdict.state,
         score=verdict.score,
         band=band_of(verdict.score, pack),
         asks=verdict.asks,
         contributions=verdict.contributions,
-        person_rank=person_rank,
-        opportunity_rank=opportunity_rank,
+        rank=rank,
     )
 
 
 def matches_of(
     people: Iterable[Person], opportunities: Iterable[Opportunity], pack: Pack, today: date
 ) -> dict[Pair, Standing]:
-    """All matches that are kept on this day: admissible, at or above the threshold, and among the best of either side.
+    """All matches that stand on this day: for each person the best openings that they may match, at or above the
+    threshold, as many as the pack says; ties go by the opening's id.
 
-    Depends on nothing else: not on the order of the arguments, nor on what was matched before.
+    Depends on nothing else: not on the order of the arguments, nor on what was matched before, nor on other people.
     """
     check_weights(pack)
     terms, data = Terms(pack, today), pack.matching
     openings = [opening_facts(opportunity, pack) for opportunity in opportunities]
-    of_person: dict[str, Ranking] = {}
-    of_opening = {opening.id: Ranking(data.best_of_opportunity) for opening in openings}
-    verdicts: dict[Pair, Verdict] = {}
-    for facts in (person_facts(person, pack) for person in people):
-        ranking = of_person[facts.id] = Ranking(data.best_of_person)
-        for opening in openings:
-            verdict = verdict_of(facts, opening, terms)
-            if verdict is None or verdict.score < data.threshold:
-                continue
-            verdicts[facts.id, opening.id] = verdict
-            ranking.add(verdict.score, opening.id)
-            of_opening[opening.id].add(verdict.score, facts.id)
     kept: dict[Pair, Standing] = {}
-    for (person, opening_id), verdict in verdicts.items():
-        ranks = (
-            of_person[person].rank(verdict.score, opening_id),
-            of_opening[opening_id].rank(verdict.score, person),
-        )
-        if ranks != (None, None):
-            kept[person, opening_id] = standing(verdict, *ranks, pack)
+    for facts in (person_facts(person, pack) for person in people):
+        verdicts = ((opening.id, verdict_of(facts, opening, terms)) for opening in openings)
+        able = [
+            (-verdict.score, id, verdict) for id, verdict in verdicts if verdict and verdict.score >= data.threshold
+        ]
+        for rank, (_, id, verdict) in enumerate(sorted(able)[: data.best_of_person], 1):
+            kept[facts.id, id] = standing(verdict, rank, pack)
     return kept

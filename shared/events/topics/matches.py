@@ -37,7 +37,8 @@ class Question(Model):
 class Match(Model):
     """One match; ``as_of`` and ``model`` make it recomputable.
 
-    A rank of 1 is the best; None: not among the best that are kept on that side.
+    ``person_rank``: its place among the person's best when it was told, 1 the best; None when it is withdrawn or told
+    again. A shift of rank alone is not told.
     """
 
     match: Annotated[Id, PSEUDONYMOUS]
@@ -48,7 +49,6 @@ class Match(Model):
     score: Annotated[Part, FEATURE]
     band: Annotated[Band, FEATURE]
     person_rank: Annotated[int | None, FEATURE, Field(ge=1)] = None
-    opportunity_rank: Annotated[int | None, FEATURE, Field(ge=1)] = None
     reasons: Annotated[tuple[Reason, ...], FEATURE, Field(max_length=20)] = ()
     questions: Annotated[tuple[Question, ...], FEATURE, Field(max_length=20)] = ()
     model: Annotated[Slug, PUBLIC]
@@ -64,7 +64,6 @@ _EXAMPLE = {
     "score": 0.5,
     "band": "medium",
     "person_rank": 1,
-    "opportunity_rank": 3,
     "reasons": [
         {
             "factor": "occupation",
@@ -88,6 +87,4 @@ def _match_event(name: str, summary: str, **changes: object) -> EventType:
 
 MATCH_FOUND = _match_event("match-found", "A person and an opportunity fit, for the first time or again.")
 MATCH_CHANGED = _match_event("match-changed", "A match is now better, worse, or needs another question.")
-MATCH_WITHDRAWN = _match_event(
-    "match-withdrawn", "A match no longer stands.", state="withdrawn", person_rank=None, opportunity_rank=None
-)
+MATCH_WITHDRAWN = _match_event("match-withdrawn", "A match no longer stands.", state="withdrawn", person_rank=None)

@@ -29,7 +29,7 @@ class TestKept:
         found = matches_of([a_person()], [a_job()], PACK, TODAY)
         [(pair, match)] = found.items()
         assert pair == (numbered(1), a_job().opportunity)
-        assert (match.state, match.person_rank, match.opportunity_rank) == ("eligible", 1, 1)
+        assert (match.state, match.rank) == ("eligible", 1)
         assert match.score == pytest.approx(sum(part for _, part in match.contributions), abs=1e-9)
 
     def test_a_score_at_the_threshold_is_kept_and_one_below_is_not(self) -> None:
@@ -37,19 +37,19 @@ class TestKept:
         assert matches_of([a_person()], [a_job()], with_numbers(threshold=score), TODAY)
         assert not matches_of([a_person()], [a_job()], with_numbers(threshold=score + 1e-6), TODAY)
 
-    def test_the_best_of_either_side_are_kept_and_ties_go_by_id(self) -> None:
-        pack = with_numbers(best_of_person=1, best_of_opportunity=2)
-        near, far = a_job(1), a_job(2, region=GWANGMYEONG)
+    def test_the_best_of_each_person_are_kept_whoever_else_wants_them_and_ties_go_by_id(self) -> None:
+        pack = with_numbers(best_of_person=2, best_of_opportunity=1)
+        near, twin, far = a_job(2), a_job(1), a_job(3, region=GWANGMYEONG)
         people = [a_person(n) for n in (3, 1, 2)]
-        found = matches_of(people, [far, near], pack, TODAY)
-        ranks = {pair: (match.person_rank, match.opportunity_rank) for pair, match in found.items()}
-        assert ranks == {
-            (numbered(1), near.opportunity): (1, 1),
-            (numbered(2), near.opportunity): (1, 2),
-            (numbered(3), near.opportunity): (1, None),  # the person's best, though two are before them there
-            (numbered(1), far.opportunity): (None, 1),
-            (numbered(2), far.opportunity): (None, 2),
+        found = matches_of(people, [far, near, twin], pack, TODAY)
+        assert {pair: match.rank for pair, match in found.items()} == {
+            (numbered(n), job.opportunity): rank for n in (1, 2, 3) for job, rank in ((twin, 1), (near, 2))
         }
+
+    def test_however_many_adverts_come_nobody_has_more_than_their_best(self) -> None:
+        people, jobs = [a_person(n) for n in range(3)], [a_job(n) for n in range(60)]
+        found = matches_of(people, jobs, PACK, TODAY)
+        assert len(found) == 3 * PACK.matching.best_of_person
 
     def test_the_order_of_arguments_changes_nothing(self) -> None:
         people = [a_person(n, year_of_birth=1960 + n) for n in range(8)]
