@@ -21,7 +21,7 @@ from shared.kit.logs import logger
 from shared.kit.service import Kit
 from shared.reference import Pack, load_pack
 
-WRITES = ("people", "opportunities", "agencies")
+WRITES = ("people", "opportunities", "agencies", "prohibitions")
 _log = logger("intake")
 
 

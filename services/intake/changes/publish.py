@@ -10,8 +10,11 @@ from typing import Any
 from services.intake.changes.effect import AGENCIES, OPPORTUNITIES, PEOPLE, Effect, Emission
 from services.intake.changes.opportunities import opportunity_of
 from services.intake.changes.people import person_of
+from services.intake.domain.prohibitions import raised
 from shared.events import Event, registry
 from shared.events.classes import Model
+from shared.events.topics.people import CONSENT_LAPSED
+from shared.events.topics.prohibitions import FLOOR_RAISED, Floors
 from shared.kit.agencies import held_agency
 from shared.kit.ids import Ids
 from shared.kit.work import Need, Work
@@ -42,11 +45,41 @@ def publish(effect: Effect, root: Root, work: Work, ids: Ids) -> None:
         if effect.emitted:
             told = effect.emitted[-1].event_type
             document = {**document, "last": {"type": told.name, "version": told.version, **asdict(root)}}
+            # a lapse forbids nothing that is not over everywhere by the calendar already; thousands in one night would
+            # be the traffic that nothing may wait behind
+            if collection == PEOPLE and told is not CONSENT_LAPSED and document["sequence"] > len(effect.emitted):
+                document = _forbid(document, root, work, ids)
         work.save(collection, document)
 
 
+def _forbid(document: dict[str, Any], root: Root, work: Work, ids: Ids) -> dict[str, Any]:
+    """The person's document with the floors that this change raises; they are told on a topic of their own, too."""
+    person, before = document["_id"], work.get(PEOPLE, document["_id"])
+    held = floors_of(document)
+    floors = raised(held, before["state"], document["state"], document["sequence"]) if before else held
+    if floors == held:
+        return document
+    document = {
+        **document,
+        "floors": {
+            "sequence": document["sequence"],
+            "state": floors.model_dump(mode="json", exclude_none=True),
+            "last": asdict(root),
+        },
+    }
+    work.emit(_event(Emission(FLOOR_RAISED, person, document["sequence"], floors), root, ids))
+    return document
+
+
+def floors_of(document: dict[str, Any]) -> Floors:
+    """What is forbidden of a person's older states."""
+    kept = document.get("floors")
+    return Floors(person=document["_id"]) if kept is None else Floors.model_validate(kept["state"], strict=False)
+
+
 def again(collection: str, id: str, ids: Ids) -> tuple[Any, Any]:
-    """Needs and deed of a task that emits the current state of one thing again: the same event, id and number."""
+    """Needs and deed of a task that emits the current state of one thing again, and what is forbidden of older ones:
+    the same events, ids and numbers."""
 
     def needs(work: Work) -> Iterable[Need]:
         return [Need.by_id(collection, id)]
@@ -58,6 +91,9 @@ def again(collection: str, id: str, ids: Ids) -> tuple[Any, Any]:
             event_type = registry.find(last.pop("type"), last.pop("version"))
             emission = Emission(event_type, id, document["sequence"], _STATES[collection](document))
             work.emit(_event(emission, Root(**last), ids))
+        if document is not None and (kept := document.get("floors")) is not None:
+            emission = Emission(FLOOR_RAISED, id, kept["sequence"], floors_of(document))
+            work.emit(_event(emission, Root(**kept["last"]), ids))
 
     return needs, do
 

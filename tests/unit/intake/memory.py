@@ -30,11 +30,12 @@ KEY = bytes(range(32))
 
 
 class MemoryStore:
-    """Keeps documents by collection and id, and everything emitted."""
+    """Keeps documents by collection and id, and everything emitted; what is said on the road of prohibitions apart."""
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[str, dict[str, Any]]] = {}
         self.emitted: list[Event[Any]] = []
+        self.prohibitions: list[Event[Any]] = []
         self.now = datetime.now(UTC)
 
     def put(self, collection: str, document: dict[str, Any]) -> None:
@@ -76,7 +77,9 @@ class MemoryStore:
                     self.put(collection, bson.decode(raw))
         for call in work.calls:
             call()
-        self.emitted += [from_kafka(record.value, list(record.headers)) for record in work.emitted]
+        for record in work.emitted:
+            kept = self.prohibitions if record.topic == "prohibitions" else self.emitted
+            kept.append(from_kafka(record.value, list(record.headers)))
         return result
 
 
