@@ -19,7 +19,8 @@ from shared.kit.work import Need, Work
 def service(names: Names, batch: int) -> AbstractAsyncContextManager[Any]:
     """Runs it, without its HTTP port, as long as the context lasts."""
     settings = ServiceSettings(
-        service="bench", port=0, kafka=names.kafka, mongo_url=names.mongo_url, database=names.database,
+        profile="development", service="bench", port=0,
+        kafka=names.kafka, mongo_url=names.mongo_url, database=names.database,
         topic_prefix=names.prefix, partitions=PARTITIONS, kafka_idempotent=names.idempotent, batch_max_records=batch,
         session_timeout_ms=SESSION_TIMEOUT_MS, log_level="warning",
     )  # fmt: skip

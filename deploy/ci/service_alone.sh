@@ -42,7 +42,7 @@ install() {
 # Port 1 of the loopback answers nobody. env -i: a setting of this machine must not decide the result.
 start_without_its_servers() {
     local code=0
-    env -i PATH="$PATH" HOME="$copy" IEUM_KAFKA=127.0.0.1:1 IEUM_MONGO_URL=mongodb://127.0.0.1:1 IEUM_PORT=0 \
+    env -i PATH="$PATH" HOME="$copy" IEUM_PROFILE=development IEUM_KAFKA=127.0.0.1:1 IEUM_MONGO_URL=mongodb://127.0.0.1:1 IEUM_PORT=0 \
         timeout 90 .venv/bin/python -m "services.$service" >start.log 2>&1 </dev/null || code=$?
     tail -n 5 start.log
     [ "$code" -ne 0 ] || fail "it ended with 0 although neither Kafka nor MongoDB was there"

@@ -41,6 +41,7 @@ def announcement(pair: Pair) -> str:
     return (
         f"IEUM_KAFKA={pair.kafka}  # kind: {pair.broker.kind}{forgets}\n"
         f"IEUM_MONGO_URL={pair.mongo_url}  # data kept in {pair.folder}\n"
+        "IEUM_PROFILE=development  # the services' keys that everybody knows: on loopback only\n"
         "# Loopback only, no users and no passwords: for one machine, not for production. Ctrl-C stops both."
     )
 

@@ -158,6 +158,7 @@ class Stage:
         """The environment of a service."""
         key = self.keyring.key
         variables = {
+            "IEUM_PROFILE": "development",
             "IEUM_KAFKA": self.pair.kafka,
             "IEUM_KAFKA_IDEMPOTENT": str(self.pair.broker.idempotent_producer).lower(),
             "IEUM_MONGO_URL": self.pair.mongo_url,

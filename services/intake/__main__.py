@@ -22,7 +22,10 @@ def main(arguments: list[str]) -> int:
             run(build(settings), settings)
             return 0
         case ["openapi"]:  # nothing is connected: any address will do
-            print_openapi(build(IntakeSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/")))
+            settings = IntakeSettings(
+                profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
+            )
+            print_openapi(build(settings))
             return 0
         case ["republish"]:
             settings = read_settings(IntakeSettings)

@@ -22,7 +22,10 @@ def main(arguments: list[str]) -> int:
             run(build(settings), settings)
             return 0
         case ["openapi"]:  # nothing is connected: any address will do
-            print_openapi(build(MatchingSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/")))
+            settings = MatchingSettings(
+                profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
+            )
+            print_openapi(build(settings))
             return 0
         case ["republish"]:
             settings = read_settings(MatchingSettings)

@@ -20,7 +20,10 @@ def main(arguments: list[str]) -> int:
             run(build(settings), settings)
             return 0
         case ["openapi"]:  # nothing is connected: any address will do
-            print_openapi(build(NotificationsSettings(kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/")))
+            settings = NotificationsSettings(
+                profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
+            )
+            print_openapi(build(settings))
             return 0
         case _:
             sys.stderr.write(_USAGE + "\n")

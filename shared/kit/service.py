@@ -161,6 +161,10 @@ class Kit:
         logs.setup(settings.service, settings.instance, settings.log_level)
         metrics.build_info.of(service=settings.service, version=VERSION).set(1)
         _log.info("starting", settings=" ".join(f"{name}={value}" for name, value in settings.summary().items()))
+        if settings.profile == "development":
+            remedy = "Set IEUM_PROFILE=production and keys of your own before anybody's data comes in."
+            keys = "guessable" if settings.has_guessable_keys else "own"
+            _log.warning("development_profile", kind=f"{keys}_keys", remedy=remedy)
         self.topics = Topics(settings.kafka_settings, self.observer)
         declared = {*self._writes, *(topic for each in self._all_streams for topic in each.topics)}
         self.client = await open_both(settings, self._indexes, self.topics, declared, self._retentions())

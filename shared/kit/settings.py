@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import sys
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.kit import key_rules
 from shared.kit.kafka import KafkaSettings
+from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
 PREFIX = "IEUM_"
 EXIT_CODE = 2
-# Known to everybody who reads this line: good for a laptop, refused in production.
-DEVELOPMENT_ID_KEY = "d1" * 32
-DEVELOPMENT_SEALING_KEY = "d2" * 32
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=60)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 S = TypeVar("S", bound="ServiceSettings")
 # Options of an address that tell no secret; others may (the password of a certificate, a session token).
 _SHOWN_OPTIONS = frozenset({"replicaset", "directconnection", "tls", "ssl", "authsource", "readpreference", "w"})
-_KEY = re.compile("[0-9a-fA-F]{64}", re.ASCII)
 _USER = re.compile("://.*@", re.DOTALL)  # before anything is split: a password may hold a / ? or # that is not escaped
 
+_A_KEY = "64 hex digits of your own, for example from: openssl rand -hex 32"
 _WHAT_TO_PUT = {
     "kafka": "the brokers, for example 127.0.0.1:9092",
     "mongo_url": "the replica set, for example mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "port": "the HTTP port, 0 to 65535",
-    "id_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
-    "sealing_key": "64 hex digits of your own, for example from: openssl rand -hex 32",
+    "id_key": _A_KEY,
+    "sealing_key": _A_KEY,
+    "kek": _A_KEY,
     "kafka_idempotent": "true (a broker that knows idempotent producers)",
     "calendar_offset_seconds": "0, or leave it out: in production nobody moves the calendar",
     "metrics_port": "a port for Prometheus alone, for example 9100, that only it can reach",
-    "profile": "development or production",
+    "profile": "development (one machine, keys that everybody knows) or production; there is no default",
     "instance": "a stable name of this replica, for example intake-1",
 }
 
@@ -43,19 +44,23 @@ _WHAT_TO_PUT = {
 class ServiceSettings(BaseSettings):
     """What every service needs to know. A service adds its own in ``services/<s>/settings.py``.
 
+    ``profile`` has no default: whoever starts a service says which of the two it is. Guessable keys (see ``key_rules``)
+    are refused in production, and in development as soon as ``host``, Kafka or MongoDB are not on loopback.
     Times end in their unit. ``instance`` is the stable name of one replica: two replicas never share one.
     ``kafka_idempotent`` says what the broker can do; it is never guessed. ``kafka_replication`` is for topics that are
-    made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic
-    and consumer group, its separator included ("test."). The two keys are 32 bytes as hex (64 digits, neither more nor
-    less), the same in every replica of a service. ``metrics_port``: where ``/metrics`` is instead of beside the API.
+    made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic and consumer group, its separator
+    included ("test."). Keys (``KEYS``) are 32 bytes as hex, the same in every replica of a service, each for one
+    purpose. ``metrics_port``: where ``/metrics`` is instead of beside the API.
     ``calendar_offset_seconds`` moves what consents and schedules follow (clock.py), to rehearse a later day.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
 
+    KEYS: ClassVar[tuple[str, ...]] = ("id_key", "sealing_key")
+
     service: Name
     instance: Name = Field(default_factory=lambda so_far: f"{so_far['service']}-1")
-    profile: Literal["development", "production"] = "development"
+    profile: Literal["development", "production"]
     kafka: str = Field(min_length=3)
     kafka_idempotent: bool = False
     kafka_replication: int = Field(default=1, ge=-1, le=9)
@@ -79,20 +84,22 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_are_keys(self) -> Self:
-        for name in ("id_key", "sealing_key"):
-            if not _KEY.fullmatch(getattr(self, name).get_secret_value()):
+        keys = {name: key_rules.parsed(getattr(self, name).get_secret_value()) for name in self.KEYS}
+        for name, key in keys.items():
+            if key is None:
                 raise _Wrong(name)
+            if key_rules.guessable(key) and self.profile == "production":
+                raise _Wrong(name)
+            if key_rules.guessable(key) and (where := self._off_loopback):
+                raise _Wrong(name, f"while {PREFIX}{where.upper()} is not on loopback")
+        pair = key_rules.same({name: key for name, key in keys.items() if key is not None})
+        if pair is not None and self.profile == "production":
+            raise _Wrong(pair[1], f"because {PREFIX}{pair[0].upper()} is the same key")
         return self
 
     @model_validator(mode="after")
     def _production_is_not_a_laptop(self) -> Self:
         if self.profile == "production":
-            keys = [self.id_key.get_secret_value(), self.sealing_key.get_secret_value()]
-            for name, key in zip(("id_key", "sealing_key"), keys, strict=True):
-                if key in (DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY):
-                    raise _Wrong(name)
-            if keys[0] == keys[1]:
-                raise _Wrong("sealing_key")
             if not self.kafka_idempotent:
                 raise _Wrong("kafka_idempotent")
             if "instance" not in self.model_fields_set:
@@ -108,6 +115,22 @@ class ServiceSettings(BaseSettings):
         if self.metrics_port and self.metrics_port == self.port:
             raise _Wrong("metrics_port")
         return self
+
+    @property
+    def has_guessable_keys(self) -> bool:
+        """Whether a key is in use that is no secret."""
+        return any(key_rules.guessable(bytes.fromhex(getattr(self, name).get_secret_value())) for name in self.KEYS)
+
+    @property
+    def _off_loopback(self) -> str:
+        """The first setting that leads away from this machine; nothing if none does."""
+        addresses = {
+            "host": [self.host],
+            "metrics_host": [self.metrics_host] if self.metrics_port is not None else [],
+            "kafka": [_host_of(part) for part in self.kafka.split(",")],
+            "mongo_url": [_host_of(part) for part in _servers(self.mongo_url)],
+        }
+        return next((name for name, hosts in addresses.items() if not all(map(_is_loopback, hosts))), "")
 
     @property
     def id_key_bytes(self) -> bytes:
@@ -141,11 +164,11 @@ class ServiceSettings(BaseSettings):
 
 
 class _Wrong(ValueError):
-    """One setting cannot stand, found after all of them were read."""
+    """One setting cannot stand, found after all of them were read. ``why`` names other settings, never a value."""
 
-    def __init__(self, setting: str) -> None:
+    def __init__(self, setting: str, why: str = "") -> None:
         super().__init__(f"{setting} cannot stand")
-        self.setting = setting
+        self.setting, self.why = setting, why
 
 
 def read_settings(kind: type[S], **values: Any) -> S:
@@ -173,8 +196,30 @@ def explain(error: ValidationError) -> str:
             said.append(f"{PREFIX}{name.upper()} cannot stand: {cause}" if name else str(cause))
             continue
         what = "is missing" if item["type"] == "missing" else "cannot stand"
+        if isinstance(cause, _Wrong) and cause.why:
+            what += f" {cause.why}"
         said.append(f"{PREFIX}{name.upper()} {what}: put {_WHAT_TO_PUT.get(name, 'a valid value')}")
     return "; ".join(said)
+
+
+def _servers(mongo_url: str) -> list[str]:
+    """The hosts of an address of MongoDB, ports included. A name to be looked up (``+srv``) is never loopback."""
+    scheme, _, rest = mongo_url.partition("://")
+    servers = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return servers.split(",") if scheme == "mongodb" else [""]
+
+
+def _host_of(address: str) -> str:
+    """``host``, ``host:port``, ``[::1]:port``."""
+    host, colon, port = address.strip().rpartition(":")
+    return (host if colon and "]" not in port else address.strip()).strip("[]")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _shown(value: object) -> str:

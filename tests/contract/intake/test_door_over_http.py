@@ -114,7 +114,7 @@ async def http() -> AsyncIterator[Http]:
     parts.door = house.door
     app.state.kit = SimpleNamespace(keys=_Keys(house))
     problems.install(app)
-    chosen = IntakeSettings(kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
+    chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
     app.include_router(make_router(parts, chosen, pack()))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:

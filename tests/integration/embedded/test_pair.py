@@ -211,7 +211,7 @@ def started_command(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     ports = [free_port(), free_port()]
     command = command_for(folder, {"KAFKA_PORT": str(ports[0]), "MONGO_PORT": str(ports[1])})
     assert command.stdout is not None
-    for expected in ("IEUM_KAFKA=", "IEUM_MONGO_URL=", "# Loopback only"):
+    for expected in ("IEUM_KAFKA=", "IEUM_MONGO_URL=", "IEUM_PROFILE=development", "# Loopback only"):
         assert command.stdout.readline().startswith(expected)
     return command, ports
 

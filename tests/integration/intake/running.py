@@ -92,7 +92,7 @@ async def register(admin: Partner, agency: str, recipient_class: str = "case") -
 
 
 def settings(kafka: str, mongo_url: str, **more: Any) -> IntakeSettings:
-    given = {"kafka_idempotent": IDEMPOTENT, **more}
+    given = {"profile": "development", "kafka_idempotent": IDEMPOTENT, **more}
     return IntakeSettings(kafka=kafka, mongo_url=mongo_url, first_admin=FIRST_ADMIN, **given)  # type: ignore[arg-type]  # as the environment gives it
 
 
@@ -118,6 +118,7 @@ class Process:
         self._log = (folder / f"intake-{self.port}.log").open("wb")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
         environment |= {
+            "IEUM_PROFILE": "development",
             "IEUM_KAFKA": kafka,
             "IEUM_KAFKA_IDEMPOTENT": str(IDEMPOTENT).lower(),
             "IEUM_MONGO_URL": mongo_url,

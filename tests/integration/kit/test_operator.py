@@ -31,7 +31,8 @@ def agency(name: str, administers: bool) -> tuple[dict[str, str], Agency]:
 async def small(
     kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Kit]]:
-    settings = SmallSettings(kafka=kafka, mongo_url=mongo_url, database=database.name, topic_prefix=topic_prefix)
+    there = {"kafka": kafka, "mongo_url": mongo_url, "database": database.name, "topic_prefix": topic_prefix}
+    settings = SmallSettings(profile="development", **there)
     app = build(settings)
     async with app.router.lifespan_context(app):
         kit: Kit = app.state.kit

@@ -25,6 +25,7 @@ from shared.kit.keys import make_key
 from shared.kit.service import Kit
 from shared.kit.store import Task
 from tests.integration.kit.parts import publish
+from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.support.small_service import SmallSettings, build
 
 pytestmark = pytest.mark.integration
@@ -41,6 +42,7 @@ def free_port() -> int:
 def environment(**settings: object) -> dict[str, str]:
     """A process environment with these settings and no others of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IEUM_")}
+    settings = {"profile": "development", **settings}
     return {**kept, **{f"IEUM_{name.upper()}": str(value) for name, value in settings.items()}}
 
 
@@ -96,6 +98,7 @@ async def settings(
     kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
 ) -> SmallSettings:
     return SmallSettings(
+        profile="development",
         kafka=kafka,
         mongo_url=mongo_url,
         database=database.name,
@@ -154,7 +157,7 @@ class TestStart:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            code, lines = await ended(await started(kafka=NOBODY, mongo_url="mongodb://x", port=port))
+            code, lines = await ended(await started(kafka=NOBODY, mongo_url=f"mongodb://{NOBODY}", port=port))
         assert code == 1
         assert json.loads(lines[-1])["missing"] == "port"
 
@@ -169,7 +172,7 @@ class TestStart:
     async def test_in_production_refuses_a_mongod_past_its_support(self, settings: SmallSettings, mongo: Any) -> None:
         version = (await mongo.server_info())["versionArray"][0]
         given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
-        keys = {"id_key": "a1" * 32, "sealing_key": "a2" * 32, "instance": "small-1"}
+        keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY, "instance": "small-1"}
         forced = {"profile": "production", "kafka_idempotent": "true", "metrics_port": free_port()}
         process = await started(**given, **keys, **forced, fail_at="load")
         code, lines = await ended(process)

@@ -61,7 +61,8 @@ class Setup:
     def settings(self, instance: str = "matching-1") -> MatchingSettings:
         """Quick leases and days, the rest as it is."""
         return MatchingSettings(
-            instance=instance, kafka=self.kafka, mongo_url=self.mongo_url, database=self.database, port=0,
+            profile="development", instance=instance,
+            kafka=self.kafka, mongo_url=self.mongo_url, database=self.database, port=0,
             topic_prefix=self.prefix, kafka_idempotent=IDEMPOTENT, session_timeout_ms=6_000, lease_seconds=2.0,
             day_check_seconds=0.1,
         )  # fmt: skip

@@ -46,6 +46,7 @@ class Setup:
 
     def settings(self, **changes: Any) -> NotificationsSettings:
         values: dict[str, Any] = {
+            "profile": "development",
             "kafka": self.kafka,
             "mongo_url": self.mongo_url,
             "database": self.database,

@@ -338,6 +338,7 @@ def _free_port() -> int:
 async def _started(setup: Setup, port: int) -> asyncio.subprocess.Process:
     """The service as a process of its own."""
     settings = {
+        "profile": "development",
         "kafka": setup.kafka,
         "mongo_url": setup.mongo_url,
         "database": setup.database,

@@ -10,6 +10,7 @@ import pytest
 from services.intake.answers import journey_of
 from services.intake.bootstrap import administrator
 from services.intake.settings import IntakeSettings
+from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 
 pytestmark = pytest.mark.unit
 
@@ -61,7 +62,7 @@ class TestBootstrap:
 
 
 class TestSettings:
-    KAFKA_AND_MONGO = {"kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1:2/"}  # noqa: RUF012 - never changed
+    KAFKA_AND_MONGO = {"profile": "development", "kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1:2/"}  # noqa: RUF012 - never changed
 
     def test_the_summary_shows_no_key(self) -> None:
         settings = IntakeSettings(**self.KAFKA_AND_MONGO, kek="ee" * 32, first_admin="ops:ops-1:" + "ab" * 32)  # type: ignore[arg-type]  # as the environment gives them
@@ -74,9 +75,10 @@ class TestSettings:
             IntakeSettings(**self.KAFKA_AND_MONGO, kek=kek)  # type: ignore[arg-type]  # as the environment gives it
 
     def test_production_refuses_the_key_everybody_knows(self) -> None:
-        keys = {"id_key": "01" * 32, "sealing_key": "02" * 32}
+        keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY}
         own = {**keys, "kafka_idempotent": True, "instance": "intake-1", "metrics_port": 9100}
-        with pytest.raises(ValueError, match="kek"):
-            IntakeSettings(**self.KAFKA_AND_MONGO, **own, profile="production")  # type: ignore[arg-type]  # as the environment gives them
-        kept = IntakeSettings(**self.KAFKA_AND_MONGO, **own, profile="production", kek="03" * 32)  # type: ignore[arg-type]  # as the environment gives them
-        assert kept.kek_bytes == b"\x03" * 32
+        given: dict[str, Any] = {**self.KAFKA_AND_MONGO, **own, "profile": "production"}
+        for refused in ({}, {"kek": A_KEY}, {"kek": ANOTHER_KEY.upper()}, {"kek": "00" * 32}):
+            with pytest.raises(ValueError, match="kek"):
+                IntakeSettings(**given, **refused)
+        assert IntakeSettings(**given, kek=A_THIRD_KEY).kek_bytes.hex() == A_THIRD_KEY

@@ -12,12 +12,14 @@ from shared.kit.connect import KAFKA_MISSING, MONGODB_MISSING, CannotStart, open
 from shared.kit.kafka import KafkaSettings
 from shared.kit.settings import ServiceSettings
 from shared.kit.topics import Topics
+from tests.support.keys import A_KEY, ANOTHER_KEY
 
 pytestmark = pytest.mark.unit
 
 
 def settings(url: str) -> ServiceSettings:
-    return ServiceSettings(service="intake", kafka="127.0.0.1:1", mongo_url=url, port=0)
+    keys: dict[str, Any] = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY}  # their own: an address may be anything
+    return ServiceSettings(profile="development", service="intake", kafka="127.0.0.1:1", mongo_url=url, port=0, **keys)
 
 
 class TestOpenMongo:

@@ -16,6 +16,7 @@ from services.notifications.domain.body import TooLong, cloudevent, encode
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from services.notifications.settings import NotificationsSettings
 from shared.events.notices import BODY_BYTES, Notice, Recall
+from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -144,13 +145,13 @@ class TestSigning:
 
 class TestSettings:
     def settings(self, **values: Any) -> NotificationsSettings:
-        given = {"kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1/"} | values
+        given = {"profile": "development", "kafka": "127.0.0.1:1", "mongo_url": "mongodb://127.0.0.1/"} | values
         return NotificationsSettings(**given)
 
     def production(self, **values: Any) -> NotificationsSettings:
-        keys = {"id_key": "a" * 64, "sealing_key": "b" * 64}
+        keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY}
         own = {**keys, "instance": "n-1", "kafka_idempotent": True, "metrics_port": 9100}
-        return self.settings(profile="production", **own, **values)
+        return self.settings(**{"profile": "production", **own, **values})
 
     def test_production_knows_https_on_usual_ports_and_no_inner_network(self) -> None:
         rules = self.production().url_rules
