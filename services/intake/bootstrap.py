@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -49,8 +48,7 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
             thing=(AGENCIES, agency_document(agency, sequence)),
             emitted=[Emission(AGENCY_REGISTERED, agency.agency, sequence, agency)],
         )
-        now = datetime.now(UTC)
-        publish(effect, Root(random_id(), random_id(), now, now), work, tools.ids)
+        publish(effect, Root(random_id(), random_id(), work.now, work.now), work, tools.ids)
         return True
 
     if not await store.submit(Task(needs, do)):

@@ -109,7 +109,7 @@ class Journeys:
 
     async def _audit(self, caller: Caller, action: str, person: str | None, found: bool) -> None:
         await self._repository.audit(
-            datetime.now(UTC),
+            self._tools.clock.trusted(),
             caller.agency.agency,
             caller.key_id,
             action,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.intake.api import Parts, make_router
 from services.intake.bootstrap import first_administrator
 from services.intake.changes.effect import Tools
-from services.intake.clock import Clock
+from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.handlers import make_stream
 from services.intake.identity import References, Vault
 from services.intake.journeys import Journeys
@@ -30,11 +30,11 @@ def build(settings: IntakeSettings) -> FastAPI:
     pack = load_pack(settings.pack)
     zone = ZoneInfo(pack.timezone)
     kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False, zone=zone)
-    tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids))
+    tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids), kit.clock)
     parts = Parts()
 
     async def put_together() -> None:
-        warn_of_an_old_wage_table(pack, datetime.now(zone).date())
+        warn_of_an_old_wage_table(pack, kit.clock.calendar().astimezone(zone).date())
         repository = Repository(kit.database)
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
@@ -43,8 +43,8 @@ def build(settings: IntakeSettings) -> FastAPI:
         parts.journeys = Journeys(repository, tools)
 
     async def lapse_consents() -> None:
-        clock = Clock(kit.store, Repository(kit.database), parts.door, tools)
-        await clock.run(settings.lapse_seconds, kit.stopping)
+        job = ConsentExpiryJob(kit.store, Repository(kit.database), parts.door, tools)
+        await job.run(settings.lapse_seconds, kit.stopping)
 
     return kit.app(
         title="Ieum intake",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -113,7 +113,7 @@ class Door:
             if sound.event_type.topic.name not in _FAMILIES:  # in the contract, but nothing here says what it changes
                 raise Refused(Refusal("not-for-the-door", "/type"))
             incoming = sound
-            now = datetime.now(UTC)
+            now = self._tools.clock.calendar()
             check_envelope(incoming, findings, now)
             found = features(incoming.data, findings, self.day(now))
         except Refused as refused:
@@ -144,7 +144,7 @@ class Door:
             agency,
             tools.references.content(incoming.content),
             arrival.features,
-            self.day(datetime.now(UTC)),
+            self.day(tools.clock.calendar()),
         )
         family = _FAMILIES[incoming.event_type.topic.name]
 

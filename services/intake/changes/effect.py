@@ -11,6 +11,7 @@ from services.intake.identity import References, Vault
 from shared.events import EventType
 from shared.events.classes import Model
 from shared.events.incoming import Incoming
+from shared.kit.clock import Clock
 from shared.kit.ids import Ids
 from shared.kit.sealing import Sealer
 from shared.reference import Pack
@@ -26,13 +27,14 @@ REFERENCES = "references"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What decisions use: the pack, and the keyed parts of this service."""
+    """What decisions use: the pack, the keyed parts of this service, the time."""
 
     pack: Pack
     ids: Ids
     sealer: Sealer
     vault: Vault
     references: References
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from services.intake.clock import Clock
+from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.repository import Repository
 from shared.kit import metrics
+from shared.kit.clock import Clock
 from tests.unit.intake.memory import House, today
 
 pytestmark = pytest.mark.integration
@@ -21,12 +23,11 @@ class TestForetell:
     async def test_it_counts_thirty_days_once_a_day_from_twenty_people_on(self, database: Any) -> None:
         house = House()
         days = [0]
-        clock = Clock(
+        job = ConsentExpiryJob(
             house.store,  # type: ignore[arg-type]  # stands in for the real store
             Repository(database),
             house.door,
-            house.tools,
-            lambda: house.store.now + timedelta(days=days[0]),
+            replace(house.tools, clock=Clock(wall=lambda: house.store.now + timedelta(days=days[0]))),
         )
 
         async def foretold(*ends: int) -> tuple[float | None, ...]:
@@ -34,7 +35,7 @@ class TestForetell:
             await database.people.insert_many(
                 {"_id": f"{end}-{number}", "ends": today(end)} for end in ends for number in range(10)
             )
-            await clock.foretell()
+            await job.foretell()
             return tuple(metrics.REGISTRY.get_sample_value(name) for name in NAMES)
 
         await database.people.insert_one({"_id": "without a consent", "ends": None})

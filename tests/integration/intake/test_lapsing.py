@@ -1,16 +1,19 @@
-"""The clock on a real broker and database: a consent that has ended is told to everybody, once."""
+"""Consents expire on a real broker and database: a consent that has ended is told to everybody, once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import pytest
 
 from services.intake.changes.effect import Tools
-from services.intake.clock import Clock
+from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.identity import References, Vault
 from services.intake.repository import Repository
 from services.intake.service import Door
+from shared.kit.clock import Clock
 from shared.reference import load_pack
 from tests.integration.intake.running import on_the_bus
 from tests.integration.intake.world import World, graduate
@@ -19,7 +22,7 @@ from tests.unit.intake.memory import today
 pytestmark = pytest.mark.integration
 
 
-class TestClock:
+class TestConsentExpiry:
     async def test_a_consent_lapses_the_day_after_its_last_once(self, world: World) -> None:
         consents = [
             {"purpose": "matching", "until": today()},
@@ -30,12 +33,16 @@ class TestClock:
         tools = Tools(pack, kit.ids, kit.sealer, Vault(bytes(32)), References(kit.ids))
         repository, door = Repository(kit.database), Door(kit.store, tools)
 
-        def clock(days: int) -> Clock:
-            return Clock(kit.store, repository, door, tools, lambda: datetime.now(UTC) + timedelta(days=days))
+        def job(clock: Clock) -> ConsentExpiryJob:
+            return ConsentExpiryJob(kit.store, repository, door, replace(tools, clock=clock))
 
-        assert await clock(0).lapse() == 0
-        assert await clock(1).lapse() == 1
-        assert await clock(1).lapse() == 0
+        today_, tomorrow = Clock(), Clock(timedelta(days=1))
+        wrong = Clock(wall=lambda: datetime.now(UTC) + timedelta(days=70))
+        wrong.heard(datetime.now(UTC), monotonic(), monotonic())
+        assert await job(today_).lapse() == 0
+        assert await job(wrong).lapse() == 0, "what cannot be taken back waits while the clock is in doubt"
+        assert await job(tomorrow).lapse() == 1
+        assert await job(tomorrow).lapse() == 0
         events = await on_the_bus(world.kafka, world.prefix + "people", at_least=3)
         person = next(event.key for event in events if event.causationid == receipt["receipt"])
         mine = [event for event in events if event.key == person]

@@ -1,10 +1,13 @@
-"""What the calendar does: a consent ends the day after its last day, whether anybody says so or not."""
+"""A consent ends the day after its last day, whether anybody says so or not.
+
+A lapse cannot be taken back, so the earlier of two clocks that differ decides it (clock.py of the kit); what is sent or
+shown until then is decided by the later one, elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
+from datetime import date
 
 from services.intake.changes.effect import PEOPLE, Effect, Emission, Tools
 from services.intake.changes.people import document_of, person_of
@@ -21,10 +24,10 @@ from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
 
 AT_ONCE = 500
-_log = logger("clock")
+_log = logger("consent_expiry")
 
 
-class Clock:
+class ConsentExpiryJob:
     """Says consent-lapsed, and tells operators ahead. Safe to run twice, or in two replicas: the first to write it
     leaves nothing to lapse."""
 
@@ -34,13 +37,11 @@ class Clock:
         repository: Repository,
         door: Door,
         tools: Tools,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
         self._repository = repository
         self._door = door
         self._tools = tools
-        self._now = now
         self._foretold: date | None = None
 
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
@@ -56,7 +57,7 @@ class Clock:
 
     async def lapse(self) -> int:
         """End every consent whose last day has passed; how many people that concerned."""
-        today, total = self._door.day(self._now()), 0
+        today, total = self._door.day(self._tools.clock.earliest()), 0
         while ended := await self._repository.ended(today.isoformat(), AT_ONCE):
             results = await self._store.perform([self._task(person) for person in ended])
             for result in results:
@@ -69,7 +70,7 @@ class Clock:
 
     async def foretell(self) -> None:
         """Once a day: how many people's consents end soon, as a metric. Once, so that no single renewal shows."""
-        today = self._door.day(self._now())
+        today = self._door.day(self._tools.clock.earliest())
         if self._foretold == today:
             return
         found = endings(*await self._repository.ending(today.isoformat(), until(today).isoformat()))
@@ -86,7 +87,7 @@ class Clock:
             if held is None:
                 return
             person = person_of(held)
-            after = consents.lapse(person, self._door.day(self._now()))
+            after = consents.lapse(person, self._door.day(self._tools.clock.earliest()))
             sequence = held["sequence"] + 1
             if after == person:
                 return
