@@ -1,6 +1,6 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
 # Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
-#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for test: WORKERS=
+#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for test: WORKERS=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -93,10 +93,13 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 
-.PHONY: chaos leak-scan bench poison
+.PHONY: chaos siege leak-scan bench poison
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m samples.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
+
+siege: check-ready setup-run ## attacks beside a healthy agency and partner: SEED= FULL=1 ONLY= KAFKA=; the last line is one JSON object
+	@$(BIN)/python -m verification.siege $(if $(SEED),--seed $(SEED)) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
 leak-scan: check-ready setup-run ## planted people through everything that may go wrong, every trace searched in 14 encodings: SEED= PEOPLE= KAFKA=
 	@$(BIN)/python -m samples.leaks $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))

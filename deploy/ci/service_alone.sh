@@ -29,7 +29,7 @@ copy_without_the_others() {
     for other in "${services[@]}"; do
         [ "$other" = "$service" ] || rm -rf "$copy/services/$other" "$copy"/tests/*/"$other"
     done
-    rm -rf "$copy"/{samples,benchmarks,tests/e2e,tests/chaos}
+    rm -rf "$copy"/{samples,benchmarks,verification,tests/e2e,tests/chaos}
     [ -f "$copy/services/$service/__main__.py" ] || fail "services/$service/__main__.py does not exist"
 }
 

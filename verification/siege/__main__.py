@@ -1,0 +1,58 @@
+"""`make siege`: ``python -m verification.siege --seed 1`` (KAFKA=embedded|apache). The last line is one JSON object.
+
+Ends with 1 when something did not hold, in words above that line (`TROUBLE`); 2 when it could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from deploy.embedded.errors import StartError
+from samples.stage.place import lacking
+from samples.stage.senders import HubAway
+from verification.siege.attacks import ATTACKS
+from verification.siege.run import SCENES, Options, Siege
+
+
+def _options(arguments: list[str] | None) -> Options:
+    known = Options()
+    names = [attack.name for attack in ATTACKS] + list(SCENES)
+    parser = argparse.ArgumentParser(prog="python -m verification.siege")
+    parser.add_argument("--seed", type=int, default=known.seed)
+    parser.add_argument("--full", action="store_true", help="the long sizes")
+    parser.add_argument("--only", nargs="+", choices=names, default=(), metavar="NAME", help=", ".join(names))
+    parser.add_argument("--seconds", type=float, default=known.seconds, help="of one phase of an attack")
+    parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
+    given = vars(parser.parse_args(arguments))
+    return Options(**given | {"only": tuple(given["only"])})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
+    options = _options(arguments)
+    if found := lacking(options.keep):
+        print(*found, sep="\n", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    try:
+        report = asyncio.run(Siege(options, lambda line: print(line, flush=True)).perform())
+    except (StartError, HubAway) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    verdicts = report.verdicts()
+    for verdict in verdicts:
+        print(f"TROUBLE  {verdict}")
+    print(json.dumps(report.line()), flush=True)
+    return 1 if verdicts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The process that attacks: ``python -m verification.siege.attacker NAME``, the field as JSON on standard input.
+
+Then one word a line: ``harmless`` or ``hostile``; each is answered by one line, the tally. It is a process of its own
+so that its work does not slow down whoever measures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+import aiohttp
+
+from verification.siege.attack import ADDRESS, PATIENCE, Attack, Field, Gun
+from verification.siege.attacks import named
+
+OVERTIME = 30.0  # seconds to make ready before a phase, and for answers after it
+
+
+async def _phase(attack: Attack, place: Field, session: aiohttp.ClientSession, word: str) -> dict[str, Any]:
+    began = time.monotonic()
+    gun = Gun(place, session)
+    way = {"hostile": attack.hostile, "harmless": attack.harmless, "open": attack.opened, "close": attack.closed}[word]
+    try:
+        async with asyncio.timeout(place.seconds + OVERTIME):
+            await way(gun)
+    except TimeoutError:
+        gun.tally["unanswered at the end"] += 1
+    return {"tally": dict(gun.tally), "notes": sorted(set(gun.notes)), "seconds": time.monotonic() - began}
+
+
+async def main(name: str) -> None:
+    """Do what is asked until nothing more is."""
+    lines = asyncio.StreamReader(limit=2**24)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    place = Field(**json.loads(await lines.readline()))
+    attack = named(name)(place)
+    connector = aiohttp.TCPConnector(local_addr=(ADDRESS, 0), limit=0)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, max_line_size=65_536, max_field_size=65_536
+    ) as session:
+        while word := (await lines.readline()).decode().strip():
+            print(json.dumps(await _phase(attack, place, session, word)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,91 @@
+"""As much as can be sent: by one key, or by none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from verification.siege.attack import JSON, STRUCTURED, Attack, Shot, Volleys, dumped
+from verification.siege.attacks.bodies import EVERYBODY
+
+
+class Flood(Volleys):
+    """The harmless load is as many requests that cost nothing."""
+
+    at_once = 16
+
+    def wellmeant(self, shot: Shot, number: int) -> Shot:
+        return Shot(shot.service, "GET", "/live", part=None)
+
+
+class WrongKeys(Flood):
+    name = "wrong-keys"
+    about = "keys that do not exist, some near to one that does"
+    services = EVERYBODY
+    count = 900
+
+    def shots(self, number: int) -> Iterable[Shot]:
+        near = self.field.tokens["insider"][:-4] + f"{number:04x}"[-4:]
+        for service, path in (("intake", "/rejections"), ("matching", "/people/x/matches"), ("notifications", "/feed")):
+            yield Shot(service, "GET", path, part=near)
+            yield Shot(service, "GET", path, part=f"nobody-{number}.{number:064x}")
+            yield Shot(service, "GET", path, headers={"authorization": "Bearer " + "a" * 7_000}, part=None)
+
+
+class EventFlood(Flood):
+    name = "event-flood"
+    about = "sound events as fast as one key can send them"
+    count = 600
+
+    def shots(self, number: int) -> Iterable[Shot]:
+        event = self.field.event | {"id": f"flood-{time.monotonic_ns()}-{number}"}
+        yield Shot("intake", "POST", "/events", dumped(event), STRUCTURED)
+
+
+class LookupFlood(Flood):
+    name = "lookup-flood"
+    about = "references tried out one after the other, and lists of refused events"
+    count = 600
+
+    def shots(self, number: int) -> Iterable[Shot]:
+        yield Shot("intake", "POST", "/people/lookup", dumped({"reference": f"HCN-{number:06d}"}), JSON)
+        yield Shot("intake", "GET", "/rejections?limit=500")
+
+
+class ReadFlood(Flood):
+    name = "read-flood"
+    about = "the dearest reads of matching, as fast as one key can send them"
+    services = ("matching",)
+    count = 400
+
+    def shots(self, number: int) -> Iterable[Shot]:
+        alias, opportunity = self.field.facts["alias"], self.field.facts["opportunity"]
+        yield Shot("matching", "GET", f"/opportunities/{opportunity}/matches")
+        yield Shot("matching", "GET", f"/people/{alias}/matches")
+        yield Shot("matching", "GET", f"/people/{alias}/opportunities/{opportunity}")
+
+
+class PollFlood(Flood):
+    name = "poll-flood"
+    about = "hundreds of long polls by one key"
+    services = ("notifications",)
+    count = 400
+    at_once = 200
+
+    def shots(self, number: int) -> Iterable[Shot]:
+        yield Shot("notifications", "GET", "/feed?wait=3&after=" + self.field.facts["cursor"], part="reader")
+
+
+class SubscriptionFlood(Flood):
+    name = "subscription-flood"
+    about = "webhooks asked for again and again, at addresses that must be refused"
+    services = ("notifications",)
+    count = 200
+
+    def shots(self, number: int) -> Iterable[Shot]:
+        for url in ("http://10.0.0.1/x", "http://[::1]:1/x", f"http://{number}.invalid/x", "ftp://127.0.0.1/x"):
+            body = dumped({"channel": "webhook", "url": url})
+            yield Shot("notifications", "POST", "/subscriptions", body, JSON, "reader")
+
+
+ALL: tuple[type[Attack], ...] = (WrongKeys, EventFlood, LookupFlood, ReadFlood, PollFlood, SubscriptionFlood)

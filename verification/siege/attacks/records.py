@@ -1,0 +1,46 @@
+"""Bad records on the topics, past every door. Where the broker has users and rules, it refuses them."""
+
+from __future__ import annotations
+
+import time
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from samples.leaks.poison import poison, put
+from samples.stage import road
+from verification.siege.attack import Attack, Gun
+
+RECORDS = 150
+
+
+class PoisonRecords(Attack):
+    name = "poison-records"
+    about = "records on every topic that are no events, or name nobody, or are a megabyte of nothing"
+    services = ("intake", "matching", "notifications")
+
+    async def hostile(self, gun: Gun) -> None:
+        records, _ = poison(time.monotonic_ns())
+        try:
+            await put(self.field.facts["kafka"], records[:RECORDS])
+            gun.tally["taken by the broker"] += len(records[:RECORDS])
+        except KafkaError as error:
+            gun.tally[f"refused: {type(error).__name__}"] += 1
+
+    async def harmless(self, gun: Gun) -> None:
+        """As many sound records that everybody knows already."""
+        known = [one for one in await road.records(self.field.facts["kafka"]) if one.topic == "opportunities"]
+        producer = AIOKafkaProducer(bootstrap_servers=self.field.facts["kafka"])
+        await producer.start()
+        try:
+            for number in range(RECORDS):
+                one = known[number % len(known)]
+                await producer.send_and_wait(one.topic, one.value, key=one.key, headers=list(one.headers))
+            gun.tally["taken by the broker"] += RECORDS
+        except KafkaError as error:
+            gun.tally[f"refused: {type(error).__name__}"] += 1
+        finally:
+            await producer.stop()
+
+
+ALL: tuple[type[Attack], ...] = (PoisonRecords,)

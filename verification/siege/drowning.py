@@ -1,0 +1,246 @@
+"""Adverts in ascending score from one key, while services are killed, consents withdrawn and keys revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+
+from deploy.embedded.errors import StartError
+from samples.chaos.cast import Cast
+from samples.chaos.watch import Watch
+from samples.judge import judge
+from samples.play import Play
+from samples.stage.keyring import SERVICES
+from samples.stage.place import folder_of
+from samples.stage.screen import Screen
+from samples.stage.senders import HubAway, Senders
+from samples.world import Item, World, load_setting
+from samples.world.days import today_of
+from samples.world.envelope import Json
+from verification.siege.doors import INSIDER, agencies_of_the_siege
+from verification.siege.endings import PATIENCE, Endings
+from verification.siege.figures import Drowned
+from verification.siege.flood import Flood
+
+REVOKED = tuple(f"siege-revoked-{number}" for number in range(3))
+BATCHES_BETWEEN_WITHDRAWALS = 4
+RESERVED = 8  # of the people: their withdrawals are sent after kills
+SETTLE_WITHIN = 300.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """``most_seconds``: after which the flood ends, however much of it was taken."""
+
+    people: int = 50
+    adverts: int = 3_000
+    most_seconds: float = 180.0
+    kills: bool = True
+
+
+SHORT, FULL = Sizes(), Sizes(adverts=30_000, most_seconds=1_500.0)
+
+
+class Drowning:
+    """One flood on a stage of its own. Raises StartError, HubAway."""
+
+    def __init__(self, sizes: Sizes, seed: int, keep: Path | None, say: Callable[[str], None]) -> None:
+        self._sizes, self._seed, self._keep, self._say = sizes, seed, keep, say
+        self.seen = Drowned(adverts=sizes.adverts, people=sizes.people)
+        self._stray: set[asyncio.Task[Any]] = set()
+
+    async def perform(self) -> Drowned:
+        """Everything, from nothing to the figures."""
+        setting = load_setting()
+        folder = folder_of("siege", self._keep)
+        world = World(setting, seed=self._seed, people=30, today=today_of(setting))
+        cast = Cast(folder, setting, 4_000)
+        if cast.pair.broker.keeps_its_log:
+            cast.session_timeout_ms = 10_000  # the product's own; the embedded broker lets groups wait half of it
+        try:
+            await cast.start()
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0)) as session:
+                play = Play(cast, world, Screen(Console(quiet=True)), session)
+                watch = Watch(cast.pair.mongo_url)
+                watching = asyncio.create_task(watch.run())
+                try:
+                    await self._played(play, cast, watch, session)
+                finally:
+                    for task in (watching, *self._stray):
+                        task.cancel()
+                    await asyncio.gather(watching, *self._stray, return_exceptions=True)
+                    watch.close()
+                    play.inside.close()
+        finally:
+            await cast.stop()
+            if self._keep is None:
+                shutil.rmtree(folder, ignore_errors=True)
+        return self.seen
+
+    async def _played(self, play: Play, cast: Cast, watch: Watch, session: aiohttp.ClientSession) -> None:
+        flood = Flood(play.world, self._sizes.people)
+        await play.register()
+        await cast.start_partners()
+        endings = Endings(play, session, lambda: {name: program.url for name, program in cast.services.items()})
+        for agency in self._agencies(play):
+            await endings.send(flood.agency(agency, "agency-registered"))
+        for item in flood.people():
+            await endings.send(item)
+        await play.until_quiet(60.0)
+        with contextlib.suppress(StartError):
+            await cast.second("matching")
+        kills = _Kills(self, play, cast, watch, endings, flood)
+        began = time.monotonic()
+        await self._flooded(play, cast, session, endings, flood, kills)
+        self.seen.flood_seconds = time.monotonic() - began
+        self._say(f"the flood has ended after {self.seen.flood_seconds:.0f} s, {self.seen.adverts} adverts")
+        if self._sizes.kills:
+            await cast.gone("matching-2")
+            for service in SERVICES:
+                await kills.kill(service, "after the flood")
+        await asyncio.gather(*self._stray, return_exceptions=True)
+        await self._settled(play, endings)
+
+    def _agencies(self, play: Play) -> list[Json]:
+        insider = next(one for one in agencies_of_the_siege() if one["agency"] == INSIDER)
+        reads = {"emits": [], "reads": ["matches", "rejections", "deliveries"], "receives": True, "administers": False}
+        found = [insider]
+        for name in REVOKED:
+            rights = {"agency": name, "name": {"ko": name, "en": name}, "recipient_class": "case", "rights": reads}
+            found.append(rights)
+        return [one | {"keys": [play.stage.keyring.registered_key(one["agency"])]} for one in found]
+
+    async def _flooded(
+        self, play: Play, cast: Cast, session: aiohttp.ClientSession, endings: Endings, flood: Flood, kills: _Kills
+    ) -> None:
+        sizes, partners = self._sizes, play.world.setting.partners
+        senders = Senders(session, lambda: cast.services["intake"].url, cast.keyring.token)
+        adverts, size = flood.adverts(sizes.adverts), 100 if sizes.adverts >= 1_000 else 20
+        rest = iter(range(sizes.people - RESERVED))
+        what = [("notice", partners.feed), ("notice", partners.webhook), ("matching", None)]
+        end, sent, batches = time.monotonic() + sizes.most_seconds, 0, sizes.adverts // size
+        for number, batch in enumerate(_batches(adverts, size)):
+            if time.monotonic() > end:
+                break
+            await senders.send(batch, "batch", play.ledger.note)
+            sent += len(batch)
+            share = number * len(SERVICES) / max(1, batches)
+            if number % BATCHES_BETWEEN_WITHDRAWALS == 1 and (person := next(rest, None)) is not None:
+                purpose, recipient = what[person % len(what)]
+                item = flood.withdrawn(person, purpose, recipient)
+                self._aside(endings.withdraw(item, person, purpose, recipient))
+            if number in {batches // 5, batches // 2, batches * 4 // 5}:
+                name = REVOKED[len(endings.revocations_s)] if len(endings.revocations_s) < len(REVOKED) else ""
+                if name:
+                    changed = next(one for one in self._agencies(play) if one["agency"] == name) | {"keys": []}
+                    self._aside(endings.revoke(flood.agency(changed, "agency-changed"), name))
+            if sizes.kills and int(share) > len(kills.done) - 1 and len(kills.done) < len(SERVICES) and number:
+                self._aside(kills.kill(SERVICES[len(kills.done)], "during the flood"))
+        self.seen.adverts = sent
+
+    def _aside(self, what: Any) -> None:
+        task = asyncio.create_task(what)
+        self._stray.add(task)
+
+    async def _settled(self, play: Play, endings: Endings) -> None:
+        seen, began = self.seen, time.monotonic()
+        for task in self._stray:
+            if not task.cancelled() and isinstance(error := task.exception(), Exception):
+                seen.troubles.append(f"{type(error).__name__}: {error}")
+        if not await play.until_quiet(SETTLE_WITHIN):
+            seen.troubles.append(f"did not become quiet within {SETTLE_WITHIN:.0f} s: {await play.unfinished()}")
+        seen.settled_seconds = time.monotonic() - began
+        received = {play.stage.agency(name): play.stage.book(name).received() for name in ("feed", "webhook")}
+        for one in endings.withdrawals:
+            shown = PATIENCE if one.shown is None else one.shown
+            seen.withdrawals_s.append(max(shown, one.sent(received)))
+        seen.revocations_s, seen.troubles = endings.revocations_s, seen.troubles + endings.troubles
+        recalls = [at for one in endings.withdrawals if (at := one.recalled(received)) is not None]
+        self._say(f"withdrawals {_list(seen.withdrawals_s)}; recalls came after {_list(recalls)}")
+        self._say(f"revocations {_list(seen.revocations_s)}; active after kills {seen.active_s}")
+        standing = Counter(person for person, _ in await asyncio.to_thread(play.inside.standing))
+        seen.matches_per_person = max(standing.values(), default=0)
+        seen.events_per_person = await asyncio.to_thread(_events_per_person, play)
+        judgement = await asyncio.to_thread(judge, play)
+        seen.lost = judgement.verdict.lost + judgement.unlike
+        seen.troubles += judgement.troubles()
+        notices = sum(len(those) for those in received.values())
+        self._say(
+            f"{notices} notices and recalls for {self._sizes.people} people; quiet after {seen.settled_seconds:.0f} s"
+        )
+
+
+class _Kills:
+    """kill -9, and how long until reads, withdrawals and revocations are served again, and records are done."""
+
+    def __init__(self, scene: Drowning, play: Play, cast: Cast, watch: Watch, endings: Endings, flood: Flood) -> None:
+        self._scene, self._play, self._cast = scene, play, cast
+        self._watch, self._endings, self._flood = watch, endings, flood
+        self._turn = asyncio.Lock()
+        self.done: list[str] = []
+
+    async def kill(self, service: str, when: str) -> None:
+        """Kill the replica that works, and measure."""
+        self.done.append(service)
+        person = self._scene._sizes.people - RESERVED + len(self.done)
+        async with self._turn:
+            name = self._working(service)
+            began, at = time.monotonic(), time.time()
+            self._cast.send(name, signal.SIGKILL)
+            recovery = self._watch.began(service, name if name != service else f"{service}-1", "SIGKILL", at)
+            seconds: float | None = None
+            with contextlib.suppress(TimeoutError, HubAway):
+                async with asyncio.timeout(PATIENCE):
+                    partner = self._play.world.setting.partners.feed
+                    item = self._flood.withdrawn(person, "notice", partner)
+                    await self._endings.withdraw(item, person, "notice", partner)
+                    await self._served()
+                    await self._endings.send(self._flood.again(person))  # something to do for who reads
+                    await recovery.done.wait()
+                    seconds = time.monotonic() - began
+            label = f"{name} {when}"
+            self._scene.seen.active_s[label] = PATIENCE if seconds is None else round(seconds, 1)
+            record = "none" if recovery.seconds is None else f"{recovery.seconds:.1f} s"
+            self._scene._say(f"kill -9 of {label}: all served after {seconds}; first record after {record}")
+
+    def _working(self, service: str) -> str:
+        """Of two matchers the one that holds the lease."""
+        if service != "matching" or "matching-2" not in self._cast.services:
+            return service
+        found = self._play.inside.documents("matching", "leases")
+        return "matching-2" if any(one["owner"] == "matching-2" for one in found) else "matching"
+
+    async def _served(self) -> None:
+        """Reads are answered by every service."""
+        for service in SERVICES:
+            await self._cast.ready(service, PATIENCE)
+
+
+def _events_per_person(play: Play) -> int:
+    """The most that matching has ever said about one person."""
+    said: Counter[bytes] = Counter()
+    for row in play.inside.documents("matching", "outbox"):
+        if row["topic"] == "matches":
+            said.update(bytes(event["k"]) for event in row["events"])
+    return max(said.values(), default=0)
+
+
+def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def _list(seconds: list[float]) -> str:
+    return "[" + ", ".join(f"{each:.1f}" for each in sorted(seconds)) + "] s"
