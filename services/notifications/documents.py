@@ -42,7 +42,8 @@ FEED = "feed"
 WEBHOOK = "webhook"
 
 # A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
-# by a dispatcher until `lease`. Posted: in the feed. Served: the partner has been given it. The rest are final.
+# by the dispatcher `owner`, taken in the `claim` of that name. Posted: in the feed. Served: the partner has been given
+# it. The rest are final.
 WAITING, DUE, SENDING, POSTED, SERVED = "waiting", "due", "sending", "posted", "served"
 DELIVERED, FAILED, DROPPED = "delivered", "failed", "dropped"
 STATES = frozenset({WAITING, DUE, SENDING, POSTED, SERVED, DELIVERED, FAILED, DROPPED})

@@ -15,7 +15,9 @@ from services.notifications.channels.webhook import Webhook
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.lane import Tools
 from services.notifications.delivery.message import Messages
+from services.notifications.delivery.recorder import Recorder
 from services.notifications.delivery.settle import Settler
+from services.notifications.delivery.tenure import Tenure
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.sweeps import Sweeper
 from services.notifications.handlers import Handlers
@@ -29,7 +31,7 @@ from shared.kit.service import Kit
 from shared.reference import load_pack
 
 WRITES = ("deliveries",)
-STOP_WITHIN = timedelta(seconds=9)  # the kit cancels loops after 10
+STOP_WITHIN = timedelta(seconds=4.5)  # then what was answered is written down: the store ends after 6
 
 
 def build(settings: NotificationsSettings) -> FastAPI:
@@ -49,6 +51,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     stream = Handlers(reconciler, sweep_asked.set).stream()
     kit = Kit(settings, streams=(stream,), writes=WRITES, indexes=INDEXES, zone=zone)
     parts = Parts()
+    tools: Tools | None = None
 
     async def put_together() -> None:
         store, repository = kit.store, Repository(kit.database)
@@ -59,18 +62,26 @@ def build(settings: NotificationsSettings) -> FastAPI:
         parts.receipts = Receipts(store, repository, queues, outcomes)
         parts.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, kit.stopping)
 
-    async def dispatch() -> None:
-        settler = Settler(queues, settings.retry_rules, sweep_asked.set)
+        nonlocal tools  # they live longer than one run of the dispatcher: what was answered waits in the recorder
         tools = Tools(
-            store=kit.store,
-            repository=parts.repository,
+            repository=repository,
             channels=pushed,
-            settler=settler,
+            settler=Settler(queues, settings.retry_rules, sweep_asked.set),
+            recorder=Recorder(store),
+            tenure=Tenure(
+                kit.database,
+                repository,
+                settings.instance,
+                settings.dispatcher_lease,
+                timedelta(seconds=settings.deadline_seconds),
+            ),
             messages=messages,
             rules=settings.lane_rules,
-            instance=settings.instance,
             today=today,
         )
+
+    async def dispatch() -> None:
+        assert tools is not None
         await dispatcher.run(tools, kit.stopping)
 
     async def sweep() -> None:

@@ -129,7 +129,7 @@ class Queues:
         work.save(DELIVERIES, delivery)
 
     def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
-        delivery.update(state=state, reason=reason, owner=None, lease=None, ended=work.now)
+        delivery.update(state=state, reason=reason, owner=None, ended=work.now)
         if may_be_held(thread, delivery):
             thread["told"] = True
         if reason is None:

@@ -28,6 +28,7 @@ from services.notifications.documents import (
     Document,
 )
 from shared.kit.backoff import Backoff
+from shared.kit.lease import COLLECTION as LEASES
 from shared.kit.store import Unavailable
 
 _DAY = 86_400
@@ -35,6 +36,9 @@ KEEP_ENDED_SECONDS = 90 * _DAY
 KEEP_ATTEMPTS_SECONDS = 30 * _DAY
 # Longer than an older event of the match can come again: 7 days from matching's outbox, 7 more in the topic after that.
 KEEP_WITHDRAWN_SECONDS = 30 * _DAY
+
+PATIENCE_MS = 5_000
+LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/tenure.py
 
 MOMENTS = 6  # tries of a snapshot read, over about a second
 _NO_SUCH_MOMENT = frozenset({239, 246})  # SnapshotTooOld, SnapshotUnavailable
@@ -49,6 +53,9 @@ def _index(*fields: str, **options: Any) -> IndexModel:
 # Named, because the planner must not choose: among indexes that begin with the recipient it takes any while there is
 # little data, and keeps to it. A filter on the position's type would do for no query: only a range implies a range.
 FEED_ORDER = "feed_order"
+NEXT = "next"  # what is due, by endpoint, recalls apart from notices
+HELD = "held"  # what is being sent, by dispatcher
+BY_ID = [("_id", ASCENDING)]
 NOT_PROVED = "not_proved"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
@@ -58,8 +65,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     SUBSCRIPTIONS: [_index("agency"), _index("channel", "state")],
     SWEEPS: [_index("not_before")],
     DELIVERIES: [
-        _index("subscription", "state", "due", "_id"),
-        _index("state", "subscription", "due"),
+        _index("state", "about", "subscription", "due", "_id", name=NEXT, partialFilterExpression={"state": DUE}),
+        _index("state", "owner", name=HELD, partialFilterExpression={"state": SENDING}),
         _index("recipient", "position", name=FEED_ORDER, partialFilterExpression={"position": {"$gte": 0}}),
         _index("recipient", "position", name=NOT_PROVED, partialFilterExpression={"state": SERVED, "channel": FEED}),
         _index("recipient", "notice"),
@@ -106,60 +113,69 @@ class Repository:
         found = await self._database[PEOPLE].find({"_id": {"$in": list(people)}}).to_list(len(people))
         return {document["_id"]: document for document in found}
 
-    async def waiting_endpoints(self, now: datetime) -> list[str]:
-        """Subscriptions with something to send now."""
-        due = await self._database[DELIVERIES].distinct("subscription", {"state": DUE, "due": {"$lte": now}})
-        return sorted(due)
+    async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:
+        """Subscriptions with a notice or a recall (``about``) to send now: one look at the index for each."""
+        pipeline: list[Document] = [
+            {"$match": {"state": DUE, "about": about}},
+            {"$sort": {"subscription": ASCENDING, "due": ASCENDING}},
+            {"$group": {"_id": "$subscription", "due": {"$first": "$due"}}},
+        ]
+        found = self._database[DELIVERIES].aggregate(pipeline, hint=NEXT, maxTimeMS=PATIENCE_MS)
+        return sorted([first["_id"] async for first in found if first["due"] <= now])
 
-    async def claim(self, subscription: str, owner: str, now: datetime, lease_ms: int, limit: int) -> list[Document]:
-        """Take up to ``limit`` due deliveries for ``owner`` (a name used once), those that are due longest first, and
-        by id what became due at the same moment: that order is another one for every recipient.
+    async def claim(
+        self, subscription: str, about: str, owner: str, claim: str, now: datetime, limit: int
+    ) -> list[Document]:
+        """Take up to ``limit`` due notices or recalls for ``owner`` under a name used once, those that are due longest
+        first, and by id what became due at the same moment: that order is another one for every recipient.
 
         Two claims of one delivery cannot both succeed: each changes it only while it is due.
         """
         deliveries = self._database[DELIVERIES]
-        due = deliveries.find({"subscription": subscription, "state": DUE, "due": {"$lte": now}}, {"_id": 1})
-        ids = [d["_id"] for d in await due.sort(_IN_TURN).limit(limit).to_list(limit)]
+        query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
+        due = deliveries.find(query, {"_id": 1}, hint=NEXT, max_time_ms=PATIENCE_MS).sort(_IN_TURN)
+        ids = [d["_id"] for d in await due.limit(limit).to_list(limit)]
         if not ids:
             return []
+        taken = {"state": SENDING, "owner": owner, "claim": claim, "left_before": "$left"}
+        # left: from here on it may have, a crash will not tell
         await deliveries.update_many(
-            {"_id": {"$in": ids}, "state": DUE},
-            [
-                {
-                    "$set": {
-                        "state": SENDING,
-                        "owner": owner,
-                        "lease": {"$add": ["$$NOW", lease_ms]},
-                        "left_before": "$left",
-                        "left": True,  # from here on it may have: a crash will not tell
-                    }
-                }
-            ],
+            {"_id": {"$in": ids}, "state": DUE}, [{"$set": {**taken, "left": True}}], hint=BY_ID
         )
-        return await deliveries.find({"owner": owner, "state": SENDING}).sort(_IN_TURN).to_list(limit)
+        mine = deliveries.find({"_id": {"$in": ids}, "claim": claim, "state": SENDING}, hint=BY_ID)
+        found = await mine.max_time_ms(PATIENCE_MS).to_list(limit)
+        return sorted(found, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
     async def release_lost(self) -> int:
-        """Let go of what dispatchers held that are gone. The database's own clock says whether a lease is over."""
-        found = await self._database[DELIVERIES].update_many(
-            {"state": SENDING, "$expr": {"$lt": ["$lease", "$$NOW"]}},
-            {"$set": {"state": DUE, "owner": None, "lease": None}},
-        )
-        return int(found.modified_count)
+        """Make due again what dispatchers held that hold no lease any more. The database's own clock says so."""
+        deliveries = self._database[DELIVERIES]
+        owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=PATIENCE_MS)
+        if not owners:
+            return 0
+        named = {"$gte": LEASES_OF_DISPATCHERS, "$lt": LEASES_OF_DISPATCHERS[:-1] + "0"}  # "0" follows "/" in ASCII
+        leases = self._database[LEASES].find({"_id": named, "$expr": {"$gt": ["$until", "$$NOW"]}})
+        live = {f"{lease['owner']}/{lease['epoch']}" async for lease in leases.max_time_ms(PATIENCE_MS)}
+        released = 0
+        for owner in set(owners) - live:
+            found = await deliveries.update_many(
+                {"state": SENDING, "owner": owner}, {"$set": {"state": DUE, "owner": None}}, hint=HELD
+            )
+            released += found.modified_count
+        return released
 
-    async def give_back(self, owner: str, ids: Sequence[str]) -> None:
+    async def give_back(self, claim: str, ids: Sequence[str]) -> None:
         """Let go of claimed deliveries that were not sent."""
         await self._database[DELIVERIES].update_many(
-            {"_id": {"$in": list(ids)}, "owner": owner, "state": SENDING},
-            [{"$set": {"state": DUE, "owner": None, "lease": None, "left": "$left_before"}}],
+            {"_id": {"$in": list(ids)}, "claim": claim, "state": SENDING},
+            [{"$set": {"state": DUE, "owner": None, "left": "$left_before"}}],
+            hint=BY_ID,
         )
 
-    async def release_of(self, instance: str) -> int:
-        """Let go of what earlier runs of this replica held: they are gone, no need to wait for their leases."""
-        found = await self._database[DELIVERIES].update_many(
-            {"owner": {"$gte": f"{instance}/", "$lt": f"{instance}0"}, "state": SENDING},  # "0" follows "/" in ASCII
-            {"$set": {"state": DUE, "owner": None, "lease": None}},
-        )
-        return int(found.modified_count)
+    async def let_go(self, owner: str, claim: str) -> None:
+        """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
+        mine = {"state": SENDING, "owner": owner, "claim": claim}
+        back = {"state": DUE, "owner": None, "left": "$left_before"}
+        await self._database[DELIVERIES].update_many(mine, [{"$set": back}], hint=HELD)
 
     async def feed_after(self, recipient: str, position: int, limit: int) -> list[Document]:
         """The feed of a recipient after a position, whatever became of its entries.

@@ -85,13 +85,17 @@ class NotificationsSettings(ServiceSettings):
 
     @property
     def lane_rules(self) -> LaneRules:
-        """A lease is three deadlines: a third for waiting, one for the attempt, one to spare."""
+        """Attempts at one endpoint."""
         return LaneRules(
             slots=self.endpoint_slots,
-            lease=timedelta(seconds=3 * self.deadline_seconds),
             jitter=self.retry_jitter,
             longest_hold=timedelta(seconds=self.retry_after_max_seconds),
         )
+
+    @property
+    def dispatcher_lease(self) -> timedelta:
+        """Three deadlines of an attempt: none begins that could outlast it, and there is time to renew."""
+        return timedelta(seconds=3 * self.deadline_seconds)
 
     @property
     def secret_overlap(self) -> timedelta:

@@ -44,7 +44,12 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether it is ours right now, as far as this process can know without asking."""
-        return time.monotonic() < self._until
+        return self.left > 0
+
+    @property
+    def left(self) -> float:
+        """How many seconds longer it is ours, as far as this process can know without asking."""
+        return max(0.0, self._until - time.monotonic())
 
     async def acquire(self) -> bool:
         """Take or renew it; False when somebody else holds it. Raises PyMongoError when MongoDB does not answer."""

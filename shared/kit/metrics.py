@@ -115,6 +115,8 @@ event_to_partner_seconds = histogram(
     "event_to_partner_seconds", "From the door to the partner's system", ["channel"], buckets=_LONG_SECONDS
 )
 in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
+attempts_to_record = gauge("attempts_to_record", "Attempts at partners that were answered and not yet written down")
+attempts_not_recorded = counter("attempts_not_recorded", "Attempts whose outcome cannot be written down")
 last_event_timestamp_seconds = gauge("last_event_timestamp_seconds", "When an agency last spoke", ["agency", "type"])
 people_with_consent_ending = gauge(
     "people_with_consent_ending", "People whose first consent ends within 30 days: at least so many; 0 below 20"

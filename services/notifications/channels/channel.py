@@ -10,7 +10,7 @@ from services.notifications.documents import Document
 from services.notifications.domain.verdict import Answer
 from shared.kit.work import Need, Work
 
-Wake = Callable[[str], None]
+Wake = Callable[[str, str], None]  # the subscription, and whether a notice or a recall is due
 
 # Errors of an `Answer` after which nothing can have reached the partner.
 NOTHING_LEFT = frozenset({"address-refused", "name-not-resolved", "no-connection", "tls", "url", "secret"})

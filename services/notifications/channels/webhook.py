@@ -71,7 +71,7 @@ class Webhook:
         share = int(delivery["_id"][:8], 16) / 2**32
         delivery.update(state=DUE if first else WAITING, due=work.now + self._limits.spread * share)
         if first:
-            work.after_commit(lambda: self._wake(delivery["subscription"]))
+            work.after_commit(lambda: self._wake(delivery["subscription"], delivery["about"]))
 
     async def send(self, endpoint: Document, notice: str, body: bytes, now: datetime) -> Answer:
         """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""

@@ -1,8 +1,10 @@
 """One endpoint's lane. It has slots of its own, so a partner that hangs takes nobody else's; and it takes fewer the
 worse the endpoint answers, down to one at a time, which then serves as the probe that finds it well again.
 
-An attempt that was taken frees its slot at once; writing that down goes on behind it, in groups with others. After any
-other answer the slot is kept until it is written down, because that may close or hold the endpoint.
+Recalls go first: they are claimed before anything else, and one slot is kept for them. An attempt that was taken frees
+its slot at once; it is written down behind it, in groups with others. After any other answer the slot is kept until it
+is written down, because that may close or hold the endpoint. Nothing is started that could not be written down soon
+(recorder.py), nor while this process does not surely hold its lease (tenure.py).
 """
 
 from __future__ import annotations
@@ -10,28 +12,32 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
+from pymongo.errors import PyMongoError
+
 from services.notifications.channels.channel import Push
 from services.notifications.delivery.checks import is_open, look
 from services.notifications.delivery.message import Messages
+from services.notifications.delivery.recorder import Attempt, Recorder
 from services.notifications.delivery.settle import Settler
+from services.notifications.delivery.tenure import Tenure
 from services.notifications.documents import Document
 from services.notifications.domain.body import encode
-from services.notifications.domain.verdict import Verdict, judge
+from services.notifications.domain.slots import Slots
+from services.notifications.domain.verdict import judge
 from services.notifications.repository import Repository
 from shared.kit import metrics
 from shared.kit.logs import logger
-from shared.kit.store import Store
 
 _log = logger("delivery")
 
 
-AHEAD = 4  # times the slots: claimed at once
-UNSETTLED = 16  # times the slots: answered or under way, and not yet written down
+ABOUT = ("recall", "notice")  # in the order in which they are claimed
+AHEAD = 1_000  # claimed by all lanes together beyond what they can send at once
 GATHER_SECONDS = 0.005  # slots that become free together share the last look before sending
 
 
@@ -42,13 +48,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class LaneRules:
-    """``slots``: the most attempts at once to one endpoint. ``lease`` is longer than any attempt can take.
-
-    ``jitter``: the largest share that is added to a wait before a retry.
+    """``slots``: the most attempts at once to one endpoint. ``jitter``: the largest share that is added to a wait
+    before a retry. ``longest_hold``: at most this much of Retry-After.
     """
 
     slots: int = 8
-    lease: timedelta = timedelta(seconds=45)
     jitter: float = 0.2
     longest_hold: timedelta = timedelta(hours=24)
 
@@ -57,13 +61,13 @@ class LaneRules:
 class Tools:
     """What every lane works with. ``channels``: those on which we call the partner, by name."""
 
-    store: Store
     repository: Repository
     channels: Mapping[str, Push]
     settler: Settler
+    recorder: Recorder
+    tenure: Tenure
     messages: Messages
     rules: LaneRules
-    instance: str
     today: Callable[[datetime], date]
     now: Callable[[], datetime] = utc_now
 
@@ -74,23 +78,23 @@ class Lane:
     def __init__(self, subscription: str, tools: Tools) -> None:
         self._subscription = subscription
         self._tools = tools
-        self._slots = tools.rules.slots
+        self._slots = Slots(tools.rules.slots)
         self._moved = asyncio.Event()
-        self._dry = False
+        self._due = dict.fromkeys(ABOUT, True)  # whether there may be any
         self._stopped = False
         self._held: deque[Document] = deque()
-        self._held_until = 0.0
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._posting = 0
+        self._waits_for_room = False
 
     @property
     def well(self) -> bool:
         """True when the endpoint has all its slots."""
-        return self._slots == self._tools.rules.slots
+        return self._slots.all
 
-    def wake(self) -> None:
+    def wake(self, about: Iterable[str] = ABOUT) -> None:
         """There may be something due."""
-        self._dry = False
+        for each in about:
+            self._due[each] = True
         self._moved.set()
 
     def stop(self) -> None:
@@ -98,13 +102,18 @@ class Lane:
         self._stopped = True
         self._moved.set()
 
+    def cut_off(self) -> None:
+        """End the attempts that are under way."""
+        for task in self._in_flight:
+            task.cancel()
+
     async def run(self) -> None:
         """Until nothing is due, the endpoint is closed or held, or `stop`; attempts under way are waited for."""
         try:
             while not self._stopped:
                 self._moved.clear()
                 started = await self._start_some()
-                if self._in_flight:
+                if self._in_flight or self._waits_for_room:
                     await self._moved.wait()
                     await asyncio.sleep(GATHER_SECONDS)
                 elif not started and not self._moved.is_set():
@@ -115,46 +124,111 @@ class Lane:
                 await asyncio.wait(self._in_flight)
 
     async def _start_some(self) -> bool:
-        free = min(self._slots - self._posting, UNSETTLED * self._tools.rules.slots - len(self._in_flight))
-        if free <= 0 or self._dry:
+        tools = self._tools
+        if self._held and self._held[0]["owner"] != tools.tenure.owner:
+            await self._give_back()  # the lease is not ours any more, or again under another epoch
+        if not self._slots.free("recall") or not (self._held or any(self._due.values())):
             return False
-        now = self._tools.now()
-        if self._held and asyncio.get_running_loop().time() > self._held_until:
+        if not tools.recorder.room:
+            self._wait_for_room()
+            return False
+        now = tools.now()
+        if not await self._claim(now):
+            return False
+        batch = self._next_batch()
+        if not batch:
+            if not tools.recorder.room:  # others were quicker
+                self._wait_for_room()
+            return False
+        attempts = {delivery["_id"]: tools.recorder.attempt() for delivery in batch}
+        try:
+            return await self._send(batch, attempts, now)
+        finally:
+            for attempt in attempts.values():  # those that are not made
+                attempt.ended()
+
+    async def _send(self, batch: list[Document], attempts: dict[str, Attempt], now: datetime) -> bool:
+        tools = self._tools
+        try:
+            looked = await look(tools.repository, self._subscription, batch, now, tools.today)
+        except BaseException:
+            self._put_back(batch)
+            raise
+        if looked.endpoint is None or tools.tenure.owner != batch[0]["owner"]:
+            self._put_back(batch)
+            self._due = dict.fromkeys(ABOUT, False)
             await self._give_back()
-        if not self._held and not await self._claim(now):
-            self._dry = True
             return False
-        batch = [self._held.popleft() for _ in range(min(free, len(self._held)))]
-        looked = await look(self._tools.repository, self._subscription, batch, now, self._tools.today)
-        if looked.endpoint is None:
-            self._held.extendleft(reversed(batch))
-            await self._give_back()
-            self._dry = True
-            return False
-        channel = self._tools.channels[looked.endpoint["channel"]]
+        channel = tools.channels[looked.endpoint["channel"]]
         for delivery in looked.forbidden:
-            self._go(channel, self._abandon(delivery))
+            tools.recorder.record(tools.settler.abandon(delivery, "consent-ended"))
         for delivery in looked.sendable:
-            self._posting += 1
-            self._go(channel, self._attempt(channel, looked.endpoint, delivery))
+            self._slots.take(delivery["about"])
+            attempt = attempts.pop(delivery["_id"])
+            attempt.sent()
+            self._go(channel, self._attempt(channel, looked.endpoint, delivery, attempt))
         return True
 
+    def _wait_for_room(self) -> None:
+        if not self._waits_for_room:
+            self._waits_for_room = True
+            self._tools.recorder.when_room(self._there_is_room)
+
+    def _there_is_room(self) -> None:
+        self._waits_for_room = False
+        self._moved.set()
+
+    def _next_batch(self) -> list[Document]:
+        """What can be sent now of what is held; recalls are in front."""
+        batch: list[Document] = []
+        room = self._tools.recorder.room
+        while self._held and len(batch) < room:
+            about = self._held[0]["about"]
+            if len(batch) >= self._slots.free(about):
+                break
+            batch.append(self._held.popleft())
+        self._tools.tenure.ahead -= len(batch)
+        return batch
+
+    def _put_back(self, batch: list[Document]) -> None:
+        self._held.extendleft(reversed(batch))
+        self._tools.tenure.ahead += len(batch)
+
     async def _claim(self, now: datetime) -> bool:
+        """Take what is due, recalls first. False when nothing is held then, or the endpoint is closed."""
+        if not self._due["recall"] and self._held:
+            return True
         endpoint = await self._tools.repository.subscription(self._subscription)
-        if endpoint is None or not is_open(endpoint, now):
+        known = endpoint is not None and endpoint["channel"] in self._tools.channels  # a newer replica's: left to it
+        if not known or not is_open(endpoint, now):
+            self._due = dict.fromkeys(ABOUT, False)
+            await self._give_back()
             return False
-        if endpoint["channel"] not in self._tools.channels:  # a newer replica's: left to it
-            return False
-        # a new name for every claim: a claim whose answer was lost is never mistaken for this one
-        owner = f"{self._tools.instance}/{secrets.token_hex(8)}"
-        lease = self._tools.rules.lease
-        began = asyncio.get_running_loop().time()
-        claimed = await self._tools.repository.claim(
-            self._subscription, owner, now, int(lease.total_seconds() * 1000), AHEAD * self._slots if self.well else 1
-        )
-        self._held.extend(claimed)
-        self._held_until = began + lease.total_seconds() / 3  # leaves the rest of the lease to the attempt itself
-        return bool(claimed)
+        if self._due["recall"]:
+            self._held.extendleft(reversed(await self._claim_some("recall", now, self._slots.free("recall"))))
+        if not self._held and self._due["notice"]:
+            tenure = self._tools.tenure
+            ahead = max(0, AHEAD - tenure.ahead) if self.well else 0
+            at_once = self._slots.free("notice")
+            limit = at_once + min(ahead, 3 * self._tools.rules.slots) if at_once else 0
+            self._held.extend(await self._claim_some("notice", now, limit))
+        return bool(self._held)
+
+    async def _claim_some(self, about: str, now: datetime, limit: int) -> list[Document]:
+        tenure = self._tools.tenure
+        owner, claim = tenure.owner, secrets.token_hex(8)  # a claim whose answer was lost is never mistaken for this
+        if owner is None or limit < 1:
+            return []
+        self._due[about] = False
+        claimed: list[Document] = []
+        try:
+            claimed = await self._tools.repository.claim(self._subscription, about, owner, claim, now, limit)
+        except PyMongoError:
+            tenure.doubt(owner, claim)
+            raise
+        self._due[about] = self._due[about] or len(claimed) == limit
+        tenure.ahead += len(claimed)
+        return claimed
 
     def _go(self, channel: Push, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -167,39 +241,28 @@ class Lane:
         metrics.in_flight.of(channel=channel).dec()
         self._moved.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # the lease brings it back; the partner may see the same id again
-            _log.error("attempt_not_recorded", exc_info=error)
+            _log.error("attempt_failed", exc_info=error)
 
-    async def _attempt(self, channel: Push, endpoint: Document, delivery: Document) -> None:
-        clock = asyncio.get_running_loop().time
-        began, now = clock(), self._tools.now()
-        holds_slot = True
+    async def _attempt(self, channel: Push, endpoint: Document, delivery: Document, attempt: Attempt) -> None:
+        tools, clock = self._tools, asyncio.get_running_loop().time
+        began, now = clock(), tools.now()
         try:
-            body = encode(self._tools.messages.of(delivery))
+            body = encode(tools.messages.of(delivery))
             answer = await channel.send(endpoint, delivery["notice"], body, now)
-            verdict = judge(answer, self._tools.now(), self._tools.rules.longest_hold)
-            self._widen_or_narrow(verdict)
-            jitter = self._tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
+            verdict = judge(answer, tools.now(), tools.rules.longest_hold)
+            self._slots.answered(verdict.endpoint_well)
+            jitter = tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
-            if verdict.outcome == "delivered" and not verdict.disable:
-                holds_slot = False
-                self._posting -= 1
-                self._moved.set()
-            await self._tools.store.submit(self._tools.settler.settle(delivery, verdict, took, jitter))
+            recorded = tools.recorder.record(tools.settler.settle(delivery, verdict, took, jitter))
+            attempt.ended()
+            if verdict.outcome != "delivered" or verdict.disable:
+                await asyncio.wait([recorded])
         finally:
-            if holds_slot:
-                self._posting -= 1
-
-    async def _abandon(self, delivery: Document) -> None:
-        await self._tools.store.submit(self._tools.settler.abandon(delivery, "consent-ended"))
-
-    def _widen_or_narrow(self, verdict: Verdict) -> None:
-        if verdict.endpoint_well:
-            self._slots = min(self._tools.rules.slots, self._slots + 1)
-        else:
-            self._slots = max(1, self._slots // 2)
+            attempt.ended()
+            self._slots.give(delivery["about"])
 
     async def _give_back(self) -> None:
         held, self._held = list(self._held), deque()
-        for owner in {delivery["owner"] for delivery in held}:
-            await self._tools.repository.give_back(owner, [d["_id"] for d in held if d["owner"] == owner])
+        self._tools.tenure.ahead -= len(held)
+        for claim in {delivery["claim"] for delivery in held}:
+            await self._tools.tenure.give_back(claim, [d["_id"] for d in held if d["claim"] == claim])

@@ -43,15 +43,18 @@ class Settler:
         self._swept = swept
 
     def settle(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Task[None]:
-        """After an attempt by the owner that ``held`` names. If it is no longer the owner, only the log is written."""
+        """After an attempt under the claim that ``held`` names. When that was let go and another one took it, only the
+        log is written; but what was taken is delivered, whoever holds it now."""
 
         def do(work: Work) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             number = held["attempts"] + 1
             self._log(work, held, number, verdict, took)
-            if delivery is None or thread is None or delivery["state"] != SENDING or delivery["owner"] != held["owner"]:
+            if delivery is None or thread is None or delivery["state"] not in (SENDING, DUE):
                 return
-            delivery["attempts"] = number
+            if delivery["claim"] != held["claim"] and verdict.outcome != "delivered":
+                return
+            delivery["attempts"] = max(number, delivery["attempts"])
             if verdict.reason in NOTHING_LEFT:
                 delivery["left"] = delivery["left_before"]
             if may_be_held(thread, delivery):
@@ -74,7 +77,7 @@ class Settler:
 
         def do(work: Work) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
-            if delivery and thread and delivery["state"] == SENDING and delivery["owner"] == held["owner"]:
+            if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 delivery["left"] = delivery["left_before"]
                 self._queues.abandoned(work, thread, delivery, reason)
                 work.save(THREADS, thread)
@@ -106,7 +109,7 @@ class Settler:
             return
         if verdict.hold is not None:
             when = max(when, work.now + verdict.hold)
-        delivery.update(state=DUE, due=when, owner=None, lease=None)
+        delivery.update(state=DUE, due=when, owner=None)
         work.save(DELIVERIES, delivery)
 
     def _recalled(self, work: Work, thread: Document, delivery: Document) -> bool:
@@ -135,7 +138,7 @@ class Settler:
         work.save(
             ATTEMPTS,
             {
-                "_id": f"{held['_id']}-{number}-{held['owner'].rpartition('/')[2][:8]}",
+                "_id": f"{held['_id']}-{number}-{held['claim'][:8]}",
                 "delivery": held["_id"],
                 "number": number,
                 "outcome": verdict.outcome,

@@ -203,7 +203,7 @@ class Reconciler:
                     "acknowledged": False,
                     "reason": None,
                     "owner": None,
-                    "lease": None,
+                    "claim": None,
                     **cause.document(),
                 },
             )

@@ -59,7 +59,7 @@ class World:
         self.woken: list[str] = []
         self.ids = Ids(b"k" * 32)
         self.sealer = Sealer(b"s" * 32)
-        self.webhook = Webhook(self.sealer, self.woken.append, Limits())
+        self.webhook = Webhook(self.sealer, lambda subscription, about: self.woken.append(subscription), Limits())
         self.feed = Feed()
         self.outcomes = Outcomes(self.ids)
         self.reconciler = Reconciler(
@@ -192,10 +192,11 @@ class World:
     def due(self) -> list[dict[str, Any]]:
         return [d for d in self.all(DELIVERIES, state=DUE) if d["due"] <= self.now]
 
-    def claim(self, delivery: str, owner: str = "test-1/0123456789abcdef") -> dict[str, Any]:
+    def claim(self, delivery: str, owner: str = "test-1/1") -> dict[str, Any]:
         document = self.all(DELIVERIES, _id=delivery)[0]
         assert document["state"] == DUE
-        document.update(state=SENDING, owner=owner, left_before=document["left"], left=True)
+        claim = hexid("claim", next(self._counter))
+        document.update(state=SENDING, owner=owner, claim=claim, left_before=document["left"], left=True)
         self.rows[DELIVERIES][delivery] = bson.encode(document)
         return document
 

@@ -1,0 +1,95 @@
+"""The right of one dispatcher to hold deliveries: one lease for the whole process, renewed while it runs.
+
+Every delivery that is being sent names its ``owner``: an instance and the epoch of its lease. What names an owner that
+holds no lease is due again. So a delivery is nobody else's while it is being sent, however long that takes, and a
+restarted instance takes over at once. Who has lost its lease begins anew under another epoch and forgets what it held.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pymongo.errors import PyMongoError
+
+from services.notifications.repository import LEASES_OF_DISPATCHERS, Repository
+from shared.kit.lease import Lease
+from shared.kit.logs import logger
+from shared.kit.mongo import Database
+
+DOUBT_LOOKS = 30
+_log = logger("dispatcher")
+
+
+class Tenure:
+    """``longest``: how long an attempt may take; none may begin that could outlast the lease."""
+
+    def __init__(
+        self, database: Database, repository: Repository, instance: str, lease: timedelta, longest: timedelta
+    ) -> None:
+        self._database = database
+        self._repository = repository
+        self._instance = instance
+        self._seconds = lease.total_seconds()
+        self._longest = longest.total_seconds()
+        self._owed: deque[tuple[str, Sequence[str]]] = deque()
+        self._doubts: dict[tuple[str, str], int] = {}
+        self._lease: Lease | None = None
+        self.ahead = 0  # claimed by all lanes and not being sent
+
+    @property
+    def owner(self) -> str | None:
+        """Under which name to claim and to send now; None when no attempt may begin."""
+        if self._lease is None or self._lease.left <= self._longest:
+            return None
+        return f"{self._instance}/{self._lease.epoch}"
+
+    @property
+    def renew_seconds(self) -> float:
+        """How often `renew` wants to be called: several times before it is too late."""
+        return (0.8 * self._seconds - self._longest) / 4
+
+    async def renew(self) -> None:
+        """Take or keep the lease. Raises PyMongoError."""
+        if self._lease is not None and not self._lease.held:
+            _log.warning("lease_lost")
+            self._lease = None
+        lease = self._lease or Lease(
+            self._database, f"{LEASES_OF_DISPATCHERS}{self._instance}", self._instance, self._seconds
+        )
+        self._lease = lease if await lease.acquire() else None
+
+    async def end(self) -> None:
+        """Let go of it: what is still held is due again for whoever looks next. Raises PyMongoError."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.release()
+
+    async def give_back(self, claim: str, ids: Sequence[str]) -> None:
+        """Let go of what was claimed and not sent. When the database does not take it, it is tried again later."""
+        self._owed.append((claim, ids))
+        try:
+            await self.pay()
+        except PyMongoError:
+            _log.info("given_back_later", count=len(ids))
+
+    def doubt(self, owner: str, claim: str) -> None:
+        """It is not known whether this claim was made: if so, nobody knows of it. It is let go, also when it comes
+        late."""
+        self._doubts[owner, claim] = DOUBT_LOOKS
+
+    async def pay(self) -> None:
+        """Give back what could not be given back yet. Call it every second. Raises PyMongoError."""
+        while self._owed:
+            owed = self._owed.popleft()  # at once: lanes pay at the same time
+            try:
+                await self._repository.give_back(*owed)
+            except BaseException:
+                self._owed.append(owed)
+                raise
+        for (owner, claim), looks in list(self._doubts.items()):
+            await self._repository.let_go(owner, claim)
+            self._doubts[owner, claim] = looks - 1
+            if looks <= 1:
+                del self._doubts[owner, claim]

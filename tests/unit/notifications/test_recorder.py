@@ -1,0 +1,141 @@
+"""What was answered is kept until it is written down; nothing is started meanwhile that could not be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.notifications.delivery.recorder import Recorder
+from shared.kit.store import Task, Unavailable
+
+pytestmark = pytest.mark.unit
+
+
+def task(name: str) -> Task[None]:
+    def do(work: Any) -> None:
+        work.append(name)
+
+    return Task(lambda work: (), do)
+
+
+class SlowStore:
+    """Commits when it is let; ``failing``: what it raises, one after the other."""
+
+    def __init__(self) -> None:
+        self.written: list[list[str]] = []
+        self.asked: list[int] = []
+        self.open = asyncio.Event()
+        self.failing: list[Exception] = []
+        self.impossible: set[str] = set()
+
+    async def perform(self, tasks: Sequence[Task[None]]) -> list[Exception | None]:
+        self.asked.append(len(tasks))
+        await self.open.wait()
+        if self.failing:
+            raise self.failing.pop(0)
+        names: Any = []
+        for each in tasks:
+            each.do(names)
+        self.written.append([name for name in names if name not in self.impossible])
+        return [ValueError() if name in self.impossible else None for name in names]
+
+
+@asynccontextmanager
+async def running(store: Any, group: int = 10, unsettled: int = 20) -> AsyncIterator[Recorder]:
+    recorder = Recorder(store, group, unsettled)
+    loop = asyncio.create_task(recorder.run())
+    async with asyncio.timeout(30):
+        yield recorder
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_it_is_written_in_order_and_in_groups() -> None:
+    store = SlowStore()
+    async with running(store, group=3) as recorder:
+        for n in range(7):
+            recorder.record(task(str(n)))
+        store.open.set()
+        await recorder.flush()
+    assert [name for group in store.written for name in group] == list("0123456")
+    assert max(store.asked) == 3
+
+
+async def test_there_is_room_for_so_many_and_no_more_until_they_are_written_down() -> None:
+    store = SlowStore()
+    async with running(store, unsettled=4) as recorder:
+        attempts = [recorder.attempt() for _ in range(3)]
+        assert recorder.room == 1
+        for attempt in attempts:
+            recorder.record(task("answered"))
+            attempt.ended()
+        recorder.record(task("answered"))
+        assert recorder.room == 0
+        called: list[str] = []
+        recorder.when_room(lambda: called.append("first"))
+        recorder.when_room(lambda: called.append("second"))
+        await settled()
+        assert called == []
+        store.open.set()
+        await recorder.flush()
+        await settled()
+        assert called == ["first", "second"]
+        assert recorder.room == 4
+
+
+async def test_an_attempt_that_takes_long_gives_its_room_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifications.delivery.recorder.FRESH_SECONDS", 0.0)
+    async with running(SlowStore(), unsettled=1) as recorder:
+        attempt = recorder.attempt()
+        assert recorder.room == 0
+        attempt.sent()
+        called = asyncio.Event()
+        recorder.when_room(called.set)
+        await called.wait()
+        assert recorder.room == 1
+        attempt.ended()
+        assert recorder.room == 1
+
+
+async def test_what_the_database_does_not_take_is_tried_again_and_nothing_is_started_until_then() -> None:
+    store = SlowStore()
+    store.failing = [Unavailable("AutoReconnect"), RuntimeError("nobody foresaw it")]
+    store.open.set()
+    async with running(store) as recorder:
+        recorded = recorder.record(task("a"))
+        await settled()
+        assert recorder.room == 0
+        await recorded
+        assert recorder.room == 20
+    assert store.written == [["a"]]
+
+
+async def test_a_group_that_was_too_much_is_halved() -> None:
+    store = SlowStore()
+    store.failing = [Unavailable("ExecutionTimeout", too_much=True)]
+    async with running(store, group=8) as recorder:
+        for n in range(8):
+            recorder.record(task(str(n)))
+        store.open.set()
+        await recorder.flush()
+    assert store.asked == [8, 4, 4]
+
+
+async def test_one_that_cannot_be_done_holds_up_nobody() -> None:
+    store = SlowStore()
+    store.impossible = {"b"}
+    store.open.set()
+    async with running(store) as recorder:
+        each = [recorder.record(task(name)) for name in "abc"]
+        await asyncio.wait(each)
+        assert isinstance(each[1].exception(), ValueError)
+    assert store.written == [["a", "c"]]
