@@ -147,7 +147,11 @@ class Alias(Answer):
 _STATUS = {
     "not-json": 400,
     "unsupported-media-type": 415,
+    "not-utf-8": 400,
+    "named-twice": 400,
+    "wrong-encoding": 400,
     "body-too-large": 413,
+    "event-too-large": 413,
     "too-many-events": 413,
     "wrong-source": 403,
     "not-allowed": 403,
@@ -170,6 +174,19 @@ def refusing(refusals: Sequence[Refusal], pack: Pack) -> Refusing:
         errors=errors,
         **errors[0].model_dump(),
     )
+
+
+def shortened(receipts: Sequence[Receipt], most: int) -> list[Receipt]:
+    """The receipts of one request with at most so many findings together, besides the first of each: a batch of
+    mistakes is not answered with many times its size."""
+    found = []
+    for receipt in receipts:
+        if receipt.problem is not None and len(receipt.problem.errors) > 1:
+            errors = receipt.problem.errors[: 1 + most]
+            most -= len(errors) - 1
+            receipt = receipt.model_copy(update={"problem": receipt.problem.model_copy(update={"errors": errors})})
+        found.append(receipt)
+    return found
 
 
 def failing(incident: str, pack: Pack) -> Refusing:

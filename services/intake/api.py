@@ -109,12 +109,10 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
             return refuse(Refusal("body-too-large", "", {"megabytes": settings.most_bytes // 1_000_000}))
         content_type = request.headers.get("content-type", "")
         try:
-            items = split(content_type, request.headers, body)
+            items = split(content_type, request.headers.items(), body)
+            receipts = await parts.door.take(items, caller, settings.most_events)
         except Refused as refused:
             return refuse(refused)
-        if len(items) > settings.most_events:
-            return refuse(Refusal("too-many-events", "", {"most": settings.most_events}))
-        receipts = await parts.door.take(items, caller)
         if content_type.partition(";")[0].strip().lower() == BATCH:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]

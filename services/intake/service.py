@@ -7,14 +7,13 @@ fault of ours in deciding one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from services.intake.answers import Receipt, refusing
+from services.intake.answers import Receipt, refusing, shortened
 from services.intake.changes import agencies, opportunities, people
 from services.intake.changes.effect import AGENCIES, Accepted, Effect, Tools
 from services.intake.changes.publish import Root, publish
@@ -22,19 +21,24 @@ from services.intake.domain.agencies import may_emit
 from services.intake.domain.collected import NeverCollected
 from services.intake.domain.door import Features, features
 from services.intake.domain.envelope import check_envelope, trace_for
-from services.intake.domain.findings import Findings
+from services.intake.domain.findings import Budget, Findings
 from services.intake.failures import failed
 from services.intake.repository import INBOX, REJECTIONS
 from shared.events import registry
 from shared.events.incoming import Incoming, read
+from shared.events.limits import LONGEST_NAME, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
 from shared.kit import metrics
 from shared.kit.agencies import held_agency
 from shared.kit.ids import random_id
 from shared.kit.keys import Caller, unauthorised
 from shared.kit.problems import Problem
+from shared.kit.slices import Slices
 from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
+
+MOST_EVENTS = 500  # in one request, unless the settings say otherwise
+MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event
 
 
 class _Family(Protocol):
@@ -68,45 +72,56 @@ class Door:
         self._tools = tools
         self._never = NeverCollected(tools.pack)
         self._zone = ZoneInfo(tools.pack.timezone)
+        self._slices = Slices()
 
     def day(self, now: datetime) -> date:
         """The pack's day at that moment."""
         return now.astimezone(self._zone).date()
 
-    async def take(self, items: Sequence[dict[str, Any] | Refused], caller: Caller) -> list[Receipt]:
+    async def take(
+        self, items: Iterable[dict[str, Any] | Refused], caller: Caller, most: int = MOST_EVENTS
+    ) -> list[Receipt]:
         """One receipt per event, in order, all in one transaction; whatever is unforeseen in one event is answered for
-        that event alone. Raises Unavailable (then all or nothing was kept; repeat all of it), or the 401 problem when
-        the caller's key is no longer registered."""
+        that event alone. Raises Refused when there are more than `most` or the rest cannot be read, Unavailable (then
+        all or nothing was kept; repeat all of it), or the 401 problem when the caller's key is no longer registered."""
         receipts: dict[int, Receipt] = {}
+        arrivals: dict[int, Arrival] = {}
         tasks: dict[int, Task[Receipt]] = {}
-        for number, item in enumerate(items):
-            try:
-                tasks[number] = self._task(self.arrival(item), caller)
-            except Exception as error:
-                receipts[number] = self._failed(item, caller, error)
-            if number % 50 == 49:
-                await asyncio.sleep(0)  # reading 500 events takes a while: let others have their turn
+        number = -1
+        budget = Budget()
+        async with self._slices.work() as pause:
+            for number, item in enumerate(items):
+                if number >= most:
+                    raise Refused(Refusal("too-many-events", "", {"most": most}))
+                await pause()
+                try:
+                    arrivals[number] = self.arrival(item, budget)
+                    tasks[number] = self._task(arrivals[number], caller)
+                except Exception as error:
+                    receipts[number] = self._failed(_without_content(item), caller, error)
+                await pause()
         results = await self._store.submit_all(list(tasks.values()))
-        for number, result in zip(tasks, results, strict=True):
+        for position, result in zip(tasks, results, strict=True):
             if isinstance(result, Problem):
                 raise result
-            one = self._failed(items[number], caller, result) if isinstance(result, Exception) else result
-            receipts[number] = one
-        return [receipts[number] for number in range(len(items))]
+            one = self._failed(arrivals[position], caller, result) if isinstance(result, Exception) else result
+            receipts[position] = one
+        return shortened([receipts[position] for position in range(number + 1)], MOST_ANSWERED)
 
-    def _failed(self, item: dict[str, Any] | Refused, caller: Caller, error: Exception) -> Receipt:
-        given = {} if isinstance(item, Refused) else item
-        id, source, type = _text(given.get("id")), _text(given.get("source")), _known_type(given.get("type"))
-        return failed(id, source, type, caller.agency.agency, error, self._tools.pack)
+    def _failed(self, arrival: Arrival, caller: Caller, error: Exception) -> Receipt:
+        return failed(arrival.id, arrival.source, arrival.type, caller.agency.agency, error, self._tools.pack)
 
-    def arrival(self, item: dict[str, Any] | Refused) -> Arrival:
-        """Read one event and put it to the rules that need no store. Findings are part of the result."""
+    def arrival(self, item: dict[str, Any] | Refused, budget: Budget | None = None) -> Arrival:
+        """Read one event and put it to the rules that need no store. Findings are part of the result. `budget`: what
+        one request may use up of what costs more than its size."""
+        known = _without_content(item)
         if isinstance(item, Refused):
-            return Arrival(None, None, None, False, None, {}, item.refusals)
+            return replace(known, refusals=item.refusals)
         incoming: Incoming | None = None
         found: Features = {}
-        findings = Findings(self._tools.pack)
+        findings = Findings(self._tools.pack, budget)
         try:
+            check_structure(item)  # before anything looks into it
             findings.refusals += self._never.find(item.get("data"))
             findings.end()
             sound = read(item)
@@ -118,17 +133,7 @@ class Door:
             found = features(incoming.data, findings, self.day(now))
         except Refused as refused:
             findings.refusals = list(refused.refusals)
-        except RecursionError:
-            findings.refusals = [Refusal("not-json", "/data")]
-        return Arrival(
-            id=_text(item.get("id")),
-            source=_text(item.get("source")),
-            type=_known_type(item.get("type")),
-            testrun=item.get("testrun") in (True, "true"),
-            incoming=incoming,
-            features=found,
-            refusals=tuple(findings.refusals[:MOST]),
-        )
+        return replace(known, incoming=incoming, features=found, refusals=tuple(findings.refusals[:MOST]))
 
     def _task(self, arrival: Arrival, caller: Caller) -> Task[Receipt]:
         tools, agency = self._tools, caller.agency.agency
@@ -262,10 +267,17 @@ def _count(agency: str, event_type: str, accepted: bool, now: datetime) -> None:
     metrics.last_event_timestamp_seconds.of(agency=agency, type=event_type).set(now.timestamp())
 
 
+def _without_content(item: dict[str, Any] | Refused) -> Arrival:
+    """What of an event can be said back to its sender, whatever is wrong with the rest."""
+    given: dict[str, Any] = {} if isinstance(item, Refused) else item
+    id, source, type = _text(given.get("id")), _text(given.get("source")), _known_type(given.get("type"))
+    return Arrival(id, source, type, given.get("testrun") in (True, "true"), None, {}, ())
+
+
 def _text(value: object) -> str | None:
     """The sender's own id or source back to the sender, if it is one."""
     return value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
 
 
 def _known_type(value: object) -> str | None:
-    return value if isinstance(value, str) and registry.versions(value) else None
+    return value if isinstance(value, str) and len(value) <= LONGEST_NAME and registry.versions(value) else None

@@ -23,7 +23,7 @@ class IntakeSettings(ServiceSettings):
     kek: SecretStr = SecretStr(DEVELOPMENT_KEK)
     first_admin: SecretStr | None = None
     most_events: int = Field(default=500, ge=1, le=5_000)
-    most_bytes: int = Field(default=5_000_000, ge=1_000, le=16_000_000)
+    most_bytes: int = Field(default=5_000_000, ge=1_000, le=8_000_000)
     lapse_seconds: float = Field(default=60.0, gt=0, le=3_600)
 
     @field_validator("first_admin")

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from shared.events.classes import Model
+from shared.events.limits import LONGEST_ATTRIBUTE, bounded_sequence
 from shared.events.refusal import Refusal, Refused, refusals_of
 from shared.events.registry import EventType, UnknownType, registry
 
@@ -31,6 +32,7 @@ _ATTRIBUTES = frozenset(
     }
 )  # fmt: skip
 _DATASCHEMA = re.compile(r"/([a-z0-9-]{1,60})/([0-9]{1,6})$")
+MOST_HEADERS = 200  # of one record, those of other programs included
 LONGEST_TIME = 64  # characters: any number of digits may follow the second
 _TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
@@ -138,6 +140,8 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
     """Read a record, as the newest version of its type. Raises Refused with what is wrong: header, type, version, JSON
     or schema; never the payload."""
     try:  # all at once: this is done for every record there is
+        if len(headers) > MOST_HEADERS:
+            raise ValueError("too many headers")
         found = {name[3:]: _text(raw) for name, raw in headers if name.startswith("ce_")}
     except ValueError:
         raise Refused(_unreadable(headers)) from None
@@ -160,7 +164,7 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
             time=parse_time(found["time"]),
             key=found["partitionkey"],
             data=data,
-            sequence=None if sequence is None else int(sequence),
+            sequence=None if sequence is None else bounded_sequence(sequence),
             correlationid=found.get("correlationid"),
             causationid=found.get("causationid"),
             recordedtime=None if recorded is None else parse_time(recorded),
@@ -177,11 +181,13 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
 def _text(raw: bytes | None) -> str:
     if raw is None:
         raise ValueError("no value")
+    if len(raw) > LONGEST_ATTRIBUTE:
+        raise ValueError("too long")
     return raw.decode()
 
 
 def _unreadable(headers: Sequence[tuple[str, bytes | None]]) -> Refusal:
-    """Names the first header without a value, or with one that is no UTF-8."""
+    """Names the first header without a value, or with one that is too long or no UTF-8."""
     for name, raw in headers:
         if name.startswith("ce_"):
             try:

@@ -1,31 +1,39 @@
-"""What arrives at a door by HTTP: CloudEvents structured, binary or batch. Nothing in it is known to be right yet."""
+"""What arrives at a door by HTTP: CloudEvents structured, binary or batch. Nothing in it is known to be right yet.
+
+A body is parsed event by event, each no longer than ``limits.LARGEST_EVENT``: whoever drives the iterator can let
+others have their turn in between, and stop.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from pydantic import ValidationError
 
 from shared.events.classes import Model
 from shared.events.envelope import parse_time, resolve_type
+from shared.events.limits import LARGEST_EVENT, LONGEST_ATTRIBUTE, MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
 from shared.events.refusal import Refusal, Refused, refusals_of
 from shared.events.registry import EventType
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 LONGEST_ID = 200
-_SEQUENCE_DIGITS = 18  # fits into 64 bits, as a number in any store
 _KNOWN = {
     "specversion", "type", "source", "id", "time", "datacontenttype", "dataschema", "subject", "data",
     "partitionkey", "sequence", "correlationid", "causationid", "recordedtime", "traceparent", "tracestate",
     "dataclassification", "actor", "testrun",
 }  # fmt: skip
+_SPACE = re.compile(r"[ \t\n\r]*")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NEAR = 10  # characters: the longest word of JSON is shorter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +56,19 @@ class Incoming:
     testrun: bool = False
 
 
-def split(content_type: str, headers: Mapping[str, str], body: bytes) -> list[dict[str, Any] | Refused]:
-    """The events of one request as JSON objects, still unchecked. Raises Refused when the request is unreadable."""
+def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) -> Iterator[dict[str, Any] | Refused]:
+    """The events of one request as JSON objects, still unchecked; those of a batch are parsed one by one, as they are
+    asked for. Raises Refused, here or on the way, when the request is unreadable."""
     media = content_type.partition(";")[0].strip().lower()
     if media == BATCH:
-        items = _json(body)
-        if not isinstance(items, list):
-            raise Refused(Refusal("wrong-form", ""))
-        return [item if isinstance(item, dict) else Refused(Refusal("wrong-form", "")) for item in items]
+        return _batch(_text(body))
     if media == STRUCTURED:
         item = _json(body)
-        if not isinstance(item, dict):
-            raise Refused(Refusal("wrong-form", ""))
-        return [item]
-    binary = {name.lower()[3:]: unquote(value) for name, value in headers.items() if name.lower().startswith("ce-")}
-    if "specversion" not in binary or media not in ("application/json", ""):
+        return iter([item if isinstance(item, dict) else Refused(Refusal("wrong-form", ""))])
+    attributes = [(name.lower()[3:], value) for name, value in headers if name.lower().startswith("ce-")]
+    if media not in ("application/json", "") or all(name != "specversion" for name, _ in attributes):
         raise Refused(Refusal("unsupported-media-type", "/datacontenttype"))
-    return [{**binary, "data": _json(body)}]
+    return iter([{**_binary(attributes), "data": _json(body)}])
 
 
 def read(item: Mapping[str, Any]) -> Incoming:
@@ -118,11 +122,82 @@ def read(item: Mapping[str, Any]) -> Incoming:
     )
 
 
-def _json(body: bytes) -> Any:
+def _text(body: bytes) -> str:
     try:
-        return json.loads(body, parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_no_duplicates)
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(Refusal("not-utf-8", "")) from None
+
+
+def _json(body: bytes) -> Any:
+    """The one JSON value that is the whole body."""
+    text = _text(body)
+    value, place = _one(text, _after_space(text, 0), "")
+    if _after_space(text, place) != len(text):
+        raise Refused(Refusal("not-json", ""))
+    return value
+
+
+def _batch(text: str) -> Iterator[dict[str, Any] | Refused]:
+    place = _after_space(text, 0)
+    if not text.startswith("[", place):
+        raise Refused(Refusal("wrong-form" if text.startswith("{", place) else "not-json", ""))
+    place = _after_space(text, place + 1)
+    number = 0
+    closed = text.startswith("]", place)
+    while not closed:
+        item, place = _one(text, place, f"/{number}")
+        yield item if isinstance(item, dict) else Refused(Refusal("wrong-form", ""))
+        number += 1
+        place = _after_space(text, place)
+        closed = text.startswith("]", place)
+        if not closed:
+            if not text.startswith(",", place):
+                raise Refused(Refusal("not-json", f"/{number}"))
+            place = _after_space(text, place + 1)
+    if _after_space(text, place + 1) != len(text):
+        raise Refused(Refusal("not-json", ""))
+
+
+def _after_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    return place if found is None else found.end()
+
+
+def _one(text: str, place: int, field: str) -> tuple[Any, int]:
+    """The JSON value that begins here, and where it ends. It sees no more than one event may have."""
+    piece = text[place : place + LARGEST_EVENT]
+    try:
+        value, length = _DECODER.raw_decode(piece)
+    except json.JSONDecodeError as error:
+        at_the_end = error.pos >= len(piece) - _NEAR or error.msg.startswith("Unterminated string")
+        if at_the_end and place + LARGEST_EVENT < len(text):
+            raise Refused(Refusal("event-too-large", field, {"kilobytes": LARGEST_EVENT // 1024})) from None
+        raise Refused(Refusal("not-json", field)) from None
     except (ValueError, RecursionError):
-        raise Refused(Refusal("not-json", "")) from None
+        raise Refused(Refusal("not-json", field)) from None
+    return value, place + length
+
+
+def _binary(attributes: list[tuple[str, str]]) -> dict[str, Any]:
+    """The attributes of the headers. What does not decode to one text is refused, never replaced: two ids would become
+    one."""
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise Refused(Refusal("too-many", "", {"max_length": MOST_ATTRIBUTES}))
+    found: dict[str, Any] = {}
+    for name, value in attributes:
+        field = f"/{name}" if name in _KNOWN else ""
+        if name in found:
+            raise Refused(Refusal("named-twice", field))
+        if len(value) > 3 * LONGEST_ATTRIBUTE:
+            raise Refused(Refusal("too-long", field, {"max_length": LONGEST_ATTRIBUTE}))
+        try:
+            if _BAD_ESCAPE.search(value):
+                raise ValueError("no escape")
+            found[name] = unquote_to_bytes(value.encode("ascii")).decode()
+        except ValueError:
+            raise Refused(Refusal("wrong-encoding", field)) from None
+    return found
 
 
 def _no_constant(_: str) -> Any:
@@ -158,9 +233,15 @@ def _time(value: object, found: list[Refusal]) -> datetime | None:
 def _sequence(value: object, found: list[Refusal]) -> int | None:
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_SEQUENCE_DIGITS:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**SEQUENCE_DIGITS:
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _SEQUENCE_DIGITS:
-        return int(value)
+    try:
+        if isinstance(value, str):
+            return bounded_sequence(value)
+    except ValueError:
+        pass
     found.append(Refusal("wrong-form", "/sequence"))
     return None
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_no_duplicates)

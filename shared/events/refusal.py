@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from shared.events.classes import Model, nested_models
 
-MOST = 100  # findings about one thing: enough to mend it, whatever somebody sends
+MOST = 50  # findings about one thing: enough to mend it, whatever somebody sends
+MOST_ENUMERATED = 500  # of pydantic's: each costs, and they are all made before the first can be looked at
 _SAFE_PART = re.compile(r"[a-z_]{1,40}")
 _SAFE_LIMITS = frozenset(
     {
@@ -57,6 +58,8 @@ class Refused(Exception):
 
 def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -> tuple[Refusal, ...]:
     """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out."""
+    if error.error_count() > MOST_ENUMERATED:
+        return (Refusal("too-many-findings", at, {"most": MOST_ENUMERATED}),)
     found = []
     for item in error.errors(include_input=False, include_url=False)[:MOST]:
         refusal = refusal_of(item, at, field_names(model))

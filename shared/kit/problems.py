@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
 from starlette.exceptions import HTTPException
 
-from shared.events.refusal import Refusal, Refused, refusal_of
+from shared.events.refusal import MOST, Refusal, Refused, refusal_of
 from shared.kit.remedies import remedy_of
 from shared.kit.store import Unavailable
 
@@ -125,7 +125,7 @@ def install(app: FastAPI) -> None:
         return refused(error.refusals).response()
 
     async def request(_: Request, error: RequestValidationError) -> JSONResponse:
-        return refused([_finding(item) for item in error.errors()]).response()
+        return refused([_finding(item) for item in error.errors()[:MOST]]).response()
 
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         return _of_status(error.status_code, error.headers).response()

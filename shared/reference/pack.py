@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 
 from shared.reference.codes import CodeLists
@@ -179,11 +180,13 @@ class Pack:
     def never_collected_reason(self, field: str, language: str) -> str | None:
         """Why a field is refused, however it is written (homeTown, home_town); None when it is not refused."""
         self._spoken(language)
-        asked = folded(field)
-        for group in self.refused:
-            if any(folded(name) == asked for name in group.fields):
-                return group.reason[language]
-        return None
+        reason = self._reasons.get(folded(field))
+        return None if reason is None else reason[language]
+
+    @cached_property
+    def _reasons(self) -> Mapping[str, Mapping[str, str]]:
+        """Folded name to the reason: asked for every finding of every event."""
+        return {folded(name): group.reason for group in reversed(self.refused) for name in group.fields}
 
     def commute_minutes(self, home: str, work: str, car: bool = False) -> int | None:
         """Minutes one way by the survey's bands (`commuting`); None when not known."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.reference.codes import CodeLists
 from shared.reference.errors import PackError
 from shared.reference.tables import read_table, required
-from shared.reference.text import Likeness, folded
+from shared.reference.text import Likeness, decomposed, folded
 
 _ALIKE = 0.6
 _LONGEST = 120
@@ -22,10 +22,11 @@ class Titles:
             key = folded(title)
             self._codes.setdefault(key, set()).add(code)
             self._written.setdefault(key, title)
+        self._decomposed = {key: decomposed(key) for key in self._codes}
 
     def find(self, title: str) -> str | None:
         """The code of a title or synonym, whatever its spacing, width or composition; None when unknown or unclear."""
-        codes = self._codes.get(folded(title), set())
+        codes = self._codes.get(folded(title), frozenset[str]())
         return next(iter(codes)) if len(codes) == 1 else None
 
     def unclear(self) -> Mapping[str, set[str]]:
@@ -38,7 +39,9 @@ class Titles:
         if not key or limit <= 0:
             return ()
         likeness = Likeness(key, _ALIKE)
-        scored = sorted((-max(likeness.to(known), _contained(key, known)), known) for known in self._codes)
+        scored = sorted(
+            (-max(likeness.to(strokes), _contained(key, known)), known) for known, strokes in self._decomposed.items()
+        )
         found: list[str] = []
         seen: set[str] = set()
         for score, known in scored:

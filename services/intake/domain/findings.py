@@ -8,14 +8,23 @@ from shared.events.refusal import Refusal, Refused
 from shared.reference import Pack
 
 MOST_SUGGESTED = 3  # unknown titles per event that get suggestions: looking for likeness costs
+MOST_SUGGESTED_AT_ONCE = 20  # and per request
+
+
+class Budget:
+    """What the events of one request share of what costs more than its size."""
+
+    def __init__(self) -> None:
+        self.suggestions = MOST_SUGGESTED_AT_ONCE
 
 
 class Findings:
     """Collects refusals while rules go on looking. Values given to `add` must be public (limits, lists of the pack)."""
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, budget: Budget | None = None) -> None:
         self.pack = pack
         self.refusals: list[Refusal] = []
+        self._budget = Budget() if budget is None else budget
         self._suggested = 0
 
     def add(self, rule: str, field: str, **values: str | int | float) -> None:
@@ -37,8 +46,9 @@ class Findings:
         found = title if self.pack.accepts(kind, title) else self.pack.find(kind, title)
         if found is None:
             near: tuple[str, ...] = ()
-            if self._suggested < MOST_SUGGESTED:
+            if self._suggested < MOST_SUGGESTED and self._budget.suggestions > 0:
                 self._suggested += 1
+                self._budget.suggestions -= 1
                 near = self.pack.suggestions(kind, title)
             self.add("unknown-title", field, suggestions=", ".join(near) or "-")
         return found

@@ -43,7 +43,7 @@ def taken(event_type: EventType, data: object) -> bool:
         "time": "2026-11-20T00:00:00Z", "dataschema": event_type.dataschema, "data": data,
     }  # fmt: skip
     try:
-        (item,) = split(STRUCTURED, {}, json.dumps(event).encode())
+        (item,) = split(STRUCTURED, [], json.dumps(event).encode())
         assert isinstance(item, dict)
         read(item)
     except Refused:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.events import Refused, registry
 from shared.events.incoming import BATCH, STRUCTURED, read, split
-from shared.events.refusal import MOST, refusals_of
+from shared.events.refusal import MOST, MOST_ENUMERATED, refusals_of
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
@@ -34,10 +34,10 @@ def refused(item: dict[str, Any]) -> list[tuple[str, str]]:
 
 class TestSplit:
     def test_reads_structured_binary_and_batch_alike(self) -> None:
-        (structured,) = split(STRUCTURED + "; charset=utf-8", {}, json.dumps(event()).encode())
-        attributes = {f"Ce-{name.title()}": value for name, value in event(data="absent").items()}
+        (structured,) = split(STRUCTURED + "; charset=utf-8", [], json.dumps(event()).encode())
+        attributes = [(f"Ce-{name.title()}", value) for name, value in event(data="absent").items()]
         (binary,) = split("application/json", attributes, json.dumps(DATA).encode())
-        (batched,) = split(BATCH, {}, json.dumps([event()]).encode())
+        (batched,) = split(BATCH, [], json.dumps([event()]).encode())
         contents = []
         for item in (structured, binary, batched):
             assert isinstance(item, dict)
@@ -45,12 +45,12 @@ class TestSplit:
         assert contents[0] == contents[1] == contents[2]
 
     def test_percent_decodes_binary_attributes(self) -> None:
-        (item,) = split("application/json", {"ce-specversion": "1.0", "ce-id": "a%20b"}, b"{}")
+        (item,) = split("application/json", [("ce-specversion", "1.0"), ("ce-id", "a%20b")], b"{}")
         assert isinstance(item, dict)
         assert item["id"] == "a b"
 
     def test_keeps_a_batchs_good_events_beside_bad_ones(self) -> None:
-        items = split(BATCH, {}, json.dumps([event(), 7, event(id="hw-2")]).encode())
+        items = list(split(BATCH, [], json.dumps([event(), 7, event(id="hw-2")]).encode()))
         assert [isinstance(item, Refused) for item in items] == [False, True, False]
 
     @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ class TestSplit:
     )  # fmt: skip
     def test_refuses_what_is_not_json(self, body: bytes) -> None:
         with pytest.raises(Refused) as error:
-            split(STRUCTURED, {}, body)
-        assert error.value.refusals[0].rule in ("not-json", "wrong-form")
+            split(STRUCTURED, [], body)
+        assert error.value.refusals[0].rule in ("not-json", "not-utf-8", "event-too-large")
 
     @pytest.mark.parametrize("media", ["text/plain", "application/xml", "", "application/json"])
     def test_refuses_other_content(self, media: str) -> None:
         with pytest.raises(Refused) as error:
-            split(media, {}, b"{}")
+            split(media, [], b"{}")
         assert error.value.refusals[0].rule == "unsupported-media-type"
 
     def test_takes_40_point_0_for_the_integer_40(self) -> None:
-        (item,) = split(STRUCTURED, {}, b'{"data": {"count": 40.0, "share": 0.5, "large": 1e2}}')
+        (item,) = split(STRUCTURED, [], b'{"data": {"count": 40.0, "share": 0.5, "large": 1e2}}')
         assert isinstance(item, dict)
         assert repr(item["data"]) == "{'count': 40, 'share': 0.5, 'large': 100}"
 
@@ -157,6 +157,8 @@ class TestFindings:
         assert "0101234" not in str(error.value)
 
     def test_there_are_no_more_than_anybody_can_read(self) -> None:
-        with pytest.raises(Refused) as error:
-            read(event(data={f"x{n}": n for n in range(5_000)}))
-        assert len(error.value.refusals) == MOST
+        for sent, told in ((MOST + 1, MOST), (MOST_ENUMERATED - 2, MOST), (5_000, 1)):
+            with pytest.raises(Refused) as error:
+                read(event(data={f"x{n}": n for n in range(sent)}))
+            assert len(error.value.refusals) == told
+        assert error.value.refusals[0].rule == "too-many-findings"

@@ -1,0 +1,61 @@
+"""How much of anything may come in. One small set of limits, asked before anything is folded, normalised, compared,
+validated, hashed or said again: what is within them costs no more than its size, what is not is refused unread.
+
+All are well above what the contract itself allows, so a sound event never meets one. Characters, not bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.events.refusal import Refusal, Refused
+
+LARGEST_EVENT = 65_536  # characters of one event's JSON; also the longest piece that is parsed in one go (some 3 ms)
+LONGEST_NAME = 64  # of a field
+LONGEST_TEXT = 1_000  # of one value
+MOST_VALUES = 2_000  # objects, lists, fields and values of one event together
+DEEPEST = 12  # objects and lists inside each other
+LONGEST_ATTRIBUTE = 512  # of one attribute in a header, HTTP or Kafka
+MOST_ATTRIBUTES = 64  # headers of one event that are attributes
+SEQUENCE_DIGITS = 18  # fits into 64 bits, as a number in any store
+
+
+def check_structure(event: Any) -> None:
+    """Walk one parsed JSON value once, and no further than the limits. Raises Refused with the first one broken.
+
+    The caller has bounded its length (``LARGEST_EVENT``). Nothing of what was sent is named.
+    """
+    left = MOST_VALUES
+    level = [event]
+    for _ in range(DEEPEST + 1):
+        left -= len(level)
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                if len(value) > LONGEST_TEXT:
+                    raise Refused(Refusal("too-long", "", {"max_length": LONGEST_TEXT}))
+            elif isinstance(value, dict):
+                left -= len(value)
+                if left < 0:
+                    break
+                if any(len(name) > LONGEST_NAME for name in value):
+                    raise Refused(Refusal("name-too-long", "", {"most": LONGEST_NAME}))
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value[: MOST_VALUES + 1]
+            if len(inner) > left:
+                left = -1
+                break
+        if left < 0:
+            raise Refused(Refusal("too-many-values", "", {"most": MOST_VALUES}))
+        if not inner:
+            return
+        level = inner
+    raise Refused(Refusal("too-deep", "", {"most": DEEPEST}))
+
+
+def bounded_sequence(text: str) -> int:
+    """A sequence number written as digits. Raises ValueError, also for one that no store could hold."""
+    if not (text.isascii() and text.isdigit() and len(text) <= SEQUENCE_DIGITS):
+        raise ValueError("no sequence number")
+    return int(text)

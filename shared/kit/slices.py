@@ -1,0 +1,44 @@
+"""CPU work of requests, cut in slices: a large one holds up neither probes and heartbeats nor the small ones for long.
+
+One slice at a time in the whole process, in turn among those who have work: between two slices the event loop does
+whatever else is ready. What is done between two calls of ``pause`` cannot be cut; it has to be bounded by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+SLICE_SECONDS = 0.003
+Pause = Callable[[], Awaitable[None]]
+
+
+class Slices:
+    """Hands out turns. ``clock`` as `time.monotonic`."""
+
+    def __init__(self, seconds: float = SLICE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._turn = asyncio.Lock()  # fair: first come, first served
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Pause]:
+        """A turn. The block calls what it gets after every small piece of work: it waits once the slice is used up."""
+        began = 0.0
+
+        async def pause() -> None:
+            nonlocal began
+            if self._clock() - began < self._seconds:
+                return
+            self._turn.release()
+            try:
+                await asyncio.sleep(0)  # also when nobody else has work: the loop itself has
+            finally:
+                await self._turn.acquire()
+                began = self._clock()
+
+        async with self._turn:
+            began = self._clock()
+            yield pause
