@@ -79,10 +79,11 @@ types: setup ## mypy --strict
 walls: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
-schemas: setup ## write shared/events/schemas and docs/openapi from the models
+schemas: setup ## write shared/events/schemas, docs/openapi and deploy/rights from the code
 	@$(BIN)/python -m shared.events.publish
-	@mkdir -p docs/openapi
+	@mkdir -p docs/openapi deploy/rights
 	@for s in intake matching notifications; do $(BIN)/python -m services.$$s openapi > docs/openapi/$$s.json || exit 1; done
+	@for s in intake matching notifications; do $(BIN)/python -m services.$$s rights > deploy/rights/$$s.json || exit 1; done
 
 schemas-check: setup ## the committed schemas are those of the models
 	@sh deploy/ci/schemas_check.sh $(BIN)/python

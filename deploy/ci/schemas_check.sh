@@ -1,19 +1,21 @@
 #!/bin/sh
-# Fails when shared/events/schemas or docs/openapi is not what the models say. Leaves the right files there, for looking
+# Fails when shared/events/schemas, docs/openapi or deploy/rights is not what the code says. Leaves the right files there, for looking
 # at and committing. $1: the python to use.
 set -eu
 before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
-mkdir -p "$before/shared/events" "$before/docs"
+mkdir -p "$before/shared/events" "$before/docs" "$before/deploy"
 cp -r shared/events/schemas "$before/shared/events/schemas"
 cp -r docs/openapi "$before/docs/openapi"
+cp -r deploy/rights "$before/deploy/rights"
 "$1" -m shared.events.publish >/dev/null
 for service in intake matching notifications; do
     "$1" -m "services.$service" openapi >"docs/openapi/$service.json"
+    "$1" -m "services.$service" rights >"deploy/rights/$service.json"
 done
-for folder in shared/events/schemas docs/openapi; do
+for folder in shared/events/schemas docs/openapi deploy/rights; do
     if ! diff -r "$before/$folder" "$folder"; then
-        echo "$folder was not what the models say; it is now" >&2
+        echo "$folder was not what the code says; it is now" >&2
         echo "  -> look at the change and commit it (make schemas writes it at any time)" >&2
         exit 1
     fi

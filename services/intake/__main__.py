@@ -1,4 +1,7 @@
-"""`python -m services.intake` runs the service; `... openapi` prints its API, `... republish` tells all state again."""
+"""`python -m services.intake` runs the service.
+
+`... openapi` prints its API, `... rights` what it needs of Kafka; `... republish` tells all state again.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from services.intake.main import build
 from services.intake.republish import tell_again
 from services.intake.settings import IntakeSettings
 from shared.kit.republish import republish
-from shared.kit.run import print_openapi, run
+from shared.kit.run import print_openapi, print_rights, run
 from shared.kit.settings import read_settings
 
-_USAGE = "python -m services.intake [openapi | republish]"
+_USAGE = "python -m services.intake [openapi | rights | republish]"
 
 
 def main(arguments: list[str]) -> int:
@@ -21,11 +24,11 @@ def main(arguments: list[str]) -> int:
             settings = read_settings(IntakeSettings)
             run(build(settings), settings)
             return 0
-        case ["openapi"]:  # nothing is connected: any address will do
+        case ["openapi" | "rights" as wanted]:  # nothing is connected: any address will do
             settings = IntakeSettings(
                 profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
             )
-            print_openapi(build(settings))
+            (print_openapi if wanted == "openapi" else print_rights)(build(settings))
             return 0
         case ["republish"]:
             settings = read_settings(IntakeSettings)

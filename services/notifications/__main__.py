@@ -1,4 +1,7 @@
-"""`python -m services.notifications` runs the service; `... openapi` prints its API."""
+"""`python -m services.notifications` runs the service.
+
+`... openapi` prints its API, `... rights` what it needs of Kafka.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ import sys
 
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
-from shared.kit.run import print_openapi, run
+from shared.kit.run import print_openapi, print_rights, run
 from shared.kit.settings import read_settings
 
-_USAGE = "python -m services.notifications [openapi]"
+_USAGE = "python -m services.notifications [openapi | rights]"
 
 
 def main(arguments: list[str]) -> int:
@@ -19,11 +22,11 @@ def main(arguments: list[str]) -> int:
             settings = read_settings(NotificationsSettings)
             run(build(settings), settings)
             return 0
-        case ["openapi"]:  # nothing is connected: any address will do
+        case ["openapi" | "rights" as wanted]:  # nothing is connected: any address will do
             settings = NotificationsSettings(
                 profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
             )
-            print_openapi(build(settings))
+            (print_openapi if wanted == "openapi" else print_rights)(build(settings))
             return 0
         case _:
             sys.stderr.write(_USAGE + "\n")

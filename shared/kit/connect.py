@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pymongo import IndexModel
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
+from shared.kit.kafka_client import NotLetIn, WrongCertificate, WrongPassword
 from shared.kit.logs import logger
 from shared.kit.mongo import Client, NoReplicaSet, connect, ensure_indexes, ping, server_version
+from shared.kit.rights import NotGranted, Rights, check_granted
 from shared.kit.settings import ServiceSettings
 from shared.kit.topics import KAFKA_ERRORS, Topics, WrongPartitionCount
 
@@ -38,12 +40,12 @@ async def open_both(
     settings: ServiceSettings,
     indexes: Mapping[str, Sequence[IndexModel]],
     topics: Topics,
-    names: Iterable[str],
+    rights: Rights,
     retention_ms: Mapping[str, int],
 ) -> Client:
     """MongoDB and Kafka at the same time. When both are missing both are said, and CannotStart is Kafka's."""
     kafka, mongo = await asyncio.gather(
-        open_kafka(topics, names, retention_ms), open_mongo(settings, indexes), return_exceptions=True
+        open_kafka(topics, rights, retention_ms), open_mongo(settings, indexes), return_exceptions=True
     )
     if not isinstance(mongo, BaseException) and kafka is None:
         return mongo
@@ -99,18 +101,39 @@ def _mongo(remedy: str, address: str) -> CannotStart:
     return CannotStart(MONGODB_MISSING, "MongoDB", remedy, mongo_url=address)
 
 
-async def open_kafka(topics: Topics, names: Iterable[str], retention_ms: Mapping[str, int]) -> None:
-    """Declare the topics and begin to watch them. Raises CannotStart."""
-    address = topics.kafka.bootstrap
+async def open_kafka(topics: Topics, rights: Rights, retention_ms: Mapping[str, int]) -> None:
+    """Declare the topics, begin to watch them, see that all that must be done may be. Raises CannotStart."""
+    if not topics.kafka.security.authenticated:
+        _log.warning("kafka_is_open", remedy="Whoever reaches it can forge every record: for one machine, never more.")
     try:
         async with asyncio.timeout(30):
-            await topics.start(names, retention_ms)
+            await topics.start({*rights.reads, *rights.writes}, retention_ms)
+            await check_granted(topics, rights)
+    except NotLetIn as refused:
+        raise _kafka(topics, _NOT_LET_IN.get(type(refused), _OTHER_PROTOCOL)) from None
+    except NotGranted as refused:
+        user = topics.kafka.security.user
+        remedy = (
+            f"Kafka does not allow {user or 'this client'} to {refused}: give the user its rights, see docs/brokers.md."
+        )
+        raise _kafka(topics, remedy) from None
     except KAFKA_ERRORS:
-        remedy = "Kafka does not answer: start it, or set IEUM_KAFKA."
-        raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None
+        raise _kafka(topics, "Kafka does not answer: start it, or set IEUM_KAFKA.") from None
     except ValueError:
-        remedy = "IEUM_KAFKA is no list of brokers: put host:port, several with a comma between."
-        raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None
+        raise _kafka(topics, "IEUM_KAFKA is no list of brokers: put host:port, several with a comma between.") from None
     except WrongPartitionCount as wrong:
         remedy = f"A topic has another number of partitions: {wrong}. Mend the topic or set IEUM_PARTITIONS."
-        raise CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=address) from None
+        raise _kafka(topics, remedy) from None
+
+
+_OTHER_PROTOCOL = "Kafka closes the connection: IEUM_KAFKA_SECURITY_PROTOCOL is not what that listener speaks."
+_NOT_LET_IN: dict[type[NotLetIn], str] = {
+    WrongPassword: "Kafka refuses the authentication: look at IEUM_KAFKA_USER, IEUM_KAFKA_PASSWORD and"
+    " IEUM_KAFKA_SASL_MECHANISM, and whether the broker has that user.",
+    WrongCertificate: "TLS with Kafka fails: IEUM_KAFKA_CA_FILE must be its authority, IEUM_KAFKA its name as in its"
+    " certificate, IEUM_KAFKA_CERT_FILE one that it accepts.",
+}
+
+
+def _kafka(topics: Topics, remedy: str) -> CannotStart:
+    return CannotStart(KAFKA_MISSING, "Kafka", remedy, kafka=topics.kafka.bootstrap)

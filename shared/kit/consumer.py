@@ -21,6 +21,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 from shared.kit.group import assigned_in
 from shared.kit.header_names import read_any_header_name
 from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka_client import faststream_security
 from shared.kit.log_ends import close, log_ends
 from shared.kit.topics import KAFKA_ERRORS
 
@@ -68,6 +69,7 @@ class Consumer:
     ) -> None:
         self._broker = KafkaBroker(
             kafka.bootstrap,
+            security=faststream_security(kafka),
             client_id=kafka.instance,
             consumer_only=True,
             ack_policy=AckPolicy.NACK_ON_ERROR,
@@ -168,7 +170,7 @@ class Consumer:
         heard = self.kafka.highwater(partition)
         if heard is not None and heard >= offset:
             return False
-        return (await log_ends(self._settings.bootstrap, [partition]))[partition] < offset
+        return (await log_ends(self._settings, [partition]))[partition] < offset
 
     async def unowned(self) -> set[TopicPartition]:
         """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
@@ -179,7 +181,7 @@ class Consumer:
         each = {TopicPartition(topic, n) for topic in self._topics for n in range(self._settings.partitions)}
         if self.kafka is None or each <= self.kafka.assignment():
             return set()
-        state, given = await assigned_in(self._settings.bootstrap, self._group)
+        state, given = await assigned_in(self._settings, self._group)
         return each - given if state == "Stable" else set()
 
     async def left_lying(self) -> set[TopicPartition]:
@@ -196,7 +198,7 @@ class Consumer:
         found = set[TopicPartition]()
         if before is not None and before[:2] == (batches, positions):
             found = {each for each, position in positions.items() if before.ends[each] > (position or 0)}
-        ends = await log_ends(self._settings.bootstrap, positions) if positions else {}
+        ends = await log_ends(self._settings, positions) if positions else {}
         self._last_look = _Look(batches, positions, ends)
         return found if not self._in_hand and self._batches == batches else set()
 

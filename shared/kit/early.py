@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.kit.claim import Claims
 from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka_client import connection
 from shared.kit.log_ends import close
 from shared.kit.observe import Observer
 
@@ -62,7 +63,7 @@ class EarlyReader:
         if not next:
             return
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap,
+            **connection(self._kafka),
             client_id=self._kafka.instance,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

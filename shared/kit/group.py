@@ -10,17 +10,19 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocol
 
+from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka_client import connection
 from shared.kit.topics import KAFKA_ERRORS
 
 ASK_SECONDS = 10.0
 
 
-async def assigned_in(bootstrap: str, group: str) -> tuple[str, set[TopicPartition]]:
+async def assigned_in(kafka: KafkaSettings, group: str) -> tuple[str, set[TopicPartition]]:
     """The group's state ("Stable": at rest) and all partitions that its members have.
 
     Raises KafkaError, TimeoutError.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(ASK_SECONDS * 1000))
+    admin = AIOKafkaAdminClient(**connection(kafka), request_timeout_ms=int(ASK_SECONDS * 1000))
     try:
         async with asyncio.timeout(ASK_SECONDS):
             await admin.start()

@@ -2,7 +2,102 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, field
+from typing import Literal
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]
+
+
+class Unfit(ValueError):
+    """One part of the security settings is missing or of no use: which, and whether it is missing."""
+
+    def __init__(self, part: str, *, missing: bool = False) -> None:
+        super().__init__(part)
+        self.part = part
+        self.missing = missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSecurity:
+    """How clients show who they are and see whom they talk to, in Kafka's own words. ``PLAINTEXT`` is neither.
+
+    A server's certificate is always checked, its name included: against ``ca_file``, else the system's authorities.
+    Files are PEM. Passwords are kept out of `repr`.
+    """
+
+    protocol: SecurityProtocol = "PLAINTEXT"
+    mechanism: SaslMechanism = "SCRAM-SHA-512"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    key_password: str = field(default="", repr=False)
+
+    @property
+    def sasl(self) -> bool:
+        """Whether a user and a password are sent."""
+        return self.protocol.startswith("SASL_")
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.protocol.endswith("SSL")
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the broker learns who the client is."""
+        return self.sasl or (self.tls and bool(self.cert_file))
+
+    def check(self) -> None:
+        """Raises Unfit for the first part that is missing, contradicts another, or cannot be read."""
+        for part in ("user", "password") if self.sasl else ():
+            if not getattr(self, part):
+                raise Unfit(part, missing=True)
+        if not self.sasl and (self.user or self.password):
+            raise Unfit("protocol")  # whoever gave a user did not mean to go without
+        if self.mechanism == "PLAIN" and self.protocol == "SASL_PLAINTEXT":
+            raise Unfit("mechanism")  # it would send the password itself, readable
+        for given, needed in (("cert_file", "key_file"), ("key_file", "cert_file"), ("key_password", "key_file")):
+            if getattr(self, given) and not getattr(self, needed):
+                raise Unfit(needed, missing=True)
+        if not self.tls and (self.ca_file or self.cert_file):
+            raise Unfit("protocol")
+        self.context()
+
+    def context(self) -> ssl.SSLContext | None:
+        """For TLS, read from the files now: a renewed certificate counts from the next client on. Raises Unfit."""
+        if not self.tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file or None)
+        except (OSError, ValueError):  # an SSLError is an OSError
+            raise Unfit("ca_file") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.cert_file:
+            try:
+                # a password is always given: without one OpenSSL would ask for it on the terminal and wait
+                context.load_cert_chain(self.cert_file, self.key_file, password=self.key_password)
+            except (OSError, ValueError):
+                raise Unfit(_which_of_two(self)) from None
+        return context
+
+
+def _which_of_two(security: KafkaSecurity) -> str:
+    """Which file keeps certificate and key from being used together."""
+    try:
+        with open(security.cert_file, encoding="ascii") as file:
+            ssl.PEM_cert_to_DER_cert(_first_certificate(file.read()))
+    except (OSError, ValueError):
+        return "cert_file"
+    return "key_file"
+
+
+def _first_certificate(text: str) -> str:
+    start, end = text.index(ssl.PEM_HEADER), text.index(ssl.PEM_FOOTER)
+    return text[start : end + len(ssl.PEM_FOOTER)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +122,7 @@ class KafkaSettings:
     batch_timeout_ms: int = 10
     metadata_max_age_ms: int = 5_000
     watch_seconds: float = 1.0
+    security: KafkaSecurity = KafkaSecurity()
 
     def physical(self, topic: str) -> str:
         """The topic's name at the broker."""

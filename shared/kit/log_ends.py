@@ -9,6 +9,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka_client import connection
 from shared.kit.topics import KAFKA_ERRORS
 
 ASK_SECONDS = 10.0
@@ -16,7 +18,7 @@ CLOSE_SECONDS = 1.0
 POLL_MS = 20
 
 
-async def log_ends(bootstrap: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+async def log_ends(kafka: KafkaSettings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset after the last record that a reader of committed records may see. Raises KafkaError, TimeoutError.
 
     The higher of two answers: the embedded broker, asked for the end (ListOffsets), names the first record but one of
@@ -24,7 +26,7 @@ async def log_ends(bootstrap: str, partitions: Collection[TopicPartition]) -> di
     with the records, while it answers the question only when it knows.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **connection(kafka),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

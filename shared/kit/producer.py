@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka_client import connection
 from shared.kit.partition_of import partition_of
 
 WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
@@ -22,7 +23,7 @@ def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
     """Not started. acks=all; idempotent if the broker knows how. One request per partition is under way at a time, so
     a retry keeps the order."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka.bootstrap,
+        **connection(kafka),
         client_id=f"{kafka.instance}-{lane}",
         acks="all",
         enable_idempotence=kafka.idempotent,

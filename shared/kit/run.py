@@ -52,6 +52,12 @@ def print_openapi(app: FastAPI) -> None:
     sys.stdout.write(json.dumps(app.openapi(), ensure_ascii=False, indent=1) + "\n")
 
 
+def print_rights(app: FastAPI) -> None:
+    """Print what the service needs of Kafka, without connecting to anything."""
+    kit: Kit = app.state.kit
+    sys.stdout.write(kit.rights.as_json())
+
+
 async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     kit: Kit = app.state.kit
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has ended: here they stop

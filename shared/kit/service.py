@@ -36,6 +36,7 @@ from shared.kit.operator_routes import operator_routes
 from shared.kit.outbox import Outbox
 from shared.kit.probes import Health, Watchdog, probe_routes
 from shared.kit.quarantine import Quarantine, dead_topic
+from shared.kit.rights import Rights
 from shared.kit.sealing import Sealer
 from shared.kit.settings import ServiceSettings
 from shared.kit.store import Store
@@ -106,6 +107,16 @@ class Kit:
         self._stop_began: float | None = None
         self.cut_short = False
 
+    @property
+    def rights(self) -> Rights:
+        """What this service needs of Kafka."""
+        return Rights(
+            user=self.settings.service,
+            writes=tuple(self._writes),
+            reads=tuple(sorted({topic for each in self._all_streams for topic in each.topics})),
+            groups=tuple(sorted({each.service for each in self._all_streams})),
+        )
+
     def app(
         self,
         *,
@@ -166,8 +177,7 @@ class Kit:
             keys = "guessable" if settings.has_guessable_keys else "own"
             _log.warning("development_profile", kind=f"{keys}_keys", remedy=remedy)
         self.topics = Topics(settings.kafka_settings, self.observer)
-        declared = {*self._writes, *(topic for each in self._all_streams for topic in each.topics)}
-        self.client = await open_both(settings, self._indexes, self.topics, declared, self._retentions())
+        self.client = await open_both(settings, self._indexes, self.topics, self.rights, self._retentions())
         stack.push_async_callback(self._close_client)
         stack.push_async_callback(self._within, STOP_TOPICS, "topics", self.topics.stop)
         self.database = self.client[settings.database]

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kit import key_rules
-from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka import KafkaSecurity, KafkaSettings, SaslMechanism, SecurityProtocol, Unfit
 from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
 PREFIX = "IEUM_"
@@ -33,6 +33,14 @@ _WHAT_TO_PUT = {
     "id_key": _A_KEY,
     "sealing_key": _A_KEY,
     "kek": _A_KEY,
+    "kafka_security_protocol": "SASL_SSL (or SSL with a certificate of your own, or SASL_PLAINTEXT in a network that is"
+    " yours alone); with a user it is one of the SASL_ ones, with files one of the SSL ones",
+    "kafka_sasl_mechanism": "SCRAM-SHA-512 or SCRAM-SHA-256; PLAIN with SASL_SSL alone",
+    "kafka_user": "the service's user at the broker",
+    "kafka_password": "the password of IEUM_KAFKA_USER",
+    "kafka_ca_file": "a PEM file that can be read, with the authority of the broker's certificate",
+    "kafka_cert_file": "a PEM file that can be read, with this service's certificate",
+    "kafka_key_file": "the PEM file with the key of IEUM_KAFKA_CERT_FILE, and IEUM_KAFKA_KEY_PASSWORD if it has one",
     "kafka_idempotent": "true (a broker that knows idempotent producers)",
     "calendar_offset_seconds": "0, or leave it out: in production nobody moves the calendar",
     "metrics_port": "a port for Prometheus alone, for example 9100, that only it can reach",
@@ -48,9 +56,10 @@ class ServiceSettings(BaseSettings):
     are refused in production, and in development as soon as ``host``, Kafka or MongoDB are not on loopback.
     Times end in their unit. ``instance`` is the stable name of one replica: two replicas never share one.
     ``kafka_idempotent`` says what the broker can do; it is never guessed. ``kafka_replication`` is for topics that are
-    made here, -1 leaves it to the broker. ``topic_prefix`` stands before every topic and consumer group, its separator
-    included ("test."). Keys (``KEYS``) are 32 bytes as hex, the same in every replica of a service, each for one
-    purpose. ``metrics_port``: where ``/metrics`` is instead of beside the API.
+    made here, -1 leaves it to the broker. ``kafka_security_protocol`` and the like: `shared.kit.kafka.KafkaSecurity`;
+    development may go without, production may not. ``topic_prefix`` stands before every topic and consumer group, its
+    separator included ("test."). Keys (``KEYS``) are 32 bytes as hex, the same in every replica of a service, each for
+    one purpose. ``metrics_port``: where ``/metrics`` is instead of beside the API.
     ``calendar_offset_seconds`` moves what consents and schedules follow (clock.py), to rehearse a later day.
     """
 
@@ -64,6 +73,14 @@ class ServiceSettings(BaseSettings):
     kafka: str = Field(min_length=3)
     kafka_idempotent: bool = False
     kafka_replication: int = Field(default=1, ge=-1, le=9)
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: SaslMechanism = "SCRAM-SHA-512"
+    kafka_user: str = Field(default="", max_length=200)
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: str = ""
+    kafka_cert_file: str = ""
+    kafka_key_file: str = ""
+    kafka_key_password: SecretStr = SecretStr("")
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", repr=False)
     database: Name = Field(default_factory=lambda so_far: so_far["service"])
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*$", max_length=60)] = ""
@@ -111,6 +128,17 @@ class ServiceSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _kafka_can_be_trusted(self) -> Self:
+        try:
+            self.kafka_security.check()
+        except Unfit as unfit:
+            name = {"protocol": "security_protocol", "mechanism": "sasl_mechanism"}.get(unfit.part, unfit.part)
+            raise _Wrong(f"kafka_{name}", missing=unfit.missing) from None
+        if self.profile == "production" and not self.kafka_security.authenticated:
+            raise _Wrong("kafka_security_protocol")
+        return self
+
+    @model_validator(mode="after")
     def _metrics_have_a_port_of_their_own(self) -> Self:
         if self.metrics_port and self.metrics_port == self.port:
             raise _Wrong("metrics_port")
@@ -138,6 +166,20 @@ class ServiceSettings(BaseSettings):
         return bytes.fromhex(self.id_key.get_secret_value())
 
     @property
+    def kafka_security(self) -> KafkaSecurity:
+        """How every Kafka client shows who it is."""
+        return KafkaSecurity(
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            user=self.kafka_user,
+            password=self.kafka_password.get_secret_value(),
+            ca_file=self.kafka_ca_file,
+            cert_file=self.kafka_cert_file,
+            key_file=self.kafka_key_file,
+            key_password=self.kafka_key_password.get_secret_value(),
+        )
+
+    @property
     def kafka_settings(self) -> KafkaSettings:
         """What the kit's Kafka parts need to know."""
         return KafkaSettings(
@@ -151,6 +193,7 @@ class ServiceSettings(BaseSettings):
             session_timeout_ms=self.session_timeout_ms,
             batch_max_records=self.batch_max_records,
             batch_timeout_ms=self.batch_timeout_ms,
+            security=self.kafka_security,
         )
 
     @property
@@ -166,9 +209,9 @@ class ServiceSettings(BaseSettings):
 class _Wrong(ValueError):
     """One setting cannot stand, found after all of them were read. ``why`` names other settings, never a value."""
 
-    def __init__(self, setting: str, why: str = "") -> None:
+    def __init__(self, setting: str, why: str = "", *, missing: bool = False) -> None:
         super().__init__(f"{setting} cannot stand")
-        self.setting, self.why = setting, why
+        self.setting, self.why, self.missing = setting, why, missing
 
 
 def read_settings(kind: type[S], **values: Any) -> S:
@@ -196,6 +239,8 @@ def explain(error: ValidationError) -> str:
             said.append(f"{PREFIX}{name.upper()} cannot stand: {cause}" if name else str(cause))
             continue
         what = "is missing" if item["type"] == "missing" else "cannot stand"
+        if isinstance(cause, _Wrong) and cause.missing:
+            what = "is missing"
         if isinstance(cause, _Wrong) and cause.why:
             what += f" {cause.why}"
         said.append(f"{PREFIX}{name.upper()} {what}: put {_WHAT_TO_PUT.get(name, 'a valid value')}")

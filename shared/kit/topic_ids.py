@@ -8,8 +8,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from io import BytesIO
+from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import TopicAuthorizationFailedError
 from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -23,6 +25,7 @@ from aiokafka.protocol.types import (
 )
 
 _ANY = uuid.UUID(int=0)  # "by name, not by id"
+_UNKNOWN = -(2**31)  # operations of a topic that the broker does not tell
 
 
 class _Uuid(AbstractType[uuid.UUID]):
@@ -100,10 +103,25 @@ class _TopicsRequest(Request[_Metadata12]):
         self._names = names
 
     def build(self, request_struct_class: type[_Metadata12]) -> _Metadata12:
-        return request_struct_class([(_ANY, name, {}) for name in self._names], False, False, {})
+        return request_struct_class([(_ANY, name, {}) for name in self._names], False, True, {})
 
 
-async def topic_ids(client: AIOKafkaClient, names: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """Id (32 hex digits) and number of partitions of each topic that exists. Creates none. Raises KafkaError."""
+class Found(NamedTuple):
+    """A topic that exists: id (32 hex digits), number of partitions, and what the client may do with it: the codes of
+    Kafka's operations as bits, or None where the broker keeps no rights."""
+
+    id: str
+    partitions: int
+    operations: int | None
+
+
+async def topic_ids(client: AIOKafkaClient, names: Sequence[str]) -> tuple[dict[str, Found], set[str]]:
+    """Each topic that exists, and the names of those that the client may not even see. Creates none. Raises
+    KafkaError."""
     answer = await client.send(client.get_random_node(), _TopicsRequest(names))
-    return {topic[1]: (topic[2].hex, len(topic[4])) for topic in answer.topics if topic[0] == 0}
+    found = {
+        topic[1]: Found(topic[2].hex, len(topic[4]), None if topic[5] == _UNKNOWN else topic[5])
+        for topic in answer.topics
+        if topic[0] == 0
+    }
+    return found, {topic[1] for topic in answer.topics if topic[0] == TopicAuthorizationFailedError.errno}

@@ -13,15 +13,24 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from shared.kit.backoff import Backoff
 from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka_client import bootstrapped, connection
 from shared.kit.observe import Observer
-from shared.kit.topic_ids import topic_ids
+from shared.kit.topic_ids import Found, topic_ids
 
 KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 _ASK_SECONDS = 5.0
+_REFUSED = (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno)
 
 
 class WrongPartitionCount(Exception):
@@ -37,12 +46,17 @@ class Topics:
     Names are without prefix. Promises: ``ids`` holds only ids that were read from the broker, with the partition count
     asserted; ``changed`` returns when an id is another one. Does not promise that an id is still true a moment later:
     who needs that reads before and after (see outbox).
+
+    ``hidden``: topics that the broker does not let us see. A topic that we may not make is its owner's to make: it is
+    asked for again until it is there.
     """
 
     def __init__(self, kafka: KafkaSettings, observer: Observer | None = None) -> None:
         self.kafka = kafka
         self.ids: dict[str, str] = {}
         self.wrong: dict[str, int] = {}
+        self.hidden: set[str] = set()
+        self.operations: dict[str, int | None] = {}
         self._observer = observer or Observer()
         self._watched: set[str] = set()
         self._retention: dict[str, int] = {}
@@ -97,9 +111,10 @@ class Topics:
         with the broker's own partition count."""
         wanted = sorted(set(topics))
         found = await self.read(wanted)
-        missing = [topic for topic in wanted if topic not in found and topic not in self.wrong]
+        missing = [topic for topic in wanted if topic not in {*found, *self.wrong, *self.hidden}]
         if missing:
-            await self._create(missing)
+            refused = await self._create(missing)
+            missing = [topic for topic in missing if topic not in refused]
             backoff = Backoff(0.05, 0.5)
             while missing and backoff.attempts < 20:  # a cluster tells its nodes one after the other
                 found = await self.read(wanted)
@@ -108,18 +123,23 @@ class Topics:
                     await backoff.wait()
         return found
 
-    async def _create(self, topics: list[str]) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap, request_timeout_ms=int(_ASK_SECONDS * 1000))
+    async def _create(self, topics: list[str]) -> set[str]:
+        """Returns those that we have no right to make."""
+        admin = AIOKafkaAdminClient(**connection(self.kafka), request_timeout_ms=int(_ASK_SECONDS * 1000))
+        refused = set()
         try:
             async with asyncio.timeout(_ASK_SECONDS * 3):
                 await admin.start()
                 answer: Any = await admin.create_topics([self._new(topic) for topic in topics])
-            for _, code, *_ in answer.topic_errors:
-                if code not in (0, TopicAlreadyExistsError.errno):
+            for name, code, *_ in answer.topic_errors:
+                if code in _REFUSED:
+                    refused.add(self.kafka.logical(name))
+                elif code not in (0, TopicAlreadyExistsError.errno):
                     raise for_code(code)
         finally:
             with contextlib.suppress(*KAFKA_ERRORS):
                 await admin.close()
+        return refused
 
     def _new(self, topic: str) -> NewTopic:
         retention = self._retention.get(topic)
@@ -136,27 +156,22 @@ class Topics:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 if self._client is None:
-                    client = AIOKafkaClient(
-                        bootstrap_servers=self.kafka.bootstrap, request_timeout_ms=int(_ASK_SECONDS * 1000)
-                    )
-                    try:
-                        await client.bootstrap()
-                    except BaseException:
-                        await client.close()
-                        raise
-                    self._client = client
-                answer = await topic_ids(self._client, sorted(names))
+                    self._client = await bootstrapped(self.kafka, int(_ASK_SECONDS * 1000))
+                answer, hidden = await topic_ids(self._client, sorted(names))
         except (*KAFKA_ERRORS, StopIteration, IndexError) as error:
             await self._forget_client()  # a broker that came back may be another node: begin anew
             if isinstance(error, KAFKA_ERRORS):
                 raise
             raise NodeNotReadyError("no broker known") from None
+        self.hidden = self.hidden - set(topics) | {names[name] for name in hidden if name in names}
+        if hidden:
+            self._observer.retried("topics", TopicAuthorizationFailedError.__name__)
         return self._take(topics, {names[name]: found for name, found in answer.items() if name in names})
 
-    def _take(self, topics: list[str], found: dict[str, tuple[str, int]]) -> dict[str, str]:
+    def _take(self, topics: list[str], found: dict[str, Found]) -> dict[str, str]:
         sound = {}
         for topic in topics:
-            id, partitions = found.get(topic, (None, 0))
+            id, partitions, self.operations[topic] = found.get(topic, (None, 0, None))
             self.wrong.pop(topic, None)
             if self.ids.get(topic) != id or partitions != self.kafka.partitions:
                 self.ids.pop(topic, None)  # nobody may go on as if it were still there
@@ -183,7 +198,7 @@ class Topics:
             await asyncio.sleep(self.kafka.watch_seconds)
             try:
                 found = await self.read()
-                if len(found) + len(self.wrong) < len(self._watched):
+                if len(found) + len(self.wrong) + len(self.hidden) < len(self._watched):
                     await self.declare(self._watched)
             except Exception as error:  # also what nobody foresaw: without this task no new id is ever noticed
                 self._observer.retried("topics", type(error).__name__)

@@ -6,6 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from shared.kit.kafka import KafkaSettings
 from shared.kit.log_ends import log_ends
 from tests.integration.kit.parts import hex_id
 
@@ -25,4 +26,5 @@ async def test_the_end_is_after_the_last_record_of_the_last_batch(kafka: str) ->
             await sent
     await producer.stop()
     full, empty = TopicPartition(topic, 0), TopicPartition(topic, 1)
-    assert await log_ends(kafka, [full, empty]) == {full: 18, empty: 0}
+    settings = KafkaSettings(bootstrap=kafka, service="test", instance="test-1")
+    assert await log_ends(settings, [full, empty]) == {full: 18, empty: 0}

@@ -30,6 +30,10 @@ from tests.support.small_service import SmallSettings, build
 
 pytestmark = pytest.mark.integration
 NOBODY = "127.0.0.1:1"  # port 1 of the loopback answers nobody
+KEYS = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY, "instance": "small-1"}
+NO_ONE = {
+    "kafka": NOBODY, "kafka_security_protocol": "SASL_SSL", "kafka_user": "small", "kafka_password": "none",
+}  # fmt: skip
 
 
 def free_port() -> int:
@@ -171,13 +175,24 @@ class TestStart:
 
     async def test_in_production_refuses_a_mongod_past_its_support(self, settings: SmallSettings, mongo: Any) -> None:
         version = (await mongo.server_info())["versionArray"][0]
-        given = settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
-        keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY, "instance": "small-1"}
-        forced = {"profile": "production", "kafka_idempotent": "true", "metrics_port": free_port()}
-        process = await started(**given, **keys, **forced, fail_at="load")
-        code, lines = await ended(process)
-        assert code == (4 if version < 7 else 1)
+        forced = {"profile": "production", "kafka_idempotent": "true", "metrics_port": free_port(), **KEYS, **NO_ONE}
+        code, lines = await ended(await started(**(self.given(settings) | forced)))
+        assert code == 3  # nor is there a Kafka: both are said
         assert any("past its support" in line for line in lines) == (version < 7)
+
+    async def test_production_refuses_a_broker_without_users(self, settings: SmallSettings) -> None:
+        forced = {"profile": "production", "kafka_idempotent": "true", "metrics_port": free_port(), **KEYS}
+        code, lines = await ended(await started(**self.given(settings), **forced))
+        assert code == 2
+        assert len(lines) == 1
+        assert lines[0].startswith("IEUM_KAFKA_SECURITY_PROTOCOL cannot stand")
+
+    async def test_says_at_every_start_that_a_broker_without_users_is_open(self, settings: SmallSettings) -> None:
+        _, lines = await ended(await started(**self.given(settings), fail_at="load"))
+        assert [line["level"] for line in map(json.loads, lines) if line["event"] == "kafka_is_open"] == ["warning"]
+
+    def given(self, settings: SmallSettings) -> dict[str, Any]:
+        return settings.model_dump(include={"kafka", "mongo_url", "database", "topic_prefix", "port"})
 
 
 class TestLife:

@@ -77,6 +77,7 @@ class TestSettings:
     def test_production_refuses_the_key_everybody_knows(self) -> None:
         keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY}
         own = {**keys, "kafka_idempotent": True, "instance": "intake-1", "metrics_port": 9100}
+        own |= {"kafka_security_protocol": "SASL_SSL", "kafka_user": "intake", "kafka_password": "none"}
         given: dict[str, Any] = {**self.KAFKA_AND_MONGO, **own, "profile": "production"}
         for refused in ({}, {"kek": A_KEY}, {"kek": ANOTHER_KEY.upper()}, {"kek": "00" * 32}):
             with pytest.raises(ValueError, match="kek"):

@@ -10,11 +10,13 @@ from pymongo.errors import ConfigurationError
 from shared.kit import connect
 from shared.kit.connect import KAFKA_MISSING, MONGODB_MISSING, CannotStart, open_kafka, open_mongo
 from shared.kit.kafka import KafkaSettings
+from shared.kit.rights import Rights
 from shared.kit.settings import ServiceSettings
 from shared.kit.topics import Topics
 from tests.support.keys import A_KEY, ANOTHER_KEY
 
 pytestmark = pytest.mark.unit
+RIGHTS = Rights(user="s", writes=("people",), reads=(), groups=())
 
 
 def settings(url: str) -> ServiceSettings:
@@ -51,6 +53,6 @@ class TestOpenKafka:
     @pytest.mark.parametrize("brokers", ["broker:port", "[::1", ":"])
     async def test_says_that_it_is_no_address(self, brokers: str) -> None:
         with pytest.raises(CannotStart, match="IEUM_KAFKA") as raised:
-            await open_kafka(Topics(KafkaSettings(bootstrap=brokers, service="s", instance="s-1")), ["people"], {})
+            await open_kafka(Topics(KafkaSettings(bootstrap=brokers, service="s", instance="s-1")), RIGHTS, {})
         assert raised.value.code == KAFKA_MISSING
         assert "list of brokers" in raised.value.remedy

@@ -30,7 +30,7 @@ class Reading(Consumer):
 
     async def taken(self, records: Any) -> None: ...
 
-    async def asked(self, bootstrap: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    async def asked(self, kafka: KafkaSettings, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         self.questions += 1
         self._batches += self.come_meanwhile
         return {each: self.ends[each] for each in partitions}

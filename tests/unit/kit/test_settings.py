@@ -22,6 +22,7 @@ NEEDED: dict[str, Any] = {
 }  # fmt: skip
 PRODUCTION: dict[str, Any] = {
     **NEEDED, "profile": "production", "kafka_idempotent": True, "instance": "intake-1", "metrics_port": 9100,
+    "kafka_security_protocol": "SASL_SSL", "kafka_user": "intake", "kafka_password": SECRET,
 }  # fmt: skip
 
 
@@ -89,6 +90,14 @@ class TestReadSettings:
             ({"sealing_key": A_KEY}, "IEUM_SEALING_KEY"),
             ({"sealing_key": A_KEY.upper()}, "IEUM_SEALING_KEY"),
             ({"kafka_idempotent": False}, "IEUM_KAFKA_IDEMPOTENT"),
+            (
+                {"kafka_security_protocol": "PLAINTEXT", "kafka_user": "", "kafka_password": ""},
+                "IEUM_KAFKA_SECURITY_PROTOCOL",
+            ),
+            (
+                {"kafka_security_protocol": "SSL", "kafka_user": "", "kafka_password": ""},
+                "IEUM_KAFKA_SECURITY_PROTOCOL",
+            ),
             ({"metrics_port": None}, "IEUM_METRICS_PORT"),
             ({"metrics_port": NEEDED["port"]}, "IEUM_METRICS_PORT"),
         ],

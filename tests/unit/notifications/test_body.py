@@ -151,6 +151,7 @@ class TestSettings:
     def production(self, **values: Any) -> NotificationsSettings:
         keys = {"id_key": A_KEY, "sealing_key": ANOTHER_KEY}
         own = {**keys, "instance": "n-1", "kafka_idempotent": True, "metrics_port": 9100}
+        own |= {"kafka_security_protocol": "SASL_SSL", "kafka_user": "notifications", "kafka_password": "none"}
         return self.settings(**{"profile": "production", **own, **values})
 
     def test_production_knows_https_on_usual_ports_and_no_inner_network(self) -> None:

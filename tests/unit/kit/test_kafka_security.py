@@ -1,0 +1,159 @@
+"""How a client shows itself to Kafka: contradictions are found before anything is opened, passwords never shown."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.client import AIOKafkaClient
+
+from shared.kit.kafka import KafkaSecurity, KafkaSettings, Unfit
+from shared.kit.kafka_client import connection, faststream_security
+from shared.kit.settings import ServiceSettings, read_settings
+
+pytestmark = pytest.mark.unit
+PASSWORD = "5ec7e7hush"
+SCRAM: dict[str, Any] = {"protocol": "SASL_PLAINTEXT", "user": "intake", "password": PASSWORD}
+NEEDED: dict[str, Any] = {
+    "profile": "development", "service": "intake", "kafka": "127.0.0.1:9092", "port": 1,
+    "mongo_url": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate, its key, and the key under a password."""
+    folder = tmp_path_factory.mktemp("pem")
+    openssl = shutil.which("openssl")
+    assert openssl, "openssl is needed: apt-get install openssl"
+    for command in (
+        "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=intake",
+        f"rsa -aes256 -in key.pem -out locked.pem -passout pass:{PASSWORD}",
+    ):
+        subprocess.run([openssl, *command.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def kafka(**security: Any) -> KafkaSettings:
+    return KafkaSettings(bootstrap="k:1", service="s", instance="s-1", security=KafkaSecurity(**security))
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        "sound",
+        [
+            {},
+            SCRAM,
+            {**SCRAM, "mechanism": "SCRAM-SHA-256"},
+            {**SCRAM, "protocol": "SASL_SSL", "mechanism": "PLAIN"},
+            {"protocol": "SSL"},
+        ],
+    )
+    def test_lets_pass_what_can_be_used(self, sound: dict[str, Any]) -> None:
+        KafkaSecurity(**sound).check()
+
+    @pytest.mark.parametrize(
+        ("unsound", "part", "missing"),
+        [
+            ({**SCRAM, "user": ""}, "user", True),
+            ({**SCRAM, "password": ""}, "password", True),
+            ({**SCRAM, "protocol": "PLAINTEXT"}, "protocol", False),
+            ({**SCRAM, "protocol": "SSL"}, "protocol", False),
+            ({**SCRAM, "mechanism": "PLAIN"}, "mechanism", False),
+            ({**SCRAM, "ca_file": "ca.pem"}, "protocol", False),
+            ({"protocol": "SSL", "ca_file": "/no/such/ca.pem"}, "ca_file", False),
+            ({"protocol": "SSL", "cert_file": "/no/such/cert.pem"}, "key_file", True),
+            ({"protocol": "SSL", "key_file": "/no/such/key.pem"}, "cert_file", True),
+            ({"protocol": "SSL", "key_password": PASSWORD}, "key_file", True),
+            ({"protocol": "SSL", "cert_file": "/no/such/cert.pem", "key_file": "/no/key.pem"}, "cert_file", False),
+        ],
+    )
+    def test_names_the_part_that_is_unfit(self, unsound: dict[str, Any], part: str, missing: bool) -> None:
+        with pytest.raises(Unfit) as found:
+            KafkaSecurity(**unsound).check()
+        assert (found.value.part, found.value.missing) == (part, missing)
+
+    def test_reads_certificate_and_key(self, pem: Path) -> None:
+        own = {"protocol": "SSL", "ca_file": f"{pem}/cert.pem", "cert_file": f"{pem}/cert.pem"}
+        KafkaSecurity(**own, key_file=f"{pem}/key.pem").check()
+        KafkaSecurity(**own, key_file=f"{pem}/locked.pem", key_password=PASSWORD).check()
+        for wrong in ("", "other"):
+            with pytest.raises(Unfit, match="key_file"):
+                KafkaSecurity(**own, key_file=f"{pem}/locked.pem", key_password=wrong).check()
+        with pytest.raises(Unfit, match="cert_file"):
+            KafkaSecurity(**{**own, "cert_file": f"{pem}/key.pem"}, key_file=f"{pem}/key.pem").check()
+
+    def test_passwords_are_not_in_its_text(self) -> None:
+        assert PASSWORD not in repr(kafka(**SCRAM, key_password=PASSWORD))
+
+
+class TestClients:
+    async def test_aiokafka_takes_the_arguments(self) -> None:
+        found = connection(kafka(**{**SCRAM, "protocol": "SASL_SSL"}))
+        assert found["sasl_mechanism"] == "SCRAM-SHA-512"
+        assert (found["sasl_plain_username"], found["sasl_plain_password"]) == ("intake", PASSWORD)
+        assert found["ssl_context"].check_hostname
+        AIOKafkaClient(**found)
+
+    def test_without_security_nothing_is_said_but_where(self) -> None:
+        assert connection(kafka()) == {"bootstrap_servers": "k:1", "security_protocol": "PLAINTEXT"}
+
+    @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+    @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"])
+    def test_faststream_says_the_same(self, protocol: str, mechanism: str) -> None:
+        from faststream.kafka.security import parse_security
+
+        settings = kafka(**{**SCRAM, "protocol": protocol, "mechanism": mechanism})
+        theirs, ours = parse_security(faststream_security(settings)), dict(connection(settings))
+        assert bool(theirs.pop("ssl_context")) == bool(ours.pop("ssl_context", None))
+        assert theirs == {name: value for name, value in ours.items() if name != "bootstrap_servers"}
+
+    @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+    def test_faststream_says_the_same_without_a_user(self, protocol: str) -> None:
+        from faststream.kafka.security import parse_security
+
+        theirs = parse_security(faststream_security(kafka(protocol=protocol)))
+        assert theirs["security_protocol"] == protocol
+
+
+class TestSettings:
+    def said(self, capsys: pytest.CaptureFixture[str], **values: Any) -> str:
+        with pytest.raises(SystemExit) as ended:
+            read_settings(ServiceSettings, **NEEDED, **values)
+        assert ended.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert PASSWORD not in line
+        return line
+
+    @pytest.mark.parametrize(
+        ("values", "begins"),
+        [
+            ({"kafka_security_protocol": "SASL_SSL", "kafka_password": PASSWORD}, "IEUM_KAFKA_USER is missing: put"),
+            ({"kafka_security_protocol": "SASL_SSL", "kafka_user": "intake"}, "IEUM_KAFKA_PASSWORD is missing: put"),
+            ({"kafka_user": "intake"}, "IEUM_KAFKA_SECURITY_PROTOCOL cannot stand: put"),
+            ({"kafka_security_protocol": "TLS"}, "IEUM_KAFKA_SECURITY_PROTOCOL cannot stand: put"),
+            (
+                {"kafka_security_protocol": "SASL_PLAINTEXT", "kafka_user": "i", "kafka_password": PASSWORD,
+                 "kafka_sasl_mechanism": "PLAIN"},
+                "IEUM_KAFKA_SASL_MECHANISM cannot stand: put",
+            ),
+            (
+                {"kafka_security_protocol": "SSL", "kafka_ca_file": "/no/such/file"},
+                "IEUM_KAFKA_CA_FILE cannot stand: put",
+            ),
+        ],
+    )  # fmt: skip
+    def test_one_line_names_the_setting(
+        self, values: dict[str, Any], begins: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.said(capsys, **values).startswith(begins)
+
+    def test_they_reach_the_clients_and_passwords_are_masked(self) -> None:
+        given = {"kafka_security_protocol": "SASL_SSL", "kafka_user": "intake", "kafka_password": PASSWORD}
+        settings = ServiceSettings(**NEEDED, **given)
+        assert settings.kafka_settings.security == KafkaSecurity(**{**SCRAM, "protocol": "SASL_SSL"})
+        assert (settings.summary()["kafka_user"], settings.summary()["kafka_password"]) == ("intake", "***")
+        assert PASSWORD not in f"{settings!r} {settings.kafka_settings!r}"
