@@ -48,9 +48,9 @@ class Receipt(Answer):
     """What became of one event.
 
     `duplicate`: seen before under this id, this is the first receipt; or another event said the same, and this one has
-    no effect and a receipt of its own. `superseded`: older than what is held, no effect. `failed`: a fault of ours,
-    nothing of this one event was kept, send the same again. `alias`: your own name for the person;
-    `opportunity`, `agency`: the thing's id. `problem` only with `refused` and `failed`.
+    no effect and a receipt of its own. `superseded`: older than what is held, no effect. `failed`: nothing of
+    this one event was kept, send the same again: a fault of ours (500), or too many at a time (429). `alias`: your own
+    name for the person; `opportunity`, `agency`: the thing's id. `problem` only with `refused` and `failed`.
     """
 
     id: str | None
@@ -150,9 +150,9 @@ _STATUS = {
     "not-utf-8": 400,
     "named-twice": 400,
     "wrong-encoding": 400,
-    "body-too-large": 413,
     "event-too-large": 413,
     "too-many-events": 413,
+    "too-many-at-a-time": 429,
     "wrong-source": 403,
     "not-allowed": 403,
     "same-id-other-content": 409,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
+from services.intake.admission import admission
 from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
 from services.intake.journeys import Journeys
 from services.intake.service import Door
@@ -15,8 +16,10 @@ from services.intake.settings import IntakeSettings
 from shared.events.fields import Reference
 from shared.events.incoming import BATCH, STRUCTURED, split
 from shared.events.refusal import Refusal, Refused
+from shared.kit.bounds import Bounds, Router, bounded
 from shared.kit.keys import Calling
 from shared.kit.problems import MEDIA_TYPE, not_found, unavailable
+from shared.kit.quotas import Quotas
 from shared.reference import Pack
 
 _EVENT = {
@@ -86,7 +89,7 @@ class Parts:
 
 def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter:
     """All routes of intake."""
-    router = APIRouter()
+    router = Router()
 
     def refuse(refusal: Refusal | Refused) -> JSONResponse:
         refusals = refusal.refusals if isinstance(refusal, Refused) else (refusal,)
@@ -100,17 +103,17 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         openapi_extra=_BODY,
         summary="Send one event, or many",
     )
+    @bounded(Bounds(most_bytes=settings.most_bytes, charged=(), at_once=None, batches=True))
     async def events(request: Request, caller: Calling) -> Response:
         """One CloudEvent (structured or binary): 202 with its receipt, or a problem. A batch: always 202, with one
         result per event in order; a bad event stops nobody else. The same event twice gets the first receipt. `failed`
         (500 for one event) is a fault of ours with an `incident` to quote: send that event again, the same way."""
-        body = await _body(request, settings.most_bytes)
-        if body is None:
-            return refuse(Refusal("body-too-large", "", {"megabytes": settings.most_bytes // 1_000_000}))
+        quotas: Quotas = request.app.state.kit.quotas
+        body = await request.body()
         content_type = request.headers.get("content-type", "")
         try:
             items = split(content_type, request.headers.items(), body)
-            receipts = await parts.door.take(items, caller, settings.most_events)
+            receipts = await parts.door.take(items, caller, settings.most_events, admission(quotas, caller))
         except Refused as refused:
             return refuse(refused)
         if content_type.partition(";")[0].strip().lower() == BATCH:
@@ -144,23 +147,13 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
             return refuse(Refusal("wrong-form", "/query/before"))
 
     @router.post("/people/lookup", response_model=Alias, responses=_NOT_FOUND, summary="Your alias of a person")
+    @bounded(Bounds(charged=("lookups",)))
     async def lookup(asked: Lookup, caller: Calling) -> Response:
         """The alias by which the other APIs know your person, from your own reference."""
         alias = await parts.journeys.alias(asked.reference, caller)
         return _found(None if alias is None else Alias(alias=alias))
 
     return router
-
-
-async def _body(request: Request, most: int) -> bytes | None:
-    """The whole body; None as soon as it is known to be longer than `most`."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _answer(model: BaseModel, status: int = 200) -> Response:

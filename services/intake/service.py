@@ -7,7 +7,7 @@ fault of ours in deciding one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
@@ -36,6 +36,7 @@ from shared.kit.problems import Problem
 from shared.kit.slices import Slices
 from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
+from shared.reference import Pack
 
 MOST_EVENTS = 500  # in one request, unless the settings say otherwise
 MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event
@@ -64,6 +65,10 @@ class Arrival:
     refusals: tuple[Refusal, ...]
 
 
+# What is asked about the events of a request: whether they go ahead, and which of them are too many.
+Admit = Callable[[Mapping[int, Arrival]], Awaitable[tuple[bool, Collection[int]]]]
+
+
 class Door:
     """Takes events. `today` of every rule is the day in the pack's time zone."""
 
@@ -79,11 +84,18 @@ class Door:
         return now.astimezone(self._zone).date()
 
     async def take(
-        self, items: Iterable[dict[str, Any] | Refused], caller: Caller, most: int = MOST_EVENTS
+        self,
+        items: Iterable[dict[str, Any] | Refused],
+        caller: Caller,
+        most: int = MOST_EVENTS,
+        admit: Admit | None = None,
     ) -> list[Receipt]:
         """One receipt per event, in order, all in one transaction; whatever is unforeseen in one event is answered for
         that event alone. Raises Refused when there are more than `most` or the rest cannot be read, Unavailable (then
-        all or nothing was kept; repeat all of it), or the 401 problem when the caller's key is no longer registered."""
+        all or nothing was kept; repeat all of it), or the 401 problem when the caller's key is no longer registered.
+
+        `admit` is asked before anything is decided: whether all of it goes ahead in the store, and which are put off.
+        What it raises refuses all."""
         receipts: dict[int, Receipt] = {}
         arrivals: dict[int, Arrival] = {}
         tasks: dict[int, Task[Receipt]] = {}
@@ -100,7 +112,11 @@ class Door:
                 except Exception as error:
                     receipts[number] = self._failed(_without_content(item), caller, error)
                 await pause()
-        results = await self._store.submit_all(list(tasks.values()))
+        ahead, late = (False, ()) if admit is None else await admit(arrivals)
+        for position in late:
+            if tasks.pop(position, None) is not None:
+                receipts[position] = put_off(arrivals[position], self._tools.pack)
+        results = await self._store.submit_all(list(tasks.values()), ahead=ahead)
         for position, result in zip(tasks, results, strict=True):
             if isinstance(result, Problem):
                 raise result
@@ -265,6 +281,12 @@ def _count(agency: str, event_type: str, accepted: bool, now: datetime) -> None:
     if accepted:
         metrics.events_accepted.of(type=event_type).inc()
     metrics.last_event_timestamp_seconds.of(agency=agency, type=event_type).set(now.timestamp())
+
+
+def put_off(arrival: Arrival, pack: Pack) -> Receipt:
+    """The receipt of an event that was one too many in a batch whose withdrawals were taken: send it again."""
+    problem = refusing([Refusal("too-many-at-a-time", "")], pack)
+    return Receipt(id=arrival.id, source=arrival.source, type=arrival.type, status="failed", problem=problem)
 
 
 def _without_content(item: dict[str, Any] | Refused) -> Arrival:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 
 from services.matching.answers import SeenMatches, Why
 from services.matching.window import Window
+from shared.kit.bounds import Router
 from shared.kit.keys import Calling
 
 Name = Annotated[str, Path(description="32 hex digits")]
@@ -16,7 +17,7 @@ Name = Annotated[str, Path(description="32 hex digits")]
 
 def routes(window: Callable[[], Window]) -> APIRouter:
     """The service's routes; ``window`` is asked at each request. People go by the caller's own alias."""
-    router = APIRouter(tags=["matches"])
+    router = Router(tags=["matches"])
 
     @router.get("/people/{alias}/matches", response_model_exclude_none=True, summary="Matches of a person, best first")
     async def matches_of_person(alias: Name, caller: Calling) -> SeenMatches:

@@ -12,6 +12,7 @@ from services.notifications.documents import Document
 from services.notifications.repository import Repository
 from services.notifications.service import ChannelName, Receipts, Subscribed, Subscriptions
 from shared.events.fields import Id
+from shared.kit.bounds import Bounds, Router, bounded
 from shared.kit.keys import Caller, Calling
 from shared.kit.problems import Problem
 
@@ -123,7 +124,7 @@ def _made(made: Subscribed, url: str | None) -> SubscriptionMade:
 
 def make_router(parts: Parts) -> APIRouter:
     """All routes of partners."""
-    router = APIRouter(tags=["partners"])
+    router = Router(tags=["partners"])
 
     @router.post("/subscriptions", status_code=201)
     async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
@@ -149,6 +150,7 @@ def make_router(parts: Parts) -> APIRouter:
         return Response(status_code=204)
 
     @router.get("/feed")
+    @bounded(Bounds(at_once="polls-at-once"))
     async def feed(
         caller: Calling,
         after: Annotated[str | None, Query(max_length=200)] = None,
@@ -178,6 +180,7 @@ def make_router(parts: Parts) -> APIRouter:
         return FeedPage(events=page.events, cursor=page.cursor)
 
     @router.post("/acknowledgements")
+    @bounded(Bounds(most_bytes=65_536))
     async def acknowledge(caller: Calling, said: Acknowledgements) -> Acknowledged:
         """Say that notices were dealt with, or recalls obeyed. May be said again."""
         known = set(await parts.receipts.acknowledge(caller.agency.agency, said.notices))

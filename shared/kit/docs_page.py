@@ -6,12 +6,16 @@ have, and the one that comes as a Python package knows no OpenAPI 3.1.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
+
+from shared.kit.bounds import Router
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -22,14 +26,26 @@ code{font:.9em ui-monospace,monospace}
 """
 
 
-def docs_route(document: Callable[[], Mapping[str, Any]]) -> APIRouter:
-    """The route; ``document`` gives the OpenAPI document when it is asked for."""
-    routes = APIRouter()
+def docs_routes(document: Callable[[], Mapping[str, Any]]) -> APIRouter:
+    """The page and the document itself; ``document`` gives it when it is asked for. Both are made once."""
+    routes = Router()
+
+    @cache
+    def shown() -> str:
+        return page(document())
+
+    @cache
+    def written() -> bytes:
+        return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @routes.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return Response(written(), media_type="application/json")
 
     @routes.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return HTMLResponse(page(document()), headers=policy)
+        return HTMLResponse(shown(), headers=policy)
 
     return routes
 

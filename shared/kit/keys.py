@@ -158,10 +158,8 @@ def unauthorised() -> Problem:
     )
 
 
-async def calling(
-    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
-) -> Caller:
-    """FastAPI dependency: the caller of this request. A key in the address is refused, it would end in logs."""
+def refuse_key_in_address(request: Request) -> None:
+    """Raise the 400 problem for a key in the address: it would end in logs."""
     if any(name.lower() in _IN_ADDRESS for name in request.query_params):
         raise Problem(
             400,
@@ -169,8 +167,14 @@ async def calling(
             "A key does not belong into an address",
             remedy="Send it as Authorization header, and replace this key: addresses end in logs.",
         )
-    keys: Keys = request.app.state.kit.keys
-    return await keys.caller(request.headers.get("authorization"))
+
+
+async def calling(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
+) -> Caller:
+    """FastAPI dependency: the caller of this request, whose key ``shared.kit.bounds`` has checked before."""
+    caller: Caller = request.state.caller
+    return caller
 
 
 Calling = Annotated[Caller, Depends(calling)]

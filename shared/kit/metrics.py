@@ -128,6 +128,10 @@ clock_difference_seconds = gauge("clock_difference_seconds", "This machine's clo
 clock_doubtful = gauge("clock_doubtful", "1 while the two differ by more than a minute")
 build_info = gauge("build_info", "1; which build runs", ["service", "version"])
 http_requests = counter("http_requests", "Answers by status code", ["code"])
+http_limited = counter("http_limited", "Requests refused because there were too many, by limiter", ["reason"])
+connections = gauge("connections", "Connections of the API that are open", ["kind"])
+connections_most = gauge("connections_most", "How many connections of the API may be open at once")
+connections_cut = counter("connections_cut", "Connections that were refused or ended here, and why", ["reason"])
 loop_restarts = counter("loop_restarts", "Background loops that crashed and were started again", ["kind"])
 log_values_dropped = counter("log_values_dropped", "Keys or values that logs refused to write")
 # A metric without labels exists only once a child is held; hold them, so that 0 is shown and not "no data".

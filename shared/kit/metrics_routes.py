@@ -7,13 +7,16 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 
 from shared.kit import metrics, problems
+from shared.kit.bounds import PROBE, Router, bounded
+from shared.kit.http import Outermost
 
 
 def metrics_routes() -> APIRouter:
     """The one route."""
-    routes = APIRouter(tags=["operation"])
+    routes = Router(tags=["operation"])
 
     @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @bounded(PROBE)
     async def exposition() -> Response:
         body, media_type = metrics.exposition()
         return Response(body, headers={"content-type": media_type})
@@ -24,6 +27,7 @@ def metrics_routes() -> APIRouter:
 def metrics_app() -> FastAPI:
     """An application with nothing else."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(Outermost)
     problems.install(app)
     app.include_router(metrics_routes())
     return app

@@ -8,6 +8,12 @@ from fastapi import FastAPI
 
 from shared.kit.problems import MEDIA_TYPE
 
+# What any request can meet before its route is asked.
+_ANYWHERE = {
+    "408": "Head or body came too slowly",
+    "413": "More bytes than this route takes",
+    "429": "Too many at a time; Retry-After says when",
+}
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -55,4 +61,6 @@ def _mend(responses: dict[str, Any]) -> None:
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     if "HTTPValidationError" in str(responses.get("422")):
         responses["422"] = {"description": "Refused", "content": {MEDIA_TYPE: problem}}
+    for status, description in _ANYWHERE.items():
+        responses.setdefault(status, {"description": description, "content": {MEDIA_TYPE: problem}})
     responses.setdefault("default", {"description": "Any other error", "content": {MEDIA_TYPE: problem}})

@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.kit.bounds import Bounds, Router, bounded
 from shared.kit.keys import Calling
 from shared.kit.quarantine import Quarantine
 from shared.kit.stream import Stream
 
 # topic/topic id/partition/offset (records.Origin). The database is asked for nothing else: it logs its slow queries.
 _ID = re.compile(r"[a-z0-9._-]{1,100}/[A-Za-z0-9_-]{1,60}/[0-9]{1,10}/[0-9]{1,20}")
+MOST_IDS = 200
+OneId = Annotated[str, StringConstraints(max_length=200)]
 
 
 class SetApart(BaseModel):
@@ -36,7 +39,7 @@ class Again(BaseModel):
     """Which records to try again; without ``ids`` all that are set apart."""
 
     model_config = ConfigDict(extra="forbid")
-    ids: list[str] | None = None
+    ids: Annotated[list[OneId], Field(max_length=MOST_IDS)] | None = None
 
 
 class Replayed(BaseModel):
@@ -48,7 +51,7 @@ class Replayed(BaseModel):
 
 def operator_routes(quarantine: Callable[[], Quarantine], streams: Sequence[Stream]) -> APIRouter:
     """The routes; ``quarantine`` exists once the service has started."""
-    routes = APIRouter(tags=["operator"])
+    routes = Router(tags=["operator"])
 
     @routes.get("/quarantine", summary="What was set apart, newest first")
     async def apart(caller: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
@@ -58,6 +61,7 @@ def operator_routes(quarantine: Callable[[], Quarantine], streams: Sequence[Stre
         return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
 
     @routes.post("/quarantine/replay", summary="Try again what was set apart")
+    @bounded(Bounds(most_bytes=49_152))
     async def replay(caller: Calling, again: Again) -> Replayed:
         """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
         caller.must(caller.administers, "administers")

@@ -14,6 +14,8 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from shared.kit.bounds import PROBE, Router, bounded
+
 Check = Callable[[], Awaitable[object]]
 Partition = tuple[str, int]
 Phase = Literal["starting", "running", "stopping"]
@@ -106,14 +108,16 @@ async def _silent(checks: Mapping[str, Check]) -> list[str]:
 
 def probe_routes(health: Callable[[], Health]) -> APIRouter:
     """``/live`` and ``/ready``; each answers 200 or 503 and says in JSON why."""
-    routes = APIRouter(tags=["operation"])
+    routes = Router(tags=["operation"])
 
     @routes.get("/live", summary="Should this process be restarted?")
+    @bounded(PROBE)
     async def live() -> Response:
         reason = await health().stuck()
         return JSONResponse({"live": reason is None, "reason": reason}, 200 if reason is None else 503)
 
     @routes.get("/ready", summary="Can this process work now?")
+    @bounded(PROBE)
     async def ready() -> Response:
         known = health()
         missing = await known.missing()

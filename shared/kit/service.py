@@ -21,9 +21,10 @@ from pymongo.errors import PyMongoError
 
 from shared.events import registry
 from shared.kit import claim, contract_routes, logs, memory, metrics, outbox, problems, quarantine
+from shared.kit.bounds import bounded_routes
 from shared.kit.clock import Clock
 from shared.kit.connect import open_both
-from shared.kit.docs_page import docs_route
+from shared.kit.docs_page import docs_routes
 from shared.kit.http import Outermost
 from shared.kit.ids import Ids
 from shared.kit.keys import Keys
@@ -36,6 +37,7 @@ from shared.kit.operator_routes import operator_routes
 from shared.kit.outbox import Outbox
 from shared.kit.probes import Health, Watchdog, probe_routes
 from shared.kit.quarantine import Quarantine, dead_topic
+from shared.kit.quotas import Quotas
 from shared.kit.rights import Rights
 from shared.kit.sealing import Sealer
 from shared.kit.settings import ServiceSettings
@@ -93,6 +95,7 @@ class Kit:
         self.metrics = metrics
         self.observer = Metering()
         self.clock = Clock(timedelta(seconds=settings.calendar_offset_seconds))
+        self.quotas = Quotas(settings)
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self.failed = asyncio.Event()
@@ -142,16 +145,17 @@ class Kit:
                 yield
                 self.stop()
 
-        app = FastAPI(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
+        app = FastAPI(title=title, version=VERSION, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
         app.state.kit = self
         app.add_middleware(Outermost)
         problems.install(app)
         operator = operator_routes(lambda: self.quarantine, self._all_streams)
         probes = probe_routes(lambda: self.health)
         measures = [metrics_routes()] if self.settings.metrics_port is None else []
-        for router in (*routers, operator, probes, contract_routes.routes, docs_route(app.openapi), *measures):
+        for router in (*routers, operator, probes, contract_routes.routes, docs_routes(app.openapi), *measures):
             app.include_router(router)
         describe_problems(app)
+        list(bounded_routes(app))  # raises for a route that anybody could send anything to
         return app
 
     def stop(self) -> None:

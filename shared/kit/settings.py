@@ -9,9 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.kit import key_rules
+from shared.kit.edge import EdgeSettings
 from shared.kit.kafka import KafkaSecurity, KafkaSettings, SaslMechanism, SecurityProtocol, Unfit
 from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
@@ -27,6 +28,11 @@ _USER = re.compile("://.*@", re.DOTALL)  # before anything is split: a password 
 
 _A_KEY = "64 hex digits of your own, for example from: openssl rand -hex 32"
 _WHAT_TO_PUT = {
+    **{
+        name: "sustained and burst, for example 500/5000"
+        for name in EdgeSettings.model_fields
+        if name.startswith("limit_") and name != "limit_tracked"
+    },
     "kafka": "the brokers, for example 127.0.0.1:9092",
     "mongo_url": "the replica set, for example mongodb://127.0.0.1:27017/?replicaSet=rs0",
     "port": "the HTTP port, 0 to 65535",
@@ -49,7 +55,7 @@ _WHAT_TO_PUT = {
 }
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(EdgeSettings):
     """What every service needs to know. A service adds its own in ``services/<s>/settings.py``.
 
     ``profile`` has no default: whoever starts a service says which of the two it is. Guessable keys (see ``key_rules``)

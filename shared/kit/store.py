@@ -67,6 +67,7 @@ class _Committing:
 @dataclass(slots=True)
 class _Submitted:
     tasks: Sequence[Task[Any]]
+    ahead: bool
     answer: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -100,8 +101,9 @@ class Store:
         self._settling: asyncio.Task[None] | None = None
         self._broken: str | None = None
         self._latest = math.inf
-        self._queue: deque[_Submitted] = deque()
-        self._waiting = 0  # tasks in it
+        self._queues: dict[bool, deque[_Submitted]] = {True: deque(), False: deque()}  # ahead, and the others
+        self._waiting = {True: 0, False: 0}  # tasks in them
+        self._went_ahead = False
         self._running: set[asyncio.Task[Any]] = set()
         self._grouping: asyncio.Task[None] | None = None
 
@@ -165,30 +167,33 @@ class Store:
             raise result
         return result
 
-    async def submit_all(self, tasks: Sequence[Task[T]]) -> list[T | Exception]:
+    async def submit_all(self, tasks: Sequence[Task[T]], *, ahead: bool = False) -> list[T | Exception]:
         """The same for tasks that belong together: in order, in one transaction; exceptions stand for results.
 
         So when Unavailable is raised, no later task was kept without the earlier ones: repeating all keeps the order.
+        ``ahead``: in a queue of its own, as long as the other, whose tasks are in the next transaction but one at the
+        latest and share it with nobody else: for what must not wait behind traffic. The others have every second turn.
         """
         if not tasks:
             return []
-        if self._waiting >= LONGEST_QUEUE:
+        if self._waiting[ahead] >= LONGEST_QUEUE:
             raise Unavailable("QueueFull")
-        submitted = _Submitted(tasks)
-        self._queue.append(submitted)
-        self._waiting += len(tasks)
+        submitted = _Submitted(tasks, ahead)
+        self._queues[ahead].append(submitted)
+        self._waiting[ahead] += len(tasks)
         if self._grouping is None or self._grouping.done():
             self._grouping = asyncio.create_task(self._group())
         return cast("list[T | Exception]", await submitted.answer)
 
     async def _group(self) -> None:
         try:
-            while self._queue:
+            while any(self._queues.values()):
                 await self._next_transaction()
         except BaseException as error:  # it is torn down: who came in the meantime is not left waiting
-            self._answer(self._queue, Unavailable(type(error).__name__))
-            self._queue.clear()
-            self._waiting = 0
+            for ahead, queue in self._queues.items():
+                self._answer(queue, Unavailable(type(error).__name__))
+                queue.clear()
+                self._waiting[ahead] = 0
             raise
 
     async def _next_transaction(self) -> None:
@@ -214,13 +219,16 @@ class Store:
                 each.answer.set_result(answers[n])
 
     def _next_group(self) -> list[_Submitted]:
-        """Who goes into one transaction: as many as fit, at least one."""
-        group = [self._queue.popleft()]
+        """Who goes into one transaction: as many as fit, at least one, all of one queue."""
+        ahead = bool(self._queues[True]) and not (self._went_ahead and self._queues[False])
+        self._went_ahead = ahead
+        queue = self._queues[ahead]
+        group = [queue.popleft()]
         size = len(group[0].tasks)
-        while self._queue and size + len(self._queue[0].tasks) <= GROUP:
-            size += len(self._queue[0].tasks)
-            group.append(self._queue.popleft())
-        self._waiting -= size
+        while queue and size + len(queue[0].tasks) <= GROUP:
+            size += len(queue[0].tasks)
+            group.append(queue.popleft())
+        self._waiting[ahead] -= size
         return group
 
     async def _in_turn(self, tasks: Sequence[Task[T]], alongside: Alongside | None) -> list[T | Exception]:

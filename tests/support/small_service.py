@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from shared.events import Event
 from shared.events.fields import Slug
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.agencies import AGENCIES, agency_document
+from shared.kit.bounds import Router
 from shared.kit.keys import Calling
 from shared.kit.run import run
 from shared.kit.service import Kit
@@ -34,7 +35,7 @@ def build(settings: SmallSettings) -> FastAPI:
     """It keeps agencies, counts its ticks, and knows who calls."""
     stream = Stream("small", ("agencies",))
     kit = Kit(settings, streams=[stream], writes=["agencies"], ready_needs_kafka=settings.needs_kafka)
-    router = APIRouter()
+    router = Router()
     told: list[str] = []
 
     @stream.on(AGENCY_REGISTERED, needs=_the_agency)

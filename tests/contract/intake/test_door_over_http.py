@@ -28,7 +28,10 @@ from shared.events import EventType, registry
 from shared.events.classes import Model
 from shared.events.publish import door_schema
 from shared.kit import problems
+from shared.kit.edge import EdgeSettings
+from shared.kit.http import Outermost
 from shared.kit.keys import Caller
+from shared.kit.quotas import Quotas
 from tests.support.contract import instances, validator_of
 from tests.unit.intake.memory import House, example, pack
 
@@ -112,7 +115,8 @@ async def http() -> AsyncIterator[Http]:
     app = FastAPI()
     parts = Parts()
     parts.door = house.door
-    app.state.kit = SimpleNamespace(keys=_Keys(house))
+    app.add_middleware(Outermost)
+    app.state.kit = SimpleNamespace(keys=_Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
     app.include_router(make_router(parts, chosen, pack()))

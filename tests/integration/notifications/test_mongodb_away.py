@@ -22,9 +22,11 @@ from services.notifications.queues import Queues
 from services.notifications.repository import Repository
 from services.notifications.service import Receipts, Subscriptions, UrlRules
 from shared.kit import problems
+from shared.kit.edge import EdgeSettings
 from shared.kit.http import Outermost
 from shared.kit.ids import Ids
 from shared.kit.keys import Caller
+from shared.kit.quotas import Quotas
 from shared.kit.sealing import Sealer
 from shared.kit.store import Store
 from tests.integration.notifications.parts import Client
@@ -61,7 +63,7 @@ async def app() -> AsyncIterator[FastAPI]:
     made.add_middleware(Outermost)
     problems.install(made)
     made.include_router(make_router(parts))
-    made.state.kit, made.state.parts = SimpleNamespace(keys=KnownKeys()), parts
+    made.state.kit, made.state.parts = SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())), parts
     yield made
     await store.stop()
     client.close()

@@ -44,7 +44,7 @@ class MemoryStore:
     def all(self, collection: str) -> list[dict[str, Any]]:
         return list(self.collections.get(collection, {}).values())
 
-    async def submit_all(self, tasks: Sequence[Task[T]]) -> list[T | Exception]:
+    async def submit_all(self, tasks: Sequence[Task[T]], *, ahead: bool = False) -> list[T | Exception]:
         return [await self._result(task) for task in tasks]
 
     async def _result(self, task: Task[T]) -> T | Exception:

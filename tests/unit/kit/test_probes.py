@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.kit import probes, supervise
+from shared.kit.http import Outermost
 from shared.kit.probes import Health, Role, Watchdog, probe_routes
 
 pytestmark = pytest.mark.unit
@@ -101,6 +102,7 @@ def stuck(watchdog: Watchdog, clock: Clock) -> Watchdog:
 class TestLive:
     async def get(self, health: Health, path: str) -> httpx.Response:
         app = FastAPI()
+        app.add_middleware(Outermost)
         app.include_router(probe_routes(lambda: health))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return await client.get(path)

@@ -7,17 +7,20 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 
 from shared.events.fields import Slug
 from shared.events.refusal import Refusal, Refused
 from shared.kit import contract_routes, problems
+from shared.kit.bounds import Bounds, Router, bounded
+from shared.kit.edge import EdgeSettings
 from shared.kit.http import Outermost
 from shared.kit.keys import Calling
 from shared.kit.openapi import describe_problems
 from shared.kit.problems import Problem
+from shared.kit.quotas import Quotas
 from shared.kit.remedies import _REMEDIES, remedy_of
 from shared.kit.store import Unavailable
 
@@ -40,18 +43,18 @@ class _NoKeys:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.add_middleware(Outermost, most_bytes=LIMIT)
+    app.add_middleware(Outermost)
     problems.install(app)
     app.include_router(_routes())
     app.include_router(contract_routes.routes)
     describe_problems(app)
-    app.state.kit = type("Kit", (), {"keys": _NoKeys()})()
+    app.state.kit = type("Kit", (), {"keys": _NoKeys(), "quotas": Quotas(EdgeSettings())})()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
         yield made
 
 
-def _routes() -> APIRouter:
-    router = APIRouter()
+def _routes() -> Router:
+    router = Router()
     failures: dict[str, Exception] = {
         "bug": RuntimeError(NAME), "duplicate": DuplicateKeyError(NAME), "unavailable": Unavailable(NAME),
         "stopping": OperationFailure(NAME, 11600), "no-moment": OperationFailure(NAME, 246),
@@ -62,6 +65,7 @@ def _routes() -> APIRouter:
     }  # fmt: skip
 
     @router.post("/wanted")
+    @bounded(Bounds(most_bytes=LIMIT))
     async def wanted(wanted: Wanted) -> str:
         return wanted.reference
 
@@ -74,6 +78,7 @@ def _routes() -> APIRouter:
         raise failures[how]
 
     @router.post("/raw")
+    @bounded(Bounds(most_bytes=LIMIT))
     async def raw(request: Request) -> int:
         return len(await request.body())
 

@@ -1,0 +1,32 @@
+"""How many events of one key the door takes at a time, and what is never put off because of others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from services.intake.service import Admit, Arrival
+from shared.kit.keys import Caller
+from shared.kit.quotas import Quotas
+
+# What ends or forbids: nothing else that an agency sends may keep it waiting.
+FORBIDS = frozenset({"consent-withdrawn", "person-left", "agency-changed"})
+
+
+def admission(quotas: Quotas, caller: Caller) -> Admit:
+    """For `Door.take`: what forbids has a quota of its own and, when it comes alone, goes ahead in the store; in a
+    batch with others it is taken although they are too many. Raises the 429 when nothing of it is taken."""
+
+    async def admit(arrivals: Mapping[int, Arrival]) -> tuple[bool, Collection[int]]:
+        forbidding = sum(arrival.type in FORBIDS for arrival in arrivals.values())
+        if forbidding:
+            await quotas.charge("forbids", caller.key_id, forbidding)
+        others = [number for number, arrival in arrivals.items() if arrival.type not in FORBIDS]
+        over = quotas.over("events", caller.key_id, len(others)) if others else None
+        if over is None:
+            return not others, ()
+        if not forbidding:
+            await quotas.delay(over)
+            raise over
+        return False, others
+
+    return admit
