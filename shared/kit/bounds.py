@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from shared.kit.http import Reading
+from shared.kit.http import GOOD_KEY, Reading
 from shared.kit.keys import Keys, calling, refuse_key_in_address
 from shared.kit.problems import Problem
 from shared.kit.quotas import AtOnce, Limiter, Quotas, address_of
@@ -112,6 +112,7 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
             await quotas.charge("wrong-keys", address)
         raise
     request.state.caller = caller
+    request.scope.get(GOOD_KEY, _nothing)()
     who = caller.key_id
     for name in bounds.charged:
         await quotas.charge(name, who)
@@ -126,6 +127,10 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
             await quotas.charge("bytes", who, size)
 
         await reading.pay_above(SMALL_BODY, pay)
+
+
+def _nothing() -> None:
+    """No connection to tell: a test without a server."""
 
 
 def _asks_who_calls(dependant: Dependant) -> bool:

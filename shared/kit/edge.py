@@ -6,15 +6,38 @@ above what one agency needs; they are there for loops that went wild and for tho
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # "<sustained a second>/<burst>": so many may come at once, and so many are given back every second
 Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,9}$")]
 Many = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(ge=0.1, le=3_600)]
+
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
+def networks(text: str) -> Networks:
+    """Of addresses and networks with commas between. Raises ValueError."""
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def within(host: str, known: Networks) -> bool:
+    """Whether an address is in one of the networks."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in known)
+
+
+def _are_networks(text: str) -> str:
+    networks(text)
+    return text
 
 
 class EdgeSettings(BaseSettings):
@@ -54,7 +77,7 @@ class EdgeSettings(BaseSettings):
     body_bytes_per_second: Many = 1_000
     idle_seconds: Seconds = 30.0
     unread_seconds: Seconds = 30.0
-    trusted_proxies: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f:./, ]*$", max_length=1_000)] = ""
+    trusted_proxies: Annotated[str, StringConstraints(max_length=1_000), AfterValidator(_are_networks)] = ""
 
 
 def rate(text: str) -> tuple[int, int]:

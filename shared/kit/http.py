@@ -22,6 +22,7 @@ PIECE = 65_536  # so much of an answer is handed over at once: the rest waits un
 CLIENT_GONE = 499
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _READING = "ieum.reading"
+GOOD_KEY = "ieum.good-key"  # in the scope of a real server: to be called when a good key was shown
 _log = logger("http")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -17,9 +19,13 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from shared.kit import metrics
 from shared.kit.connect import CannotStart
+from shared.kit.connections import RESERVE, Connections, Limits
+from shared.kit.edge import EdgeSettings, networks
 from shared.kit.logs import logger
 from shared.kit.metrics_routes import metrics_app
+from shared.kit.protocol import protocol
 from shared.kit.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -28,6 +34,9 @@ if TYPE_CHECKING:
 PORT_TAKEN = 1
 FAILED = 1
 DRAIN_SECONDS = 8
+FILES_FOR_OTHERS = 256  # Kafka, MongoDB, webhooks, logs
+METRICS_CONNECTIONS = 32
+SWEEP_SECONDS = 1.0
 _log = logger("run")
 
 
@@ -60,6 +69,7 @@ def print_rights(app: FastAPI) -> None:
 
 async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     kit: Kit = app.state.kit
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for every malformed request fills a disk
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has ended: here they stop
         signal.signal(number, lambda *_: kit.stop())
     listening = _bound(settings.host, settings.port, "IEUM_PORT")
@@ -68,8 +78,10 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
         return PORT_TAKEN
     try:
         with listening:
-            async with _metrics_served(measuring), app.router.lifespan_context(app):
-                server = _Server(_config(app), kit)
+            async with _metrics_served(measuring, settings), app.router.lifespan_context(app):
+                most = connections_below_files(settings.connections)
+                metrics.connections_most.of().set(most)
+                server = _Server(edge_config(app, settings, most), kit)
                 watching = asyncio.create_task(_stop_when_failed(server, kit))
                 if not kit.stopping.is_set():
                     await server.serve(sockets=[listening])
@@ -82,10 +94,38 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     return FAILED if kit.failed.is_set() else 0
 
 
-class _Server(uvicorn.Server):
+class EdgeConfig(uvicorn.Config):
+    """With the connections that its protocol counts."""
+
+    edge: Connections
+
+
+class EdgeServer(uvicorn.Server):
+    """Looks at its connections once a second."""
+
+    config: EdgeConfig
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Until told to end."""
+        sweeping = asyncio.create_task(self._sweep(), name="sweep")
+        try:
+            await super().serve(sockets)
+        finally:
+            sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                self.config.edge.sweep()
+            except Exception:  # a bug in one look ends no later one
+                _log.exception("sweep_failed")
+
+
+class _Server(EdgeServer):
     """Tells the kit at once that the end has come, so that long polls and loops do not hold it up."""
 
-    def __init__(self, config: uvicorn.Config, kit: Kit) -> None:
+    def __init__(self, config: EdgeConfig, kit: Kit) -> None:
         super().__init__(config)
         self._kit = kit
 
@@ -102,12 +142,12 @@ async def _stop_when_failed(server: uvicorn.Server, kit: Kit) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _metrics_served(listening: socket.socket | None) -> AsyncIterator[None]:
+async def _metrics_served(listening: socket.socket | None, settings: EdgeSettings) -> AsyncIterator[None]:
     """Metrics on a port of their own, from the start to the end."""
     if listening is None:
         yield
         return
-    server = _Beside(_config(metrics_app()))
+    server = _Beside(edge_config(metrics_app(), settings, METRICS_CONNECTIONS, shown=False))
     with listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="metrics")
         try:
@@ -117,7 +157,7 @@ async def _metrics_served(listening: socket.socket | None) -> AsyncIterator[None
             await asyncio.wait([serving], timeout=2.0)
 
 
-class _Beside(uvicorn.Server):
+class _Beside(EdgeServer):
     """Leaves the signals to the server that it stands beside."""
 
     @contextlib.contextmanager
@@ -126,9 +166,23 @@ class _Beside(uvicorn.Server):
         yield
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
-    return uvicorn.Config(
+def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *, shown: bool = True) -> EdgeConfig:
+    """uvicorn with our protocol; ``most`` connections instead of those of the settings."""
+    limits = Limits(
+        connections=most or settings.connections,
+        per_address=min(most or settings.connections, settings.connections_per_address),
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        body_bytes_per_second=settings.body_bytes_per_second,
+        unread_seconds=settings.unread_seconds,
+    )
+    edge = Connections(limits, shown=shown)
+    config = EdgeConfig(
         app,
+        http=protocol(edge, networks(settings.trusted_proxies)),
+        timeout_keep_alive=max(1, round(settings.idle_seconds)),
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(each) for each in networks(settings.trusted_proxies)],
         lifespan="off",  # ours is entered here, so that its errors are ours to tell
         log_config=None,
         access_log=False,
@@ -136,6 +190,24 @@ def _config(app: FastAPI) -> uvicorn.Config:
         ws="none",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    config.edge = edge
+    return config
+
+
+def connections_below_files(wanted: int) -> int:
+    """How many connections there may be: as wanted, but below the limit of open files, which is raised as far as the
+    system lets us. Fewer than wanted are said."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVE + METRICS_CONNECTIONS + FILES_FOR_OTHERS
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < needed:
+        raised = needed if hard == unlimited else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
+    most = wanted if soft == unlimited else min(wanted, soft - (needed - wanted))
+    if most < wanted:
+        _log.warning("few_open_files", count=most, remedy="Raise the limit of open files, or lower IEUM_CONNECTIONS.")
+    return max(most, 16)
 
 
 def _bound(host: str, port: int | None, setting: str) -> socket.socket | None:
