@@ -130,6 +130,8 @@ class Queues:
 
     def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
         delivery.update(state=state, reason=reason, owner=None, ended=work.now)
+        # that it was to be told, and then was not, would tell its recipient of a consent that ended
+        delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["left"])
         if may_be_held(thread, delivery):
             thread["told"] = True
         if reason is None:

@@ -14,7 +14,6 @@ from services.notifications.documents import (
     AGENCIES,
     ATTEMPTS,
     DELIVERIES,
-    DROPPED,
     DUE,
     FEED,
     MATCHES,
@@ -55,6 +54,7 @@ def _index(*fields: str, **options: Any) -> IndexModel:
 FEED_ORDER = "feed_order"
 NEXT = "next"  # what is due, by endpoint, recalls apart from notices
 HELD = "held"  # what is being sent, by dispatcher
+LISTED = "listed"  # what a recipient may look up
 BY_ID = [("_id", ASCENDING)]
 NOT_PROVED = "not_proved"
 
@@ -62,7 +62,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     PEOPLE: [_index("recipients", "_id")],
     MATCHES: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
     THREADS: [_index("person"), _index("recipient", "person")],
-    SUBSCRIPTIONS: [_index("agency"), _index("channel", "state")],
+    SUBSCRIPTIONS: [_index("agency", "_id")],
     SWEEPS: [_index("not_before")],
     DELIVERIES: [
         _index("state", "about", "subscription", "due", "_id", name=NEXT, partialFilterExpression={"state": DUE}),
@@ -70,10 +70,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("recipient", "position", name=FEED_ORDER, partialFilterExpression={"position": {"$gte": 0}}),
         _index("recipient", "position", name=NOT_PROVED, partialFilterExpression={"state": SERVED, "channel": FEED}),
         _index("recipient", "notice"),
-        _index("recipient", "_id"),
+        _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),  # only what has ended has this field: never the open
     ],
-    ATTEMPTS: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS), _index("delivery")],
+    ATTEMPTS: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS), _index("delivery", "number")],
 }
 
 
@@ -212,7 +212,7 @@ class Repository:
     async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[Document]:
         """Deliveries of these notices to this recipient."""
         found = self._database[DELIVERIES].find({"recipient": recipient, "notice": {"$in": list(notices)}})
-        return await found.sort("_id", ASCENDING).to_list(10 * len(notices))
+        return sorted(await found.to_list(10 * len(notices)), key=lambda delivery: str(delivery["_id"]))
 
     async def delivery(self, recipient: str, delivery: str) -> Document | None:
         """One delivery, if it is this recipient's."""
@@ -225,11 +225,12 @@ class Repository:
             return []
         query: Document = {
             "recipient": recipient,
+            "listed": True,
+            "state": state or {"$in": sorted(STATES)},  # each a stretch of the index in order of id
             "_id": {"$gt": after},
-            "$nor": [{"state": DROPPED, "left": False, "about": "notice"}],
-            **({"state": state} if state else {}),
         }
-        return await self._database[DELIVERIES].find(query).sort("_id", ASCENDING).limit(limit).to_list(limit)
+        found = self._database[DELIVERIES].find(query, hint=LISTED)
+        return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
 
     async def attempts_of(self, delivery: str) -> list[Document]:
         """How the attempts of a delivery went."""

@@ -16,6 +16,8 @@ Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
 UTC_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
+APP_NAME = "ieum"  # in the database's own logs and lists of operations
+
 
 class NoReplicaSet(ConfigurationError):
     """A server alone: it knows no transactions."""
@@ -39,6 +41,7 @@ def connect(url: str) -> Client:
         connectTimeoutMS=5_000,
         socketTimeoutMS=15_000,
         waitQueueTimeoutMS=10_000,
+        appname=APP_NAME,
     )
 
 

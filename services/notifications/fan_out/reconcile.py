@@ -198,6 +198,7 @@ class Reconciler:
                     "before": saying.before,
                     "after": saying.after,
                     "left": False,  # whether it may have left us: such a one is never superseded
+                    "listed": True,
                     "attempts": 0,
                     "told": 0,
                     "acknowledged": False,
