@@ -9,6 +9,7 @@ import json
 import sys
 import time
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -22,11 +23,12 @@ from samples.stage.programs import Program
 from samples.stage.screen import Screen
 from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
-from samples.world.days import today_of
+from samples.world.days import Chapter, today_of
 
 pytestmark = pytest.mark.chaos
 PATIENCE = 120.0
 DAYS = 70
+ENDS = 40  # days from today at which every consent ends: before the day that a wrong clock believes in
 WRONG_SECONDS = 3.0  # so long it goes on with the wrong time after its restart
 
 
@@ -72,6 +74,18 @@ class WrongStage(Stage):
         return found
 
 
+def ending_soon(world: World, day: int) -> list[Chapter]:
+    """That day, with consents that end before 70 days are over."""
+    last = (world.today + timedelta(days=ENDS)).isoformat()
+    chapters = world.day(day)
+    for chapter in chapters:
+        for item in chapter.items:
+            for consent in item.event["data"].get("consents", ()):
+                if consent.get("until", "") > last:
+                    consent["until"] = last
+    return chapters
+
+
 class TestAWrongClock:
     async def test_takes_nothing_back_for_good(self, tmp_path: Path) -> None:
         setting = load_setting()
@@ -84,7 +98,7 @@ class TestAWrongClock:
                 play = Play(stage, world, Screen(Console(file=io.StringIO())), session)
                 await play.register()
                 await stage.start_partners()
-                for chapter in world.day(1):
+                for chapter in ending_soon(world, 1):
                     await play.act(chapter)
                 assert await play.until_quiet(PATIENCE), await play.unfinished()
                 number = 2
@@ -94,7 +108,7 @@ class TestAWrongClock:
                         await stage.until_it_says(name, "doubtful")
                         await stage.kill(name)  # what it takes for the time of its start is wrong from the beginning
                         await stage.until_it_says(name, "doubtful")
-                        for chapter in world.day(number):
+                        for chapter in ending_soon(world, number):
                             await play.act(chapter)
                         await asyncio.sleep(WRONG_SECONDS)
                         stage.set_clock(name, 0)
