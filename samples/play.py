@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from aiokafka.errors import KafkaError
 
+from deploy.embedded.login import READER
 from samples.partners.held import Holding, holding_of
 from samples.stage import road
 from samples.stage.inside import Inside
@@ -157,7 +158,7 @@ class Play:
             found[f"acknowledgements of {name}"] = len(self.stage.book(name).unacknowledged())
         if not any(found.values()):  # only now worth asking the broker
             try:
-                ends = await road.ends(self.stage.pair.kafka)
+                ends = await road.ends(self.stage.pair.login(READER))
             except (KafkaError, TimeoutError):
                 return {"broker away": 1}
             found |= road.behind(ends, await asyncio.to_thread(self.inside.checkpoints))

@@ -150,7 +150,8 @@ def _signposts(stage: Stage, screen: Screen, asked: tuple[str, str, str] | None)
             f'  why not this one  curl -H "Authorization: Bearer {token}" {url}/people/{alias}/opportunities/{opening}'
         )
     print_(f"  partners' books   {stage.folder / 'partners'}     logs   {stage.logs}")
-    print_(f"  KAFKA={stage.pair.kafka}  MONGO_URL={stage.pair.mongo_url}  (loopback only, no passwords)")
+    passwords = "Kafka's passwords in pair/kafka/users.json" if stage.pair.broker.users else "no passwords"
+    print_(f"  KAFKA={stage.pair.kafka}  MONGO_URL={stage.pair.mongo_url}  (loopback only, {passwords})")
     print_("[bold]Ctrl-C[/bold] 로 모두 멈춥니다  stops everything\n")
 
 

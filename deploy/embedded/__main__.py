@@ -23,7 +23,11 @@ def main() -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         pair = Pair(
-            arguments.data, kafka_port=arguments.kafka_port, mongo_port=arguments.mongo_port, kind=arguments.kafka
+            arguments.data,
+            kafka_port=arguments.kafka_port,
+            mongo_port=arguments.mongo_port,
+            kind=arguments.kafka,
+            users=True,
         )
         with pair:
             print(announcement(pair), flush=True)
@@ -38,11 +42,14 @@ def main() -> int:
 def announcement(pair: Pair) -> str:
     """What a person should know about the pair that has just started."""
     forgets = "" if pair.broker.keeps_its_log else "; its log is in memory, it keeps nothing when it stops"
+    passwords = "no users and no passwords"
+    if pair.broker.users:
+        passwords = f"Kafka's users and passwords in {pair.folder / 'kafka' / 'users.json'}, MongoDB has none"
     return (
         f"IEUM_KAFKA={pair.kafka}  # kind: {pair.broker.kind}{forgets}\n"
         f"IEUM_MONGO_URL={pair.mongo_url}  # data kept in {pair.folder}\n"
         "IEUM_PROFILE=development  # the services' keys that everybody knows: on loopback only\n"
-        "# Loopback only, no users and no passwords: for one machine, not for production. Ctrl-C stops both."
+        f"# Loopback only, {passwords}: for one machine, not for production. Ctrl-C stops both."
     )
 
 

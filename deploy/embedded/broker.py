@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.embedded.errors import StartError
+from deploy.embedded.login import Login
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.process import Server, runnable
 
@@ -20,6 +21,8 @@ class Broker(Protocol):
     kind: str
     keeps_its_log: bool
     """Whether topics and records survive `restart`."""
+    users: bool
+    """Whether clients must show who they are, and may only do what is theirs."""
     idempotent_producer: bool
     """Whether it knows InitProducerId. A setting of the services, never guessed from the answer."""
     port: int
@@ -39,6 +42,7 @@ class Broker(Protocol):
     def resume(self) -> None: ...
     def restart(self) -> None: ...
     def answers(self) -> bool: ...
+    def login(self, user: str) -> Login: ...
 
 
 class EmbeddedBroker(Server):
@@ -53,6 +57,7 @@ class EmbeddedBroker(Server):
     variable = "KAFKA_PORT"
     keeps_its_log = False
     idempotent_producer = False
+    users = False
 
     def __init__(self, port: int, folder: Path) -> None:
         super().__init__(port, folder / "broker.log")
@@ -69,6 +74,10 @@ class EmbeddedBroker(Server):
 
     def answers(self) -> bool:
         return speaks_kafka(self.port)
+
+    def login(self, user: str) -> Login:
+        """The same for everybody."""
+        return Login(self.address)
 
 
 def packaged(package: str, path: str) -> Path:

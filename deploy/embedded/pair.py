@@ -11,6 +11,7 @@ from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.errors import PortTakenError
 from deploy.embedded.folder import DATA, PAIR, lock
 from deploy.embedded.kinds import broker_of
+from deploy.embedded.login import Login
 from deploy.embedded.ports import free_port, require_free
 
 
@@ -19,9 +20,10 @@ class Pair:
 
     Promises: both answer when `start` returns; the database keeps its data in `folder` over runs; one pair per folder;
     nothing outlives this process. Does not promise that the broker keeps anything: see `broker.keeps_its_log`.
-    A port of 0 means any free one, kept over restarts. ``debug``: both log all they can, and the database writes its
-    files uncompressed, for whoever searches them. Either part can be hurt on its own: `pair.broker.kill()`,
-    `pair.database.pause()`, and so on, as Server says.
+    A port of 0 means any free one, kept over restarts. ``users``: the broker, if its kind knows users, lets each do
+    only what is theirs, and `login` says how to come; without, whoever reaches the loopback may do everything.
+    ``debug``: both log all they can, and the database writes its files uncompressed, for whoever searches them. Either
+    part can be hurt on its own: `pair.broker.kill()`, `pair.database.pause()`, and so on, as Server says.
     """
 
     broker: Broker
@@ -35,17 +37,19 @@ class Pair:
         mongo_port: int = 0,
         kind: str = "embedded",
         debug: bool = False,
+        users: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self._wanted = (kafka_port, mongo_port)
         self._lock: IO[str] | None = None
         self._kind = kind
         self._debug = debug
+        self._users = users
         self._choose()
 
     def _choose(self) -> None:
         kafka_port, mongo_port = self._wanted
-        self.broker = broker_of(self._kind, kafka_port or free_port(), self.folder)
+        self.broker = broker_of(self._kind, kafka_port or free_port(), self.folder, users=self._users)
         self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder)
         self.broker.debug = self.database.debug = self._debug
 
@@ -53,6 +57,10 @@ class Pair:
     def kafka(self) -> str:
         """Bootstrap address."""
         return self.broker.address
+
+    def login(self, user: str) -> Login:
+        """How a service, the `reader` or the `admin` comes to the broker."""
+        return self.broker.login(user)
 
     @property
     def mongo_url(self) -> str:

@@ -18,6 +18,7 @@ import aiohttp
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
+from deploy.embedded.login import READER
 from samples.chaos.audit import Audit, audit
 from samples.chaos.cast import INFRASTRUCTURE, Cast
 from samples.chaos.director import Director
@@ -191,7 +192,7 @@ class Chaos:
 async def _behind(play: Play) -> dict[str, int]:
     """How many records each service has still to read; a broker that is away is a trouble of its own."""
     try:
-        ends = await road.ends(play.stage.pair.kafka)
+        ends = await road.ends(play.stage.pair.login(READER))
     except (KafkaError, TimeoutError):
         return {}
     return road.behind(ends, await asyncio.to_thread(play.inside.checkpoints))

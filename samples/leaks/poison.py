@@ -13,6 +13,7 @@ from random import Random
 
 from aiokafka import AIOKafkaProducer
 
+from deploy.embedded.login import Login
 from samples.leaks.encodings import romanised
 from samples.leaks.faulty import POISON
 from samples.leaks.needles import Planted, identity_values
@@ -138,9 +139,9 @@ def _failing(topic: str, person: Json) -> Iterator[Poison]:
     yield Poison(topic, key.encode(), json.dumps(sound).encode(), headers)
 
 
-async def put(bootstrap: str, records: list[Poison]) -> None:
+async def put(login: Login, records: list[Poison]) -> None:
     """Produce them."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=4_000_000, compression_type="gzip")
+    producer = AIOKafkaProducer(**login.arguments, max_request_size=4_000_000, compression_type="gzip")
     await producer.start()
     try:
         for one in records:

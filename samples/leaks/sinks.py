@@ -13,6 +13,7 @@ import pymongo
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from bson import Binary
 
+from deploy.embedded.login import Login
 from samples.leaks.needles import Controls, Hit
 from samples.stage import road
 
@@ -40,10 +41,10 @@ def topic_sink(topic: str, part: str) -> str:
     return f"topic {topic} {part}"
 
 
-async def plant_in_topics(bootstrap: str, controls: Controls, files: bool) -> None:
+async def plant_in_topics(login: Login, controls: Controls, files: bool) -> None:
     """A control in every part of a record of every topic; ``files``: whether the broker keeps any."""
-    topics = sorted({topic for topic, _ in await road.ends(bootstrap)})
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    topics = sorted({topic for topic, _ in await road.ends(login)})
+    producer = AIOKafkaProducer(**login.arguments)
     await producer.start()
     try:
         for topic in topics:
@@ -59,9 +60,9 @@ async def plant_in_topics(bootstrap: str, controls: Controls, files: bool) -> No
         await producer.stop()
 
 
-async def topics(bootstrap: str) -> Iterator[Straw]:
+async def topics(login: Login) -> Iterator[Straw]:
     """Every record of every topic from offset 0."""
-    return (straw for record in await road.records(bootstrap) for straw in _parts(record))
+    return (straw for record in await road.records(login) for straw in _parts(record))
 
 
 def _parts(record: ConsumerRecord[bytes, bytes]) -> Iterator[Straw]:

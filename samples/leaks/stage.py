@@ -20,7 +20,7 @@ class FaultyStage(Stage):
     def __init__(self, folder: Path, setting: Setting) -> None:
         super().__init__(folder, setting, Ports.any())
         kind = os.environ.get("KAFKA") or "embedded"
-        self.pair = Pair(self.folder / PAIR, kind=kind, debug=True)
+        self.pair = Pair(self.folder / PAIR, kind=kind, debug=True, users=True)
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir(parents=True, exist_ok=True)
 

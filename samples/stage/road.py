@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.embedded.login import Login
+
 READS = {
     "intake": ("matches", "deliveries"),
     "matching": ("people", "opportunities", "agencies"),
@@ -25,9 +27,9 @@ logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(login: Login) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", request_timeout_ms=5_000
+        **login.arguments, enable_auto_commit=False, auto_offset_reset="earliest", request_timeout_ms=5_000
     )
     await consumer.start()
     try:
@@ -36,9 +38,9 @@ async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def _partitions(bootstrap: str) -> list[TopicPartition]:
+async def _partitions(login: Login) -> list[TopicPartition]:
     """All of them, asked for by name: a consumer without a subscription is told none by Apache Kafka."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+    admin = AIOKafkaAdminClient(**login.arguments, request_timeout_ms=5_000)
     await admin.start()
     try:
         described = await admin.describe_topics()
@@ -52,16 +54,16 @@ async def _partitions(bootstrap: str) -> list[TopicPartition]:
     ]
 
 
-async def ends(bootstrap: str) -> dict[tuple[str, int], int]:
+async def ends(login: Login) -> dict[tuple[str, int], int]:
     """The offset after the last record of every partition. Raises KafkaError when the broker is away.
 
     Taken from what the broker says with its records: the embedded one, asked for the end of a log (ListOffsets),
     names the beginning of the last batch.
     """
-    partitions = await _partitions(bootstrap)
+    partitions = await _partitions(login)
     if not partitions:
         return {}
-    async with _consumer(bootstrap) as consumer:
+    async with _consumer(login) as consumer:
         near = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         for partition, end in near.items():
@@ -74,11 +76,11 @@ async def ends(bootstrap: str) -> dict[tuple[str, int], int]:
         return {(p.topic, p.partition): consumer.highwater(p) or 0 for p in partitions}
 
 
-async def records(bootstrap: str) -> list[ConsumerRecord[bytes, bytes]]:
+async def records(login: Login) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record of every topic, from offset 0."""
-    left = {TopicPartition(*partition): end for partition, end in (await ends(bootstrap)).items() if end > 0}
+    left = {TopicPartition(*partition): end for partition, end in (await ends(login)).items() if end > 0}
     found: list[ConsumerRecord[bytes, bytes]] = []
-    async with _consumer(bootstrap) as consumer:
+    async with _consumer(login) as consumer:
         consumer.assign(list(left))
         while left:
             for partition, some in (await consumer.getmany(timeout_ms=1_000)).items():

@@ -86,6 +86,7 @@ class Stage:
             kafka_port=ports.kafka,
             mongo_port=ports.mongo,
             kind=os.environ.get("KAFKA") or "embedded",
+            users=True,
         )
         self.services: dict[str, Program] = {}
         self.partners: dict[str, Program] = {}
@@ -159,7 +160,7 @@ class Stage:
         key = self.keyring.key
         variables = {
             "IEUM_PROFILE": "development",
-            "IEUM_KAFKA": self.pair.kafka,
+            **self.pair.login(name).variables,
             "IEUM_KAFKA_IDEMPOTENT": str(self.pair.broker.idempotent_producer).lower(),
             "IEUM_MONGO_URL": self.pair.mongo_url,
             "IEUM_PORT": str(self._ports.programs[name]),

@@ -1,6 +1,7 @@
 """A stage whose broker, database and services stand already, in containers or elsewhere: only the partners are started.
 
-Where they stand is told by variables: STANDING_KAFKA (host:port), STANDING_MONGO_URL (of a user who may read all three
+Where they stand is told by variables: STANDING_KAFKA (host:port), STANDING_KAFKA_PASSWORD (of its user `reader`, with
+SCRAM-SHA-512; none where the broker has no users), STANDING_MONGO_URL (of a user who may read all three
 databases), STANDING_INTAKE, STANDING_MATCHING, STANDING_NOTIFICATIONS (http://host:port), STANDING_ADMIN_TOKEN (of the
 first administrator), STANDING_SELF (the name by which notifications reaches this machine).
 """
@@ -11,12 +12,13 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from deploy.embedded.errors import StartError
+from deploy.embedded.login import READER, Login
 from deploy.embedded.pair import Pair
 from deploy.embedded.process import wait_until
 from samples.stage.keyring import SERVICES
@@ -38,6 +40,7 @@ class Places:
     services: Mapping[str, str]
     admin_token: str
     this_machine: str
+    kafka_password: str = field(default="", repr=False)
 
     @staticmethod
     def read(environment: Mapping[str, str] = os.environ) -> Places:
@@ -49,7 +52,8 @@ class Places:
             return value
 
         services = {service: told(service.upper()) for service in SERVICES}
-        return Places(told("KAFKA"), told("MONGO_URL"), services, told("ADMIN_TOKEN"), told("SELF"))
+        password = environment.get("STANDING_KAFKA_PASSWORD", "")
+        return Places(told("KAFKA"), told("MONGO_URL"), services, told("ADMIN_TOKEN"), told("SELF"), password)
 
     def address(self, name: str) -> tuple[str, int]:
         """Host and port of a service, or of the ``broker``."""
@@ -67,6 +71,11 @@ class StandingPair(Pair):
     @property
     def kafka(self) -> str:
         return self._places.kafka
+
+    def login(self, user: str) -> Login:
+        """The reader's, whoever asks: it is the only one that this machine is told."""
+        password = self._places.kafka_password
+        return Login(self.kafka, READER, password) if password else Login(self.kafka)
 
     @property
     def mongo_url(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from shared.events.classes import Model
-from shared.events.limits import LONGEST_ATTRIBUTE, bounded_sequence
+from shared.events.limits import LONGEST_ATTRIBUTE, own_sequence
 from shared.events.refusal import Refusal, Refused, refusals_of
 from shared.events.registry import EventType, UnknownType, registry
 
@@ -164,7 +164,7 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
             time=parse_time(found["time"]),
             key=found["partitionkey"],
             data=data,
-            sequence=None if sequence is None else bounded_sequence(sequence),
+            sequence=None if sequence is None else own_sequence(sequence),
             correlationid=found.get("correlationid"),
             causationid=found.get("causationid"),
             recordedtime=None if recorded is None else parse_time(recorded),

@@ -54,6 +54,18 @@ def check_structure(event: Any) -> None:
     raise Refused(Refusal("too-deep", "", {"most": DEEPEST}))
 
 
+HIGHEST_SEQUENCE = 10**9
+"""On the bus: services count the versions of one thing from 1. With a number that no thing can reach, whatever is true
+of it later would be void: such a record is set apart."""
+
+
+def own_sequence(text: str) -> int:
+    """A sequence number that a service of ours may have given. Raises ValueError."""
+    if (number := bounded_sequence(text)) > HIGHEST_SEQUENCE:
+        raise ValueError("a sequence number that nothing reaches")
+    return number
+
+
 def bounded_sequence(text: str) -> int:
     """A sequence number written as digits. Raises ValueError, also for one that no store could hold."""
     if not (text.isascii() and text.isdigit() and len(text) <= SEQUENCE_DIGITS):

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from shared.kit.kafka import KafkaSettings
@@ -88,13 +89,13 @@ async def why_refused(kafka: KafkaSettings, timeout_ms: int) -> NotLetIn | None:
     that to a log and says of either that it cannot connect."""
     found: NotLetIn | None = None
     for host, port, _ in collect_hosts(kafka.bootstrap):
+        how = {name: value for name, value in connection(kafka).items() if name != "bootstrap_servers"}
         try:
-            connected = await create_conn(
-                host,
-                port,
-                request_timeout_ms=timeout_ms,
-                **{name: value for name, value in connection(kafka).items() if name != "bootstrap_servers"},
-            )
+            connected = await create_conn(host, port, request_timeout_ms=timeout_ms, **how)
+            try:
+                await connected.send(MetadataRequest([]))  # the first thing that an unknown client is refused
+            finally:
+                connected.close()
         except _AUTHENTICATION:
             found = WrongPassword()
         except ssl.SSLError:
@@ -102,9 +103,10 @@ async def why_refused(kafka: KafkaSettings, timeout_ms: int) -> NotLetIn | None:
         except KafkaError as error:
             certificate = kafka.security.tls and isinstance(error.__cause__ or error.__context__, ssl.SSLError)
             found = WrongCertificate() if certificate else WrongProtocol()
+        except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
+            found = WrongProtocol()
         except (OSError, TimeoutError, ValueError):
             continue
         else:
-            connected.close()
             return None
     return found

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from deploy.embedded.login import ADMIN
 from samples.play import Play
 from samples.stage.programs import ROOT
 from samples.world.envelope import Item, Json, Letters
@@ -118,6 +119,7 @@ class Doors:
         posted = await self._accepted(letters.write(INSIDER, "job-posted", advert))
         self._facts = {"alias": receipt["alias"], "opportunity": posted["opportunity"], "cursor": ""}
         self._facts["kafka"] = play.stage.pair.kafka
+        self._facts["kafka_admin"] = json.dumps(asdict(play.stage.pair.login(ADMIN)))
         profile = {name: value for name, value in person.items() if name not in ("identity", "consents")}
         self._event = letters.write(INSIDER, "person-updated", profile | {"reference": "SIEGE-P0"}).event
         await self._known_everywhere()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.apache import fetch
-from deploy.apache.broker import takes_part
+from deploy.apache.ready import takes_part
 from deploy.embedded.doctor import check_kind
 from deploy.embedded.errors import StartError
 from deploy.embedded.pair import Pair

@@ -24,6 +24,7 @@ from shared.events.limits import (
     MOST_VALUES,
     bounded_sequence,
     check_structure,
+    own_sequence,
 )
 
 pytestmark = pytest.mark.unit
@@ -114,6 +115,22 @@ class TestStructure:
         assert bounded_sequence("9" * 18) == 10**18 - 1
         with pytest.raises(ValueError, match="sequence"):
             bounded_sequence(text)
+
+
+@pytest.mark.parametrize("text", [str(10**9 + 1), str(2**62), "-1", ""])
+def test_on_the_bus_no_number_makes_later_truth_void(text: str) -> None:
+    assert own_sequence("1000000000") == 10**9
+    headers = [("ce_sequence", text.encode())] + [
+        (f"ce_{name}", value.encode())
+        for name, value in {
+            "type": "person-left", "id": "1d" * 16, "source": "/services/intake", "time": "2026-11-28T09:00:00Z",
+            "partitionkey": "0f" * 16,
+        }.items()
+    ]  # fmt: skip
+    value = json.dumps(registry.find("person-left").example).encode()
+    with pytest.raises(Refused) as refused:
+        from_kafka(value, headers)
+    assert [each.field for each in refused.value.refusals] == ["/time, /recordedtime or /sequence"]
 
 
 PIECES = st.sampled_from(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from deploy.embedded.login import Login
 from samples.leaks.poison import poison, put
 from samples.stage import road
 from verification.siege.attack import Attack, Gun
@@ -22,15 +24,16 @@ class PoisonRecords(Attack):
     async def hostile(self, gun: Gun) -> None:
         records, _ = poison(time.monotonic_ns())
         try:
-            await put(self.field.facts["kafka"], records[:RECORDS])
+            await put(Login(self.field.facts["kafka"]), records[:RECORDS])
             gun.tally["taken by the broker"] += len(records[:RECORDS])
         except KafkaError as error:
             gun.tally[f"refused: {type(error).__name__}"] += 1
 
     async def harmless(self, gun: Gun) -> None:
-        """As many sound records that everybody knows already."""
-        known = [one for one in await road.records(self.field.facts["kafka"]) if one.topic == "opportunities"]
-        producer = AIOKafkaProducer(bootstrap_servers=self.field.facts["kafka"])
+        """As many sound records that everybody knows already, by somebody who may."""
+        login = Login(**json.loads(self.field.facts["kafka_admin"]))
+        known = [one for one in await road.records(login) if one.topic == "opportunities"]
+        producer = AIOKafkaProducer(**login.arguments)
         await producer.start()
         try:
             for number in range(RECORDS):
