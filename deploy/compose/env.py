@@ -62,8 +62,10 @@ def variables(profile: str, first_administrator: str, *, offline: bool) -> dict[
     """Everything that docker-compose.yml asks for, no two values the same."""
     values = {"IEUM_PROFILE": profile, "KAFKA_CLUSTER_ID": _cluster_id(), "IEUM_FIRST_ADMIN": first_administrator}
     values |= {"MONGO_KEY": secrets.token_hex(128), "MONGO_ADMIN_PASSWORD": secrets.token_hex(24)}
+    values["KAFKA_ADMIN_PASSWORD"] = secrets.token_hex(24)
     for service in SERVICES:
         values[f"{service}_MONGO_PASSWORD"] = secrets.token_hex(24)
+        values[f"{service}_KAFKA_PASSWORD"] = secrets.token_hex(24)
         values[f"{service}_ID_KEY"] = secrets.token_hex(32)
         values[f"{service}_SEALING_KEY"] = secrets.token_hex(32)
     values |= {"INTAKE_KEK": secrets.token_hex(32), "GRAFANA_PASSWORD": secrets.token_hex(24)}

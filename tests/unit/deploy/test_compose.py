@@ -44,7 +44,7 @@ class TestVariables:
         first, second = (variables("production", "office:key:00", offline=False) for _ in range(2))
         secrets = [value for made in (first, second) for name, value in made.items() if SECRET.search(name)]
         secrets = [value for value in secrets if value != "office:key:00"]
-        assert len(secrets) == len(set(secrets)) == 2 * 13
+        assert len(secrets) == len(set(secrets)) == 2 * 17
         assert not {DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY} & set(secrets)
         assert all(len(value) >= 48 for value in secrets)
 
