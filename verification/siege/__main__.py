@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    if report.seen:
+        print(*report.table(), sep="\n")
     verdicts = report.verdicts()
     for verdict in verdicts:
         print(f"TROUBLE  {verdict}")

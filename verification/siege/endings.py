@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -15,7 +15,7 @@ from samples.stage.senders import Outcome, Senders
 from samples.world import Item
 from samples.world.envelope import Json
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 PATIENCE = 90.0  # what takes longer is told as this
 Urls = Callable[[], Mapping[str, str]]
 
@@ -88,38 +88,33 @@ class Endings:
         await self.send(item)
         withdrawal = Withdrawal(person, purpose, agencies, time.time(), aliases=aliases)
         self.withdrawals.append(withdrawal)
-        began = time.monotonic()
-        while time.monotonic() - began < PATIENCE:
-            shown = [await self._shows(url, *each) for url in self._matching() for each in aliases]
-            if not any(shown):
-                break
-            await asyncio.sleep(LOOK_SECONDS)
-        withdrawal.shown = time.monotonic() - began
+        withdrawal.shown = await _until_never(
+            lambda: [self._shows(url, *each) for url in self._matching() for each in aliases]
+        )
         return withdrawal
 
     async def revoke(self, item: Item, agency: str) -> float:
         """Take an agency's keys away; how long one of them still opened something."""
         await self.send(item)
-        began = time.monotonic()
-        while time.monotonic() - began < PATIENCE:
-            if not any([await self._opens(name, url, agency) for name, url in self.urls().items()]):
-                break
-            await asyncio.sleep(LOOK_SECONDS)
-        self.revocations_s.append(time.monotonic() - began)
-        return self.revocations_s[-1]
+        seconds = await _until_never(lambda: [self._opens(name, url, agency) for name, url in self.urls().items()])
+        self.revocations_s.append(seconds)
+        return seconds
 
     def _matching(self) -> list[str]:
         return [url for name, url in self.urls().items() if name.startswith("matching")]
 
-    async def _shows(self, url: str, agency: str, alias: str) -> bool:
-        """Whether matches of this person are shown. Who does not answer shows nothing."""
+    async def _shows(self, url: str, agency: str, alias: str) -> bool | None:
+        """Whether matches of this person are shown; None when that was not answered."""
         status, said = await self._get(f"{url}/people/{alias}/matches", agency)
-        return status == 200 and bool(said.get("matches"))
+        if status == 200:
+            return bool(said.get("matches"))
+        return False if status in (401, 403, 404) else None
 
-    async def _opens(self, name: str, url: str, agency: str) -> bool:
+    async def _opens(self, name: str, url: str, agency: str) -> bool | None:
+        """Whether the key was taken, whatever came after it; None when that was not answered."""
         paths = {"intake": "/rejections", "matching": "/people/x/matches", "notifications": "/deliveries"}
         status, _ = await self._get(url + paths[name.removesuffix("-2")], agency)
-        return status in (200, 403, 404, 422)  # the key was taken, whatever came after it
+        return {401: False, 200: True, 403: True, 404: True, 422: True}.get(status)
 
     async def _get(self, url: str, agency: str) -> tuple[int, Json]:
         headers = {"authorization": f"Bearer {self.play.stage.keyring.token(agency)}"}
@@ -130,3 +125,16 @@ class Endings:
                 return answer.status, said
         except (aiohttp.ClientError, TimeoutError, OSError):
             return 0, {}
+
+
+async def _until_never(looks: Callable[[], list[Awaitable[bool | None]]]) -> float:
+    """Look until all say no: the moment of the last yes, in seconds from now. Who does not answer is asked again."""
+    began, last = time.monotonic(), 0.0
+    while time.monotonic() - began < PATIENCE:
+        seen = await asyncio.gather(*looks())
+        if any(seen):
+            last = time.monotonic() - began
+        elif None not in seen:
+            return last
+        await asyncio.sleep(LOOK_SECONDS)
+    return PATIENCE

@@ -135,7 +135,7 @@ def judge_phases(
     for phase in hostile:
         for status, count in phase.tally.items():
             seen.statuses[status] = seen.statuses.get(status, 0) + count
-        seen.troubles += phase.notes
+        seen.troubles += [note for note in phase.notes if note not in seen.troubles]
     seen.requests = sum(seen.statuses.values())
 
 

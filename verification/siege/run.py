@@ -20,6 +20,7 @@ from samples.stage.screen import Screen
 from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.siege import bus
 from verification.siege.attacks import ATTACKS
 from verification.siege.backlog import backlogs
 from verification.siege.doors import WARM_SECONDS, Doors
@@ -70,6 +71,19 @@ class Report:
             found += [f"{name}: {verdict}" for verdict in (scene.verdicts() if scene else ())]
         return [*found, *self.troubles]
 
+    def table(self) -> list[str]:
+        """A line for each attack."""
+        rows = [("attack", "p99 ms", "harmless", "ratio", "errors", "/live missed", "MB", "")]
+        for one in self.seen:
+            figures = (one.p99_ms, one.harmless_p99_ms, one.ratio)
+            p99, beside, ratio = (
+                "-" if value is None else f"{value:.{digits}f}"
+                for value, digits in zip(figures, (0, 0, 1), strict=True)
+            )
+            errors, held = sum(one.errors.values()), "held" if not one.verdicts() else "NOT HELD"
+            rows.append((one.name, p99, beside, ratio, str(errors), str(one.live_misses), f"{one.growth_mb:.0f}", held))
+        return ["{:20} {:>8} {:>9} {:>6} {:>7} {:>13} {:>5}  {}".format(*row) for row in rows]
+
     def line(self) -> dict[str, Any]:
         """The last line."""
         figures = line_of(self.seen, self.forged, self.drowned, self.backlog)
@@ -92,7 +106,7 @@ class Siege:
         """From nothing to the report; everything is stopped afterwards."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32))  # starts and looks wait in threads
         attacks = [attack for attack in ATTACKS if self._options.wants(attack.name)]
-        if attacks:
+        if attacks or self._options.wants("bus"):
             await self._doors(attacks)
         if self._options.wants("drowning"):
             sizes = FULL if self._options.full else SHORT
@@ -140,6 +154,19 @@ class Siege:
                 seen = await doors.run(attack)
                 self._report.seen.append(seen)
                 self.say(told(seen))
+            if options.wants("bus"):
+                await self._forged(play)
+
+    async def _forged(self, play: Play) -> None:
+        stage = play.stage
+        variables = {name: stage.variables(name) for name in stage.services}
+        if not bus.has_users(variables):
+            self.say("bus: this broker knows no users, anybody may write to it")
+            return
+        taken = await bus.forge(stage.pair.kafka, variables)
+        self._report.forged = sum(len(topics) for topics in taken.values())
+        self._report.troubles += [f"bus: {who} wrote to {', '.join(sorted(set(on)))}" for who, on in taken.items()]
+        self.say(f"bus: {self._report.forged} forged records were taken")
 
 
 def told(seen: Seen) -> str:
