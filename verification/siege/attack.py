@@ -24,6 +24,7 @@ PATIENCE = 20.0  # seconds until a request is given up
 JSON = {"content-type": "application/json"}
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
+FULL_TIMES = 4  # as many requests in the long sizes, in twice the time
 CUT = "cut"  # the connection was closed instead of an answer
 Json = dict[str, Any]
 
@@ -121,6 +122,9 @@ class Attack(ABC):
     name: ClassVar[str]
     about: ClassVar[str]
     services: ClassVar[tuple[str, ...]] = ("intake",)
+    address: ClassVar[str] = ADDRESS
+    least_seconds: ClassVar[float] = 0.0
+    """What needs longer phases to be seen has one of each kind only."""
 
     def __init__(self, place: Field) -> None:
         self.field = place
@@ -163,14 +167,18 @@ class Volleys(Attack):
     def _all(self) -> list[Shot]:
         found: list[Shot] = []
         number = 0
-        while len(found) < self.count:
+        while len(found) < self._most:
             found += self.shots(number)
             number += 1
-        return found[: self.count]
+        return found[: self._most]
+
+    @property
+    def _most(self) -> int:
+        return self.count * (FULL_TIMES if self.field.full else 1)
 
     @property
     def _rate(self) -> float:
-        return self.count / self.field.seconds
+        return self._most / self.field.seconds
 
     async def hostile(self, gun: Gun) -> None:
         shots = self._all()

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from verification.siege.attack import ADDRESS, PATIENCE, Attack, Field, Gun
+from verification.siege.attack import PATIENCE, Attack, Field, Gun
 from verification.siege.attacks import named
 
 OVERTIME = 30.0  # seconds to make ready before a phase, and for answers after it
@@ -38,7 +38,7 @@ async def main(name: str) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     place = Field(**json.loads(await lines.readline()))
     attack = named(name)(place)
-    connector = aiohttp.TCPConnector(local_addr=(ADDRESS, 0), limit=0)
+    connector = aiohttp.TCPConnector(local_addr=(attack.address, 0), limit=0)
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
     async with aiohttp.ClientSession(
         connector=connector, timeout=timeout, max_line_size=65_536, max_field_size=65_536

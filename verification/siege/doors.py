@@ -129,9 +129,10 @@ class Doors:
         seen = Seen(attack.name, attack.services, attack.about)
         phases: list[Phase] = []
         before_misses, before_answers = len(self.watchers.live.misses), len(self.watchers.live.answers)
-        async with self._attacker(attack.name) as ask:
+        seconds = max(self._seconds, attack.least_seconds)
+        async with self._attacker(attack.name, seconds) as ask:
             await ask("open")
-            for _ in range(self._rounds):
+            for _ in range(self._rounds if seconds == self._seconds else 1):
                 for word in ("harmless", "hostile"):
                     began = time.monotonic()
                     try:
@@ -176,7 +177,7 @@ class Doors:
         await asyncio.sleep(min(5.0, max(0.3, phases[-1].ended - phases[-1].began - self._seconds)))
 
     @contextlib.asynccontextmanager
-    async def _attacker(self, name: str) -> AsyncIterator[Callable[[str], Any]]:
+    async def _attacker(self, name: str, seconds: float) -> AsyncIterator[Callable[[str], Any]]:
         stage, tokens = self._play.stage, {"insider": INSIDER, "reader": READER}
         tokens |= {part: token_part(part) for part in PARTNERS}
         place = Field(
@@ -185,7 +186,7 @@ class Doors:
             event=self._event,
             advert=self._advert,
             facts=self._facts,
-            seconds=self._seconds,
+            seconds=seconds,
             full=self._full,
         )
         log = (stage.logs / "attacker.log").open("ab")

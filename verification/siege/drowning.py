@@ -26,6 +26,7 @@ from samples.stage.keyring import SERVICES
 from samples.stage.place import folder_of
 from samples.stage.screen import Screen
 from samples.stage.senders import HubAway, Senders
+from samples.stage.stage import Stage
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from samples.world.envelope import Json
@@ -54,6 +55,16 @@ class Sizes:
 SHORT, FULL = Sizes(), Sizes(adverts=30_000, most_seconds=1_500.0)
 
 
+class Besieged(Cast):
+    """A cast with the product's own waits: lease, schedule of retries, and, where the broker can, session time-out."""
+
+    def variables(self, name: str) -> dict[str, str]:
+        own = Stage.variables(self, name) | {"IEUM_INSTANCE": f"{name}-1"}
+        if self.pair.broker.keeps_its_log:
+            own["IEUM_SESSION_TIMEOUT_MS"] = str(self.session_timeout_ms)
+        return own
+
+
 class Drowning:
     """One flood on a stage of its own. Raises StartError, HubAway."""
 
@@ -67,9 +78,7 @@ class Drowning:
         setting = load_setting()
         folder = folder_of("siege", self._keep)
         world = World(setting, seed=self._seed, people=30, today=today_of(setting))
-        cast = Cast(folder, setting, 4_000)
-        if cast.pair.broker.keeps_its_log:
-            cast.session_timeout_ms = 10_000  # the product's own; the embedded broker lets groups wait half of it
+        cast = Besieged(folder, setting, 10_000)
         try:
             await cast.start()
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0)) as session:

@@ -143,7 +143,13 @@ class Siege:
         await play.stage.start_partners()
         for chapter in play.world.day(1)[:4]:
             await play.act(chapter)
-        doors = Doors(play, session, seconds=options.seconds, rounds=options.rounds, full=options.full)
+        doors = Doors(
+            play,
+            session,
+            seconds=options.seconds * (2 if options.full else 1),
+            rounds=options.rounds,
+            full=options.full,
+        )
         await doors.prepare()
         if not await play.until_quiet(QUIET_WITHIN):
             self.say("the healthy world did not become quiet before the first attack")

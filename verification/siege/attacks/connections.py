@@ -13,6 +13,7 @@ from typing import ClassVar
 from verification.siege.attack import CUT, Attack, Gun, Shot, bearer, dumped
 from verification.siege.attacks.bodies import EVERYBODY
 
+LONG, CUT_WITHIN = 20.0, 13.0  # seconds: of a phase, and until a head or a body that drips must have been cut
 HOST = b"Host: 127.0.0.1\r\n"
 
 
@@ -59,6 +60,7 @@ class Connections(Attack):
 class SlowHeaders(Connections):
     name = "slow-headers"
     about = "100 connections to each service that send their headers a byte at a time"
+    least_seconds = LONG
 
     async def hold(self, gun: Gun, service: str, number: int) -> None:
         async with gun.connection(service) as (reader, writer):
@@ -69,6 +71,7 @@ class SlowHeaders(Connections):
 class SlowBodies(Connections):
     name = "slow-bodies"
     about = "100 connections to each service that announce a megabyte and send it a byte at a time"
+    least_seconds = LONG
 
     async def hold(self, gun: Gun, service: str, number: int) -> None:
         paths = {"intake": "/events", "matching": "/quarantine/replay", "notifications": "/acknowledgements"}
@@ -145,6 +148,7 @@ class AbortedBodies(Connections):
 async def _drip(gun: Gun, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A byte a second, until the other side has had enough of it."""
     gun.tally["opened"] += 1
+    began = time.monotonic()
     while time.monotonic() < gun.until:
         writer.write(b"a")
         try:
@@ -153,6 +157,8 @@ async def _drip(gun: Gun, reader: asyncio.StreamReader, writer: asyncio.StreamWr
             continue
         gun.tally[answer[9:12].decode(errors="replace") or CUT] += 1
         return
+    if time.monotonic() - began > CUT_WITHIN:
+        gun.notes.append(f"a connection that drips was still open after {CUT_WITHIN:.0f} s")
 
 
 ALL: tuple[type[Attack], ...] = (SlowHeaders, SlowBodies, IdleConnections, SlowReaders, AbortedBodies)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from verification.siege.attack import JSON, STRUCTURED, Attack, Shot, Volleys, dumped
 from verification.siege.attacks.bodies import EVERYBODY
 
+HEALTHY = "127.0.0.2"
+
 
 class Flood(Volleys):
     """The harmless load is as many requests that cost nothing."""
@@ -30,6 +32,12 @@ class WrongKeys(Flood):
             yield Shot(service, "GET", path, part=near)
             yield Shot(service, "GET", path, part=f"nobody-{number}.{number:064x}")
             yield Shot(service, "GET", path, headers={"authorization": "Bearer " + "a" * 7_000}, part=None)
+
+
+class WrongKeysBeside(WrongKeys):
+    name = "wrong-keys-beside"
+    about = "the same from the address of somebody healthy: behind one proxy, all have one"
+    address = HEALTHY
 
 
 class EventFlood(Flood):
@@ -88,4 +96,12 @@ class SubscriptionFlood(Flood):
             yield Shot("notifications", "POST", "/subscriptions", body, JSON, "reader")
 
 
-ALL: tuple[type[Attack], ...] = (WrongKeys, EventFlood, LookupFlood, ReadFlood, PollFlood, SubscriptionFlood)
+ALL: tuple[type[Attack], ...] = (
+    WrongKeys,
+    WrongKeysBeside,
+    EventFlood,
+    LookupFlood,
+    ReadFlood,
+    PollFlood,
+    SubscriptionFlood,
+)
