@@ -1,0 +1,53 @@
+"""What attacks are made of: bounded, told apart by name, and with harmless load of the same volume."""
+
+from __future__ import annotations
+
+import pytest
+
+from verification.siege.attack import Field, Shot, Volleys
+from verification.siege.attacks import ATTACKS, named
+from verification.siege.attacks.smuggling import requests
+
+pytestmark = pytest.mark.unit
+EVENT = {"id": "e", "type": "person-updated", "data": {"occupations": [{"code": "a"}], "certificates": ["b"]}}
+ADVERT = {"id": "a", "type": "job-posted", "data": {"title": "baker", "wage": {"minimum": 1}}}
+PLACE = Field(
+    urls={},
+    tokens={"insider": "insider-1.00", "reader": "reader-1.00"},
+    event=EVENT,
+    advert=ADVERT,
+    facts={"alias": "x", "opportunity": "y", "cursor": ""},
+    seconds=1.0,
+)
+LARGEST = 17_000_000
+VOLLEYS = [attack for attack in ATTACKS if issubclass(attack, Volleys)]
+
+
+class TestAttacks:
+    def test_have_names_of_their_own(self) -> None:
+        assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+        assert all(named(attack.name) is attack for attack in ATTACKS)
+
+    @pytest.mark.parametrize("kind", VOLLEYS, ids=lambda kind: str(kind.name))
+    def test_a_request_is_bounded_and_goes_to_a_service_that_is_named(self, kind: type[Volleys]) -> None:
+        shots: list[Shot] = list(kind(PLACE).shots(0))
+        assert shots
+        assert {shot.service for shot in shots} <= set(kind.services)
+        assert max(len(shot.body) for shot in shots) <= LARGEST
+
+    @pytest.mark.parametrize("kind", VOLLEYS, ids=lambda kind: str(kind.name))
+    def test_the_harmless_request_goes_to_the_same_service_and_is_not_larger_by_more_than_an_event(
+        self, kind: type[Volleys]
+    ) -> None:
+        attack = kind(PLACE)
+        for shot in attack.shots(0):
+            harmless = attack.wellmeant(shot, 0)
+            assert harmless.service == shot.service
+            assert len(harmless.body) <= max(len(shot.body), 2_000)
+
+
+class TestSmuggling:
+    def test_every_request_differs_and_ends_its_head(self) -> None:
+        made = [request for _, request in requests(b"Authorization: Bearer x\r\n")]
+        assert len(set(made)) == len(made)
+        assert all(b"\r\n\r\n" in request or b"\n\n" in request for request in made)
