@@ -18,7 +18,8 @@ SCHEMA_BASE = "https://schemas.ieum.invalid/"
 class Topic:
     """A kind of thing. All events about one thing share the topic and a key, so that their order holds.
 
-    ``key`` names what the partition key is the id of; ``written_by`` the one service that writes the topic.
+    ``key`` names what the partition key is the id of; ``written_by`` the one service that writes the topic. ``urgent``:
+    small, and read by every replica apart from all others; to come late is worse than to come twice or out of order.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Topic:
     written_by: str
     partitions: int = 4
     retention: timedelta = timedelta(days=7)
+    urgent: bool = False
 
     @property
     def dead(self) -> str:

@@ -49,7 +49,86 @@ class _Look(NamedTuple):
     ends: dict[TopicPartition, int]
 
 
-class Consumer:
+class Reader:
+    """What a stream asks of whatever reads for it: here as much as does not depend on who assigns the partitions."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Sequence[str], batch: Batch) -> None:
+        self._settings = kafka
+        self._topics = [kafka.physical(topic) for topic in topics]
+        self._batch = batch
+        self._batches, self._in_hand = 0, False
+        self._last_look: _Look | None = None
+
+    @property
+    def kafka(self) -> AIOKafkaConsumer | None:
+        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        """Begin. Raises KafkaError when the broker does not answer."""
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """Let the batch in hand end, then end."""
+        raise NotImplementedError
+
+    async def abandon(self) -> None:
+        """The same, before a new life begins at once."""
+        raise NotImplementedError
+
+    async def unowned(self) -> set[TopicPartition]:
+        """Partitions of our topics that nobody reads. Raises KafkaError, TimeoutError."""
+        raise NotImplementedError
+
+    def position(self, partition: TopicPartition) -> int | None:
+        """Which offset is read next. Asks nobody: aiokafka's own ``position`` waits until it is known."""
+        subscription = self.kafka._subscription.subscription if self.kafka is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None or partition not in assignment.tps:
+            return None
+        state = assignment.state_value(partition)
+        return int(state.position) if state.has_valid_position else None
+
+    async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
+        """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has
+        records in store it does not ask for more. Raises KafkaError, TimeoutError."""
+        if self.kafka is None:
+            return False
+        heard = self.kafka.highwater(partition)
+        if heard is not None and heard >= offset:
+            return False
+        return (await log_ends(self._settings, [partition]))[partition] < offset
+
+    async def left_lying(self) -> set[TopicPartition]:
+        """Partitions of ours that held records at the last such look already, of which none has come since, nor any of
+        others: something in the client has stopped for good. Raises KafkaError, TimeoutError.
+
+        The looks must lie further apart than a rebalance takes. One partition that stands still while others flow is
+        not found here: it may just have to wait for its turn.
+        """
+        before, self._last_look = self._last_look, None
+        if self._in_hand or self.kafka is None:
+            return set()
+        batches, positions = self._batches, {each: self.position(each) for each in self.kafka.assignment()}
+        found = set[TopicPartition]()
+        if before is not None and before[:2] == (batches, positions):
+            found = {each for each, position in positions.items() if before.ends[each] > (position or 0)}
+        ends = await log_ends(self._settings, positions) if positions else {}
+        self._last_look = _Look(batches, positions, ends)
+        return found if not self._in_hand and self._batches == batches else set()
+
+    def _partitions(self) -> set[TopicPartition]:
+        return {TopicPartition(topic, n) for topic in self._topics for n in range(self._settings.partitions)}
+
+    async def _take(self, records: Sequence[Any]) -> None:
+        self._batches, self._in_hand = self._batches + 1, True
+        try:
+            await self._batch(records)
+        finally:
+            self._in_hand = False
+
+
+class Consumer(Reader):
     """One life of a consumer. Make another one when a topic has a new id: what this one fetched or buffers belongs to
     the ids of before.
 
@@ -79,8 +158,8 @@ class Consumer:
             logger=None,
             apply_types=False,
         )
-        self._settings, self._group = kafka, group
-        self._topics = [kafka.physical(topic) for topic in topics]
+        super().__init__(kafka, topics, batch)
+        self._group = group
         self.subscriber = self._broker.subscriber(
             *self._topics,
             batch=True,
@@ -100,15 +179,8 @@ class Consumer:
             no_reply=True,
         )
 
-        self._batches, self._in_hand = 0, False
-        self._last_look: _Look | None = None
-
         async def handle(records: Any) -> None:
-            self._batches, self._in_hand = self._batches + 1, True
-            try:
-                await batch(records)
-            finally:
-                self._in_hand = False
+            await self._take(records)
 
         self.subscriber(handle)
 
@@ -153,54 +225,17 @@ class Consumer:
         """aiokafka's consumer underneath: positions, high-water marks, assignment."""
         return self.subscriber.consumer
 
-    def position(self, partition: TopicPartition) -> int | None:
-        """Which offset is read next. Asks nobody: aiokafka's own ``position`` waits until it is known."""
-        subscription = self.kafka._subscription.subscription if self.kafka is not None else None
-        assignment = subscription.assignment if subscription is not None else None
-        if assignment is None or partition not in assignment.tps:
-            return None
-        state = assignment.state_value(partition)
-        return int(state.position) if state.has_valid_position else None
-
-    async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
-        """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has
-        records in store it does not ask for more. Raises KafkaError, TimeoutError."""
-        if self.kafka is None:
-            return False
-        heard = self.kafka.highwater(partition)
-        if heard is not None and heard >= offset:
-            return False
-        return (await log_ends(self._settings, [partition]))[partition] < offset
-
     async def unowned(self) -> set[TopicPartition]:
         """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
 
         Apache Kafka gives a static member that comes back what it had, without asking anybody what there is now: not
         the topics that its new version reads as well, nor those that were not there yet when it had joined before.
         """
-        each = {TopicPartition(topic, n) for topic in self._topics for n in range(self._settings.partitions)}
+        each = self._partitions()
         if self.kafka is None or each <= self.kafka.assignment():
             return set()
         state, given = await assigned_in(self._settings, self._group)
         return each - given if state == "Stable" else set()
-
-    async def left_lying(self) -> set[TopicPartition]:
-        """Partitions of ours that held records at the last such look already, of which none has come since, nor any of
-        others: something in the client has stopped for good. Raises KafkaError, TimeoutError.
-
-        The looks must lie further apart than a rebalance takes. One partition that stands still while others flow is
-        not found here: it may just have to wait for its turn.
-        """
-        before, self._last_look = self._last_look, None
-        if self._in_hand or self.kafka is None:
-            return set()
-        batches, positions = self._batches, {each: self.position(each) for each in self.kafka.assignment()}
-        found = set[TopicPartition]()
-        if before is not None and before[:2] == (batches, positions):
-            found = {each for each, position in positions.items() if before.ends[each] > (position or 0)}
-        ends = await log_ends(self._settings, positions) if positions else {}
-        self._last_look = _Look(batches, positions, ends)
-        return found if not self._in_hand and self._batches == batches else set()
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""

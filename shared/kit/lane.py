@@ -104,6 +104,11 @@ class Lane:
         """Whether this row was sent and only its stamp is missing."""
         return row in self._unstamped
 
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to send, for all it knows."""
+        return not (self._behind or self._queue or self._unstamped)
+
     def _rewind(self) -> None:
         self._run_number += 1
         self._queue.clear()

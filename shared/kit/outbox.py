@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +39,8 @@ RETENTION = timedelta(days=7)
 LARGEST_ROW = 4 * 1024 * 1024
 HEARTBEAT_SECONDS = 2.0
 ORPHAN_SECONDS = 15.0
+URGENT_SECONDS = 1.0
+MOST_URGENT = 1_000
 
 INDEXES: dict[str, list[IndexModel]] = {
     COLLECTION: [
@@ -68,6 +70,7 @@ class Outbox:
         observer: Observer | None = None,
         *,
         clock: Clock | None = None,
+        urgent: Iterable[str] = (),
         crash: Callable[[str], None] = lambda point: None,
     ) -> None:
         self._clock = clock or Clock()
@@ -80,7 +83,8 @@ class Outbox:
         self._lanes: dict[str, Lane] = {}
         self._started = False
         self._last = 0
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._urgent = frozenset(urgent)
+        self._housekeeping: list[asyncio.Task[None]] = []
 
     async def start(self, topics: Iterable[str]) -> None:
         """Begin to publish: first what a predecessor of this name left, then what is handed over."""
@@ -94,15 +98,16 @@ class Outbox:
             self._lanes[topic] = lane
             lane.start()
         self._started = True
-        self._housekeeping = asyncio.create_task(self._keep_house(), name="outbox")
+        self._housekeeping = [asyncio.create_task(self._keep_house(), name="outbox")]
+        if self._urgent:
+            self._housekeeping.append(asyncio.create_task(self._hurry(), name="outbox of urgent topics"))
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Send and stamp what is in hand, at most so long; the rest waits in the database for the next start."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._housekeeping
-            self._housekeeping = None
+        for task in self._housekeeping:
+            task.cancel()
+        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        self._housekeeping.clear()
         await asyncio.gather(*(lane.stop(seconds) for lane in self._lanes.values()))
         self._lanes.clear()
         self._started = False
@@ -184,6 +189,32 @@ class Outbox:
                 self._observer.retried("outbox", type(error).__name__)
             beats += 1
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _hurry(self) -> None:
+        """Rows of urgent topics that lay there at the last look already, whoever wrote them: it may be gone, and nobody
+        waits here until that is sure. What is published twice or out of order harms nobody on these topics."""
+        seen: set[str] = set()
+        while True:
+            try:
+                seen = await self.take_over_urgent(seen)
+            except Exception as error:
+                self._observer.retried("outbox", type(error).__name__)
+            await asyncio.sleep(URGENT_SECONDS)
+
+    async def take_over_urgent(self, seen: Collection[str]) -> set[str]:
+        """One look: others' unpublished rows that were ``seen`` before become ours. Returns those that are there now.
+
+        A lane that has something under way itself takes over nothing: with Kafka away two replicas would go on taking
+        from each other."""
+        lanes = [lane for topic, lane in self._lanes.items() if topic in self._urgent and lane.idle]
+        waiting = {"topic": {"$in": [lane.topic for lane in lanes]}, "topic_id": None, "owner": {"$ne": self._owner}}
+        rows = self._rows.find(waiting, {"_id": 1}, max_time_ms=5_000).sort("_id", 1).limit(MOST_URGENT)
+        found = {row["_id"] async for row in rows}
+        if left := sorted(found & set(seen)):
+            await self._rows.update_many({"_id": {"$in": left}, "topic_id": None}, {"$set": {"owner": self._owner}})
+            for lane in lanes:
+                lane.look_again()
+        return found
 
     async def _look_for_rows_left_behind(self, seconds: float = ORPHAN_SECONDS) -> None:
         """A row of ours that is old and not on its way was missed, however that came about: its lane looks again."""

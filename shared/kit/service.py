@@ -66,7 +66,8 @@ class Kit:
     ``streams`` are started by the kit; ``held_streams`` are only made ready, the service starts and stops them itself
     (under a lease). ``writes`` are the topics that this service alone writes. ``ready_needs_kafka=False``: once running
     it stays ready on MongoDB alone. ``zone``: where a key's last day ends. ``stopping`` is set as soon as the process
-    is to end.
+    is to end. ``aside`` is a second store, of the streams that are read everywhere: its transactions do not wait for
+    those of ``store``, and what they change no view of ``store`` may hold.
     """
 
     client: Client
@@ -74,6 +75,7 @@ class Kit:
     topics: Topics
     outbox: Outbox
     store: Store
+    aside: Store
     quarantine: Quarantine
     keys: Keys
     health: Health
@@ -99,8 +101,8 @@ class Kit:
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self.failed = asyncio.Event()
-        self._streams = tuple(streams)
-        self._all_streams = (*streams, *held_streams)
+        self._streams = tuple(sorted(streams, key=lambda each: not each.everywhere))  # quick to start: first
+        self._all_streams = (*self._streams, *held_streams)
         self._indexes = _merged(outbox.INDEXES, claim.INDEXES, quarantine.INDEXES, indexes or {})
         self._ready_needs_kafka = ready_needs_kafka
         self._zone = zone
@@ -117,7 +119,7 @@ class Kit:
             user=self.settings.service,
             writes=tuple(self._writes),
             reads=tuple(sorted({topic for each in self._all_streams for topic in each.topics})),
-            groups=tuple(sorted({each.service for each in self._all_streams})),
+            groups=tuple(sorted({each.service for each in self._all_streams if not each.everywhere})),
         )
 
     def app(
@@ -165,8 +167,9 @@ class Kit:
         self._stop_began = time.monotonic()
         self.stopping.set()
         self.ready.clear()
-        if hasattr(self, "store"):
-            self.store.hurry(STOP_STORE)
+        for store in (getattr(self, "store", None), getattr(self, "aside", None)):
+            if store is not None:
+                store.hurry(STOP_STORE)
         if hasattr(self, "health"):
             self.health.phase = "stopping"
 
@@ -186,16 +189,21 @@ class Kit:
         stack.push_async_callback(self._within, STOP_TOPICS, "topics", self.topics.stop)
         self.database = self.client[settings.database]
         await self._hear_the_time()  # before anything is decided or stamped
-        self.outbox = Outbox(self.database, self.topics, self.observer, clock=self.clock)
+        urgent = [topic.name for topic in registry.topics.values() if topic.urgent]
+        self.outbox = Outbox(self.database, self.topics, self.observer, clock=self.clock, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.observer, clock=self.clock)
+        self.aside = Store(self.database, self.outbox, self.observer, clock=self.clock)
         await self.store.start()
+        await self.aside.start()
         await self.outbox.start(self._writes)
         stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
+        stack.push_async_callback(self._within, STOP_HOOKS, "store", self.aside.stop)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service)
         self.keys = Keys(self.database, zone=self._zone, now=self.clock.latest)
         for stream in self._all_streams:
-            stream.bind(self.store, self.topics, self.quarantine, self.observer)
+            store = self.aside if stream.everywhere else self.store
+            stream.bind(store, self.topics, self.quarantine, self.observer)
         self.health = self._make_health()
         logs.capture()
         memory.settle()

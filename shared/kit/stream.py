@@ -22,7 +22,7 @@ from aiokafka import TopicPartition
 from shared.events import EventType
 from shared.kit.backoff import Backoff
 from shared.kit.claim import Claims, Fenced, Partition
-from shared.kit.consumer import Consumer
+from shared.kit.consumer import Batch, Consumer, Reader
 from shared.kit.early import EarlyReader
 from shared.kit.observe import Observer
 from shared.kit.portion import Portion, too_much
@@ -33,15 +33,19 @@ from shared.kit.routes import Handler, Needs, Routes, bad_of
 from shared.kit.store import Store, Task, Unavailable
 from shared.kit.supervise import end_all
 from shared.kit.topics import Topics
+from shared.kit.ungrouped import UngroupedConsumer
 
 
 class Stream:
     """What one service reads. Make it at import time, register handlers, ``bind`` it to its parts, then ``start``."""
 
-    def __init__(self, service: str, topics: Sequence[str], *, alone: bool = False) -> None:
+    def __init__(self, service: str, topics: Sequence[str], *, alone: bool = False, everywhere: bool = False) -> None:
         """``alone``: under a lease, only one replica reads at a time. They share one membership then, so a successor
-        takes its predecessor's place in the group at once instead of waiting until the broker has given that one up."""
+        takes its predecessor's place in the group at once instead of waiting until the broker has given that one up.
+        ``everywhere``: each replica reads all, in no group, with checkpoints of its own. Its handlers must be harmless
+        when several replicas do the same, and its transactions do not wait for those of other streams."""
         self.service = service
+        self.everywhere = everywhere
         self._alone = alone
         self.topics = tuple(topics)
         self._routes = Routes(service, self.topics)
@@ -67,11 +71,12 @@ class Stream:
         self._quarantine = quarantine
         self._routes.quarantine = quarantine
         self._observer = observer or Observer()
-        self._group = self._kafka.physical(self.service)
+        name = f"{self.service}@{self._kafka.instance}" if self.everywhere else self.service
+        self._group = self._kafka.physical(name)
         self._claims = self._new_claims()
         self._done: dict[Partition, int] = {}  # outlives the claims, which go with every batch that fails
         self._ids: dict[str, str] = {}
-        self._consumer: Consumer | None = None
+        self._consumer: Reader | None = None
         self._stopping = asyncio.Event()
         self._assigned = asyncio.Event()
         self._backoff = Backoff(0.2, 10.0)
@@ -130,24 +135,38 @@ class Stream:
         self._done.clear()
         self._ids, self._claims = ids, self._new_claims()
         self._moved = time.monotonic()
-        kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
-        claims, early_claims = self._claims, self._new_claims()  # of its own: its batches are not the group's
-        early_batch = partial(self._early_batch, early_claims, ids)
+        claims = self._claims
 
         async def batch(records: Sequence[Record]) -> None:
-            await early.stop()
+            if early is not None:
+                await early.stop()
             await self._batch(claims, ids, records)
 
-        given, revoked = partial(self._given, claims), partial(self._revoked, claims)
-        self._consumer = consumer = Consumer(kafka, self._group, self.topics, batch, given, revoked)
-        early = EarlyReader(self._kafka, early_claims, ids, early_batch, self._observer)
+        self._consumer = consumer = self._new_consumer(batch, claims)
+        early = self._early_reader(ids)
         try:
             await consumer.start()
-            await early.stop()
+            if early is not None:
+                await early.stop()
         except BaseException:
             self._consumer = None
-            await asyncio.gather(consumer.stop(), early.stop(), return_exceptions=True)
+            ending = [consumer.stop()] if early is None else [consumer.stop(), early.stop()]
+            await asyncio.gather(*ending, return_exceptions=True)
             raise
+
+    def _new_consumer(self, batch: Batch, claims: Claims) -> Reader:
+        given, revoked = partial(self._given, claims), partial(self._revoked, claims)
+        if self.everywhere:
+            return UngroupedConsumer(self._kafka, self.topics, batch, given, self._observer)
+        kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
+        return Consumer(kafka, self._group, self.topics, batch, given, revoked)
+
+    def _early_reader(self, ids: dict[str, str]) -> EarlyReader | None:
+        """Where there is a group to wait for; with claims of its own: its batches are not the group's."""
+        if self.everywhere:
+            return None
+        claims = self._new_claims()
+        return EarlyReader(self._kafka, claims, ids, partial(self._early_batch, claims, ids), self._observer)
 
     async def _live(self) -> None:
         while True:
@@ -183,7 +202,7 @@ class Stream:
             self._consumer = None
             self._claims.drop()
 
-    async def _hold(self, consumer: Consumer, claims: Claims, ids: Mapping[str, str]) -> None:
+    async def _hold(self, consumer: Reader, claims: Claims, ids: Mapping[str, str]) -> None:
         """Whenever partitions become ours, read on where our checkpoints end; returns when the group is to be joined
         anew, because it leaves partitions to nobody, or because records wait and none comes.
 

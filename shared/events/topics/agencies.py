@@ -14,7 +14,7 @@ from shared.events.classes import PSEUDONYMOUS, PUBLIC, Model
 from shared.events.fields import Day, Slug, Text
 from shared.events.registry import EventType, Topic, register
 
-AGENCIES = register(Topic(name="agencies", key="agency", written_by="intake"))
+AGENCIES = register(Topic(name="agencies", key="agency", written_by="intake", urgent=True))
 
 # case: works with the person (training centre, foundation, Hana Center); service: a job agency. Employers and the
 # public never receive anything about a person.

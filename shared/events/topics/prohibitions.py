@@ -17,7 +17,7 @@ from shared.events.classes import PSEUDONYMOUS, PUBLIC, Model
 from shared.events.fields import Id, Slug
 from shared.events.registry import EventType, Topic, register
 
-PROHIBITIONS = register(Topic(name="prohibitions", key="person", written_by="intake"))
+PROHIBITIONS = register(Topic(name="prohibitions", key="person", written_by="intake", urgent=True))
 
 MOST_FLOORS = 400
 Version = Annotated[int, Field(ge=0)]

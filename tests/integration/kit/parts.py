@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,6 +112,8 @@ class Service:
         instance: str = "test-1",
         crash: Callable[[str], None] = lambda point: None,
         handler: Callable[[Event[Any], Work], None] = count,
+        everywhere: bool = False,
+        urgent: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         known = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, "idempotent": IDEMPOTENT}
@@ -121,9 +123,9 @@ class Service:
         self.client: Client = connect(mongo_url)
         self.database: Database = self.client[database]
         self.topics = Topics(self.settings, self.seen)
-        self.outbox = Outbox(self.database, self.topics, self.seen, crash=crash)
+        self.outbox = Outbox(self.database, self.topics, self.seen, crash=crash, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.seen, crash=crash)
-        self.stream = Stream("test", ["deliveries"])
+        self.stream = Stream("test", ["deliveries"], everywhere=everywhere)
         self.stream.on(NOTICE_DELIVERED, needs=needs_of)(handler)
         self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test"), self.seen)
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from deploy.embedded.pair import Pair
+from shared.events.envelope import to_kafka
 from shared.kit import lane
 from shared.kit.backoff import Backoff
 from shared.kit.lane import Lane
@@ -21,7 +22,7 @@ from shared.kit.producer import WHOLE_BATCHES, producer_of, send_all
 from shared.kit.store import Task
 from shared.kit.topics import Topics, WrongPartitionCount
 from shared.kit.work import NotWritten, Outgoing
-from tests.integration.kit.parts import Service, agency_event, delivery, everything, publish
+from tests.integration.kit.parts import Service, agency_event, delivery, everything, publish, until
 from tests.support.topics import CreateTopics
 
 pytestmark = pytest.mark.integration
@@ -275,6 +276,67 @@ class TestSweep:
         await self.orphan(service, "alive", timedelta(hours=1))
         assert await service.outbox.sweep() == 0
         assert await sequences(service) == []
+
+
+class TestUrgentTopics:
+    """Of these, what lies unpublished goes out at once, whoever wrote it: late is worse than twice."""
+
+    async def test_what_lay_there_at_the_last_look_too_is_taken_over_from_the_living(
+        self, kafka: str, mongo_url: str, database: Any, topic_prefix: str
+    ) -> None:
+        service = Service(kafka, mongo_url, database.name, topic_prefix, urgent=["agencies"])
+        await service.start(stream=False)
+        try:
+            await service.outbox.wait_until_published()
+            await self.written_by_another(service, 7)
+            await until(lambda: self.said(service))
+            assert await sequences(service) == [7]
+            await service.outbox.wait_until_published()
+            assert await service.database.outbox.count_documents({"owner": "test-9"}) == 0
+        finally:
+            await service.stop()
+
+    async def test_one_look_takes_only_what_was_seen_before_and_nothing_of_other_topics(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service.outbox, "_urgent", frozenset({"agencies"}))
+        await until(lambda: _of(all(lane.idle for lane in service.outbox._lanes.values())))
+        await self.written_by_another(service, 1, "deliveries.dead")
+        await self.written_by_another(service, 2)
+        owners = service.database.outbox.distinct
+        seen = await service.outbox.take_over_urgent(set())
+        assert (len(seen), await owners("owner")) == (1, ["test-9"])
+        assert await service.outbox.take_over_urgent(seen) == seen
+        assert await owners("owner", {"topic": "agencies"}) == ["test-1"]
+        assert await owners("owner", {"topic": "deliveries.dead"}) == ["test-9"]
+
+    async def test_who_has_something_under_way_takes_nothing(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service.outbox, "_urgent", frozenset({"agencies"}))
+        await until(lambda: _of(all(lane.idle for lane in service.outbox._lanes.values())))
+        await self.written_by_another(service, 2)
+        service.outbox._lanes["agencies"]._unstamped["mine"] = False
+        assert await service.outbox.take_over_urgent(set()) == set()
+        service.outbox._lanes["agencies"]._unstamped.clear()
+
+    @staticmethod
+    async def said(service: Service) -> bool:
+        return bool(await sequences(service))
+
+    @staticmethod
+    async def written_by_another(service: Service, n: int, topic: str = "agencies") -> None:
+        """A row of a replica that is alive but does not get on."""
+        key, value, headers = to_kafka(agency_event("gjf", n))
+        event = {"k": key, "v": value, "h": [list(each) for each in headers]}
+        now = datetime.now(UTC)
+        row = {"_id": f"{n:020d}/test-9", "owner": "test-9", "topic": topic, "created": now, "events": [event]}
+        await service.database.outbox.insert_one({**row, "topic_id": None})
+        await service.database.outbox_owners.update_one({"_id": "test-9"}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
+
+
+async def _of(value: bool) -> bool:
+    return value
 
 
 class TestANewTopicId:
