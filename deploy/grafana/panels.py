@@ -170,6 +170,12 @@ ROWS = (
                 unit="s",
             ),
             Panel(
+                "From what forbids to its effect",
+                "A consent taken back, somebody who left, a right taken away: how long it was still used. At most 5 s.",
+                _p50_and_p99("ieum_prohibition_seconds", "kind"),
+                unit="s",
+            ),
+            Panel(
                 "Deliveries under way",
                 "At this moment.",
                 (Query("sum by (channel) (ieum_in_flight)", "{{channel}}"),),

@@ -147,6 +147,8 @@ class Watch:
 def _newest(documents: Any) -> Marks:
     found: dict[Place, Mark] = {}
     for document in documents:
+        if "@" in document["_id"].partition("/")[0]:  # read by every replica for itself: nobody takes it over
+            continue
         claimed: datetime = document["claimed"]
         place = (document["topic"], int(document["_id"].rpartition("/")[2]))
         mark = Mark(document["_id"], document["owner"], document["epoch"], document["offset"], claimed.timestamp())

@@ -23,7 +23,7 @@ from samples.world.envelope import Json
 from shared.events import registry
 from shared.events.registry import SCHEMA_BASE
 
-TOPICS = ("people", "opportunities", "agencies", "matches", "deliveries")
+TOPICS = ("people", "opportunities", "agencies", "prohibitions", "matches", "deliveries")
 OVER_ONE_MEGABYTE = 1_100_000  # more than a consumer takes; packed it is little for the broker
 
 Headers = list[tuple[str, bytes]]

@@ -54,14 +54,17 @@ class Inside:
         return waiting
 
     def checkpoints(self) -> dict[tuple[str, str, int], int]:
-        """The last record done, by (service, topic, partition), for the newest log of each topic."""
-        newest: dict[tuple[str, str, int], tuple[datetime, int]] = {}
+        """The last record done, by (service, topic, partition), for the newest log of each topic. Of a topic that every
+        replica reads: by the one that is furthest, for what one has heard holds for all."""
+        newest: dict[tuple[str, str, int], tuple[datetime, str]] = {}
+        done: dict[tuple[tuple[str, str, int], str], int] = {}
         for service in SERVICES:
             for document in self._client[service]["checkpoints"].find({}):
                 key = (service, document["topic"], int(document["_id"].rpartition("/")[2]))
-                found = (document["claimed"], document["offset"])
-                newest[key] = max(newest.get(key, found), found)
-        return {key: offset for key, (_, offset) in newest.items()}
+                log = (document["claimed"], document["topic_id"])
+                newest[key] = max(newest.get(key, log), log)
+                done[key, log[1]] = max(done.get((key, log[1]), -1), document["offset"])
+        return {key: done[key, id] for key, (_, id) in newest.items()}
 
     def set_apart(self) -> int:
         """Records that a service could not process: must be none."""

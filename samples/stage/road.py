@@ -14,8 +14,8 @@ from deploy.embedded.login import Login
 
 READS = {
     "intake": ("matches", "deliveries"),
-    "matching": ("people", "opportunities", "agencies"),
-    "notifications": ("people", "matches", "agencies"),
+    "matching": ("people", "opportunities", "agencies", "prohibitions"),
+    "notifications": ("people", "matches", "agencies", "prohibitions"),
 }
 """Which service reads which topics."""
 

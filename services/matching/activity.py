@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, timedelta
 
 from services.matching.documents import MATCHES, OPPORTUNITIES, PEOPLE, Document, held_opportunity, held_person
@@ -41,7 +41,10 @@ class ClockSetBack(Exception):
 
 
 class Activity:
-    """The active matcher's life, under a lease. `run` it as a loop of the service. ``told``: what it is now."""
+    """The active matcher's life, under a lease. `run` it as a loop of the service. ``told``: what it is now.
+
+    ``beside`` runs as long as the active matcher, once it has loaded, and is cancelled with it.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Activity:
         today: Callable[[], date],
         day_check_seconds: float,
         told: Callable[[Role], None] = lambda role: None,
+        beside: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._matching = matching
         self._repository = repository
@@ -66,6 +70,7 @@ class Activity:
         self._day_check_seconds = day_check_seconds
         self._life: asyncio.Task[None] | None = None
         self._told = told
+        self._beside = beside
         matching.guard = lambda: lease.held
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -86,11 +91,14 @@ class Activity:
     async def _active_life(self) -> None:
         """Cancelled when the lease is lost; anything else that ends it begins it again from what the database holds."""
         self._told("loading")
+        beside: asyncio.Future[None] | None = None
         try:
             await self._take_over()
             await self._load()
             await self._settle(self._matching.unsettled())
             await self._forget()
+            if self._beside is not None:
+                beside = asyncio.ensure_future(self._beside())
             await self._stream.start()
             self._told("active")
             _log.info("matcher_active", count=len(tuple(self._matching.people())))
@@ -100,6 +108,9 @@ class Activity:
                     await self._new_day(self._today())
         finally:
             self._told("loading")  # from the beginning again, unless the lease was lost
+            if beside is not None:
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
             await self._stream.stop()
 
     async def _take_over(self) -> None:

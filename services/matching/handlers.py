@@ -1,20 +1,21 @@
-"""What is heard: people, opportunities, agencies. An event not newer than what is held is dropped."""
+"""What is heard: people, opportunities. An event not newer than what is held is dropped. What forbids: floors.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from services.matching.documents import OPPORTUNITIES, PEOPLE, opportunity_document, person_document
+from services.matching.floors import as_permitted
 from services.matching.service import Cause, Matching
 from shared.events import Event, registry
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from shared.kit.keys import follow_agencies
+from shared.kit.floors import the_floors
 from shared.kit.stream import Stream
 from shared.kit.work import Need, Work
 
 SERVICE = "matching"
-TOPICS = ("people", "opportunities", "agencies")
+TOPICS = ("people", "opportunities")
 
 
 def handlers(matching: Matching) -> Stream:
@@ -26,8 +27,9 @@ def handlers(matching: Matching) -> Stream:
     def person_told(event: Event[Person], work: Work) -> None:
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
-            work.save(PEOPLE, person_document(event))
-            matching.person_changed(event.data, work, Cause.of(event))
+            allowed = as_permitted(event, work)
+            work.save(PEOPLE, person_document(allowed))
+            matching.person_changed(allowed.data, work, Cause.of(event))
 
     @stream.on(*registry.carrying("opportunities", Opportunity), needs=_the_opportunity)
     def opportunity_told(event: Event[Opportunity], work: Work) -> None:
@@ -36,12 +38,11 @@ def handlers(matching: Matching) -> Stream:
             work.save(OPPORTUNITIES, opportunity_document(event))
             matching.opportunity_changed(event.data, work, Cause.of(event))
 
-    follow_agencies(stream)
     return stream
 
 
 def _the_person(event: Event[Person], work: Work) -> Iterable[Need]:
-    return [Need.by_id(PEOPLE, event.data.person)]
+    return [Need.by_id(PEOPLE, event.data.person), the_floors(event.data.person)]
 
 
 def _the_opportunity(event: Event[Opportunity], work: Work) -> Iterable[Need]:

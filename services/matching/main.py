@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
@@ -14,7 +15,8 @@ from services.matching.activity import NAME, Activity
 from services.matching.api import routes
 from services.matching.domain.index import Index
 from services.matching.fence import UnderLease
-from services.matching.handlers import handlers
+from services.matching.floors import following, prohibitions
+from services.matching.handlers import SERVICE, handlers
 from services.matching.repository import INDEXES, Repository
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
@@ -39,7 +41,9 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
 
     matching = Matching(pack, Ids(settings.id_key_bytes), partial(Index, pack), today())
     stream = handlers(matching)
-    kit = Kit(settings, held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone)
+    floor_raised = asyncio.Event()
+    road = prohibitions(SERVICE, floor_raised.set)
+    kit = Kit(settings, streams=[road], held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone)
 
     async def follow_the_store() -> None:
         kit.store.join(matching)
@@ -62,6 +66,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
             today=today,
             day_check_seconds=settings.day_check_seconds,
             told=told,
+            beside=partial(following(matching, store, floor_raised, kit.observer).run, kit.stopping),
         )
         await activity.run(kit.stopping)
 

@@ -8,12 +8,14 @@ from datetime import date
 from pymongo import ASCENDING, IndexModel
 
 from services.matching.documents import AUDIT, FORGOTTEN, MATCHES, OPPORTUNITIES, PEOPLE, Document, alias_key
+from shared.kit import floors
 from shared.kit.mongo import Database
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
 PATIENCE_MS = 5_000
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    **floors.INDEXES,
     PEOPLE: [IndexModel([("aliases", ASCENDING)], name="by_alias")],
     MATCHES: [
         IndexModel([("person", ASCENDING), ("standing", ASCENDING)], name="of_person"),
@@ -46,6 +48,12 @@ class Repository:
     async def people(self, ids: Iterable[str]) -> dict[str, Document]:
         """These people by id."""
         found = self._database[PEOPLE].find({"_id": {"$in": sorted(set(ids))}}).max_time_ms(PATIENCE_MS)
+        return {document["_id"]: document async for document in found}
+
+    async def floors(self, ids: Iterable[str]) -> dict[str, Document]:
+        """What is forbidden of these people, by id; asked after their states were read, it misses nothing."""
+        query = {"_id": {"$in": sorted(set(ids))}}
+        found = self._database[floors.FLOORS].find(query).max_time_ms(PATIENCE_MS)
         return {document["_id"]: document async for document in found}
 
     async def opportunity(self, id: str) -> Document | None:

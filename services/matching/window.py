@@ -9,12 +9,14 @@ from pymongo.errors import PyMongoError
 
 from services.matching.answers import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
 from services.matching.documents import Document, held_match, held_opportunity, held_person
-from services.matching.domain.access import Sight, sight_of
+from services.matching.domain.access import Sight, is_matched, sight_of
 from services.matching.domain.answers import YES
 from services.matching.domain.assessment import DIGITS, Assessment, assess_pair
 from services.matching.domain.explain import sentences
+from services.matching.domain.permitted import permitted
 from services.matching.repository import Repository
 from shared.events.topics.people import Person
+from shared.kit.floors import floors_of
 from shared.kit.ids import is_id, random_id
 from shared.kit.keys import Caller
 from shared.kit.logs import logger
@@ -36,7 +38,7 @@ class Window:
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
         person, sight = await self._visible(caller, alias)
-        documents = await self._repository.matches_of_person(person.person)
+        documents = await self._matches(person)
         seen = [self._seen(sight, document, rank) for rank, document in enumerate(documents, 1)]
         await self._written_down(caller, "matches-of-person", [(person.person, None)])
         return SeenMatches(matches=tuple(seen))
@@ -63,7 +65,7 @@ class Window:
         if document is None:
             raise not_found()
         assessment = assess_pair(person, held_opportunity(document), self._pack, self._today())
-        kept = any(one["opportunity"] == opportunity for one in await self._repository.matches_of_person(person.person))
+        kept = any(one["opportunity"] == opportunity for one in await self._matches(person))
         await self._written_down(caller, "why", [(person.person, opportunity)])
         return self._why(alias, opportunity, assessment, kept)
 
@@ -73,18 +75,33 @@ class Window:
         _may_see_people(caller)
         document = await self._repository.person_by_alias(caller.agency.agency, alias) if is_id(alias) else None
         if document is not None:
-            person = held_person(document)
+            person = (await self._permitted([document]))[document["_id"]]
             sight = sight_of(person, caller.agency.agency, self._today())
             if sight is not None and sight.alias == alias:
                 return person, sight
         raise not_found()
 
     async def _sights(self, caller: Caller, matches: Iterable[Document]) -> dict[str, Sight]:
-        """Of the people in these matches those whom the caller may see, and how."""
+        """Of the people in these matches those whom the caller may see, and how: none who may not be matched now."""
         documents = await self._repository.people(one["person"] for one in matches)
+        people = await self._permitted(documents.values())
         today, agency = self._today(), caller.agency.agency
-        found = {id: sight_of(held_person(document), agency, today) for id, document in documents.items()}
+        found = {id: sight_of(person, agency, today) for id, person in people.items() if is_matched(person, today)}
         return {id: sight for id, sight in found.items() if sight is not None}
+
+    async def _permitted(self, documents: Iterable[Document]) -> dict[str, Person]:
+        """These people with as much as their states still allow at this moment, whatever waits on `people`."""
+        held = {document["_id"]: document for document in documents}
+        floors = await self._repository.floors(held)
+        return {
+            id: permitted(held_person(document), document["sequence"], floors_of(floors.get(id)))
+            for id, document in held.items()
+        }
+
+    async def _matches(self, person: Person) -> list[Document]:
+        """What stands for a person and may be shown: nothing once they may not be matched, although it is not yet
+        withdrawn."""
+        return await self._repository.matches_of_person(person.person) if is_matched(person, self._today()) else []
 
     async def _written_down(self, caller: Caller, what: str, about: Iterable[tuple[str, str | None]]) -> None:
         now = datetime.now(UTC)

@@ -8,6 +8,7 @@ recipients    _id agency; the last feed position, and what two requests of one a
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
 attempts      _id delivery-number-claim; how each attempt went, 30 days
+floors        _id person; what older states may not be used for any more; as in every service (shared.kit.floors)
 sweeps        _id agency; how far a walk over all people that concern this agency has come
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
@@ -27,6 +28,7 @@ from services.notifications.domain.threads import Held, OpenRecall, Standing, Th
 from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.people import Person
+from shared.kit.floors import floors_of
 
 PEOPLE = "people"
 MATCHES = "matches"
@@ -99,14 +101,19 @@ def person_document(event: Event[Person]) -> Document:
     }
 
 
-def subject_of(document: Mapping[str, Any] | None) -> Subject | None:
-    """A kept person, as the rule of permission wants it."""
+def subject_of(document: Mapping[str, Any] | None, floors: Document | None) -> Subject | None:
+    """A kept person, as the rule of permission wants it: with as much as this state still allows under the person's
+    floors (collection ``floors``), whatever waits on `people`."""
     if document is None:
         return None
+    forbidden, sequence = floors_of(floors), document["sequence"]
     allowances = tuple(
-        Allowance(c["purpose"], c["recipient"], date.fromisoformat(c["until"])) for c in document["consents"]
+        Allowance(c["purpose"], c["recipient"], date.fromisoformat(c["until"]))
+        for c in document["consents"]
+        if not forbidden.forbid(sequence, c["purpose"], c["recipient"])
     )
-    return Subject(document["active"], allowances, {a["agency"]: a["alias"] for a in document["aliases"]})
+    active = document["active"] and not forbidden.forbid_all(sequence)
+    return Subject(active, allowances, {a["agency"]: a["alias"] for a in document["aliases"]})
 
 
 def match_document(event: Event[Match], now: datetime) -> Document:

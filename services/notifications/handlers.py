@@ -1,7 +1,9 @@
-"""What is heard: people, matches, agencies. Parse, ask the reconciler, keep."""
+"""What is heard: people and matches on one stream; what forbids and agencies on another, which waits for nobody. Parse,
+ask the reconciler, keep."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from services.notifications.documents import (
@@ -21,11 +23,16 @@ from shared.events import Event, registry
 from shared.events.topics.agencies import Agency
 from shared.events.topics.matches import Match
 from shared.events.topics.people import Person
-from shared.kit.agencies import agency_document
+from shared.kit.agencies import agency_document, took_effect
+from shared.kit.floors import Following, Raised, follow_prohibitions, road_of_prohibitions
+from shared.kit.mongo import Database
+from shared.kit.observe import Observer
+from shared.kit.store import Store
 from shared.kit.stream import Stream
 from shared.kit.work import Need, Work
 
-TOPICS = ("people", "matches", "agencies")
+SERVICE = "notifications"
+TOPICS = ("people", "matches")
 
 
 class Handlers:
@@ -36,13 +43,29 @@ class Handlers:
         self._swept = swept
 
     def stream(self) -> Stream:
-        """Register everything. A type that is added and carries the whole state is heard without a change here; one
+        """People and matches. A type that is added and carries the whole state is heard without a change here; one
         with another model is passed over until it has a handler of its own."""
-        stream = Stream("notifications", topics=TOPICS)
+        stream = Stream(SERVICE, topics=TOPICS)
         stream.on(*registry.carrying("people", Person), needs=self.of_person)(self.person_told)
         stream.on(*registry.carrying("matches", Match), needs=self.of_match)(self.match_told)
+        return stream
+
+    def prohibitions(self, raised: Callable[[], None]) -> Stream:
+        """What forbids, and agencies; ``raised`` is called when this replica has stored a higher floor. What follows
+        from a floor is done behind it, in the store of all else (`following`): hearing the next waits for none of it.
+        """
+        stream = road_of_prohibitions(SERVICE)
+        follow_prohibitions(stream, raised)
         stream.on(*registry.carrying("agencies", Agency), needs=self.of_agency)(self.agency_told)
         return stream
+
+    def following(self, database: Database, store: Store, asked: asyncio.Event, observer: Observer) -> Following:
+        """Recalls for those whose floors were raised."""
+
+        def do(work: Work, person: str, raised: Raised) -> None:
+            self._reconciler.reconcile(work, person, Cause(raised.event, raised.correlationid, raised.recordedtime))
+
+        return Following(database, store, self._reconciler.needs, do, asked, observer)
 
     def of_person(self, event: Event[Person], work: Work) -> Iterator[Need]:
         """What `person_told` reads."""
@@ -79,6 +102,7 @@ class Handlers:
             return
         document = agency_document(event.data, event.sequence or 0)
         work.save(AGENCIES, document)
+        took_effect(work, event.recordedtime, "agency")
         if held is None or _may_receive(held) != _may_receive(document):
             start_sweep(work, event.data.agency)
             work.after_commit(self._swept)

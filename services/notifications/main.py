@@ -39,7 +39,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     zone = ZoneInfo(load_pack(settings.pack).timezone)
     ids, sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
     outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
-    dispatcher, sweep_asked = Dispatcher(STOP_WITHIN), asyncio.Event()
+    dispatcher, sweep_asked, floor_raised = Dispatcher(STOP_WITHIN), asyncio.Event(), asyncio.Event()
 
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
@@ -48,8 +48,9 @@ def build(settings: NotificationsSettings) -> FastAPI:
     pushed: dict[str, Push] = {webhook.name: webhook}  # the partner does not come for these: the dispatcher calls it
     reconciler = Reconciler(ids, {feed.name: feed, **pushed}, outcomes, today)
     queues = reconciler.queues
-    stream = Handlers(reconciler, sweep_asked.set).stream()
-    kit = Kit(settings, streams=(stream,), writes=WRITES, indexes=INDEXES, zone=zone)
+    handlers = Handlers(reconciler, sweep_asked.set)
+    streams = (handlers.prohibitions(floor_raised.set), handlers.stream())
+    kit = Kit(settings, streams=streams, writes=WRITES, indexes=INDEXES, zone=zone)
     parts = Parts()
     tools: Tools | None = None
 
@@ -87,10 +88,13 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def sweep() -> None:
         await Sweeper(kit.store, parts.repository, reconciler, sweep_asked).run(kit.stopping)
 
+    async def recall() -> None:
+        await handlers.following(kit.database, kit.store, floor_raised, kit.observer).run(kit.stopping)
+
     return kit.app(
         title="Ieum notifications",
         routers=(make_router(parts),),
         before_streams=(put_together,),
-        loops=(dispatch, sweep),
+        loops=(dispatch, sweep, recall),
         on_stop=(webhook.close,),
     )

@@ -26,6 +26,7 @@ from services.notifications.documents import (
     THREADS,
     Document,
 )
+from shared.kit import floors
 from shared.kit.backoff import Backoff
 from shared.kit.lease import COLLECTION as LEASES
 from shared.kit.store import Unavailable
@@ -59,6 +60,7 @@ BY_ID = [("_id", ASCENDING)]
 NOT_PROVED = "not_proved"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
+    **floors.INDEXES,
     PEOPLE: [_index("recipients", "_id")],
     MATCHES: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
     THREADS: [_index("person"), _index("recipient", "person")],
@@ -111,6 +113,11 @@ class Repository:
     async def people(self, people: Sequence[str]) -> dict[str, Document]:
         """These people as they are now."""
         found = await self._database[PEOPLE].find({"_id": {"$in": list(people)}}).to_list(len(people))
+        return {document["_id"]: document for document in found}
+
+    async def floors(self, people: Sequence[str]) -> dict[str, Document]:
+        """What is forbidden of these people now."""
+        found = await self._database[floors.FLOORS].find({"_id": {"$in": list(people)}}).to_list(len(people))
         return {document["_id"]: document for document in found}
 
     async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:

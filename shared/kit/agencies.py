@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from shared.events import Event
 from shared.events.topics.agencies import AGENCIES as TOPIC
 from shared.events.topics.agencies import AGENCY_CHANGED, AGENCY_REGISTERED, Agency
+from shared.kit import metrics
 from shared.kit.stream import Stream
 from shared.kit.work import Need, Work
 
 AGENCIES = "agencies"
-__all__ = ["AGENCIES", "TOPIC", "agency_document", "follow_agencies", "held_agency"]
+__all__ = ["AGENCIES", "TOPIC", "agency_document", "follow_agencies", "held_agency", "took_effect"]
 
 
 def agency_document(agency: Agency, sequence: int) -> dict[str, Any]:
@@ -35,6 +38,16 @@ def follow_agencies(stream: Stream) -> None:
         sequence = event.sequence or 0
         if held is None or held["sequence"] < sequence:
             work.save(AGENCIES, agency_document(event.data, sequence))
+            took_effect(work, event.recordedtime, "agency")
+
+
+def took_effect(work: Work, recordedtime: datetime | None, kind: str) -> None:
+    """Measure, once this is committed, how long after intake accepted it a prohibition has its effect here. Of an
+    agency every change is measured: its states do not say whether they forbid."""
+    if recordedtime is None:
+        return
+    age, began, seconds = (work.now - recordedtime).total_seconds(), time.monotonic(), metrics.prohibition_seconds
+    work.after_commit(lambda: seconds.of(kind=kind).observe(max(0.0, age + time.monotonic() - began)))
 
 
 def _the_agency(event: Event[Any], work: Work) -> Iterable[Need]:

@@ -111,6 +111,12 @@ outbox_rows = gauge("outbox_rows", "Rows that are not published")
 consumer_lag = gauge("consumer_lag", "Records not yet consumed", ["topic", "partition"])
 matches = counter("matches", "What matching said", ["outcome"])
 deliveries = counter("deliveries", "Deliveries that ended, and how", ["channel", "outcome"])
+prohibition_seconds = histogram(
+    "prohibition_seconds",
+    "From intake's acceptance of what forbids: to its effect here (floor, agency), to what follows from it (followed)",
+    ["kind"],
+    buckets=_LONG_SECONDS,
+)
 event_to_partner_seconds = histogram(
     "event_to_partner_seconds", "From the door to the partner's system", ["channel"], buckets=_LONG_SECONDS
 )

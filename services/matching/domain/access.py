@@ -7,6 +7,7 @@ from datetime import date
 
 from shared.events.topics.people import Person
 
+MATCHING = "matching"
 NOTICE = "notice"
 PROFILE = "profile"
 
@@ -18,6 +19,11 @@ class Sight:
 
     alias: str
     why: bool
+
+
+def is_matched(person: Person, today: date) -> bool:
+    """Whether anything of this person may be matched, or shown as a match, on this day."""
+    return person.status == "active" and any(one.purpose == MATCHING and today <= one.until for one in person.consents)
 
 
 def sight_of(person: Person, agency: str, today: date) -> Sight | None:

@@ -36,6 +36,7 @@ from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
 from shared.kit import metrics
+from shared.kit.floors import FLOORS, the_floors
 from shared.kit.sealing import SealBroken, Sealer
 from shared.kit.store import Store, Task
 from shared.kit.work import Need, Work
@@ -176,6 +177,7 @@ class FeedReader:
             for entry in entries:
                 yield Need.by_id(DELIVERIES, entry["_id"])
                 yield Need.by_id(PEOPLE, entry["person"])
+                yield the_floors(entry["person"])
                 yield Need.by_id(THREADS, entry["thread"])
 
         def do(work: Work) -> list[dict[str, Any]]:
@@ -198,7 +200,7 @@ class FeedReader:
         if agency is None:
             return False
         state = agency["state"]
-        subject = subject_of(work.get(PEOPLE, delivery["person"]))
+        subject = subject_of(work.get(PEOPLE, delivery["person"]), work.get(FLOORS, delivery["person"]))
         alias = alias_to_tell(subject, delivery["recipient"], self._today(work.now))
         return receives(state["recipient_class"], bool(state["rights"].get("receives"))) and alias == delivery["alias"]
 

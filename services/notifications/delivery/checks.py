@@ -30,10 +30,12 @@ async def look(
 ) -> Looked:
     """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent."""
     recipient = deliveries[0]["recipient"]
-    endpoint, agency, people = await asyncio.gather(
+    told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice"})
+    endpoint, agency, people, floors = await asyncio.gather(
         repository.subscription(subscription),
         repository.agency(recipient),
-        repository.people(sorted({d["person"] for d in deliveries if d["about"] == "notice"})),
+        repository.people(told_of),
+        repository.floors(told_of),
     )
     if not is_open(endpoint, now):
         return Looked(None)
@@ -43,7 +45,7 @@ async def look(
     def allowed(delivery: Document) -> bool:
         if delivery["about"] == "recall":
             return True
-        subject = subject_of(people.get(delivery["person"]))
+        subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
         return may and alias_to_tell(subject, recipient, today(now)) == delivery["alias"]
 
     return Looked(

@@ -31,6 +31,7 @@ from services.notifications.domain.threads import Saying, Standing, next_of
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
 from shared.events.topics.matches import Match
+from shared.kit.floors import FLOORS, the_floors
 from shared.kit.ids import Ids
 from shared.kit.work import Need, Work
 
@@ -61,6 +62,7 @@ class Reconciler:
         Of the open deliveries, those about the match when nothing else can follow from it, else all.
         """
         yield Need.by_id(PEOPLE, person)
+        yield the_floors(person)
         yield Need.where(THREADS, "person", person)
         yield Need.by_id(MATCHES, match.match) if match else Need.where(MATCHES, "person", person)
         kept, threads = work.get(PEOPLE, person), self._threads(work, person)
@@ -105,7 +107,8 @@ class Reconciler:
     def _alias(self, work: Work, kept: Document | None, recipient: str) -> str | None:
         if not self._may(work, recipient):
             return None
-        return alias_to_tell(subject_of(kept), recipient, self._today(work.now))
+        subject = None if kept is None else subject_of(kept, work.get(FLOORS, kept["_id"]))
+        return alias_to_tell(subject, recipient, self._today(work.now))
 
     @staticmethod
     def _active(work: Work, recipient: str) -> dict[str, Document]:

@@ -14,7 +14,7 @@ from samples.stage.screen import Screen
 
 pytestmark = pytest.mark.e2e
 SERVICES = ("intake", "matching", "notifications")
-TOPICS = ("people", "opportunities", "agencies", "matches", "deliveries")
+TOPICS = ("people", "opportunities", "agencies", "prohibitions", "matches", "deliveries")
 
 
 class TestTheLeakScan:

@@ -37,9 +37,12 @@ class TestWebhook:
                 types = await eventually(lambda: _enough(setup, 4))
                 assert types == ["notice-delivered"] * 3 + ["recall-acknowledged"]
 
-    async def test_outcomes_carry_the_correlation_and_recorded_time_of_their_cause(self, setup: Setup) -> None:
+    async def test_outcomes_carry_the_correlation_and_recorded_time_of_their_cause(
+        self, setup: Setup, database: Any
+    ) -> None:
         async with setup.running() as app, Partner() as partner:
             await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            await eventually(lambda: database.people.find_one({}))  # else the person's event is the cause
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 cause = match("a", "x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.notifications.domain.verdict import Answer
+from shared.events.topics.prohibitions import Floor, Floors
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -18,7 +20,7 @@ AGENCIES = ("gjf", "hana", "portal")
 CLASSES = {"gjf": "service", "hana": "case", "portal": "employer"}
 PEOPLE = ("a", "b")
 OPPORTUNITIES = ("x", "y", "z")
-ACTIONS = ("event",) * 6 + ("again", "subscribe", "leave", "sweep", "send", "fail", "die", "pull")
+ACTIONS = ("event",) * 6 + ("again", "subscribe", "leave", "sweep", "follow", "send", "fail", "die", "pull")
 
 person_states = st.builds(
     lambda notice, matching, active: {"notice": tuple(sorted(notice)), "matching": matching, "active": active},
@@ -54,6 +56,9 @@ def events_of(world: World, history: dict[str, Any]) -> dict[str, list[Any]]:
         made[f"person {name}"] = [
             world.event("person-updated", person_of(name, **state), key, n) for n, state in enumerate(states, 1)
         ]
+        made[f"floors {name}"] = [
+            world.event("floor-raised", floors, key, n) for n, floors in floors_of(key, states).items()
+        ]
     for (name, opportunity), states in history["matches"].items():
         made[f"match {name} {opportunity}"] = [
             world.event(
@@ -70,6 +75,53 @@ def events_of(world: World, history: dict[str, Any]) -> dict[str, list[Any]]:
             for n, receives in enumerate(states, 1)
         ]
     return made
+
+
+def floors_of(person: str, states: list[dict[str, Any]]) -> dict[int, Floors]:
+    """What intake says beside each state that takes something away, by the state's number; from the rules."""
+    said, below, whole = dict[int, Floors](), dict[tuple[str, str | None], int](), 0
+    for n, (before, after) in enumerate(pairwise(states), 2):
+        lost = {("notice", agency) for agency in set(before["notice"]) - set(after["notice"])}
+        lost |= {("matching", None)} if before["matching"] and not after["matching"] else set()
+        below |= dict.fromkeys(lost, n)
+        whole = n if before["active"] and not after["active"] else whole
+        if lost or whole == n:
+            consents = tuple(Floor(purpose=p, recipient=r, below=number) for (p, r), number in below.items())
+            said[n] = Floors(person=person, whole=whole, consents=consents)
+    return said
+
+
+class Guard:
+    """What has been heard of each person, and that no notice reaches anybody whom a floor that was heard forbids."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._states: dict[str, int] = {}
+        self._floors: dict[str, list[Floors]] = {}
+        self._seen: dict[str, int] = {}
+
+    def heard(self, event: Any) -> None:
+        if event.event_type.topic.name == "people":
+            self._states[event.key] = max(event.sequence, self._states.get(event.key, 0))
+        elif event.event_type.topic.name == "prohibitions":
+            self._floors.setdefault(event.key, []).append(event.data)
+
+    def look(self) -> None:
+        for agency, told in self._world.partners.items():
+            for event in told[self._seen.get(agency, 0) :]:
+                if event["type"].endswith("recall"):
+                    continue
+                for name in PEOPLE:
+                    if event["data"]["alias"] == hexid("alias", name, agency):
+                        self._allowed(hexid("person", name), agency)
+            self._seen[agency] = len(told)
+
+    def _allowed(self, person: str, agency: str) -> None:
+        state = self._states[person]
+        for floors in self._floors.get(person, ()):
+            assert state >= floors.whole
+            for floor in floors.consents:
+                assert state >= floor.below or floor.recipient not in (None, agency)
 
 
 def desired(history: dict[str, Any]) -> dict[str, set[tuple[str, str]]]:
@@ -95,6 +147,7 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
     world = World()
     queues = {name: events for name, events in events_of(world, history).items() if events}
     heard: list[Any] = []
+    guard = Guard(world)
     subscribed: dict[tuple[str, str], str] = {}
     while queues:
         action = data.draw(st.sampled_from(ACTIONS))
@@ -102,6 +155,7 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
             name = data.draw(st.sampled_from(sorted(queues)))
             heard.append(queues[name].pop(0))
             world.hear(heard[-1])
+            guard.heard(heard[-1])
             if not queues[name]:
                 del queues[name]
         elif action == "again":
@@ -115,6 +169,8 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
                 world.unsubscribe(subscribed.pop(key))
         elif action == "sweep":
             world.sweep()
+        elif action == "follow":
+            world.follow()
         elif action == "pull":
             world.pull(data.draw(st.sampled_from(AGENCIES)))
         elif due := world.due():
@@ -126,6 +182,7 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
                 world.attempt(delivery, reaches=reaches, dies=True)
             else:
                 world.attempt(delivery, Answer(error="connection-lost"), reaches=reaches)
+        guard.look()
     for agency in AGENCIES:
         if (agency, "webhook") not in subscribed:
             world.subscribe(agency, "webhook")
@@ -136,6 +193,7 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
 def finish(world: World) -> None:
     """Time passes until nothing waits any more; every partner reads and answers."""
     for _ in range(5):
+        world.follow()
         world.sweep()
         world.deliver_all()
         for agency in AGENCIES:

@@ -32,7 +32,8 @@ class TestTypes:
         for added in (with_the_state, with_another_model):
             known.add_type(added)
         monkeypatch.setattr(handlers, "registry", known)
-        stream = World().handlers.stream()
+        service = World().handlers
+        stream = service.prohibitions(lambda: None) if heard is AGENCY_CHANGED else service.stream()
         stream.on(with_another_model, needs=lambda event, work: ())(lambda event, work: None)
         for taken in (heard, with_the_state):
             with pytest.raises(ValueError, match="has a handler already"):

@@ -73,9 +73,17 @@ class Parts:
             {"purpose": "notice", "recipient": "gjf", "until": "2199-12-31"},
         ]
         return {
-            person: {"active": True, "consents": consents, "aliases": [{"agency": "gjf", "alias": person}]}
+            person: {
+                "sequence": 1,
+                "active": True,
+                "consents": consents,
+                "aliases": [{"agency": "gjf", "alias": person}],
+            }
             for person in people
         }
+
+    async def floors(self, _: Any) -> dict[str, Any]:
+        return {}
 
     async def give_back(self, _: str, ids: Sequence[str]) -> None:
         self.given_back.extend(ids)

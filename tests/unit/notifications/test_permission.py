@@ -18,6 +18,7 @@ from services.notifications.domain.permission import (
     receives,
     recipients_named,
 )
+from shared.kit.floors import FLOORS
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -106,6 +107,9 @@ class Database:
 
     async def people(self, people: list[str]) -> dict[str, Any]:
         return {person: found for person in people if (found := self._one(PEOPLE, person)) is not None}
+
+    async def floors(self, people: list[str]) -> dict[str, Any]:
+        return {person: found for person in people if (found := self._one(FLOORS, person)) is not None}
 
 
 class TestAConsentThatLapsedWhileNobodySaidSo:

@@ -34,6 +34,7 @@ from services.notifications.fan_out.sweeps import Sweeper, start_sweep
 from services.notifications.handlers import Handlers
 from services.notifications.outcomes import Outcomes
 from shared.events import Event, registry
+from shared.kit.floors import FLOORS, raise_floors, the_floors
 from shared.kit.ids import Ids
 from shared.kit.mongo import UTC_CODEC
 from shared.kit.sealing import Sealer
@@ -69,6 +70,7 @@ class World:
         self.settler = Settler(self.reconciler.queues, RetryRules(schedule), lambda: None)
         nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
         self.sweeper = Sweeper(nothing, nothing, self.reconciler, asyncio.Event())
+        self.following = self.handlers.following({FLOORS: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
         self.messages = Messages()
         self.reader = FeedReader(
             self.feed,
@@ -129,8 +131,14 @@ class World:
             "people": (self.handlers.person_told, self.handlers.of_person),
             "matches": (self.handlers.match_told, self.handlers.of_match),
             "agencies": (self.handlers.agency_told, self.handlers.of_agency),
+            "prohibitions": (raise_floors, lambda event, work: [the_floors(event.data.person)]),
         }[topic]
         self.perform(Task(lambda work: needs(event, work), lambda work: handler(event, work)))
+
+    def follow(self) -> None:
+        """What follows from every floor that was raised."""
+        for floors in self.all(FLOORS):
+            self.perform(self.following.task(floors["_id"]))
 
     def event(self, type: str, data: Any, key: str, sequence: int) -> Event[Any]:
         return Event(
@@ -229,7 +237,9 @@ class World:
     def allowed(self, delivery: dict[str, Any]) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])
         today: date = self.now.date()
-        return alias_to_tell(subject_of(found[0] if found else None), delivery["recipient"], today) == delivery["alias"]
+        floors = self.all(FLOORS, _id=delivery["person"])
+        subject = subject_of(found[0] if found else None, floors[0] if floors else None)
+        return alias_to_tell(subject, delivery["recipient"], today) == delivery["alias"]
 
     def deliver_all(self) -> None:
         """Everything that is due or posted, until nothing is."""
