@@ -25,6 +25,7 @@ FOLLOWERS = (  # collection of its writer, and who keeps a copy of it
     ("intake", "agencies", "notifications"),
     ("matching", "matches", "notifications"),
 )
+FORBIDS = "prohibitions"
 ONCE = ("notice-delivered", "notice-acknowledged", "recall-acknowledged")
 
 
@@ -93,7 +94,7 @@ def _door(inside: Inside, receipts: set[str], said: list[Told], found: Audit) ->
     """Every answer is known, and has exactly the effect that was noted with it."""
     rows = inside.documents("intake", "inbox")
     found.lost["accepted and unknown to intake"] += len(receipts - {row["receipt"] for row in rows})
-    effects = Counter((event.correlationid, event.type, event.sequence) for event in said)
+    effects = Counter((event.correlationid, event.type, event.sequence) for event in said if event.topic != FORBIDS)
     noted = Counter((row["correlationid"], each["type"], each["sequence"]) for row in rows for each in row["emitted"])
     found.lost["accepted and not told to the others"] += sum((noted - effects).values())
     extra = effects - noted
@@ -110,7 +111,8 @@ def _numbers(said: list[Told], found: Audit) -> None:
     for (topic, _), events in by_thing.items():
         sequences = Counter(event.sequence for event in events)
         found.doubled[f"{topic}: a number taken twice"] += sum(n - 1 for n in sequences.values())
-        found.lost[f"{topic}: a number left out"] += max(sequences) - len(sequences)
+        if topic != FORBIDS:  # not every state of a person forbids something
+            found.lost[f"{topic}: a number left out"] += max(sequences) - len(sequences)
 
 
 def _followers(inside: Inside, found: Audit) -> None:
@@ -120,6 +122,10 @@ def _followers(inside: Inside, found: Audit) -> None:
         behind = sum(kept.get(id, 0) != sequence for id, sequence in written.items())
         found.lost[f"{collection}: not as last told at {follower}"] += behind
         found.doubled[f"{collection}: at {follower} and at nobody else"] += len(kept.keys() - written.keys())
+    forbidden = {one["_id"]: one["floors"]["state"] for one in inside.documents("intake", "people") if "floors" in one}
+    for follower in ("matching", "notifications"):
+        heard = {one["_id"]: one["state"] for one in inside.documents(follower, "floors")}
+        found.lost[f"{FORBIDS}: not heeded at {follower}"] += sum(heard.get(id) != it for id, it in forbidden.items())
 
 
 def _journeys(inside: Inside, said: list[Told], found: Audit) -> None:

@@ -99,6 +99,17 @@ class TestAudit:
         world.stores[follower, "people"][0]["sequence"] = 1
         assert world.found().lost[f"people: not as last told at {follower}"] == 1
 
+    @pytest.mark.parametrize("follower", ["matching", "notifications"])
+    def test_finds_a_follower_that_does_not_heed_what_forbids(self, world: AllWell, follower: str) -> None:
+        state = {"person": "p1", "whole": 2, "consents": []}
+        world.stores["intake", "people"][0]["floors"] = {"sequence": 2, "state": state}
+        world.stores["intake", "outbox"].append(row("prohibitions", "floor-raised", "p1", 2, "e6"))
+        for each in ("matching", "notifications"):
+            world.stores[each, "floors"] = [{"_id": "p1", "state": dict(state)}]
+        assert world.found().lost.total() == world.found().doubled.total() == 0
+        world.stores[follower, "floors"][0]["state"]["whole"] = 1
+        assert world.found().lost[f"prohibitions: not heeded at {follower}"] == 1
+
     def test_finds_a_follower_that_holds_what_nobody_told(self, world: AllWell) -> None:
         world.stores["notifications", "matches"].append({"_id": "m2", "sequence": 1})
         assert world.found().doubled["matches: at notifications and at nobody else"] == 1
