@@ -1,8 +1,8 @@
 """How many connections there may be, and how long each may dawdle: the rules, without sockets.
 
-A connection holds its place safely only while a request of it is being answered. When places run out, the one that has
-been without a request for longest gives way: first those that never had a good answer. So whoever only holds
-connections open holds nobody off. A few places more are kept for probes.
+A connection holds its place safely only while a request with a good key is being answered. When places run out, the one
+that has been without for longest gives way: first those that never showed a good key. So whoever only holds connections
+open, or has no key, holds nobody off. A few places more are kept for probes.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Connections:
         self._places: dict[Connection, Place] = {}
         self._open: Counter[str] = Counter()
         self._count: Counter[Place] = Counter()
-        # without a request in progress, longest first; of each address likewise
+        # without a request of a good key in progress, longest first, by whether it ever had one; by address too
         self._waiting: dict[bool, OrderedDict[Connection, None]] = {False: OrderedDict(), True: OrderedDict()}
-        self._waiting_of: dict[str, OrderedDict[Connection, None]] = {}
+        self._waiting_of: dict[tuple[str, bool], OrderedDict[Connection, None]] = {}
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._places))
@@ -85,21 +85,21 @@ class Connections:
                 del self._open[connection.address]
 
     def works(self, connection: Connection) -> None:
-        """A request of it is being answered: it keeps its place."""
-        for waiting in self._waiting.values():
+        """A request of it, with a good key, is being answered: it keeps its place."""
+        for proven, waiting in self._waiting.items():
             waiting.pop(connection, None)
-        mine = self._waiting_of.get(connection.address)
-        if mine is not None:
-            mine.pop(connection, None)
-            if not mine:
-                del self._waiting_of[connection.address]
+            mine = self._waiting_of.get((connection.address, proven))
+            if mine is not None:
+                mine.pop(connection, None)
+                if not mine:
+                    del self._waiting_of[connection.address, proven]
 
     def rests(self, connection: Connection, *, proven: bool) -> None:
-        """It waits for its first or next request. ``proven``: it had a good answer before."""
+        """It waits for its first or next request, or has shown no good key yet. ``proven``: it has, before."""
         self.works(connection)
         if connection in self._places:
             self._waiting[proven][connection] = None
-            self._waiting_of.setdefault(connection.address, OrderedDict())[connection] = None
+            self._waiting_of.setdefault((connection.address, proven), OrderedDict())[connection] = None
 
     def sweep(self) -> None:
         """Cut what takes too long; say how many there are."""
@@ -113,7 +113,7 @@ class Connections:
 
     def _find_place(self, new: Connection) -> Place | None:
         if not new.address_free and self._open[new.address] >= self.limits.per_address:
-            found = self._give_way(self._waiting_of.get(new.address), "open")
+            found = any(self._give_way(self._waiting_of.get((new.address, each)), "open") for each in (False, True))
         else:
             found = self._count["open"] < self.limits.connections or any(
                 self._give_way(self._waiting[proven], "open") for proven in (False, True)

@@ -76,10 +76,14 @@ class Health:
         self.watchdog = watchdog
         self._needed = needed
         self._others = others
+        self._asking: asyncio.Task[list[str]] | None = None
 
     async def missing(self) -> list[str]:
-        """The names of what is needed and does not answer in time."""
-        return await _silent(self._needed)
+        """The names of what is needed and does not answer in time. All who ask meanwhile share one asking: nobody
+        needs a key for it, and it must not cost the dependencies more for being asked often."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(_silent(self._needed))
+        return await asyncio.shield(self._asking)
 
     async def stuck(self) -> str | None:
         """Why only a restart helps: ``broken``, or ``stalled`` (everything answers, records wait, nothing moves)."""

@@ -87,7 +87,7 @@ class EdgeProtocol(H11Protocol):
             scope: Any = self.scope
             scope[GOOD_KEY] = self._is_proven  # the application, a task of its own, has not begun
             self._since, self._body_bytes, self._rest = self.edge.clock(), 0, 0
-            self.edge.works(self)
+            self.edge.rests(self, proven=self._proven)  # until the key is known to be good, it may still give way
 
     def on_response_complete(self) -> None:
         """Rest, or end when what follows cannot be told from what came before."""
@@ -173,6 +173,7 @@ class EdgeProtocol(H11Protocol):
 
     def _is_proven(self) -> None:
         self._proven = True
+        self.edge.works(self)
 
     def _resting(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -284,6 +284,20 @@ class TestTooMany:
             for _, writer in held:
                 writer.close()
 
+    async def test_whoever_has_no_key_holds_nobody_off_with_requests_either(self) -> None:
+        async with world(connections=10, connections_per_address=10, limit_wrong_keys="1/1") as made:
+            good = await made.connect()
+            for _ in range(2):  # proven by the first, still there for the second
+                good[1].write(b"POST /events" + HEAD + GOOD + b"Content-Length: 5\r\n\r\nhello")
+                assert (await good[0].readuntil(b"\r\n\r\n"))[9:12] == b"200"
+                assert await good[0].readexactly(1) == b"5"
+                wrong = [await made.connect() for _ in range(60)]
+                for _, writer in wrong:  # their 429 comes late, and takes no place meanwhile
+                    writer.write(b"GET /wait" + HEAD + b"Authorization: wrong\r\n\r\n")
+                await until(lambda: _true(made.app.state.kit.quotas._delayed))
+            for _, writer in [good, *wrong]:
+                writer.close()
+
     async def test_probes_are_answered_while_every_place_is_taken_by_requests(self) -> None:
         async with world(connections=10, connections_per_address=10, at_once_requests=100) as made:
             busy = [await made.connect() for _ in range(10)]

@@ -84,6 +84,16 @@ def test_one_address_gives_way_to_itself_alone() -> None:
     assert found.enter(One("other")) == "open"
 
 
+def test_of_one_address_too_good_keys_give_way_last() -> None:
+    found, good = made(connections=100, per_address=3), One()
+    found.enter(good)
+    found.rests(good, proven=True)
+    others = [One() for _ in range(50)]
+    assert set(entered(found, *others)) == {"open"}
+    assert good.ended == []
+    assert sum(bool(one.ended) for one in others) == 48
+
+
 def test_a_trusted_proxy_has_no_limit_of_one_address() -> None:
     found, ones = made(connections=10, per_address=2), [One("proxy", free=True) for _ in range(10)]
     assert entered(found, *ones) == ["open"] * 10

@@ -127,6 +127,20 @@ class TestLive:
         health._others = {"kafka": answers}
         assert (await self.get(health, "/live")).status_code == 200
 
+    async def test_many_who_ask_at_once_cost_one_asking(self, watchdog: Watchdog) -> None:
+        count = 0
+
+        async def asked() -> None:
+            nonlocal count
+            count += 1
+            await asyncio.sleep(0.01)
+
+        health = Health(watchdog, {"mongodb": asked}, {})
+        assert await asyncio.gather(*(health.missing() for _ in range(50))) == [[]] * 50
+        assert count == 1
+        assert await health.missing() == []
+        assert count == 2
+
     async def test_does_not_ask_anybody_while_all_is_well(self, watchdog: Watchdog) -> None:
         assert (await self.get(Health(watchdog, {"mongodb": fails}, {}), "/live")).status_code == 200
 
