@@ -11,9 +11,9 @@ import asyncio
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from shared.kit.connect import MONGODB_MISSING, CannotStart, open_mongo
-from shared.kit.kafka import KafkaSettings
 from shared.kit.outbox import Outbox
 from shared.kit.settings import ServiceSettings
 from shared.kit.store import Store, Task, Unavailable
@@ -48,9 +48,7 @@ async def store_beside(settings: ServiceSettings) -> AsyncIterator[Store]:
     """A store of the service's database under a name that no replica has. Raises CannotStart."""
     client = await open_mongo(settings, {})
     try:
-        nobody = KafkaSettings(
-            bootstrap=settings.kafka, service=settings.service, instance=f"{settings.instance}-republish"
-        )
+        nobody = replace(settings.kafka_settings, instance=f"{settings.instance}-republish")
         database = client[settings.database]
         store = Store(database, Outbox(database, Topics(nobody)))
         await store.start()

@@ -50,7 +50,7 @@ async def check_granted(topics: Topics, rights: Rights) -> None:
     refused = {f"see topic {kafka.physical(topic)}" for topic in topics.hidden}
     for act, code, names in (("write", _WRITE, rights.writes), ("read", _READ, rights.reads)):
         refused |= {f"{act} topic {kafka.physical(topic)}" for topic in names if _lacks(topics, topic, code)}
-    refused |= {f"create topic {kafka.physical(t)}" for t in rights.writes if t not in {*topics.ids, *topics.hidden}}
+    refused |= {f"create topic {kafka.physical(topic)}" for topic in topics.refused.intersection(rights.writes)}
     if kafka.security.authenticated:
         refused |= {f"read group {group}" for group in await _groups_refused(kafka, rights.groups)}
     if refused:

@@ -47,8 +47,8 @@ class Topics:
     asserted; ``changed`` returns when an id is another one. Does not promise that an id is still true a moment later:
     who needs that reads before and after (see outbox).
 
-    ``hidden``: topics that the broker does not let us see. A topic that we may not make is its owner's to make: it is
-    asked for again until it is there.
+    ``hidden``: topics that the broker does not let us see; ``refused``: those it did not let us make. They are their
+    owner's to make, and asked for again until they are there.
     """
 
     def __init__(self, kafka: KafkaSettings, observer: Observer | None = None) -> None:
@@ -56,6 +56,7 @@ class Topics:
         self.ids: dict[str, str] = {}
         self.wrong: dict[str, int] = {}
         self.hidden: set[str] = set()
+        self.refused: set[str] = set()
         self.operations: dict[str, int | None] = {}
         self._observer = observer or Observer()
         self._watched: set[str] = set()
@@ -113,8 +114,8 @@ class Topics:
         found = await self.read(wanted)
         missing = [topic for topic in wanted if topic not in {*found, *self.wrong, *self.hidden}]
         if missing:
-            refused = await self._create(missing)
-            missing = [topic for topic in missing if topic not in refused]
+            self.refused = (self.refused - set(missing)) | await self._create(missing)
+            missing = [topic for topic in missing if topic not in self.refused]
             backoff = Backoff(0.05, 0.5)
             while missing and backoff.attempts < 20:  # a cluster tells its nodes one after the other
                 found = await self.read(wanted)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka.client import AIOKafkaClient
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from shared.kit.kafka import KafkaSecurity, KafkaSettings, Unfit
 from shared.kit.kafka_client import connection, faststream_security
 from shared.kit.settings import ServiceSettings, read_settings
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.unit
 PASSWORD = "5ec7e7hush"
@@ -27,13 +32,12 @@ NEEDED: dict[str, Any] = {
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate, its key, and the key under a password."""
     folder = tmp_path_factory.mktemp("pem")
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl is needed: apt-get install openssl"
-    for command in (
-        "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=intake",
-        f"rsa -aes256 -in key.pem -out locked.pem -passout pass:{PASSWORD}",
-    ):
-        subprocess.run([openssl, *command.split()], cwd=folder, check=True, capture_output=True)
+    certificate, private = Authority(folder).signed("intake")
+    certificate.rename(folder / "cert.pem")
+    key = load_pem_private_key(private.read_bytes(), password=None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
+    (folder / "locked.pem").write_bytes(locked)
+    private.rename(folder / "key.pem")
     return folder
 
 
