@@ -55,15 +55,15 @@ pytestmark = pytest.mark.integration
 TOPICS = ("people", "opportunities", "agencies", "prohibitions", "matches", "deliveries")
 WRITES = {
     "intake": {"people", "opportunities", "agencies", "prohibitions", "matches.dead", "deliveries.dead"},
-    "matching": {"matches", "people.dead", "opportunities.dead", "agencies.dead"},
-    "notifications": {"deliveries", "people.dead", "matches.dead", "agencies.dead"},
+    "matching": {"matches", "people.dead", "opportunities.dead", "agencies.dead", "prohibitions.dead"},
+    "notifications": {"deliveries", "people.dead", "matches.dead", "agencies.dead", "prohibitions.dead"},
     "reader": set(),
     "stranger": set(),
 }
 READS = {
     "intake": {"matches", "deliveries"},
-    "matching": {"people", "opportunities", "agencies"},
-    "notifications": {"people", "matches", "agencies"},
+    "matching": {"people", "opportunities", "agencies", "prohibitions"},
+    "notifications": {"people", "matches", "agencies", "prohibitions"},
     "reader": {name for names in WRITES.values() for name in names},
     "stranger": set(),
 }
