@@ -79,6 +79,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             messages=messages,
             rules=settings.lane_rules,
             today=today,
+            clock=kit.clock,
         )
 
     async def dispatch() -> None:

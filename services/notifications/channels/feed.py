@@ -93,6 +93,15 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What one call of the partner gives. ``until``: the cursor stops there, because what comes next is in doubt; what
+    was recalled behind it is given all the same, and once more when the cursor gets there."""
+
+    events: list[dict[str, Any]]
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """``events`` are structured CloudEvents; ``cursor`` goes into the next pull and proves that these arrived."""
 
@@ -145,19 +154,19 @@ class FeedReader:
             if not entries and not arrived:
                 break
             try:
-                events = await self._store.submit(self.turn(recipient, arrived, entries))
+                turn = await self._store.submit(self.turn(recipient, arrived, entries))
             except _NotInSight:
                 await asyncio.sleep(0.05)
                 continue
             arrived = ()
+            if turn.until is not None:
+                return turn.events, turn.until
             position = entries[-1]["position"] if entries else position
-            if events or not entries:
-                return events, position
+            if turn.events or not entries:
+                return turn.events, position
         return [], position
 
-    def turn(
-        self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]
-    ) -> Task[list[dict[str, Any]]]:
+    def turn(self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]) -> Task[Turn]:
         """One call of the partner in one transaction: what it has is delivered, what comes next is served."""
         proved, served = self._proved(arrived), self._served(recipient, entries)
 
@@ -165,13 +174,13 @@ class FeedReader:
             yield from proved.needs(work)
             yield from served.needs(work)
 
-        def do(work: Work) -> list[dict[str, Any]]:
+        def do(work: Work) -> Turn:
             proved.do(work)
             return served.do(work)
 
         return Task(needs, do)
 
-    def _served(self, recipient: str, entries: Sequence[Document]) -> Task[list[dict[str, Any]]]:
+    def _served(self, recipient: str, entries: Sequence[Document]) -> Task[Turn]:
         def needs(work: Work) -> Iterator[Need]:
             yield Need.by_id(AGENCIES, recipient)
             for entry in entries:
@@ -180,18 +189,25 @@ class FeedReader:
                 yield the_floors(entry["person"])
                 yield Need.by_id(THREADS, entry["thread"])
 
-        def do(work: Work) -> list[dict[str, Any]]:
+        def do(work: Work) -> Turn:
             found = [d for entry in entries if (d := work.get(DELIVERIES, entry["_id"])) is not None]
             if len(found) < len(entries):
                 raise _NotInSight
-            given = [d for d in found if self._may_be_given(work, d)]
+            doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))
+            given = [d for d in found[:doubted] if self._may_be_given(work, d, work.latest)]
+            given += [d for d in found[doubted:] if d["about"] == "recall" and d["state"] == POSTED]
+            until = found[doubted]["position"] - 1 if doubted < len(found) else None
             # by alias, and in order under it: the order of what happened would be the same for two partners
             given.sort(key=lambda d: (d["alias"], d["position"]))
-            return [self._given(work, d) for d in given]
+            return Turn([self._given(work, d) for d in given], until)
 
         return Task(needs, do)
 
-    def _may_be_given(self, work: Work, delivery: Document) -> bool:
+    def _in_doubt(self, work: Work, delivery: Document) -> bool:
+        """Two clocks differ, and only by the earlier one it might be given: the cursor does not pass it."""
+        return self._may_be_given(work, delivery, work.earliest) and not self._may_be_given(work, delivery, work.latest)
+
+    def _may_be_given(self, work: Work, delivery: Document, now: datetime) -> bool:
         if delivery["state"] not in (POSTED, SERVED, DELIVERED):
             return False
         if delivery["about"] == "recall":
@@ -201,7 +217,7 @@ class FeedReader:
             return False
         state = agency["state"]
         subject = subject_of(work.get(PEOPLE, delivery["person"]), work.get(FLOORS, delivery["person"]))
-        alias = alias_to_tell(subject, delivery["recipient"], self._today(work.now))
+        alias = alias_to_tell(subject, delivery["recipient"], self._today(now))
         return receives(state["recipient_class"], bool(state["rights"].get("receives"))) and alias == delivery["alias"]
 
     def _given(self, work: Work, delivery: Document) -> dict[str, Any]:

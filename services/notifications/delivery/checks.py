@@ -10,22 +10,25 @@ from datetime import date, datetime
 from services.notifications.documents import Document, subject_of
 from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.repository import Repository
+from shared.kit.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all."""
+    """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all. ``in_doubt``: two
+    clocks differ, and only by the earlier one they might be sent; they wait."""
 
     endpoint: Document | None
     sendable: tuple[Document, ...] = ()
     forbidden: tuple[Document, ...] = ()
+    in_doubt: tuple[Document, ...] = ()
 
 
 async def look(
     repository: Repository,
     subscription: str,
     deliveries: Sequence[Document],
-    now: datetime,
+    clock: Clock,
     today: Callable[[datetime], date],
 ) -> Looked:
     """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent."""
@@ -37,21 +40,24 @@ async def look(
         repository.people(told_of),
         repository.floors(told_of),
     )
-    if not is_open(endpoint, now):
+    if not is_open(endpoint, clock.calendar()):
         return Looked(None)
     state = agency["state"] if agency else None
     may = state is not None and receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
 
-    def allowed(delivery: Document) -> bool:
+    latest, earliest = today(clock.latest()), today(clock.earliest())
+
+    def allowed(delivery: Document, day: date) -> bool:
         if delivery["about"] == "recall":
             return True
         subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
-        return may and alias_to_tell(subject, recipient, today(now)) == delivery["alias"]
+        return may and alias_to_tell(subject, recipient, day) == delivery["alias"]
 
     return Looked(
         endpoint,
-        tuple(d for d in deliveries if allowed(d)),
-        tuple(d for d in deliveries if not allowed(d)),
+        tuple(d for d in deliveries if allowed(d, latest)),
+        tuple(d for d in deliveries if not allowed(d, earliest)),
+        tuple(d for d in deliveries if allowed(d, earliest) and not allowed(d, latest)),
     )
 
 

@@ -77,7 +77,7 @@ class Dispatcher:
             _log.info("released", count=released)
         await tools.tenure.pay()
         for about in ("recall", "notice"):
-            for subscription in await tools.repository.waiting_endpoints(about, tools.now()):
+            for subscription in await tools.repository.waiting_endpoints(about, tools.clock.calendar()):
                 self._woken.setdefault(subscription, set()).add(about)
 
     def _start(self, subscription: str, about: set[str], tools: Tools) -> None:

@@ -14,7 +14,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from pymongo.errors import PyMongoError
@@ -31,6 +31,7 @@ from services.notifications.domain.slots import Slots
 from services.notifications.domain.verdict import judge
 from services.notifications.repository import Repository
 from shared.kit import metrics
+from shared.kit.clock import Clock
 from shared.kit.logs import logger
 
 _log = logger("delivery")
@@ -39,11 +40,6 @@ _log = logger("delivery")
 ABOUT = ("recall", "notice")  # in the order in which they are claimed
 AHEAD = 1_000  # claimed by all lanes together beyond what they can send at once
 GATHER_SECONDS = 0.005  # slots that become free together share the last look before sending
-
-
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class Tools:
     messages: Messages
     rules: LaneRules
     today: Callable[[datetime], date]
-    now: Callable[[], datetime] = utc_now
+    clock: Clock
 
 
 class Lane:
@@ -132,7 +128,7 @@ class Lane:
         if not tools.recorder.room:
             self._wait_for_room()
             return False
-        now = tools.now()
+        now = tools.clock.calendar()
         if not await self._claim(now):
             return False
         batch = self._next_batch()
@@ -142,15 +138,15 @@ class Lane:
             return False
         attempts = {delivery["_id"]: tools.recorder.attempt() for delivery in batch}
         try:
-            return await self._send(batch, attempts, now)
+            return await self._send(batch, attempts)
         finally:
             for attempt in attempts.values():  # those that are not made
                 attempt.ended()
 
-    async def _send(self, batch: list[Document], attempts: dict[str, Attempt], now: datetime) -> bool:
+    async def _send(self, batch: list[Document], attempts: dict[str, Attempt]) -> bool:
         tools = self._tools
         try:
-            looked = await look(tools.repository, self._subscription, batch, now, tools.today)
+            looked = await look(tools.repository, self._subscription, batch, tools.clock, tools.today)
         except BaseException:
             self._put_back(batch)
             raise
@@ -162,6 +158,8 @@ class Lane:
         channel = tools.channels[looked.endpoint["channel"]]
         for delivery in looked.forbidden:
             tools.recorder.record(tools.settler.abandon(delivery, "consent-ended"))
+        for delivery in looked.in_doubt:
+            tools.recorder.record(tools.settler.postpone(delivery))
         for delivery in looked.sendable:
             self._slots.take(delivery["about"])
             attempt = attempts.pop(delivery["_id"])
@@ -245,11 +243,11 @@ class Lane:
 
     async def _attempt(self, channel: Push, endpoint: Document, delivery: Document, attempt: Attempt) -> None:
         tools, clock = self._tools, asyncio.get_running_loop().time
-        began, now = clock(), tools.now()
+        began, now = clock(), tools.clock.calendar()
         try:
             body = encode(tools.messages.of(delivery))
             answer = await channel.send(endpoint, delivery["notice"], body, now)
-            verdict = judge(answer, tools.now(), tools.rules.longest_hold)
+            verdict = judge(answer, tools.clock.calendar(), tools.rules.longest_hold)
             self._slots.answered(verdict.endpoint_well)
             jitter = tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)

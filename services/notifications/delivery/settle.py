@@ -25,6 +25,8 @@ from shared.kit import metrics
 from shared.kit.store import Task
 from shared.kit.work import Need, Work
 
+IN_DOUBT = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class RetryRules:
@@ -81,6 +83,23 @@ class Settler:
                 delivery["left"] = delivery["left_before"]
                 self._queues.abandoned(work, thread, delivery, reason)
                 work.save(THREADS, thread)
+
+        return Task(lambda work: self._needs(work, held), do)
+
+    def postpone(self, held: Document) -> Task[None]:
+        """Found at the moment of sending that two clocks differ about whether it may be sent: it waits a minute. No
+        attempt is counted."""
+
+        def do(work: Work) -> None:
+            delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
+            if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
+                if self._recalled(work, thread, delivery):  # what forbids has come meanwhile, and goes first
+                    delivery["left"] = delivery["left_before"]
+                    self._queues.abandoned(work, thread, delivery, "superseded")
+                    work.save(THREADS, thread)
+                    return
+                delivery.update(state=DUE, due=work.now + IN_DOUBT, owner=None, left=delivery["left_before"])
+                work.save(DELIVERIES, delivery)
 
         return Task(lambda work: self._needs(work, held), do)
 

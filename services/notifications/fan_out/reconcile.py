@@ -108,7 +108,8 @@ class Reconciler:
         if not self._may(work, recipient):
             return None
         subject = None if kept is None else subject_of(kept, work.get(FLOORS, kept["_id"]))
-        return alias_to_tell(subject, recipient, self._today(work.now))
+        # what this ends is recalled, which cannot be taken back: in doubt the earlier clock decides
+        return alias_to_tell(subject, recipient, self._today(work.earliest))
 
     @staticmethod
     def _active(work: Work, recipient: str) -> dict[str, Document]:

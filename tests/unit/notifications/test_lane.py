@@ -17,6 +17,7 @@ from services.notifications.delivery.message import Messages
 from services.notifications.delivery.recorder import Recorder
 from services.notifications.domain.verdict import Answer
 from shared.kit import metrics
+from shared.kit.clock import Clock
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit
@@ -118,7 +119,7 @@ class Parts:
         return Tools(
             repository=any_part, channels={each.name: each for each in others}, settler=any_part,
             recorder=self.recorder, tenure=any_part, messages=Messages(), rules=LaneRules(slots=SLOTS),
-            today=lambda now: now.date(), now=lambda: START,
+            today=lambda now: now.date(), clock=Clock(wall=lambda: START),
         )  # fmt: skip
 
     async def until_stuck(self) -> int:

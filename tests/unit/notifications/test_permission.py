@@ -18,6 +18,7 @@ from services.notifications.domain.permission import (
     receives,
     recipients_named,
 )
+from shared.kit.clock import Clock
 from shared.kit.floors import FLOORS
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
@@ -140,7 +141,9 @@ class TestAConsentThatLapsedWhileNobodySaidSo:
         world.now += timedelta(days=later)
         [waiting] = world.due()
         database: Any = Database(world)
-        looked = await look(database, waiting["subscription"], [waiting], world.now, lambda now: now.date())
+        looked = await look(
+            database, waiting["subscription"], [waiting], Clock(wall=lambda: world.now), lambda now: now.date()
+        )
         assert looked.endpoint is not None
         assert (len(looked.sendable), len(looked.forbidden)) == (sendable, 1 - sendable)
 

@@ -55,6 +55,7 @@ class World:
 
     def __init__(self, schedule: tuple[float, ...] = (0.0, 5.0, 300.0)) -> None:
         self.now = START
+        self.doubt = timedelta(0)  # by so much the other clock is later
         self.rows: Rows = defaultdict(dict)
         self.emitted: list[Any] = []
         self.woken: list[str] = []
@@ -88,7 +89,7 @@ class World:
     # --- the database
 
     def perform(self, task: Task[Any]) -> Any:
-        work = Work(self.now)
+        work = Work(self.now, earliest=self.now, latest=self.now + self.doubt)
         work.asking = True
         for _ in range(5):
             missing = list(work.missing(task.needs(work)))
@@ -264,9 +265,11 @@ class World:
             (d for d in self.all(DELIVERIES, recipient=recipient, channel=FEED) if d["position"] > position),
             key=lambda d: d["position"],
         )[:limit]
-        events = self.perform(self.reader.turn(recipient, served, entries))
-        self.partners[recipient].extend(events)
-        return events, entries[-1]["position"] if entries else position
+        turn = self.perform(self.reader.turn(recipient, served, entries))
+        self.partners[recipient].extend(turn.events)
+        if turn.until is not None:
+            return turn.events, turn.until
+        return turn.events, entries[-1]["position"] if entries else position
 
 
 def holding(told: list[dict[str, Any]]) -> set[tuple[str, str]]:
