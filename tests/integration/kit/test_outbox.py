@@ -320,6 +320,27 @@ class TestUrgentTopics:
         assert await service.outbox.take_over_urgent(set()) == set()
         service.outbox._lanes["agencies"]._unstamped.clear()
 
+    async def test_a_topic_whose_rows_do_not_get_on_holds_up_no_other(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stuck = service.outbox._lanes["deliveries.dead"]
+
+        async def never(*_: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(stuck, "_send", never)
+
+        def many(work: Any) -> None:
+            for n in range(500):
+                work.emit_record(Outgoing("deliveries.dead", b"k", b"%d" % n, []))
+
+        for _ in range(5):
+            await service.store.submit(Task(lambda work: (), many))
+        await service.store.submit(saying(3))
+        await until(lambda: self.said(service))
+        assert await service.database.outbox.count_documents({"topic": "deliveries.dead", "topic_id": None}) == 5
+        monkeypatch.undo()
+
     @staticmethod
     async def said(service: Service) -> bool:
         return bool(await sequences(service))

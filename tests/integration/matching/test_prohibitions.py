@@ -121,4 +121,5 @@ class TestTheActiveMatcher:
         await database.floors.insert_one({"_id": said.key, "state": state, "due": NOON, **cause})
         async with setup.running():
             await eventually(lambda: database.floors.find_one({"due": {"$exists": False}}))
+            await eventually(lambda: database.matches.find_one({"standing": False}))
             assert await standing(database) == {}
