@@ -50,7 +50,9 @@ class Receipt(Answer):
     `duplicate`: seen before under this id, this is the first receipt; or another event said the same, and this one has
     no effect and a receipt of its own. `superseded`: older than what is held, no effect. `failed`: nothing of
     this one event was kept, send the same again: a fault of ours (500), or too many at a time (429). `alias`: your own
-    name for the person; `opportunity`, `agency`: the thing's id. `problem` only with `refused` and `failed`.
+    name for the person; `opportunity`, `agency`: the thing's id. `withheld`: what of an accepted event does not hold,
+    because it was ended or taken back before it came: `active`, `open`, or a consent as `purpose/recipient`.
+    `problem` only with `refused` and `failed`.
     """
 
     id: str | None
@@ -61,6 +63,7 @@ class Receipt(Answer):
     alias: str | None = None
     opportunity: str | None = None
     agency: str | None = None
+    withheld: list[str] | None = None
     testrun: bool | None = None
     problem: Refusing | None = None
 

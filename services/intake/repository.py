@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from services.intake.changes.early import EARLY_DAYS
 from services.intake.changes.effect import AGENCIES, IDENTITIES, OPPORTUNITIES, PEOPLE, REFERENCES
 from shared.kit.ids import random_id
 from shared.kit.mongo import Database
@@ -29,6 +30,15 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     STEPS: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
     PEOPLE: [IndexModel("ends")],
+    # what is remembered of a subject that is not here; a reference that leads to one has no such field and stays
+    REFERENCES: [
+        IndexModel(
+            "early_at",
+            name="early",
+            expireAfterSeconds=EARLY_DAYS * _DAY,
+            partialFilterExpression={"early_at": {"$exists": True}},
+        )
+    ],
     # a key id has one holder, whoever writes and however many doors are open; an agency without keys is not in it
     AGENCIES: [
         IndexModel(
@@ -82,7 +92,9 @@ class Repository:
     async def person_by_reference(self, index: str) -> dict[str, Any] | None:
         """The person's document that a blind index leads to."""
         found = await self._database[REFERENCES].find_one({"_id": index})
-        return None if found is None else await self._database[PEOPLE].find_one({"_id": found["thing"]})
+        if found is None or "thing" not in found:
+            return None
+        return await self._database[PEOPLE].find_one({"_id": found["thing"]})
 
     async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> dict[str, Any] | None:
         """The inbox row of an accepted event, by the hash of (source, id) or by its receipt."""

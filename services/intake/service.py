@@ -191,6 +191,10 @@ class Door:
                 effect = family.decide(event, work, tools)
             except Refused as refused:
                 return self._refuse(arrival, agency, refused.refusals, work)
+            if effect.refusals:
+                for collection, document in () if arrival.testrun else effect.saves:
+                    work.save(collection, document)
+                return self._refuse(arrival, agency, effect.refusals, work)
             return self._accept(arrival, event, effect, inbox, work)
 
         return Task(needs, do)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.intake.changes.effect import AGENCIES, Accepted, Effect, Emission, Tools, is_older
+from services.intake.changes.effect import AGENCIES, Accepted, Effect, Emission, Tools
+from services.intake.domain.precedence import is_older
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.agencies import agency_document, held_agency

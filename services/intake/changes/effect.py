@@ -11,6 +11,7 @@ from services.intake.identity import References, Vault
 from shared.events import EventType
 from shared.events.classes import Model
 from shared.events.incoming import Incoming
+from shared.events.refusal import Refusal
 from shared.kit.clock import Clock
 from shared.kit.ids import Ids
 from shared.kit.sealing import Sealer
@@ -71,22 +72,19 @@ class Effect:
     """`answer`: what the sender may know of the thing; `thing`: collection and document, its state changed.
 
     `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents. `person`: the
-    person whom the event is about, also when nothing changes: who reads its journey reads about them.
+    person whom the event is about, also when nothing changes: who reads its journey reads about them. With `refusals`
+    the event is refused, and of all this only `saves` are kept.
     """
 
-    answer: dict[str, str]
+    answer: dict[str, Any]
     status: Status = "accepted"
     thing: tuple[str, dict[str, Any]] | None = None
     saves: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     emitted: list[Emission] = field(default_factory=list)
     person: str | None = None
+    refusals: tuple[Refusal, ...] = ()
 
 
 def dumped(state: Model) -> dict[str, Any]:
     """A state as it is stored."""
     return state.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def is_older(given: int | None, held: int | None) -> bool:
-    """Whether the sender's own version is behind the one already held; without a version nothing is older."""
-    return given is not None and held is not None and given < held

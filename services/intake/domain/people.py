@@ -18,6 +18,14 @@ def returned(person: Person, features: Mapping[str, Any]) -> Person:
     return Person(person=person.person, status="active", owner=person.owner, aliases=person.aliases, **features)
 
 
+_NO_FEATURES = {"person", "status", "owner", "aliases", "consents"}
+
+
+def features_of(person: Person) -> dict[str, Any]:
+    """What a profile and the identity decide of a state."""
+    return {name: value for name, value in person if name not in _NO_FEATURES}
+
+
 def updated(person: Person, features: Mapping[str, Any]) -> Person:
     """The whole profile replaced; consents, aliases and what identity gave before stay."""
     return person.model_copy(update=dict(features))

@@ -321,7 +321,8 @@ RULES = """
 actor-not-opaque already-known class-never-receives closes-in-the-past consent-in-the-past
 consent-too-long date-in-future date-too-far event-too-large failed-here key-taken languages missing-field
 name-too-long named-twice never-collected not-utf-8 too-deep too-many-findings too-many-values wrong-encoding
-no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order person-left recipient-class
+no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order opportunity-closed person-left
+recipient-class sequence-needed unknown-reference-kept
 recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
 too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
 unknown-kind

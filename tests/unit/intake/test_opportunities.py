@@ -35,27 +35,50 @@ class TestJobs:
     async def test_the_same_job_again_is_an_update_and_without_a_change_silent(self, house: House) -> None:
         first = await house.send("job-posted", example("job-posted"), by="gjf")
         again = await house.send("job-posted", example("job-posted"), by="gjf")
-        assert (again.status, again.opportunity) == ("accepted", first.opportunity)
+        assert (again.status, again.opportunity) == ("duplicate", first.opportunity)
         assert house.told == ["job-posted"]
         await house.send("job-updated", example("job-updated", places=3), by="gjf")
         assert (house.told[-1], house.newest.places) == ("job-updated", 3)
         assert house.store.emitted[-1].sequence == 2
 
-    async def test_closed_keeps_the_advert_and_posting_opens_it_again(self, house: House) -> None:
+    async def test_closed_keeps_the_advert_and_only_a_posting_with_a_higher_number_opens_it(self, house: House) -> None:
         await house.send("job-posted", example("job-posted"), by="gjf")
         title = house.newest.title
-        await house.send("job-closed", example("job-closed"), by="gjf")
+        await house.send("job-closed", example("job-closed"), by="gjf", sequence=4)
         assert (house.newest.status, house.newest.title) == ("closed", title)
         await house.send("job-closed", example("job-closed"), by="gjf")
         assert house.told == ["job-posted", "job-closed"]
-        await house.send("job-posted", example("job-posted"), by="gjf")
-        assert house.newest.status == "open"
+        for type, attributes, said in (
+            ("job-posted", {}, "refused"),
+            ("job-updated", {}, "refused"),
+            ("job-updated", {"sequence": 5}, "refused"),
+            ("job-posted", {"sequence": 4}, "superseded"),
+            ("job-updated", {"sequence": 3}, "superseded"),
+            ("job-posted", {"sequence": 5}, "accepted"),
+        ):
+            receipt = await house.send(type, example(type, places=3), by="gjf", **attributes)
+            assert receipt.status == said, (type, attributes)
+            if said == "refused":
+                assert receipt.problem is not None
+                assert receipt.problem.rule == "opportunity-closed"
+        assert (house.newest.status, house.newest.places) == ("open", 3)
+        assert house.told == ["job-posted", "job-closed", "job-posted"]
+
+    async def test_a_close_is_not_outrun_by_an_update_but_by_a_later_posting(self, house: House) -> None:
+        await house.send("job-posted", example("job-posted"), by="gjf", sequence=1)
+        await house.send("job-updated", example("job-updated", places=3), by="gjf", sequence=5)
+        late = await house.send("job-closed", example("job-closed"), by="gjf", sequence=2)
+        assert (late.status, house.newest.status) == ("accepted", "closed")
+        await house.send("job-posted", example("job-posted", places=9), by="gjf", sequence=3)
+        assert (house.newest.status, house.newest.places) == ("open", 3)  # opened by the third, worded by the fifth
+        late = await house.send("job-closed", example("job-closed"), by="gjf", sequence=2)
+        assert (late.status, house.newest.status) == ("superseded", "open")
 
     @pytest.mark.parametrize("type", ["job-updated", "job-closed", "programme-updated", "programme-closed"])
     async def test_an_unknown_reference_is_refused(self, house: House, type: str) -> None:
         receipt = await house.send(type, example(type), by="gjf")
         assert receipt.problem is not None
-        assert receipt.problem.rule == "unknown-reference"
+        assert receipt.problem.rule == "unknown-reference" + ("-kept" if type.endswith("closed") else "")
 
     async def test_jobs_and_programmes_do_not_share_references(self, house: House) -> None:
         await house.send("job-posted", example("job-posted", reference="X-1"), by="gjf")

@@ -1,0 +1,273 @@
+"""What ends or forbids holds although its subject comes later, was refused at first, or never comes."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.intake.changes import early
+from services.intake.changes.effect import REFERENCES
+from services.intake.domain.precedence import MOST_KEYS, remembered_withdrawal, was_taken
+from services.intake.repository import INDEXES
+from shared.reference import available_packs, load_pack
+from tests.unit.intake.memory import House, example, today
+
+pytestmark = pytest.mark.unit
+REFERENCE = "HW-8841"
+ARRIVES = ("trainee-graduated", example("trainee-graduated"))
+WITHDRAWN = ("consent-withdrawn", {"reference": REFERENCE, "consents": [{"purpose": "notice", "recipient": "gjf"}]})
+FROM_ALL = ("consent-withdrawn", {"reference": REFERENCE, "consents": [{"purpose": "notice"}]})
+LEFT = ("person-left", example("person-left"))
+POSTED = ("job-posted", example("job-posted"))
+CLOSED = ("job-closed", example("job-closed"))
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def told(house: House) -> set[str]:
+    """Recipients of notices in any state that was ever on the bus, active or not."""
+    states = [event.data for event in house.store.emitted if hasattr(event.data, "aliases")]
+    return {c.recipient for state in states for c in state.consents if c.purpose == "notice"}
+
+
+class TestBeforeTheArrival:
+    @pytest.mark.parametrize("numbers", [(None, None), (1, 2), (None, 2), (1, None), (2, 2)])
+    @pytest.mark.parametrize("withdrawal", [WITHDRAWN, FROM_ALL])
+    async def test_a_withdrawal_stands(
+        self, house: House, numbers: tuple[int | None, int | None], withdrawal: tuple[str, dict[str, Any]]
+    ) -> None:
+        of_arrival, of_withdrawal = numbers
+        wrong = {**ARRIVES[1], "certificates": ["없는 자격증 xyz"]}
+        assert (await house.send("trainee-graduated", wrong, id="a-1", sequence=of_arrival)).status == "refused"
+        refused = await house.send(*withdrawal, sequence=of_withdrawal)
+        assert refused.problem is not None
+        assert (refused.problem.rule, refused.problem.status) == ("unknown-reference-kept", 422)
+        assert "1100" in refused.problem.remedy["ko"]
+        mended = await house.send(*ARRIVES, id="a-1", sequence=of_arrival)
+        assert (mended.status, mended.withheld) == ("accepted", ["notice/gjf"])
+        assert told(house) == set()
+        assert [c.purpose for c in house.newest.consents] == ["matching"]
+
+    async def test_an_arrival_that_says_it_is_newer_brings_its_consents(self, house: House) -> None:
+        await house.send(*WITHDRAWN, sequence=2)
+        receipt = await house.send(*ARRIVES, sequence=3)
+        assert (receipt.status, receipt.withheld) == ("accepted", None)
+        assert told(house) == {"gjf"}
+
+    @pytest.mark.parametrize(
+        ("of_withdrawal", "of_consent", "said"),
+        [(None, None, "accepted"), (2, None, "refused"), (2, 2, "superseded"), (2, 3, "accepted")],
+    )
+    async def test_after_it_the_consent_is_given_again_by_an_act_of_its_own(
+        self, house: House, of_withdrawal: int | None, of_consent: int | None, said: str
+    ) -> None:
+        await house.send(*WITHDRAWN, sequence=of_withdrawal)
+        await house.send(*ARRIVES)
+        given = {"reference": REFERENCE, "consents": [{"purpose": "notice", "recipient": "gjf", "until": today(9)}]}
+        receipt = await house.send("consent-given", given, sequence=of_consent)
+        assert receipt.status == said
+        if said == "refused":
+            assert receipt.problem is not None
+            assert receipt.problem.rule == "sequence-needed"
+        assert told(house) == ({"gjf"} if said == "accepted" else set())
+
+    @pytest.mark.parametrize("numbers", [(None, None), (1, 2), (None, 2), (1, None), (2, 2)])
+    async def test_who_left_before_they_came_is_never_active(
+        self, house: House, numbers: tuple[int | None, int | None]
+    ) -> None:
+        assert (await house.send(*LEFT, sequence=numbers[1])).status == "refused"
+        receipt = await house.send(*ARRIVES, sequence=numbers[0])
+        assert receipt.withheld is not None
+        assert (receipt.status, receipt.withheld[0]) == ("accepted", "active")
+        assert house.told == ["person-left"]
+        assert house.newest.status == "left"
+        again = await house.send("person-enrolled", example("person-enrolled", residence=None), sequence=9)
+        assert (again.status, house.newest.status) == ("accepted", "active")
+
+    @pytest.mark.parametrize("numbers", [(None, None), (1, 2), (None, 2), (1, None), (2, 2)])
+    async def test_what_was_closed_before_it_was_posted_is_never_open(
+        self, house: House, numbers: tuple[int | None, int | None]
+    ) -> None:
+        assert (await house.send(*CLOSED, by="gjf", sequence=numbers[1])).status == "refused"
+        receipt = await house.send(*POSTED, by="gjf", sequence=numbers[0])
+        assert (receipt.status, receipt.withheld) == ("accepted", ["open"])
+        assert [(event.type, event.data.status) for event in house.store.emitted] == [("job-closed", "closed")]
+        again = await house.send(*POSTED, by="gjf", sequence=9)
+        assert (again.status, house.newest.status) == ("accepted", "open")
+
+    async def test_what_was_posted_anew_after_an_early_close_is_open(self, house: House) -> None:
+        await house.send(*CLOSED, by="gjf", sequence=2)
+        receipt = await house.send(*POSTED, by="gjf", sequence=3)
+        assert (receipt.status, receipt.withheld, house.newest.status) == ("accepted", None, "open")
+
+
+class TestAfterTheEnd:
+    async def test_the_same_arrival_again_brings_nobody_back(self, house: House) -> None:
+        await house.send(*ARRIVES)
+        await house.send(*LEFT)
+        assert (await house.send(*ARRIVES)).status == "duplicate"
+        other = await house.send("trainee-graduated", example("trainee-graduated", residence=None))
+        assert other.problem is not None
+        assert other.problem.rule == "person-left"
+        assert house.newest.status == "left"
+
+    async def test_leaving_with_a_number_needs_a_number_to_come_back(self, house: House) -> None:
+        await house.send(*ARRIVES, sequence=1)
+        await house.send("person-updated", example("person-updated", residence=None), sequence=5)
+        assert (await house.send(*LEFT, sequence=2)).status == "accepted"  # an update says nothing of staying
+        back = example("person-enrolled", consents=[])
+        receipt = await house.send("person-enrolled", back)
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "sequence-needed"
+        assert (await house.send("person-enrolled", back, sequence=2)).status == "superseded"
+        assert (await house.send("person-enrolled", back, sequence=3)).status == "accepted"
+        assert (house.newest.status, house.newest.residence) == ("active", None)  # back by the third, told by the fifth
+        assert (await house.send(*LEFT, sequence=2)).status == "superseded"
+
+    async def test_a_withdrawal_without_a_number_takes_back_all_that_was_said(self, house: House) -> None:
+        await house.send(*ARRIVES, sequence=4)
+        await house.send(*WITHDRAWN)
+        given = {"reference": REFERENCE, "consents": [{"purpose": "notice", "recipient": "gjf", "until": today(9)}]}
+        assert (await house.send("consent-given", given, sequence=4)).status == "superseded"
+        assert (await house.send("consent-given", given, sequence=5)).status == "accepted"
+
+
+class TestWhatIsKept:
+    async def test_is_a_keyed_hash_and_nothing_that_says_who(self, house: House) -> None:
+        await house.send(*WITHDRAWN, sequence=2, actor="w-17")
+        row = next(row for row in house.store.all(REFERENCES) if "early" in row)
+        assert row["_id"] == house.tools.references.index("person", "hanawon", REFERENCE)
+        assert set(row) == {"_id", "early", "early_at"}
+        assert row["early"] == {"taken": {"notice/gjf": 2}}
+        assert (row["early_at"].hour, row["early_at"].minute, row["early_at"].microsecond) == (0, 0, 0)
+        assert REFERENCE not in str(house.store.collections)
+
+    async def test_is_gone_when_the_subject_is_here(self, house: House) -> None:
+        await house.send(*WITHDRAWN)
+        await house.send(*ARRIVES)
+        assert not [row for row in house.store.all(REFERENCES) if "early" in row]
+
+    async def test_tells_nobody_whether_another_agency_has_the_reference(self, house: House) -> None:
+        await house.send(*ARRIVES)
+        for name, data in (WITHDRAWN, LEFT):
+            there = await house.send(name, data, by="khf")
+            nowhere = await house.send(name, {**data, "reference": "XX-1"}, by="khf")
+            assert there.problem == nowhere.problem
+            assert (there.withheld, there.alias) == (nowhere.withheld, nowhere.alias) == (None, None)
+        assert house.newest.status == "active"
+        other = await house.send("person-enrolled", example("person-enrolled"), by="khf")
+        assert other.withheld is not None
+
+    async def test_a_test_run_leaves_nothing(self, house: House) -> None:
+        receipt = await house.send(*WITHDRAWN, testrun=True)
+        assert receipt.problem is not None
+        assert receipt.problem.rule == "unknown-reference-kept"
+        assert not house.store.all(REFERENCES)
+
+    async def test_is_bounded_for_each_agency_and_month(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(early, "MOST_A_MONTH", 3)
+
+        async def rules(by: str, references: range) -> list[str]:
+            found = []
+            for number in references:
+                receipt = await house.send("person-left", {**LEFT[1], "reference": f"R-{number}"}, by=by)
+                assert receipt.problem is not None
+                found.append(receipt.problem.rule)
+            return found
+
+        kept, full = "unknown-reference-kept", "unknown-reference"
+        assert await rules("hanawon", range(4)) == [kept, kept, kept, full]
+        assert await rules("hanawon", range(4)) == [kept, kept, kept, full]  # the same again takes no room
+        assert await rules("khf", range(1)) == [kept]
+        house.store.now += timedelta(days=31)
+        assert await rules("hanawon", range(3, 4)) == [kept]
+
+    def test_outlives_every_consent_that_a_late_original_can_bring(self) -> None:
+        for name in available_packs():
+            assert all(purpose.longest_days < early.EARLY_DAYS for purpose in load_pack(name).purposes.values())
+        (index,) = INDEXES[REFERENCES]
+        assert index.document["expireAfterSeconds"] == early.EARLY_DAYS * 24 * 3600
+
+    def test_of_one_person_stays_small_and_forbids_no_less(self) -> None:
+        keys = [("notice", f"agency-{number}") for number in range(MOST_KEYS + 1)]
+        kept = remembered_withdrawal({}, keys[:-1], 3)
+        assert len(kept["taken"]) == MOST_KEYS
+        wide = remembered_withdrawal(kept, keys[-1:], 2)
+        assert wide["taken"] == {"notice/": 3}
+        assert all(was_taken(wide, *key, 3) for key in keys)
+        assert not was_taken(wide, *keys[0], 4)
+
+
+def _people(numbered: bool) -> list[tuple[str, dict[str, Any], int | None]]:
+    events = [ARRIVES, ("person-updated", example("person-updated", residence=None)), WITHDRAWN, LEFT]
+    return [(name, data, number if numbered else None) for number, (name, data) in enumerate(events, 1)]
+
+
+def _adverts(numbered: bool) -> list[tuple[str, dict[str, Any], int | None]]:
+    events = [POSTED, ("job-updated", example("job-updated", places=7)), CLOSED]
+    return [(name, data, number if numbered else None) for number, (name, data) in enumerate(events, 1)]
+
+
+class TestEveryInterleaving:
+    """The history is: arrived, updated, consent taken back, left; posted, updated, closed. Whatever comes when, and how
+    often, and whatever is refused at first and mended at the end: one end."""
+
+    @pytest.mark.parametrize("numbered", [True, False])
+    async def test_of_a_person_ends_with_nobody_told(self, numbered: bool) -> None:
+        for order in itertools.permutations(_people(numbered)):
+            house = House()
+            for name, data, number in order:
+                await house.send(name, data, sequence=number)
+            await _ends_told_nobody(house, order)
+
+    @pytest.mark.parametrize("numbered", [True, False])
+    async def test_of_an_advert_ends_closed(self, numbered: bool) -> None:
+        for order in itertools.permutations(_adverts(numbered)):
+            house = House()
+            for name, data, number in order:
+                await house.send(name, data, by="gjf", sequence=number)
+            assert house.newest.status == "closed", [name for name, *_ in order]
+
+    def test_with_repeats_and_late_mending_too(self) -> None:
+        import asyncio
+
+        orders = st.tuples(
+            st.lists(st.integers(0, 3), max_size=6),
+            st.permutations(range(4)),
+            st.lists(st.booleans(), min_size=4, max_size=4),
+        )
+
+        @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+        @given(orders)
+        def try_one(drawn: tuple[list[int], list[int], list[bool]]) -> None:
+            repeats, order, numbered = drawn
+            asyncio.run(_mended(repeats, order, numbered))
+
+        try_one()
+
+
+async def _mended(repeats: list[int], order: list[int], numbered: list[bool]) -> None:
+    """Some events come in any order and under ids of their own; in the end each comes once more, in the order drawn."""
+    house = House()
+    events = [(name, data, number if with_number else None)
+              for (name, data, number), with_number in zip(_people(True), numbered, strict=True)]  # fmt: skip
+    wrong = {**ARRIVES[1], "certificates": ["없는 자격증 xyz"]}
+    await house.send("trainee-graduated", wrong, id="mended")
+    for place in [*repeats, *order]:
+        name, data, number = events[place]
+        await house.send(name, data, sequence=number, **({"id": "mended"} if name == ARRIVES[0] else {}))
+    await _ends_told_nobody(house, events)
+
+
+async def _ends_told_nobody(house: House, said: Any) -> None:
+    state = house.newest
+    assert state.status == "left", said
+    assert "gjf" not in {c.recipient for c in state.consents}, said
