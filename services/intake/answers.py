@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from services.intake.domain.remedies import remedy
 from shared.events.refusal import Refusal
@@ -15,9 +17,20 @@ from shared.reference import Pack
 
 
 class Answer(BaseModel):
-    """Base of what is answered."""
+    """Base of what is answered. What is not known is left out, never null: so says the schema, too."""
 
     model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(core_schema)
+        for field in handler.resolve_ref_schema(found).get("properties", {}).values():
+            options = [option for option in field.get("anyOf", ()) if option != {"type": "null"}]
+            if len(options) == 1:
+                del field["anyOf"]
+                field |= options[0]
+                field.pop("default", None)
+        return found
 
 
 class Finding(Answer):
@@ -31,7 +44,7 @@ class Finding(Answer):
 class Refusing(Answer):
     """Why one event was refused, as problem details (RFC 9457): the first finding on top, all in `errors`.
 
-    `incident`: only when the fault was ours; the id to quote.
+    `incident`: only when the fault was ours; the id to quote. `id`: of a single event that has one.
     """
 
     type: str
@@ -42,6 +55,7 @@ class Refusing(Answer):
     remedy: dict[str, str]
     errors: list[Finding]
     incident: str | None = None
+    id: str | None = None
 
 
 class Receipt(Answer):
@@ -55,9 +69,9 @@ class Receipt(Answer):
     `problem` only with `refused` and `failed`.
     """
 
-    id: str | None
-    source: str | None
-    type: str | None
+    id: str | None = None
+    source: str | None = None
+    type: str | None = None
     status: Literal["accepted", "refused", "duplicate", "superseded", "failed"]
     receipt: str | None = None
     alias: str | None = None
@@ -114,7 +128,7 @@ class Journey(Answer):
 
     id: str
     source: str
-    type: str | None
+    type: str | None = None
     status: Literal["accepted", "refused", "superseded"]
     at: datetime
     receipt: str | None = None
@@ -128,8 +142,8 @@ class Rejection(Answer):
     """A refused event, without any value of it."""
 
     agency: str
-    id: str | None
-    type: str | None
+    id: str | None = None
+    type: str | None = None
     at: datetime
     errors: list[Finding]
 

@@ -18,7 +18,7 @@ from shared.events.incoming import BATCH, STRUCTURED, split
 from shared.events.refusal import Refusal, Refused
 from shared.kit.bounds import Bounds, Router, bounded
 from shared.kit.keys import Calling
-from shared.kit.problems import MEDIA_TYPE, not_found, unavailable
+from shared.kit.problems import MEDIA_TYPE, not_found, refused, unavailable
 from shared.kit.quotas import Quotas
 from shared.reference import Pack
 
@@ -49,16 +49,18 @@ _BODY = {
         },
     }
 }
+_EITHER = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Refusing", "Problem")]}
+_BY_EITHER: dict[str, Any] = {"content": {MEDIA_TYPE: {"schema": _EITHER}}}  # a door before this one may refuse it, too
 _PROBLEM: dict[str, Any] = {"model": Refusing, "content": {MEDIA_TYPE: {}}}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The request cannot be read"},
-    401: {**_PROBLEM, "description": "No valid key"},
+    401: {"description": "No valid key"},
     403: {**_PROBLEM, "description": "The source or the type is not this agency's"},
     409: {**_PROBLEM, "description": "The same id with other content"},
-    413: {**_PROBLEM, "description": "Too many events or bytes at once"},
+    413: {**_BY_EITHER, "description": "Too many events or bytes at once"},
     415: {**_PROBLEM, "description": "Another content type"},
     422: {**_PROBLEM, "description": "One event that breaks the contract or a rule"},
-    500: {**_PROBLEM, "description": "A fault of ours; nothing was kept, send the same again"},
+    500: {**_BY_EITHER, "description": "A fault of ours; nothing was kept, send the same again"},
     503: {"description": "Nothing is promised; send the same again"},
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
@@ -114,8 +116,8 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         try:
             items = split(content_type, request.headers.items(), body)
             receipts = await parts.door.take(items, caller, settings.most_events, admission(quotas, caller))
-        except Refused as refused:
-            return refuse(refused)
+        except Refused as reasons:
+            return refuse(reasons)
         if content_type.partition(";")[0].strip().lower() == BATCH:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]
@@ -144,7 +146,7 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         try:
             return _answer(await parts.journeys.rejections(caller, limit, before))
         except ValueError:
-            return refuse(Refusal("wrong-form", "/query/before"))
+            raise refused([Refusal("wrong-form", "/query/before")]) from None
 
     @router.post("/people/lookup", response_model=Alias, responses=_NOT_FOUND, summary="Your alias of a person")
     @bounded(Bounds(charged=("lookups",)))
@@ -168,5 +170,5 @@ def _found(model: BaseModel | None) -> Response:
 
 
 def _problem(problem: Refusing, id: str | None = None) -> JSONResponse:
-    content = problem.model_dump(mode="json", exclude_none=True) | ({} if id is None else {"id": id})
+    content = problem.model_copy(update={"id": id}).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, problem.status, media_type=MEDIA_TYPE)

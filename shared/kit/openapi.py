@@ -31,6 +31,7 @@ PROBLEM: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
+                "required": ["field", "rule", "remedy"],
                 "properties": {name: {"type": "string"} for name in ("field", "rule", "remedy")},
             },
         },
@@ -58,7 +59,13 @@ def describe_problems(app: FastAPI) -> None:
 
 
 def _mend(responses: dict[str, Any]) -> None:
+    """Every error is ``application/problem+json``: in the form that the route says, else in the kit's."""
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for status, response in responses.items():
+        if status.startswith(("4", "5")):
+            content = response.setdefault("content", {})
+            own = content.pop("application/json", None) or content.get(MEDIA_TYPE)
+            content[MEDIA_TYPE] = own or problem
     if "HTTPValidationError" in str(responses.get("422")):
         responses["422"] = {"description": "Refused", "content": {MEDIA_TYPE: problem}}
     for status, description in _ANYWHERE.items():

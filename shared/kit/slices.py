@@ -27,18 +27,27 @@ class Slices:
     async def work(self) -> AsyncIterator[Pause]:
         """A turn. The block calls what it gets after every small piece of work: it waits once the slice is used up."""
         began = 0.0
+        held = False
+
+        async def begin() -> None:
+            nonlocal began, held
+            await self._turn.acquire()
+            held, began = True, self._clock()
+
+        def end() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._turn.release()
 
         async def pause() -> None:
-            nonlocal began
-            if self._clock() - began < self._seconds:
-                return
-            self._turn.release()
-            try:
+            if self._clock() - began >= self._seconds:
+                end()
                 await asyncio.sleep(0)  # also when nobody else has work: the loop itself has
-            finally:
-                await self._turn.acquire()
-                began = self._clock()
+                await begin()
 
-        async with self._turn:
-            began = self._clock()
+        await begin()
+        try:
             yield pause
+        finally:
+            end()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import Event, Refused, incoming, registry
+from shared.events import Event, EventType, Refused, incoming, registry
 from shared.events.envelope import MOST_HEADERS, from_kafka, to_kafka
 from shared.events.incoming import BATCH, STRUCTURED, split
 from shared.events.limits import (
@@ -26,6 +26,7 @@ from shared.events.limits import (
     check_structure,
     own_sequence,
 )
+from shared.events.publish import door_schema
 
 pytestmark = pytest.mark.unit
 
@@ -105,10 +106,14 @@ class TestStructure:
         assert rule_of([Counted(a=1) for _ in range(100_000)]) == "too-many-values"
         assert seen <= MOST_VALUES
 
-    def test_what_the_contract_allows_is_well_within(self) -> None:
-        for event_type in registry:
-            if event_type.door is not None:
-                check_structure({"data": dict(event_type.door_example or {})})
+    @pytest.mark.parametrize(
+        "event_type", [each for each in registry if each.door is not None], ids=lambda each: each.name
+    )
+    def test_the_most_that_a_type_allows_is_within(self, event_type: EventType) -> None:
+        schema = door_schema(event_type)
+        assert schema is not None
+        attributes = dict.fromkeys(incoming._KNOWN, "x")
+        check_structure({**attributes, "data": _largest(schema, schema)})
 
     @pytest.mark.parametrize("text", ["", "-1", "+1", "1_0", " 1", "٣", "9" * 19, "9" * 1_000_000])
     def test_a_sequence_is_a_number_that_any_store_can_hold(self, text: str) -> None:
@@ -131,6 +136,21 @@ def test_on_the_bus_no_number_makes_later_truth_void(text: str) -> None:
     with pytest.raises(Refused) as refused:
         from_kafka(value, headers)
     assert [each.field for each in refused.value.refusals] == ["/time, /recordedtime or /sequence"]
+
+
+def _largest(schema: dict[str, Any], root: dict[str, Any]) -> Any:
+    """A value with as many fields and items as the schema allows."""
+    if "$ref" in schema:
+        return _largest(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
+    if "anyOf" in schema:
+        return max((_largest(option, root) for option in schema["anyOf"]), key=lambda value: len(json.dumps(value)))
+    if "patternProperties" in schema:
+        return {f"k{n}": "x" for n in range(20)}  # a sentence in each language
+    if "properties" in schema:
+        return {name: _largest(field, root) for name, field in schema["properties"].items()}
+    if schema.get("type") == "array":
+        return [_largest(schema["items"], root)] * schema["maxItems"]
+    return "x"
 
 
 PIECES = st.sampled_from(
