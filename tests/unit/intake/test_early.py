@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.intake.changes import early
 from services.intake.changes.effect import REFERENCES
-from services.intake.domain.precedence import MOST_KEYS, remembered_withdrawal, was_taken
+from services.intake.domain.precedence import MOST_KEYS, had_ended, remembered_end, remembered_withdrawal, was_taken
 from services.intake.repository import INDEXES
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, example, today
@@ -237,8 +238,6 @@ class TestEveryInterleaving:
             assert house.newest.status == "closed", [name for name, *_ in order]
 
     def test_with_repeats_and_late_mending_too(self) -> None:
-        import asyncio
-
         orders = st.tuples(
             st.lists(st.integers(0, 3), max_size=6),
             st.permutations(range(4)),
@@ -252,6 +251,70 @@ class TestEveryInterleaving:
             asyncio.run(_mended(repeats, order, numbered))
 
         try_one()
+
+    def test_of_any_history_of_an_advert_ends_as_the_highest_number_says(self) -> None:
+        @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+        @given(_histories((POSTED[0], "job-updated", CLOSED[0])))
+        def try_one(history: list[tuple[str, int]]) -> None:
+            asyncio.run(_advert_ends_right(history))
+
+        try_one()
+
+    def test_of_any_history_of_a_person_ends_as_the_highest_number_says(self) -> None:
+        @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+        @given(_histories((ARRIVES[0], "person-updated", WITHDRAWN[0], LEFT[0], "consent-given")))
+        def try_one(history: list[tuple[str, int]]) -> None:
+            asyncio.run(_person_ends_right(history))
+
+        try_one()
+
+    def test_an_end_without_a_number_is_not_weakened_by_one_with_it(self) -> None:
+        for numbers in itertools.permutations((None, 2)):
+            kept: dict[str, Any] = {}
+            for number in numbers:
+                kept = remembered_withdrawal(remembered_end(kept, number), [("notice", "gjf")], number)
+            assert had_ended(kept, 9)
+            assert was_taken(kept, "notice", "gjf", 9)
+
+
+def _histories(kinds: tuple[str, ...]) -> st.SearchStrategy[list[tuple[str, int]]]:
+    """Events with numbers of their own, in the order in which they are delivered; some twice."""
+    return st.lists(st.sampled_from(kinds), min_size=1, max_size=6).flatmap(
+        lambda drawn: st.tuples(
+            st.permutations([(kind, number) for number, kind in enumerate(drawn, 1)]),
+            st.lists(st.integers(0, len(drawn) - 1), max_size=2),
+        ).map(lambda both: [*both[0], *(both[0][place] for place in both[1])])
+    )
+
+
+def _highest(history: list[tuple[str, int]], *kinds: str) -> int:
+    return max((number for kind, number in history if kind in kinds), default=0)
+
+
+async def _advert_ends_right(history: list[tuple[str, int]]) -> None:
+    house = House()
+    for kind, number in history:
+        await house.send(kind, example(kind, reference="J-1", places=None), by="gjf", sequence=number)
+    if not _highest(history, POSTED[0]):
+        assert not house.store.emitted
+        return
+    closed = _highest(history, CLOSED[0]) > _highest(history, POSTED[0])
+    assert house.newest.status == ("closed" if closed else "open"), history
+
+
+async def _person_ends_right(history: list[tuple[str, int]]) -> None:
+    house = House()
+    for kind, number in history:
+        data = example("consent-withdrawn" if kind == WITHDRAWN[0] else kind)
+        await house.send(kind, data, sequence=number)
+    if not _highest(history, ARRIVES[0]):
+        assert not house.store.emitted
+        return
+    left = _highest(history, LEFT[0]) > _highest(history, ARRIVES[0])
+    assert house.newest.status == ("left" if left else "active"), history
+    allowed = "gjf" in {consent.recipient for consent in house.newest.consents}
+    given_last = _highest(history, ARRIVES[0], "consent-given") > _highest(history, WITHDRAWN[0])
+    assert given_last or not allowed, history
 
 
 async def _mended(repeats: list[int], order: list[int], numbered: list[bool]) -> None:
