@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 SLICE_SECONDS = 0.003
 Pause = Callable[[], Awaitable[None]]
+T = TypeVar("T")
+
+
+async def in_slices(
+    items: Iterable[T], seconds: float = SLICE_SECONDS, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[T]:
+    """The items, and a pause whenever the work on them has taken so long. For work that is one at a time anyway."""
+    began = clock()
+    for item in items:
+        yield item
+        if clock() - began >= seconds:
+            await asyncio.sleep(0)
+            began = clock()
 
 
 class Slices:

@@ -30,6 +30,7 @@ from shared.kit.progress import PartitionProgress, Progress
 from shared.kit.quarantine import Quarantine
 from shared.kit.records import Origin, Record
 from shared.kit.routes import Handler, Needs, Routes, bad_of
+from shared.kit.slices import in_slices
 from shared.kit.store import Store, Task, Unavailable
 from shared.kit.supervise import end_all
 from shared.kit.topics import Topics
@@ -344,7 +345,7 @@ class Stream:
         passed, handled = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         tasks: list[Task[None]] = []
         names: list[tuple[str, str]] = []
-        for origin, record in records:
+        async for origin, record in in_slices(records):
             event = self._routes.read(record, origin)
             name = (origin.partition.topic, event.type)
             if self._routes.passes_over(event):

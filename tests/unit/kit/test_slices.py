@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.kit.slices import Slices
+from shared.kit.slices import Slices, in_slices
 
 pytestmark = pytest.mark.unit
 
@@ -92,3 +92,23 @@ async def test_whoever_is_cancelled_or_fails_gives_the_turn_back() -> None:
     async with asyncio.timeout(5):
         async with slices.work():
             pass
+
+
+async def test_items_one_at_a_time_with_a_pause_after_each_slice() -> None:
+    clock, beats, seen = Clock(), 0, []
+    done = asyncio.Event()
+
+    async def heartbeat() -> None:
+        nonlocal beats
+        while not done.is_set():
+            beats += 1
+            await asyncio.sleep(0)
+
+    beating = asyncio.create_task(heartbeat())
+    async for item in in_slices(range(20), 1.0, clock):
+        seen.append(item)
+        clock.now += 0.5
+    done.set()
+    await beating
+    assert seen == list(range(20))
+    assert beats >= 10
