@@ -21,7 +21,10 @@ from services.intake.journeys import Journeys
 from services.intake.repository import REJECTIONS
 from services.intake.settings import IntakeSettings
 from shared.kit import problems
+from shared.kit.edge import EdgeSettings
+from shared.kit.http import Outermost
 from shared.kit.keys import Caller, unauthorised
+from shared.kit.quotas import Quotas
 from tests.unit.intake.memory import House, agency, example, pack, today
 from tests.unit.intake.test_journeys import Kept
 
@@ -116,7 +119,8 @@ async def door() -> AsyncIterator[Door]:
     parts = Parts()
     parts.door = house.door
     parts.journeys = Journeys(cast(Any, Rows(house.store)), house.tools)
-    app.state.kit = SimpleNamespace(keys=Keys(house))
+    app.add_middleware(Outermost)
+    app.state.kit = SimpleNamespace(keys=Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)
     chosen = IntakeSettings(kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/", profile="development")
     app.include_router(make_router(parts, chosen, pack()))
