@@ -40,7 +40,7 @@ class Options:
     seed: int = 1
     full: bool = False
     only: tuple[str, ...] = ()
-    seconds: float = 4.0
+    seconds: float = 3.0
     rounds: int = 2
     keep: Path | None = None
     people: int = PEOPLE
