@@ -1,4 +1,4 @@
-"""Forged records: every type of event, on its topic, by everybody who must not write there.
+"""Forged records: every kind that `samples.forged` knows, by outsiders and by each service on what is not its own.
 
 Where the broker has users and rules it refuses all of them. One that it takes counts as an effect: whoever reads the
 topic cannot tell it from a true one.
@@ -7,112 +7,61 @@ topic cannot tell it from a true one.
 from __future__ import annotations
 
 import contextlib
-import json
-import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from deploy.embedded.login import Login
+from samples.forged import Forged, forged
 from samples.stage.keyring import SERVICES
-from shared.events import registry
-from shared.events.registry import SCHEMA_BASE
+from samples.stage.road import READS
+from shared.events.registry import load_topics
 
-ALL_THAT_CAN_COME = 2**62  # a sequence above every true one: what is true would be dropped as older
 PATIENCE_MS = 5_000
-PREFIX = "IEUM_KAFKA_"
-
-
-@dataclass(frozen=True)
-class Forged:
-    """One record: on whose topic, and as what."""
-
-    topic: str
-    owner: str
-    key: bytes
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who writes to the broker. ``service``: whose credentials they are; empty for an outsider."""
+    """Somebody who writes to the broker. ``service``: whose login it is; empty for an outsider."""
 
     name: str
     service: str
-    protocol: str = "PLAINTEXT"
-    mechanism: str = "SCRAM-SHA-512"
-    user: str | None = None
-    password: str | None = None
+    login: Login
 
 
-def forgeries() -> Iterator[Forged]:
-    """One of every type and version that there is: a registration, a consent, a delivery, a prohibition, ..."""
-    for kind in registry:
-        data, thing = dict(kind.example), secrets.token_hex(16)
-        if kind.topic.key in data:
-            data[kind.topic.key] = thing if len(str(data[kind.topic.key])) == len(thing) else data[kind.topic.key]
-        attributes = {
-            "specversion": "1.0",
-            "type": kind.name,
-            "source": f"/services/{kind.topic.written_by}",
-            "id": secrets.token_hex(16),
-            "time": "2026-11-22T00:00:00Z",
-            "dataschema": f"{SCHEMA_BASE}{kind.name}/{kind.version}",
-            "partitionkey": thing,
-            "sequence": str(ALL_THAT_CAN_COME),
-            "correlationid": secrets.token_hex(16),
-        }
-        headers = tuple((f"ce_{name}", value.encode()) for name, value in attributes.items())
-        value = json.dumps(data).encode()
-        yield Forged(kind.topic.name, kind.topic.written_by, thing.encode(), value, headers)
-
-
-def actors(variables: Mapping[str, Mapping[str, str]]) -> Iterator[Actor]:
-    """Outsiders, and each service by its own settings (``variables`` by service)."""
-    protocol = next(iter(variables.values())).get(f"{PREFIX}SECURITY_PROTOCOL", "PLAINTEXT")
-    yield Actor("somebody without a user", "")
-    yield Actor("somebody with a wrong password", "", protocol, user="intake", password="guessed")  # noqa: S106  it is to be wrong
+def actors(login: Callable[[str], Login]) -> Iterator[Actor]:
+    """Outsiders, and each service as itself."""
+    address = login(SERVICES[0]).address
+    yield Actor("somebody without a user", "", Login(address))
+    yield Actor("somebody with a wrong password", "", Login(address, SERVICES[0], "guessed"))
     for service in SERVICES:
-        own = variables[service]
-        yield Actor(
-            service,
-            service,
-            own.get(f"{PREFIX}SECURITY_PROTOCOL", "PLAINTEXT"),
-            own.get(f"{PREFIX}SASL_MECHANISM", "SCRAM-SHA-512"),
-            own.get(f"{PREFIX}USER"),
-            own.get(f"{PREFIX}PASSWORD"),
-        )
+        yield Actor(service, service, login(service))
 
 
-def has_users(variables: Mapping[str, Mapping[str, str]]) -> bool:
-    """Whether services show who they are: only then can a broker refuse anything."""
-    return all(own.get(f"{PREFIX}SECURITY_PROTOCOL", "PLAINTEXT") != "PLAINTEXT" for own in variables.values())
+def may_write(service: str, topic: str) -> bool:
+    """A topic is written by the service that owns it, its dead letters by those who read it."""
+    if topic.endswith(".dead"):
+        return topic.removesuffix(".dead") in READS.get(service, ())
+    return load_topics().topics[topic].written_by == service
 
 
-async def forge(bootstrap: str, variables: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """Try everything; by actor the topics on which the broker took what is not theirs to write."""
+async def forge(login: Callable[[str], Login]) -> dict[str, list[str]]:
+    """Try everything; by actor what the broker took although it is not theirs to write."""
     taken: dict[str, list[str]] = {}
-    for actor in actors(variables):
+    for actor in actors(login):
         with contextlib.suppress(KafkaError, TimeoutError, OSError):  # not even let in
-            async with _writing(bootstrap, actor) as producer:
-                for one in forgeries():
-                    if one.owner != actor.service and await _sent(producer, one):
-                        taken.setdefault(actor.name, []).append(one.topic)
+            async with _writing(actor.login) as producer:
+                for one in forged():
+                    if not may_write(actor.service, one.topic) and await _sent(producer, one):
+                        taken.setdefault(actor.name, []).append(one.kind)
     return taken
 
 
 @contextlib.asynccontextmanager
-async def _writing(bootstrap: str, actor: Actor) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
-        security_protocol=actor.protocol,
-        sasl_mechanism=actor.mechanism,
-        sasl_plain_username=actor.user,
-        sasl_plain_password=actor.password,
-        request_timeout_ms=PATIENCE_MS,
-    )
+async def _writing(login: Login) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(**login.arguments, request_timeout_ms=PATIENCE_MS)
     try:
         await producer.start()
         yield producer

@@ -164,14 +164,13 @@ class Siege:
                 await self._forged(play)
 
     async def _forged(self, play: Play) -> None:
-        stage = play.stage
-        variables = {name: stage.variables(name) for name in stage.services}
-        if not bus.has_users(variables):
+        pair = play.stage.pair
+        if not pair.broker.users:
             self.say("bus: this broker knows no users, anybody may write to it")
             return
-        taken = await bus.forge(stage.pair.kafka, variables)
+        taken = await bus.forge(pair.login)
         self._report.forged = sum(len(topics) for topics in taken.values())
-        self._report.troubles += [f"bus: {who} wrote to {', '.join(sorted(set(on)))}" for who, on in taken.items()]
+        self._report.troubles += [f"bus: {who} forged {', '.join(sorted(set(on)))}" for who, on in taken.items()]
         self.say(f"bus: {self._report.forged} forged records were taken")
 
 
