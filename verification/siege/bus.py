@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -47,16 +47,32 @@ def may_write(service: str, topic: str) -> bool:
     return load_topics().topics[topic].written_by == service
 
 
-async def forge(login: Callable[[str], Login]) -> dict[str, list[str]]:
-    """Try everything; by actor what the broker took although it is not theirs to write."""
-    taken: dict[str, list[str]] = {}
+@dataclass
+class Tried:
+    """``taken``: by actor the kinds that the broker took although they are not theirs to write; ``mute``: services
+    that could not even write a dead letter of their own, so that the broker's no to the rest would mean nothing."""
+
+    forgeries: int = 0
+    taken: dict[str, list[str]] = field(default_factory=dict)
+    mute: list[str] = field(default_factory=list)
+
+
+async def forge(login: Callable[[str], Login]) -> Tried:
+    """Try everything."""
+    tried = Tried()
     for actor in actors(login):
+        control = False
         with contextlib.suppress(KafkaError, TimeoutError, OSError):  # not even let in
             async with _writing(actor.login) as producer:
                 for one in forged():
-                    if not may_write(actor.service, one.topic) and await _sent(producer, one):
-                        taken.setdefault(actor.name, []).append(one.kind)
-    return taken
+                    if may_write(actor.service, one.topic):
+                        control = control or (one.topic.endswith(".dead") and await _sent(producer, one))
+                    elif await _sent(producer, one):
+                        tried.taken.setdefault(actor.name, []).append(one.kind)
+        tried.forgeries += sum(not may_write(actor.service, one.topic) for one in forged())
+        if actor.service and not control:
+            tried.mute.append(actor.service)
+    return tried
 
 
 @contextlib.asynccontextmanager

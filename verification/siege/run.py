@@ -168,10 +168,11 @@ class Siege:
         if not pair.broker.users:
             self.say("bus: this broker knows no users, anybody may write to it")
             return
-        taken = await bus.forge(pair.login)
-        self._report.forged = sum(len(topics) for topics in taken.values())
-        self._report.troubles += [f"bus: {who} forged {', '.join(sorted(set(on)))}" for who, on in taken.items()]
-        self.say(f"bus: {self._report.forged} forged records were taken")
+        tried = await bus.forge(pair.login)
+        self._report.forged = sum(len(kinds) for kinds in tried.taken.values())
+        self._report.troubles += [f"bus: {who} forged {', '.join(kinds)}" for who, kinds in tried.taken.items()]
+        self._report.troubles += [f"bus: {who} could not write at all, so nothing is shown" for who in tried.mute]
+        self.say(f"bus: {self._report.forged} of {tried.forgeries} forged records were taken")
 
 
 def told(seen: Seen) -> str:
