@@ -118,6 +118,8 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
         await quotas.charge(name, who)
     if bounds.at_once is not None:
         reading.hold(quotas.hold(bounds.at_once, who))
+        if bounds.at_once == "requests-at-once":
+            reading.at_end(await quotas.turn(who))
     if bounds.batches:
 
         async def pay(size: int) -> None:

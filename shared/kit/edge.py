@@ -45,7 +45,8 @@ class EdgeSettings(BaseSettings):
 
     ``limit_*``: rates as "sustained/burst", per key, but for ``wrong_keys`` and ``anonymous``: per address.
     ``limit_forbids`` counts what ends or forbids (withdrawals, people who left, changes of agencies) and nothing else
-    counts against it. ``at_once_*``: requests of one key in progress. ``limit_tracked``: so many keys or addresses are
+    counts against it. ``at_once_*``: requests of one key in progress; of ``requests`` only ``working``
+    are worked on at a time, the others wait. ``limit_tracked``: so many keys or addresses are
     remembered by each limiter, those longest unseen are forgotten.
 
     ``connections`` of the API at once (kept below the limit of open files), ``connections_per_address`` of one
@@ -68,6 +69,7 @@ class EdgeSettings(BaseSettings):
     limit_bytes: Rate = "8000000/64000000"
     limit_tracked: Many = 10_000
     at_once_requests: Many = 128
+    at_once_working: Many = 4
     at_once_bodies: Many = 8
     at_once_polls: Many = 16
     connections: Many = 1_000

@@ -58,6 +58,10 @@ class Reading:
         """Enter it now, leave it when the answer has gone."""
         self._held.enter_context(held)
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Called when the answer has gone."""
+        self._held.callback(call)
+
     async def pay_above(self, size: int, pay: Callable[[int], Awaitable[None]]) -> None:
         """A body longer than ``size`` is paid for: at once when it says its length, else while it comes."""
         self._above, self._pay = size, pay

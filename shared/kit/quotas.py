@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
@@ -27,6 +27,7 @@ AtOnce = Literal["requests-at-once", "bodies-at-once", "polls-at-once"]
 # A refusal comes late, so that a loop which does not heed it turns slowly; but only so many wait at a time.
 LONGEST_DELAY = 0.5
 MOST_DELAYED = 256
+LONGEST_TURN = 5.0  # so long a request waits for others of its key
 _REMEDIES = {
     "wrong-keys": "Wait as long as Retry-After says, and send a key that is registered and not expired.",
     "anonymous": "Wait as long as Retry-After says; these pages change with a release only, keep them.",
@@ -39,6 +40,12 @@ _REMEDIES = {
     "bodies-at-once": "Wait for the answers to earlier batches before sending more.",
     "polls-at-once": "Keep one long poll open per reader; wait for its answer before the next.",
 }
+
+
+@dataclass(slots=True)
+class _Turns:
+    free: asyncio.Semaphore
+    users: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ class Quotas:
             "polls-at-once": settings.at_once_polls,
         }
         self._held: Counter[tuple[AtOnce, str]] = Counter()
+        self._working: dict[str, _Turns] = {}
+        self._most_working = settings.at_once_working
         self._delayed = 0
 
     def over(self, name: Limiter, who: str, cost: int = 1) -> Problem | None:
@@ -107,6 +116,34 @@ class Quotas:
             self._held[name, who] -= 1
             if not self._held[name, who]:
                 del self._held[name, who]
+
+    async def turn(self, who: str) -> Callable[[], None]:
+        """Wait until one more of this key may be worked on; what comes back is called at its end. Its further requests
+        wait for it: nobody's work stands behind more than a few of any other key. Raises the 429 after a while."""
+        turns = self._working.setdefault(who, _Turns(asyncio.Semaphore(self._most_working)))
+        turns.users += 1
+
+        def left() -> None:
+            turns.users -= 1
+            if not turns.users:
+                del self._working[who]
+
+        try:
+            async with asyncio.timeout(LONGEST_TURN):
+                await turns.free.acquire()
+        except TimeoutError:
+            left()
+            metrics.http_limited.of(reason="requests-at-once").inc()
+            raise too_many("requests-at-once", 1.0) from None
+        except BaseException:
+            left()
+            raise
+
+        def done() -> None:
+            turns.free.release()
+            left()
+
+        return done
 
 
 def too_many(name: Limiter | AtOnce, seconds: float, policy: str | None = None, remaining: int = 0) -> Problem:

@@ -299,7 +299,7 @@ class TestTooMany:
                 writer.close()
 
     async def test_probes_are_answered_while_every_place_is_taken_by_requests(self) -> None:
-        async with world(connections=10, connections_per_address=10, at_once_requests=100) as made:
+        async with world(connections=10, connections_per_address=10, at_once_working=100) as made:
             busy = [await made.connect() for _ in range(10)]
             for _, writer in busy:
                 writer.write(b"GET /wait" + HEAD + GOOD + b"\r\n")

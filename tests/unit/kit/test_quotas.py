@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -93,6 +94,36 @@ class TestAtOnce:
         assert not found._held, "nothing is left behind"
         with found.hold("polls-at-once", "a"):
             pass
+
+
+class TestTurns:
+    async def test_so_many_of_a_key_are_worked_on_and_the_others_wait_for_them_alone(self) -> None:
+        found, begun, gate = made(at_once_working=2), list[str](), asyncio.Event()
+
+        async def work(who: str) -> None:
+            done = await found.turn(who)
+            begun.append(who)
+            await gate.wait()
+            done()
+
+        tasks = [asyncio.create_task(work(who)) for who in ["a"] * 5 + ["b"]]
+        await asyncio.sleep(0)
+        assert begun == ["a", "a", "b"]
+        tasks[4].cancel()
+        gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert begun == ["a", "a", "b", "a", "a"]
+        assert not found._working, "nothing is left behind"
+
+    async def test_a_turn_that_does_not_come_is_a_refusal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(quotas, "LONGEST_TURN", 0.01)
+        found = made(at_once_working=1)
+        done = await found.turn("a")
+        with pytest.raises(Problem) as raised:
+            await found.turn("a")
+        assert (raised.value.status, raised.value.body["rule"]) == (429, "requests-at-once")
+        done()
+        assert not found._working
 
 
 class TestSettings:
