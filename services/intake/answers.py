@@ -15,6 +15,8 @@ from shared.events.refusal import Refusal
 from shared.kit.problems import TYPE_BASE
 from shared.reference import Pack
 
+MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event
+
 
 class Answer(BaseModel):
     """Base of what is answered. What is not known is left out, never null: so says the schema, too."""

@@ -10,14 +10,15 @@ import binascii
 from datetime import UTC, datetime
 from typing import Any
 
-from services.intake.answers import Emitted, Journey, Rejection, Rejections, findings, journey_of
+from services.intake.answers import MOST_ANSWERED, Emitted, Journey, Rejection, Rejections, findings, journey_of
 from services.intake.changes.effect import Tools
 from services.intake.changes.people import person_of
 from services.intake.domain.people import alias_of
 from services.intake.repository import INBOX, REJECTIONS, Repository
-from shared.events.refusal import Refusal
+from shared.events.refusal import MOST, Refusal
 from shared.kit.ids import is_id
 from shared.kit.keys import Caller
+from shared.kit.slices import in_slices
 
 Document = dict[str, Any]
 
@@ -57,15 +58,16 @@ class Journeys:
         return found
 
     async def rejections(self, caller: Caller, limit: int, before: str | None) -> Rejections:
-        """The newest refusals of the caller's events (of all agencies for an administrator). Raises ValueError for a
-        `before` that is not one of ours."""
+        """The newest refusals of the caller's events (of all agencies for an administrator), with the first finding of
+        each and so many more as one answer may hold. Raises ValueError for a `before` that is not one of ours."""
         point = None if before is None else _point(before)
         agency = None if caller.administers else caller.agency.agency
         rows = await self._repository.rejections(agency, limit, point)
-        return Rejections(
-            rejections=[self._rejection(row) for row in rows],
-            next=_cursor(rows[-1]) if len(rows) == limit else None,
-        )
+        found, left = [], MOST_ANSWERED
+        async for row in in_slices(rows):
+            found.append(self._rejection(row, 1 + left))
+            left = max(0, left - len(found[-1].errors) + 1)
+        return Rejections(rejections=found, next=_cursor(rows[-1]) if len(rows) == limit else None)
 
     async def _journey(self, row: Document, caller: Caller) -> Journey:
         if row["about"] == "people":
@@ -94,8 +96,8 @@ class Journeys:
             errors=told.errors,
         )
 
-    def _rejection(self, row: Document) -> Rejection:
-        refusals = [Refusal(item["rule"], item["field"], item["values"]) for item in row["refusals"]]
+    def _rejection(self, row: Document, most: int = MOST) -> Rejection:
+        refusals = [Refusal(item["rule"], item["field"], item["values"]) for item in row["refusals"][:most]]
         return Rejection(
             agency=row["agency"],
             id=self._opened(row["event"], REJECTIONS, row["_id"]),

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from services.intake.answers import Receipt, refusing, shortened
+from services.intake.answers import MOST_ANSWERED, Receipt, refusing, shortened
 from services.intake.changes import agencies, opportunities, people
 from services.intake.changes.effect import AGENCIES, Accepted, Effect, Tools
 from services.intake.changes.publish import Root, publish
@@ -39,7 +39,6 @@ from shared.kit.work import Need, Work
 from shared.reference import Pack
 
 MOST_EVENTS = 500  # in one request, unless the settings say otherwise
-MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event
 
 
 class _Family(Protocol):

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.answers import BatchAnswer
+from services.intake.answers import MOST_ANSWERED, BatchAnswer
 from services.intake.domain.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE
-from services.intake.service import MOST_ANSWERED
 from shared.events import Refused
 from shared.events.incoming import BATCH, split
 from shared.events.limits import LONGEST_NAME, MOST_VALUES

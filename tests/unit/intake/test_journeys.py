@@ -9,9 +9,11 @@ from typing import Any, cast
 import pytest
 from pymongo.errors import AutoReconnect
 
+from services.intake.answers import MOST_ANSWERED
 from services.intake.changes.effect import PEOPLE, REFERENCES
 from services.intake.journeys import Journeys
-from services.intake.repository import INBOX
+from services.intake.repository import INBOX, REJECTIONS
+from shared.events.refusal import MOST
 from shared.kit.keys import Caller
 from tests.unit.intake.memory import House, MemoryStore, example
 
@@ -118,6 +120,21 @@ class TestOfReceipt:
 
 
 class TestRejections:
+    async def test_together_tell_no_more_than_one_answer_may_hold_and_the_first_of_each(self, house: House) -> None:
+        data = example("job-posted", benefits=["a:b"] * 20, shifts=["a:b"] * 20, strengths=["a:b"] * 20)
+        await house.send_all([house.event("job-posted", data, by="gjf") for _ in range(100)], by="gjf")
+
+        class Rows(Kept):
+            async def rejections(self, agency: str | None, limit: int, before: object) -> list[dict[str, Any]]:
+                return self._store.all(REJECTIONS)[:limit]
+
+        journeys = Journeys(cast(Any, Rows(house.store)), house.tools)
+        told = (await journeys.rejections(house.callers["gjf"], 500, None)).rejections
+        counts = [len(one.errors) for one in told]
+        assert (len(counts), counts[0], counts[-1], sum(counts)) == (100, MOST, 1, MOST_ANSWERED + 100)
+        [one] = (await journeys.rejections(house.callers["gjf"], 1, None)).rejections
+        assert len(one.errors) == MOST
+
     @pytest.mark.parametrize("id", ["+82-10-0674-9407", "gildong@example.invalid"])
     async def test_a_cursor_that_names_somebody_is_none_of_ours(self, id: str) -> None:
         cursor = base64.urlsafe_b64encode(f"2026-11-22T00:00:00+00:00 {id}".encode()).decode()
