@@ -28,7 +28,7 @@ _CLAIMS, _CONSUMER = "shared.kit.claim:Claims", "aiokafka:AIOKafkaConsumer"
 _NOTIFY, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
 _RECEIPTS, _REPOSITORY = "services.notifications.service:Receipts", "services.notifications.repository:Repository"
-_ACTIVITY = "services.matching.activity:Activity"
+_ACTIVITY, _KEEPER = "services.matching.activity:Activity", "services.matching.activity:_Keeper"
 
 POINTS: tuple[Point, ...] = (
     # the transaction
@@ -65,7 +65,9 @@ AT_BEGINNING: tuple[Point, ...] = (
     Point("before a partition is claimed", f"{_CLAIMS}.claim", "before", often=False),
     Point("a partition claimed", f"{_CLAIMS}.claim", "after", often=False),
     Point("partitions taken over, nothing loaded", f"{_ACTIVITY}._take_over", "after", ("matching",), often=False),
-    Point("loaded, not reading", f"{_ACTIVITY}._load", "after", ("matching",), often=False),
+    Point("listens, openings not loaded", f"{_ACTIVITY}._load_standing", "after", ("matching",), often=False),
+    Point("loaded, nothing assessed", f"{_ACTIVITY}._load", "after", ("matching",), often=False),
+    Point("before lists are kept", f"{_KEEPER}.keep", "before", ("matching",)),
 )
 # Passed only when a broker comes back without its log.
 AT_RETURN: tuple[Point, ...] = (

@@ -9,6 +9,7 @@ import pymongo
 
 from samples.stage.keyring import SERVICES
 
+_ASSESSED = ("people", "opportunities")
 _OPEN = ("waiting", "due", "sending", "posted", "served")  # deliveries without an outcome yet
 
 
@@ -50,8 +51,17 @@ class Inside:
             f"outbox of {service}": self._client[service]["outbox"].count_documents({"published": None})
             for service in SERVICES
         }
+        waiting["matching"] = self._not_assessed()
         waiting["deliveries"] = self._client["notifications"]["deliveries"].count_documents({"state": {"$in": _OPEN}})
         return waiting
+
+    def _not_assessed(self) -> int:
+        """What matching has taken in and not assessed, told and kept yet; it writes down how far it is."""
+        matching = self._client["matching"]
+        newest = [matching[name].find_one({}, {"revision": 1}, sort=[("revision", -1)]) for name in _ASSESSED]
+        highest = max((each["revision"] for each in newest if each is not None), default=0)
+        known = matching["progress"].find_one({"_id": "assessed"}) or {"done": 0, "waiting": 0}
+        return int(highest - known["done"] + known["waiting"])
 
     def checkpoints(self) -> dict[tuple[str, str, int], int]:
         """The last record done, by (service, topic, partition), for the newest log of each topic. Of a topic that every

@@ -170,6 +170,8 @@ class Stage:
         }
         if not self.pair.broker.keeps_its_log:  # the embedded one lets a group wait half of this before it begins
             variables["IEUM_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)
+        if name == "matching":
+            variables["IEUM_NETTING_SECONDS"] = "2"  # who watches does not wait for ten
         if name == "intake":
             admin = self.keyring.first_admin(self.setting.admin.agency)
             variables |= {"IEUM_KEK": key("intake/kek"), "IEUM_FIRST_ADMIN": admin}

@@ -1,38 +1,49 @@
-"""One matcher is active, the others stand by: who holds the lease loads, tells what is not told yet, then listens.
+"""One matcher is active, the others stand by: who holds the lease loads, listens, assesses and tells.
 
 A matcher that was frozen and wakes up cannot write any more (fence.py): each of its transactions asks the lease, and
 the successor, before it loads, ends the one that may be open. It claims all partitions too, so that its predecessor's
 stream comes to an end at once; and before each piece of work the matcher looks at its own clock (`Matching.guard`),
 which saves the way to the database.
+
+What it does goes on in slices of some milliseconds, between which the event loop serves others, and in transactions
+bounded in size: first what takes away, then what is to be assessed, then what is due to be told, then what is kept for
+the next load. It listens, and takes away, from the moment on that people and what stands as told are loaded.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, timedelta
 
-from services.matching.documents import MATCHES, OPPORTUNITIES, PEOPLE, Document, held_opportunity, held_person
-from services.matching.domain.matcher import Pair
+from services.matching.documents import Document, held_opportunity, held_person
 from services.matching.fence import UnderLease
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
+from services.matching.telling import Plan
 from shared.kit.claim import Claims, Partition
 from shared.kit.lease import Lease
 from shared.kit.logs import logger
+from shared.kit.portion import Portion
 from shared.kit.probes import Role
-from shared.kit.store import Task
+from shared.kit.store import Task, Unavailable
 from shared.kit.stream import Stream
 from shared.kit.supervise import supervise
 from shared.kit.topics import Topics
-from shared.kit.work import Need, Work
 from shared.reference import Pack
 
 NAME = "matching"
-PEOPLE_AT_ONCE = 50
+PEOPLE_AT_ONCE = 50  # told in one transaction: at most 20 events each
+LISTS_AT_ONCE = 200
 FORGOTTEN_AT_ONCE = 500
-_SLICE_SECONDS = 0.03  # so long loading may keep the event loop from renewing the lease
+# So long the event loop may be kept from others at once: a request or a batch takes dozens of turns of the loop.
+SLICE_SECONDS = 0.004
+KEEP_SECONDS = 2.0  # between two times that lists are kept, while there is much to do
+KEEP_SHARE = 0.05  # of the time may go into it,
+KEEP_AT_LEAST_SECONDS = 15.0  # but what was not kept for longer has to be assessed again after a kill
+IDLE_SECONDS = 0.5
 _log = logger("activity")
 
 
@@ -41,10 +52,9 @@ class ClockSetBack(Exception):
 
 
 class Activity:
-    """The active matcher's life, under a lease. `run` it as a loop of the service. ``told``: what it is now.
-
-    ``beside`` runs as long as the active matcher, once it has loaded, and is cancelled with it.
-    """
+    """The active matcher's life, under a lease. `run` it as a loop of the service. ``told``: what it is now;
+    ``progress``: how many documents are loaded, of how many, and how much waits to be assessed or told. ``beside`` runs
+    as long as the active matcher listens, and is cancelled with it."""
 
     def __init__(
         self,
@@ -58,6 +68,7 @@ class Activity:
         today: Callable[[], date],
         day_check_seconds: float,
         told: Callable[[Role], None] = lambda role: None,
+        progress: Callable[[int, int, int], None] = lambda done, of, waiting: None,
         beside: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._matching = matching
@@ -70,8 +81,12 @@ class Activity:
         self._day_check_seconds = day_check_seconds
         self._life: asyncio.Task[None] | None = None
         self._told = told
+        self._progress = progress
         self._beside = beside
+        self._portion = Portion(PEOPLE_AT_ONCE)
+        self._woken = asyncio.Event()
         matching.guard = lambda: lease.held
+        matching.woken = self._woken.set
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Hold the lease or wait for it, until ``stopping``."""
@@ -91,27 +106,29 @@ class Activity:
     async def _active_life(self) -> None:
         """Cancelled when the lease is lost; anything else that ends it begins it again from what the database holds."""
         self._told("loading")
+        listening: asyncio.Task[None] | None = None
         beside: asyncio.Future[None] | None = None
         try:
             await self._take_over()
-            await self._load()
-            await self._settle(self._matching.unsettled())
-            await self._forget()
+            await self._load_standing()
+            listening = asyncio.create_task(self._listen(), name="matching listens")
             if self._beside is not None:
                 beside = asyncio.ensure_future(self._beside())
-            await self._stream.start()
-            self._told("active")
-            _log.info("matcher_active", count=len(tuple(self._matching.people())))
-            while True:
-                await asyncio.sleep(self._day_check_seconds)
-                if self._matching.today != self._today():
-                    await self._new_day(self._today())
+            await self._load(listening)
+            await self._work(listening)
         finally:
             self._told("loading")  # from the beginning again, unless the lease was lost
-            if beside is not None:
-                beside.cancel()
-                await asyncio.gather(beside, return_exceptions=True)
+            for each in (listening, beside):
+                if each is not None:
+                    each.cancel()
+                    await asyncio.gather(each, return_exceptions=True)
             await self._stream.stop()
+
+    async def _listen(self) -> None:
+        """It reads already before its group has found together."""
+        self._told("active")
+        _log.info("matcher_active", count=self._matching.sizes()[0])
+        await self._stream.start()
 
     async def _take_over(self) -> None:
         """From here on nobody else commits. The predecessor's session is killed with its claims."""
@@ -124,78 +141,176 @@ class Activity:
             for number in range(kafka.partitions):
                 await claims.claim(Partition(topic, number), id, self._store.session_id)
 
-    async def _load(self) -> None:
-        """Everything from the database; the same matches come out whatever happened before."""
-        matching, everything = self._matching, self._repository.everything
+    # --- loading
+
+    async def _load_standing(self) -> None:
+        """As much as is needed to take away: people, and what stands as told."""
+        matching, repository = self._matching, self._repository
         matching.forget(self._today())
         warn_of_an_old_wage_table(matching.pack, matching.today)
-        matching.load_forgotten(await self._repository.highest_forgotten())
-        async for document in _yielding(everything(OPPORTUNITIES)):
-            matching.load_opportunity(held_opportunity(document))
-        async for document in _yielding(everything(PEOPLE)):
-            matching.load_person(held_person(document))
-        async for document in _yielding(everything(MATCHES)):
-            matching.load_match(document)
+        matching.load_progress(
+            await repository.highest_revision(), await repository.assessed(), await repository.highest_forgotten()
+        )
+        async for document in _yielding(repository.standing()):
+            matching.load_told(document)
+        async for document in _yielding(repository.active_people()):
+            matching.load_person(held_person(document), document["revision"])
 
-    async def _settle(self, pairs: Sequence[Pair]) -> None:
-        """Tell what is not told yet: what a change of day, of rules or of pack made of the matches."""
-        by_person: dict[str, list[Pair]] = {}
-        for pair in pairs:
-            by_person.setdefault(pair[0], []).append(pair)
-        await self._perform([_settling(self._matching, own) for own in by_person.values()])
+    async def _load(self, listening: asyncio.Task[None]) -> None:
+        """The rest: openings and lists. The same matches come out whatever happened before."""
+        matching, repository = self._matching, self._repository
+        of, done, urgent = await repository.open_openings_about(), 0, time.monotonic()
+        gc.disable()  # it would look again and again at what is only growing
+        try:
+            async for document in _yielding(repository.open_openings(matching.today)):
+                matching.load_opportunity(held_opportunity(document), document["revision"])
+                done += 1
+                if time.monotonic() - urgent > IDLE_SECONDS:
+                    self._progress(done, max(of, done), matching.waiting)
+                    await self._take_away(listening)
+                    urgent = time.monotonic()
+            async for document in _yielding(repository.lists()):
+                matching.load_list(document)
+        finally:
+            gc.freeze()
+            gc.enable()
+        matching.loaded()
+        self._progress(done, done, matching.waiting)
+        _log.info("matcher_loaded", opportunities=done)
+
+    # --- working
+
+    async def _work(self, listening: asyncio.Task[None]) -> None:
+        matching = self._matching
+        await self._forget()
+        keeper, looked, said = _Keeper(self), time.monotonic(), 0.0
+        while True:
+            self._woken.clear()
+            await self._take_away(listening)
+            more = matching.advance(SLICE_SECONDS)
+            await asyncio.sleep(0)
+            plans = matching.due(self._portion.size)
+            await self._tell(plans)
+            await keeper.keep()
+            now = time.monotonic()
+            if now - said > IDLE_SECONDS or not more:
+                said = now
+                held, waiting = matching.sizes()[1], matching.waiting
+                self._progress(held, held + matching.openings_waiting, waiting)
+            if now - looked >= self._day_check_seconds:
+                looked = now
+                if matching.today != self._today():
+                    await self._new_day(self._today())
+                    continue
+            if not (more or plans or keeper.busy):
+                wait = min(IDLE_SECONDS, self._day_check_seconds, *_some(matching.next_due()))
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+
+    async def _take_away(self, listening: asyncio.Task[None]) -> None:
+        """What was heard comes in; what may no longer match is withdrawn."""
+        if listening.done():
+            listening.result()  # raises why it does not listen
+        self._matching.take_in()
+        await self._tell(self._matching.urgent())
 
     async def _new_day(self, today: date) -> None:
-        """Everybody is reassessed; then what has ended is forgotten."""
+        """What has ended goes; where the day's terms are others, everybody is assessed again."""
         if today < self._matching.today:
             raise ClockSetBack  # what had ended may be open again: begin with everything that the database holds
-        await self._perform([_reassessing(self._matching, person, today) for person in self._matching.people()])
-        await self._perform([_turned(self._matching, today)])
+        self._matching.turn(today)
         await self._forget()
         warn_of_an_old_wage_table(self._matching.pack, today)
-        _log.info("day_begun", opportunities=self._matching.openings())
+        _log.info("day_begun", opportunities=self._matching.sizes()[1])
 
     async def _forget(self) -> None:
         """Matches withdrawn long ago, a few at a time."""
         before, full = self._matching.today - timedelta(days=KEEP_WITHDRAWN_DAYS), True
         while full:
             ids = await self._repository.withdrawn_before(before, FORGOTTEN_AT_ONCE)
-            await self._perform([_forgetting(self._matching, ids, before)])
+            await self.perform([self._matching.forgetting(ids, before)])
             full = len(ids) == FORGOTTEN_AT_ONCE
 
-    async def _perform(self, tasks: Sequence[Task[None]]) -> None:
-        for start in range(0, len(tasks), PEOPLE_AT_ONCE):
-            some = tasks[start : start + PEOPLE_AT_ONCE]
-            for result in await self._store.perform(some):
-                if isinstance(result, Exception):
-                    raise result
+    async def _tell(self, plans: Sequence[Plan]) -> None:
+        """In transactions of some people each; when one is too much, the next are smaller."""
+        left = list(plans)
+        while left:
+            some = left[: self._portion.size]
+            try:
+                await self.perform([self._matching.telling(plan) for plan in some])
+            except Unavailable as error:
+                if not error.too_much or len(some) == 1:
+                    raise
+                self._portion.was_too_much()
+                continue
+            self._portion.worked(len(some))
+            del left[: len(some)]
+
+    async def perform(self, tasks: Sequence[Task[None]]) -> None:
+        """In one transaction. Raises what any of them raised."""
+        for result in await self._store.perform(tasks):
+            if isinstance(result, Exception):
+                raise result
+
+    @property
+    def matching(self) -> Matching:
+        """The matches."""
+        return self._matching
 
 
-def _settling(matching: Matching, pairs: Sequence[Pair]) -> Task[None]:
-    return Task(lambda work: (), lambda work: matching.settle(pairs, work))
+class _Keeper:
+    """Keeps lists for the next load, a portion at a time, so that nothing waits for it long; then writes down how far
+    they reach."""
+
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
+        self._matching = activity.matching
+        self._left: list[str] = []
+        self._done: int | None = None
+        self._next = self._ended = 0.0
+        self._spent = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._done is not None
+
+    async def keep(self) -> None:
+        """One portion, if it is time."""
+        began = time.monotonic()
+        if self._done is None:
+            quiet = self._matching.waiting == 0
+            if began < (min(self._next, self._ended + IDLE_SECONDS / 2) if quiet else self._next):
+                return
+            self._left, self._done = self._matching.to_keep()
+            self._spent = 0.0
+        some, self._left = self._left[:LISTS_AT_ONCE], self._left[LISTS_AT_ONCE:]
+        best = self._matching.keeping_candidates(LISTS_AT_ONCE)
+        tasks = [*([self._matching.keeping(some, self._done)] if some else []), *([best] if best else [])]
+        if not self._left and best is None:
+            progress = self._matching.progressing(self._done)
+            tasks += [progress] if progress else []
+            self._done = None
+        if tasks:
+            await self._activity.perform(tasks)
+        self._spent += time.monotonic() - began
+        if self._done is None:
+            self._ended = time.monotonic()
+            self._next = self._ended + min(max(KEEP_SECONDS, self._spent / KEEP_SHARE), KEEP_AT_LEAST_SECONDS)
 
 
-def _turned(matching: Matching, today: date) -> Task[None]:
-    return Task(lambda work: (), lambda work: matching.end_of_turn(today, work))
-
-
-def _forgetting(matching: Matching, ids: Sequence[str], before: date) -> Task[None]:
-    return Task(
-        lambda work: [Need.by_id(MATCHES, id) for id in ids], lambda work: matching.forget_withdrawn(ids, before, work)
-    )
-
-
-def _reassessing(matching: Matching, person: str, today: date) -> Task[None]:
-    def do(work: Work) -> None:
-        matching.reassess(person, today, work)
-
-    return Task(lambda work: (), do)
+def _some(value: float | None) -> list[float]:
+    return [] if value is None else [value]
 
 
 async def _yielding(items: AsyncIterator[Document]) -> AsyncIterator[Document]:
     yielded = time.monotonic()
     async for item in items:
         yield item
-        if time.monotonic() - yielded > _SLICE_SECONDS:
+        if time.monotonic() - yielded > SLICE_SECONDS:
             await asyncio.sleep(0)
             yielded = time.monotonic()
 

@@ -13,7 +13,8 @@ from shared.events.topics.matches import Band, Part, Question, Reason
 
 
 class SeenMatch(Model):
-    """One match. ``person_rank``: its place among the person's matches as of now, 1 is the best.
+    """One match. ``person_rank``: its place among the person's matches as of now, 1 is the best; None: others are
+    better for the person (of an opening also who fits it is shown, whether it stands as a match of theirs or not).
 
     What says why (state, score, reasons, questions, model and day) is there for the person's owner and for an agency
     with a live consent to ``profile``; with a consent to ``notice`` alone a match says no more than its notice does.

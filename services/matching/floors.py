@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from services.matching.documents import PEOPLE, held_person, person_document
+from services.matching.documents import PEOPLE, held_person
 from services.matching.domain.permitted import permitted
 from services.matching.fence import UnderLease
-from services.matching.service import Cause, Matching
+from services.matching.service import Matching
 from shared.events import Event
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.floors import FLOORS, Following, Raised, floors_of, follow_prohibitions, road_of_prohibitions
@@ -63,7 +63,6 @@ def following(matching: Matching, store: UnderLease, asked: asyncio.Event, obser
         )
         after = as_permitted(event, work)
         if after.data != before:
-            work.save(PEOPLE, person_document(after))
-            matching.person_changed(after.data, work, Cause.of(after))
+            matching.person_changed(after, work)
 
     return Following(store.database, store, needs, do, asked, observer)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.matching.documents import OPPORTUNITIES, PEOPLE, opportunity_document, person_document
+from services.matching.documents import OPPORTUNITIES, PEOPLE
 from services.matching.floors import as_permitted
-from services.matching.service import Cause, Matching
+from services.matching.service import Matching
 from shared.events import Event, registry
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -27,16 +27,13 @@ def handlers(matching: Matching) -> Stream:
     def person_told(event: Event[Person], work: Work) -> None:
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
-            allowed = as_permitted(event, work)
-            work.save(PEOPLE, person_document(allowed))
-            matching.person_changed(allowed.data, work, Cause.of(event))
+            matching.person_changed(as_permitted(event, work), work)
 
     @stream.on(*registry.carrying("opportunities", Opportunity), needs=_the_opportunity)
     def opportunity_told(event: Event[Opportunity], work: Work) -> None:
         held = work.get(OPPORTUNITIES, event.data.opportunity)
         if held is None or held["sequence"] < (event.sequence or 0):
-            work.save(OPPORTUNITIES, opportunity_document(event))
-            matching.opportunity_changed(event.data, work, Cause.of(event))
+            matching.opportunity_changed(event, work)
 
     return stream
 

@@ -18,9 +18,11 @@ from services.matching.fence import UnderLease
 from services.matching.floors import following, prohibitions
 from services.matching.handlers import SERVICE, handlers
 from services.matching.repository import INDEXES, Repository
+from services.matching.rules import rules_of
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
 from services.matching.window import Window
+from shared.kit import metrics
 from shared.kit.ids import Ids
 from shared.kit.lease import Lease
 from shared.kit.probes import Role
@@ -39,7 +41,14 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
     def today() -> date:
         return now().astimezone(zone).date()
 
-    matching = Matching(pack, Ids(settings.id_key_bytes), partial(Index, pack), today())
+    matching = Matching(
+        pack,
+        Ids(settings.id_key_bytes),
+        partial(Index, pack),
+        today(),
+        rules=rules_of(pack),
+        netting_seconds=settings.netting_seconds,
+    )
     stream = handlers(matching)
     floor_raised = asyncio.Event()
     road = prohibitions(SERVICE, floor_raised.set)
@@ -50,6 +59,12 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
 
     def told(role: Role) -> None:
         kit.health.role = role
+
+    def progress(done: int, of: int, waiting: int) -> None:
+        kit.health.progress = {"loaded": done, "of": of, "waiting": waiting}
+        metrics.openings_loaded.of().set(done)
+        metrics.openings_to_load.of().set(of)
+        metrics.matching_waiting.of().set(waiting)
 
     async def matcher() -> None:
         lease = Lease(kit.database, NAME, settings.instance, settings.lease_seconds)
@@ -66,6 +81,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
             today=today,
             day_check_seconds=settings.day_check_seconds,
             told=told,
+            progress=progress,
             beside=partial(following(matching, store, floor_raised, kit.observer).run, kit.stopping),
         )
         await activity.run(kit.stopping)

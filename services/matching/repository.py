@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.matching.documents import AUDIT, FORGOTTEN, MATCHES, OPPORTUNITIES, PEOPLE, Document, alias_key
+from services.matching.documents import (
+    ASSESSED,
+    AUDIT,
+    CANDIDATES,
+    FORGOTTEN,
+    LISTS,
+    MATCHES,
+    OPPORTUNITIES,
+    PEOPLE,
+    PROGRESS,
+    Document,
+    alias_key,
+)
 from shared.kit import floors
 from shared.kit.mongo import Database
 
@@ -16,10 +28,22 @@ PATIENCE_MS = 5_000
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **floors.INDEXES,
-    PEOPLE: [IndexModel([("aliases", ASCENDING)], name="by_alias")],
+    PEOPLE: [
+        IndexModel([("aliases", ASCENDING)], name="by_alias"),
+        IndexModel([("revision", ASCENDING)], name="by_revision"),
+    ],
+    OPPORTUNITIES: [
+        IndexModel([("revision", ASCENDING)], name="by_revision"),
+        IndexModel([("last_day", ASCENDING)], name="open_until", partialFilterExpression={"open": True}),
+    ],
     MATCHES: [
         IndexModel([("person", ASCENDING), ("standing", ASCENDING)], name="of_person"),
-        IndexModel([("opportunity", ASCENDING), ("standing", ASCENDING)], name="of_opportunity"),
+        IndexModel(
+            [("opportunity", ASCENDING), ("score", DESCENDING)],
+            name="best_of_opportunity",
+            partialFilterExpression={"standing": True},
+        ),
+        IndexModel([("standing", ASCENDING)], name="standing", partialFilterExpression={"standing": True}),
         IndexModel([("match.as_of", ASCENDING)], name="withdrawn", partialFilterExpression={"standing": False}),
     ],
     AUDIT: [
@@ -39,6 +63,47 @@ class Repository:
         """All documents of a collection, in order of their ids."""
         async for document in self._database[collection].find({}).sort("_id", ASCENDING).batch_size(500):
             yield document
+
+    async def active_people(self) -> AsyncIterator[Document]:
+        """Everybody who has not left."""
+        query, wanted = {"state.status": "active"}, {"revision": 1, "state": 1}
+        async for document in self._database[PEOPLE].find(query, wanted).batch_size(500):
+            yield document
+
+    async def open_openings(self, today: date) -> AsyncIterator[Document]:
+        """All openings that take people on this day or later."""
+        query = {"open": True, "$or": [{"last_day": None}, {"last_day": {"$gte": today.isoformat()}}]}
+        async for document in self._database[OPPORTUNITIES].find(query, {"revision": 1, "state": 1}).batch_size(500):
+            yield document
+
+    async def open_openings_about(self) -> int:
+        """About how many those are, for a picture of how far a load is."""
+        return await self._database[OPPORTUNITIES].estimated_document_count(maxTimeMS=PATIENCE_MS)
+
+    async def standing(self) -> AsyncIterator[Document]:
+        """Of all matches that stand: person, opportunity, and on what they were assessed."""
+        query, wanted = {"standing": True}, {"_id": 0, "person": 1, "opportunity": 1, "of": 1}
+        async for document in self._database[MATCHES].find(query, wanted).batch_size(5_000):
+            yield document
+
+    async def lists(self) -> AsyncIterator[Document]:
+        """Everybody's list, as it was last kept."""
+        async for document in self._database[LISTS].find({}).batch_size(500):
+            yield document
+
+    async def highest_revision(self) -> int:
+        """The highest revision that was given to a person or an opening."""
+        highest = 0
+        for collection in (PEOPLE, OPPORTUNITIES):
+            newest = self._database[collection].find({}, {"revision": 1}).sort("revision", DESCENDING).limit(1)
+            async for document in newest.max_time_ms(PATIENCE_MS):
+                highest = max(highest, int(document["revision"]))
+        return highest
+
+    async def assessed(self) -> int:
+        """Up to which revision the lists know the openings; 0 when nothing was kept."""
+        found = await self._database[PROGRESS].find_one({"_id": ASSESSED}, max_time_ms=PATIENCE_MS)
+        return 0 if found is None else int(found["done"])
 
     async def person_by_alias(self, agency: str, alias: str) -> Document | None:
         """The person whom this agency knows by this alias."""
@@ -62,13 +127,27 @@ class Repository:
 
     async def matches_of_person(self, person: str) -> list[Document]:
         """The standing matches of a person, best first."""
-        found = await self._standing({"person": person})
-        return sorted(found, key=lambda document: (-document["match"]["score"], document["opportunity"]))
+        return (await self.matches_of_people([person]))[person]
 
-    async def matches_of_opportunity(self, opportunity: str) -> list[Document]:
-        """The standing matches of this opportunity, best first."""
-        found = await self._standing({"opportunity": opportunity})
-        return sorted(found, key=lambda document: (-document["match"]["score"], document["person"]))
+    async def fitting(self, opportunity: str, limit: int) -> set[str]:
+        """People who may fit an opening best: those it was last scanned with, and the best of those for whom it stands
+        as a match. How well they fit now is for the caller to find out."""
+        found = await self._database[CANDIDATES].find_one({"_id": opportunity}, max_time_ms=PATIENCE_MS)
+        people = set(found["people"]) if found is not None else set[str]()
+        query = {"opportunity": opportunity, "standing": True}
+        best = self._database[MATCHES].find(query, {"person": 1}).sort("score", DESCENDING).limit(limit)
+        async for document in best.max_time_ms(PATIENCE_MS):
+            people.add(document["person"])
+        return people
+
+    async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[Document]]:
+        """The standing matches of these people, best first."""
+        found: dict[str, list[Document]] = {id: [] for id in people}
+        for document in await self._standing({"person": {"$in": sorted(found)}}):
+            found[document["person"]].append(document)
+        for documents in found.values():
+            documents.sort(key=lambda document: (-document["match"]["score"], document["opportunity"]))
+        return found
 
     async def withdrawn_before(self, day: date, limit: int) -> list[str]:
         """Matches that were withdrawn before that day, by id."""

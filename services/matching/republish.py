@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterable
 
 from services.matching.documents import MATCHES
 from services.matching.repository import Repository
-from services.matching.service import told_again
 from services.matching.settings import MatchingSettings
+from services.matching.telling import told_again
 from shared.kit.ids import Ids
 from shared.kit.republish import tell_all
 from shared.kit.store import Store, Task

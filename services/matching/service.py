@@ -2,118 +2,289 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from typing import Any, NamedTuple
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from functools import partial
+from typing import Any
 
-from services.matching.documents import FORGOTTEN, MATCHES, WITHDRAWN, Document, fingerprint, held_match, match_document
-from services.matching.domain.core import ScoringCore
-from services.matching.domain.explain import sentences
-from services.matching.domain.journal import Journal
-from services.matching.domain.matcher import Pair, Standing
+from services.matching.assessor import Assessor
+from services.matching.documents import (
+    ASSESSED,
+    CANDIDATES,
+    LISTS,
+    MATCHES,
+    OPPORTUNITIES,
+    PEOPLE,
+    PROGRESS,
+    Document,
+    list_document,
+    list_entries,
+    opportunity_document,
+    person_document,
+)
+from services.matching.domain.core import Revisions, ScoringCore
+from services.matching.domain.netting import Netting
+from services.matching.domain.opening_facts import OpeningFacts, opening_facts
+from services.matching.domain.person_facts import PersonFacts, person_facts
 from services.matching.fence import NotActive
-from shared.events import Event, EventType, registry
-from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Band, Match
+from services.matching.telling import Plan, Teller, forget_withdrawn
+from services.matching.told import Told
+from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from shared.kit import metrics
 from shared.kit.ids import Ids
-from shared.kit.work import Work
+from shared.kit.store import Task
+from shared.kit.work import Need, Work
 from shared.reference import Pack
 
-SOURCE = "/services/matching"
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
 KEEP_WITHDRAWN_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What an emitted event hands on from the event that caused it."""
-
-    correlationid: str
-    causationid: str | None = None
-    recordedtime: datetime | None = None
-    traceparent: str | None = None
-
-    @classmethod
-    def of(cls, event: Event[Any]) -> Cause:
-        """The cause is an event."""
-        return cls(event.correlationid or event.id, event.id, event.recordedtime, event.traceparent)
-
-
-class Told(NamedTuple):
-    """What was last told of a match; `content` is None once it was withdrawn."""
-
-    sequence: int
-    content: str | None
-    score: float
-    band: Band
-    kind: str
+_Change = tuple[PersonFacts | OpeningFacts, int]
 
 
 class Matching:
-    """The matches, kept in memory and told as events. A view of the kit's store: what is not committed is taken back.
+    """The matches. A change is saved as it comes, with its checkpoint; what follows from it is worked out from what is
+    committed (`take_in`, `advance`), and told in transactions of its own (`urgent`, `due`), so that no transaction
+    grows with what stands on the other side. What a crash interrupts is found by comparing, at the next load, what
+    stands with what was told.
 
-    ``load_...`` what the database holds before anything else; then each change saves and emits exactly what is new.
-    ``guard`` says whether this matcher may write; it is asked before every piece of work, and a no undoes the whole
-    transaction.
+    Everything but the two ``..._changed`` is called by one loop, one after the other. ``guard`` says whether this
+    matcher may write; it is asked before every piece of work. ``rules``: names everything that decides about a pair
+    besides the two and the day, so that lists by other rules are not believed.
     """
 
-    def __init__(self, pack: Pack, ids: Ids, core: Callable[[date], ScoringCore], today: date) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        ids: Ids,
+        core: Callable[[date], ScoringCore],
+        today: date,
+        *,
+        rules: str = "",
+        netting_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.pack = pack
-        self._ids = ids
-        self._make_core = core
-        self._core = core(today)
-        self._told: dict[Pair, Told] = {}
-        self._forgotten = 0
-        self._journal = Journal()
         self.guard: Callable[[], bool] = lambda: True
+        self.woken: Callable[[], None] = lambda: None
+        self._ids, self._make_core, self._clock = ids, core, clock
+        self._rules, self._netting_seconds = rules, netting_seconds
+        self.forget(today)
 
-    # --- changes
+    def forget(self, today: date) -> None:
+        """Begin with nothing, on this day; ``load_...`` follows."""
+        self._core = self._make_core(today)
+        self._assessor = Assessor(self._core, self._clock)
+        self._netting = Netting(self._netting_seconds)
+        self._told = Told()
+        self._teller = Teller(self._core, self._ids, self.pack.weights_version, 0)
+        self._inbox: deque[_Change] = deque()
+        self._newer: dict[str, int] = {}
+        self._loading = True
+        self._closed: set[str] = set()  # while it loads
+        self._unsettled: set[str] = set()  # openings that may stand as told and have not been assessed since the load
+        self._revision = self._done = 0
+        self._dirty: set[str] = set()
+        self._kept: object = None
 
-    def person_changed(self, person: Person, work: Work, cause: Cause) -> None:
+    # --- what comes, inside of a transaction
+
+    def person_changed(self, event: Event[Person], work: Work) -> None:
         """A person is new, changed or gone (their status and consents say so)."""
-        self._settle(self._core.put_person(person), work, cause)
+        self._revision += 1
+        work.save(PEOPLE, person_document(event, self._revision))
+        self._comes(person_facts(event.data, self.pack), work)
 
-    def opportunity_changed(self, opportunity: Opportunity, work: Work, cause: Cause) -> None:
+    def opportunity_changed(self, event: Event[Opportunity], work: Work) -> None:
         """An opportunity is new, changed or closed."""
-        self._settle(self._core.put_opportunity(opportunity), work, cause)
+        self._revision += 1
+        facts = opening_facts(event.data, self.pack)
+        last = None if facts.last_day is None else facts.last_day.isoformat()
+        work.save(OPPORTUNITIES, opportunity_document(event, self._revision, last))
+        self._comes(facts, work)
 
-    def reassess(self, person: str, today: date, work: Work) -> None:
-        """Bring one person to this day. Again on the same day changes nothing."""
-        if self._core.today != today:
-            self._core.set_day(today)
-        self._settle(self._core.reassess(person), work, self._of_day(today))
+    def _comes(self, facts: PersonFacts | OpeningFacts, work: Work) -> None:
+        work.after_commit(partial(self._inbox.append, (facts, self._revision)))
+        work.after_commit(self.woken)
 
-    def end_of_turn(self, today: date, work: Work) -> None:
-        """After everybody was reassessed on a new day: what has ended is no longer looked at."""
-        if self._core.today != today:  # there was nobody
-            self._core.set_day(today)
-        self._settle(self._core.drop_ended(), work, self._of_day(today))
+    # --- loading: what the database holds
 
-    def forget_withdrawn(self, ids: Iterable[str], before: date, work: Work) -> None:
-        """Forget these matches, if they were withdrawn before that day (KEEP_WITHDRAWN_DAYS). Needs `MATCHES` by id.
+    def load_progress(self, revision: int, done: int, forgotten: int) -> None:
+        """The highest revision that was given; up to which one the lists know the openings; the highest sequence of the
+        matches that were forgotten. Nothing may be heard before."""
+        self._revision, self._done = revision, done
+        self._assessor.note(revision)
+        self._teller.forgotten = forgotten
 
-        Consumers drop what is not newer than what they hold, and may hold a match for longer than we do. So the highest
-        sequence ever forgotten is kept, one number for all pairs, and every new number lies above it: a hole harms
-        nobody, a number given twice would be lost. Who restores an older copy raises it (docs/runbook.md).
-        """
-        highest = self._forgotten
-        for id in ids:
-            held = work.get(MATCHES, id)
-            if held is not None and not held["standing"] and held["match"]["as_of"] < before.isoformat():
-                highest = max(highest, held["sequence"])
-                self._journal.drop(self._told, (held["person"], held["opportunity"]))
-                work.delete(MATCHES, id)
-        if highest > self._forgotten:
-            self._journal.record(setattr, self, "_forgotten", self._forgotten)
-            self._forgotten = highest
-            work.save(FORGOTTEN, {"_id": MATCHES, "sequence": highest})
+    def load_told(self, document: Document) -> None:
+        """A match that stands as told."""
+        of = document.get("of")
+        revisions = Revisions(-1, -1, "") if of is None else Revisions(*of)
+        self._told.stands(document["person"], document["opportunity"], revisions)
 
-    def settle(self, pairs: Iterable[Pair], work: Work) -> None:
-        """Tell what is not as it was last told."""
-        self._settle(pairs, work, self._of_day(self._core.today))
+    def load_person(self, person: Person, revision: int) -> None:
+        """A person, unless something newer came already."""
+        if revision > self._newer.get(person.person, -1):
+            self._core.hold_person(person_facts(person, self.pack), revision)
+
+    def load_opportunity(self, opportunity: Opportunity, revision: int) -> None:
+        """An opening, unless something newer came already. What the lists do not know waits to be assessed."""
+        id = opportunity.opportunity
+        if revision <= self._newer.get(id, -1):
+            return
+        if revision <= self._done:
+            self._core.hold_opening(opening_facts(opportunity, self.pack), revision)
+        else:
+            self._assessor.opening(opening_facts(opportunity, self.pack), revision)
+            self._unsettled.add(id)
+
+    def load_list(self, document: Document) -> None:
+        """A person's list, if it is of the person, the rules and the terms of now; else it is not believed."""
+        person, rules = document["_id"], f"{self._rules}/{self._core.terms}"
+        if document["rules"] == rules and self._core.person_revision(person) == document["person_revision"]:
+            self._core.take_list(person, *list_entries(document))
+
+    def loaded(self) -> None:
+        """All is loaded: whoever has no list that is believed is scanned, everybody is compared with what was told."""
+        self._loading = False
+        self._newer.clear()
+        for person in self._core.people():
+            if not self._core.known(person):
+                self._assessor.scan(person)
+            self._assessor.touched.add(person)
+        self._assessor.urgent.update(self._told.people())
+        self._closed.clear()
+
+    # --- work, by the one loop
+
+    def take_in(self) -> None:
+        """What was committed since: what takes away has its effect, the rest waits for its turn."""
+        while self._inbox:
+            facts, revision = self._inbox.popleft()
+            self._assessor.note(revision)
+            if self._loading:
+                self._newer[facts.id] = revision
+            if isinstance(facts, PersonFacts):
+                self._assessor.person(facts, revision)
+                self._dirty.add(facts.id)
+            else:
+                self._assessor.opening(facts, revision)
+                if self._loading and not facts.takes_people(self.today):
+                    self._closed.add(facts.id)
+
+    def advance(self, seconds: float) -> bool:
+        """Assess for about so long; whether there is more."""
+        more = self._assessor.advance(seconds)
+        now, touched = self._clock(), self._assessor.touched
+        for person in touched:
+            self._dirty.add(person)
+            if self._core.known(person) and self._netting.quiet(person) and self._differs(person):
+                self._netting.changed(person, now, first=not self._told.of(person))
+        touched.clear()
+        return more or bool(self._assessor.urgent or self._assessor.shaken)
+
+    def urgent(self) -> list[Plan]:
+        """What may no longer match and stands as told: to be withdrawn now."""
+        people = {person for opening in self._assessor.shaken for person in self._told.with_opening(opening)}
+        self._assessor.touched |= people  # what stands may read differently, at the same score
+        people |= self._assessor.urgent
+        self._assessor.urgent.clear()
+        self._assessor.shaken.clear()
+        return [plan for person in sorted(people) if (plan := Plan(person, self._gone(person)))]
+
+    def due(self, most: int) -> list[Plan]:
+        """What is to be told by now of at most so many people. Nothing while an opening is half assessed, nor before
+        what the lists did not know at the load is."""
+        if self._unsettled:
+            self._unsettled = {opening for opening in self._unsettled if self._assessor.awaits_opening(opening)}
+        if self._unsettled or not self._assessor.between_jobs:
+            return []
+        plans = []
+        for person in self._netting.due(self._clock(), most, self._ready):
+            if plan := self._plan(person):
+                plans.append(plan)
+            else:
+                self._netting.unchanged(person)
+        return plans
+
+    def telling(self, plan: Plan) -> Task[None]:
+        """Tell it in a transaction; afterwards it is what stands as told."""
+        return Task(lambda work: self._teller.needs(plan), partial(self._tell, plan))
+
+    def turn(self, today: date) -> None:
+        """A new day."""
+        turn = self._core.set_day(today)
+        for person in turn.people:
+            self._core.drop_person(person)
+            self._assessor.urgent.add(person)
+            self._dirty.add(person)
+        for opening in turn.openings:
+            self._assessor.gone(opening)
+        if turn.anew:
+            for person in self._core.people():
+                self._assessor.scan(person)
+            self._assessor.urgent.update(self._told.people())
+
+    def forgetting(self, ids: Sequence[str], before: date) -> Task[None]:
+        """Forget matches that were withdrawn before that day."""
+
+        def do(work: Work) -> None:
+            highest = forget_withdrawn(ids, before, self._teller.forgotten, work)
+            work.after_commit(partial(setattr, self._teller, "forgotten", highest))
+
+        return Task(lambda work: [Need.by_id(MATCHES, id) for id in ids], do)
+
+    # --- what is kept for the next load, and for readers
+
+    def to_keep(self) -> tuple[list[str], int]:
+        """The people whose lists are to be kept, and up to which revision of the openings they are right."""
+        people, done = sorted(self._dirty), self._assessor.done
+        self._dirty.clear()
+        return people, done
+
+    def keeping(self, people: Iterable[str], done: int) -> Task[None]:
+        """Keep these lists as they are now."""
+
+        def do(work: Work) -> None:
+            for person in people:
+                found = self._core.list_of(person)
+                if found is None or not self._core.known(person):
+                    work.delete(LISTS, person)
+                else:
+                    work.save(LISTS, list_document(person, *found, done, f"{self._rules}/{self._core.terms}"))
+
+        return Task(lambda work: (), do)
+
+    def keeping_candidates(self, most: int) -> Task[None] | None:
+        """Keep who fits an opening best, of so many openings; None when there is nothing to keep."""
+        best = self._assessor.best
+        some = [(id, best.pop(id)) for id in list(best)[:most]]
+        if not some:
+            return None
+
+        def do(work: Work) -> None:
+            for id, found in some:
+                if found:
+                    work.save(CANDIDATES, {"_id": id, "people": [person for _, person in found]})
+                else:
+                    work.delete(CANDIDATES, id)
+
+        return Task(lambda work: (), do)
+
+    def progressing(self, done: int) -> Task[None] | None:
+        """Write down that every list is kept that knows the openings up to here, and whether all is told; None when
+        that is known."""
+        document = {"_id": ASSESSED, "done": done, "waiting": self.waiting}
+        if document == self._kept:
+            return None
+
+        def do(work: Work) -> None:
+            work.save(PROGRESS, dict(document))
+            work.after_commit(partial(setattr, self, "_kept", document))
+
+        return Task(lambda work: (), do)
 
     # --- what is known
 
@@ -122,152 +293,77 @@ class Matching:
         """The day on which pairs are assessed."""
         return self._core.today
 
-    def people(self) -> Iterable[str]:
-        """The ids of all people held."""
-        return self._core.people()
+    @property
+    def waiting(self) -> int:
+        """How much is not assessed or not told yet."""
+        assessor = self._assessor
+        shaken = len(assessor.urgent) + len(assessor.shaken)
+        return len(self._inbox) + assessor.waiting + shaken + self._netting.waiting()
 
-    def openings(self) -> int:
-        """How many opportunities are looked at."""
-        return self._core.openings()
+    @property
+    def openings_waiting(self) -> int:
+        """How many openings are not assessed yet."""
+        return self._assessor.openings_waiting
 
-    def unsettled(self) -> list[Pair]:
-        """All pairs that may not be as they were last told: kept now, or told as standing."""
-        return sorted({*self._core.kept(), *(pair for pair, told in self._told.items() if told.content is not None)})
+    def next_due(self) -> float | None:
+        """In how many seconds the next netted change is due."""
+        due = self._netting.next_due()
+        return None if due is None else max(0.0, due - self._clock())
 
-    # --- memory
+    def sizes(self) -> tuple[int, int]:
+        """How many people and openings are held."""
+        return len(tuple(self._core.people())), self._core.openings()
 
-    def forget(self, today: date) -> None:
-        """Start with nothing, on this day; `load_...` follows."""
-        self._core, self._told, self._forgotten, self._journal = self._make_core(today), {}, 0, Journal()
+    # --- a view of the store: only to ask the guard
 
-    def load_opportunity(self, opportunity: Opportunity) -> None:
-        """What the database holds: tells nothing."""
-        self._core.put_opportunity(opportunity)
-        self._core.committed()
-
-    def load_person(self, person: Person) -> None:
-        """What the database holds: tells nothing."""
-        self._core.put_person(person)
-        self._core.committed()
-
-    def load_forgotten(self, sequence: int) -> None:
-        """The highest sequence of the matches that were forgotten."""
-        self._forgotten = sequence
-
-    def load_match(self, document: Document) -> None:
-        """What was last told."""
-        match = held_match(document)
-        content = document["fingerprint"] if document["standing"] else None
-        told = Told(document["sequence"], content, match.score, match.band, match.kind)
-        self._told[match.person, match.opportunity] = told
-
-    def mark(self) -> object:
-        """A point to go back to. Raises NotActive, which the store takes as a reason to undo everything."""
+    def mark(self) -> None:
+        """Raises NotActive, which the store takes as a reason to undo everything."""
         if not self.guard():
             raise NotActive("lease")
-        return self._core.mark(), self._journal.mark()
 
     def undo(self, mark: Any) -> None:
-        """Take back everything since the mark."""
-        core, told = mark
-        self._core.undo(core)
-        self._journal.undo(told)
+        """Nothing here changes before the commit."""
 
     def committed(self) -> None:
-        """What was done is now true."""
-        self._core.committed()
-        self._journal.forget()
+        """What was done comes in by the calls after the commit."""
 
     def aborted(self) -> None:
-        """Nothing since the last commit is true."""
-        self._core.aborted()
-        self._journal.undo()
+        """Nothing here has changed."""
 
-    # --- how it is told
+    # --- how it is done
 
-    def _settle(self, pairs: Iterable[Pair], work: Work, cause: Cause) -> None:
-        for pair in sorted(pairs):
-            now, before = self._core.standing(pair), self._told.get(pair)
-            if now is not None:
-                self._tell_standing(pair, now, before, work, cause)
-            elif before is not None and before.content is not None:
-                self._tell_withdrawn(pair, before, work, cause)
+    def _ready(self, person: str) -> bool:
+        return not self._assessor.awaits(person) and (self._core.known(person) or not self._core.takes_part(person))
 
-    def _tell_standing(self, pair: Pair, now: Standing, before: Told | None, work: Work, cause: Cause) -> None:
-        assessment = self._core.explain(pair)
-        match = Match(
-            match=self._ids.derived(*pair),
-            person=pair[0],
-            opportunity=pair[1],
-            kind=assessment.opening.kind,
-            state=now.state,
-            score=now.score,
-            band=now.band,
-            person_rank=now.rank,
-            reasons=sentences.reasons(assessment),
-            questions=sentences.questions(assessment),
-            model=self.pack.weights_version,
-            as_of=self._core.today,
-        )
-        content = fingerprint(match)
-        if before is not None and before.content == content:
-            return
-        found = before is None or before.content is None
-        self._tell(MATCH_FOUND if found else MATCH_CHANGED, match, content, before, work, cause)
+    def _gone(self, person: str) -> tuple[str, ...]:
+        told = self._told.of(person)
+        if not self._core.takes_part(person):
+            return tuple(sorted(told))
+        if self._loading:  # not all openings are there yet
+            return tuple(sorted(self._closed.intersection(told)))
+        waits = self._assessor.awaits_opening
+        return tuple(sorted(id for id in told if not self._core.admits(person, id) and not waits(id)))
 
-    def _tell_withdrawn(self, pair: Pair, before: Told, work: Work, cause: Cause) -> None:
-        """The last score and band stay, so that whoever was told can say what ended; reasons and questions go."""
-        match = Match(
-            match=self._ids.derived(*pair),
-            person=pair[0],
-            opportunity=pair[1],
-            kind=before.kind,
-            state=WITHDRAWN,
-            score=before.score,
-            band=before.band,
-            model=self.pack.weights_version,
-            as_of=self._core.today,
-        )
-        self._tell(MATCH_WITHDRAWN, match, None, before, work, cause)
+    def _differs(self, person: str) -> bool:
+        told, best = self._told.of(person), self._core.best(person)
+        return len(told) != len(best) or any(told.get(id) != self._core.revisions(person, id) for id in best)
 
-    def _tell(
-        self, type: EventType, match: Match, content: str | None, before: Told | None, work: Work, cause: Cause
-    ) -> None:
-        sequence = max(before.sequence if before else 0, self._forgotten) + 1
-        told = Told(sequence, content, match.score, match.band, match.kind)
-        self._journal.put(self._told, (match.person, match.opportunity), told)
-        document = {
-            **match_document(match, sequence, content),
-            "last": {"type": type.name, "time": work.now, **asdict(cause)},
-        }
-        work.save(MATCHES, document)
-        work.emit(_event(type, match, sequence, work.now, cause, self._ids))
-        work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
+    def _plan(self, person: str) -> Plan:
+        told, best = self._told.of(person), self._core.best(person)
+        withdraw = tuple(sorted(told.keys() - set(best)))
+        tell = [(id, rank) for rank, id in enumerate(best, 1) if told.get(id) != self._core.revisions(person, id)]
+        return Plan(person, withdraw, tuple(tell))
 
-    def _of_day(self, today: date) -> Cause:
-        """No event caused it, the day did."""
-        return Cause(self._ids.derived("day", today.isoformat()))
+    def _tell(self, plan: Plan, work: Work) -> None:
+        after = self._teller.tell(plan, work)
+        work.after_commit(partial(self._was_told, plan, after))
 
-
-def told_again(document: Document, ids: Ids) -> Event[Match]:
-    """The event that last told the match of this document: the same id, number and cause, without ranks."""
-    last = dict(document["last"])
-    type, time = registry.find(last.pop("type")), last.pop("time")
-    return _event(type, held_match(document), document["sequence"], time, Cause(**last), ids)
-
-
-def _event(type: EventType, match: Match, sequence: int, time: datetime, cause: Cause, ids: Ids) -> Event[Match]:
-    return Event(
-        id=ids.derived(type.name, match.match, sequence),
-        source=SOURCE,
-        type=type.name,
-        version=type.version,
-        time=time,
-        key=match.person,
-        data=match,
-        sequence=sequence,
-        correlationid=cause.correlationid,
-        causationid=cause.causationid,
-        recordedtime=cause.recordedtime,
-        traceparent=cause.traceparent,
-    )
+    def _was_told(self, plan: Plan, after: dict[str, Revisions | None]) -> None:
+        for opening, revisions in after.items():
+            if revisions is None:
+                self._told.gone(plan.person, opening)
+            else:
+                self._told.stands(plan.person, opening, revisions)
+        if plan.tell or not self._told.of(plan.person):
+            self._netting.told(plan.person, self._clock())
+        self._assessor.touched.add(plan.person)

@@ -11,9 +11,12 @@ from services.matching.answers import SeenCondition, SeenFactor, SeenMatch, Seen
 from services.matching.documents import Document, held_match, held_opportunity, held_person
 from services.matching.domain.access import Sight, is_matched, sight_of
 from services.matching.domain.answers import YES
-from services.matching.domain.assessment import DIGITS, Assessment, assess_pair
+from services.matching.domain.assessment import DIGITS, Assessment, assess, assess_pair, band_of
 from services.matching.domain.explain import sentences
+from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.permitted import permitted
+from services.matching.domain.person_facts import person_facts
+from services.matching.domain.terms import Terms
 from services.matching.repository import Repository
 from shared.events.topics.people import Person
 from shared.kit.floors import floors_of
@@ -44,16 +47,32 @@ class Window:
         return SeenMatches(matches=tuple(seen))
 
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:
-        """The people who match an opportunity, best first, as far as the caller may see them; no word about others."""
+        """Who fits an opening best, as far as the caller may see them; no word about others.
+
+        Assessed now, so nobody is shown who may not match; a person who came after the opening was last scanned, and
+        has better openings, may be missing until it is scanned again. Whether it stands as a match of theirs, their
+        rank says.
+        """
         _may_see_people(caller)
-        if not is_id(opportunity) or await self._repository.opportunity(opportunity) is None:
+        document = await self._repository.opportunity(opportunity) if is_id(opportunity) else None
+        if document is None:
             raise not_found()
-        documents = await self._repository.matches_of_opportunity(opportunity)
-        sights = await self._sights(caller, documents)
-        visible = [one for one in documents if one["person"] in sights][: self._pack.matching.best_of_opportunity]
-        ranks = await self._ranks(visible)
-        seen = [self._seen(sights[one["person"]], one, ranks[one["person"]]) for one in visible]
-        await self._written_down(caller, "matches-of-opportunity", [(one["person"], opportunity) for one in visible])
+        most = self._pack.matching.best_of_opportunity
+        people = await self._repository.people(await self._repository.fitting(opportunity, most))
+        held = await self._permitted(people.values())
+        today, agency = self._today(), caller.agency.agency
+        sights = {id: sight for id, person in held.items() if (sight := sight_of(person, agency, today)) is not None}
+        facts, terms = opening_facts(held_opportunity(document), self._pack), Terms(self._pack, today)
+        assessed = [(id, assess(person_facts(held[id], self._pack), facts, terms)) for id in sights]
+        fitting = [one for one in assessed if one[1].state != "no" and one[1].score >= self._pack.matching.threshold]
+        fitting = sorted(fitting, key=lambda one: (-one[1].score, one[0]))[:most]
+        standing = await self._repository.matches_of_people(id for id, _ in fitting)
+        seen = []
+        for id, assessment in fitting:
+            own = [each["opportunity"] for each in standing[id]]
+            rank = own.index(opportunity) + 1 if opportunity in own else None
+            seen.append(self._fitting(sights[id], assessment, rank))
+        await self._written_down(caller, "matches-of-opportunity", [(id, opportunity) for id, _ in fitting])
         return SeenMatches(matches=tuple(seen))
 
     async def why(self, caller: Caller, alias: str, opportunity: str) -> Why:
@@ -81,14 +100,6 @@ class Window:
                 return person, sight
         raise not_found()
 
-    async def _sights(self, caller: Caller, matches: Iterable[Document]) -> dict[str, Sight]:
-        """Of the people in these matches those whom the caller may see, and how: none who may not be matched now."""
-        documents = await self._repository.people(one["person"] for one in matches)
-        people = await self._permitted(documents.values())
-        today, agency = self._today(), caller.agency.agency
-        found = {id: sight_of(person, agency, today) for id, person in people.items() if is_matched(person, today)}
-        return {id: sight for id, sight in found.items() if sight is not None}
-
     async def _permitted(self, documents: Iterable[Document]) -> dict[str, Person]:
         """These people with as much as their states still allow at this moment, whatever waits on `people`."""
         held = {document["_id"]: document for document in documents}
@@ -115,12 +126,27 @@ class Window:
 
     # --- how it is shown
 
-    async def _ranks(self, documents: Iterable[Document]) -> dict[str, int]:
-        ranks = {}
-        for document in documents:
-            own = await self._repository.matches_of_person(document["person"])
-            ranks[document["person"]] = 1 + [one["_id"] for one in own].index(document["_id"])
-        return ranks
+    def _fitting(self, sight: Sight, assessment: Assessment, rank: int | None) -> SeenMatch:
+        assert assessment.state != "no", "only who may match is shown"
+        seen = SeenMatch(
+            alias=sight.alias,
+            opportunity=assessment.opening.id,
+            kind=assessment.opening.kind,
+            band=band_of(assessment.score, self._pack),
+            person_rank=rank,
+        )
+        if not sight.why:
+            return seen
+        return seen.model_copy(
+            update={
+                "state": assessment.state,
+                "score": assessment.score,
+                "reasons": sentences.reasons(assessment),
+                "questions": sentences.questions(assessment),
+                "model": self._pack.weights_version,
+                "as_of": assessment.terms.today,
+            }
+        )
 
     def _seen(self, sight: Sight, document: Document, rank: int) -> SeenMatch:
         match = held_match(document)

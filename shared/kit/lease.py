@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from shared.kit.logs import logger
 from shared.kit.mongo import Database
 
 COLLECTION = "leases"
+_log = logger("lease")
+_NOBODY = {"owner": "", "token": "", "epoch": 0, "until": datetime.fromtimestamp(0, UTC)}
+_TAKEN: dict[str, Any] = {"return_document": ReturnDocument.AFTER, "maxTimeMS": 5_000}
 
 
 class LeaseLost(Exception):
@@ -33,8 +39,10 @@ class Lease:
     in every transaction.
     """
 
-    def __init__(self, database: Database, name: str, owner: str, seconds: float = 10.0) -> None:
-        self.name, self.owner, self.seconds = name, owner, seconds
+    def __init__(
+        self, database: Database, name: str, owner: str, seconds: float = 10.0, stuck_seconds: float = 60.0
+    ) -> None:
+        self.name, self.owner, self.seconds, self.stuck_seconds = name, owner, seconds, stuck_seconds
         self.epoch = 0
         self._token = secrets.token_hex(8)  # this process; a restarted one has another
         self._leases = database[COLLECTION]
@@ -55,10 +63,24 @@ class Lease:
         """Take or renew it; False when somebody else holds it. Raises PyMongoError when MongoDB does not answer."""
         asked = time.monotonic()
         if not self._known:
-            nobody = {"owner": "", "token": "", "epoch": 0, "until": datetime.fromtimestamp(0, UTC)}
             with contextlib.suppress(DuplicateKeyError):  # somebody else was quicker
-                await self._leases.update_one({"_id": self.name}, {"$setOnInsert": nobody}, upsert=True)
+                await self._leases.update_one({"_id": self.name}, {"$setOnInsert": _NOBODY}, upsert=True)
             self._known = True
+        query, change = self._taking()
+        return self._took(asked, await self._leases.find_one_and_update(query, change, **_TAKEN))
+
+    def acquire_now(self) -> bool:
+        """The same from a thread of its own, on the driver that lies under the asynchronous one."""
+        asked = time.monotonic()
+        leases = self._leases.delegate
+        if not self._known:
+            with contextlib.suppress(DuplicateKeyError):
+                leases.update_one({"_id": self.name}, {"$setOnInsert": _NOBODY}, upsert=True)
+            self._known = True
+        query, change = self._taking()
+        return self._took(asked, leases.find_one_and_update(query, change, **_TAKEN))
+
+    def _taking(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         mine = {"$eq": ["$token", self._token]}
         free: list[dict[str, Any]] = [{"token": self._token}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]
         if not self.epoch:  # only who has just begun may succeed its own name, else two of a name would take turns
@@ -69,9 +91,9 @@ class Lease:
             "epoch": {"$cond": [mine, "$epoch", {"$add": ["$epoch", 1]}]},
             "until": {"$add": ["$$NOW", int(self.seconds * 1000)]},
         }
-        document = await self._leases.find_one_and_update(
-            {"_id": self.name, "$or": free}, [{"$set": change}], return_document=ReturnDocument.AFTER, maxTimeMS=5_000
-        )
+        return {"_id": self.name, "$or": free}, [{"$set": change}]
+
+    def _took(self, asked: float, document: Mapping[str, Any] | None) -> bool:
         if document is None:
             self._until = 0.0
             return False
@@ -106,10 +128,6 @@ class Lease:
     def _ours(self) -> dict[str, Any]:
         return {"_id": self.name, "token": self._token, "owner": self.owner}
 
-    def _at_most(self, share: float) -> float:
-        """So many seconds, but not beyond the moment from which it is held no longer."""
-        return min(self.seconds * share, max(0.0, self._until - time.monotonic()))
-
     async def release(self) -> None:
         """Give it up, if it is ours."""
         self._until = 0.0
@@ -122,32 +140,69 @@ class Lease:
     ) -> None:
         """Until ``stopping``: try to hold it; call ``gained`` when it becomes ours and ``lost`` when it no longer is.
 
-        Both run here, one after the other; ``gained`` must return soon (start things, do not be them). While MongoDB is
-        away the lease runs out by the local clock, ``lost`` is called that moment. Ends with ``lost`` and a release.
+        Both run here, one after the other; ``gained`` must return soon (start things, do not be them). It is renewed by
+        a thread, so that work which keeps the event loop for longer than the lease does not lose it; but only while the
+        loop comes by here now and then (``stuck_seconds``): a process that stands still for good is succeeded. While
+        MongoDB is away the lease runs out by the local clock, ``lost`` is called that moment. Ends with ``lost`` and a
+        release.
         """
-        on = False
+        renewing = _Renewing(self)
+        held_epoch = 0  # 0: not on
+        renewing.start()
         try:
             while not stopping.is_set():
-                try:
-                    async with asyncio.timeout(self._at_most(0.3) if on else self.seconds * 0.3):
-                        await self.acquire()
-                except (PyMongoError, TimeoutError):
-                    pass  # held says until when the last answer is good for
-                if self.held and not on:
-                    on = True
-                    await gained()
-                elif on and not self.held:
-                    on = False
+                renewing.progressed()
+                epoch = self.epoch if self.held else 0
+                if held_epoch and epoch != held_epoch:
+                    held_epoch = 0
                     await lost()
+                elif epoch and not held_epoch:
+                    held_epoch = epoch
+                    await gained()
+                left = self._until - time.monotonic()
+                wait = self.seconds * 0.05 if left <= 0 else min(self.seconds * 0.05, left)
                 try:
-                    async with asyncio.timeout(self._at_most(0.2) if on else self.seconds * 0.2):
+                    async with asyncio.timeout(wait):
                         await stopping.wait()
                 except TimeoutError:
                     continue
         finally:
-            if on:
+            await asyncio.to_thread(renewing.stop)
+            if held_epoch:
                 await lost()
             try:
                 await self.release()
             except PyMongoError:
                 self._until = 0.0  # it runs out by itself
+
+
+class _Renewing(threading.Thread):
+    """Asks for the lease again and again."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(name=f"lease {lease.name}", daemon=True)
+        self._lease = lease
+        self._ended = threading.Event()
+        self._progress = time.monotonic()
+
+    def progressed(self) -> None:
+        """The event loop goes on."""
+        self._progress = time.monotonic()
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self._ended.is_set():
+            if time.monotonic() - self._progress < self._lease.stuck_seconds:
+                try:
+                    with pymongo.timeout(max(self._lease.seconds * 0.3, 0.5)):
+                        self._lease.acquire_now()
+                except PyMongoError:
+                    pass  # held says until when the last answer is good for
+                except Exception:  # also what nobody foresaw: without this thread it is never asked for again
+                    _log.exception("lease_not_asked_for")
+            self._ended.wait(self._lease.seconds * 0.2)
+
+    def stop(self) -> None:
+        """End; what is asked right now is waited for, but not long."""
+        self._ended.set()
+        self.join(timeout=2.0)

@@ -73,6 +73,7 @@ class Health:
         self.doubtful = doubtful
         self.phase: Phase = "starting"
         self.role: Role | None = None
+        self.progress: dict[str, int] = {}
         self.watchdog = watchdog
         self._needed = needed
         self._others = others
@@ -131,6 +132,8 @@ def probe_routes(health: Callable[[], Health]) -> APIRouter:
             body["clock"] = "doubtful"
         if known.role is not None:
             body["role"] = known.role
+        if known.progress:
+            body["progress"] = known.progress
         return JSONResponse(body, 200 if good else 503)
 
     return routes

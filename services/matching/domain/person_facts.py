@@ -55,6 +55,10 @@ class PersonFacts:
     needs: Mapping[str, NeedRule]
     blank: bool
 
+    def takes_part(self, today: date) -> bool:
+        """Has not left, and the consent to matching holds, its last day included."""
+        return self.active and self.consent_until is not None and today <= self.consent_until
+
 
 def person_facts(person: Person, pack: Pack) -> PersonFacts:
     """The facts of a person; never fails on codes the pack does not know (they count as not known)."""

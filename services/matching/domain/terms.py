@@ -31,6 +31,12 @@ class Terms:
         other._nearness, other._minutes = self._nearness, self._minutes
         return other
 
+    @property
+    def key(self) -> str:
+        """What of the day decides about pairs of those who take part and openings that take people: the legal wage
+        floor, and the year, by which people are a year older. Whatever else looks at the day has to be named here."""
+        return f"{self.minimum_hourly}/{self.today.year}"
+
     def nearness(self, one: str, other: str) -> float:
         """How near two occupations are, 0 to 1."""
         key = (one, other)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -82,3 +83,45 @@ class TestKeep:
             await keeping
         assert told == ["gained", "lost"]
         assert await Lease(database, "matcher", "b").acquire()
+
+    async def test_work_that_keeps_the_loop_for_longer_than_the_lease_does_not_lose_it(self, database: Any) -> None:
+        told, renewed = await self._keep_the_loop(database, stuck_seconds=60.0)
+        assert told == ["gained"]
+        assert renewed >= 3
+
+    async def test_a_loop_that_stands_still_for_good_loses_it(self, database: Any) -> None:
+        told, _ = await self._keep_the_loop(database, stuck_seconds=0.5)
+        assert told[:2] == ["gained", "lost"]
+
+    @staticmethod
+    async def _keep_the_loop(database: Any, stuck_seconds: float) -> tuple[list[str], int]:
+        """What was told, and how often the lease was renewed, while the loop stood still for three leases."""
+        told: list[str] = []
+        gained, stopping = asyncio.Event(), asyncio.Event()
+
+        async def on() -> None:
+            told.append("gained")
+            gained.set()
+
+        async def off() -> None:
+            told.append("lost")
+
+        class Counted(Lease):
+            count = 0
+
+            def acquire_now(self) -> bool:
+                self.count += 1
+                return super().acquire_now()
+
+        lease = Counted(database, "matcher", "a", seconds=1.0, stuck_seconds=stuck_seconds)
+        keeping = asyncio.create_task(lease.keep(on, off, stopping))
+        async with asyncio.timeout(10):
+            await gained.wait()
+        before = lease.count
+        time.sleep(3.0)  # noqa: ASYNC251 - this is the work that keeps the loop
+        renewed = lease.count - before
+        await asyncio.sleep(0.2)
+        found = list(told)
+        stopping.set()
+        await keeping
+        return found, renewed

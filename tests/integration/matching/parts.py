@@ -64,7 +64,7 @@ class Setup:
             profile="development", instance=instance,
             kafka=self.kafka, mongo_url=self.mongo_url, database=self.database, port=0,
             topic_prefix=self.prefix, kafka_idempotent=IDEMPOTENT, session_timeout_ms=6_000, lease_seconds=2.0,
-            day_check_seconds=0.1,
+            day_check_seconds=0.1, netting_seconds=0.2,
         )  # fmt: skip
 
     @asynccontextmanager

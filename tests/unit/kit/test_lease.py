@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from shared.kit.lease import Lease
 
@@ -20,22 +22,34 @@ class Silent:
     def __init__(self, after: float) -> None:
         self.after = after
         self.answered = False
+        self.over = threading.Event()
+        self.delegate = self  # it is asked from a thread, on the driver underneath
 
-    async def update_one(self, *_: Any, **__: Any) -> None: ...
+    def update_one(self, *_: Any, **__: Any) -> Any:
+        return _Answered()
 
-    async def find_one_and_update(self, *_: Any, **__: Any) -> Any:
+    def find_one_and_update(self, *_: Any, **__: Any) -> Any:
         if self.answered:
-            await asyncio.sleep(3_600)
-        await asyncio.sleep(self.after)  # cut off on a busy machine: then it is asked again
+            self.over.wait(60)
+            raise AutoReconnect("silent")
+        time.sleep(self.after)
         self.answered = True
         return {"epoch": 1}
+
+
+class _Answered:
+    """Nothing, for whoever awaits it and for whoever does not."""
+
+    def __await__(self) -> Any:
+        return iter(())
 
 
 @pytest.mark.parametrize("after", [0.0, 0.2 * SECONDS])
 async def test_lost_is_told_in_the_moment_from_which_it_is_held_no_longer(
     after: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease = Lease({"leases": Silent(after)}, "matcher", "a", SECONDS)  # type: ignore[arg-type]  # as much as is asked
+    silent = Silent(after)
+    lease = Lease({"leases": silent}, "matcher", "a", SECONDS)  # type: ignore[arg-type]  # as much as is asked
     stopping = asyncio.Event()
     waited_beyond: list[float] = []
     timeout = asyncio.timeout
@@ -50,6 +64,7 @@ async def test_lost_is_told_in_the_moment_from_which_it_is_held_no_longer(
 
     async def lost() -> None:
         assert not lease.held
+        silent.over.set()
         stopping.set()
 
     async with timeout(20):

@@ -1,4 +1,4 @@
-"""The incremental index says at every moment what the plain engine says, whatever was undone in between."""
+"""The incremental index says what the plain engine says, whatever happened between the slices of its scans."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.matching.assessor import Assessor
+from services.matching.domain import index as index_module
+from services.matching.domain.assessment import verdict_of
 from services.matching.domain.index import Index
 from services.matching.domain.matcher import Pair, Standing, matches_of
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
+from services.matching.domain.scoring import Scoring
+from services.matching.domain.terms import Terms
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
@@ -19,7 +26,8 @@ from tests.support.matching import TODAY, a_job, a_person, numbered, random_open
 
 pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
-SMALL = PACK.matching.model_copy(update={"best_of_person": 2, "threshold": 0.3})
+SMALL = PACK.matching.model_copy(update={"best_of_person": 2, "best_of_opportunity": 2, "threshold": 0.3})
+NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
 
 
 def small_pack() -> Pack:
@@ -27,150 +35,150 @@ def small_pack() -> Pack:
     return replace(PACK, matching=SMALL)
 
 
-State = tuple[dict[str, Person], dict[str, Opportunity], date]
+def held(index: Index) -> dict[Pair, Standing]:
+    return {pair: standing for person in index.people() for pair, standing in index.standing(person)}
 
 
 class World:
-    """What should be true, kept beside the index."""
+    """An index with its assessor, and beside it what should be true. Slices are as small as they can be."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
+    def __init__(self, pack: Pack, day: date, reserve: int) -> None:
+        self.pack, self.day = pack, day
+        self.index = Index(pack, day, reserve)
+        self.assessor = Assessor(self.index, clock=lambda: 0.0)  # the time is always up: one slice at each call
         self.people: dict[str, Person] = {}
         self.openings: dict[str, Opportunity] = {}
-        self.day = TODAY
+        self.revision = 0
 
-    def expected(self, pack: Pack) -> dict[Pair, Standing]:
-        return matches_of(self.people.values(), self.openings.values(), pack, self.day)
+    def expected(self) -> dict[Pair, Standing]:
+        return matches_of(self.people.values(), self.openings.values(), self.pack, self.day)
 
-    def copy(self) -> State:
-        return dict(self.people), dict(self.openings), self.day
-
-    def back(self, state: State) -> None:
-        self.people, self.openings, self.day = dict(state[0]), dict(state[1]), state[2]
-
-    def step(self, what: str, number: int, seed: int) -> set[Pair]:
+    def step(self, what: str, number: int, seed: int) -> None:
         dice = random.Random(seed)
+        self.revision += 1
+        self.assessor.note(self.revision)
         match what:
             case "person":
                 person = random_person(number, dice)
                 self.people[person.person] = person
-                return self.index.put_person(person)
+                self.assessor.person(person_facts(person, self.pack), self.revision)
             case "opening":
                 opening = random_opening(number, dice)
                 self.openings[opening.opportunity] = opening
-                return self.index.put_opportunity(opening)
-            case "drop person":
-                self.people.pop(numbered(number), None)
-                return self.index.drop_person(numbered(number))
-            case "drop opening":
-                id = numbered(0xB0000 + number)
-                self.openings.pop(id, None)
-                return self.index.drop_opportunity(id)
-            case _:
+                self.assessor.opening(opening_facts(opening, self.pack), self.revision)
+            case "close":
+                if (opening := self.openings.get(numbered(0xB0000 + number))) is not None:
+                    closed = opening.model_copy(update={"status": "closed"})
+                    self.openings[opening.opportunity] = closed
+                    self.assessor.opening(opening_facts(closed, self.pack), self.revision)
+            case "next day":
                 self.day += timedelta(days=1)
-                self.index.set_day(self.day)
-                changed = set().union(*(self.index.reassess(person) for person in self.index.people()))
-                assert self.index.drop_ended() == set()  # whoever is reassessed has nothing left with what has ended
-                return changed
+                turn = self.index.set_day(self.day)
+                for id in turn.people:
+                    self.index.drop_person(id)
+                for id in turn.openings:
+                    self.assessor.gone(id)
+                for id in self.index.people() if turn.anew else ():
+                    self.assessor.scan(id)
+            case _:
+                for _ in range(number):
+                    self.assessor.advance(0.0)
+
+    def drain(self) -> None:
+        while self.assessor.advance(0.0):
+            pass
 
 
-WHAT = ["person", "person", "opening", "opening", "drop person", "drop opening", "next day"]
 STEPS = st.lists(
-    st.tuples(st.sampled_from([*WHAT, "mark", "undo", "commit", "abort"]), st.integers(0, 7), st.integers(0, 10_000)),
+    st.tuples(
+        st.sampled_from(["person", "person", "opening", "opening", "opening", "close", "next day", "slices", "slices"]),
+        st.integers(0, 9),
+        st.integers(0, 10_000),
+    ),
     min_size=5,
-    max_size=40,
+    max_size=60,
 )
 
 
-def held(index: Index) -> dict[Pair, Standing]:
-    return {pair: found for pair in index.kept() if (found := index.standing(pair)) is not None}
-
-
-def fit(match: Standing) -> object:
-    return match.score, match.asks, match.contributions
-
-
 class TestIndex:
-    @settings(max_examples=60, deadline=None)
-    @given(steps=STEPS)
-    def test_says_what_the_plain_engine_says_after_any_interleaving_with_undo_and_abort(
-        self, steps: list[tuple[str, int, int]]
+    @settings(max_examples=100, deadline=None)
+    @given(steps=STEPS, reserve=st.integers(0, 2), at_once=st.integers(1, 3), new_year=st.booleans())
+    def test_says_what_the_plain_engine_says_after_any_interleaving_of_changes_days_and_slices(
+        self, steps: list[tuple[str, int, int]], reserve: int, at_once: int, new_year: bool
     ) -> None:
-        pack = small_pack()
-        index = Index(pack, TODAY)
-        world = World(index)
-        committed = world.copy()
-        marks: list[tuple[object, State]] = []
-        for what, number, seed in steps:
-            if what == "mark":
-                marks.append((index.mark(), world.copy()))
-            elif what == "undo" and marks:
-                mark, state = marks.pop()
-                index.undo(mark)
-                world.back(state)
-            elif what == "commit":
-                index.committed()
-                committed, marks = world.copy(), []
-            elif what == "abort":
-                index.aborted()
-                world.back(committed)
-                marks = []
-            elif what in WHAT:
-                before = held(index)
-                changed = world.step(what, number, seed)
-                after = held(index)
-                for pair in before.keys() ^ after.keys():
-                    assert pair in changed
-                for pair in before.keys() & after.keys():
-                    assert pair in changed or fit(before[pair]) == fit(after[pair])
-            assert held(index) == world.expected(pack)
-            assert index.today == world.day
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index_module, "PAIRS_AT_ONCE", at_once)
+            world = World(small_pack(), NEW_YEAR if new_year else TODAY, reserve)
+            for number, step in enumerate(steps):
+                world.step(*step)
+                if number % 7 == 6:
+                    world.drain()
+                    assert held(world.index) == world.expected()
+            world.drain()
+            assert held(world.index) == world.expected()
+            assert world.assessor.done == world.revision
+            touched = world.assessor.touched  # whoever has anything was looked at
+            assert {person for person, _ in world.expected()} <= touched
 
-    def test_the_next_best_takes_over_when_the_best_goes(self) -> None:
-        index = Index(PACK, TODAY)
-        index.put_opportunity(a_job())
-        people = [a_person(n, situation={"jobless": n % 2 == 0}) for n in range(25)]
-        for person in people:
-            index.put_person(person)
-        job = a_job().opportunity
-        assert len(list(index.kept())) == 25  # each person has it among their best ten, however many others do
-        changed = index.drop_person(numbered(0))
-        assert changed == {(numbered(0), job)}
-        assert held(index)[numbered(1), job].rank == 1
+    @settings(max_examples=60, deadline=None)
+    @given(seed=st.integers(0, 1_000_000))
+    def test_the_fast_score_is_the_plain_one(self, seed: int) -> None:
+        dice = random.Random(seed)
+        scoring = Scoring(Terms(PACK, TODAY))
+        for number in range(20):
+            person = person_facts(random_person(number, dice), PACK)
+            opening = opening_facts(random_opening(number, dice), PACK)
+            if not person.takes_part(TODAY) or not opening.takes_people(TODAY):
+                continue
+            plain = verdict_of(person, opening, scoring.terms)
+            score = plain.score if plain is not None and plain.score >= PACK.matching.threshold else None
+            assert scoring.score(scoring.person(person, 0), scoring.opening(opening, 0)) == score
 
-    def test_a_rank_alone_is_no_change(self) -> None:
-        index = Index(PACK, TODAY)
-        index.put_opportunity(a_job())
-        index.put_person(a_person(1))
-        changed = index.put_person(a_person(2, residence="legal-dong-2026:41210"))
-        assert changed == {(numbered(2), a_job().opportunity)}
+    def test_the_next_best_takes_over_when_the_best_goes_and_when_the_reserve_is_used_up_all_is_looked_at_again(
+        self,
+    ) -> None:
+        world = World(small_pack(), TODAY, reserve=1)  # two stand, one is behind them
+        for number in range(9):
+            job = a_job(number)
+            world.openings[job.opportunity] = job
+            world.assessor.opening(opening_facts(job, PACK), number + 1)
+        world.people[numbered(1)] = a_person()
+        world.assessor.person(person_facts(a_person(), PACK), 10)
+        world.drain()
+        jobs = [a_job(number).opportunity for number in range(9)]
+        assert world.index.best(numbered(1)) == jobs[:2]
+        world.assessor.gone(jobs[0])
+        assert (world.index.known(numbered(1)), world.index.best(numbered(1))) == (True, jobs[1:3])
+        world.assessor.gone(jobs[1])
+        assert not world.index.known(numbered(1))
+        world.drain()
+        assert world.index.best(numbered(1)) == jobs[2:4]
 
-    def test_dropping_what_is_not_held_changes_nothing(self) -> None:
-        index = Index(PACK, TODAY)
-        assert index.drop_person(numbered(9)) == set()
-        assert index.drop_opportunity(numbered(9)) == set()
+    def test_who_fits_an_opening_best_is_found_beside(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for number in (3, 1, 2):
+            world.assessor.person(person_facts(a_person(number), PACK), number)
+        world.assessor.opening(opening_facts(a_job(), PACK), 4)
+        world.drain()
+        [(opening, best)] = world.assessor.best.items()
+        assert (opening, [person for _, person in best or ()]) == (a_job().opportunity, [numbered(1), numbered(2)])
+
+    def test_what_waits_is_assessed_once_as_it_is_now(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for revision in range(50):
+            world.assessor.opening(opening_facts(a_job(), PACK), revision)
+            world.assessor.person(person_facts(a_person(), PACK), revision)
+        assert world.assessor.waiting == 2
 
 
 class TestWhatIsOver:
-    def test_who_left_and_what_was_closed_is_not_assessed_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        index = Index(PACK, TODAY)
-        for number in range(20):
-            index.put_opportunity(a_job(number))
-            index.put_opportunity(a_job(number, status="closed"))
-            index.put_person(a_person(number))
-            index.put_person(a_person(number, status="left"))
-        assert tuple(index.people()) == ()
-        assessed: list[object] = []
-        monkeypatch.setattr("services.matching.domain.index.verdict_of", lambda *pair: assessed.append(pair))
-        index.put_person(a_person(99))
-        index.put_opportunity(a_job(99))
-        assert len(assessed) == 1
-
-    def test_what_comes_back_matches_again(self) -> None:
-        index = Index(PACK, TODAY)
-        index.put_opportunity(a_job(1))
-        index.put_person(a_person(1, status="left"))
-        index.put_person(a_person(1))
-        index.put_opportunity(a_job(1, status="closed"))
-        assert index.put_opportunity(a_job(1)) == {(numbered(1), a_job(1).opportunity)}
-        assert set(index.kept()) == {(numbered(1), a_job(1).opportunity)}
+    def test_who_left_whose_consent_is_over_and_what_was_closed_is_not_held(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for number in range(5):
+            for revision, changes in enumerate(({}, {"status": "closed"}), 1):
+                world.assessor.opening(opening_facts(a_job(number, **changes), PACK), revision)
+            world.assessor.person(person_facts(a_person(number), PACK), 1)
+        world.assessor.person(person_facts(a_person(1, status="left"), PACK), 2)
+        world.assessor.person(person_facts(a_person(2, consents=[]), PACK), 2)
+        world.drain()
+        assert (set(world.index.people()), world.index.openings()) == ({numbered(n) for n in (0, 3, 4)}, 0)

@@ -1,40 +1,158 @@
-"""What is told when something changes: once, in order, the same again after an undo, and by nobody who may not."""
+"""What is told when something changes: once, in order, when it is time, and by nobody who may not."""
 
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import bson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.matching.activity import warn_of_an_old_wage_table
 from services.matching.domain.index import Index
+from services.matching.domain.matcher import matches_of
 from services.matching.fence import NotActive
-from services.matching.service import Cause, Matching, told_again
-from shared.events.envelope import to_kafka
+from services.matching.service import Matching
+from services.matching.telling import Plan, told_again
+from shared.events import Event
+from shared.events.envelope import from_kafka, to_kafka
+from shared.events.topics.opportunities import JOB_POSTED, Opportunity
+from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.ids import Ids
-from shared.kit.work import Work
-from tests.support.matching import TODAY, a_job, a_person, numbered
+from shared.kit.mongo import UTC_CODEC
+from shared.kit.store import Task
+from shared.kit.work import Outgoing, Work
+from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import PACK
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
-CAUSE = Cause("c-1", "e-1", NOW - timedelta(seconds=3), "00-aa-bb-01")
+RECORDED = NOW - timedelta(seconds=3)
+IDS = Ids(bytes(32))
+JOB = a_job().opportunity
 
 
-def matching() -> Matching:
-    made = Matching(PACK, Ids(bytes(32)), partial(Index, PACK), TODAY)
-    made.opportunity_changed(a_job(), Work(NOW), CAUSE)
-    made.committed()
-    return made
+class Store:
+    """A database in memory: each task is a transaction."""
+
+    def __init__(self) -> None:
+        self.documents: dict[tuple[str, str], bytes] = {}
+        self.emitted: list[Outgoing] = []
+
+    def perform(self, *tasks: Task[None], committed: bool = True) -> None:
+        for task in tasks:
+            work = Work(NOW)
+            for need in list(task.needs(work)):
+                raw = self.documents.get((need.collection, need.value))
+                work.loaded(need.collection, "_id", [need.value], [] if raw is None else [raw])
+            task.do(work)
+            if not committed:
+                return
+            for collection, changes in work.changes().items():
+                for id, raw, *_ in changes:
+                    if raw is None:
+                        self.documents.pop((collection, id), None)
+                    else:
+                        self.documents[collection, id] = raw
+            self.emitted += work.emitted
+            for call in work.calls:
+                call()
+
+    def all(self, collection: str) -> Iterable[dict[str, Any]]:
+        return [bson.decode(raw, UTC_CODEC) for (each, _), raw in list(self.documents.items()) if each == collection]
 
 
-def told(work: Work) -> list[tuple[str, int]]:
-    """Type and sequence of what was emitted."""
-    headers = [{name: value.decode() for name, value in one.headers} for one in work.emitted]
-    return [(one["ce_type"], int(one["ce_sequence"])) for one in headers]
+class Scene:
+    """A matching service without broker and database, its clock in hand."""
+
+    def __init__(self, netting_seconds: float = 0.0) -> None:
+        self.store, self.now, self.day = Store(), 1_000.0, TODAY
+        self._sequences: dict[str, int] = {}
+        self._window = netting_seconds
+        self.begin()
+
+    def begin(self, rules: str = "r") -> None:
+        """A process that begins."""
+        self.matching = Matching(
+            PACK, IDS, partial(Index, PACK, reserve=2), self.day, rules=rules, netting_seconds=self._window,
+            clock=lambda: self.now,
+        )  # fmt: skip
+        made, documents = self.matching, self.store.all
+        revisions = [one["revision"] for one in (*documents("people"), *documents("opportunities"))]
+        made.load_progress(
+            max(revisions, default=0),
+            max((one["done"] for one in documents("progress")), default=0),
+            max((one["sequence"] for one in documents("forgotten")), default=0),
+        )
+        for one in documents("matches"):
+            if one["standing"]:
+                made.load_told(one)
+        for one in documents("people"):
+            made.load_person(Person.model_validate(one["state"], strict=False), one["revision"])
+        for one in documents("opportunities"):
+            made.load_opportunity(Opportunity.model_validate(one["state"], strict=False), one["revision"])
+        for one in documents("lists"):
+            made.load_list(one)
+        made.loaded()
+
+    def hear(self, *things: Person | Opportunity) -> None:
+        """They are committed; nothing is worked out yet."""
+        for thing in things:
+            key = thing.person if isinstance(thing, Person) else thing.opportunity
+            self._sequences[key] = self._sequences.get(key, 0) + 1
+            type = PERSON_UPDATED if isinstance(thing, Person) else JOB_POSTED
+            event: Event[Any] = Event(
+                id=f"{key}-{self._sequences[key]}", source="/services/intake", type=type.name, version=1, time=NOW,
+                key=key, data=thing, sequence=self._sequences[key], correlationid=f"c-{key}-{self._sequences[key]}",
+                recordedtime=RECORDED, traceparent="00-aa-bb-01",
+            )  # fmt: skip
+            changed: Any = self.matching.person_changed
+            if isinstance(thing, Opportunity):
+                changed = self.matching.opportunity_changed
+            self.store.perform(Task(lambda work: (), partial(changed, event)))
+
+    def settle(self, *, urgent_only: bool = False) -> None:
+        """Work out everything and tell what is due."""
+        while True:
+            self.matching.take_in()
+            plans = self.matching.urgent()
+            if not urgent_only:
+                more = self.matching.advance(1.0)
+                plans += self.matching.due(100)
+            self.store.perform(*(self.matching.telling(plan) for plan in plans))
+            if not plans and (urgent_only or not more):
+                return
+
+    def keep(self) -> None:
+        """Keep everything for the next load."""
+        people, done = self.matching.to_keep()
+        self.store.perform(self.matching.keeping(people, done))
+        for task in (self.matching.keeping_candidates(1_000), self.matching.progressing(done)):
+            self.store.perform(*([task] if task else []))
+
+    def does(self, *things: Person | Opportunity) -> None:
+        """The same one after the other."""
+        for thing in things:
+            self.hear(thing)
+            self.settle()
+
+    def told(self) -> list[tuple[str, int]]:
+        """Type and sequence of what was emitted."""
+        headers = [{name: value.decode() for name, value in one.headers} for one in self.store.emitted]
+        return [(one["ce_type"], int(one["ce_sequence"])) for one in headers]
+
+    def standing(self) -> set[tuple[str, str]]:
+        return {(one["person"], one["opportunity"]) for one in self.store.all("matches") if one["standing"]}
+
+    def match(self, person: int = 1, opportunity: str = JOB) -> dict[str, Any] | None:
+        raw = self.store.documents.get(("matches", IDS.derived(numbered(person), opportunity)))
+        return None if raw is None else bson.decode(raw, UTC_CODEC)
 
 
 class TestAnOldWageTable:
@@ -48,201 +166,339 @@ class TestAnOldWageTable:
 
 class TestTelling:
     def test_found_changed_withdrawn_and_found_again_count_on(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        made.person_changed(a_person(), work, CAUSE)  # nothing new
-        made.person_changed(a_person(wants={"growth": False}), work, CAUSE)
-        made.person_changed(a_person(status="left"), work, CAUSE)
-        made.person_changed(a_person(status="left"), work, CAUSE)
-        made.person_changed(a_person(), work, CAUSE)
-        assert told(work) == [
+        scene = Scene()
+        scene.does(a_job(), a_person(), a_person(), a_person(wants={"growth": False}))
+        scene.does(a_person(status="left"), a_person(status="left"), a_person())
+        assert scene.told() == [
             ("match-found", 1), ("match-changed", 2), ("match-withdrawn", 3), ("match-found", 4),
         ]  # fmt: skip
 
     def test_a_reason_that_reads_differently_is_a_change_even_at_the_same_score(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        job = a_job(wage={"maximum": 2_900_000})
-        before = len(work.emitted)
-        made.opportunity_changed(job, work, CAUSE)
-        assert told(work)[before:] == [("match-changed", 2)]
+        scene = Scene()
+        scene.does(a_job(), a_person(), a_job(wage={"maximum": 2_900_000}))
+        assert scene.told() == [("match-found", 1), ("match-changed", 2)]
 
     def test_the_cause_is_handed_on_and_the_id_follows_from_match_and_sequence(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        [record] = work.emitted
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        [record] = scene.store.emitted
         headers = {name: value.decode() for name, value in record.headers}
         match: dict[str, Any] = json.loads(record.value)
-        ids = Ids(bytes(32))
-        assert headers["ce_correlationid"] == "c-1"
-        assert headers["ce_causationid"] == "e-1"
+        assert headers["ce_correlationid"] == f"c-{numbered(1)}-1"
+        assert headers["ce_causationid"] == f"{numbered(1)}-1"
         assert headers["ce_recordedtime"] == "2026-11-22T02:59:57Z"
         assert headers["ce_traceparent"] == "00-aa-bb-01"
-        assert match["match"] == ids.derived(numbered(1), a_job().opportunity)
-        assert headers["ce_id"] == ids.derived("match-found", match["match"], 1)
+        assert match["match"] == IDS.derived(numbered(1), JOB)
+        assert match["person_rank"] == 1
+        assert headers["ce_id"] == IDS.derived("match-found", match["match"], 1)
         assert record.key == numbered(1).encode()
 
-    def test_what_was_told_last_can_be_told_again_and_is_the_same_event_but_for_ranks(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        for change in ({"wants": {"growth": False}}, {"status": "left"}):
-            kept = work.get("matches", Ids(bytes(32)).derived(numbered(1), a_job().opportunity))
+    def test_what_is_displaced_names_the_one_that_is_better_as_its_cause(self) -> None:
+        scene = Scene()
+        scene.does(a_person(), *(a_job(n) for n in range(1, 11)))
+        scene.does(a_job(50, wage={"minimum": 3_900_000}))
+        events = [from_kafka(one.value, one.headers) for one in scene.store.emitted[-2:]]
+        assert [(e.type, e.data.opportunity) for e in events] == [
+            ("match-withdrawn", a_job(10).opportunity), ("match-found", a_job(50).opportunity),
+        ]  # fmt: skip
+        assert {e.causationid for e in events} == {f"{a_job(50).opportunity}-1"}
+
+    def test_what_was_told_last_can_be_told_again_and_is_the_same_event_but_for_its_rank(self) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        for change in ({"wants": {"growth": False}}, {"status": "left"}, {}):
+            kept = scene.match()
             assert kept is not None
-            again, last = told_again(kept, Ids(bytes(32))), work.emitted[-1]
-            key, value, headers = to_kafka(again)
+            last = scene.store.emitted[-1]
+            key, value, headers = to_kafka(told_again(kept, IDS))
             said = json.loads(last.value)
             said = {name: each for name, each in said.items() if name != "person_rank"}
             assert (key, headers) == (last.key, list(last.headers))
             assert json.loads(value) == said
-            made.person_changed(a_person(**change), work, CAUSE)
-        assert told(work)[-1] == ("match-withdrawn", 3)
+            scene.does(a_person(**change))
+        assert scene.told()[-2:] == [("match-withdrawn", 3), ("match-found", 4)]
 
     def test_after_an_older_copy_was_restored_numbers_go_on_above_what_was_raised(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(1), work, CAUSE)
-        made.load_forgotten(700)
-        made.person_changed(a_person(1, wants={"growth": False}), work, CAUSE)
-        made.person_changed(a_person(2), work, CAUSE)
-        made.person_changed(a_person(1, status="left"), work, CAUSE)
-        assert told(work) == [
+        scene = Scene()
+        scene.does(a_job(), a_person(1))
+        scene.store.documents["forgotten", "matches"] = bson.encode({"_id": "matches", "sequence": 700})
+        scene.begin()
+        scene.does(a_person(1, wants={"growth": False}), a_person(2), a_person(1, status="left"))
+        assert scene.told() == [
             ("match-found", 1), ("match-changed", 701), ("match-found", 701), ("match-withdrawn", 702),
         ]  # fmt: skip
 
     def test_what_was_withdrawn_keeps_no_reasons(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        made.person_changed(a_person(consents=[]), work, CAUSE)
-        kept = work.get("matches", Ids(bytes(32)).derived(numbered(1), a_job().opportunity))
+        scene = Scene()
+        scene.does(a_job(), a_person(), a_person(consents=[]))
+        kept = scene.match()
         assert kept is not None
         assert kept["standing"] is False
         assert kept["match"]["reasons"] == []
 
-    def test_a_new_day_is_told_under_an_id_of_the_day(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(consents=[{"purpose": "matching", "until": "2026-11-22"}]), work, CAUSE)
-        made.reassess(numbered(1), TODAY + timedelta(days=1), work)
-        made.reassess(numbered(1), TODAY + timedelta(days=1), work)
-        assert told(work) == [("match-found", 1), ("match-withdrawn", 2)]
-        assert made.today == TODAY + timedelta(days=1)
+    def test_a_state_that_is_older_than_the_stored_one_is_not_told(self) -> None:
+        scene = Scene()
+        scene.hear(a_job(), a_person())
+        scene.matching.take_in()
+        for _ in range(5):
+            scene.matching.advance(1.0)
+        scene.hear(a_person(consents=[]))  # committed, and not looked at yet
+        scene.store.perform(*(scene.matching.telling(plan) for plan in scene.matching.due(9)))
+        assert scene.told() == []
+        scene.settle()
+        assert scene.told() == []
 
-    def test_what_has_ended_is_not_looked_at_from_the_next_day_on_and_a_longer_advert_brings_it_back(self) -> None:
-        made, work, tomorrow = matching(), Work(NOW), TODAY + timedelta(days=1)
-        made.opportunity_changed(a_job(2, closes=TODAY.isoformat()), work, CAUSE)
-        made.person_changed(a_person(), work, CAUSE)
-        assert made.openings() == 2
-        made.reassess(numbered(1), tomorrow, work)
-        made.end_of_turn(tomorrow, work)
-        assert made.openings() == 1
-        made.opportunity_changed(a_job(2, closes=TODAY.isoformat()), work, CAUSE)  # told again, and over all the same
-        assert made.openings() == 1
-        made.opportunity_changed(a_job(2, closes=tomorrow.isoformat()), work, CAUSE)
-        assert made.openings() == 2
-        assert sorted(told(work)) == [
-            ("match-found", 1),
-            ("match-found", 1),
-            ("match-found", 3),
-            ("match-withdrawn", 2),
-        ]
 
-    def test_a_day_turns_also_when_there_is_nobody(self) -> None:
-        made, tomorrow = matching(), TODAY + timedelta(days=1)
-        made.end_of_turn(tomorrow, Work(NOW))
-        assert made.today == tomorrow
+class TestADay:
+    def test_that_ends_a_consent_is_told_under_an_id_of_the_day(self) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person(consents=[{"purpose": "matching", "until": "2026-11-22"}]))
+        scene.matching.turn(TODAY + timedelta(days=1))
+        scene.settle()
+        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
+        headers = {name: value.decode() for name, value in scene.store.emitted[-1].headers}
+        assert headers["ce_correlationid"] == IDS.derived("day", "2026-11-23")
 
-    def test_who_left_while_the_day_turned_is_passed_over(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.reassess(numbered(1), TODAY + timedelta(days=1), work)
-        assert told(work) == []
+    def test_what_has_ended_is_not_held_from_the_next_day_on_and_a_longer_advert_brings_it_back(self) -> None:
+        scene, tomorrow = Scene(), TODAY + timedelta(days=1)
+        scene.does(a_job(), a_job(2, closes=TODAY.isoformat()), a_person())
+        assert scene.matching.sizes() == (1, 2)
+        scene.matching.turn(tomorrow)
+        scene.settle()
+        assert scene.matching.sizes() == (1, 1)
+        scene.does(a_job(2, closes=TODAY.isoformat()))  # told again, and over all the same
+        assert scene.matching.sizes() == (1, 1)
+        scene.does(a_job(2, closes=tomorrow.isoformat()))
+        assert scene.matching.sizes() == (1, 2)
+        assert sorted(scene.told()) == [
+            ("match-found", 1), ("match-found", 1), ("match-found", 3), ("match-withdrawn", 2),
+        ]  # fmt: skip
 
-    def test_what_has_ended_comes_back_when_the_turn_is_undone(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.opportunity_changed(a_job(2, closes=TODAY.isoformat()), work, CAUSE)
-        made.committed()
-        mark = made.mark()
-        made.end_of_turn(TODAY + timedelta(days=1), work)
-        made.undo(mark)
-        assert (made.openings(), made.today) == (2, TODAY)
+    def test_of_another_legal_wage_floor_takes_away_at_once_and_scans_everybody(self) -> None:
+        scene = Scene(netting_seconds=60)
+        scene.does(a_job(1, closes="2027-03-01", wage={"minimum": 2_160_000}), a_person())
+        scene.matching.turn(date(2027, 1, 1))
+        scene.settle()
+        right = matches_of([a_person()], [a_job(1, closes="2027-03-01", wage={"minimum": 2_160_000})], PACK,
+                           date(2027, 1, 1))  # fmt: skip
+        assert scene.standing() == set(right)
+
+
+class TestNetting:
+    def test_the_first_match_is_told_at_once_and_later_ones_together_at_the_end_of_the_window(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_person(), a_job(1))
+        assert scene.told() == [("match-found", 1)]
+        scene.does(a_job(2), a_job(3))
+        scene.now += 9.9
+        scene.settle()
+        assert len(scene.told()) == 1
+        scene.now += 0.1
+        scene.settle()
+        assert scene.told() == [("match-found", 1)] * 3
+
+    def test_what_came_and_went_within_a_window_is_never_told(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_person(), a_job(1), a_job(2), a_job(2, status="closed"))
+        scene.now += 10
+        scene.settle()
+        assert scene.told() == [("match-found", 1)]
+
+    @pytest.mark.parametrize(
+        "end", [a_job(1, status="closed"), a_person(status="left"), a_person(consents=[]), a_job(1, places=0)]
+    )
+    def test_what_takes_away_does_not_wait(self, end: Person | Opportunity) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_person(), a_job(1), a_job(2), end)
+        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
+
+    def test_what_takes_away_comes_before_everything_that_waits_to_be_assessed(self) -> None:
+        scene = Scene()
+        scene.does(a_person(), a_job(1))
+        scene.hear(*(a_job(n) for n in range(2, 50)), a_person(consents=[]))
+        scene.settle(urgent_only=True)
+        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
+        assert scene.matching.waiting >= 48
+
+    def test_adverts_in_ascending_score_churn_nobody(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_person(1), a_person(2))
+        for number in range(200):
+            scene.does(a_job(number, wage={"minimum": 2_200_000 + number * 5_000}))
+            assert len(scene.standing()) <= 2 * 10
+        scene.now += 10
+        scene.settle()
+        assert len(scene.told()) == 2 * (1 + 1 + 10)  # found at once, and then withdrawn for the ten best
+        assert {one for _, one in scene.standing()} == {a_job(n).opportunity for n in range(190, 200)}
+
+    def test_one_that_is_posted_and_closed_again_and_again_is_found_once_a_window(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_person())
+        for _ in range(50):
+            scene.does(a_job(1), a_job(1, status="closed"))
+            scene.now += 0.1
+        assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
 
 
 class TestForgetting:
-    def withdrawn(self) -> tuple[Matching, Work, str]:
-        """A match that was found, changed and withdrawn today, committed."""
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        made.person_changed(a_person(wants={"growth": False}), work, CAUSE)
-        made.person_changed(a_person(status="left"), work, CAUSE)
-        made.committed()
-        return made, work, Ids(bytes(32)).derived(numbered(1), a_job().opportunity)
+    def withdrawn(self) -> tuple[Scene, str]:
+        """A match that was found, changed and withdrawn today."""
+        scene = Scene()
+        scene.does(a_job(), a_person(), a_person(wants={"growth": False}), a_person(status="left"))
+        return scene, IDS.derived(numbered(1), JOB)
 
     def test_what_was_withdrawn_long_ago_is_forgotten_and_the_pair_goes_on_above_its_last_number(self) -> None:
-        made, work, id = self.withdrawn()
-        made.forget_withdrawn([id], TODAY, work)  # withdrawn today: not before today
-        assert work.get("matches", id) is not None
-        made.forget_withdrawn([id], TODAY + timedelta(days=1), work)
-        assert work.get("matches", id) is None
-        assert work.get("forgotten", "matches") == {"_id": "matches", "sequence": 3}
-        made.person_changed(a_person(), work, CAUSE)
-        assert told(work)[-1] == ("match-found", 4)
+        scene, id = self.withdrawn()
+        scene.store.perform(scene.matching.forgetting([id], TODAY))  # withdrawn today: not before today
+        assert scene.match() is not None
+        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=1)))
+        assert scene.match() is None
+        assert scene.store.all("forgotten") == [{"_id": "matches", "sequence": 3}]
+        scene.does(a_person())
+        assert scene.told()[-1] == ("match-found", 4)
 
     def test_after_a_restart_too_and_for_every_pair_that_nothing_is_known_of(self) -> None:
-        made, work, id = self.withdrawn()
-        made.forget_withdrawn([id], TODAY + timedelta(days=1), work)
-        made.forget(TODAY)
-        made.load_forgotten(3)
-        made.load_opportunity(a_job())
-        made.person_changed(a_person(2), work, CAUSE)
-        assert told(work)[-1] == ("match-found", 4)
+        scene, id = self.withdrawn()
+        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=1)))
+        scene.begin()
+        scene.does(a_person(2))
+        assert scene.told()[-1] == ("match-found", 4)
 
     def test_what_stands_again_stays(self) -> None:
-        made, work, id = self.withdrawn()
-        made.person_changed(a_person(), work, CAUSE)
-        made.forget_withdrawn([id], TODAY + timedelta(days=99), work)
-        assert work.get("matches", id) is not None
+        scene, id = self.withdrawn()
+        scene.does(a_person())
+        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=99)))
+        assert scene.match() is not None
 
     def test_an_undone_forgetting_is_not_forgotten(self) -> None:
-        made, work, id = self.withdrawn()
-        mark, point = made.mark(), work.mark()
-        made.forget_withdrawn([id], TODAY + timedelta(days=1), work)
-        made.undo(mark)
-        work.undo(point)
-        assert work.get("matches", id) is not None
-        made.opportunity_changed(a_job(2), work, CAUSE)
-        made.person_changed(a_person(), work, CAUSE)
-        assert sorted(told(work)[-2:]) == [("match-found", 1), ("match-found", 4)]
+        scene, id = self.withdrawn()
+        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=1)), committed=False)
+        scene.does(a_job(2), a_person())
+        assert sorted(scene.told()[-2:]) == [("match-found", 1), ("match-found", 4)]
 
 
-class TestFollowingTheStore:
-    def test_what_was_undone_is_told_again_the_same(self) -> None:
-        made, first, second = matching(), Work(NOW), Work(NOW)
-        mark = made.mark()
-        made.person_changed(a_person(), first, CAUSE)
-        made.undo(mark)
-        made.person_changed(a_person(), second, CAUSE)
-        assert [one.value for one in first.emitted] == [one.value for one in second.emitted]
-        assert told(second) == [("match-found", 1)]
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["person", "opening", "opening", "wait", "settle", "keep", "kill", "new rules", "day"]),
+        st.integers(0, 14),
+        st.integers(0, 10_000),
+    ),
+    min_size=10,
+    max_size=50,
+)
 
-    def test_an_aborted_transaction_leaves_no_trace(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        made.aborted()
-        assert list(made.people()) == []
-        assert made.unsettled() == []
 
-    def test_what_the_database_holds_is_not_told_again_after_loading(self) -> None:
-        made, work = matching(), Work(NOW)
-        made.person_changed(a_person(), work, CAUSE)
-        document = work.get("matches", Ids(bytes(32)).derived(numbered(1), a_job().opportunity))
-        assert document is not None
+class TestAnyInterleaving:
+    @settings(max_examples=60, deadline=None)
+    @given(changes=CHANGES)
+    def test_of_changes_windows_kills_and_days_ends_as_the_plain_engine_says_and_nobody_ever_holds_more_than_the_best(
+        self, changes: list[tuple[str, int, int]]
+    ) -> None:
+        scene = Scene(netting_seconds=10)
+        people, openings = dict[int, Person](), dict[int, Opportunity]()
+        for what, number, seed in changes:
+            match what:
+                case "person":
+                    people[number % 5] = random_person(number % 5, random.Random(seed))
+                    scene.hear(people[number % 5])
+                case "opening":
+                    openings[number] = random_opening(number, random.Random(seed))
+                    scene.hear(openings[number])
+                case "wait":
+                    scene.now += number
+                case "settle":
+                    scene.settle()
+                case "keep":
+                    scene.matching.take_in()
+                    scene.matching.advance(0.0)
+                    scene.keep()
+                case "day":
+                    scene.day += timedelta(days=1)
+                    scene.matching.turn(scene.day)
+                case _:
+                    scene.begin("r" if what == "kill" else f"r{seed}")
+            for person in range(5):
+                assert len([p for p, _ in scene.standing() if p == numbered(person)]) <= PACK.matching.best_of_person
+        for _ in range(2):
+            scene.settle()
+            scene.now += 10
+            scene.settle()
+            right = matches_of(people.values(), openings.values(), PACK, scene.day)
+            assert scene.standing() == set(right)
+            scores = {(one["person"], one["opportunity"]): one["score"] for one in scene.store.all("matches")}
+            assert all(scores[pair] == match.score for pair, match in right.items())
+            emitted = len(scene.store.emitted)
+            scene.keep()
+            scene.begin()  # who begins again has nothing new to say
+        scene.settle()
+        assert len(scene.store.emitted) == emitted
+        self._each_pair_counts_on(scene)
+
+    @staticmethod
+    def _each_pair_counts_on(scene: Scene) -> None:
+        last: dict[str, tuple[int, bool]] = {}
+        for one in scene.store.emitted:
+            event = from_kafka(one.value, one.headers)
+            sequence, stood = last.get(event.data.match, (0, False))
+            assert event.sequence == sequence + 1
+            assert (event.type == "match-found") == (not stood)
+            last[event.data.match] = (event.sequence, event.type != "match-withdrawn")
+
+
+class TestLoading:
+    def test_lists_of_these_rules_are_taken_and_nobody_is_scanned(self) -> None:
+        scene = Scene()
+        scene.does(*(a_job(n) for n in range(20)), a_person(1), a_person(2))
+        scene.keep()
+        scene.begin()
+        assert scene.matching._assessor.waiting == 0
+        scene.settle()
+        scene.does(a_job(3, status="closed"))
+        assert scene.standing() == set(
+            matches_of([a_person(1), a_person(2)], [a_job(n) for n in range(20) if n != 3], PACK, TODAY)
+        )
+
+    @pytest.mark.parametrize("rules", ["r", "others"])
+    def test_lists_of_other_rules_or_of_a_person_that_changed_since_are_not_believed(self, rules: str) -> None:
+        scene = Scene()
+        scene.does(*(a_job(n) for n in range(20)), a_person(1))
+        scene.keep()
+        if rules == "r":
+            scene.hear(a_person(1, residence="legal-dong-2026:41210"))
+        scene.begin(rules)
+        assert scene.matching._assessor.waiting == 1
+
+    def test_what_comes_while_it_loads_wins_over_what_is_loaded(self) -> None:
+        scene = Scene()
+        scene.does(a_job(1), a_job(2), a_person())
+        made = scene.matching
         made.forget(TODAY)
-        made.load_opportunity(a_job())
-        made.load_person(a_person())
-        made.load_match(document)
-        again = Work(NOW)
-        made.settle(made.unsettled(), again)
-        assert again.emitted == []
+        made.load_progress(3, 3, 0)
+        for one in scene.store.all("matches"):
+            made.load_told(one)
+        made.load_person(a_person(), 3)
+        scene.hear(a_job(1, status="closed"))
+        scene.settle(urgent_only=True)
+        assert scene.told() == [("match-found", 1), ("match-found", 1), ("match-withdrawn", 2)]
+        made.load_opportunity(a_job(1), 1)  # read before it was closed
+        made.load_opportunity(a_job(2), 2)
+        made.loaded()
+        scene.settle()
+        assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
+        assert len(scene.told()) == 3
 
-    def test_without_the_lease_no_work_begins(self) -> None:
-        made = matching()
+
+class TestWithoutTheLease:
+    def test_no_work_begins(self) -> None:
+        made = Scene().matching
         made.guard = lambda: False
         with pytest.raises(NotActive):
             made.mark()
+
+    def test_a_transaction_that_is_not_committed_changes_nothing(self) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        plan = Plan(numbered(1), (JOB,))
+        scene.store.perform(scene.matching.telling(plan), committed=False)
+        scene.settle()
+        assert scene.told() == [("match-found", 1)]
