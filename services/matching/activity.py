@@ -37,6 +37,7 @@ from shared.reference import Pack
 NAME = "matching"
 PEOPLE_AT_ONCE = 50  # told in one transaction: at most 20 events each
 LISTS_AT_ONCE = 200
+CANDIDATES_AT_ONCE = 500
 FORGOTTEN_AT_ONCE = 500
 # So long the event loop may be kept from others at once: a request or a batch takes dozens of turns of the loop.
 SLICE_SECONDS = 0.004
@@ -262,13 +263,13 @@ class Activity:
 
 
 class _Keeper:
-    """Keeps lists for the next load, a portion at a time, so that nothing waits for it long; then writes down how far
-    they reach."""
+    """Keeps lists for the next load, and who fits an opening best for readers, a portion at a time, so that nothing
+    waits for it long; then writes down how far they reach."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
         self._matching = activity.matching
-        self._left: list[str] = []
+        self._left: list[Task[None]] = []
         self._done: int | None = None
         self._next = self._ended = 0.0
         self._spent = 0.0
@@ -281,25 +282,32 @@ class _Keeper:
     async def keep(self) -> None:
         """One portion, if it is time."""
         began = time.monotonic()
-        if self._done is None:
-            quiet = self._matching.waiting == 0
-            if began < (min(self._next, self._ended + IDLE_SECONDS / 2) if quiet else self._next):
-                return
-            self._left, self._done = self._matching.to_keep()
-            self._spent = 0.0
-        some, self._left = self._left[:LISTS_AT_ONCE], self._left[LISTS_AT_ONCE:]
-        best = self._matching.keeping_candidates(LISTS_AT_ONCE)
-        tasks = [*([self._matching.keeping(some, self._done)] if some else []), *([best] if best else [])]
-        if not self._left and best is None:
+        if self._done is None and not self._begins(began):
+            return
+        assert self._done is not None
+        if self._left:
+            await self._activity.perform([self._left.pop()])
+        else:
             progress = self._matching.progressing(self._done)
-            tasks += [progress] if progress else []
-            self._done = None
-        if tasks:
-            await self._activity.perform(tasks)
-        self._spent += time.monotonic() - began
-        if self._done is None:
-            self._ended = time.monotonic()
+            if progress is not None:
+                await self._activity.perform([progress])
+            self._done, self._ended = None, time.monotonic()
             self._next = self._ended + min(max(KEEP_SECONDS, self._spent / KEEP_SHARE), KEEP_AT_LEAST_SECONDS)
+        self._spent += time.monotonic() - began
+
+    def _begins(self, now: float) -> bool:
+        quiet = self._matching.waiting == 0
+        if now < (min(self._next, self._ended + IDLE_SECONDS / 2) if quiet else self._next):
+            return False
+        people, best, done = self._matching.to_keep()
+        lists = (people[at : at + LISTS_AT_ONCE] for at in range(0, len(people), LISTS_AT_ONCE))
+        openings = (best[at : at + CANDIDATES_AT_ONCE] for at in range(0, len(best), CANDIDATES_AT_ONCE))
+        self._left = [
+            *(self._matching.keeping(some, done) for some in lists),
+            *(self._matching.keeping_candidates(some) for some in openings),
+        ]
+        self._done, self._spent = done, 0.0
+        return True
 
 
 def _some(value: float | None) -> list[float]:

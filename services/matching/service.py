@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from services.matching.assessor import Assessor
+from services.matching.assessor import Assessor, Best
 from services.matching.documents import (
     ASSESSED,
     CANDIDATES,
@@ -238,11 +238,13 @@ class Matching:
 
     # --- what is kept for the next load, and for readers
 
-    def to_keep(self) -> tuple[list[str], int]:
-        """The people whose lists are to be kept, and up to which revision of the openings they are right."""
-        people, done = sorted(self._dirty), self._assessor.done
+    def to_keep(self) -> tuple[list[str], list[tuple[str, Best | None]], int]:
+        """The people whose lists are to be kept, who fits which opening best, and up to which revision of the openings
+        both are right."""
+        people, best, done = sorted(self._dirty), list(self._assessor.best.items()), self._assessor.done
         self._dirty.clear()
-        return people, done
+        self._assessor.best.clear()
+        return people, best, done
 
     def keeping(self, people: Iterable[str], done: int) -> Task[None]:
         """Keep these lists as they are now."""
@@ -257,15 +259,11 @@ class Matching:
 
         return Task(lambda work: (), do)
 
-    def keeping_candidates(self, most: int) -> Task[None] | None:
-        """Keep who fits an opening best, of so many openings; None when there is nothing to keep."""
-        best = self._assessor.best
-        some = [(id, best.pop(id)) for id in list(best)[:most]]
-        if not some:
-            return None
+    def keeping_candidates(self, openings: Iterable[tuple[str, Best | None]]) -> Task[None]:
+        """Keep who fits these openings best."""
 
         def do(work: Work) -> None:
-            for id, found in some:
+            for id, found in openings:
                 if found:
                     work.save(CANDIDATES, {"_id": id, "people": [person for _, person in found]})
                 else:

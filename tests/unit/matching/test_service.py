@@ -131,10 +131,10 @@ class Scene:
 
     def keep(self) -> None:
         """Keep everything for the next load."""
-        people, done = self.matching.to_keep()
-        self.store.perform(self.matching.keeping(people, done))
-        for task in (self.matching.keeping_candidates(1_000), self.matching.progressing(done)):
-            self.store.perform(*([task] if task else []))
+        people, best, done = self.matching.to_keep()
+        self.store.perform(self.matching.keeping(people, done), self.matching.keeping_candidates(best))
+        progress = self.matching.progressing(done)
+        self.store.perform(*([progress] if progress else []))
 
     def does(self, *things: Person | Opportunity) -> None:
         """The same one after the other."""
