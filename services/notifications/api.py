@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
+from services.notifications.delivery.checks import not_forbidden
 from services.notifications.documents import Document
 from services.notifications.repository import Repository
 from services.notifications.service import ChannelName, Receipts, Subscribed, Subscriptions
@@ -198,8 +199,9 @@ def make_router(parts: Parts) -> APIRouter:
         """What was, is and will be delivered to the caller, in order of id."""
         caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
         found = await parts.repository.deliveries_of(caller.agency.agency, state, after, limit)
+        shown = await not_forbidden(parts.repository, found)
         return DeliveryPage(
-            deliveries=[_delivery(each) for each in found], next=found[-1]["_id"] if len(found) == limit else None
+            deliveries=[_delivery(each) for each in shown], next=found[-1]["_id"] if len(found) == limit else None
         )
 
     @router.post("/deliveries/{delivery}/retry", status_code=202)

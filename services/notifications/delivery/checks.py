@@ -61,6 +61,23 @@ async def look(
     )
 
 
+async def not_forbidden(repository: Repository, deliveries: Sequence[Document]) -> list[Document]:
+    """Without the notices that have not left us and that their people do not allow any more: until these are dropped
+    nobody is to learn that there would have been one."""
+    unsent = {d["_id"] for d in deliveries if d["about"] == "notice" and not d["left"]}
+    people = sorted({d["person"] for d in deliveries if d["_id"] in unsent})
+    if not people:
+        return list(deliveries)
+    held, floors = await asyncio.gather(repository.people(people), repository.floors(people))
+
+    def allowed(delivery: Document) -> bool:
+        subject = subject_of(held.get(delivery["person"]), floors.get(delivery["person"]))
+        # whatever the day: what ends by the calendar is dropped by the calendar
+        return bool(alias_to_tell(subject, delivery["recipient"], date.min) == delivery["alias"])
+
+    return [delivery for delivery in deliveries if delivery["_id"] not in unsent or allowed(delivery)]
+
+
 def is_open(endpoint: Document | None, now: datetime) -> bool:
     """Active and not held back."""
     return (

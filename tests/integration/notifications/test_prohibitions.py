@@ -30,6 +30,10 @@ async def holds(partner: Partner, wanted: set[tuple[str, str]]) -> bool:
     return holding(partner.told) == wanted
 
 
+async def _many(collection: Any, count: int, **where: Any) -> bool:
+    return bool(await collection.count_documents(where) == count)
+
+
 class TestAWithdrawal:
     @pytest.mark.parametrize(
         "forbidden",
@@ -93,6 +97,19 @@ class TestAWithdrawal:
                 await eventually(lambda: database.floors.find_one({}))
                 page = (await gjf.get("/feed")).json()
                 assert page["events"] == []
+
+    async def test_hides_what_was_to_be_sent_from_the_list_of_deliveries(self, setup: Setup, database: Any) -> None:
+        async with setup.running() as app:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"), person("b", "gjf"))
+            await setup.publish(match("b", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("feed")
+                await eventually(lambda: _many(database.deliveries, 2, state="posted"))
+                async with app.state.kit.store._turn:  # it cannot be dropped yet
+                    await setup.publish(floor("a", 2, NOTICE_GJF))
+                    await eventually(lambda: database.floors.find_one({}))
+                    shown = (await gjf.get("/deliveries")).json()["deliveries"]
+                    assert [each["alias"] for each in shown] == [hexid("alias", "b", "gjf")]
 
     async def test_is_kept_while_every_other_transaction_of_the_process_stands_still(
         self, setup: Setup, database: Any
