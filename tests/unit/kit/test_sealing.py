@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from shared.kit.sealing import SealBroken, Sealer
+from shared.kit.sealing import KEY_ID_BYTES, SealBroken, Sealer, UnknownKey, key_id
 
 pytestmark = pytest.mark.unit
 SEALER = Sealer(bytes(range(32)))
+KEY_ID = "992415d7096953ac"  # printf ieum/sealing/key-id/1 | openssl dgst -sha256 -mac HMAC -macopt hexkey:000102...1f
 
 
 class TestSealer:
@@ -24,16 +25,28 @@ class TestSealer:
 
     def test_is_broken_with_another_key_or_a_changed_bit(self) -> None:
         sealed = SEALER.seal(b"secret", "a")
-        with pytest.raises(SealBroken):
+        with pytest.raises(UnknownKey):
             Sealer(bytes(32)).open(sealed, "a")
         for at in range(len(sealed)):
             with pytest.raises(SealBroken):
                 SEALER.open(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :], "a")
 
-    @pytest.mark.parametrize("rubbish", [b"", b"\x01", b"\x01short", b"\x02" + bytes(40)])
+    @pytest.mark.parametrize("rubbish", [b"", b"\x01", b"\x02", b"\x02short", b"\x01" + bytes(40), b"\x03" + bytes(40)])
     def test_is_broken_for_what_is_no_seal(self, rubbish: bytes) -> None:
         with pytest.raises(SealBroken):
             SEALER.open(rubbish, "a")
+
+    def test_names_its_key_in_front_without_showing_it_and_binds_the_name(self) -> None:
+        # by hand: HMAC-SHA-256 of the label under the key, its first 8 bytes
+        sealed = SEALER.seal(b"secret", "a")
+        assert sealed[:9] == b"\x02" + bytes.fromhex(KEY_ID)
+        assert key_id(bytes(32)) != key_id(bytes(31) + b"\x01")
+        assert len(key_id(bytes(32))) == KEY_ID_BYTES
+        other = Sealer(bytes(32))
+        relabelled = b"\x02" + key_id(bytes(32)) + sealed[9:]
+        with pytest.raises(SealBroken) as broken:
+            other.open(relabelled, "a")
+        assert not isinstance(broken.value, UnknownKey)
 
     def test_refuses_a_key_of_another_length(self) -> None:
         with pytest.raises(ValueError, match="32 bytes"):
