@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from services.notifications.api import Parts, make_router
 from services.notifications.channels.channel import Push
 from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.guard import Resolver
 from services.notifications.channels.webhook import Webhook
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.lane import Tools
@@ -44,7 +45,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
 
-    feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks)
+    resolver = Resolver()
+    feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks, resolver)
     pushed: dict[str, Push] = {webhook.name: webhook}  # the partner does not come for these: the dispatcher calls it
     reconciler = Reconciler(ids, {feed.name: feed, **pushed}, outcomes, today)
     queues = reconciler.queues
@@ -58,7 +60,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         store, repository = kit.store, Repository(kit.database)
         parts.repository = repository
         parts.subscriptions = Subscriptions(
-            store, repository, sealer, sweep_asked.set, settings.url_rules, settings.secret_overlap
+            store, repository, sealer, sweep_asked.set, settings.url_rules, settings.secret_overlap, resolver
         )
         parts.receipts = Receipts(store, repository, queues, outcomes)
         parts.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, kit.stopping)
@@ -97,5 +99,5 @@ def build(settings: NotificationsSettings) -> FastAPI:
         routers=(make_router(parts),),
         before_streams=(put_together,),
         loops=(dispatch, sweep, recall),
-        on_stop=(webhook.close,),
+        on_stop=(webhook.close, resolver.close),
     )

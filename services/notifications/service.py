@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
+from aiohttp.abc import AbstractResolver
+
+from services.notifications.channels.guard import Resolver, leads_outside
 from services.notifications.channels.signing import new_secret
 from services.notifications.documents import (
     DELIVERIES,
@@ -68,6 +72,7 @@ class Subscriptions:
         swept: Callable[[], None],
         urls: UrlRules,
         overlap: timedelta,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._store = store
         self._repository = repository
@@ -75,6 +80,7 @@ class Subscriptions:
         self._swept = swept
         self._urls = urls
         self._overlap = overlap
+        self._resolver = resolver or Resolver()
 
     async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> Subscribed:
         """Raises a 422 problem for a URL that may not be called, 409 when the channel is taken."""
@@ -90,7 +96,7 @@ class Subscriptions:
             "secrets": [],
         }
         if channel == WEBHOOK:
-            self._check(url)
+            await self._check(url or "")
             secret = new_secret()
             document["url"] = self._sealer.seal((url or "").encode(), "subscription-url", subscription)
             document["secrets"] = [{"sealed": self._seal_secret(secret, subscription), "until": None}]
@@ -168,9 +174,13 @@ class Subscriptions:
         found = await self._repository.subscriptions_of(agency)
         return any(s["channel"] == FEED and s["state"] == "active" for s in found)
 
-    def _check(self, url: str | None) -> None:
+    async def _check(self, url: str) -> None:
+        """Its form, then where its host leads: to public addresses only. Raises the 422 problem, one remedy for all."""
         try:
-            check_url(url or "", plain_http=self._urls.plain_http, ports=self._urls.ports, allowed=self._urls.allowed)
+            check_url(url, plain_http=self._urls.plain_http, ports=self._urls.ports, allowed=self._urls.allowed)
+            host = urlsplit(url).hostname or ""
+            if not await leads_outside(host, 0, self._urls.allowed, self._resolver):
+                raise UrlRefused("url-host")
         except UrlRefused as refused:
             raise Problem(
                 422,
@@ -178,7 +188,8 @@ class Subscriptions:
                 "This URL cannot be called",
                 field="/url",
                 rule=refused.rule,
-                remedy="Give an https URL on a public host name, without user, password or fragment.",
+                remedy="Give an https URL on a host name that resolves to public addresses only, "
+                "without user, password or fragment.",
             ) from None
 
     def _seal_secret(self, secret: str, subscription: str) -> bytes:

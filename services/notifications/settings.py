@@ -52,7 +52,7 @@ class NotificationsSettings(ServiceSettings):
         production = self.profile == "production"
         given = self.allow_networks if self.allow_networks is not None else () if production else LOOPBACK
         if production and given:
-            raise ValueError("allow_networks cannot stand in production")
+            raise ValueError("IEUM_ALLOW_NETWORKS cannot stand in production: leave it out")
         self._networks = tuple(ipaddress.ip_network(text) for text in given)
         return self
 

@@ -13,7 +13,7 @@ from shared.kit.work import Need, Work
 Wake = Callable[[str, str], None]  # the subscription, and whether a notice or a recall is due
 
 # Errors of an `Answer` after which nothing can have reached the partner.
-NOTHING_LEFT = frozenset({"address-refused", "name-not-resolved", "no-connection", "tls", "url", "secret"})
+NOTHING_LEFT = frozenset({"no-connection", "tls", "url", "secret"})
 
 
 class Channel(Protocol):

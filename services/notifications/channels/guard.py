@@ -58,6 +58,18 @@ class Resolver(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+async def leads_outside(host: str, port: int, allowed: Sequence[Network], resolver: AbstractResolver) -> bool:
+    """True when the host has an address, and every address it has may be dialled. Bounded by the resolver's own time.
+
+    A name may resolve differently later: the connector below looks again, at each dial.
+    """
+    try:
+        found = await resolver.resolve(host, port, socket.AF_UNSPEC)
+    except OSError:  # TimeoutError too: a name that does not resolve is told like one that leads inside
+        return False
+    return bool(found) and all(may_dial(str(each["host"]), allowed) for each in found)
+
+
 def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | None = None) -> TCPConnector:
     """A connector that dials only addresses that are allowed. Keeps connections alive; never limits across hosts."""
 

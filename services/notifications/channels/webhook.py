@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from services.notifications.channels.channel import Wake
-from services.notifications.channels.guard import AddressRefused, guarded_connector
+from services.notifications.channels.guard import guarded_connector
 from services.notifications.channels.signing import signed_headers
 from services.notifications.documents import DUE, WAITING, WEBHOOK, Document
 from services.notifications.domain.addresses import Network
@@ -137,12 +137,11 @@ class Webhook:
 
 
 def reason_of(error: BaseException) -> str:
-    """A slug for what went wrong; nothing of the error's text."""
-    causes: list[BaseException | None] = [error, getattr(error, "os_error", None), error.__cause__, error.__context__]
-    if any(isinstance(cause, AddressRefused) for cause in causes):
-        return "address-refused"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "name-not-resolved"
+    """A slug for what went wrong; nothing of the error's text.
+
+    A name that leads to an inner address, a refused address, a name that does not resolve and an address where nobody
+    answers have one slug: else a partner could map our network by naming hosts and reading reasons.
+    """
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | ssl.CertificateError):
         return "tls"
     if isinstance(error, aiohttp.ServerTimeoutError):

@@ -59,7 +59,8 @@ def may_dial(address: str, allowed: Sequence[Network] = ()) -> bool:
 
 
 def check_url(url: str, *, plain_http: bool, ports: Collection[int], allowed: Sequence[Network] = ()) -> None:
-    """Refuse a webhook URL at the door. Raises UrlRefused. What a name resolves to is checked when it is dialled.
+    """Refuse a webhook URL at the door. Raises UrlRefused. What a name resolves to is
+    checked by ``channels.guard``: when it is registered, and again whenever it is dialled.
 
     ``ports``: the only ones allowed, none means any. A host must be written in lower-case ASCII (an international
     name in its ``xn--`` form), so that everybody who reads the URL reads the same host.

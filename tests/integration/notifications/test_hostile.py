@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from services.notifications.channels.guard import leads_outside
 from services.notifications.channels.signing import new_secret
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.verdict import Answer, judge
@@ -204,6 +205,42 @@ RESOLVED = [
 ]  # fmt: skip
 
 
+class NoName(Fake):
+    """Knows no name."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        raise socket.gaierror
+
+
+class TestRegistration:
+    """What a host leads to when it is registered: every answer public, or refused, all alike."""
+
+    @pytest.mark.parametrize("address", RESOLVED)
+    async def test_an_inner_address_among_the_answers_is_refused(self, address: str) -> None:
+        assert not await leads_outside("partner.example", 0, (), Fake([address]))
+        assert not await leads_outside("partner.example", 0, (), Fake(["8.8.8.8", address]))
+        assert not await leads_outside("partner.example", 0, (), Fake([address, "2606:4700::1111"]))
+
+    async def test_public_addresses_pass_and_allowed_ones(self) -> None:
+        assert await leads_outside("partner.example", 0, (), Fake(["8.8.8.8", "2606:4700::1111"]))
+        assert await leads_outside("partner.example", 0, LOOPBACK, Fake(["127.0.0.1"]))
+
+    async def test_a_name_without_an_address_is_refused_like_them(self) -> None:
+        assert not await leads_outside("partner.example", 0, (), NoName([]))
+        assert not await leads_outside("partner.example", 0, (), Fake([]))
+
+    async def test_reasons_do_not_tell_an_inner_name_from_one_that_is_not_there(self) -> None:
+        told = set()
+        for resolver in (Fake(["10.0.0.1"]), Fake(["127.0.0.1"]), Fake(["::1"]), NoName([]), None):
+            channel = Webhook(SEALER, lambda s: None, LIMITS, (), resolver)
+            host = "partner.example" if resolver is not None else "10.0.0.1"
+            told.add((await channel.send(endpoint(f"http://{host}:9/"), NOTICE, BODY, datetime.now(UTC))).error)
+            await channel.close()
+        assert told == {"no-connection"}
+
+
 class TestInnerAddresses:
     async def dialled(self, url: str, *answers: list[str]) -> tuple[int, Answer]:
         """Connections that a listener on every local address counts, and what the attempt came to."""
@@ -228,7 +265,7 @@ class TestInnerAddresses:
     async def test_no_name_leads_inside(self, address: str) -> None:
         connections, answer = await self.dialled("http://partner.example:{port}/hook", [address])
         assert connections == 0
-        assert answer.error == "address-refused"
+        assert answer.error == "no-connection"
 
     async def test_of_good_and_bad_answers_the_bad_one_is_not_dialled(self) -> None:
         connections, _ = await self.dialled("http://partner.example:{port}/hook", ["192.0.2.1", "127.0.0.1"])
@@ -257,4 +294,4 @@ class TestInnerAddresses:
             first = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
             second = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
             await channel.close()
-        assert (first.status, second.error) == (204, "address-refused")
+        assert (first.status, second.error) == (204, "no-connection")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -53,7 +54,7 @@ async def app() -> AsyncIterator[FastAPI]:
     feed, outcomes, parts = Feed(), Outcomes(Ids(bytes(32))), Parts()
     queues = Queues({feed.name: feed}, outcomes)
     parts.repository = repository
-    urls = UrlRules(plain_http=True, ports=frozenset())
+    urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
     parts.subscriptions = Subscriptions(store, repository, SEALER, lambda: None, urls, timedelta(days=7))
     parts.receipts = Receipts(store, repository, queues, outcomes)
     parts.feed = FeedReader(
@@ -72,7 +73,7 @@ async def app() -> AsyncIterator[FastAPI]:
 ID = hexid("any")
 DOORS: list[tuple[str, str, Any]] = [
     ("POST", "/subscriptions", {"channel": "feed"}),
-    ("POST", "/subscriptions", {"channel": "webhook", "url": "http://partner.example/hook"}),
+    ("POST", "/subscriptions", {"channel": "webhook", "url": "http://127.0.0.1/hook"}),
     ("GET", "/subscriptions", None),
     ("POST", f"/subscriptions/{ID}/secret", None),
     ("DELETE", f"/subscriptions/{ID}", None),
