@@ -152,6 +152,7 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
     @bounded(Bounds(charged=("lookups",)))
     async def lookup(asked: Lookup, caller: Calling) -> Response:
         """The alias by which the other APIs know your person, from your own reference."""
+        caller.must_read("lookup")
         alias = await parts.journeys.alias(asked.reference, caller)
         return _found(None if alias is None else Alias(alias=alias))
 

@@ -1,6 +1,7 @@
 """Use cases of looking back: what became of an event, what was refused, by which alias a person goes.
 
-Unknown and forbidden look the same. A read about a person is written down before it is answered.
+Unknown and forbidden look the same. A read about a person, and an
+administrator's read of what others sent, is written down before it is answered.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Journeys:
     async def of_event(self, event_id: str, source: str, caller: Caller) -> Journey | None:
         """The journey of the event with that id and source; None when there is none for this caller."""
         agency = source.removeprefix("/agencies/")
-        if not (caller.administers or agency == caller.agency.agency):
+        if not await self._may_see(agency, caller, "journey-of-others"):
             return None
         row = await self._repository.receipt(index=self._tools.references.event(source, event_id))
         if row is not None:
@@ -44,7 +45,7 @@ class Journeys:
     async def of_receipt(self, receipt: str, caller: Caller) -> Journey | None:
         """The same, found by the receipt."""
         row = await self._repository.receipt(receipt=receipt) if is_id(receipt) else None
-        if row is None or not (caller.administers or row["agency"] == caller.agency.agency):
+        if row is None or not await self._may_see(row["agency"], caller, "journey-of-others"):
             return None
         return await self._journey(row, caller)
 
@@ -62,12 +63,22 @@ class Journeys:
         each and so many more as one answer may hold. Raises ValueError for a `before` that is not one of ours."""
         point = None if before is None else _point(before)
         agency = None if caller.administers else caller.agency.agency
+        if agency is None:
+            await self._audit(caller, "rejections-of-others", None, True)
         rows = await self._repository.rejections(agency, limit, point)
         found, left = [], MOST_ANSWERED
         async for row in in_slices(rows):
             found.append(self._rejection(row, 1 + left))
             left = max(0, left - len(found[-1].errors) + 1)
         return Rejections(rejections=found, next=_cursor(rows[-1]) if len(rows) == limit else None)
+
+    async def _may_see(self, agency: str, caller: Caller, action: str) -> bool:
+        """Its own, or anybody's for an administrator, whose look at others is written down first."""
+        if agency == caller.agency.agency:
+            return True
+        if caller.administers:
+            await self._audit(caller, action, None, True)
+        return caller.administers
 
     async def _journey(self, row: Document, caller: Caller) -> Journey:
         if row["about"] == "people":

@@ -47,7 +47,7 @@ class Caller:
         return type in self.agency.rights.emits
 
     def reads(self, what: str) -> bool:
-        """Whether this agency may read ``matches``, ``journeys``, ``rejections`` or ``deliveries``."""
+        """Whether this agency may read ``matches``, ``journeys``, ``rejections``, ``deliveries`` or use ``lookup``."""
         return what in self.agency.rights.reads
 
     @property

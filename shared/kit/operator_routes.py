@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.kit.audit import Audit
 from shared.kit.bounds import Bounds, Router, bounded
 from shared.kit.keys import Calling
 from shared.kit.quarantine import Quarantine
@@ -49,14 +50,17 @@ class Replayed(BaseModel):
     still_apart: int
 
 
-def operator_routes(quarantine: Callable[[], Quarantine], streams: Sequence[Stream]) -> APIRouter:
-    """The routes; ``quarantine`` exists once the service has started."""
+def operator_routes(
+    quarantine: Callable[[], Quarantine], streams: Sequence[Stream], audit: Callable[[], Audit]
+) -> APIRouter:
+    """The routes; ``quarantine`` and ``audit`` exist once the service has started. What is read is audited first."""
     routes = Router(tags=["operator"])
 
     @routes.get("/quarantine", summary="What was set apart, newest first")
     async def apart(caller: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
         """Without the payload, which stays sealed."""
         caller.must(caller.administers, "administers")
+        await audit().note(caller, "quarantine")
         found = await quarantine().reasons(limit)
         return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
 
@@ -65,6 +69,7 @@ def operator_routes(quarantine: Callable[[], Quarantine], streams: Sequence[Stre
     async def replay(caller: Calling, again: Again) -> Replayed:
         """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
         caller.must(caller.administers, "administers")
+        await audit().note(caller, "quarantine-replay")
         wanted = None if again.ids is None else [id for id in again.ids if _ID.fullmatch(id)]
         worked = still = 0
         for stream in streams:

@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 
 from shared.events import registry
 from shared.kit import claim, contract_routes, logs, memory, metrics, outbox, problems, quarantine
+from shared.kit.audit import Audit
 from shared.kit.bounds import bounded_routes
 from shared.kit.clock import Clock
 from shared.kit.connect import open_both
@@ -60,8 +61,9 @@ _log = logger("service")
 
 
 class Kit:
-    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine`` and ``keys`` exist from
-    the start of the lifespan on: in ``before_streams``, loops, requests; not while the application is put together.
+    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine``, ``audit`` and ``keys``
+    exist from the start of the lifespan on: in ``before_streams``, loops, requests; not while the application is put
+    together.
 
     ``streams`` are started by the kit; ``held_streams`` are only made ready, the service starts and stops them itself
     (under a lease). ``writes`` are the topics that this service alone writes. ``ready_needs_kafka=False``: once running
@@ -77,6 +79,7 @@ class Kit:
     store: Store
     aside: Store
     quarantine: Quarantine
+    audit: Audit
     keys: Keys
     health: Health
 
@@ -151,7 +154,7 @@ class Kit:
         app.state.kit = self
         app.add_middleware(Outermost)
         problems.install(app)
-        operator = operator_routes(lambda: self.quarantine, self._all_streams)
+        operator = operator_routes(lambda: self.quarantine, self._all_streams, lambda: self.audit)
         probes = probe_routes(lambda: self.health)
         measures = [metrics_routes()] if self.settings.metrics_port is None else []
         for router in (*routers, operator, probes, contract_routes.routes, docs_routes(app.openapi), *measures):
@@ -199,6 +202,7 @@ class Kit:
         stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.aside.stop)
+        self.audit = Audit(self.database)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service)
         self.keys = Keys(self.database, zone=self._zone, now=self.clock.latest)
         for stream in self._all_streams:

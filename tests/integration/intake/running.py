@@ -76,7 +76,7 @@ async def register(admin: Partner, agency: str, recipient_class: str = "case") -
         "recipient_class": recipient_class,
         "rights": {
             "emits": EVERYTHING,
-            "reads": ["journeys", "rejections"],
+            "reads": ["journeys", "rejections", "lookup"],
             "receives": recipient_class in ("case", "service"),
         },
         "keys": [{"key_id": key.key_id, "secret_sha256": key.secret_sha256}],

@@ -95,7 +95,10 @@ class TestJourney:
         theirs = await world.khf.get(f"/events/{event['id']}", **source)
         nobodys = await world.khf.get("/events/none", **source)
         assert (theirs.status_code, theirs.content) == (404, nobodys.content)
+        audit = world.kit.database.audit
+        before = await audit.count_documents({"action": "journey-of-others", "agency": "ops"})
         assert (await world.admin.get(f"/events/{event['id']}", **source)).status_code == 200
+        assert await audit.count_documents({"action": "journey-of-others", "agency": "ops"}) == before + 1
 
     async def test_another_agency_sees_nothing_by_the_receipt_either(self, world: World) -> None:
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-23"))).json()["receipt"]
@@ -118,6 +121,10 @@ class TestJourney:
 
 
 class TestLookup:
+    async def test_it_needs_its_right(self, world: World) -> None:
+        answer = await world.admin.lookup("R-30")  # administers, and has no right to look anybody up
+        assert (answer.status_code, "reads lookup" in answer.text) == (403, True)
+
     async def test_it_gives_the_callers_own_alias_and_leaves_an_audit_entry(self, world: World) -> None:
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-30"))).json()
         audit = world.kit.database.audit
@@ -153,6 +160,21 @@ class TestLookup:
 
 
 class TestRejections:
+    async def test_an_administrators_look_at_everybodys_is_written_down_first(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        audit = world.kit.database.audit
+        before = await audit.count_documents({"action": "rejections-of-others"})
+        assert (await world.admin.get("/rejections")).status_code == 200
+        assert (await world.khf.get("/rejections")).status_code == 200  # its own
+        assert await audit.count_documents({"action": "rejections-of-others"}) == before + 1
+
+        async def fails(self: Repository, *entry: Any, **more: Any) -> None:
+            raise AutoReconnect("away")
+
+        monkeypatch.setattr(Repository, "audit", fails)
+        assert (await world.admin.get("/rejections")).status_code == 503
+
     async def test_they_are_read_page_by_page_newest_first(self, world: World) -> None:
         for number in range(5):
             await world.khf.send(
