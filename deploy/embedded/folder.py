@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import IO
 
@@ -14,11 +15,33 @@ DATA = Path(".data")
 PAIR = "embedded"
 """The pair's folder, in that of the run that it belongs to."""
 LOCK = "lock"
+KEYS = "keys.json"
+OWNER_ONLY = 0o700
+_MADE_HERE = {PAIR, LOCK, KEYS}
 
 
 def data_folder() -> Path:
     """Where runs keep their data: DATA=, else `.data`."""
     return Path(os.environ.get("DATA") or DATA)
+
+
+def private(folder: Path) -> Path:
+    """The folder, made if need be, for its owner alone: it holds keys and a database.
+
+    One of an earlier run that others may enter is closed (0700). One that holds other things, or is somebody else's, is
+    refused: it is not ours to close. Raises StartError; an OSError when it cannot be made.
+    """
+    folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    found = folder.stat()
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        ours = found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX
+        if not ours or not (_MADE_HERE & (names := set(os.listdir(folder))) or not names):
+            raise StartError(
+                f"{folder} is open to other users of this machine",
+                f"choose another folder (DATA=), or, if it is yours alone: chmod 700 {folder}",
+            )
+        folder.chmod(OWNER_ONLY)
+    return folder
 
 
 def lock(folder: Path) -> IO[str]:
@@ -27,7 +50,7 @@ def lock(folder: Path) -> IO[str]:
     Raises StartError when another process holds it, or when it cannot be made or written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private(folder)
         file = (folder / LOCK).open("a+")
     except OSError as error:
         raise StartError(f"{folder} cannot be written to: {error.strerror}", "choose another folder: DATA=") from None

@@ -76,6 +76,7 @@ class Server(ABC):
                 stdout=log,
                 stderr=log,
                 env=self.environment(),
+                umask=0o077,  # what it writes is for its owner alone
                 start_new_session=True,  # Ctrl-C is for us; we then stop the servers in the right order
             ).result()
         try:

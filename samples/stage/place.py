@@ -19,5 +19,5 @@ def folder_of(what: str, keep: Path | None) -> Path:
     if keep is not None:
         return keep
     data = data_folder()
-    data.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{what}-", dir=data))
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{what}-", dir=data))  # 0700, whatever DATA= has

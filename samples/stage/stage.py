@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.embedded.errors import StartError
-from deploy.embedded.folder import PAIR
+from deploy.embedded.folder import PAIR, private
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
 from samples.partners.book import Book
@@ -98,7 +98,7 @@ class Stage:
 
     async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
         """Start the pair and the services, and watch over them. Raises StartError with the remedy."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private(self.folder)
         self.logs.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.unlink()
