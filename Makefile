@@ -113,7 +113,7 @@ poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as 
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 
-.PHONY: alerts-test dashboard compose-env compose-demo
+.PHONY: alerts-test dashboard compose-env compose-check compose-demo
 
 alerts-test: ## the alerts' unit tests (needs promtool)
 	@command -v promtool >/dev/null || { printf "promtool is missing\n  -> sudo apt-get install prometheus\n" >&2; exit 1; }
@@ -125,6 +125,9 @@ dashboard: ## deploy/grafana/dashboards/ieum.json anew from its panels
 
 compose-env: ## .env for docker compose, random passwords and keys: PROFILE=development|production OFFLINE=
 	@$(PYTHON) deploy/compose/env.py $(if $(PROFILE),--profile $(PROFILE)) $(if $(OFFLINE),--offline)
+
+compose-check: ## look at .env: every secret there, none guessable, no two the same in any two services
+	@$(PYTHON) deploy/compose/env.py --check
 
 compose-demo: ## everything in containers once, as a test: KILL=intake|matching|notifications|broker SEED= PEOPLE= OFFLINE=1 COMPOSE=
 	@$(if $(COMPOSE),COMPOSE="$(COMPOSE)") $(PYTHON) -m deploy.compose.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL)) $(if $(OFFLINE),--offline)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
+from shared.kit import key_rules
 from shared.kit.key_rules import DEVELOPMENT_KEK
 from shared.kit.settings import ServiceSettings
+
+_FIRST_ADMIN = re.compile("[a-z0-9-]{1,60}:[a-z0-9-]{3,40}:([0-9a-f]{64})", re.ASCII)
 
 
 class IntakeSettings(ServiceSettings):
@@ -28,9 +32,13 @@ class IntakeSettings(ServiceSettings):
 
     @field_validator("first_admin")
     @classmethod
-    def _first_admin_has_three_parts(cls, given: SecretStr | None) -> SecretStr | None:
-        if given is not None and len(given.get_secret_value().split(":")) != 3:
-            raise ValueError("<agency>:<key id>:<sha256 of the secret>")
+    def _first_admin_can_be_registered(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None:
+            found = _FIRST_ADMIN.fullmatch(given.get_secret_value())
+            if found is None:
+                raise ValueError("put <agency>:<key id>:<sha256 of the secret, 64 hex digits>")
+            if key_rules.known_hash(found[1]):
+                raise ValueError("put the hash of a secret of 256 random bits; this one's secret is known to everybody")
         return given
 
     @property

@@ -5,10 +5,11 @@ from __future__ import annotations
 from services.intake.domain.findings import Findings
 from shared.events import registry
 from shared.events.topics.agencies import Agency
+from shared.kit.key_rules import known_hash
 
 
 def check_agency(agency: Agency, findings: Findings) -> None:
-    """Names in every language of the pack, rights that exist, keys with ids of their own."""
+    """Names in every language of the pack, rights that exist, keys with ids of their own and unknown secrets."""
     if set(agency.name) != set(findings.pack.languages):
         findings.add("languages", "/data/name", languages=", ".join(findings.pack.languages))
     doors = {known.name for known in registry if known.door is not None}
@@ -19,6 +20,9 @@ def check_agency(agency: Agency, findings: Findings) -> None:
         findings.add("class-never-receives", "/data/rights/receives")
     if len({key.key_id for key in agency.keys}) != len(agency.keys):
         findings.add("key-taken", "/data/keys")
+    for index, key in enumerate(agency.keys):
+        if known_hash(key.secret_sha256):
+            findings.add("key-known", f"/data/keys/{index}/secret_sha256")
 
 
 def may_emit(agency: Agency, event_type: str) -> bool:

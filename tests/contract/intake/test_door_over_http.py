@@ -70,7 +70,7 @@ ANYTHING = st.sampled_from(ODD) | st.text(max_size=30) | st.integers() | st.list
 CANARY = "갈빛노을-9876"
 BY_THE_STORE_OR_PACK = {
     "actor-not-opaque", "already-known", "class-never-receives", "closes-in-the-past", "consent-in-the-past",
-    "consent-too-long", "date-in-future", "date-too-far", "key-taken", "languages", "never-collected",
+    "consent-too-long", "date-in-future", "date-too-far", "key-known", "key-taken", "languages", "never-collected",
     "no-closing-date", "not-for-the-door", "numbers-in-wrong-order", "person-left", "recipient-class",
     "recipient-missing", "recipient-not-wanted", "recipient-unknown", "unknown-agency", "unknown-code",
     "unknown-currency", "unknown-kind", "unknown-purpose", "unknown-reference", "unknown-title",

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.compose.env import OFFLINE, administrator, variables
 from services.intake.bootstrap import administrator as read_administrator
-from shared.kit.settings import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
+from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
 pytestmark = pytest.mark.unit
 
@@ -59,6 +59,11 @@ class TestMetrics:
         assert scraped == [(service, port[1]) for service in ("intake", "matching", "notifications")]
         assert port[1] not in COMPOSE
 
+    def test_prometheus_takes_no_orders_and_is_published_on_loopback_alone(self) -> None:
+        assert "--web.enable-lifecycle" not in COMPOSE
+        assert "--web.enable-admin-api" not in COMPOSE
+        assert all(port.startswith("127.0.0.1:") for port in re.findall(r'ports: \["([^"]+)"\]', COMPOSE))
+
 
 class TestAdministrator:
     def test_intake_reads_it_and_the_token_fits_the_hash(self) -> None:
@@ -88,6 +93,43 @@ class TestCommand:
         assert again.returncode == 1
         assert "is there already" in again.stderr
         assert (tmp_path / ".env").read_text() == "mine"
+
+    def test_what_it_wrote_passes_its_own_check(self, tmp_path: Path) -> None:
+        run(tmp_path / ".env", "--profile", "production")
+        checked = run(tmp_path / ".env", "--check")
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+    @pytest.mark.parametrize(
+        ("name", "put", "said"),
+        [
+            ("IEUM_PROFILE", "", "IEUM_PROFILE is missing"),
+            ("IEUM_PROFILE", "prod", "IEUM_PROFILE is neither"),
+            ("MATCHING_ID_KEY", "", "MATCHING_ID_KEY is missing"),
+            ("MATCHING_ID_KEY", "ab" * 31, "MATCHING_ID_KEY is not 64 hex digits"),
+            ("MATCHING_ID_KEY", "00" * 32, "MATCHING_ID_KEY is guessable"),
+            ("INTAKE_KEK", "D3" * 32, "INTAKE_KEK is guessable"),
+            ("MATCHING_ID_KEY", "@INTAKE_ID_KEY", "MATCHING_ID_KEY is the same as INTAKE_ID_KEY"),
+            ("NOTIFICATIONS_SEALING_KEY", "@INTAKE_KEK", "NOTIFICATIONS_SEALING_KEY is the same as INTAKE_KEK"),
+            ("GRAFANA_PASSWORD", "@MONGO_ADMIN_PASSWORD", "GRAFANA_PASSWORD is the same as MONGO_ADMIN_PASSWORD"),
+            ("IEUM_FIRST_ADMIN", "office:office-1:" + hashlib.sha256(bytes(32)).hexdigest(), "IEUM_FIRST_ADMIN holds"),
+        ],
+    )
+    def test_the_check_names_what_is_wrong_and_no_value(self, tmp_path: Path, name: str, put: str, said: str) -> None:
+        file = tmp_path / ".env"
+        run(file, "--profile", "production")
+        kept = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
+        kept[name] = kept[put[1:]].upper() if put.startswith("@") and "PASSWORD" not in put else kept.get(put[1:], put)
+        file.write_text("".join(f"{each}={value}\n" for each, value in kept.items()))
+        checked = run(file, "--check")
+        assert checked.returncode == 2
+        (line,) = checked.stderr.splitlines()
+        assert line.startswith(said)
+        assert not any(value in line for each, value in kept.items() if SECRET.search(each) and value)
+
+    def test_the_check_sees_a_file_that_others_may_read(self, tmp_path: Path) -> None:
+        run(tmp_path / ".env")
+        (tmp_path / ".env").chmod(0o644)
+        assert "chmod 600" in run(tmp_path / ".env", "--check").stderr
 
     def test_it_runs_on_a_bare_python(self) -> None:
         tree = ast.parse(Path("deploy/compose/env.py").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -125,6 +126,9 @@ class TestAgencies:
             ({"rights": {"emits": ["birthday-party"]}}, "not-for-the-door"),
             ({"recipient_class": "employer"}, "class-never-receives"),
             ({"keys": [{"key_id": "gjf-1", "secret_sha256": "11" * 32}]}, "key-taken"),
+            ({"keys": [{"key_id": "new-1", "secret_sha256": sha256(b"").hexdigest()}]}, "key-known"),
+            ({"keys": [{"key_id": "new-1", "secret_sha256": sha256(bytes(32)).hexdigest()}]}, "key-known"),
+            ({"keys": [{"key_id": "new-1", "secret_sha256": sha256(b"\xd1" * 32).hexdigest()}]}, "key-known"),
             ({"agency": "gjf", "keys": []}, "already-known"),
         ],
     )
@@ -319,7 +323,7 @@ class TestEnvelope:
 
 RULES = """
 actor-not-opaque already-known class-never-receives closes-in-the-past consent-in-the-past
-consent-too-long date-in-future date-too-far event-too-large failed-here key-taken languages missing-field
+consent-too-long date-in-future date-too-far event-too-large failed-here key-known key-taken languages missing-field
 name-too-long named-twice never-collected not-utf-8 too-deep too-many-findings too-many-values wrong-encoding
 no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order opportunity-closed person-left
 recipient-class sequence-needed unknown-reference-kept
