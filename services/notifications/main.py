@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from services.notifications.api import Parts, make_router
 from services.notifications.channels.channel import Push
 from services.notifications.channels.feed import Feed, FeedReader
-from services.notifications.channels.guard import Resolver
+from services.notifications.channels.guard import REGISTERING, Resolver
 from services.notifications.channels.webhook import Webhook
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.lane import Tools
@@ -45,8 +45,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
 
-    resolver = Resolver()
-    feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks, resolver)
+    resolver = Resolver(REGISTERING)  # not the webhooks' own: names that hang when registered hold up no delivery
+    feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks)
     pushed: dict[str, Push] = {webhook.name: webhook}  # the partner does not come for these: the dispatcher calls it
     reconciler = Reconciler(ids, {feed.name: feed, **pushed}, outcomes, today)
     queues = reconciler.queues

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver
 
-from services.notifications.channels.guard import Resolver, leads_outside
+from services.notifications.channels.guard import REGISTERING, Resolver, leads_outside
 from services.notifications.channels.signing import new_secret
 from services.notifications.documents import (
     DELIVERIES,
@@ -80,7 +82,8 @@ class Subscriptions:
         self._swept = swept
         self._urls = urls
         self._overlap = overlap
-        self._resolver = resolver or Resolver()
+        self._resolver = resolver or Resolver(REGISTERING)
+        self._resolving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> Subscribed:
         """Raises a 422 problem for a URL that may not be called, 409 when the channel is taken."""
@@ -96,7 +99,8 @@ class Subscriptions:
             "secrets": [],
         }
         if channel == WEBHOOK:
-            await self._check(url or "")
+            async with self._resolving[agency]:  # one name at a time: no agency takes all threads
+                await self._check(url or "")
             secret = new_secret()
             document["url"] = self._sealer.seal((url or "").encode(), "subscription-url", subscription)
             document["secrets"] = [{"sealed": self._seal_secret(secret, subscription), "until": None}]

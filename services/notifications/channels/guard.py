@@ -16,6 +16,7 @@ from services.notifications.domain.addresses import Network, may_dial
 
 _RESOLVERS = 32
 _RESOLVE_SECONDS = 5.0
+REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
 
 
 class AddressRefused(OSError):
@@ -26,8 +27,8 @@ class Resolver(AbstractResolver):
     """Looks names up in threads of its own, at most one for each name at a time, so that a name server that hangs holds
     up nobody else's work."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+    def __init__(self, threads: int = _RESOLVERS) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
         self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Future[list[Any]]] = {}
 
     async def resolve(

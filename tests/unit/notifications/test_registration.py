@@ -1,0 +1,87 @@
+"""A webhook is registered only when its host leads outside, and the refusal does not tell why not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from services.notifications.service import Subscriptions, UrlRules
+from shared.kit.problems import Problem
+from shared.kit.sealing import Sealer
+
+pytestmark = pytest.mark.unit
+
+
+class Store:
+    """Keeps what is submitted."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Any] = []
+
+    async def submit(self, task: Any) -> None:
+        self.tasks.append(task)
+
+
+class Names(AbstractResolver):
+    """Knows these names; counts how many are asked at once."""
+
+    def __init__(self, **known: list[str]) -> None:
+        self.known, self.asking, self.most = known, 0, 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        await asyncio.sleep(0)
+        self.asking -= 1
+        name = host.partition(".")[0]
+        if name not in self.known:
+            raise socket.gaierror
+        return [
+            ResolveResult(hostname=host, host=at, port=port, family=family, proto=0, flags=0) for at in self.known[name]
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+NAMES = {"public": ["8.8.8.8", "2606:4700::1111"], "inner": ["10.0.0.1"], "mixed": ["8.8.8.8", "10.0.0.1"], "none": []}
+
+
+def subscriptions(names: Names) -> tuple[Subscriptions, Store]:
+    store, nothing = Store(), timedelta(0)
+    made = Subscriptions(store, None, Sealer(b"s" * 32), lambda: None, UrlRules(), nothing, names)  # type: ignore[arg-type]  # a store and no repository are enough
+    return made, store
+
+
+async def test_a_host_with_public_addresses_only_is_registered() -> None:
+    made, store = subscriptions(Names(**NAMES))
+    assert (await made.subscribe("gjf", "webhook", "https://public.example.org/hook")).secret
+    assert len(store.tasks) == 1
+
+
+async def test_inner_mixed_unknown_and_empty_are_refused_in_the_same_words() -> None:
+    made, store = subscriptions(Names(**NAMES))
+    told = set()
+    for name in ("inner", "mixed", "none", "unknown"):
+        with pytest.raises(Problem) as refused:
+            await made.subscribe("gjf", "webhook", f"https://{name}.example.org/hook")
+        told.add(str(sorted(vars(refused.value).items(), key=lambda item: item[0])))
+    assert len(told) == 1
+    assert store.tasks == []
+
+
+async def test_an_agency_has_one_name_looked_up_at_a_time() -> None:
+    names = Names(**NAMES)
+    made, _ = subscriptions(names)
+    many = [made.subscribe("gjf", "webhook", f"https://public.n{n}.example.org/hook") for n in range(20)]
+    await asyncio.gather(*many)
+    assert names.most == 1
+    await asyncio.gather(*(made.subscribe(f"a{n}", "webhook", "https://public.example.org/hook") for n in range(3)))
+    assert names.most == 3
