@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, model
 from pydantic_settings import SettingsConfigDict
 
 from shared.kit import key_rules
-from shared.kit.edge import EdgeSettings
+from shared.kit.edge import EdgeSettings, networks
 from shared.kit.kafka import KafkaSecurity, KafkaSettings, SaslMechanism, SecurityProtocol, Unfit
 from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
@@ -50,6 +50,7 @@ _WHAT_TO_PUT = {
     "kafka_idempotent": "true (a broker that knows idempotent producers)",
     "calendar_offset_seconds": "0, or leave it out: in production nobody moves the calendar",
     "metrics_port": "a port for Prometheus alone, for example 9100, that only it can reach",
+    "trusted_proxies": "the addresses of your own proxies; everybody's would let everybody choose an address",
     "profile": "development (one machine, keys that everybody knows) or production; there is no default",
     "instance": "a stable name of this replica, for example intake-1",
 }
@@ -127,6 +128,8 @@ class ServiceSettings(EdgeSettings):
                 raise _Wrong("kafka_idempotent")
             if "instance" not in self.model_fields_set:
                 raise _Wrong("instance")
+            if any(network.prefixlen == 0 for network in networks(self.trusted_proxies)):
+                raise _Wrong("trusted_proxies")
             if self.metrics_port is None:
                 raise _Wrong("metrics_port")
             if self.calendar_offset_seconds:

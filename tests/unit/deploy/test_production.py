@@ -40,6 +40,9 @@ HARMLESS = {
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
     "most_events", "most_bytes", "lapse_seconds",
     "lease_seconds", "day_check_seconds",
+    "head_seconds", "body_seconds", "idle_seconds", "unread_seconds", "body_bytes_per_second", "connections",
+    "connections_per_address", "at_once_bodies", "at_once_requests", "at_once_polls", "limit_events", "limit_bytes",
+    "limit_requests", "limit_lookups", "limit_forbids", "limit_anonymous", "limit_wrong_keys", "limit_tracked",
     "retry_schedule", "retry_jitter", "retry_after_max_seconds", "deadline_seconds", "connect_seconds", "answer_bytes",
     "endpoint_slots", "spread_seconds", "secret_overlap_seconds", "webhook_ports", "ask_path",
 }  # fmt: skip
@@ -50,6 +53,7 @@ REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left o
     "kafka_security_protocol": "PLAINTEXT",
     "metrics_port": None,
     "calendar_offset_seconds": "86400",
+    "trusted_proxies": "10.1.2.3,0.0.0.0/0",
     "id_key": "d1" * 32,
     "sealing_key": "00" * 32,
     "kek": ("d3" * 32).upper(),
