@@ -157,7 +157,7 @@ class TestSettings:
     def test_production_knows_https_on_usual_ports_and_no_inner_network(self) -> None:
         rules = self.production().url_rules
         assert (rules.plain_http, rules.allowed, set(rules.ports)) == (False, (), {443, 8443})
-        with pytest.raises(ValueError, match="allow_networks"):
+        with pytest.raises(ValueError, match="ALLOW_NETWORKS"):
             self.production(allow_networks=("10.0.0.0/8",))
 
     def test_development_may_call_this_machine_only(self) -> None:
