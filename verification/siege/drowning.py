@@ -18,7 +18,7 @@ import aiohttp
 from rich.console import Console
 
 from deploy.embedded.errors import StartError
-from samples.chaos.cast import Cast
+from samples.chaos.cast import Cast, Hurtable
 from samples.chaos.watch import Watch
 from samples.judge import judge
 from samples.play import Play
@@ -63,6 +63,11 @@ class Besieged(Cast):
         if self.pair.broker.keeps_its_log:
             own["IEUM_SESSION_TIMEOUT_MS"] = str(self.session_timeout_ms)
         return own
+
+    def _hurtable(self, service: str, name: str, port: int, variables: dict[str, str]) -> Hurtable:
+        program = super()._hurtable(service, name, port, variables)
+        program.start_seconds = 120.0  # the machine may be busy with much else
+        return program
 
 
 class Drowning:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from samples.play import Play
 from samples.stage.place import folder_of
+from samples.stage.programs import Program
 from samples.stage.screen import Screen
 from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
@@ -29,7 +30,17 @@ from verification.siege.figures import Backlog, Drowned, Seen, line_of
 
 SCENES = ("bus", "drowning", "backlog")
 PEOPLE = 40
+START_SECONDS = 120.0  # of a service
 QUIET_WITHIN = 60.0
+
+
+class Patient(Stage):
+    """A stage on a machine that may be busy with much else."""
+
+    def _service(self, name: str) -> Program:
+        program = super()._service(name)
+        program.start_seconds = START_SECONDS
+        return program
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ class Siege:
         options, setting = self._options, load_setting()
         folder = folder_of("siege", options.keep)
         world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
-        stage = Stage(folder, setting, Ports.any())
+        stage = Patient(folder, setting, Ports.any())
         try:
             await stage.start()
             self._report.kafka = stage.pair.broker.kind
