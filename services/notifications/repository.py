@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -153,8 +153,9 @@ class Repository:
         found = await mine.max_time_ms(PATIENCE_MS).to_list(limit)
         return sorted(found, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
-    async def release_lost(self) -> int:
-        """Make due again what dispatchers held that hold no lease any more. The database's own clock says so."""
+    async def release_lost(self, but: Set[str] = frozenset()) -> int:
+        """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
+        says so."""
         deliveries = self._database[DELIVERIES]
         owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=PATIENCE_MS)
         if not owners:
@@ -163,7 +164,7 @@ class Repository:
         leases = self._database[LEASES].find({"_id": named, "$expr": {"$gt": ["$until", "$$NOW"]}})
         live = {f"{lease['owner']}/{lease['epoch']}" async for lease in leases.max_time_ms(PATIENCE_MS)}
         released = 0
-        for owner in set(owners) - live:
+        for owner in set(owners) - live - but:
             found = await deliveries.update_many(
                 {"state": SENDING, "owner": owner}, {"$set": {"state": DUE, "owner": None}}, hint=HELD
             )

@@ -73,7 +73,7 @@ class Dispatcher:
 
     async def _look(self, tools: Tools) -> None:
         self._looks += 1
-        if self._looks % LOOKS_FOR_LOST == 1 and (released := await tools.repository.release_lost()):
+        if self._looks % LOOKS_FOR_LOST == 1 and (released := await tools.tenure.release_lost()):
             _log.info("released", count=released)
         await tools.tenure.pay()
         for about in ("recall", "notice"):

@@ -244,6 +244,9 @@ class Lane:
     async def _attempt(self, channel: Push, endpoint: Document, delivery: Document, attempt: Attempt) -> None:
         tools, clock = self._tools, asyncio.get_running_loop().time
         began, now = clock(), tools.clock.calendar()
+        in_hand, owner = tools.tenure.in_hand, delivery["owner"]
+        in_hand[owner] += 1
+        recorded: asyncio.Future[None] | None = None
         try:
             body = encode(tools.messages.of(delivery))
             answer = await channel.send(endpoint, delivery["notice"], body, now)
@@ -252,10 +255,13 @@ class Lane:
             jitter = tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
             recorded = tools.recorder.record(tools.settler.settle(delivery, verdict, took, jitter))
+            recorded.add_done_callback(lambda _: in_hand.subtract([owner]))
             attempt.ended()
             if verdict.outcome != "delivered" or verdict.disable:
                 await asyncio.wait([recorded])
         finally:
+            if recorded is None:
+                in_hand[owner] -= 1
             attempt.ended()
             self._slots.give(delivery["about"])
 

@@ -7,7 +7,7 @@ restarted instance takes over at once. Who has lost its lease begins anew under 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -37,6 +37,7 @@ class Tenure:
         self._doubts: dict[tuple[str, str], int] = {}
         self._lease: Lease | None = None
         self.ahead = 0  # claimed by all lanes and not being sent
+        self.in_hand = Counter[str]()  # by owner: sent, and not yet written down
 
     @property
     def owner(self) -> str | None:
@@ -59,6 +60,11 @@ class Tenure:
             self._database, f"{LEASES_OF_DISPATCHERS}{self._instance}", self._instance, self._seconds
         )
         self._lease = lease if await lease.acquire() else None
+
+    async def release_lost(self) -> int:
+        """Make due again what is held without a lease. But what this process itself still sends or writes down is not
+        lost, even if its lease was for a while."""
+        return await self._repository.release_lost({owner for owner, count in self.in_hand.items() if count})
 
     async def end(self) -> None:
         """Let go of it: what is still held is due again for whoever looks next. Raises PyMongoError."""

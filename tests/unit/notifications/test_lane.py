@@ -4,6 +4,7 @@ it sends by the channel of its subscription, and only what can be written down a
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -49,6 +50,7 @@ class Parts:
         self.name = name
         self.owner: str | None = "test-1/1"
         self.ahead = 0
+        self.in_hand = Counter[str]()
         self.renew_seconds = 60.0
         self.away = False
         any_part: Any = self
@@ -139,7 +141,10 @@ class Parts:
         lane.stop()
         self.written.set()
         await running
+        await self.recorder.flush()
+        await asyncio.sleep(0)
         recording.cancel()
+        assert not +self.in_hand, "what is written down is in nobody's hand"
         return found
 
 

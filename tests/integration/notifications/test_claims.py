@@ -1,0 +1,175 @@
+"""Who holds a delivery, on the real database: claims, the lease of a dispatcher, and a database that stands still while
+answers come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.embedded.pair import Pair
+from services.notifications.delivery.tenure import Tenure
+from services.notifications.repository import INDEXES, Repository
+from shared.kit.mongo import connect
+from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person
+
+pytestmark = pytest.mark.integration
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+LEASE, LONGEST = timedelta(seconds=2), timedelta(seconds=0.1)
+
+
+def delivery(number: int, about: str = "notice", minutes: int = 0) -> dict[str, Any]:
+    return {
+        "_id": f"{number:04d}", "subscription": "s", "about": about, "state": "due", "owner": None, "claim": None,
+        "left": False, "due": NOW + timedelta(minutes=minutes),
+    }  # fmt: skip
+
+
+@pytest.fixture
+async def repository(database: Any) -> Repository:
+    await database.deliveries.create_indexes(list(INDEXES["deliveries"]))
+    return Repository(database)
+
+
+def tenure_of(database: Any, repository: Repository, instance: str = "n-1") -> Tenure:
+    return Tenure(database, repository, instance, LEASE, LONGEST)
+
+
+async def states(database: Any) -> Counter[str]:
+    return Counter([d["state"] async for d in database.deliveries.find({})])
+
+
+class TestClaims:
+    async def test_two_that_claim_at_once_share_what_is_due(self, repository: Repository, database: Any) -> None:
+        await database.deliveries.insert_many([delivery(n) for n in range(100)])
+
+        async def claim(owner: str) -> list[str]:
+            found: list[str] = []
+            for n in range(30):
+                found += [d["_id"] for d in await repository.claim("s", "notice", owner, f"{owner}-{n}", NOW, 7)]
+            return found
+
+        one, two = await asyncio.gather(claim("a"), claim("b"))
+        assert len(one) + len(two) == 100
+        assert {*one, *two} == {f"{n:04d}" for n in range(100)}
+
+    async def test_what_is_due_longest_comes_first_and_nothing_too_early(
+        self, repository: Repository, database: Any
+    ) -> None:
+        await database.deliveries.insert_many(
+            [delivery(1, minutes=-1), delivery(2, minutes=-2), delivery(3, minutes=1)]
+        )
+        await database.deliveries.insert_many([delivery(4, "recall", -9), delivery(5, minutes=-2)])
+        found = await repository.claim("s", "notice", "a", "c", NOW, 10)
+        assert [d["_id"] for d in found] == ["0002", "0005", "0001"]
+        assert [d["_id"] for d in await repository.claim("s", "recall", "a", "d", NOW, 10)] == ["0004"]
+        assert await repository.waiting_endpoints("notice", NOW) == []
+        assert await repository.waiting_endpoints("notice", NOW + timedelta(minutes=2)) == ["s"]
+
+    async def test_what_is_given_back_has_not_left_and_what_was_held_when_somebody_died_may_have(
+        self, repository: Repository, database: Any
+    ) -> None:
+        await database.deliveries.insert_many([delivery(n) for n in range(4)])
+        await repository.claim("s", "notice", "n-1/1", "c", NOW, 10)
+        await repository.give_back("c", ["0000"])
+        await repository.give_back("another", ["0001"])
+        assert await states(database) == {"due": 1, "sending": 3}
+        assert await repository.release_lost() == 3
+        left = [d["left"] async for d in database.deliveries.find({}).sort("_id", 1)]
+        assert left == [False, True, True, True]
+
+
+class TestTenure:
+    async def test_nothing_is_lost_while_its_lease_is_renewed_however_long_that_is(
+        self, repository: Repository, database: Any
+    ) -> None:
+        tenure = tenure_of(database, repository)
+        await tenure.renew()
+        assert tenure.owner == "n-1/1"
+        await database.deliveries.insert_many([delivery(n) for n in range(3)])
+        await repository.claim("s", "notice", tenure.owner, "c", NOW, 10)
+        end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
+        while asyncio.get_running_loop().time() < end:
+            await tenure.renew()
+            assert await repository.release_lost() == 0
+            await asyncio.sleep(0.1)
+
+        async def released() -> bool:
+            return await repository.release_lost() == 3
+
+        await eventually(released)  # nobody renews it any more
+
+    async def test_a_new_start_of_the_instance_takes_over_at_once_and_the_old_one_stops(
+        self, repository: Repository, database: Any
+    ) -> None:
+        old, new = tenure_of(database, repository), tenure_of(database, repository)
+        await old.renew()
+        await database.deliveries.insert_one(delivery(1))
+        await repository.claim("s", "notice", str(old.owner), "c", NOW, 10)
+        await new.renew()
+        assert new.owner == "n-1/2"
+        assert await new.release_lost() == 1
+        await old.renew()
+        assert old.owner is None
+
+    async def test_what_this_process_still_writes_down_is_not_lost_for_it(
+        self, repository: Repository, database: Any
+    ) -> None:
+        tenure = tenure_of(database, repository)
+        await database.deliveries.insert_one(delivery(1))
+        await repository.claim("s", "notice", "n-1/7", "c", NOW, 10)
+        tenure.in_hand["n-1/7"] += 1
+        assert await tenure.release_lost() == 0
+        tenure.in_hand["n-1/7"] -= 1
+        assert await tenure.release_lost() == 1
+
+    async def test_a_claim_in_doubt_is_let_go(self, repository: Repository, database: Any) -> None:
+        tenure = tenure_of(database, repository)
+        await tenure.renew()
+        await database.deliveries.insert_many([delivery(n) for n in range(4)])
+        await repository.claim("s", "notice", str(tenure.owner), "known", NOW, 2)
+        await repository.claim("s", "notice", str(tenure.owner), "answer lost", NOW, 2)
+        tenure.doubt(str(tenure.owner), "answer lost")
+        await tenure.pay()
+        assert await states(database) == {"due": 2, "sending": 2}
+
+
+class TestADatabaseThatStandsStill:
+    async def test_what_was_answered_meanwhile_is_written_down_later_and_nothing_is_sent_twice(
+        self, own_pair: Pair
+    ) -> None:
+        """For longer than the lease lasts, and than a transaction lives."""
+        setup = Setup(own_pair.kafka, own_pair.mongo_url, "still", "still.")
+        stood_still = asyncio.Event()
+
+        async def answers(request: Request) -> bytes:
+            if len(partner.requests) == 5:
+                own_pair.database.pause()
+                asyncio.get_running_loop().call_later(9, _resume)
+            return OK
+
+        def _resume() -> None:
+            own_pair.database.resume()
+            stood_still.set()
+
+        names = [f"p{n}" for n in range(60)]
+        async with Partner(answers) as partner, setup.running() as app:
+            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await setup.publish(*(match(name, "x") for name in names))
+                await asyncio.wait_for(stood_still.wait(), 60)
+                client = connect(own_pair.mongo_url)
+                deliveries = client["still"].deliveries
+
+                async def all_delivered() -> bool:
+                    return bool(await deliveries.count_documents({"state": "delivered"}) == len(names))
+
+                await eventually(all_delivered)
+                client.close()
+            came = Counter(request.headers["webhook-id"] for request in partner.requests)
+            assert len(came) == len(names)
+            assert set(came.values()) == {1}
