@@ -182,7 +182,13 @@ class Lane:
             if self._behind:
                 self._more = False
                 own = {"topic": self.topic, "topic_id": None, "owner": self._owner, "_id": {"$gt": self._position}}
-                rows = await self._rows.find(own).sort("_id", 1).limit(_PAGE_ROWS).max_time_ms(5_000).to_list(None)
+                rows = (
+                    await self._rows.find(own, hint="pending")
+                    .sort("_id", 1)
+                    .limit(_PAGE_ROWS)
+                    .max_time_ms(5_000)
+                    .to_list(None)
+                )
                 if rows:
                     return list(rows)
                 if not self._more:  # nothing was handed over while we asked, so nothing was missed

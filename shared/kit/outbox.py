@@ -37,6 +37,10 @@ COLLECTION = "outbox"
 OWNERS = "outbox_owners"
 RETENTION = timedelta(days=7)
 LARGEST_ROW = 4 * 1024 * 1024
+MOST_COUNTED = 10_000
+# Named to the planner, which takes any index on the topic while there is little, and keeps to it: the other one leads
+# through all that was published in a week.
+PENDING = "pending"
 HEARTBEAT_SECONDS = 2.0
 ORPHAN_SECONDS = 15.0
 URGENT_SECONDS = 1.0
@@ -45,7 +49,7 @@ MOST_URGENT = 1_000
 INDEXES: dict[str, list[IndexModel]] = {
     COLLECTION: [
         IndexModel([("topic", ASCENDING), ("_id", ASCENDING)], name="in_order"),
-        IndexModel([("topic", ASCENDING), ("topic_id", ASCENDING), ("_id", ASCENDING)], name="pending"),
+        IndexModel([("topic", ASCENDING), ("topic_id", ASCENDING), ("_id", ASCENDING)], name=PENDING),
         # counts from the moment it was published: what was never published is never forgotten
         IndexModel([("published", ASCENDING)], expireAfterSeconds=int(RETENTION.total_seconds()), name="retention"),
     ]
@@ -54,7 +58,8 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """What waits: rows not yet known to be in their topic, and the age of the oldest in seconds."""
+    """What waits: rows not yet known to be in their topic (of each topic at most MOST_COUNTED: a look every two seconds
+    must not grow with an outage), and the age of the oldest in seconds."""
 
     rows: int
     oldest_seconds: float
@@ -151,8 +156,10 @@ class Outbox:
         rows, oldest = 0, None
         for topic in await self._rows.distinct("topic", maxTimeMS=5_000):  # a look at an index, row by row it is not
             pending = {"topic": topic, "topic_id": None}
-            rows += await self._rows.count_documents(pending, maxTimeMS=5_000)
-            first = await self._rows.find_one(pending, {"created": 1}, sort=[("_id", 1)], max_time_ms=5_000)
+            rows += await self._rows.count_documents(pending, limit=MOST_COUNTED, maxTimeMS=5_000)
+            first = await self._rows.find_one(
+                pending, {"created": 1}, sort=[("_id", 1)], hint=PENDING, max_time_ms=5_000
+            )
             if first is not None:
                 oldest = min(first["created"], oldest or first["created"])
         age = 0.0 if oldest is None else (self._clock.trusted() - oldest).total_seconds()
@@ -221,7 +228,7 @@ class Outbox:
         before = self._clock.trusted() - timedelta(seconds=seconds)
         for topic, lane in self._lanes.items():
             left = {"topic": topic, "topic_id": None, "owner": self._owner, "created": {"$lt": before}}
-            oldest = await self._rows.find_one(left, {"_id": 1}, sort=[("_id", 1)], max_time_ms=5_000)
+            oldest = await self._rows.find_one(left, {"_id": 1}, sort=[("_id", 1)], hint=PENDING, max_time_ms=5_000)
             if oldest is not None and not lane.on_its_way(oldest["_id"]):
                 lane.look_again()
 
@@ -240,7 +247,7 @@ class Outbox:
                 "owner": {"$nin": [*alive, self._owner]},
                 "created": {"$lt": before},
             }
-            changed = await self._rows.update_many(orphans, {"$set": {"owner": self._owner}})
+            changed = await self._rows.update_many(orphans, {"$set": {"owner": self._owner}}, hint=PENDING)
             if changed.modified_count:
                 adopted += changed.modified_count
                 lane.look_again()

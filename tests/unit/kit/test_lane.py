@@ -27,7 +27,7 @@ class Rows:
         self.ids = [f"{n:020d}/me" for n in range(1, count + 1)]
         self.asked: Callable[[], None] = lambda: None
 
-    def find(self, query: Any) -> Rows:
+    def find(self, query: Any, hint: str) -> Rows:
         self._after = query["_id"]["$gt"]
         return self
 
