@@ -39,6 +39,8 @@ THREADS = "threads"
 DELIVERIES = "deliveries"
 ATTEMPTS = "attempts"
 SWEEPS = "sweeps"
+CALENDAR = "calendar"  # one document, LATEST_DAY: the one that was believed
+LATEST_DAY = "day"
 
 FEED = "feed"
 WEBHOOK = "webhook"

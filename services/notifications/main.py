@@ -20,6 +20,7 @@ from services.notifications.delivery.recorder import Recorder
 from services.notifications.delivery.settle import Settler
 from services.notifications.delivery.tenure import Tenure
 from services.notifications.fan_out.reconcile import Reconciler
+from services.notifications.fan_out.recovery import ClockRecovery
 from services.notifications.fan_out.sweeps import Sweeper
 from services.notifications.handlers import Handlers
 from services.notifications.outcomes import Outcomes
@@ -91,6 +92,9 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def sweep() -> None:
         await Sweeper(kit.store, parts.repository, reconciler, sweep_asked).run(kit.stopping)
 
+    async def recover() -> None:
+        await ClockRecovery(kit.store, parts.repository, kit.clock, today, sweep_asked.set).run(kit.stopping)
+
     async def recall() -> None:
         await handlers.following(kit.database, kit.store, floor_raised, kit.observer).run(kit.stopping)
 
@@ -98,6 +102,6 @@ def build(settings: NotificationsSettings) -> FastAPI:
         title="Ieum notifications",
         routers=(make_router(parts),),
         before_streams=(put_together,),
-        loops=(dispatch, sweep, recall),
+        loops=(dispatch, sweep, recall, recover),
         on_stop=(webhook.close, resolver.close),
     )

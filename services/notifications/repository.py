@@ -13,9 +13,11 @@ from pymongo.errors import OperationFailure
 from services.notifications.documents import (
     AGENCIES,
     ATTEMPTS,
+    CALENDAR,
     DELIVERIES,
     DUE,
     FEED,
+    LATEST_DAY,
     MATCHES,
     PEOPLE,
     SENDING,
@@ -96,6 +98,15 @@ class Repository:
     async def due_sweeps(self) -> list[Document]:
         """Walks with something to do, a few at a time."""
         return await self._database[SWEEPS].find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
+
+    async def latest_day(self) -> str | None:
+        """The latest day that was believed (ISO)."""
+        found = await self._database[CALENDAR].find_one({"_id": LATEST_DAY}, max_time_ms=PATIENCE_MS)
+        return None if found is None else found["day"]
+
+    async def recipients(self) -> list[str]:
+        """Every agency that has a subscription."""
+        return sorted(await self._database[SUBSCRIPTIONS].distinct("agency", maxTimeMS=PATIENCE_MS))
 
     async def subscriptions_of(self, agency: str) -> list[Document]:
         """All subscriptions of an agency, active or disabled."""

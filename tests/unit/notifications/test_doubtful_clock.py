@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from services.notifications.delivery.checks import look
-from services.notifications.documents import DELIVERIES
+from services.notifications.documents import CALENDAR, DELIVERIES
+from services.notifications.fan_out.recovery import ClockRecovery
 from shared.kit.clock import Clock
 from tests.unit.notifications.test_permission import Database
-from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
+from tests.unit.notifications.world import START, World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
 DAYS = timedelta(days=70)
@@ -102,3 +103,61 @@ class TestTheFeed:
         world.doubt = timedelta(0)
         after, _ = world.pull("gjf", position)
         assert sorted(event["type"] for event in after) == ["notice", "recall"]
+
+
+class Days:
+    """A repository and store over the world's rows, and the walk that is asked for."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clock = Clock(wall=lambda: world.now, monotonic=lambda: 0.0)
+        parts: Any = self
+        self.recovery = ClockRecovery(parts, parts, self.clock, lambda now: now.date(), lambda: None)
+
+    async def latest_day(self) -> str | None:
+        return next((d["day"] for d in self.world.all(CALENDAR)), None)
+
+    async def recipients(self) -> list[str]:
+        return ["gjf"]
+
+    async def submit(self, task: Any) -> Any:
+        return self.world.perform(task)
+
+
+class TestAfterTheClockWasWrong:
+    async def test_where_nobody_could_doubt_it_partners_get_back_what_they_should_hold(self, world: World) -> None:
+        days = Days(world)
+        assert not await days.recovery.look()
+        world.deliver_all()
+        world.now += DAYS  # the whole machine, MongoDB with it
+        assert not await days.recovery.look()
+        for person in ("short", "long"):
+            world.hear(world.event("match-found", match_of(person, "y"), hexid("person", person), 1))
+        world.deliver_all()
+        short = hexid("alias", "short", "gjf")
+        assert short not in {alias for alias, _ in holding(world.partners["gjf"])}, "recalled by the wrong day"
+        world.now -= DAYS
+        assert await days.recovery.look()
+        assert not await days.recovery.look(), "once"
+        world.sweep()
+        world.deliver_all()
+        assert {opportunity for alias, opportunity in holding(world.partners["gjf"]) if alias == short} == {
+            hexid("opportunity", "x"),
+            hexid("opportunity", "y"),
+        }
+
+    async def test_when_doubt_has_ended_everybody_is_gone_through_once(self, world: World) -> None:
+        days = Days(world)
+        await days.recovery.look()
+        days.clock.heard(START - DAYS, 0.0, 0.0)
+        assert not await days.recovery.look(), "not while it lasts"
+        days.clock.heard(START, 0.0, 0.0)
+        assert await days.recovery.look()
+        assert not await days.recovery.look()
+
+    async def test_a_new_day_asks_for_nothing(self, world: World) -> None:
+        days = Days(world)
+        await days.recovery.look()
+        world.now += timedelta(days=1)
+        assert not await days.recovery.look()
+        assert await days.latest_day() == (START + timedelta(days=1)).date().isoformat()
