@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, timedelta
 
+from services.matching.day import MatchingDay
 from services.matching.documents import Document, held_opportunity, held_person
 from services.matching.fence import UnderLease
 from services.matching.repository import Repository
@@ -66,7 +67,7 @@ class Activity:
         topics: Topics,
         lease: Lease,
         *,
-        today: Callable[[], date],
+        day: MatchingDay,
         day_check_seconds: float,
         told: Callable[[Role], None] = lambda role: None,
         progress: Callable[[int, int, int], None] = lambda done, of, waiting: None,
@@ -78,7 +79,7 @@ class Activity:
         self._stream = stream
         self._topics = topics
         self._lease = lease
-        self._today = today
+        self._day = day
         self._day_check_seconds = day_check_seconds
         self._life: asyncio.Task[None] | None = None
         self._told = told
@@ -147,11 +148,10 @@ class Activity:
     async def _load_standing(self) -> None:
         """As much as is needed to take away: people, and what stands as told."""
         matching, repository = self._matching, self._repository
-        matching.forget(self._today())
+        done, self._day.reached = await repository.assessed()
+        matching.forget(self._day.to_match())
         warn_of_an_old_wage_table(matching.pack, matching.today)
-        matching.load_progress(
-            await repository.highest_revision(), await repository.assessed(), await repository.highest_forgotten()
-        )
+        matching.load_progress(await repository.highest_revision(), done, await repository.highest_forgotten())
         async for document in _yielding(repository.standing()):
             matching.load_told(document)
         async for document in _yielding(repository.active_people()):
@@ -200,8 +200,8 @@ class Activity:
                 self._progress(held, held + matching.openings_waiting, waiting)
             if now - looked >= self._day_check_seconds:
                 looked = now
-                if matching.today != self._today():
-                    await self._new_day(self._today())
+                if matching.today != self._day.to_match():
+                    await self._new_day(self._day.to_match())
                     continue
             if not (more or plans or keeper.busy):
                 wait = min(IDLE_SECONDS, self._day_check_seconds, *_some(matching.next_due()))
@@ -223,6 +223,7 @@ class Activity:
         if today < self._matching.today:
             raise ClockSetBack  # what had ended may be open again: begin with everything that the database holds
         self._matching.turn(today)
+        self._day.reached = today
         await self._forget()
         warn_of_an_old_wage_table(self._matching.pack, today)
         _log.info("day_begun", opportunities=self._matching.sizes()[1])

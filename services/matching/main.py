@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import timedelta
 from functools import partial
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 
 from services.matching.activity import NAME, Activity
 from services.matching.api import routes
+from services.matching.day import MatchingDay
 from services.matching.domain.index import Index
 from services.matching.fence import UnderLease
 from services.matching.floors import following, prohibitions
@@ -23,6 +23,7 @@ from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
 from services.matching.window import Window
 from shared.kit import metrics
+from shared.kit.clock import Clock
 from shared.kit.ids import Ids
 from shared.kit.lease import Lease
 from shared.kit.probes import Role
@@ -33,26 +34,26 @@ from shared.reference import load_pack
 WRITES = ("matches",)
 
 
-def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
-    """The application, not started. Every replica answers reads; the one that holds the lease matches."""
+def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
+    """The application, not started. Every replica answers reads; the one that holds the lease matches. ``clock``: a
+    test's own."""
     pack = load_pack(settings.pack)
     zone = ZoneInfo(pack.timezone)
 
-    def today() -> date:
-        return now().astimezone(zone).date()
-
+    clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
+    day = MatchingDay(clock, zone)
     matching = Matching(
         pack,
         Ids(settings.id_key_bytes),
         partial(Index, pack),
-        today(),
+        day.to_match(),
         rules=rules_of(pack),
         netting_seconds=settings.netting_seconds,
     )
     stream = handlers(matching)
     floor_raised = asyncio.Event()
     road = prohibitions(SERVICE, floor_raised.set)
-    kit = Kit(settings, streams=[road], held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone)
+    kit = Kit(settings, streams=[road], held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone, clock=clock)
 
     async def follow_the_store() -> None:
         kit.store.join(matching)
@@ -78,7 +79,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
             stream,
             kit.topics,
             lease,
-            today=today,
+            day=day,
             day_check_seconds=settings.day_check_seconds,
             told=told,
             progress=progress,
@@ -88,7 +89,7 @@ def build(settings: MatchingSettings, now: Callable[[], datetime] = lambda: date
 
     return kit.app(
         title="Ieum matching",
-        routers=[routes(lambda: Window(Repository(kit.database), pack, today))],
+        routers=[routes(lambda: Window(Repository(kit.database), pack, day.to_show, clock))],
         loops=[matcher],
         before_streams=[follow_the_store],
     )

@@ -100,10 +100,10 @@ class Repository:
                 highest = max(highest, int(document["revision"]))
         return highest
 
-    async def assessed(self) -> int:
-        """Up to which revision the lists know the openings; 0 when nothing was kept."""
+    async def assessed(self) -> tuple[int, date | None]:
+        """Up to which revision the lists know the openings, and on which day; 0 and None when nothing was kept."""
         found = await self._database[PROGRESS].find_one({"_id": ASSESSED}, max_time_ms=PATIENCE_MS)
-        return 0 if found is None else int(found["done"])
+        return (0, None) if found is None else (int(found["done"]), date.fromisoformat(found["day"]))
 
     async def person_by_alias(self, agency: str, alias: str) -> Document | None:
         """The person whom this agency knows by this alias."""

@@ -274,7 +274,7 @@ class Matching:
     def progressing(self, done: int) -> Task[None] | None:
         """Write down that every list is kept that knows the openings up to here, and whether all is told; None when
         that is known."""
-        document = {"_id": ASSESSED, "done": done, "waiting": self.waiting}
+        document = {"_id": ASSESSED, "done": done, "waiting": self.waiting, "day": self.today.isoformat()}
         if document == self._kept:
             return None
 

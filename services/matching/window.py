@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import date
 
 from pymongo.errors import PyMongoError
 
@@ -19,6 +19,7 @@ from services.matching.domain.person_facts import person_facts
 from services.matching.domain.terms import Terms
 from services.matching.repository import Repository
 from shared.events.topics.people import Person
+from shared.kit.clock import Clock
 from shared.kit.floors import floors_of
 from shared.kit.ids import is_id, random_id
 from shared.kit.keys import Caller
@@ -33,10 +34,11 @@ class Window:
     """Answers from committed state only, on every replica. Every answer about a person is in the audit before it
     leaves: no audit, no answer."""
 
-    def __init__(self, repository: Repository, pack: Pack, today: Callable[[], date]) -> None:
+    def __init__(self, repository: Repository, pack: Pack, today: Callable[[], date], clock: Clock) -> None:
         self._repository = repository
         self._pack = pack
         self._today = today
+        self._clock = clock
 
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
@@ -115,8 +117,7 @@ class Window:
         return await self._repository.matches_of_person(person.person) if is_matched(person, self._today()) else []
 
     async def _written_down(self, caller: Caller, what: str, about: Iterable[tuple[str, str | None]]) -> None:
-        now = datetime.now(UTC)
-        who = {"at": now, "agency": caller.agency.agency, "key_id": caller.key_id, "what": what}
+        who = {"at": self._clock.trusted(), "agency": caller.agency.agency, "key_id": caller.key_id, "what": what}
         entries = [{"_id": random_id(), **who, "person": person, "opportunity": to} for person, to in about]
         try:
             await self._repository.audit(entries)

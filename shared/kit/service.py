@@ -93,13 +93,14 @@ class Kit:
         indexes: Mapping[str, Sequence[IndexModel]] | None = None,
         ready_needs_kafka: bool = True,
         zone: tzinfo = UTC,
+        clock: Clock | None = None,
     ) -> None:
         self.settings = settings
         self.ids = Ids(settings.id_key_bytes)
         self.sealer = Sealer(settings.sealing_key_bytes)
         self.metrics = metrics
         self.observer = Metering()
-        self.clock = Clock(timedelta(seconds=settings.calendar_offset_seconds))
+        self.clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
         self.quotas = Quotas(settings)
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()

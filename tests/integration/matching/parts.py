@@ -22,6 +22,7 @@ from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
+from shared.kit.clock import Clock
 from shared.kit.keys import make_key
 from shared.reference import load_pack
 from tests.support.broker import IDEMPOTENT
@@ -52,6 +53,13 @@ def agency(name: str, *, recipient_class: str = "service", reads: Iterable[str] 
     return token, Agency.model_validate({**state, "keys": [key.model_dump()]}, strict=False)
 
 
+class Agreed(Clock):
+    """A day of a test, on which MongoDB's clock agrees."""
+
+    def heard(self, server: datetime, asked: float, answered: float) -> None:
+        """It does."""
+
+
 class Setup:
     """Where everything of one test lives."""
 
@@ -72,7 +80,7 @@ class Setup:
         self, instance: str = "matching-1", now: Callable[[], datetime] = lambda: NOON
     ) -> AsyncIterator[FastAPI]:
         """The service between start and stop."""
-        app = build(self.settings(instance), now)
+        app = build(self.settings(instance), Agreed(wall=now))
         async with app.router.lifespan_context(app):
             yield app
 

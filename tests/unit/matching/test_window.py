@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from services.matching.window import Window
+from shared.kit.clock import Clock
 from shared.kit.problems import Problem
 
 pytestmark = pytest.mark.unit
@@ -25,7 +26,7 @@ class Unasked:
         raise AssertionError(f"asked for {name}")
 
 
-WINDOW = Window(cast(Any, Unasked()), cast(Any, None), lambda: date(2026, 11, 22))
+WINDOW = Window(cast(Any, Unasked()), cast(Any, None), lambda: date(2026, 11, 22), Clock())
 
 
 class TestAnAliasOrOpeningThatIsNone:
