@@ -110,6 +110,7 @@ class Activity:
         self._told("loading")
         listening: asyncio.Task[None] | None = None
         beside: asyncio.Future[None] | None = None
+        self._matching.pause()  # from here on nothing is taken in until it is loaded
         try:
             await self._take_over()
             await self._load_standing()

@@ -86,8 +86,13 @@ class Matching:
         self._closed: set[str] = set()  # while it loads
         self._unsettled: set[str] = set()  # openings that may stand as told and have not been assessed since the load
         self._revision = self._done = 0
+        self._begun = False  # before the highest revision is known nothing may be given one
         self._dirty: set[str] = set()
         self._kept: object = None
+
+    def pause(self) -> None:
+        """Take nothing in until `load_progress`."""
+        self._begun = False
 
     # --- what comes, inside of a transaction
 
@@ -114,7 +119,7 @@ class Matching:
     def load_progress(self, revision: int, done: int, forgotten: int) -> None:
         """The highest revision that was given; up to which one the lists know the openings; the highest sequence of the
         matches that were forgotten. Nothing may be heard before."""
-        self._revision, self._done = revision, done
+        self._revision, self._done, self._begun = revision, done, True
         self._assessor.note(revision)
         self._teller.forgotten = forgotten
 
@@ -316,7 +321,7 @@ class Matching:
 
     def mark(self) -> None:
         """Raises NotActive, which the store takes as a reason to undo everything."""
-        if not self.guard():
+        if not (self._begun and self.guard()):
             raise NotActive("lease")
 
     def undo(self, mark: Any) -> None:

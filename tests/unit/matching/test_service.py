@@ -489,6 +489,13 @@ class TestLoading:
 
 
 class TestWithoutTheLease:
+    def test_nor_before_it_is_known_which_revisions_were_given(self) -> None:
+        made = Scene().matching
+        made.mark()
+        made.forget(TODAY)
+        with pytest.raises(NotActive):
+            made.mark()
+
     def test_no_work_begins(self) -> None:
         made = Scene().matching
         made.guard = lambda: False
