@@ -122,7 +122,11 @@ class TestRepublish:
     ) -> None:
         async with setup.running():
             await setup.publish(told(a_job(1)), told(a_job(2)), told(a_person(1)), told(a_person(2)))
-            await eventually(lambda: database.matches.count_documents({"standing": True, "sequence": 1}, limit=4))
+
+            async def all_four() -> bool:
+                return bool(await database.matches.count_documents({"standing": True, "sequence": 1}) == 4)
+
+            await eventually(all_four)
             await setup.publish(told(a_person(2, status="left"), 2))
             await eventually(lambda: database.matches.find_one({"standing": False}))
 
