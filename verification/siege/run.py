@@ -171,6 +171,8 @@ class Siege:
                 seen = await doors.run(attack)
                 self._report.seen.append(seen)
                 self.say(told(seen))
+                for verdict in seen.verdicts():
+                    self.say(f"    {verdict}")
             if options.wants("bus"):
                 await self._forged(play)
 
