@@ -6,7 +6,7 @@ import pytest
 
 from verification.siege.attack import Field, Shot, Volleys
 from verification.siege.attacks import ATTACKS, named
-from verification.siege.attacks.smuggling import requests
+from verification.siege.attacks.smuggling import requests, statuses_in
 
 pytestmark = pytest.mark.unit
 EVENT = {"id": "e", "type": "person-updated", "data": {"occupations": [{"code": "a"}], "certificates": ["b"]}}
@@ -51,3 +51,9 @@ class TestSmuggling:
         made = [request for _, request in requests(b"Authorization: Bearer x\r\n")]
         assert len(set(made)) == len(made)
         assert all(b"\r\n\r\n" in request or b"\n\n" in request for request in made)
+
+    def test_answers_are_counted_by_their_status_lines_not_by_what_a_body_says(self) -> None:
+        refused = b'HTTP/1.1 400 Bad Request\r\nContent-Length: 28\r\n\r\n{"detail":"bent by HTTP/1.1"}'
+        assert statuses_in(refused) == ["400"]
+        assert statuses_in(refused + b"HTTP/1.1 404 Not Found\r\n\r\n") == ["400", "404"]
+        assert statuses_in(b"") == []
