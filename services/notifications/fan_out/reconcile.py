@@ -27,7 +27,7 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.body import month_of
 from services.notifications.domain.permission import alias_to_tell, receives
-from services.notifications.domain.threads import Saying, Standing, next_of
+from services.notifications.domain.threads import Held, Saying, Standing, next_of
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
 from shared.events.topics.matches import Match
@@ -129,10 +129,11 @@ class Reconciler:
         alias, active = self._alias(work, kept, recipient), self._active(work, recipient)
         if before is None and (alias is None or not active):
             return
+        document = before or thread_document(recipient, person, thread_of(None), {})
         thread = thread_of(before)
+        thread = replace(thread, held={**self._endings_left_behind(work, document, active), **thread.held})
         standing: dict[str, Standing] = {m["opportunity"]: standing_of(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
-        document = before or thread_document(recipient, person, thread, {})
         # only when there may be something to forget: what has left us and is still open counts as told
         if alias != thread.alias and any(may_be_held(document, each) for each in self.queues.open(work, document)):
             thread = replace(thread, told=True)
@@ -162,6 +163,17 @@ class Reconciler:
             return False
         state = agency["state"]
         return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
+
+    def _endings_left_behind(self, work: Work, document: Document, active: Mapping[str, Document]) -> dict[str, Held]:
+        """What a subscription that has gone was still to be told the end of: the recipient may hold it, and whoever is
+        there now, or comes next, is told."""
+        if document["queues"].keys() <= active.keys():
+            return {}
+        return {
+            delivery["opportunity"]: Held(standing_of(delivery), delivery["version"], delivery["month"], frozenset())
+            for delivery in self.queues.open(work, document)
+            if delivery["subscription"] not in active and delivery["about"] == "notice" and delivery["said"] == "ended"
+        }
 
     def _quieten(self, work: Work, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
         if not silence and thread["queues"].keys() <= active.keys():
