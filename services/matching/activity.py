@@ -149,10 +149,11 @@ class Activity:
     async def _load_standing(self) -> None:
         """As much as is needed to take away: people, and what stands as told."""
         matching, repository = self._matching, self._repository
-        done, self._day.reached = await repository.assessed()
+        done, day = await repository.assessed()
+        self._day.reached = day
         matching.forget(self._day.to_match())
         warn_of_an_old_wage_table(matching.pack, matching.today)
-        matching.load_progress(await repository.highest_revision(), done, await repository.highest_forgotten())
+        matching.load_progress(await repository.highest_revision(), done, await repository.highest_forgotten(), day)
         async for document in _yielding(repository.standing()):
             matching.load_told(document)
         async for document in _yielding(repository.active_people()):

@@ -46,7 +46,7 @@ def routes(window: Callable[[], Window]) -> APIRouter:
         `eligible`. What is not known about a factor counts as neutral, never against the person.
 
         `kept` says whether the pair stands as a match now. An eligible pair may not be kept: its score lies under
-        `threshold`, or others are better on both sides. `opens` says what would change that. 404: no such person or
+        `threshold`, or others are better for the person. `opens` says what would change that. 404: no such person or
         opening, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
         return await window().why(caller, alias, opportunity)
 

@@ -116,9 +116,11 @@ class Matching:
 
     # --- loading: what the database holds
 
-    def load_progress(self, revision: int, done: int, forgotten: int) -> None:
-        """The highest revision that was given; up to which one the lists know the openings; the highest sequence of the
-        matches that were forgotten. Nothing may be heard before."""
+    def load_progress(self, revision: int, done: int, forgotten: int, day: date | None = None) -> None:
+        """The highest revision that was given; up to which one the lists know the openings, and as of which day; the
+        highest sequence of the matches that were forgotten. Nothing may be heard before."""
+        if day is not None and day > self.today:  # set back: what had ended by then is in no list, and is open again
+            done = 0
         self._revision, self._done, self._begun = revision, done, True
         self._assessor.note(revision)
         self._teller.forgotten = forgotten

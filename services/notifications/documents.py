@@ -51,7 +51,6 @@ WEBHOOK = "webhook"
 WAITING, DUE, SENDING, POSTED, SERVED = "waiting", "due", "sending", "posted", "served"
 DELIVERED, FAILED, DROPPED = "delivered", "failed", "dropped"
 STATES = frozenset({WAITING, DUE, SENDING, POSTED, SERVED, DELIVERED, FAILED, DROPPED})
-OPEN = frozenset({WAITING, DUE, SENDING, POSTED, SERVED})
 
 Document = dict[str, Any]
 _RELEVANT = frozenset({"matching", "notice"})

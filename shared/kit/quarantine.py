@@ -79,7 +79,7 @@ class Quarantine:
                 "state": "apart",
                 "attempts": 1,
                 "set_apart": work.now,
-                "expires": work.now + KEPT,
+                "expires": work.trusted + KEPT,
                 "sealed": None if content is None else self._sealer.seal(content, COLLECTION, origin.id),
             },
         )

@@ -255,7 +255,13 @@ class Store:
                     if settled is mine:
                         return mine.round.results
                 clock, topics = self._clock, self._outbox.writes if self._outbox is not None else None
-                work = Work(clock.calendar(), topics, earliest=clock.earliest(), latest=clock.latest())
+                work = Work(
+                    clock.calendar(),
+                    topics,
+                    earliest=clock.earliest(),
+                    latest=clock.latest(),
+                    trusted=clock.trusted(),
+                )
                 round = Round(tasks, work, self._views, clashes)
                 mine = await self._prepare(round, alongside)
                 await self._commit()

@@ -78,6 +78,7 @@ class Work:
 
     ``now``: aware UTC, one for the whole transaction: what is written down and scheduled. What has ended by ``latest``
     may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
+    ``trusted``: what MongoDB compares with its own clock; a calendar that was moved moves it not.
     ``topics``: those that may be emitted to; None: any. Nothing is written before the commit; documents handed out are
     copies, the handler's to change freely.
     """
@@ -89,8 +90,10 @@ class Work:
         *,
         earliest: datetime | None = None,
         latest: datetime | None = None,
+        trusted: datetime | None = None,
     ) -> None:
         self.now = now
+        self.trusted = trusted or now
         self.earliest = earliest or now
         self.latest = latest or now
         self._topics = topics

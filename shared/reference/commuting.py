@@ -39,11 +39,6 @@ class Commuting:
         minutes = band.minutes + beyond * self._spec.minutes_per_km_beyond
         return round(minutes * (self._spec.car_factor if car else 1.0))
 
-    def distance_km(self, one: str, other: str) -> float | None:
-        """Kilometres in a straight line between the points of two commuting areas; None when one has no point."""
-        start, goal = self._area(one), self._area(other)
-        return None if start is None or goal is None else self._distance(start, goal)
-
     def _band(self, start: str, goal: str, work: str, distance: float) -> CommuteBand:
         above = self._codes.ancestors(work)
         for band in self._spec.bands:

@@ -21,7 +21,7 @@ MOST_A_MONTH = 2_000  # begun by one agency
 
 def counted(event: Accepted, work: Work) -> Need:
     """What `remember` has to find loaded besides the reference."""
-    return Need.by_id(REFERENCES, _counter(event, work.now))
+    return Need.by_id(REFERENCES, _counter(event, work.trusted))
 
 
 def early_of(known: dict[str, Any] | None) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def early_of(known: dict[str, Any] | None) -> dict[str, Any]:
 def remember(event: Accepted, index: str, early: dict[str, Any], work: Work) -> Effect:
     """Refuse it, for nothing is registered there and a slip of the pen must not look like a success; and keep it.
     Raises Refused with the plain rule when this agency has no room left this month."""
-    now = work.now
+    now = work.trusted
     saves = [(REFERENCES, {"_id": index, "early": early, "early_at": _day(now)})]
     if not early_of(work.get(REFERENCES, index)):
         counter = work.get(REFERENCES, _counter(event, now)) or {"_id": _counter(event, now), "begun": 0}

@@ -16,13 +16,6 @@ NO = Answer.NO
 ASK = Answer.ASK
 
 
-def at_best(*answers: Answer) -> Answer:
-    """The answer when one of several ways is enough."""
-    if YES in answers:
-        return YES
-    return ASK if ASK in answers else NO
-
-
 def all_of(*answers: Answer) -> Answer:
     """The answer when every part has to be met; no part at all is met."""
     if NO in answers:

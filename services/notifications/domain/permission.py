@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -46,8 +45,3 @@ def alias_to_tell(subject: Subject | None, recipient: str, today: date) -> str |
     matching = any(allowance.purpose == MATCHING for allowance in live)
     notice = any(allowance.purpose == NOTICE and allowance.recipient == recipient for allowance in live)
     return subject.aliases.get(recipient) if matching and notice else None
-
-
-def recipients_named(allowances: Iterable[Allowance]) -> tuple[str, ...]:
-    """Every agency that some consent for notices names, live or not, in order of name."""
-    return tuple(sorted({a.recipient for a in allowances if a.purpose == NOTICE and a.recipient is not None}))

@@ -33,7 +33,7 @@ def start_sweep(work: Work, agency: str) -> None:
             "round": (before["round"] if before else 0) + 1,
             "walk": 1,
             "after": "",
-            "not_before": work.now,
+            "not_before": work.trusted,
         },
     )
 
@@ -93,7 +93,7 @@ class Sweeper:
             if len(people) >= CHUNK:
                 work.save(SWEEPS, {**now, "after": people[-1]})
             elif now["walk"] == 1:
-                work.save(SWEEPS, {**now, "walk": 2, "after": "", "not_before": work.now + SECOND_WALK})
+                work.save(SWEEPS, {**now, "walk": 2, "after": "", "not_before": work.trusted + SECOND_WALK})
             else:
                 work.delete(SWEEPS, agency)
 

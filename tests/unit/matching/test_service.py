@@ -89,6 +89,7 @@ class Scene:
             max(revisions, default=0),
             max((one["done"] for one in documents("progress")), default=0),
             max((one["sequence"] for one in documents("forgotten")), default=0),
+            max((date.fromisoformat(one["day"]) for one in documents("progress")), default=None),
         )
         for one in documents("matches"):
             if one["standing"]:
@@ -467,6 +468,21 @@ class TestLoading:
             scene.hear(a_person(1, residence="legal-dong-2026:41210"))
         scene.begin(rules)
         assert scene.matching._assessor.waiting == 1
+
+    def test_lists_of_a_later_day_lack_what_had_ended_by_then(self) -> None:
+        """A clock that was ahead where nobody could doubt it, and was set back."""
+        scene = Scene()
+        ends = a_job(1, closes=(TODAY + timedelta(days=10)).isoformat())
+        scene.does(ends, a_job(2), a_person())
+        assert len(scene.standing()) == 2
+        scene.matching.turn(TODAY + timedelta(days=20))
+        scene.settle()
+        scene.keep()
+        assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
+        scene.begin()
+        scene.settle()
+        assert scene.standing() == set(matches_of([a_person()], [ends, a_job(2)], PACK, TODAY))
+        assert len(scene.standing()) == 2
 
     def test_what_comes_while_it_loads_wins_over_what_is_loaded(self) -> None:
         scene = Scene()

@@ -16,7 +16,6 @@ from services.notifications.domain.permission import (
     Subject,
     alias_to_tell,
     receives,
-    recipients_named,
 )
 from shared.kit.clock import Clock
 from shared.kit.floors import FLOORS
@@ -83,12 +82,6 @@ class TestReceives:
     )
     def test_takes_the_class_and_the_right(self, recipient_class: str, right: bool, may: bool) -> None:
         assert receives(recipient_class, right) is may
-
-
-class TestRecipientsNamed:
-    def test_are_those_of_notices_live_or_not_once_each(self) -> None:
-        allowances = [notice(YESTERDAY, "khf"), notice(), notice(TODAY), matching(), Allowance("profile", "x", TODAY)]
-        assert recipients_named(allowances) == ("gjf", "khf")
 
 
 class Database:
