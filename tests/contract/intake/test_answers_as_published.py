@@ -113,7 +113,7 @@ def _strict(schema: Any) -> Any:
 async def door() -> AsyncIterator[Door]:
     house = House()
     full = agency("hanawon").model_dump(mode="json")
-    full["rights"]["reads"] = ["journeys", "rejections"]
+    full["rights"]["reads"] = ["journeys", "rejections", "lookup"]
     house.add(type(agency("hanawon")).model_validate(full, strict=False))
     app = FastAPI()
     parts = Parts()
