@@ -13,8 +13,8 @@ FORBIDS = frozenset({"consent-withdrawn", "person-left", "agency-changed"})
 
 
 def admission(quotas: Quotas, caller: Caller) -> Admit:
-    """For `Door.take`: what forbids has a quota of its own and, when it comes alone, goes ahead in the store; in a
-    batch with others it is taken although they are too many. Raises the 429 when nothing of it is taken."""
+    """For `Door.take`: what forbids has a quota of its own and goes ahead in the store when it comes alone, or when
+    what came with it is put off for being too much. Raises the 429 when nothing of it is taken."""
 
     async def admit(arrivals: Mapping[int, Arrival]) -> tuple[bool, Collection[int]]:
         forbidding = sum(arrival.type in FORBIDS for arrival in arrivals.values())
@@ -27,6 +27,6 @@ def admission(quotas: Quotas, caller: Caller) -> Admit:
         if not forbidding:
             await quotas.delay(over)
             raise over
-        return False, others
+        return True, others  # what is left of it only forbids
 
     return admit

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,13 +14,14 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from shared.kit.mongo import Database
+from shared.kit.slices import in_slices
 from shared.kit.work import Need, NotNeeded, Work
 
 T = TypeVar("T")
 NEEDS_ROUNDS = 5
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
-_SLICE_SECONDS = 0.05  # so long the event loop (heartbeats!) may be kept from others
+_SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requests) may be kept from others
 
 
 @dataclass(frozen=True)  # no slots: Task[None](...) would not work
@@ -82,8 +81,7 @@ class Round(Generic[T]):
     async def run(self, database: Database, session: AsyncIOMotorClientSession) -> None:
         """Load for all (also for those that clashed: what is done instead reads, too), then do one after the other."""
         await self._load(database, session, range(len(self._tasks)))
-        yielded = time.monotonic()
-        for n, task in enumerate(self._tasks):
+        async for n, task in in_slices(enumerate(self._tasks), _SLICE_SECONDS):
             self.work.piece = n
             result = self._failed[n] if n in self._failed else self._do(task)
             if isinstance(result, NotNeeded):  # what earlier tasks saved may lead it to more than was loaded
@@ -92,9 +90,6 @@ class Round(Generic[T]):
             if isinstance(result, Exception) and task.otherwise is not None:
                 result = self._instead(task.otherwise, result)
             self.results.append(result)
-            if time.monotonic() - yielded > _SLICE_SECONDS:
-                await asyncio.sleep(0)
-                yielded = time.monotonic()
 
     async def write(self, database: Database, session: AsyncIOMotorClientSession) -> None:
         """All changes, one bulk per collection."""
@@ -146,7 +141,7 @@ class Round(Generic[T]):
             wanted: dict[tuple[str, str], dict[Hashable, None]] = {}
             still = []
             self.work.asking = True
-            for n in asking:
+            async for n in in_slices(asking, _SLICE_SECONDS):
                 try:
                     missing = [_askable(need) for need in self.work.missing(self._tasks[n].needs(self.work))]
                 except Exception as error:

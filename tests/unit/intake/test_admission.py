@@ -42,10 +42,10 @@ async def test_withdrawals_go_ahead_when_the_adverts_of_the_key_are_too_many() -
     assert await asked(known, *[WITHDRAWAL] * 3) == (True, [])
 
 
-async def test_a_batch_of_both_loses_its_adverts_alone_and_does_not_go_ahead() -> None:
+async def test_a_batch_of_both_loses_its_adverts_alone_and_what_is_left_goes_ahead() -> None:
     known = Quotas(EdgeSettings(limit_events="1/2"))
     assert await asked(known, ADVERT, WITHDRAWAL, ADVERT) == (False, [])
-    assert await asked(known, ADVERT, WITHDRAWAL, ADVERT) == (False, [0, 2])
+    assert await asked(known, ADVERT, WITHDRAWAL, ADVERT) == (True, [0, 2])
 
 
 async def test_what_forbids_has_a_limit_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
+from shared.kit import round as round_module
 from shared.kit.round import Clash, Round, Task
 from shared.kit.work import Need, Work
 
@@ -75,6 +77,32 @@ class TestNeeds:
         await made.run(NO_DATABASE, NO_SESSION)
         assert isinstance(made.results[0], Exception)
         assert made.results[1] == 1
+
+
+class TestALargeRound:
+    async def test_lets_others_have_the_event_loop_while_it_asks_and_while_it_does(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(round_module, "_SLICE_SECONDS", 0.0)
+        turns = 0
+        asked_at, done_at = list[int](), list[int]()
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        def needs(work: Work) -> list[Need]:
+            asked_at.append(turns)
+            return []
+
+        going_on = asyncio.create_task(others())
+        await round_of(*(Task(needs, lambda work: done_at.append(turns)) for _ in range(5))).run(
+            NO_DATABASE, NO_SESSION
+        )
+        going_on.cancel()
+        assert len(set(asked_at)) == len(set(done_at)) == 5
 
 
 class TestOtherwise:
