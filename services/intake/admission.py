@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from services.intake.service import Admit, Arrival
 from shared.kit.keys import Caller
 from shared.kit.quotas import Quotas
 
 # What ends or forbids: nothing else that an agency sends may keep it waiting.
+T = TypeVar("T")
 FORBIDS = frozenset({"consent-withdrawn", "person-left", "agency-changed"})
+
+
+class Counted:
+    """Counts what was taken out of an iterator: the work that a request made, also when it is refused on the way."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self, items: Iterable[T]) -> Iterator[T]:
+        """The same items."""
+        for item in items:
+            self.number += 1
+            yield item
 
 
 def admission(quotas: Quotas, caller: Caller) -> Admit:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.admission import admission
+from services.intake.admission import Counted, admission
 from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
 from services.intake.journeys import Journeys
 from services.intake.service import Door
@@ -113,12 +113,19 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         quotas: Quotas = request.app.state.kit.quotas
         body = await request.body()
         content_type = request.headers.get("content-type", "")
+        batch = content_type.partition(";")[0].strip().lower() == BATCH
+        # apart from single events: what forbids comes as one and stands behind no batch, however many wait
+        done = await quotas.turn(f"{caller.key_id} batches") if batch else lambda: None
+        looked = Counted()
         try:
-            items = split(content_type, request.headers.items(), body)
+            items = looked(split(content_type, request.headers.items(), body))
             receipts = await parts.door.take(items, caller, settings.most_events, admission(quotas, caller))
-        except Refused as reasons:
+        except Refused as reasons:  # nobody has charged it so far
+            await quotas.charge("events", caller.key_id, max(1, looked.number))
             return refuse(reasons)
-        if content_type.partition(";")[0].strip().lower() == BATCH:
+        finally:
+            done()
+        if batch:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]
         return _answer(receipt, 202) if receipt.problem is None else _problem(receipt.problem, receipt.id)

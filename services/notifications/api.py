@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
@@ -153,13 +153,14 @@ def make_router(parts: Parts) -> APIRouter:
     @router.get("/feed")
     @bounded(Bounds(at_once="polls-at-once"))
     async def feed(
+        request: Request,
         caller: Calling,
         after: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
     ) -> FeedPage:
         """The caller's notices and recalls after a cursor; ``wait`` seconds for the first one (long poll)."""
-        recipient = caller.agency.agency
+        recipient, keys = caller.agency.agency, request.app.state.kit.keys
         if not await parts.subscriptions.has_feed(recipient):
             raise Problem(
                 409,
@@ -168,7 +169,7 @@ def make_router(parts: Parts) -> APIRouter:
                 remedy='POST /subscriptions {"channel": "feed"} first.',
             )
         try:
-            page = await parts.feed.read(recipient, after or None, limit, wait)
+            page = await parts.feed.read(recipient, after or None, limit, wait, lambda: keys.again(caller))
         except UnknownCursor:
             raise Problem(
                 422,

@@ -1,8 +1,8 @@
 """How many connections there may be, and how long each may dawdle: the rules, without sockets.
 
-A connection holds its place safely only while a request with a good key is being answered. When places run out, the one
-that has been without for longest gives way: first those that never showed a good key. So whoever only holds connections
-open, or has no key, holds nobody off. A few places more are kept for probes.
+A connection holds its place safely only while a request with a good key, come whole, is being answered. When places run
+out, the one that has been without for longest gives way: first those that never showed a good key. So whoever only
+holds connections open, sends slowly, or has no key, holds nobody off. A few places more are kept for probes.
 """
 
 from __future__ import annotations

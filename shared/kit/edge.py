@@ -6,7 +6,7 @@ above what one agency needs; they are there for loops that went wild and for tho
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -24,6 +24,13 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 def networks(text: str) -> Networks:
     """Of addresses and networks with commas between. Raises ValueError."""
     return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def trusts_everybody(known: Networks) -> bool:
+    """Whether these are all addresses there are, also in pieces (0.0.0.0/1 and 128.0.0.0/1)."""
+    of_v4 = list(collapse_addresses(each for each in known if isinstance(each, IPv4Network)))
+    of_v6 = list(collapse_addresses(each for each in known if isinstance(each, IPv6Network)))
+    return IPv4Network("0.0.0.0/0") in of_v4 or IPv6Network("::/0") in of_v6
 
 
 def within(host: str, known: Networks) -> bool:

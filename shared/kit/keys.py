@@ -109,6 +109,17 @@ class Keys:
             raise unauthorised()
         return Caller(found[0], found[1].key_id)
 
+    async def again(self, caller: Caller) -> Caller:
+        """The same caller as of now, for what goes on after its key was checked: a body that came slowly, a long poll.
+        Raises the 401 problem once its agency has no such key with that secret any more."""
+        found = (await self._fresh()).get(caller.key_id)
+        if found is None or found[0].agency != caller.agency.agency or self._expired(found[1]):
+            raise unauthorised()
+        shown = [key.secret_sha256 for key in caller.agency.keys if key.key_id == caller.key_id]
+        if shown != [found[1].secret_sha256]:
+            raise unauthorised()
+        return Caller(found[0], caller.key_id)
+
     def _expired(self, key: Key) -> bool:
         return key.until is not None and key.until < self._now().astimezone(self._zone).date()
 
@@ -172,9 +183,10 @@ def refuse_key_in_address(request: Request) -> None:
 async def calling(
     request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
 ) -> Caller:
-    """FastAPI dependency: the caller of this request, whose key ``shared.kit.bounds`` has checked before."""
-    caller: Caller = request.state.caller
-    return caller
+    """FastAPI dependency: the caller of this request, whose key ``shared.kit.bounds`` has checked before. Called when
+    the body has come, which may take a while: a key or right that was taken away meanwhile does not count."""
+    keys: Keys = request.app.state.kit.keys
+    return await keys.again(request.state.caller)
 
 
 Calling = Annotated[Caller, Depends(calling)]

@@ -46,6 +46,7 @@ class EdgeProtocol(H11Protocol):
         self._rest = 0  # bytes of a body that came after its answer
         self._stuck_since: float | None = None
         self._proven = False
+        self._good = False  # the request in progress came with a good key
         self._cut = False
 
     def connection_made(self, transport: Any) -> None:
@@ -87,7 +88,10 @@ class EdgeProtocol(H11Protocol):
             scope: Any = self.scope
             scope[GOOD_KEY] = self._is_proven  # the application, a task of its own, has not begun
             self._since, self._body_bytes, self._rest = self.edge.clock(), 0, 0
+            self._good = False
             self.edge.rests(self, proven=self._proven)  # until the key is known to be good, it may still give way
+        elif self._good and not self._resting() and self.conn.their_state is not h11.SEND_BODY:
+            self.edge.works(self)
 
     def on_response_complete(self) -> None:
         """Rest, or end when what follows cannot be told from what came before."""
@@ -172,8 +176,11 @@ class EdgeProtocol(H11Protocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _is_proven(self) -> None:
-        self._proven = True
-        self.edge.works(self)
+        self._proven = self._good = True
+        if self.conn.their_state is h11.SEND_BODY:  # the body is still coming, as slowly as it likes: it may give way
+            self.edge.rests(self, proven=True)
+        else:
+            self.edge.works(self)
 
     def _resting(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, model
 from pydantic_settings import SettingsConfigDict
 
 from shared.kit import key_rules
-from shared.kit.edge import EdgeSettings, networks
+from shared.kit.edge import EdgeSettings, networks, trusts_everybody
 from shared.kit.kafka import KafkaSecurity, KafkaSettings, SaslMechanism, SecurityProtocol, Unfit
 from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
@@ -128,7 +128,7 @@ class ServiceSettings(EdgeSettings):
                 raise _Wrong("kafka_idempotent")
             if "instance" not in self.model_fields_set:
                 raise _Wrong("instance")
-            if any(network.prefixlen == 0 for network in networks(self.trusted_proxies)):
+            if trusts_everybody(networks(self.trusted_proxies)):
                 raise _Wrong("trusted_proxies")
             if self.metrics_port is None:
                 raise _Wrong("metrics_port")

@@ -13,7 +13,7 @@ import asyncio
 import base64
 import binascii
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -132,9 +132,16 @@ class FeedReader:
         self._today = today
         self._stopping = stopping
 
-    async def read(self, recipient: str, after: str | None, limit: int, wait: float) -> Page:
-        """The entries after a cursor (None: from the start), waiting up to ``wait`` seconds for one. Raises
-        UnknownCursor."""
+    async def read(
+        self,
+        recipient: str,
+        after: str | None,
+        limit: int,
+        wait: float,
+        still: Callable[[], Awaitable[object]],
+    ) -> Page:
+        """The entries after a cursor (None: from the start), waiting up to ``wait`` seconds for one. ``still`` is asked
+        after each wait, and raises when the key that asked opens nothing any more. Raises UnknownCursor."""
         position = 0 if after is None else self._opened(after, recipient)
         arrived = await self._arrived(recipient, position)
         end = asyncio.get_running_loop().time() + wait
@@ -145,6 +152,7 @@ class FeedReader:
             if events or left <= 0 or self._stopping.is_set():
                 return Page(events, self._sealed(position, recipient))
             await self._feed.wait(recipient, min(left, LOOK_SECONDS))
+            await still()
 
     async def _page(
         self, recipient: str, position: int, limit: int, arrived: Sequence[Document]

@@ -61,6 +61,9 @@ class Keys:
             raise unauthorised()
         return self._house.callers[authorization]
 
+    async def again(self, caller: Caller) -> Caller:
+        return caller
+
 
 class Door:
     """The door's routes over a store in memory; every answer is compared with the published document."""

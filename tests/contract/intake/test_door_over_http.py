@@ -107,6 +107,9 @@ class _Keys:
     async def caller(self, authorization: str | None) -> Caller:
         return self._house.callers[authorization or ""]
 
+    async def again(self, caller: Caller) -> Caller:
+        return caller
+
 
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[Http]:

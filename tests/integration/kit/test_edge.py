@@ -35,6 +35,9 @@ class Keys:
             raise unauthorised()
         return SimpleNamespace(key_id="gjf-1")
 
+    async def again(self, caller: Any) -> Any:
+        return caller
+
 
 class World:
     """The application and what it saw."""
@@ -58,6 +61,13 @@ class World:
             self.bodies.append(len(await request.body()))
             return self.bodies[-1]
 
+        @router.post("/wait")
+        async def wait_with_a_body(request: Request, caller: Calling) -> int:
+            await request.body()
+            self.begun += 1
+            await self.gate.wait()
+            return 1
+
         @router.get("/wait")
         async def wait(caller: Calling) -> int:
             self.begun += 1
@@ -79,6 +89,11 @@ class World:
     @property
     def held(self) -> int:
         return len(list(self.server.config.edge))
+
+    @property
+    def proven(self) -> int:
+        found: list[Any] = list(self.server.config.edge)
+        return sum(each._proven for each in found)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -297,6 +312,32 @@ class TestTooMany:
                 await until(lambda: _true(made.app.state.kit.quotas._delayed))
             for _, writer in [good, *wrong]:
                 writer.close()
+
+    async def test_whoever_sends_bodies_slowly_with_a_good_key_holds_nobody_off(self) -> None:
+        async with world(connections=10, connections_per_address=10) as made:
+            slow = [await made.connect() for _ in range(10)]
+            for _, writer in slow:
+                writer.write(b"POST /events" + HEAD + GOOD + b"Content-Length: 1000\r\n\r\nhel")
+            await until(lambda: _true(made.begun == 10))
+            assert (await made.ask(b"POST /events" + HEAD + GOOD + b"Content-Length: 5\r\n\r\nhello"))[9:12] == b"200"
+            for _, writer in slow:
+                writer.close()
+
+    async def test_a_body_that_came_in_two_pieces_is_as_safe_as_any(self) -> None:
+        async with world(connections=10, connections_per_address=10, at_once_working=100) as made:
+            reader, writer = await made.connect()
+            writer.write(b"POST /wait" + HEAD + GOOD + b"Content-Length: 5\r\n\r\nhel")
+            await until(lambda: _true(made.proven))
+            writer.write(b"lo")
+            await until(lambda: _true(made.begun))
+            others = [await made.connect() for _ in range(60)]
+            for _, other in others:
+                other.write(b"GET /li")
+            assert (await made.ask(LIVE))[9:12] == b"200"
+            made.gate.set()
+            assert (await reader.readuntil(b"\r\n\r\n"))[9:12] == b"200"
+            for _, each in [(reader, writer), *others]:
+                each.close()
 
     async def test_probes_are_answered_while_every_place_is_taken_by_requests(self) -> None:
         async with world(connections=10, connections_per_address=10, at_once_working=100) as made:

@@ -43,6 +43,9 @@ class KnownKeys:
     async def caller(self, authorization: str | None) -> Caller:
         return Caller(agency_of("gjf", "service", True), "gjf-1")
 
+    async def again(self, caller: Caller) -> Caller:
+        return caller
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def app() -> AsyncIterator[FastAPI]:

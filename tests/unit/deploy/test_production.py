@@ -54,7 +54,7 @@ REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left o
     "kafka_security_protocol": "PLAINTEXT",
     "metrics_port": None,
     "calendar_offset_seconds": "86400",
-    "trusted_proxies": "10.1.2.3,0.0.0.0/0",
+    "trusted_proxies": "10.1.2.3,0.0.0.0/1,128.0.0.0/1",
     "id_key": "d1" * 32,
     "sealing_key": "00" * 32,
     "kek": ("d3" * 32).upper(),

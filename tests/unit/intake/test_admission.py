@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.intake.admission import FORBIDS, admission
 from services.intake.answers import Receipt
+from services.intake.api import Parts, make_router
 from services.intake.service import Arrival
+from services.intake.settings import IntakeSettings
 from shared.events import registry
-from shared.kit import quotas
+from shared.kit import problems, quotas
 from shared.kit.edge import EdgeSettings
+from shared.kit.http import Outermost
+from shared.kit.keys import Caller
 from shared.kit.problems import Problem
-from shared.kit.quotas import Quotas
-from tests.unit.intake.memory import House, example
+from shared.kit.quotas import Limiter, Quotas
+from tests.unit.intake.memory import House, example, pack
 
 pytestmark = pytest.mark.unit
 ADVERT, WITHDRAWAL = "job-posted", "consent-withdrawn"
@@ -87,3 +94,43 @@ async def test_what_is_put_off_is_said_to_each_and_is_not_kept() -> None:
     again: Receipt
     [again] = await house.door.take(events[1:], house.callers["gjf"])
     assert again.status == "accepted"
+
+
+async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() -> None:
+    app, batch = FastAPI(), "application/cloudevents-batch+json"
+    house, charged = House(), list[tuple[str, int]]()
+
+    class Known(Quotas):
+        async def charge(self, name: Limiter, who: str, cost: int = 1) -> None:
+            charged.append((name, cost))
+
+    known = Known(EdgeSettings())
+
+    class Keys:
+        async def caller(self, authorization: str | None) -> Caller:
+            return house.callers["gjf"]
+
+        async def again(self, caller: Caller) -> Caller:
+            return caller
+
+    parts = Parts()
+    parts.door = house.door
+    app.add_middleware(Outermost)
+    app.state.kit = SimpleNamespace(keys=Keys(), quotas=known)
+    problems.install(app)
+    chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
+    app.include_router(make_router(parts, chosen, pack()))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
+
+        async def sent(body: str, kind: str = batch) -> tuple[int, Any]:
+            answer = await client.post("/events", content=body, headers={"content-type": kind})
+            return answer.status_code, answer.json().get("rule")
+
+        assert await sent("[" + ",".join(["{}"] * 501) + "]") == (413, "too-many-events")
+        assert await sent("[" + "{}," * 498 + "x") == (400, "not-json")
+        assert await sent("x") == (400, "not-json")
+        assert await sent("x", "application/cloudevents+json") == (400, "not-json")
+        assert (await sent("{}", "text/plain"))[0] == 415
+    assert charged == [("events", 501), ("events", 498), ("events", 1), ("events", 1), ("events", 1)]
+    assert not known._working, "nobody's turn is left behind"

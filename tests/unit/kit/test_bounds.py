@@ -33,6 +33,9 @@ class Keys:
             raise unauthorised()
         return SimpleNamespace(key_id="gjf-1")
 
+    async def again(self, caller: Any) -> Any:
+        return caller
+
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +129,21 @@ class TestBeforeTheBody:
 
 
 class TestWhileReading:
+    async def test_a_key_that_was_taken_away_while_the_body_came_opens_nothing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made, revoked = app(), False
+
+        async def again(caller: Any) -> Any:
+            if revoked:
+                raise unauthorised()
+            return caller
+
+        monkeypatch.setattr(made.state.kit.keys, "again", again, raising=False)
+        assert (await ask(made, "/wanted", b'{"name": "x"}', **GOOD)).status == 200
+        revoked = True
+        assert (await ask(made, "/wanted", b'{"name": "x"}', **GOOD)).status == 401
+
     async def test_no_more_is_taken_than_the_route_takes_whatever_it_says(self) -> None:
         asked = await ask(app(), "/wanted", *[b"x" * 1_000] * 10, **GOOD)
         assert (asked.status, asked.received) == (413, 3)

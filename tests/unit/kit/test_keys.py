@@ -111,6 +111,26 @@ class TestCaller:
             assert (await world.keys.caller(f"Bearer {token}")).key_id == "gjf-1"
         assert capsys.readouterr().out.count("agencies_not_readable") == 1
 
+    async def test_who_was_let_in_is_looked_at_again(self) -> None:
+        token, key = make_key("gjf-1")
+        _, other = make_key("gjf-2")
+        same_id = make_key("gjf-1")[1]
+        world = World(agency(key, other))
+        caller = await world.keys.caller(f"Bearer {token}")
+        for number, held in enumerate([agency(key), agency(key, other, receives=True)]):
+            world.collection.agencies[:], world.now = [held], world.now + 2.0
+            assert (await world.keys.again(caller)).receives == bool(number)  # with the rights of now
+        for held in (
+            agency(),
+            agency(other),
+            agency(same_id),
+            agency(key.model_copy(update={"until": date(2026, 11, 21)})),
+        ):
+            world.collection.agencies[:], world.now = [held], world.now + 2.0
+            with pytest.raises(Problem) as problem:
+                await world.keys.again(caller)
+            assert problem.value.status == 401
+
     async def test_its_last_day_begins_and_ends_where_the_pack_is(self) -> None:
         token, key = make_key("gjf-1", TODAY)
         world = World(agency(key))

@@ -9,6 +9,8 @@ import pytest
 
 from services.notifications.channels.feed import FeedReader
 from services.notifications.documents import DELIVERIES
+from shared.kit.keys import unauthorised
+from shared.kit.problems import Problem
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -44,6 +46,10 @@ def reader_of(world: World, late: Late) -> FeedReader:
     return FeedReader(*parts, lambda now: today, asyncio.Event())
 
 
+async def _still() -> None:
+    """The key holds."""
+
+
 @pytest.fixture
 def told() -> World:
     world = World()
@@ -58,13 +64,33 @@ def told() -> World:
 @pytest.mark.parametrize("behind", [0, 1, 3])
 async def test_nothing_is_passed_over(told: World, behind: int) -> None:
     reader = reader_of(told, Late(told, behind))
-    page = await reader.read("gjf", None, limit=10, wait=0)
+    page = await reader.read("gjf", None, limit=10, wait=0, still=_still)
     assert len(page.events) == 3
 
 
 async def test_a_view_that_stays_behind_gives_an_empty_page_whose_cursor_stands_still(told: World) -> None:
     late = Late(told, behind=20)
-    empty = await reader_of(told, late).read("gjf", None, limit=10, wait=0)
+    empty = await reader_of(told, late).read("gjf", None, limit=10, wait=0, still=_still)
     assert empty.events == []
-    after = await reader_of(told, late).read("gjf", empty.cursor, limit=10, wait=0)
+    after = await reader_of(told, late).read("gjf", empty.cursor, limit=10, wait=0, still=_still)
     assert len(after.events) == 3
+
+
+async def test_who_waits_with_a_key_that_is_taken_away_is_given_nothing_more(told: World) -> None:
+    reader, asked = reader_of(told, Late(told, behind=0)), 0
+    cursor = (await reader.read("gjf", None, limit=10, wait=0, still=_still)).cursor
+
+    async def taken_away() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise unauthorised()
+
+    async def something_new(recipient: str, seconds: float) -> None:
+        if asked:
+            told.hear(told.event("match-found", match_of("a", "w"), "a", 1))
+
+    told.feed.wait = something_new  # type: ignore[method-assign]  # nobody waits in a test
+    with pytest.raises(Problem) as problem:
+        await reader.read("gjf", cursor, limit=10, wait=30, still=taken_away)
+    assert (problem.value.status, asked) == (401, 2)
