@@ -1,7 +1,8 @@
 """How a service of ours lives: one lifespan that opens everything in order, and closes it in the other.
 
 Start: logs, MongoDB, indexes, Kafka, topics, outbox; then, behind the open HTTP port, what the service loads
-(``before_streams``), its streams and loops; then it is ready. Stop: not ready, loops and streams end after what they
+(``before_streams``), its streams and loops; then it is ready, once its streams know their topics: requests wait for no
+group of consumers to find together. Stop: not ready, loops and streams end after what they
 have in hand, the store ends its transaction, the outbox sends what it holds, MongoDB is closed last. All of it has one
 budget, whatever does not answer: what cannot end in time is left as a crash would leave it.
 """
@@ -105,7 +106,7 @@ class Kit:
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
         self.failed = asyncio.Event()
-        self._streams = tuple(sorted(streams, key=lambda each: not each.everywhere))  # quick to start: first
+        self._streams = tuple(streams)
         self._all_streams = (*self._streams, *held_streams)
         self._indexes = _merged(outbox.INDEXES, claim.INDEXES, quarantine.INDEXES, indexes or {})
         self._ready_needs_kafka = ready_needs_kafka
@@ -197,8 +198,9 @@ class Kit:
         self.outbox = Outbox(self.database, self.topics, self.observer, clock=self.clock, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.observer, clock=self.clock)
         self.aside = Store(self.database, self.outbox, self.observer, clock=self.clock)
-        await self.store.start()
-        await self.aside.start()
+        for name, store in (("store", self.store), ("aside", self.aside)):
+            await store.start()
+            await store.succeed(f"{settings.instance}/{name}")
         await self.outbox.start(self._writes)
         stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
@@ -225,9 +227,15 @@ class Kit:
         self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in everything]
         if not self._ready_needs_kafka:
             self._is_ready()
-        for stream in self._streams:
-            await supervise(stream.start, self.stopping)  # Kafka may have gone since it answered
-        self._is_ready()
+        async with asyncio.TaskGroup() as starting:
+            for stream in self._streams:
+                starting.create_task(self._started(stream))
+            for stream in self._streams:
+                await stream.opened.wait()
+            self._is_ready()
+
+    async def _started(self, stream: Stream) -> None:
+        await supervise(stream.start, self.stopping)  # Kafka may have gone since it answered
 
     def _is_ready(self) -> None:
         if not self.stopping.is_set() and not self.ready.is_set():

@@ -37,6 +37,7 @@ from shared.kit.work import Work
 __all__ = ["Clash", "Store", "Task", "Unavailable", "View"]
 
 T = TypeVar("T")
+SESSIONS = "sessions"  # of each store of each replica: {"_id": name, "session": the one it writes in}
 GROUP = 500
 LONGEST_QUEUE = 10_000
 ACQUITTALS = 3  # of one task: each costs an attempt of the whole transaction
@@ -96,6 +97,7 @@ class Store:
         self._crash = crash
         self._views: list[View] = []
         self._session: AsyncIOMotorClientSession | None = None
+        self._name: str | None = None
         self._turn = asyncio.Lock()
         self._committing: _Committing | None = None
         self._settling: asyncio.Task[None] | None = None
@@ -111,6 +113,18 @@ class Store:
         """Open the session. Raises PyMongoError when MongoDB does not answer."""
         self._session = await self._client.start_session()
 
+    async def succeed(self, name: str) -> None:
+        """End the open transaction of whoever wrote under this name before: after a crash the server keeps all it had
+        written locked, for a minute by default, and whoever wants to write there waits. ``name``: of one replica and
+        one store of it; two processes that share it only cost each other a repetition. Raises PyMongoError."""
+        mine = {"session": self.session_id}
+        before = await self.database[SESSIONS].find_one_and_update(
+            {"_id": name}, {"$set": mine}, upsert=True, maxTimeMS=5_000
+        )
+        self._name = name
+        if before is not None and before["session"] != self.session_id:
+            await self._client.admin.command({"killSessions": [before["session"]]}, maxTimeMS=5_000)
+
     async def stop(self) -> None:
         """Let what is under way end, then close the session. Call before the client is closed."""
         if self._grouping is not None:
@@ -121,6 +135,10 @@ class Store:
             self._settling.cancel()
             await asyncio.gather(self._settling, return_exceptions=True)
         if self._session is not None:
+            if self._name is not None:
+                with contextlib.suppress(PyMongoError, TimeoutError):  # else one small document stays
+                    async with asyncio.timeout(1.0):
+                        await self.database[SESSIONS].delete_one({"_id": self._name, "session": self.session_id})
             await self._session.end_session()
             self._session = None
 

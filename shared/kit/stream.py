@@ -80,6 +80,7 @@ class Stream:
         self._consumer: Reader | None = None
         self._stopping = asyncio.Event()
         self._assigned = asyncio.Event()
+        self.opened = asyncio.Event()  # its topics are there; a group may still take long to find together
         self._backoff = Backoff(0.2, 10.0)
         self._portion = Portion(self._kafka.batch_max_records)
         self._moved = time.monotonic()
@@ -146,7 +147,10 @@ class Stream:
         self._consumer = consumer = self._new_consumer(batch, claims)
         early = self._early_reader(ids)
         try:
+            if not self.everywhere:
+                self.opened.set()
             await consumer.start()
+            self.opened.set()
             if early is not None:
                 await early.stop()
         except BaseException:

@@ -22,8 +22,7 @@ from shared.kit.work import Need, Work
 
 
 class SmallSettings(ServiceSettings):
-    """`fail_at`: where this service breaks on purpose. `needs_kafka=False`: ready before its group lets it in, which
-    takes 8 s on the embedded broker."""
+    """`fail_at`: where this service breaks on purpose."""
 
     service: str = "small"
     port: int = 0

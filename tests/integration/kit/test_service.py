@@ -283,6 +283,8 @@ class TestStopWithoutMongoDB:
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=40) as client:
                 await until(lambda: is_ready(client))
+                await publish(own_pair.kafka, f"{topic_prefix}agencies", [event])
+                await until(lambda: is_let_in(client, token))  # its group has found together: it reads
                 if hurt == "killed":
                     own_pair.database.kill()
                 else:

@@ -1,0 +1,170 @@
+"""What a service that was killed does not wait for when it comes back: its group, and its own last transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from shared.kit import stream
+from shared.kit.consumer import Consumer
+from shared.kit.service import Kit
+from shared.kit.store import SESSIONS, Store, Unavailable
+from shared.kit.topics import Topics
+from tests.integration.kit.parts import until
+from tests.integration.kit.stores import add, counts
+from tests.support.small_service import SmallSettings, build
+
+pytestmark = pytest.mark.integration
+LEAVES_A_TRANSACTION = """
+import asyncio, sys
+from shared.kit.mongo import connect
+from shared.kit.store import Store
+from tests.integration.kit.stores import add
+
+async def main():
+    store = Store(connect(sys.argv[1])[sys.argv[2]])
+    await store.start()
+    await store.succeed("small-1/store")
+
+    async def alongside(session):
+        await store.database.counts.update_one({"_id": "a"}, {"$inc": {"n": 100}}, session=session)
+        print("open", flush=True)
+        await asyncio.Event().wait()
+
+    await store.perform([], alongside=alongside)
+
+asyncio.run(main())
+"""
+
+
+async def killed_in_a_transaction(mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+    """A process called small-1 wrote to the document ``a`` and was killed before it committed."""
+    await database.counts.insert_one({"_id": "a", "n": 0})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LEAVES_A_TRANSACTION, mongo_url, database.name, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"open\n"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def store(database: AsyncIOMotorDatabase[dict[str, Any]]) -> AsyncIterator[Store]:
+    """One that waits for nobody's transaction."""
+    made = Store(database, patience=0.0)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@asynccontextmanager
+async def begun(settings: SmallSettings) -> AsyncIterator[FastAPI]:
+    """The service in this process, ready."""
+    app = build(settings)
+    async with app.router.lifespan_context(app):
+        async with asyncio.timeout(60):
+            await app.state.kit.ready.wait()
+        yield app
+
+
+@pytest.fixture
+def settings(
+    kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
+) -> SmallSettings:
+    return SmallSettings(
+        profile="development", kafka=kafka, mongo_url=mongo_url, database=database.name, topic_prefix=topic_prefix,
+        instance="small-1",
+    )  # fmt: skip
+
+
+class TestItsOwnLastTransaction:
+    async def test_is_ended_by_who_comes_back_under_the_name_and_by_nobody_else(
+        self, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]]
+    ) -> None:
+        await killed_in_a_transaction(mongo_url, database)
+        async with store(database) as other, store(database) as successor:
+            await other.succeed("small-2/store")
+            with pytest.raises(Unavailable):  # what was written and not committed is locked
+                await other.perform([add("a")])
+            await successor.succeed("small-1/store")
+            assert await other.perform([add("a")]) == [1]
+            assert await successor.perform([add("a")]) == [2]
+            assert await counts(successor) == {"a": 2}
+
+    async def test_of_each_store_of_a_service_is_ended_at_its_start(
+        self, settings: SmallSettings, database: AsyncIOMotorDatabase[dict[str, Any]]
+    ) -> None:
+        async with begun(settings) as first:
+            kit: Kit = first.state.kit
+            sessions = {each["_id"]: each["session"] async for each in kit.database[SESSIONS].find()}
+            assert sessions == {"small-1/store": kit.store.session_id, "small-1/aside": kit.aside.session_id}
+        assert await database[SESSIONS].count_documents({}) == 0, "who has stopped in order leaves nothing to end"
+
+    async def test_holds_up_no_service_that_starts(
+        self, settings: SmallSettings, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]]
+    ) -> None:
+        await killed_in_a_transaction(mongo_url, database)
+        async with begun(settings) as app:
+            kit: Kit = app.state.kit
+            kit.store._patience = 0.0
+            assert await kit.store.perform([add("a")]) == [1]
+
+
+class TestAGroupThatDoesNotFindTogether:
+    @pytest.fixture
+    def joining(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        asked: list[str] = []
+
+        class Never(Consumer):
+            async def start(self) -> None:
+                asked.append("join")
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(stream, "Consumer", Never)
+        return asked
+
+    @pytest.mark.parametrize("needs_kafka", [True, False])
+    async def test_holds_up_no_request_and_no_loop_and_no_end(
+        self, settings: SmallSettings, joining: list[str], needs_kafka: bool
+    ) -> None:
+        async with begun(settings.model_copy(update={"needs_kafka": needs_kafka})) as app:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://small") as client:
+                assert (await client.get("/ready")).json() == {"ready": True, "phase": "running", "missing": []}
+
+                async def at_work() -> bool:
+                    return bool(joining) and app.state.told.count("tick") == 3
+
+                await until(at_work)
+            assert joining == ["join"]
+        assert app.state.told[-2:] == ["tock", "stopped"]
+        assert not app.state.kit.cut_short
+
+    async def test_but_nobody_is_ready_who_does_not_know_what_to_read(
+        self, settings: SmallSettings, joining: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known, asked = Topics.declare, asyncio.Event()
+
+        async def none_yet(self: Topics, topics: Any) -> dict[str, str]:
+            found = await known(self, topics)
+            if set(topics) == {"agencies"}:  # the stream's
+                asked.set()
+                return {}
+            return found
+
+        monkeypatch.setattr(Topics, "declare", none_yet)
+        app = build(settings)
+        async with app.router.lifespan_context(app):
+            async with asyncio.timeout(60):
+                await asked.wait()
+            assert (app.state.kit.ready.is_set(), joining) == (False, [])
