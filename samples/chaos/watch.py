@@ -39,8 +39,9 @@ Marks = Mapping[Place, Mark]
 
 @dataclass
 class Recovery:
-    """One victim's way back. ``places``: the marks of the partitions it owned, as it left them. ``claimed_anew``: only
-    what a successor does counts; ``other_log``: only what is done in the log that the broker began with."""
+    """One victim's way back. ``places``: the marks of the partitions it owned, as it left them; when there were none
+    yet, the first record of any counts. ``claimed_anew``: only what a successor does counts; ``other_log``: only what
+    is done in the log that the broker began with."""
 
     service: str
     what: str
@@ -53,6 +54,10 @@ class Recovery:
 
     def look(self, marks: Marks, now: float) -> bool:
         """Whether a record of its partitions is done by whoever came after."""
+        if not self.places:  # it was hurt before its first record
+            self.places |= {
+                place: mark._replace(offset=-1) for place, mark in marks.items() if mark.claimed > self.began
+            }
         for place, before in self.places.items():
             mark = marks.get(place)
             if mark is None:

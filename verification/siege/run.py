@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -117,6 +118,7 @@ class Siege:
         """From nothing to the report; everything is stopped afterwards."""
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32))  # starts and looks wait in threads
         attacks = [attack for attack in ATTACKS if self._options.wants(attack.name)]
+        self._report.kafka = os.environ.get("KAFKA") or "embedded"
         if attacks or self._options.wants("bus"):
             await self._doors(attacks)
         if self._options.wants("drowning"):
@@ -134,7 +136,6 @@ class Siege:
         stage = Patient(folder, setting, Ports.any())
         try:
             await stage.start()
-            self._report.kafka = stage.pair.broker.kind
             async with aiohttp.ClientSession() as session:
                 play = Play(stage, world, Screen(Console(quiet=True)), session)
                 try:

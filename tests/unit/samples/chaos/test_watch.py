@@ -47,6 +47,14 @@ class TestARecovery:
         assert not away.look(at(mark(5, claimed=50.0)), now=102.0)
         assert away.look(at(mark(6, claimed=50.0)), now=103.0)
 
+    def test_of_one_that_owned_nothing_yet_is_the_first_record_of_any_partition(self) -> None:
+        new = Recovery("intake", "SIGKILL", KILLED, {})
+        assert not new.look({}, now=101.0)
+        assert not new.look(at(mark(7, claimed=99.0)), now=102.0)
+        assert not new.look(at(mark(-1, claimed=102.5)), now=103.0)
+        assert new.look(at(mark(0, claimed=102.5)), now=104.0)
+        assert new.seconds == 4.0
+
 
 class TestWithoutAnEnd:
     def test_is_a_fault_only_where_records_still_wait_in_its_own_partitions(self, recovery: Recovery) -> None:
