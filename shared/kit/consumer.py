@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -88,6 +88,11 @@ class Reader:
             return None
         state = assignment.state_value(partition)
         return int(state.position) if state.has_valid_position else None
+
+    def is_done(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether everything before these offsets was taken in, and nothing is in hand."""
+        positions = {partition: self.position(partition) for partition in ends}
+        return not self._in_hand and all((positions[each] or 0) >= end for each, end in ends.items())
 
     async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
         """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has

@@ -46,13 +46,14 @@ from shared.kit.settings import ServiceSettings
 from shared.kit.store import Store
 from shared.kit.stream import Stream
 from shared.kit.supervise import Loop, supervise, wait_or_stop
-from shared.kit.topics import Topics
+from shared.kit.topics import KAFKA_ERRORS, Topics
 
 Hook = Callable[[], Awaitable[None]]
 START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
 LOOP_SECONDS = 10.0
 CLOCK_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+HEAR_SECONDS = 5.0
 # Seconds after the stop began until which each part may take its time (requests: run.DRAIN_SECONDS). A container is
 # given 30.
 STOP_STORE, STOP_STREAMS, STOP_HOOKS, STOP_OUTBOX, STOP_TOPICS = 6.0, 18.0, 20.0, 23.0, 24.0
@@ -223,16 +224,32 @@ class Kit:
             _log.exception("cannot_begin")
             self.failed.set()
             raise
-        everything = (*loops, self._look, self._keep_time)
-        self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in everything]
-        if not self._ready_needs_kafka:
-            self._is_ready()
+        self._run(self._look, self._keep_time)
         async with asyncio.TaskGroup() as starting:
             for stream in self._streams:
                 starting.create_task(self._started(stream))
+            await self._catch_up()
+            self._run(*loops)
+            if not self._ready_needs_kafka:
+                self._is_ready()
             for stream in self._streams:
                 await stream.opened.wait()
             self._is_ready()
+
+    def _run(self, *loops: Loop) -> None:
+        self._loops += [asyncio.create_task(supervise(loop, self.stopping)) for loop in loops]
+
+    async def _catch_up(self) -> None:
+        """What every replica hears (what forbids, whose key ended) was said while this one was away, too: it is heard
+        before anything is sent or shown. But a broker that does not answer keeps nobody from that for ever."""
+        try:
+            async with asyncio.timeout(HEAR_SECONDS):
+                for stream in self._streams:
+                    if stream.everywhere:
+                        await stream.opened.wait()
+                        await stream.caught_up()
+        except (TimeoutError, *KAFKA_ERRORS) as error:
+            _log.warning("begins_behind", error=type(error).__name__, seconds=HEAR_SECONDS)
 
     async def _started(self, stream: Stream) -> None:
         await supervise(stream.start, self.stopping)  # Kafka may have gone since it answered

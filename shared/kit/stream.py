@@ -24,6 +24,7 @@ from shared.kit.backoff import Backoff
 from shared.kit.claim import Claims, Fenced, Partition
 from shared.kit.consumer import Batch, Consumer, Reader
 from shared.kit.early import EarlyReader
+from shared.kit.log_ends import log_ends
 from shared.kit.observe import Observer
 from shared.kit.portion import Portion, too_much
 from shared.kit.progress import PartitionProgress, Progress
@@ -35,6 +36,8 @@ from shared.kit.store import Store, Task, Unavailable
 from shared.kit.supervise import end_all
 from shared.kit.topics import Topics
 from shared.kit.ungrouped import UngroupedConsumer
+
+CAUGHT_UP_SECONDS = 0.02
 
 
 class Stream:
@@ -114,6 +117,17 @@ class Stream:
             lag = max(0, end - next) if end is not None and next is not None else 0
             found.append(PartitionProgress(*partition, (next or 0) - 1, lag))
         return Progress(True, tuple(found), self._moved)
+
+    async def caught_up(self) -> None:
+        """Wait until all is done that its topics hold at this moment. For one that reads ``everywhere``, once it is
+        ``opened``. Raises KafkaError, TimeoutError."""
+        physical = self._kafka.physical
+        ends = await log_ends(
+            self._kafka,
+            [TopicPartition(physical(topic), n) for topic in self.topics for n in range(self._kafka.partitions)],
+        )
+        while not (self._consumer is not None and self._consumer.is_done(ends)):  # noqa: ASYNC110  positions tell nobody
+            await asyncio.sleep(CAUGHT_UP_SECONDS)
 
     async def replay(self, ids: Iterable[str] | None = None) -> tuple[int, int]:
         """Try again what is in quarantine (all, without ids). Returns how many worked and how many are still apart."""

@@ -28,11 +28,12 @@ class SmallSettings(ServiceSettings):
     port: int = 0
     fail_at: str = ""
     needs_kafka: bool = True
+    everywhere: bool = False
 
 
 def build(settings: SmallSettings) -> FastAPI:
     """It keeps agencies, counts its ticks, and knows who calls."""
-    stream = Stream("small", ("agencies",))
+    stream = Stream("small", ("agencies",), everywhere=settings.everywhere)
     kit = Kit(settings, streams=[stream], writes=["agencies"], ready_needs_kafka=settings.needs_kafka)
     router = Router()
     told: list[str] = []

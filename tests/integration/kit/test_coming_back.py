@@ -13,12 +13,13 @@ import pytest
 from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from shared.kit import stream
+from shared.kit import service, stream
 from shared.kit.consumer import Consumer
 from shared.kit.service import Kit
 from shared.kit.store import SESSIONS, Store, Unavailable
+from shared.kit.stream import Stream
 from shared.kit.topics import Topics
-from tests.integration.kit.parts import until
+from tests.integration.kit.parts import agency_event, publish, until
 from tests.integration.kit.stores import add, counts
 from tests.support.small_service import SmallSettings, build
 
@@ -168,3 +169,51 @@ class TestAGroupThatDoesNotFindTogether:
             async with asyncio.timeout(60):
                 await asked.wait()
             assert (app.state.kit.ready.is_set(), joining) == (False, [])
+
+
+class TestWhatEveryReplicaHears:
+    @pytest.fixture
+    def hearing(self, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+        """Set when a record is in hand; set it to let it be done."""
+        begun, may_end = asyncio.Event(), asyncio.Event()
+        known = Stream._transaction
+
+        async def held(self: Stream, *given: Any) -> None:
+            begun.set()
+            await may_end.wait()
+            await known(self, *given)
+
+        monkeypatch.setattr(Stream, "_transaction", held)
+        return begun, may_end
+
+    async def said_while_away(self, settings: SmallSettings) -> SmallSettings:
+        everywhere = settings.model_copy(update={"everywhere": True})
+        async with begun(everywhere):
+            pass
+        await publish(settings.kafka, f"{settings.topic_prefix}agencies", [agency_event("gjf", 1)])
+        return everywhere
+
+    async def test_is_heard_before_anything_begins(
+        self, settings: SmallSettings, hearing: tuple[asyncio.Event, asyncio.Event]
+    ) -> None:
+        app = build(await self.said_while_away(settings))
+        async with app.router.lifespan_context(app):
+            async with asyncio.timeout(60):
+                await hearing[0].wait()
+            await asyncio.sleep(0.2)  # whatever waits for nothing has begun by now
+            assert (app.state.told, app.state.kit.ready.is_set()) == (["load"], False)
+            hearing[1].set()
+            async with asyncio.timeout(60):
+                await app.state.kit.ready.wait()
+
+            async def at_work() -> bool:
+                return bool("tick" in app.state.told)
+
+            await until(at_work)
+
+    async def test_keeps_nobody_away_for_ever(
+        self, settings: SmallSettings, hearing: tuple[asyncio.Event, asyncio.Event], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service, "HEAR_SECONDS", 0.5)
+        async with begun(await self.said_while_away(settings)):
+            hearing[1].set()
