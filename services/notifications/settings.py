@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -18,6 +18,7 @@ from services.notifications.service import UrlRules
 from shared.kit.settings import ServiceSettings
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
+Wait = Annotated[float, Field(ge=0, le=30 * 86_400)]  # no NaN either, which is in no range
 
 
 class NotificationsSettings(ServiceSettings):
@@ -32,9 +33,9 @@ class NotificationsSettings(ServiceSettings):
     service: str = "notifications"
     port: int = Field(default=8103, ge=0, le=65535)
     batch_max_records: int = Field(default=100, ge=1, le=10_000)
-    retry_schedule: tuple[float, ...] = Field(default=STANDARD_SCHEDULE, min_length=1, max_length=50)
+    retry_schedule: tuple[Wait, ...] = Field(default=STANDARD_SCHEDULE, min_length=1, max_length=50)
     retry_jitter: float = Field(default=0.2, ge=0, le=1)
-    retry_after_max_seconds: float = Field(default=86_400, ge=0)
+    retry_after_max_seconds: float = Field(default=86_400, ge=0, le=30 * 86_400)
     deadline_seconds: float = Field(default=15, gt=0, le=120)
     connect_seconds: float = Field(default=5, gt=0, le=60)
     answer_bytes: int = Field(default=16_384, ge=0, le=1_048_576)

@@ -6,6 +6,7 @@ others have their turn in between, and stop.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +62,7 @@ def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) ->
     asked for. Raises Refused, here or on the way, when the request is unreadable."""
     media = content_type.partition(";")[0].strip().lower()
     if media == BATCH:
-        return _batch(_text(body))
+        return _batch(_Text(body))
     if media == STRUCTURED:
         item = _json(body)
         return iter([item if isinstance(item, dict) else Refused(Refusal("wrong-form", ""))])
@@ -138,24 +139,64 @@ def _json(body: bytes) -> Any:
     return value
 
 
-def _batch(text: str) -> Iterator[dict[str, Any] | Refused]:
-    place = _after_space(text, 0)
-    if not text.startswith("[", place):
-        raise Refused(Refusal("wrong-form" if text.startswith("{", place) else "not-json", ""))
-    place = _after_space(text, place + 1)
-    number = 0
-    closed = text.startswith("]", place)
+class _Text:
+    """A body as text, decoded a piece at a time: all of it at once would take four bytes for every character as soon
+    as one of them is rare. Raises Refused for what is not UTF-8, once it gets there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body, self._at = memoryview(body), 0
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._piece, self._place = "", 0
+
+    def next(self) -> str:
+        """The character after any space; nothing at the end."""
+        while True:
+            self._place = _after_space(self._piece, self._place)
+            if self._place < len(self._piece):
+                return self._piece[self._place]
+            if not self._more():
+                return ""
+
+    def skip(self) -> None:
+        """Go past that character."""
+        self._place += 1
+
+    def value(self, field: str) -> Any:
+        """The JSON value that begins here."""
+        while len(self._piece) - self._place <= LARGEST_EVENT and self._more():
+            pass
+        value, self._place = _one(self._piece, self._place, field)
+        return value
+
+    def _more(self) -> bool:
+        if self._at == len(self._body):
+            return False
+        end = min(self._at + LARGEST_EVENT, len(self._body))
+        try:
+            new = self._decoder.decode(bytes(self._body[self._at : end]), final=end == len(self._body))
+        except UnicodeDecodeError:
+            raise Refused(Refusal("not-utf-8", "")) from None
+        self._at, self._piece, self._place = end, self._piece[self._place :] + new, 0
+        return True
+
+
+def _batch(text: _Text) -> Iterator[dict[str, Any] | Refused]:
+    if (first := text.next()) != "[":
+        raise Refused(Refusal("wrong-form" if first == "{" else "not-json", ""))
+    text.skip()
+    number, closed = 0, text.next() == "]"
     while not closed:
-        item, place = _one(text, place, f"/{number}")
+        item = text.value(f"/{number}")
         yield item if isinstance(item, dict) else Refused(Refusal("wrong-form", ""))
         number += 1
-        place = _after_space(text, place)
-        closed = text.startswith("]", place)
+        closed = (after := text.next()) == "]"
         if not closed:
-            if not text.startswith(",", place):
+            if after != ",":
                 raise Refused(Refusal("not-json", f"/{number}"))
-            place = _after_space(text, place + 1)
-    if _after_space(text, place + 1) != len(text):
+            text.skip()
+            text.next()
+    text.skip()
+    if text.next():
         raise Refused(Refusal("not-json", ""))
 
 

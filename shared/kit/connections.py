@@ -1,8 +1,9 @@
 """How many connections there may be, and how long each may dawdle: the rules, without sockets.
 
 A connection holds its place safely only while a request with a good key, come whole, is being answered. When places run
-out, the one that has been without for longest gives way: first those that never showed a good key. So whoever only
-holds connections open, sends slowly, or has no key, holds nobody off. A few places more are kept for probes.
+out, the one that has been without for longest gives way: first those that never showed a good key, then those whose
+body is still coming; but whoever has just come, after those that have been slow. So whoever only holds connections
+open, sends slowly, or has no key, holds nobody off. A few places more are kept for probes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from typing import Literal, Protocol
 from shared.kit import metrics
 
 Place = Literal["open", "reserve"]
+# waits for its first good key; showed one, and its body is still coming; showed one, and has nothing in progress
+Wait = Literal["unproven", "coming", "idle"]
+SLOW_SECONDS = 1.0
+_GIVE_WAY: tuple[tuple[Wait, float], ...] = (  # in this order, when it has waited for so long
+    ("unproven", SLOW_SECONDS), ("coming", SLOW_SECONDS), ("unproven", 0.0), ("coming", 0.0), ("idle", 0.0),
+)  # fmt: skip
 RESERVE = 32
 PROBES = frozenset({"/live", "/ready", "/metrics"})
 
@@ -52,9 +59,9 @@ class Connections:
         self._places: dict[Connection, Place] = {}
         self._open: Counter[str] = Counter()
         self._count: Counter[Place] = Counter()
-        # without a request of a good key in progress, longest first, by whether it ever had one; by address too
-        self._waiting: dict[bool, OrderedDict[Connection, None]] = {False: OrderedDict(), True: OrderedDict()}
-        self._waiting_of: dict[tuple[str, bool], OrderedDict[Connection, None]] = {}
+        # without a request of a good key in progress, longest first, with the time since when; by address too
+        self._waiting = {wait: OrderedDict[Connection, float]() for wait, _ in _GIVE_WAY}
+        self._waiting_of: dict[tuple[str, Wait], OrderedDict[Connection, float]] = {}
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._places))
@@ -86,20 +93,21 @@ class Connections:
 
     def works(self, connection: Connection) -> None:
         """A request of it, with a good key, is being answered: it keeps its place."""
-        for proven, waiting in self._waiting.items():
+        for wait, waiting in self._waiting.items():
             waiting.pop(connection, None)
-            mine = self._waiting_of.get((connection.address, proven))
+            mine = self._waiting_of.get((connection.address, wait))
             if mine is not None:
                 mine.pop(connection, None)
                 if not mine:
-                    del self._waiting_of[connection.address, proven]
+                    del self._waiting_of[connection.address, wait]
 
     def rests(self, connection: Connection, *, proven: bool) -> None:
         """It waits for its first or next request, or has shown no good key yet. ``proven``: it has, before."""
-        self.works(connection)
-        if connection in self._places:
-            self._waiting[proven][connection] = None
-            self._waiting_of.setdefault((connection.address, proven), OrderedDict())[connection] = None
+        self._waits(connection, "idle" if proven else "unproven")
+
+    def comes(self, connection: Connection) -> None:
+        """A request of it showed a good key, and its body is still coming, as slowly as it likes."""
+        self._waits(connection, "coming")
 
     def sweep(self) -> None:
         """Cut what takes too long; say how many there are."""
@@ -111,23 +119,32 @@ class Connections:
         for place in ("open", "reserve") if self._shown else ():
             metrics.connections.of(kind=place).set(self._count[place])
 
+    def _waits(self, connection: Connection, wait: Wait) -> None:
+        self.works(connection)
+        if connection in self._places:
+            self._waiting[wait][connection] = now = self.clock()
+            self._waiting_of.setdefault((connection.address, wait), OrderedDict())[connection] = now
+
     def _find_place(self, new: Connection) -> Place | None:
         if not new.address_free and self._open[new.address] >= self.limits.per_address:
-            found = any(self._give_way(self._waiting_of.get((new.address, each)), "open") for each in (False, True))
+            found = any(
+                self._give_way(self._waiting_of.get((new.address, wait)), "open", least) for wait, least in _GIVE_WAY
+            )
         else:
             found = self._count["open"] < self.limits.connections or any(
-                self._give_way(self._waiting[proven], "open") for proven in (False, True)
+                self._give_way(self._waiting[wait], "open", least) for wait, least in _GIVE_WAY
             )
         return "open" if found else self._in_reserve()
 
     def _in_reserve(self) -> Place | None:
         if self._count["reserve"] < RESERVE:
             return "reserve"
-        return "reserve" if any(self._give_way(self._waiting[p], "reserve") for p in (False, True)) else None
+        found = any(self._give_way(self._waiting[wait], "reserve", least) for wait, least in _GIVE_WAY)
+        return "reserve" if found else None
 
-    def _give_way(self, waiting: OrderedDict[Connection, None] | None, place: Place) -> bool:
+    def _give_way(self, waiting: OrderedDict[Connection, float] | None, place: Place, least: float) -> bool:
         oldest = next((each for each in waiting or () if self._places[each] == place), None)
-        if oldest is None:
+        if oldest is None or waiting is None or self.clock() - waiting[oldest] < least:
             return False
         self._cut(oldest, "gave-way")
         return True

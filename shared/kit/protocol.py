@@ -178,7 +178,7 @@ class EdgeProtocol(H11Protocol):
     def _is_proven(self) -> None:
         self._proven = self._good = True
         if self.conn.their_state is h11.SEND_BODY:  # the body is still coming, as slowly as it likes: it may give way
-            self.edge.rests(self, proven=True)
+            self.edge.comes(self)
         else:
             self.edge.works(self)
 

@@ -9,6 +9,7 @@ import pytest
 
 from shared.events import Refused, registry
 from shared.events.incoming import BATCH, STRUCTURED, read, split
+from shared.events.limits import LARGEST_EVENT
 from shared.events.refusal import MOST, MOST_ENUMERATED, refusals_of
 
 pytestmark = pytest.mark.unit
@@ -48,6 +49,19 @@ class TestSplit:
         (item,) = split("application/json", [("ce-specversion", "1.0"), ("ce-id", "a%20b")], b"{}")
         assert isinstance(item, dict)
         assert item["id"] == "a b"
+
+    @pytest.mark.parametrize("shift", range(8))
+    def test_a_batch_is_decoded_a_piece_at_a_time_wherever_the_pieces_end(self, shift: int) -> None:
+        sent = [{"n": number, "text": "가\U0001f600a" * 300} for number in range(200)]
+        body = b"\xef\xbb\xbf" + b" " * shift + json.dumps(sent, ensure_ascii=False, indent=1).encode() + b"\n"
+        assert len(body) > 5 * LARGEST_EVENT
+        assert list(split(BATCH, [], body)) == sent
+        for broken in (body[:-20] + b"\xff" + body[-20:], body + b"\xe3"):
+            items = split(BATCH, [], broken)
+            assert [next(items) for _ in range(100)] == sent[:100], "nothing further is decoded than is asked for"
+            with pytest.raises(Refused) as refused:
+                list(items)
+            assert refused.value.refusals[0].rule == "not-utf-8"
 
     def test_keeps_a_batchs_good_events_beside_bad_ones(self) -> None:
         items = list(split(BATCH, [], json.dumps([event(), 7, event(id="hw-2")]).encode()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.kit import metrics
-from shared.kit.connections import RESERVE, Connections, Limits
+from shared.kit.connections import RESERVE, SLOW_SECONDS, Connections, Limits
 
 pytestmark = pytest.mark.unit
 
@@ -123,3 +123,27 @@ def test_nothing_is_left_of_those_who_went() -> None:
         found.rests(one, proven=True)
     assert not list(found)
     assert not any([found._waiting_of, +found._open, +found._count, *found._waiting.values()])
+
+
+def test_who_sends_slowly_gives_way_before_whoever_has_just_come_and_before_the_idle() -> None:
+    now = 0.0
+    found = Connections(Limits(connections=3, per_address=3), lambda: now)
+    idle, slow, new, *more = [One(str(number)) for number in range(8)]
+    for one in (idle, slow):
+        found.enter(one)
+        found.works(one)
+    found.rests(idle, proven=True)
+    found.comes(slow)
+    now = SLOW_SECONDS
+    assert entered(found, new, more[0]) == ["open"] * 2
+    assert (slow.ended, new.ended, idle.ended) == (["gave-way"], [], [])
+    assert found.enter(more[1]) == "open"
+    assert (new.ended, idle.ended) == (["gave-way"], [])  # nobody is slow any more: as before
+    found.comes(more[0])
+    found.works(more[1])
+    now += SLOW_SECONDS / 2
+    assert entered(found, more[2], more[3]) == ["open"] * 2
+    assert (more[0].ended, more[2].ended, idle.ended) == (["gave-way"], ["gave-way"], [])
+    found.leave(more[3])
+    assert found.enter(more[4]) == "open"
+    assert idle.ended == []

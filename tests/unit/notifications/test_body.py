@@ -166,6 +166,12 @@ class TestSettings:
     def test_the_schedule_is_the_standard_one(self) -> None:
         assert self.settings().retry_schedule == STANDARD_SCHEDULE
 
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -5.0, 1e300])
+    def test_no_wait_is_no_time_at_all(self, bad: float) -> None:
+        for given in ({"retry_schedule": (0.0, bad)}, {"retry_after_max_seconds": bad}):
+            with pytest.raises(ValueError, match="retry_"):
+                self.settings(**given)
+
     def test_a_lease_outlives_an_attempt(self) -> None:
         settings = self.settings()
         assert settings.dispatcher_lease > 2 * settings.limits.total
