@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import date, timedelta
 from typing import Any
 
 import bson
@@ -15,145 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.activity import warn_of_an_old_wage_table
-from services.matching.domain.index import Index
 from services.matching.domain.matcher import matches_of
-from services.matching.fence import NotActive
-from services.matching.service import Matching
-from services.matching.telling import Plan, told_again
-from shared.events import Event
+from services.matching.telling import told_again
 from shared.events.envelope import from_kafka, to_kafka
-from shared.events.topics.opportunities import JOB_POSTED, Opportunity
-from shared.events.topics.people import PERSON_UPDATED, Person
-from shared.kit.ids import Ids
-from shared.kit.mongo import UTC_CODEC
-from shared.kit.store import Task
-from shared.kit.work import Outgoing, Work
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
 from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import PACK
+from tests.unit.matching.scene import IDS, JOB, Scene
 
 pytestmark = pytest.mark.unit
-NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
-RECORDED = NOW - timedelta(seconds=3)
-IDS = Ids(bytes(32))
-JOB = a_job().opportunity
-
-
-class Store:
-    """A database in memory: each task is a transaction."""
-
-    def __init__(self) -> None:
-        self.documents: dict[tuple[str, str], bytes] = {}
-        self.emitted: list[Outgoing] = []
-
-    def perform(self, *tasks: Task[None], committed: bool = True) -> None:
-        for task in tasks:
-            work = Work(NOW)
-            for need in list(task.needs(work)):
-                raw = self.documents.get((need.collection, need.value))
-                work.loaded(need.collection, "_id", [need.value], [] if raw is None else [raw])
-            task.do(work)
-            if not committed:
-                return
-            for collection, changes in work.changes().items():
-                for id, raw, *_ in changes:
-                    if raw is None:
-                        self.documents.pop((collection, id), None)
-                    else:
-                        self.documents[collection, id] = raw
-            self.emitted += work.emitted
-            for call in work.calls:
-                call()
-
-    def all(self, collection: str) -> Iterable[dict[str, Any]]:
-        return [bson.decode(raw, UTC_CODEC) for (each, _), raw in list(self.documents.items()) if each == collection]
-
-
-class Scene:
-    """A matching service without broker and database, its clock in hand."""
-
-    def __init__(self, netting_seconds: float = 0.0) -> None:
-        self.store, self.now, self.day = Store(), 1_000.0, TODAY
-        self._sequences: dict[str, int] = {}
-        self._window = netting_seconds
-        self.begin()
-
-    def begin(self, rules: str = "r") -> None:
-        """A process that begins."""
-        self.matching = Matching(
-            PACK, IDS, partial(Index, PACK, reserve=2), self.day, rules=rules, netting_seconds=self._window,
-            clock=lambda: self.now,
-        )  # fmt: skip
-        made, documents = self.matching, self.store.all
-        revisions = [one["revision"] for one in (*documents("people"), *documents("opportunities"))]
-        made.load_progress(
-            max(revisions, default=0),
-            max((one["done"] for one in documents("progress")), default=0),
-            max((one["sequence"] for one in documents("forgotten")), default=0),
-            max((date.fromisoformat(one["day"]) for one in documents("progress")), default=None),
-        )
-        for one in documents("matches"):
-            if one["standing"]:
-                made.load_told(one)
-        for one in documents("people"):
-            made.load_person(Person.model_validate(one["state"], strict=False), one["revision"])
-        for one in documents("opportunities"):
-            made.load_opportunity(Opportunity.model_validate(one["state"], strict=False), one["revision"])
-        for one in documents("lists"):
-            made.load_list(one)
-        made.loaded()
-
-    def hear(self, *things: Person | Opportunity) -> None:
-        """They are committed; nothing is worked out yet."""
-        for thing in things:
-            key = thing.person if isinstance(thing, Person) else thing.opportunity
-            self._sequences[key] = self._sequences.get(key, 0) + 1
-            type = PERSON_UPDATED if isinstance(thing, Person) else JOB_POSTED
-            event: Event[Any] = Event(
-                id=f"{key}-{self._sequences[key]}", source="/services/intake", type=type.name, version=1, time=NOW,
-                key=key, data=thing, sequence=self._sequences[key], correlationid=f"c-{key}-{self._sequences[key]}",
-                recordedtime=RECORDED, traceparent="00-aa-bb-01",
-            )  # fmt: skip
-            changed: Any = self.matching.person_changed
-            if isinstance(thing, Opportunity):
-                changed = self.matching.opportunity_changed
-            self.store.perform(Task(lambda work: (), partial(changed, event)))
-
-    def settle(self, *, urgent_only: bool = False) -> None:
-        """Work out everything and tell what is due."""
-        while True:
-            self.matching.take_in()
-            plans = self.matching.urgent()
-            if not urgent_only:
-                more = self.matching.advance(1.0)
-                plans += self.matching.due(100)
-            self.store.perform(*(self.matching.telling(plan) for plan in plans))
-            if not plans and (urgent_only or not more):
-                return
-
-    def keep(self) -> None:
-        """Keep everything for the next load."""
-        people, best, done = self.matching.to_keep()
-        self.store.perform(self.matching.keeping(people, done), self.matching.keeping_candidates(best))
-        progress = self.matching.progressing(done)
-        self.store.perform(*([progress] if progress else []))
-
-    def does(self, *things: Person | Opportunity) -> None:
-        """The same one after the other."""
-        for thing in things:
-            self.hear(thing)
-            self.settle()
-
-    def told(self) -> list[tuple[str, int]]:
-        """Type and sequence of what was emitted."""
-        headers = [{name: value.decode() for name, value in one.headers} for one in self.store.emitted]
-        return [(one["ce_type"], int(one["ce_sequence"])) for one in headers]
-
-    def standing(self) -> set[tuple[str, str]]:
-        return {(one["person"], one["opportunity"]) for one in self.store.all("matches") if one["standing"]}
-
-    def match(self, person: int = 1, opportunity: str = JOB) -> dict[str, Any] | None:
-        raw = self.store.documents.get(("matches", IDS.derived(numbered(person), opportunity)))
-        return None if raw is None else bson.decode(raw, UTC_CODEC)
 
 
 class TestAnOldWageTable:
@@ -444,84 +313,3 @@ class TestAnyInterleaving:
             assert event.sequence == sequence + 1
             assert (event.type == "match-found") == (not stood)
             last[event.data.match] = (event.sequence, event.type != "match-withdrawn")
-
-
-class TestLoading:
-    def test_lists_of_these_rules_are_taken_and_nobody_is_scanned(self) -> None:
-        scene = Scene()
-        scene.does(*(a_job(n) for n in range(20)), a_person(1), a_person(2))
-        scene.keep()
-        scene.begin()
-        assert scene.matching._assessor.waiting == 0
-        scene.settle()
-        scene.does(a_job(3, status="closed"))
-        assert scene.standing() == set(
-            matches_of([a_person(1), a_person(2)], [a_job(n) for n in range(20) if n != 3], PACK, TODAY)
-        )
-
-    @pytest.mark.parametrize("rules", ["r", "others"])
-    def test_lists_of_other_rules_or_of_a_person_that_changed_since_are_not_believed(self, rules: str) -> None:
-        scene = Scene()
-        scene.does(*(a_job(n) for n in range(20)), a_person(1))
-        scene.keep()
-        if rules == "r":
-            scene.hear(a_person(1, residence="legal-dong-2026:41210"))
-        scene.begin(rules)
-        assert scene.matching._assessor.waiting == 1
-
-    def test_lists_of_a_later_day_lack_what_had_ended_by_then(self) -> None:
-        """A clock that was ahead where nobody could doubt it, and was set back."""
-        scene = Scene()
-        ends = a_job(1, closes=(TODAY + timedelta(days=10)).isoformat())
-        scene.does(ends, a_job(2), a_person())
-        assert len(scene.standing()) == 2
-        scene.matching.turn(TODAY + timedelta(days=20))
-        scene.settle()
-        scene.keep()
-        assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
-        scene.begin()
-        scene.settle()
-        assert scene.standing() == set(matches_of([a_person()], [ends, a_job(2)], PACK, TODAY))
-        assert len(scene.standing()) == 2
-
-    def test_what_comes_while_it_loads_wins_over_what_is_loaded(self) -> None:
-        scene = Scene()
-        scene.does(a_job(1), a_job(2), a_person())
-        made = scene.matching
-        made.forget(TODAY)
-        made.load_progress(3, 3, 0)
-        for one in scene.store.all("matches"):
-            made.load_told(one)
-        made.load_person(a_person(), 3)
-        scene.hear(a_job(1, status="closed"))
-        scene.settle(urgent_only=True)
-        assert scene.told() == [("match-found", 1), ("match-found", 1), ("match-withdrawn", 2)]
-        made.load_opportunity(a_job(1), 1)  # read before it was closed
-        made.load_opportunity(a_job(2), 2)
-        made.loaded()
-        scene.settle()
-        assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
-        assert len(scene.told()) == 3
-
-
-class TestWithoutTheLease:
-    def test_nor_before_it_is_known_which_revisions_were_given(self) -> None:
-        made = Scene().matching
-        made.mark()
-        made.forget(TODAY)
-        with pytest.raises(NotActive):
-            made.mark()
-
-    def test_no_work_begins(self) -> None:
-        made = Scene().matching
-        made.guard = lambda: False
-        with pytest.raises(NotActive):
-            made.mark()
-
-    def test_a_transaction_that_is_not_committed_changes_nothing(self) -> None:
-        scene = Scene()
-        scene.does(a_job(), a_person())
-        plan = Plan(numbered(1), (JOB,))
-        scene.store.perform(scene.matching.telling(plan), committed=False)
-        scene.settle()
-        assert scene.told() == [("match-found", 1)]

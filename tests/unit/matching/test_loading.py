@@ -1,0 +1,97 @@
+"""What a matcher that begins takes from what was kept, and what it does without the lease: nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.matching.domain.matcher import matches_of
+from services.matching.fence import NotActive
+from services.matching.telling import Plan
+from tests.support.matching import TODAY, a_job, a_person, numbered
+from tests.unit.matching.asking import PACK
+from tests.unit.matching.scene import JOB, Scene
+
+pytestmark = pytest.mark.unit
+
+
+class TestLoading:
+    def test_lists_of_these_rules_are_taken_and_nobody_is_scanned(self) -> None:
+        scene = Scene()
+        scene.does(*(a_job(n) for n in range(20)), a_person(1), a_person(2))
+        scene.keep()
+        scene.begin()
+        assert scene.matching._assessor.waiting == 0
+        scene.settle()
+        scene.does(a_job(3, status="closed"))
+        assert scene.standing() == set(
+            matches_of([a_person(1), a_person(2)], [a_job(n) for n in range(20) if n != 3], PACK, TODAY)
+        )
+
+    @pytest.mark.parametrize("rules", ["r", "others"])
+    def test_lists_of_other_rules_or_of_a_person_that_changed_since_are_not_believed(self, rules: str) -> None:
+        scene = Scene()
+        scene.does(*(a_job(n) for n in range(20)), a_person(1))
+        scene.keep()
+        if rules == "r":
+            scene.hear(a_person(1, residence="legal-dong-2026:41210"))
+        scene.begin(rules)
+        assert scene.matching._assessor.waiting == 1
+
+    def test_lists_of_a_later_day_lack_what_had_ended_by_then(self) -> None:
+        """A clock that was ahead where nobody could doubt it, and was set back."""
+        scene = Scene()
+        ends = a_job(1, closes=(TODAY + timedelta(days=10)).isoformat())
+        scene.does(ends, a_job(2), a_person())
+        assert len(scene.standing()) == 2
+        scene.matching.turn(TODAY + timedelta(days=20))
+        scene.settle()
+        scene.keep()
+        assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
+        scene.begin()
+        scene.settle()
+        assert scene.standing() == set(matches_of([a_person()], [ends, a_job(2)], PACK, TODAY))
+        assert len(scene.standing()) == 2
+
+    def test_what_comes_while_it_loads_wins_over_what_is_loaded(self) -> None:
+        scene = Scene()
+        scene.does(a_job(1), a_job(2), a_person())
+        made = scene.matching
+        made.forget(TODAY)
+        made.load_progress(3, 3, 0)
+        for one in scene.store.all("matches"):
+            made.load_told(one)
+        made.load_person(a_person(), 3)
+        scene.hear(a_job(1, status="closed"))
+        scene.settle(urgent_only=True)
+        assert scene.told() == [("match-found", 1), ("match-found", 1), ("match-withdrawn", 2)]
+        made.load_opportunity(a_job(1), 1)  # read before it was closed
+        made.load_opportunity(a_job(2), 2)
+        made.loaded()
+        scene.settle()
+        assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
+        assert len(scene.told()) == 3
+
+
+class TestWithoutTheLease:
+    def test_nor_before_it_is_known_which_revisions_were_given(self) -> None:
+        made = Scene().matching
+        made.mark()
+        made.forget(TODAY)
+        with pytest.raises(NotActive):
+            made.mark()
+
+    def test_no_work_begins(self) -> None:
+        made = Scene().matching
+        made.guard = lambda: False
+        with pytest.raises(NotActive):
+            made.mark()
+
+    def test_a_transaction_that_is_not_committed_changes_nothing(self) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        plan = Plan(numbered(1), (JOB,))
+        scene.store.perform(scene.matching.telling(plan), committed=False)
+        scene.settle()
+        assert scene.told() == [("match-found", 1)]
