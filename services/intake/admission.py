@@ -9,8 +9,8 @@ from services.intake.service import Admit, Arrival
 from shared.kit.keys import Caller
 from shared.kit.quotas import Quotas
 
-# What ends or forbids: nothing else that an agency sends may keep it waiting.
 T = TypeVar("T")
+# What ends or forbids: nothing else that an agency sends may keep it waiting.
 FORBIDS = frozenset({"consent-withdrawn", "person-left", "agency-changed"})
 
 
