@@ -190,9 +190,9 @@ class Door:
                 effect = family.decide(event, work, tools)
             except Refused as refused:
                 return self._refuse(arrival, agency, refused.refusals, work)
-            if effect.refusals:
-                for collection, document in () if arrival.testrun else effect.saves:
-                    work.save(collection, document)
+            if effect.refusals:  # what could be understood of it holds all the same
+                if not arrival.testrun:
+                    publish(effect, self._root(event, random_id(), work), work, tools.ids)
                 return self._refuse(arrival, agency, effect.refusals, work)
             return self._accept(arrival, event, effect, inbox, work)
 
@@ -203,16 +203,7 @@ class Door:
         answer = _receipt(arrival, effect.status, receipt=receipt, **effect.answer)
         if arrival.testrun:
             return answer
-        incoming = event.incoming
-        correlationid = random_id()
-        root = Root(
-            correlationid=correlationid,
-            causationid=receipt,
-            time=incoming.time,
-            recordedtime=work.now,
-            actor=None if incoming.actor is None else self._tools.ids.derived("actor", event.agency, incoming.actor),
-            traceparent=trace_for(incoming, correlationid),
-        )
+        incoming, root = event.incoming, self._root(event, receipt, work)
         publish(effect, root, work, self._tools.ids)
         work.save(
             INBOX,
@@ -235,6 +226,17 @@ class Door:
         )
         work.after_commit(lambda: _count(event.agency, event.name, effect.status == "accepted", work.now))
         return answer
+
+    def _root(self, event: Accepted, cause: str, work: Work) -> Root:
+        incoming, correlationid = event.incoming, random_id()
+        return Root(
+            correlationid=correlationid,
+            causationid=cause,
+            time=incoming.time,
+            recordedtime=work.now,
+            actor=None if incoming.actor is None else self._tools.ids.derived("actor", event.agency, incoming.actor),
+            traceparent=trace_for(incoming, correlationid),
+        )
 
     def _refuse(self, arrival: Arrival, agency: str, refusals: Sequence[Refusal], work: Work) -> Receipt:
         """The receipt of a refusal, kept without any value of the event: its id sealed, for it may hold a reference."""

@@ -76,7 +76,25 @@ def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
 def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
     """What becomes of the person. Raises Refused for what only the store can tell is wrong."""
     data = event.incoming.data
-    _check_recipients(event, work, tools)
+    if isinstance(data, ConsentWithdrawnAtDoor):
+        return _withdrawn(event, data, work, tools)
+    _check_recipients(event, data, work, tools).end()
+    return _decided(event, data, work, tools)
+
+
+def _withdrawn(event: Accepted, data: ConsentWithdrawnAtDoor, work: Work, tools: Tools) -> Effect:
+    """Refused when it names a purpose or recipient that is not known, for it may be a slip of the pen; but what can be
+    understood of it holds, and what it says of a recipient that is yet to be registered is remembered."""
+    findings = _check_recipients(event, data, work, tools)
+    understood = consents.check_withdrawn(data.consents, findings)
+    if not understood:
+        findings.end()
+    effect = _decided(event, data.model_copy(update={"consents": tuple(understood)}), work, tools)
+    effect.refusals = (*findings.refusals, *effect.refusals)
+    return effect
+
+
+def _decided(event: Accepted, data: object, work: Work, tools: Tools) -> Effect:
     index = _index(event, tools)
     known = work.get(REFERENCES, index)
     if known is None or "thing" not in known:
@@ -328,17 +346,16 @@ def _changed(
     return Effect(answer, thing=(PEOPLE, document), emitted=emitted)
 
 
-def _check_recipients(event: Accepted, work: Work, tools: Tools) -> None:
-    named = _consents(event.incoming.data)
+def _check_recipients(event: Accepted, data: object, work: Work, tools: Tools) -> Findings:
+    named = _consents(data)
     classes = {}
     for consent in named:
         agency = work.get(AGENCIES, consent.recipient) if consent.recipient else None
         if agency is not None:
             classes[agency["_id"]] = agency["state"]["recipient_class"]
     findings = Findings(tools.pack)
-    given = not isinstance(event.incoming.data, ConsentWithdrawnAtDoor)
-    consents.check_recipients(named, classes, findings, given=given)
-    findings.end()
+    consents.check_recipients(named, classes, findings, given=not isinstance(data, ConsentWithdrawnAtDoor))
+    return findings
 
 
 def _consents(data: object) -> Sequence[ConsentAtDoor | ConsentKey]:

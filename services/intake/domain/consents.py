@@ -31,10 +31,16 @@ def check_given(consents: Sequence[ConsentAtDoor], findings: Findings, today: da
             findings.add("consent-too-long", f"{at}/until", days=longest)
 
 
-def check_withdrawn(consents: Sequence[ConsentKey], findings: Findings) -> None:
-    """A withdrawal that names nothing known must not look like a success."""
+def check_withdrawn(consents: Sequence[ConsentKey], findings: Findings) -> list[ConsentKey]:
+    """What can be understood of a withdrawal. One that names something unknown must not look like a success; but what
+    it takes back besides is taken back all the same."""
+    understood = []
     for index, consent in enumerate(consents):
+        before = len(findings.refusals)
         _check_key(consent.purpose, consent.recipient, findings, f"/data/consents/{index}")
+        if len(findings.refusals) == before:
+            understood.append(consent)
+    return understood
 
 
 def check_recipients(

@@ -7,14 +7,14 @@ from datetime import date
 from typing import Any
 
 from services.intake.domain.agencies import check_agency
-from services.intake.domain.consents import check_given, check_withdrawn
+from services.intake.domain.consents import check_given
 from services.intake.domain.findings import Findings
 from services.intake.domain.opportunities import advert_of
 from services.intake.domain.profiles import features_of
 from shared.events.classes import Model
 from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JobAtDoor, ProgrammeAtDoor
-from shared.events.topics.people import ConsentGivenAtDoor, ConsentWithdrawnAtDoor, PersonAtDoor, PersonUpdatedAtDoor
+from shared.events.topics.people import ConsentGivenAtDoor, PersonAtDoor, PersonUpdatedAtDoor
 
 Features = Mapping[str, Any]
 
@@ -38,11 +38,6 @@ def _given(data: ConsentGivenAtDoor, findings: Findings, today: date) -> Feature
     return {}
 
 
-def _withdrawn(data: ConsentWithdrawnAtDoor, findings: Findings, _: date) -> Features:
-    check_withdrawn(data.consents, findings)
-    return {}
-
-
 def _agency(data: Agency, findings: Findings, _: date) -> Features:
     check_agency(data, findings)
     return {}
@@ -52,7 +47,6 @@ _RULES: Mapping[type[Model], Callable[[Any, Findings, date], Features]] = {
     PersonAtDoor: _arrival,
     PersonUpdatedAtDoor: features_of,
     ConsentGivenAtDoor: _given,
-    ConsentWithdrawnAtDoor: _withdrawn,
     JobAtDoor: advert_of,
     ProgrammeAtDoor: advert_of,
     Agency: _agency,

@@ -39,6 +39,59 @@ def told(house: House) -> set[str]:
     return {c.recipient for state in states for c in state.consents if c.purpose == "notice"}
 
 
+class TestAWithdrawalOfWhichPartCannotBeUnderstood:
+    """It is refused, for it may be a slip of the pen; what can be understood of it holds."""
+
+    KEYS = (
+        ({"purpose": "notice", "recipient": "nobody"}, "recipient-unknown"),
+        ({"purpose": "notise"}, "unknown-purpose"),
+        ({"purpose": "matching", "recipient": "gjf"}, "recipient-not-wanted"),
+    )
+
+    @pytest.mark.parametrize(("slip", "rule"), KEYS)
+    async def test_takes_back_the_rest(self, house: House, slip: dict[str, Any], rule: str) -> None:
+        await house.send(*ARRIVES)
+        named = [{"purpose": "notice", "recipient": "gjf"}, slip]
+        refused = await house.send("consent-withdrawn", {"reference": REFERENCE, "consents": named}, id="w-1")
+        assert refused.problem is not None
+        assert (refused.problem.rule, refused.problem.status) == (rule, 422)
+        assert refused.problem.field.startswith("/data/consents/1")
+        states = [event for event in house.store.emitted if event.type == "consent-withdrawn"]
+        assert [c.purpose for c in states[-1].data.consents] == ["matching"]
+        assert [event.type for event in house.store.prohibitions] == ["floor-raised"]
+        mended = {"reference": REFERENCE, "consents": named[:1]}
+        assert (await house.send("consent-withdrawn", mended, id="w-1")).status == "accepted", "under the same id"
+
+    async def test_of_which_nothing_can_be_changes_nothing(self, house: House) -> None:
+        await house.send(*ARRIVES)
+        before = len(house.store.emitted)
+        refused = await house.send("consent-withdrawn", {"reference": REFERENCE, "consents": [{"purpose": "notise"}]})
+        assert refused.status == "refused"
+        assert len(house.store.emitted) == before
+
+    async def test_is_a_test_run_as_well(self, house: House) -> None:
+        await house.send(*ARRIVES)
+        before = len(house.store.emitted)
+        named = [{"purpose": "notice", "recipient": "gjf"}, {"purpose": "notise"}]
+        await house.send("consent-withdrawn", {"reference": REFERENCE, "consents": named}, testrun=True)
+        assert len(house.store.emitted) == before
+
+    async def test_names_a_recipient_that_is_registered_only_later(self, house: House) -> None:
+        newcomer = {"purpose": "notice", "recipient": "newcomer"}
+        given = {**newcomer, "until": today(9)}
+        arrival = {**ARRIVES[1], "consents": [*ARRIVES[1]["consents"], given]}
+        assert (await house.send("trainee-graduated", arrival, id="a-1", sequence=1)).status == "refused"
+        withdrawal = {"reference": REFERENCE, "consents": [newcomer]}
+        refused = await house.send("consent-withdrawn", withdrawal, sequence=2)
+        assert refused.problem is not None
+        assert [finding.rule for finding in refused.problem.errors] == ["recipient-unknown", "unknown-reference-kept"]
+        registered = {**example("agency-registered"), "agency": "newcomer", "keys": []}
+        assert (await house.send("agency-registered", registered, "ops")).status == "accepted"
+        mended = await house.send("trainee-graduated", arrival, id="a-1", sequence=1)
+        assert (mended.status, mended.withheld) == ("accepted", ["notice/newcomer"])
+        assert "newcomer" not in told(house)
+
+
 class TestBeforeTheArrival:
     @pytest.mark.parametrize("numbers", [(None, None), (1, 2), (None, 2), (1, None), (2, 2)])
     @pytest.mark.parametrize("withdrawal", [WITHDRAWN, FROM_ALL])
