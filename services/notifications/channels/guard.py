@@ -7,16 +7,38 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from aiohttp import TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from services.notifications.domain.addresses import Network, may_dial
 
 _RESOLVERS = 32
 _RESOLVE_SECONDS = 5.0
 REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
+
+
+MOST_INTERIM = 64  # answers of 1xx before the real one
+
+
+class _Answers(ResponseHandler):
+    """Ends a connection that gives interim answers without end: aiohttp passes over them in a loop that lets nobody
+    else have a turn, for as long as they come."""
+
+    _interim = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """One answer, as far as its headers."""
+        self._interim = self._interim + 1 if 100 <= data[0].code <= 199 else 0
+        if self._interim <= MOST_INTERIM:
+            super().feed_data(data, size)
+        elif self.exception() is None:
+            self.set_exception(HttpProcessingError(message="interim answers without end"))
+            self.close()
 
 
 class AddressRefused(OSError):
@@ -81,7 +103,7 @@ def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | N
             raise AddressRefused("this address may not be dialled")
         return socket.socket(family, kind, protocol)
 
-    return TCPConnector(
+    connector = TCPConnector(
         limit=0,
         limit_per_host=0,
         keepalive_timeout=15,
@@ -89,3 +111,7 @@ def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | N
         resolver=resolver or Resolver(),
         socket_factory=socket_for,
     )
+    # not in aiohttp's public interface: tests/integration/notifications/test_hostile.py shows that it works
+    make: Any = partial(_Answers, loop=connector._loop)
+    connector._factory = make
+    return connector

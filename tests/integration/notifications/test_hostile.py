@@ -89,6 +89,7 @@ class TestMisbehaviour:
             pytest.param(saying(b"HTTP/1.1 abc OK\r\n\r\n"), None, "not-http", id="malformed status"),
             pytest.param(saying(LINE + b"x: \xff\xfe\r\ncontent-length: 0\r\n\r\n"), 200, None, id="binary headers"),
             pytest.param(saying(b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + OK), 204, None, id="flood of 100-continue"),
+            pytest.param(saying(*[b"HTTP/1.1 103 Hints\r\n\r\n" * 500] * 50, OK), None, "not-http", id="endless hints"),
             pytest.param(saying(answer_of(302, "location: http://169.254.169.254/")), 302, None, id="redirect inside"),
             pytest.param(saying(answer_of(307, "location: /hook")), 307, None, id="redirect to itself"),
             pytest.param(saying(answer_of(410)), 410, None, id="gone"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,9 +33,10 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quotas, "LONGEST_DELAY", 0.0)
 
 
-async def asked(known: Quotas, *types: str | None) -> tuple[bool, list[int]]:
+async def asked(known: Quotas, *types: str | None, emits: Collection[str] = FORBIDS) -> tuple[bool, list[int]]:
     """Whether these go ahead, and which are put off."""
-    caller: Any = type("Caller", (), {"key_id": "gjf-1"})()
+    rights = SimpleNamespace(emits=emits, administers="agency-changed" in emits)
+    caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights))
     arrivals = {n: Arrival(None, None, each, False, None, {}, ()) for n, each in enumerate(types)}
     ahead, late = await admission(known, caller)(arrivals)
     return ahead, list(late)
@@ -47,6 +49,15 @@ async def test_withdrawals_go_ahead_when_the_adverts_of_the_key_are_too_many() -
         await asked(known, ADVERT)
     assert (raised.value.status, raised.value.body["rule"]) == (429, "events")
     assert await asked(known, *[WITHDRAWAL] * 3) == (True, [])
+
+
+async def test_what_the_agency_may_not_send_goes_ahead_of_nobody() -> None:
+    known = Quotas(EdgeSettings(limit_events="1/3"))
+    for forbidding in sorted(FORBIDS):
+        assert await asked(known, forbidding, emits=()) == (False, [])
+    with pytest.raises(Problem) as raised:
+        await asked(known, WITHDRAWAL, emits=())
+    assert raised.value.body["rule"] == "events"
 
 
 async def test_a_batch_of_both_loses_its_adverts_alone_and_what_is_left_goes_ahead() -> None:
