@@ -195,9 +195,9 @@ def refusing(refusals: Sequence[Refusal], pack: Pack) -> Refusing:
     )
 
 
-def shortened(receipts: Sequence[Receipt], most: int) -> list[Receipt]:
-    """The receipts of one request with at most so many findings together, besides the first of each: a batch of
-    mistakes is not answered with many times its size."""
+def shortened(receipts: Sequence[Receipt], most: int) -> tuple[list[Receipt], int]:
+    """The receipts with at most so many findings together, besides the first of each (a batch of mistakes is not
+    answered with many times its size), and how many may still be told after them."""
     found = []
     for receipt in receipts:
         if receipt.problem is not None and len(receipt.problem.errors) > 1:
@@ -205,7 +205,7 @@ def shortened(receipts: Sequence[Receipt], most: int) -> list[Receipt]:
             most -= len(errors) - 1
             receipt = receipt.model_copy(update={"problem": receipt.problem.model_copy(update={"errors": errors})})
         found.append(receipt)
-    return found
+    return found, most
 
 
 def failing(incident: str, pack: Pack) -> Refusing:

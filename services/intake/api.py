@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.admission import Counted, admission
+from services.intake.admission import Counted, Large, admission
 from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
 from services.intake.journeys import Journeys
-from services.intake.service import Door
+from services.intake.service import Door, Item
 from services.intake.settings import IntakeSettings
 from shared.events.fields import Reference
 from shared.events.incoming import BATCH, STRUCTURED, split
@@ -92,6 +92,7 @@ class Parts:
 def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter:
     """All routes of intake."""
     router = Router()
+    large = Large()
 
     def refuse(refusal: Refusal | Refused) -> JSONResponse:
         refusals = refusal.refusals if isinstance(refusal, Refused) else (refusal,)
@@ -114,17 +115,18 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         body = await request.body()
         content_type = request.headers.get("content-type", "")
         batch = content_type.partition(";")[0].strip().lower() == BATCH
-        # apart from single events: what forbids comes as one and stands behind no batch, however many wait
-        done = await quotas.turn(f"{caller.key_id} batches") if batch else lambda: None
-        looked = Counted()
-        try:
-            items = looked(split(content_type, request.headers.items(), body))
-            receipts = await parts.door.take(items, caller, settings.most_events, admission(quotas, caller))
-        except Refused as reasons:  # nobody has charged it so far
-            await quotas.charge("events", caller.key_id, max(1, looked.number))
-            return refuse(reasons)
-        finally:
-            done()
+        looked = Counted[Item]()
+        async with large.turn(caller, len(body)):
+            # apart from single events: what forbids comes as one and stands behind no batch, however many wait
+            done = await quotas.turn(f"{caller.key_id} batches") if batch else lambda: None
+            try:
+                looked.items = split(content_type, request.headers.items(), body)
+                receipts = await parts.door.take(looked, caller, settings.most_events, admission(quotas, caller))
+            except Refused as reasons:  # nobody has charged it so far
+                await quotas.charge("events", caller.key_id, max(1, looked.number))
+                return refuse(reasons)
+            finally:
+                done()
         if batch:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]

@@ -1,14 +1,14 @@
 """Use case of the door: take events and answer each with a receipt.
 
-An event passes in this order: read (form), rules that need no store, then in one transaction with others: right and
+An event passes in this order: read (form), rules that need no store, then in a transaction with others: right and
 source, "seen before?", rules that need the store, effect. A bad event stops nobody else in its batch, nor does a
 fault of ours in deciding one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -39,6 +39,9 @@ from shared.kit.work import Need, Work
 from shared.reference import Pack
 
 MOST_EVENTS = 500  # in one request, unless the settings say otherwise
+# Of a request in one transaction: some 100 ms of work at most. What others sent is decided between two of them.
+PORTION_EVENTS = 100
+PORTION_BYTES = 512 * 1024  # of content, reached by the last one
 
 
 class _Family(Protocol):
@@ -64,8 +67,25 @@ class Arrival:
     refusals: tuple[Refusal, ...]
 
 
-# What is asked about the events of a request: whether they go ahead, and which of them are too many.
-Admit = Callable[[Mapping[int, Arrival]], Awaitable[tuple[bool, Collection[int]]]]
+@dataclass(slots=True)
+class _Portion:
+    """Consecutive events of one request on their way into one transaction. By position in the request."""
+
+    arrivals: dict[int, Arrival] = field(default_factory=dict)
+    tasks: dict[int, Task[Receipt]] = field(default_factory=dict)
+    receipts: dict[int, Receipt] = field(default_factory=dict)
+    types: list[str | None] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no further event goes in."""
+        return len(self.types) >= PORTION_EVENTS or self.size >= PORTION_BYTES
+
+
+Item = dict[str, Any] | Refused
+# What is asked about the types of a request's events (None: unknown): whether they go ahead, and which are too many.
+Admit = Callable[[Sequence[str | None]], Awaitable[tuple[bool, Collection[int]]]]
 
 
 class Door:
@@ -83,45 +103,87 @@ class Door:
         return now.astimezone(self._zone).date()
 
     async def take(
-        self,
-        items: Iterable[dict[str, Any] | Refused],
-        caller: Caller,
-        most: int = MOST_EVENTS,
-        admit: Admit | None = None,
+        self, items: Iterable[Item], caller: Caller, most: int = MOST_EVENTS, admit: Admit | None = None
     ) -> list[Receipt]:
-        """One receipt per event, in order, all in one transaction; whatever is unforeseen in one event is answered for
-        that event alone. Raises Refused when there are more than `most` or the rest cannot be read, Unavailable (then
-        all or nothing was kept; repeat all of it), or the 401 problem when the caller's key is no longer registered.
+        """One receipt per event, in order; whatever is unforeseen in one event is answered for that event alone.
+
+        Kept portion by portion, in order, each in one transaction: others have their turn in between, and no more of a
+        request than a portion is in memory as objects. ``items`` that are more than a portion are gone through twice.
+
+        Raises, before anything is kept, Refused when there are more than `most` or the rest cannot be read. Raises
+        Unavailable, or the 401 problem when the caller's key is no longer registered: then the first portions may be
+        kept, and nothing without all that stands before it: repeating all keeps the order.
 
         `admit` is asked before anything is decided: whether all of it goes ahead in the store, and which are put off.
         What it raises refuses all."""
-        receipts: dict[int, Receipt] = {}
-        arrivals: dict[int, Arrival] = {}
-        tasks: dict[int, Task[Receipt]] = {}
-        number = -1
-        budget = Budget()
+        budget, reading = Budget(), enumerate(items)
+        portion = await self._portion(reading, caller, most, budget)
+        types = portion.types + await self._types(reading, most)
+        ahead, late = (False, ()) if admit is None else await admit(types)
+        late = frozenset(late)
+        receipts, left = shortened(await self._decided(portion, late, ahead, caller), MOST_ANSWERED)
+        if len(receipts) < len(types):
+            reading = enumerate(items)
+            async with self._slices.work() as pause:
+                for _ in zip(range(len(receipts)), reading, strict=False):  # the range first: it takes none too many
+                    await pause()
+        while len(receipts) < len(types):
+            portion = await self._portion(reading, caller, most, budget)
+            more, left = shortened(await self._decided(portion, late, ahead, caller), left)
+            if not more:
+                raise RuntimeError("events that can be gone through only once")
+            receipts += more
+        return receipts
+
+    async def _portion(
+        self, reading: Iterator[tuple[int, Item]], caller: Caller, most: int, budget: Budget
+    ) -> _Portion:
+        """Read and check the next events."""
+        portion = _Portion()
         async with self._slices.work() as pause:
-            for number, item in enumerate(items):
+            for number, item in reading:
                 if number >= most:
-                    raise Refused(Refusal("too-many-events", "", {"most": most}))
+                    raise too_many_events(most)
                 await pause()
                 try:
-                    arrivals[number] = self.arrival(item, budget)
-                    tasks[number] = self._task(arrivals[number], caller)
+                    portion.arrivals[number] = arrival = self.arrival(item, budget)
+                    portion.tasks[number] = self._task(arrival, caller)
+                    portion.types.append(arrival.type)
+                    portion.size += 0 if arrival.incoming is None else len(arrival.incoming.content)
                 except Exception as error:
-                    receipts[number] = self._failed(_without_content(item), caller, error)
+                    known = _without_content(item)
+                    portion.types.append(known.type)
+                    portion.receipts[number] = self._failed(known, caller, error)
                 await pause()
-        ahead, late = (False, ()) if admit is None else await admit(arrivals)
-        for position in late:
-            if tasks.pop(position, None) is not None:
-                receipts[position] = put_off(arrivals[position], self._tools.pack)
+                if portion.full:
+                    break
+        return portion
+
+    async def _types(self, reading: Iterator[tuple[int, Item]], most: int) -> list[str | None]:
+        """Go through what is left and keep nothing of it but the types: whether it can be read has to be known before
+        the first portion is decided."""
+        found: list[str | None] = []
+        async with self._slices.work() as pause:
+            for number, item in reading:
+                if number >= most:
+                    raise too_many_events(most)
+                found.append(_without_content(item).type)
+                await pause()
+        return found
+
+    async def _decided(self, portion: _Portion, late: Collection[int], ahead: bool, caller: Caller) -> list[Receipt]:
+        """The receipts of a portion, once it is committed."""
+        arrivals, tasks, receipts = portion.arrivals, portion.tasks, portion.receipts
+        for position in [position for position in tasks if position in late]:
+            del tasks[position]
+            receipts[position] = put_off(arrivals[position], self._tools.pack)
         results = await self._store.submit_all(list(tasks.values()), ahead=ahead)
         for position, result in zip(tasks, results, strict=True):
             if isinstance(result, Problem):
                 raise result
             one = self._failed(arrivals[position], caller, result) if isinstance(result, Exception) else result
             receipts[position] = one
-        return shortened([receipts[position] for position in range(number + 1)], MOST_ANSWERED)
+        return [receipts[position] for position in sorted(receipts)]
 
     def _failed(self, arrival: Arrival, caller: Caller, error: Exception) -> Receipt:
         return failed(arrival.id, arrival.source, arrival.type, caller.agency.agency, error, self._tools.pack)
@@ -286,6 +348,11 @@ def _count(agency: str, event_type: str, accepted: bool, now: datetime) -> None:
     if accepted:
         metrics.events_accepted.of(type=event_type).inc()
     metrics.last_event_timestamp_seconds.of(agency=agency, type=event_type).set(now.timestamp())
+
+
+def too_many_events(most: int) -> Refused:
+    """More of them in one request than are taken."""
+    return Refused(Refusal("too-many-events", "", {"most": most}))
 
 
 def put_off(arrival: Arrival, pack: Pack) -> Receipt:

@@ -57,19 +57,30 @@ class Incoming:
     testrun: bool = False
 
 
-def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) -> Iterator[dict[str, Any] | Refused]:
-    """The events of one request as JSON objects, still unchecked; those of a batch are parsed one by one, as they are
-    asked for. Raises Refused, here or on the way, when the request is unreadable."""
+class _Batch:
+    """The events of a batch, parsed one by one as they are asked for; whoever asks again gets them parsed again: the
+    body is kept, and nothing that was made of it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[dict[str, Any] | Refused]:
+        return _batch(_Text(self._body))
+
+
+def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) -> Iterable[dict[str, Any] | Refused]:
+    """The events of one request as JSON objects, still unchecked, to be gone through more than once; those of a batch
+    are parsed one by one, as they are asked for. Raises Refused, here or on the way, when the request is unreadable."""
     media = content_type.partition(";")[0].strip().lower()
     if media == BATCH:
-        return _batch(_Text(body))
+        return _Batch(body)
     if media == STRUCTURED:
         item = _json(body)
-        return iter([item if isinstance(item, dict) else Refused(Refusal("wrong-form", ""))])
+        return [item if isinstance(item, dict) else Refused(Refusal("wrong-form", ""))]
     attributes = [(name.lower()[3:], value) for name, value in headers if name.lower().startswith("ce-")]
     if media not in ("application/json", "") or all(name != "specversion" for name, _ in attributes):
         raise Refused(Refusal("unsupported-media-type", "/datacontenttype"))
-    return iter([{**_binary(attributes), "data": _json(body)}])
+    return [{**_binary(attributes), "data": _json(body)}]
 
 
 def read(item: Mapping[str, Any]) -> Incoming:

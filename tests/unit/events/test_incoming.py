@@ -57,7 +57,7 @@ class TestSplit:
         assert len(body) > 5 * LARGEST_EVENT
         assert list(split(BATCH, [], body)) == sent
         for broken in (body[:-20] + b"\xff" + body[-20:], body + b"\xe3"):
-            items = split(BATCH, [], broken)
+            items = iter(split(BATCH, [], broken))
             assert [next(items) for _ in range(100)] == sent[:100], "nothing further is decoded than is asked for"
             with pytest.raises(Refused) as refused:
                 list(items)

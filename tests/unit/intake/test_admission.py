@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from services.intake.admission import FORBIDS, admission
 from services.intake.answers import Receipt
 from services.intake.api import Parts, make_router
-from services.intake.service import Arrival
 from services.intake.settings import IntakeSettings
 from shared.events import registry
 from shared.kit import problems, quotas
@@ -37,8 +36,7 @@ async def asked(known: Quotas, *types: str | None, emits: Collection[str] = FORB
     """Whether these go ahead, and which are put off."""
     rights = SimpleNamespace(emits=emits, administers="agency-changed" in emits)
     caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights))
-    arrivals = {n: Arrival(None, None, each, False, None, {}, ()) for n, each in enumerate(types)}
-    ahead, late = await admission(known, caller)(arrivals)
+    ahead, late = await admission(known, caller)(types)
     return ahead, list(late)
 
 
@@ -87,7 +85,7 @@ def test_what_forbids_is_in_the_contract() -> None:
 async def test_what_is_put_off_is_said_to_each_and_is_not_kept() -> None:
     house = House()
 
-    async def second_is_late(arrivals: Any) -> tuple[bool, list[int]]:
+    async def second_is_late(types: Any) -> tuple[bool, list[int]]:
         return False, [1]
 
     events = [
