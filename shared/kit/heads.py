@@ -22,6 +22,7 @@ _BARE_CR = re.compile(rb"\r(?!\n|\Z)")
 _REQUEST = re.compile(rb"[A-Z]{1,20} /[\x21-\x7e]* HTTP/1\.([01])")
 _HEADER = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]{1,100}):[\t\x20-\x7e\x80-\xff]*")
 _ESCAPED_CONTROL = re.compile(rb"%(?:[01][0-9A-Fa-f]|7[Ff])")
+_ONCE = (b"host", b"authorization")  # of two, a proxy may believe the other one
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
 
@@ -53,7 +54,7 @@ def flaw(head: bytes) -> str | None:
     framing = [name for name in names if name in (b"content-length", b"transfer-encoding")]
     if len(framing) > 1:
         return "framing"
-    return "host" if names.count(b"host") > 1 else None
+    return next((name.decode() for name in _ONCE if names.count(name) > 1), None)
 
 
 class StrictConnection(h11.Connection):

@@ -60,6 +60,7 @@ def test_what_everybody_sends_is_taken(head: bytes) -> None:
         (LINE + b"x" * 101 + b": a\r\n\r\n", "header"),
         (LINE + b"A: " + b"x" * 16_384, "too-long"),
         (LINE + b"Host: y\r\n\r\n", "host"),
+        (LINE + b"Authorization: a\r\nauthorization: b\r\n\r\n", "authorization"),
         (LINE + b"a: b\r\n" * 64 + b"\r\n", "headers"),
         (b"GET / HTTP/1.1\nHost: x\r\n\r\n", "line-ends"),
         (b"GET / HTTP/1.1\r\nHost: x\n\n", "line-ends"),
