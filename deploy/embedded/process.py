@@ -108,8 +108,12 @@ class Server(ABC):
             self._process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
+        """SIGSTOP: connections stay open, nothing answers. Returns once every thread stands still, on a busy machine
+        some milliseconds later."""
         self._signal(signal.SIGSTOP)
+        end = time.monotonic() + 5.0
+        while (pid := self.pid) is not None and not _stands_still(pid) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -158,3 +162,12 @@ def _tail(log: Path, lines: int = 8) -> str:
     with contextlib.suppress(OSError):
         return "\n".join(f"    {line[:300]}" for line in log.read_text(errors="replace").splitlines()[-lines:])
     return "    (no log)"
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether all threads of a process are stopped (state T in /proc)."""
+    states = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            states.append((thread / "stat").read_text().rpartition(")")[2].split()[0])
+    return bool(states) and set(states) == {"T"}
