@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ class _Look(NamedTuple):
     ends: dict[TopicPartition, int]
 
 
-class Reader:
+class Reader(ABC):
     """What a stream asks of whatever reads for it: here as much as does not depend on who assigns the partitions."""
 
     def __init__(self, kafka: KafkaSettings, topics: Sequence[str], batch: Batch) -> None:
@@ -60,25 +61,25 @@ class Reader:
         self._last_look: _Look | None = None
 
     @property
+    @abstractmethod
     def kafka(self) -> AIOKafkaConsumer | None:
         """aiokafka's consumer underneath: positions, high-water marks, assignment."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def start(self) -> None:
         """Begin. Raises KafkaError when the broker does not answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stop(self) -> None:
         """Let the batch in hand end, then end."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def abandon(self) -> None:
         """The same, before a new life begins at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def unowned(self) -> set[TopicPartition]:
         """Partitions of our topics that nobody reads. Raises KafkaError, TimeoutError."""
-        raise NotImplementedError
 
     def position(self, partition: TopicPartition) -> int | None:
         """Which offset is read next. Asks nobody: aiokafka's own ``position`` waits until it is known."""
