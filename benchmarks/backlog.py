@@ -39,9 +39,9 @@ from benchmarks.webhooks import Webhooks
 from deploy.embedded.errors import StartError
 from deploy.embedded.pair import Pair
 from deploy.embedded.ports import free_port
+from shared.access.keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import to_kafka
-from shared.kit.keys import make_key
 
 ENDPOINTS = 100
 ROWS_AT_ONCE = 1_000

@@ -34,7 +34,7 @@ from benchmarks.task import (
 )  # fmt: skip
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.events.topics.matches import Match
-from shared.kit.mongo import connect
+from shared.kit.store.mongo import connect
 
 _CONSTANT = [
     ("ce_specversion", b"1.0"),

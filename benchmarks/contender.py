@@ -19,7 +19,7 @@ from benchmarks.group import group_transactions
 from benchmarks.service import service
 from benchmarks.task import BATCH, Names
 from shared.events.registry import load_topics
-from shared.kit.memory import settle
+from shared.kit.base.garbage_collection import tune_gc
 
 CONTENDERS = ("service", "single", "bare", "group")
 
@@ -48,5 +48,5 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     load_topics()
-    settle()  # the kit does it for its services; here for everybody
+    tune_gc()  # the kit does it for its services; here for everybody
     uvloop.run(main(sys.argv[1], Names(**json.loads(sys.argv[2])), int(sys.argv[3]), int(sys.argv[4])))

@@ -13,12 +13,13 @@ from pymongo.read_concern import ReadConcern
 from benchmarks.task import BATCH, BEFORE, SOURCE, STATE, Names, document, match_found, told
 from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
-from shared.kit import claim, outbox
-from shared.kit.kafka import KafkaSettings
-from shared.kit.mongo import connect, ensure_indexes
-from shared.kit.outbox import Outbox
-from shared.kit.topics import Topics
-from shared.kit.work import Work
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.store import outbox
+from shared.kit.store.mongo import connect, ensure_indexes
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.stream import checkpoints as claim
 
 
 async def group_transactions(names: Names, count: int, warm_up: int) -> float:
@@ -54,7 +55,7 @@ def _replacement(document: dict[str, Any]) -> ReplaceOne[dict[str, Any]]:
 
 
 def _documents(numbers: range, box: Outbox) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    work = Work(datetime.now(UTC))
+    work = UnitOfWork(datetime.now(UTC))
     states = []
     for n in numbers:
         event = match_found(n)

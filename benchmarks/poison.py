@@ -27,18 +27,20 @@ from shared.events import Event
 from shared.events.registry import load_topics
 from shared.events.topics.agencies import AGENCY_CHANGED
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
-from shared.kit import claim, logs, outbox, quarantine
-from shared.kit.ids import Ids
-from shared.kit.kafka import KafkaSettings
-from shared.kit.metering import Metering
-from shared.kit.mongo import connect, ensure_indexes
-from shared.kit.outbox import Outbox
-from shared.kit.quarantine import Quarantine
-from shared.kit.sealing import Sealer
-from shared.kit.store import Store
-from shared.kit.stream import Stream
-from shared.kit.topics import Topics
-from shared.kit.work import Need, Work
+from shared.kit.base import logs
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.metering import Metering
+from shared.kit.store import outbox
+from shared.kit.store.mongo import connect, ensure_indexes
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.store import Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream import checkpoints, quarantine
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
 from tests.support.poison import BUGGY, KINDS, Bad, Raw, raw
 
 SHARE = 0.01
@@ -88,7 +90,7 @@ class Service:
         sealed = Quarantine(self.database, Sealer(bytes(range(32))), "poisoned")
         self.stream.bind(self.store, self.topics, sealed, self.clock)
 
-    def _handle(self, event: Event[Delivery], work: Work) -> None:
+    def _handle(self, event: Event[Delivery], work: UnitOfWork) -> None:
         held = work.get(STATE, event.id) or {"_id": event.id, "times": 0}
         work.save(STATE, {**held, "times": held["times"] + 1, "thing": event.key, "about": event.data.about})
         said = Event(
@@ -100,7 +102,7 @@ class Service:
             raise KeyError("a bug")
 
 
-def _needs(event: Event[Any], work: Work) -> Iterable[Need]:
+def _needs(event: Event[Any], work: UnitOfWork) -> Iterable[Need]:
     return (Need.by_id(STATE, event.id),)
 
 
@@ -111,7 +113,7 @@ _SAID = AGENCY_CHANGED.bus.model_validate(AGENCY_CHANGED.example, strict=False)
 async def serving(pair: Pair) -> AsyncIterator[Service]:
     """A service with topics and a database of its own, not reading yet."""
     service = Service(pair, f"poison_{secrets.token_hex(4)}")
-    await ensure_indexes(service.database, {**outbox.INDEXES, **claim.INDEXES, **quarantine.INDEXES})
+    await ensure_indexes(service.database, {**outbox.INDEXES, **checkpoints.INDEXES, **quarantine.INDEXES})
     await service.topics.start([READS, f"{READS}.dead", SAYS])
     await service.store.start()
     await service.outbox.start([SAYS, f"{READS}.dead"])

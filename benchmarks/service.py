@@ -10,10 +10,10 @@ from benchmarks.task import PARTITIONS, READS, SESSION_TIMEOUT_MS, SOURCE, STATE
 from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.events.topics.matches import MATCH_FOUND, Match
-from shared.kit.service import Kit
-from shared.kit.settings import ServiceSettings
-from shared.kit.stream import Stream
-from shared.kit.work import Need, Work
+from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.settings import ServiceSettings
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream.stream import Stream
 
 
 def service(names: Names, batch: int) -> AbstractAsyncContextManager[Any]:
@@ -25,17 +25,17 @@ def service(names: Names, batch: int) -> AbstractAsyncContextManager[Any]:
         session_timeout_ms=SESSION_TIMEOUT_MS, log_level="warning",
     )  # fmt: skip
     stream = Stream("bench", (READS,))
-    kit = Kit(settings, streams=[stream], writes=[WRITES])
+    runtime = ServiceRuntime(settings, streams=[stream], writes=[WRITES])
 
     @stream.on(MATCH_FOUND, needs=_the_match)
-    def match_told(event: Event[Match], work: Work) -> None:
+    def match_told(event: Event[Match], work: UnitOfWork) -> None:
         held = work.get(STATE, event.data.match)
         if held is not None and held["sequence"] >= (event.sequence or 0):
             return
         work.save(STATE, document(event.data, event.sequence or 0))
         work.emit(
             Event(
-                id=kit.ids.derived("told", event.source, event.id),
+                id=runtime.ids.derived("told", event.source, event.id),
                 source=SOURCE,
                 type=NOTICE_DELIVERED.name,
                 version=1,
@@ -49,9 +49,9 @@ def service(names: Names, batch: int) -> AbstractAsyncContextManager[Any]:
             )
         )
 
-    app = kit.app(title="bench", routers=[])
+    app = runtime.app(title="bench", routers=[])
     return app.router.lifespan_context(app)
 
 
-def _the_match(event: Event[Match], work: Work) -> Iterable[Need]:
+def _the_match(event: Event[Match], work: UnitOfWork) -> Iterable[Need]:
     return (Need.by_id(STATE, event.data.match),)

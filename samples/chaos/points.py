@@ -23,8 +23,12 @@ class Point:
     often: bool = True
 
 
-_ROUND, _STORE, _LANE = "shared.kit.round:Round", "shared.kit.store:Store", "shared.kit.lane:Lane"
-_CLAIMS, _CONSUMER = "shared.kit.claim:Claims", "aiokafka:AIOKafkaConsumer"
+_ATTEMPT, _STORE, _RELAY = (
+    "shared.kit.store.attempt:TransactionAttempt",
+    "shared.kit.store.store:Store",
+    "shared.kit.store.relay:OutboxRelay",
+)
+_CLAIMS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
 _NOTIFY, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
 _RECEIPTS, _REPOSITORY = "services.notifications.service:Receipts", "services.notifications.repository:Repository"
@@ -32,18 +36,18 @@ _ACTIVITY, _KEEPER = "services.matching.activity:Activity", "services.matching.a
 
 POINTS: tuple[Point, ...] = (
     # the transaction
-    Point("before the writes", f"{_ROUND}.write", "before"),
-    Point("after the writes, in the open transaction", f"{_ROUND}.write", "after"),
+    Point("before the writes", f"{_ATTEMPT}.write", "before"),
+    Point("after the writes, in the open transaction", f"{_ATTEMPT}.write", "after"),
     Point("before the checkpoint", f"{_CLAIMS}.advance", "before"),
     Point("after the checkpoint", f"{_CLAIMS}.advance", "after"),
     Point("before the commit", f"{_STORE}._commit", "before"),
-    Point("after the commit, nobody told", f"{_ROUND}.committed", "before"),
+    Point("after the commit, nobody told", f"{_ATTEMPT}.committed", "before"),
     # the outbox
-    Point("before publishing", f"{_LANE}._send", "before"),
-    Point("published, not acknowledged", f"{_LANE}._send", "after"),
-    Point("acknowledged, not stamped", f"{_LANE}._acknowledged", "before"),
-    Point("before the stamp", f"{_LANE}._stamp", "before"),
-    Point("after the stamp", f"{_LANE}._stamp", "after"),
+    Point("before publishing", f"{_RELAY}._send", "before"),
+    Point("published, not acknowledged", f"{_RELAY}._send", "after"),
+    Point("acknowledged, not stamped", f"{_RELAY}._acknowledged", "before"),
+    Point("before the stamp", f"{_RELAY}._mark_published", "before"),
+    Point("after the stamp", f"{_RELAY}._mark_published", "after"),
     # reading
     Point("before Kafka's commit", f"{_CONSUMER}.commit", "before"),
     Point("after Kafka's commit", f"{_CONSUMER}.commit", "after"),
@@ -71,8 +75,8 @@ AT_BEGINNING: tuple[Point, ...] = (
 )
 # Passed only when a broker comes back without its log.
 AT_RETURN: tuple[Point, ...] = (
-    Point("before publishing again", f"{_LANE}._republish", "before", often=False),
-    Point("published again, not noted", f"{_LANE}._republish", "after", often=False),
+    Point("before publishing again", f"{_RELAY}._republish", "before", often=False),
+    Point("published again, not noted", f"{_RELAY}._republish", "after", often=False),
 )
 ALL = (*POINTS, *AT_BEGINNING, *AT_RETURN)
 

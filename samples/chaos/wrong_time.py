@@ -16,7 +16,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from shared.kit import clock
+from shared.kit.base import clock
 
 LOOK_SECONDS = 0.05
 

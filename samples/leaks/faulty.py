@@ -19,8 +19,8 @@ from hashlib import sha256
 from typing import Any
 
 from shared.events import Event
-from shared.kit import logs
-from shared.kit.stream import Stream
+from shared.kit.base import logs
+from shared.kit.stream.stream import Stream
 
 POISON = "badc0de"
 ONE_IN = 8

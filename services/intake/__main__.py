@@ -10,9 +10,9 @@ import sys
 from services.intake.main import build
 from services.intake.republish import tell_again
 from services.intake.settings import IntakeSettings
-from shared.kit.republish import republish
-from shared.kit.run import print_openapi, print_rights, run
-from shared.kit.settings import read_settings
+from shared.kit.runtime.republish import republish
+from shared.kit.runtime.run import print_openapi, print_rights, run
+from shared.kit.runtime.settings import read_settings
 
 _USAGE = "python -m services.intake [openapi | rights | republish]"
 

@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 
 from services.intake.domain.agencies import may_emit
 from services.intake.service import Admit
-from shared.kit.keys import Caller
-from shared.kit.quotas import Quotas
+from shared.access.keys import Caller
+from shared.kit.web.quotas import Quotas
 
 T = TypeVar("T")
 # What ends or forbids: nothing else that an agency sends may keep it waiting.

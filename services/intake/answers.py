@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 
 from services.intake.domain.remedies import remedy
 from shared.events.refusal import Refusal
-from shared.kit.problems import TYPE_BASE
+from shared.kit.web.problems import TYPE_BASE
 from shared.reference import Pack
 
 MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event

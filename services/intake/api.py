@@ -13,13 +13,13 @@ from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusi
 from services.intake.journeys import Journeys
 from services.intake.service import Door, Item
 from services.intake.settings import IntakeSettings
+from shared.access.keys import Calling
 from shared.events.fields import Reference
 from shared.events.incoming import BATCH, STRUCTURED, split
 from shared.events.refusal import Refusal, Refused
-from shared.kit.bounds import Bounds, Router, bounded
-from shared.kit.keys import Calling
-from shared.kit.problems import MEDIA_TYPE, not_found, refused, unavailable
-from shared.kit.quotas import Quotas
+from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.problems import MEDIA_TYPE, not_found, refused, unavailable
+from shared.kit.web.quotas import Quotas
 from shared.reference import Pack
 
 _EVENT = {
@@ -111,7 +111,7 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         """One CloudEvent (structured or binary): 202 with its receipt, or a problem. A batch: always 202, with one
         result per event in order; a bad event stops nobody else. The same event twice gets the first receipt. `failed`
         (500 for one event) is a fault of ours with an `incident` to quote: send that event again, the same way."""
-        quotas: Quotas = request.app.state.kit.quotas
+        quotas: Quotas = request.app.state.runtime.quotas
         body = await request.body()
         content_type = request.headers.get("content-type", "")
         batch = content_type.partition(";")[0].strip().lower() == BATCH

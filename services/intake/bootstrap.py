@@ -10,12 +10,12 @@ from services.intake.changes.agencies import KEY_ID
 from services.intake.changes.effect import AGENCIES, Effect, Emission, Tools
 from services.intake.changes.publish import Root, publish
 from services.intake.repository import Repository
+from shared.access.agencies import agency_document
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency, Key, Rights
-from shared.kit.agencies import agency_document
-from shared.kit.ids import random_id
-from shared.kit.logs import logger
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import random_id
+from shared.kit.base.logs import logger
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 _log = logger("bootstrap")
 
@@ -35,10 +35,10 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
 
     key_id = agency.keys[0].key_id
 
-    def needs(work: Work) -> Iterable[Need]:
+    def needs(work: UnitOfWork) -> Iterable[Need]:
         return [Need.by_id(AGENCIES, agency.agency), Need.where(AGENCIES, KEY_ID, key_id)]
 
-    def do(work: Work) -> bool:
+    def do(work: UnitOfWork) -> bool:
         if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key_id)):
             return False
         held = work.get(AGENCIES, agency.agency)
@@ -51,7 +51,7 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
         publish(effect, Root(random_id(), random_id(), work.now, work.now), work, tools.ids)
         return True
 
-    if not await store.submit(Task(needs, do)):
+    if not await store.submit(Operation(needs, do)):
         _log.error("first_administrator_key_taken", key_id=key_id, remedy="Choose another key id in IEUM_FIRST_ADMIN.")
         return False
     _log.info("first_administrator", agency=agency.agency, key_id=key_id)

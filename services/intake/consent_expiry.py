@@ -17,11 +17,11 @@ from services.intake.domain.endings import endings, until
 from services.intake.repository import Repository
 from services.intake.service import Door
 from shared.events.topics.people import CONSENT_LAPSED
-from shared.kit import metrics
-from shared.kit.ids import random_id
-from shared.kit.logs import logger
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.base import metrics
+from shared.kit.base.ids import random_id
+from shared.kit.base.logs import logger
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 AT_ONCE = 500
 _log = logger("consent_expiry")
@@ -78,11 +78,11 @@ class ConsentExpiryJob:
         metrics.people_with_consent_ending_share.of().set(found.share)
         self._foretold = today
 
-    def _task(self, id: str) -> Task[None]:
-        def needs(work: Work) -> Iterable[Need]:
+    def _task(self, id: str) -> Operation[None]:
+        def needs(work: UnitOfWork) -> Iterable[Need]:
             return [Need.by_id(PEOPLE, id)]
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             held = work.get(PEOPLE, id)
             if held is None:
                 return
@@ -100,4 +100,4 @@ class ConsentExpiryJob:
             root = Root(correlationid=random_id(), causationid=cause, time=work.now, recordedtime=work.now)
             publish(effect, root, work, self._tools.ids)
 
-        return Task(needs, do)
+        return Operation(needs, do)

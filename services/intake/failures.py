@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.intake.answers import Receipt, failing
-from shared.kit import metrics
-from shared.kit.ids import random_id
-from shared.kit.logs import logger
+from shared.kit.base import metrics
+from shared.kit.base.ids import random_id
+from shared.kit.base.logs import logger
 from shared.reference import Pack
 
 _log = logger("door")

@@ -15,8 +15,8 @@ from shared.events.topics.deliveries import (
     Delivery,
 )
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
-from shared.kit.stream import Stream
-from shared.kit.work import Need, Work
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream.stream import Stream
 
 
 def make_stream() -> Stream:
@@ -27,22 +27,22 @@ def make_stream() -> Stream:
     stream = Stream("intake", topics=("matches", "deliveries"))
 
     @stream.on(MATCH_FOUND, MATCH_CHANGED, MATCH_WITHDRAWN, needs=_the_step)
-    def match_told(event: Event[Match], work: Work) -> None:
+    def match_told(event: Event[Match], work: UnitOfWork) -> None:
         _keep(event, work, {})
 
     @stream.on(NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_ACKNOWLEDGED, RECALL_ACKNOWLEDGED, needs=_the_step)
-    def delivery_told(event: Event[Delivery], work: Work) -> None:
+    def delivery_told(event: Event[Delivery], work: UnitOfWork) -> None:
         told = event.data
         _keep(event, work, {"recipient": told.recipient, "channel": told.channel, "about": told.about})
 
     return stream
 
 
-def _the_step(event: Event[Any], work: Work) -> Iterable[Need]:
+def _the_step(event: Event[Any], work: UnitOfWork) -> Iterable[Need]:
     return [Need.by_id(STEPS, event.id)]
 
 
-def _keep(event: Event[Any], work: Work, told: dict[str, str]) -> None:
+def _keep(event: Event[Any], work: UnitOfWork, told: dict[str, str]) -> None:
     if event.correlationid is not None and work.get(STEPS, event.id) is None:
         step = {"_id": event.id, "type": event.type, "correlationid": event.correlationid, "at": event.time}
         work.save(STEPS, {**step, **told})

@@ -16,10 +16,10 @@ from services.intake.changes.effect import Tools
 from services.intake.changes.people import person_of
 from services.intake.domain.people import alias_of
 from services.intake.repository import INBOX, REJECTIONS, Repository
+from shared.access.keys import Caller
 from shared.events.refusal import MOST, Refusal
-from shared.kit.ids import is_id
-from shared.kit.keys import Caller
-from shared.kit.slices import in_slices
+from shared.kit.base.ids import is_id
+from shared.kit.base.slices import in_slices
 
 Document = dict[str, Any]
 

@@ -17,8 +17,8 @@ from services.intake.journeys import Journeys
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
-from shared.kit.logs import logger
-from shared.kit.service import Kit
+from shared.kit.base.logs import logger
+from shared.kit.runtime.service import ServiceRuntime
 from shared.reference import Pack, load_pack
 
 WRITES = ("people", "opportunities", "agencies", "prohibitions")
@@ -29,24 +29,26 @@ def build(settings: IntakeSettings) -> FastAPI:
     """The application, not started: its lifespan opens MongoDB and Kafka. Once running it stays ready without Kafka."""
     pack = load_pack(settings.pack)
     zone = ZoneInfo(pack.timezone)
-    kit = Kit(settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False, zone=zone)
-    tools = Tools(pack, kit.ids, kit.sealer, Vault(settings.kek_bytes), References(kit.ids), kit.clock)
+    runtime = ServiceRuntime(
+        settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False, zone=zone
+    )
+    tools = Tools(pack, runtime.ids, runtime.sealer, Vault(settings.kek_bytes), References(runtime.ids), runtime.clock)
     parts = Parts()
 
     async def put_together() -> None:
-        warn_of_an_old_wage_table(pack, kit.clock.calendar().astimezone(zone).date())
-        repository = Repository(kit.database)
+        warn_of_an_old_wage_table(pack, runtime.clock.calendar().astimezone(zone).date())
+        repository = Repository(runtime.database)
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
-        await first_administrator(given, kit.store, repository, tools)
-        parts.door = Door(kit.store, tools)
+        await first_administrator(given, runtime.store, repository, tools)
+        parts.door = Door(runtime.store, tools)
         parts.journeys = Journeys(repository, tools)
 
     async def lapse_consents() -> None:
-        job = ConsentExpiryJob(kit.store, Repository(kit.database), parts.door, tools)
-        await job.run(settings.lapse_seconds, kit.stopping)
+        job = ConsentExpiryJob(runtime.store, Repository(runtime.database), parts.door, tools)
+        await job.run(settings.lapse_seconds, runtime.stopping)
 
-    return kit.app(
+    return runtime.app(
         title="Ieum intake",
         routers=(make_router(parts, settings, pack),),
         before_streams=(put_together,),

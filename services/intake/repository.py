@@ -10,8 +10,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.intake.changes.early import EARLY_DAYS
 from services.intake.changes.effect import AGENCIES, IDENTITIES, OPPORTUNITIES, PEOPLE, REFERENCES
-from shared.kit.ids import random_id
-from shared.kit.mongo import Database
+from shared.kit.base.ids import random_id
+from shared.kit.store.mongo import Database
 
 INBOX = "inbox"
 REJECTIONS = "rejections"

@@ -12,9 +12,9 @@ from services.intake.changes.effect import AGENCIES, OPPORTUNITIES, PEOPLE
 from services.intake.changes.publish import again
 from services.intake.repository import Repository
 from services.intake.settings import IntakeSettings
-from shared.kit.ids import Ids
-from shared.kit.republish import tell_all
-from shared.kit.store import Store, Task
+from shared.kit.base.ids import Ids
+from shared.kit.runtime.republish import tell_all
+from shared.kit.store.store import Operation, Store
 
 
 async def tell_again(store: Store, settings: IntakeSettings) -> int:
@@ -22,7 +22,7 @@ async def tell_again(store: Store, settings: IntakeSettings) -> int:
     return await tell_all(store, _tellings(Repository(store.database), Ids(settings.id_key_bytes)))
 
 
-async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Task[None]]:
+async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Operation[None]]:
     for collection in (AGENCIES, OPPORTUNITIES, PEOPLE):
         async for id in repository.everything(collection):
-            yield Task(*again(collection, id, ids))
+            yield Operation(*again(collection, id, ids))

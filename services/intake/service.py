@@ -24,18 +24,18 @@ from services.intake.domain.envelope import check_envelope, trace_for
 from services.intake.domain.findings import Budget, Findings
 from services.intake.failures import failed
 from services.intake.repository import INBOX, REJECTIONS
+from shared.access.agencies import held_agency
+from shared.access.keys import Caller, unauthorised
 from shared.events import registry
 from shared.events.incoming import Incoming, read
 from shared.events.limits import LONGEST_NAME, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
-from shared.kit import metrics
-from shared.kit.agencies import held_agency
-from shared.kit.ids import random_id
-from shared.kit.keys import Caller, unauthorised
-from shared.kit.problems import Problem
-from shared.kit.slices import Slices
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.base import metrics
+from shared.kit.base.ids import random_id
+from shared.kit.base.slices import Slices
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.web.problems import Problem
 from shared.reference import Pack
 
 MOST_EVENTS = 500  # in one request, unless the settings say otherwise
@@ -47,8 +47,8 @@ PORTION_BYTES = 512 * 1024  # of content, reached by the last one
 class _Family(Protocol):
     """A module of `changes`."""
 
-    def needs(self, event: Accepted, work: Work, tools: Tools) -> Iterable[Need]: ...
-    def decide(self, event: Accepted, work: Work, tools: Tools) -> Effect: ...
+    def needs(self, event: Accepted, work: UnitOfWork, tools: Tools) -> Iterable[Need]: ...
+    def decide(self, event: Accepted, work: UnitOfWork, tools: Tools) -> Effect: ...
 
 
 _FAMILIES: Mapping[str, _Family] = {"people": people, "opportunities": opportunities, "agencies": agencies}
@@ -72,7 +72,7 @@ class _Portion:
     """Consecutive events of one request on their way into one transaction. By position in the request."""
 
     arrivals: dict[int, Arrival] = field(default_factory=dict)
-    tasks: dict[int, Task[Receipt]] = field(default_factory=dict)
+    tasks: dict[int, Operation[Receipt]] = field(default_factory=dict)
     receipts: dict[int, Receipt] = field(default_factory=dict)
     types: list[str | None] = field(default_factory=list)
     size: int = 0
@@ -212,10 +212,10 @@ class Door:
             findings.refusals = list(refused.refusals)
         return replace(known, incoming=incoming, features=found, refusals=tuple(findings.refusals[:MOST]))
 
-    def _task(self, arrival: Arrival, caller: Caller) -> Task[Receipt]:
+    def _task(self, arrival: Arrival, caller: Caller) -> Operation[Receipt]:
         tools, agency = self._tools, caller.agency.agency
         if arrival.incoming is None:
-            return Task(
+            return Operation(
                 lambda work: [Need.by_id(AGENCIES, agency)],
                 lambda work: self._refuse(arrival, _sender(work, caller).agency, arrival.refusals, work),
             )
@@ -230,10 +230,10 @@ class Door:
         )
         family = _FAMILIES[incoming.event_type.topic.name]
 
-        def needs(work: Work) -> Iterable[Need]:
+        def needs(work: UnitOfWork) -> Iterable[Need]:
             return [Need.by_id(AGENCIES, agency), Need.by_id(INBOX, inbox), *family.needs(event, work, tools)]
 
-        def do(work: Work) -> Receipt:
+        def do(work: UnitOfWork) -> Receipt:
             sender = _sender(work, caller)
             if incoming.source != sender.source:
                 return self._refuse(
@@ -258,9 +258,9 @@ class Door:
                 return self._refuse(arrival, agency, effect.refusals, work)
             return self._accept(arrival, event, effect, inbox, work)
 
-        return Task(needs, do)
+        return Operation(needs, do)
 
-    def _accept(self, arrival: Arrival, event: Accepted, effect: Effect, inbox: str, work: Work) -> Receipt:
+    def _accept(self, arrival: Arrival, event: Accepted, effect: Effect, inbox: str, work: UnitOfWork) -> Receipt:
         receipt = random_id()
         answer = _receipt(arrival, effect.status, receipt=receipt, **effect.answer)
         if arrival.testrun:
@@ -289,7 +289,7 @@ class Door:
         work.after_commit(lambda: _count(event.agency, event.name, effect.status == "accepted", work.now))
         return answer
 
-    def _root(self, event: Accepted, cause: str, work: Work) -> Root:
+    def _root(self, event: Accepted, cause: str, work: UnitOfWork) -> Root:
         incoming, correlationid = event.incoming, random_id()
         return Root(
             correlationid=correlationid,
@@ -300,7 +300,7 @@ class Door:
             traceparent=trace_for(incoming, correlationid),
         )
 
-    def _refuse(self, arrival: Arrival, agency: str, refusals: Sequence[Refusal], work: Work) -> Receipt:
+    def _refuse(self, arrival: Arrival, agency: str, refusals: Sequence[Refusal], work: UnitOfWork) -> Receipt:
         """The receipt of a refusal, kept without any value of the event: its id sealed, for it may hold a reference."""
         answer = _receipt(arrival, "refused", problem=refusing(refusals, self._tools.pack))
         work.after_commit(lambda: metrics.events_refused.of(reason=refusals[0].rule).inc())
@@ -321,7 +321,7 @@ class Door:
         return answer
 
 
-def _sender(work: Work, caller: Caller) -> Any:
+def _sender(work: UnitOfWork, caller: Caller) -> Any:
     """The caller's agency as it is in this transaction: a right or key that was taken away no longer counts."""
     document = work.get(AGENCIES, caller.agency.agency)
     agency = None if document is None else held_agency(document)

@@ -10,9 +10,9 @@ import sys
 from services.matching.main import build
 from services.matching.republish import tell_again
 from services.matching.settings import MatchingSettings
-from shared.kit.republish import republish
-from shared.kit.run import print_openapi, print_rights, run
-from shared.kit.settings import read_settings
+from shared.kit.runtime.republish import republish
+from shared.kit.runtime.run import print_openapi, print_rights, run
+from shared.kit.runtime.settings import read_settings
 
 _USAGE = "python -m services.matching [openapi | rights | republish]"
 

@@ -20,19 +20,19 @@ from datetime import date, timedelta
 
 from services.matching.day import MatchingDay
 from services.matching.documents import Document, held_opportunity, held_person
-from services.matching.fence import UnderLease
+from services.matching.fence import FencedStore
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
 from services.matching.telling import Plan
-from shared.kit.claim import Claims, Partition
-from shared.kit.lease import Lease
-from shared.kit.logs import logger
-from shared.kit.portion import Portion
-from shared.kit.probes import Role
-from shared.kit.store import Task, Unavailable
-from shared.kit.stream import Stream
-from shared.kit.supervise import supervise
-from shared.kit.topics import Topics
+from shared.kit.base.batch_size import AdaptiveBatchSize
+from shared.kit.base.logs import logger
+from shared.kit.base.supervise import supervise
+from shared.kit.kafka.topics import Topics
+from shared.kit.store.lease import Lease
+from shared.kit.store.store import Operation, Unavailable
+from shared.kit.stream.checkpoints import Partition, PartitionCheckpoints
+from shared.kit.stream.stream import Stream
+from shared.kit.web.probes import Role
 from shared.reference import Pack
 
 NAME = "matching"
@@ -62,7 +62,7 @@ class Activity:
         self,
         matching: Matching,
         repository: Repository,
-        store: UnderLease,
+        store: FencedStore,
         stream: Stream,
         topics: Topics,
         lease: Lease,
@@ -85,7 +85,7 @@ class Activity:
         self._told = told
         self._progress = progress
         self._beside = beside
-        self._portion = Portion(PEOPLE_AT_ONCE)
+        self._batch_size = AdaptiveBatchSize(PEOPLE_AT_ONCE)
         self._woken = asyncio.Event()
         matching.guard = lambda: lease.held
         matching.woken = self._woken.set
@@ -136,10 +136,10 @@ class Activity:
     async def _take_over(self) -> None:
         """From here on nobody else commits. The predecessor's session is killed with its claims."""
         await self._store.perform([])  # what was under way when a lease was lost has ended now, and it is ours again
-        await self._lease.seat(self._store.session_id)
+        await self._lease.take_over_session(self._store.session_id)
         ids = await self._topics.declare(self._stream.topics)
         kafka = self._topics.kafka
-        claims = Claims(self._store.database, kafka.physical(self._stream.service), kafka.instance)
+        claims = PartitionCheckpoints(self._store.database, kafka.physical(self._stream.service), kafka.instance)
         for topic, id in ids.items():
             for number in range(kafka.partitions):
                 await claims.claim(Partition(topic, number), id, self._store.session_id)
@@ -192,7 +192,7 @@ class Activity:
             await self._take_away(listening)
             more = matching.advance(SLICE_SECONDS)
             await asyncio.sleep(0)
-            plans = matching.due(self._portion.size)
+            plans = matching.due(self._batch_size.size)
             await self._tell(plans)
             await keeper.keep()
             now = time.monotonic()
@@ -242,18 +242,18 @@ class Activity:
         """In transactions of some people each; when one is too much, the next are smaller."""
         left = list(plans)
         while left:
-            some = left[: self._portion.size]
+            some = left[: self._batch_size.size]
             try:
                 await self.perform([self._matching.telling(plan) for plan in some])
             except Unavailable as error:
                 if not error.too_much or len(some) == 1:
                     raise
-                self._portion.was_too_much()
+                self._batch_size.was_too_much()
                 continue
-            self._portion.worked(len(some))
+            self._batch_size.worked(len(some))
             del left[: len(some)]
 
-    async def perform(self, tasks: Sequence[Task[None]]) -> None:
+    async def perform(self, tasks: Sequence[Operation[None]]) -> None:
         """In one transaction. Raises what any of them raised."""
         for result in await self._store.perform(tasks):
             if isinstance(result, Exception):
@@ -272,7 +272,7 @@ class _Keeper:
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
         self._matching = activity.matching
-        self._left: list[Task[None]] = []
+        self._left: list[Operation[None]] = []
         self._done: int | None = None
         self._next = self._ended = 0.0
         self._spent = 0.0

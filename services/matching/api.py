@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 
 from services.matching.answers import SeenMatches, Why
 from services.matching.window import Window
-from shared.kit.bounds import Router
-from shared.kit.keys import Calling
+from shared.access.keys import Calling
+from shared.kit.web.bounds import Router
 
 Name = Annotated[str, Path(description="32 hex digits")]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, tzinfo
 
-from shared.kit.clock import Clock
+from shared.kit.base.clock import Clock
 
 
 class MatchingDay:
-    """The day in the programme's zone. While the clock is in doubt (shared/kit/clock.py) it is the earlier one of two,
-    and never before the latest that was ``reached``: matches that stand are neither withdrawn nor begun anew."""
+    """The day in the programme's zone. While the clock is in doubt (shared/kit/base/clock.py) it is the earlier one of
+    two, and never before the latest that was ``reached``: matches that stand are neither withdrawn nor begun anew."""
 
     def __init__(self, clock: Clock, zone: tzinfo) -> None:
         self._clock = clock

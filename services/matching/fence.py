@@ -3,7 +3,7 @@
 A process, or the whole machine, may stand still for longer than the lease and then go on in the middle of anything,
 with clocks that stood still too. So every transaction of the matcher (its own, the stream's, a replay's) asks the
 lease's document in the same snapshot in which it reads; and a successor, before it loads, ends the transaction that
-its predecessor may have left open (`Lease.seat`).
+its predecessor may have left open (`Lease.take_over_session`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
 
-from shared.kit.lease import Lease, LeaseLost
-from shared.kit.mongo import Database
-from shared.kit.store import Alongside, Store, Task, Unavailable
+from shared.kit.store.lease import Lease, LeaseLost
+from shared.kit.store.mongo import Database
+from shared.kit.store.store import Alongside, Operation, Store, Unavailable
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class NotActive(Unavailable):
     """This matcher does not hold the lease (any more): nothing of this transaction may stay. Another replica does."""
 
 
-class UnderLease:
+class FencedStore:
     """As much of a `Store` as the matcher and its stream use, writing only under the lease."""
 
     def __init__(self, store: Store, lease: Lease) -> None:
@@ -41,15 +41,17 @@ class UnderLease:
         """The store's: what a successor ends."""
         return self._store.session_id
 
-    async def perform(self, tasks: Sequence[Task[T]], *, alongside: Alongside | None = None) -> list[T | Exception]:
+    async def perform(
+        self, tasks: Sequence[Operation[T]], *, in_transaction: Alongside | None = None
+    ) -> list[T | Exception]:
         """As the store does it. Raises NotActive, and nothing is kept, when the lease is not ours."""
 
         async def checked(session: AsyncIOMotorClientSession) -> None:
-            await self._lease.fence(session)
-            if alongside is not None:
-                await alongside(session)
+            await self._lease.assert_held(session)
+            if in_transaction is not None:
+                await in_transaction(session)
 
         try:
-            return await self._store.perform(tasks, alongside=checked)
+            return await self._store.perform(tasks, in_transaction=checked)
         except LeaseLost:
             raise NotActive("lease") from None

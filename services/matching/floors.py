@@ -11,15 +11,15 @@ from dataclasses import replace
 
 from services.matching.documents import PEOPLE, held_person
 from services.matching.domain.permitted import permitted
-from services.matching.fence import UnderLease
+from services.matching.fence import FencedStore
 from services.matching.service import Matching
+from shared.access.floors import FLOORS, Following, Raised, floors_of, follow_prohibitions, road_of_prohibitions
+from shared.access.keys import follow_agencies
 from shared.events import Event
 from shared.events.topics.people import PERSON_UPDATED, Person
-from shared.kit.floors import FLOORS, Following, Raised, floors_of, follow_prohibitions, road_of_prohibitions
-from shared.kit.keys import follow_agencies
-from shared.kit.observe import Observer
-from shared.kit.stream import Stream
-from shared.kit.work import Need, Work
+from shared.kit.base.observe import Observer
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream.stream import Stream
 
 
 def prohibitions(service: str, raised: Callable[[], None] = lambda: None) -> Stream:
@@ -30,20 +30,20 @@ def prohibitions(service: str, raised: Callable[[], None] = lambda: None) -> Str
     return stream
 
 
-def as_permitted(event: Event[Person], work: Work) -> Event[Person]:
+def as_permitted(event: Event[Person], work: UnitOfWork) -> Event[Person]:
     """The event with as much as its state still allows. Needs the person's floors."""
     floors = floors_of(work.get(FLOORS, event.data.person))
     return replace(event, data=permitted(event.data, event.sequence or 0, floors))
 
 
-def following(matching: Matching, store: UnderLease, asked: asyncio.Event, observer: Observer) -> Following:
+def following(matching: Matching, store: FencedStore, asked: asyncio.Event, observer: Observer) -> Following:
     """What the active matcher does about floors that were raised: the state that it holds is cut down to what it still
     allows. Its number stays: the person's next state is as new as ever."""
 
-    def needs(work: Work, person: str) -> Iterable[Need]:
+    def needs(work: UnitOfWork, person: str) -> Iterable[Need]:
         return [Need.by_id(PEOPLE, person)]
 
-    def do(work: Work, person: str, raised: Raised) -> None:
+    def do(work: UnitOfWork, person: str, raised: Raised) -> None:
         held = work.get(PEOPLE, person)
         if held is None:
             return

@@ -14,7 +14,7 @@ from services.matching.activity import NAME, Activity
 from services.matching.api import routes
 from services.matching.day import MatchingDay
 from services.matching.domain.index import Index
-from services.matching.fence import UnderLease
+from services.matching.fence import FencedStore
 from services.matching.floors import following, prohibitions
 from services.matching.handlers import SERVICE, handlers
 from services.matching.repository import INDEXES, Repository
@@ -22,13 +22,13 @@ from services.matching.rules import rules_of
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
 from services.matching.window import Window
-from shared.kit import metrics
-from shared.kit.clock import Clock
-from shared.kit.ids import Ids
-from shared.kit.lease import Lease
-from shared.kit.probes import Role
-from shared.kit.service import Kit
-from shared.kit.store import Store
+from shared.kit.base import metrics
+from shared.kit.base.clock import Clock
+from shared.kit.base.ids import Ids
+from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.store.lease import Lease
+from shared.kit.store.store import Store
+from shared.kit.web.probes import Role
 from shared.reference import load_pack
 
 WRITES = ("matches",)
@@ -53,43 +53,45 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     stream = handlers(matching)
     floor_raised = asyncio.Event()
     road = prohibitions(SERVICE, floor_raised.set)
-    kit = Kit(settings, streams=[road], held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone, clock=clock)
+    runtime = ServiceRuntime(
+        settings, streams=[road], held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone, clock=clock
+    )
 
     async def follow_the_store() -> None:
-        kit.store.join(matching)
+        runtime.store.join(matching)
 
     def told(role: Role) -> None:
-        kit.health.role = role
+        runtime.health.role = role
 
     def progress(done: int, of: int, waiting: int) -> None:
-        kit.health.progress = {"loaded": done, "of": of, "waiting": waiting}
+        runtime.health.progress = {"loaded": done, "of": of, "waiting": waiting}
         metrics.openings_loaded.of().set(done)
         metrics.openings_to_load.of().set(of)
         metrics.matching_waiting.of().set(waiting)
 
     async def matcher() -> None:
-        lease = Lease(kit.database, NAME, settings.instance, settings.lease_seconds)
-        store = UnderLease(kit.store, lease)
+        lease = Lease(runtime.database, NAME, settings.instance, settings.lease_seconds)
+        store = FencedStore(runtime.store, lease)
         # cast: it is all of a store that a stream uses
-        stream.bind(cast(Store, store), kit.topics, kit.quarantine, kit.observer)
+        stream.bind(cast(Store, store), runtime.topics, runtime.quarantine, runtime.observer)
         activity = Activity(
             matching,
-            Repository(kit.database),
+            Repository(runtime.database),
             store,
             stream,
-            kit.topics,
+            runtime.topics,
             lease,
             day=day,
             day_check_seconds=settings.day_check_seconds,
             told=told,
             progress=progress,
-            beside=partial(following(matching, store, floor_raised, kit.observer).run, kit.stopping),
+            beside=partial(following(matching, store, floor_raised, runtime.observer).run, runtime.stopping),
         )
-        await activity.run(kit.stopping)
+        await activity.run(runtime.stopping)
 
-    return kit.app(
+    return runtime.app(
         title="Ieum matching",
-        routers=[routes(lambda: Window(Repository(kit.database), pack, day.to_show, clock))],
+        routers=[routes(lambda: Window(Repository(runtime.database), pack, day.to_show, clock))],
         loops=[matcher],
         before_streams=[follow_the_store],
     )

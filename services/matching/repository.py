@@ -20,8 +20,8 @@ from services.matching.documents import (
     Document,
     alias_key,
 )
-from shared.kit import floors
-from shared.kit.mongo import Database
+from shared.access import floors
+from shared.kit.store.mongo import Database
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
 PATIENCE_MS = 5_000

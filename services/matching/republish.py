@@ -13,10 +13,10 @@ from services.matching.documents import MATCHES
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
 from services.matching.telling import told_again
-from shared.kit.ids import Ids
-from shared.kit.republish import tell_all
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import Ids
+from shared.kit.runtime.republish import tell_all
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 
 async def tell_again(store: Store, settings: MatchingSettings) -> int:
@@ -25,19 +25,19 @@ async def tell_again(store: Store, settings: MatchingSettings) -> int:
     return await tell_all(store, _tellings(Repository(store.database), Ids(settings.id_key_bytes)))
 
 
-async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Task[None]]:
+async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Operation[None]]:
     async for document in repository.everything(MATCHES):
         if "last" in document:  # one that an older version wrote does not say what was last told
             yield _telling(document["_id"], ids)
 
 
-def _telling(id: str, ids: Ids) -> Task[None]:
-    def needs(work: Work) -> Iterable[Need]:
+def _telling(id: str, ids: Ids) -> Operation[None]:
+    def needs(work: UnitOfWork) -> Iterable[Need]:
         return [Need.by_id(MATCHES, id)]
 
-    def do(work: Work) -> None:
+    def do(work: UnitOfWork) -> None:
         document = work.get(MATCHES, id)  # as it is now: the matcher may have told it anew, or forgotten it
         if document is not None and "last" in document:
             work.emit(told_again(document, ids))
 
-    return Task(needs, do)
+    return Operation(needs, do)

@@ -34,9 +34,9 @@ from services.matching.told import Told
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from shared.kit.ids import Ids
-from shared.kit.store import Task
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import Ids
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.reference import Pack
 
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
@@ -96,13 +96,13 @@ class Matching:
 
     # --- what comes, inside of a transaction
 
-    def person_changed(self, event: Event[Person], work: Work) -> None:
+    def person_changed(self, event: Event[Person], work: UnitOfWork) -> None:
         """A person is new, changed or gone (their status and consents say so)."""
         self._revision += 1
         work.save(PEOPLE, person_document(event, self._revision))
         self._comes(person_facts(event.data, self.pack), work)
 
-    def opportunity_changed(self, event: Event[Opportunity], work: Work) -> None:
+    def opportunity_changed(self, event: Event[Opportunity], work: UnitOfWork) -> None:
         """An opportunity is new, changed or closed."""
         self._revision += 1
         facts = opening_facts(event.data, self.pack)
@@ -110,7 +110,7 @@ class Matching:
         work.save(OPPORTUNITIES, opportunity_document(event, self._revision, last))
         self._comes(facts, work)
 
-    def _comes(self, facts: PersonFacts | OpeningFacts, work: Work) -> None:
+    def _comes(self, facts: PersonFacts | OpeningFacts, work: UnitOfWork) -> None:
         work.after_commit(partial(self._inbox.append, (facts, self._revision)))
         work.after_commit(self.woken)
 
@@ -216,9 +216,9 @@ class Matching:
                 self._netting.unchanged(person)
         return plans
 
-    def telling(self, plan: Plan) -> Task[None]:
+    def telling(self, plan: Plan) -> Operation[None]:
         """Tell it in a transaction; afterwards it is what stands as told."""
-        return Task(lambda work: self._teller.needs(plan), partial(self._tell, plan))
+        return Operation(lambda work: self._teller.needs(plan), partial(self._tell, plan))
 
     def turn(self, today: date) -> None:
         """A new day."""
@@ -234,14 +234,14 @@ class Matching:
                 self._assessor.scan(person)
             self._assessor.urgent.update(self._told.people())
 
-    def forgetting(self, ids: Sequence[str], before: date) -> Task[None]:
+    def forgetting(self, ids: Sequence[str], before: date) -> Operation[None]:
         """Forget matches that were withdrawn before that day."""
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             highest = forget_withdrawn(ids, before, self._teller.forgotten, work)
             work.after_commit(partial(setattr, self._teller, "forgotten", highest))
 
-        return Task(lambda work: [Need.by_id(MATCHES, id) for id in ids], do)
+        return Operation(lambda work: [Need.by_id(MATCHES, id) for id in ids], do)
 
     # --- what is kept for the next load, and for readers
 
@@ -253,10 +253,10 @@ class Matching:
         self._assessor.best.clear()
         return people, best, done
 
-    def keeping(self, people: Iterable[str], done: int) -> Task[None]:
+    def keeping(self, people: Iterable[str], done: int) -> Operation[None]:
         """Keep these lists as they are now."""
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             for person in people:
                 found = self._core.list_of(person)
                 if found is None or not self._core.known(person):
@@ -264,32 +264,32 @@ class Matching:
                 else:
                     work.save(LISTS, list_document(person, *found, done, f"{self._rules}/{self._core.terms}"))
 
-        return Task(lambda work: (), do)
+        return Operation(lambda work: (), do)
 
-    def keeping_candidates(self, openings: Iterable[tuple[str, Best | None]]) -> Task[None]:
+    def keeping_candidates(self, openings: Iterable[tuple[str, Best | None]]) -> Operation[None]:
         """Keep who fits these openings best."""
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             for id, found in openings:
                 if found:
                     work.save(CANDIDATES, {"_id": id, "people": [person for _, person in found]})
                 else:
                     work.delete(CANDIDATES, id)
 
-        return Task(lambda work: (), do)
+        return Operation(lambda work: (), do)
 
-    def progressing(self, done: int) -> Task[None] | None:
+    def progressing(self, done: int) -> Operation[None] | None:
         """Write down that every list is kept that knows the openings up to here, and whether all is told; None when
         that is known."""
         document = {"_id": ASSESSED, "done": done, "waiting": self.waiting, "day": self.today.isoformat()}
         if document == self._kept:
             return None
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             work.save(PROGRESS, dict(document))
             work.after_commit(partial(setattr, self, "_kept", document))
 
-        return Task(lambda work: (), do)
+        return Operation(lambda work: (), do)
 
     # --- what is known
 
@@ -321,12 +321,12 @@ class Matching:
 
     # --- a view of the store: only to ask the guard
 
-    def mark(self) -> None:
+    def savepoint(self) -> None:
         """Raises NotActive, which the store takes as a reason to undo everything."""
         if not (self._begun and self.guard()):
             raise NotActive("lease")
 
-    def undo(self, mark: Any) -> None:
+    def rollback_to(self, savepoint: Any) -> None:
         """Nothing here changes before the commit."""
 
     def committed(self) -> None:
@@ -359,7 +359,7 @@ class Matching:
         tell = [(id, rank) for rank, id in enumerate(best, 1) if told.get(id) != self._core.revisions(person, id)]
         return Plan(person, withdraw, tuple(tell))
 
-    def _tell(self, plan: Plan, work: Work) -> None:
+    def _tell(self, plan: Plan, work: UnitOfWork) -> None:
         after = self._teller.tell(plan, work)
         work.after_commit(partial(self._was_told, plan, after))
 

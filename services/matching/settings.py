@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.kit.settings import Name, Port, ServiceSettings
+from shared.kit.runtime.settings import Name, Port, ServiceSettings
 
 
 class MatchingSettings(ServiceSettings):

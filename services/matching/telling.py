@@ -24,9 +24,9 @@ from services.matching.domain.explain import sentences
 from services.matching.domain.matcher import Pair
 from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
-from shared.kit import metrics
-from shared.kit.ids import Ids
-from shared.kit.work import Need, Work
+from shared.kit.base import metrics
+from shared.kit.base.ids import Ids
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 SOURCE = "/services/matching"
 
@@ -60,7 +60,7 @@ class Teller:
             yield Need.by_id(OPPORTUNITIES, opening)
             yield Need.by_id(MATCHES, self._ids.derived(plan.person, opening))
 
-    def tell(self, plan: Plan, work: Work) -> dict[str, Revisions | None]:
+    def tell(self, plan: Plan, work: UnitOfWork) -> dict[str, Revisions | None]:
         """Withdrawals first, so that nobody ever holds more than stand. Answers what stands as told now (None: not).
 
         Nothing is told as standing on a state that is older than the one in the database: what came since may forbid
@@ -83,7 +83,7 @@ class Teller:
                 after[opening] = revisions
         return after
 
-    def _stand(self, pair: Pair, rank: int, revisions: Revisions, work: Work) -> None:
+    def _stand(self, pair: Pair, rank: int, revisions: Revisions, work: UnitOfWork) -> None:
         assessment = self._core.explain(pair)
         assert assessment.state != "no", "what is on a list may match"
         match = Match(
@@ -107,7 +107,7 @@ class Teller:
         cause = self._newest((PEOPLE, pair[0]), (OPPORTUNITIES, pair[1]), work=work)
         self._say(MATCH_FOUND if found else MATCH_CHANGED, match, content, revisions, before, cause, work)
 
-    def _withdraw(self, pair: Pair, before: Document, latest: str | None, work: Work) -> None:
+    def _withdraw(self, pair: Pair, before: Document, latest: str | None, work: UnitOfWork) -> None:
         """The last score and band stay, so that whoever was told can say what ended; reasons and questions go."""
         told = held_match(before)
         match = told.model_copy(
@@ -134,7 +134,7 @@ class Teller:
         revisions: Revisions | None,
         before: Document | None,
         cause: Cause,
-        work: Work,
+        work: UnitOfWork,
     ) -> None:
         sequence = max(before["sequence"] if before else 0, self.forgotten) + 1
         document = {
@@ -145,22 +145,22 @@ class Teller:
         work.emit(_event(type, match, sequence, work.now, cause, self._ids))
         work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
 
-    def _before(self, pair: Pair, work: Work) -> Document | None:
+    def _before(self, pair: Pair, work: UnitOfWork) -> Document | None:
         return work.get(MATCHES, self._ids.derived(*pair))
 
     @staticmethod
-    def _revision(opening: str, work: Work) -> int:
+    def _revision(opening: str, work: UnitOfWork) -> int:
         document = work.get(OPPORTUNITIES, opening)
         return -1 if document is None else int(document["revision"])
 
-    def _newest(self, *places: tuple[str, str], work: Work) -> Cause:
+    def _newest(self, *places: tuple[str, str], work: UnitOfWork) -> Cause:
         found = [document for place in places if (document := work.get(*place)) is not None]
         if not found:
             return of_day(self._core.today, self._ids)
         return Cause(**max(found, key=lambda document: int(document["revision"]))["cause"])
 
 
-def forget_withdrawn(ids: Iterable[str], before: date, forgotten: int, work: Work) -> int:
+def forget_withdrawn(ids: Iterable[str], before: date, forgotten: int, work: UnitOfWork) -> int:
     """Forget these matches, if they were withdrawn before that day. Needs `MATCHES` by id. Answers the highest sequence
     ever forgotten.
 

@@ -18,13 +18,13 @@ from services.matching.domain.permitted import permitted
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.terms import Terms
 from services.matching.repository import Repository
+from shared.access.floors import floors_of
+from shared.access.keys import Caller
 from shared.events.topics.people import Person
-from shared.kit.clock import Clock
-from shared.kit.floors import floors_of
-from shared.kit.ids import is_id, random_id
-from shared.kit.keys import Caller
-from shared.kit.logs import logger
-from shared.kit.problems import not_found, unavailable
+from shared.kit.base.clock import Clock
+from shared.kit.base.ids import is_id, random_id
+from shared.kit.base.logs import logger
+from shared.kit.web.problems import not_found, unavailable
 from shared.reference import Pack
 
 _log = logger("window")

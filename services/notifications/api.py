@@ -12,10 +12,10 @@ from services.notifications.delivery.checks import not_forbidden
 from services.notifications.documents import Document
 from services.notifications.repository import Repository
 from services.notifications.service import ChannelName, Receipts, Subscribed, Subscriptions
+from shared.access.keys import Caller, Calling
 from shared.events.fields import Id
-from shared.kit.bounds import Bounds, Router, bounded
-from shared.kit.keys import Caller, Calling
-from shared.kit.problems import Problem
+from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.problems import Problem
 
 LONGEST_WAIT = 30
 MOST_ENTRIES = 500
@@ -160,7 +160,7 @@ def make_router(parts: Parts) -> APIRouter:
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
     ) -> FeedPage:
         """The caller's notices and recalls after a cursor; ``wait`` seconds for the first one (long poll)."""
-        recipient, keys = caller.agency.agency, request.app.state.kit.keys
+        recipient, keys = caller.agency.agency, request.app.state.runtime.keys
         if not await parts.subscriptions.has_feed(recipient):
             raise Problem(
                 409,

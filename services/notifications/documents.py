@@ -2,13 +2,13 @@
 
 people        _id person; what telling needs of the person's state, nothing more
 matches       _id match; the newest version of each match, withdrawn ones for 30 days as a marker that drops older ones
-agencies      _id agency; as in every service (shared.kit.agencies)
+agencies      _id agency; as in every service (shared.access.agencies)
 subscriptions _id; agency, channel, state; URL and secrets sealed
 recipients    _id agency; the last feed position, and what two requests of one agency must agree on
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
 attempts      _id delivery-number-claim; how each attempt went, 30 days
-floors        _id person; what older states may not be used for any more; as in every service (shared.kit.floors)
+floors        _id person; what older states may not be used for any more; as in every service (shared.access.floors)
 sweeps        _id agency; how far a walk over all people that concern this agency has come
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
@@ -25,10 +25,10 @@ from typing import Any
 
 from services.notifications.domain.permission import Allowance, Subject
 from services.notifications.domain.threads import Held, OpenRecall, Standing, Thread
+from shared.access.floors import floors_of
 from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.people import Person
-from shared.kit.floors import floors_of
 
 PEOPLE = "people"
 MATCHES = "matches"

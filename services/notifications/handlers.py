@@ -19,17 +19,17 @@ from services.notifications.documents import (
 from services.notifications.domain.permission import receives
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.sweeps import start_sweep
+from shared.access.agencies import agency_document, took_effect
+from shared.access.floors import Following, Raised, follow_prohibitions, road_of_prohibitions
 from shared.events import Event, registry
 from shared.events.topics.agencies import Agency
 from shared.events.topics.matches import Match
 from shared.events.topics.people import Person
-from shared.kit.agencies import agency_document, took_effect
-from shared.kit.floors import Following, Raised, follow_prohibitions, road_of_prohibitions
-from shared.kit.mongo import Database
-from shared.kit.observe import Observer
-from shared.kit.store import Store
-from shared.kit.stream import Stream
-from shared.kit.work import Need, Work
+from shared.kit.base.observe import Observer
+from shared.kit.store.mongo import Database
+from shared.kit.store.store import Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream.stream import Stream
 
 SERVICE = "notifications"
 TOPICS = ("people", "matches")
@@ -62,40 +62,40 @@ class Handlers:
     def following(self, database: Database, store: Store, asked: asyncio.Event, observer: Observer) -> Following:
         """Recalls for those whose floors were raised."""
 
-        def do(work: Work, person: str, raised: Raised) -> None:
+        def do(work: UnitOfWork, person: str, raised: Raised) -> None:
             self._reconciler.reconcile(work, person, Cause(raised.event, raised.correlationid, raised.recordedtime))
 
         return Following(database, store, self._reconciler.needs, do, asked, observer)
 
-    def of_person(self, event: Event[Person], work: Work) -> Iterator[Need]:
+    def of_person(self, event: Event[Person], work: UnitOfWork) -> Iterator[Need]:
         """What `person_told` reads."""
         named = {c.recipient for c in event.data.consents if c.purpose == "notice" and c.recipient}
         return self._reconciler.needs(work, event.data.person, named=named)
 
-    def person_told(self, event: Event[Person], work: Work) -> None:
+    def person_told(self, event: Event[Person], work: UnitOfWork) -> None:
         """A person is now like this."""
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(PEOPLE, person_document(event))
             self._reconciler.reconcile(work, event.data.person, Cause.of(event))
 
-    def of_match(self, event: Event[Match], work: Work) -> Iterator[Need]:
+    def of_match(self, event: Event[Match], work: UnitOfWork) -> Iterator[Need]:
         """What `match_told` reads."""
         return self._reconciler.needs(work, event.data.person, match=event.data)
 
-    def match_told(self, event: Event[Match], work: Work) -> None:
+    def match_told(self, event: Event[Match], work: UnitOfWork) -> None:
         """A match is now like this. Before its person or consent is known it is kept and says nothing."""
         held = work.get(MATCHES, event.data.match)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(MATCHES, match_document(event, work.now))
             self._reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data)
 
-    def of_agency(self, event: Event[Agency], work: Work) -> Iterator[Need]:
+    def of_agency(self, event: Event[Agency], work: UnitOfWork) -> Iterator[Need]:
         """What `agency_told` reads."""
         yield Need.by_id(AGENCIES, event.data.agency)
         yield Need.by_id(SWEEPS, event.data.agency)
 
-    def agency_told(self, event: Event[Agency], work: Work) -> None:
+    def agency_told(self, event: Event[Agency], work: UnitOfWork) -> None:
         """An agency is now like this; if it may now receive, or no longer, everybody is looked at again."""
         held = work.get(AGENCIES, event.data.agency)
         if held is not None and held["sequence"] >= (event.sequence or 0):

@@ -27,9 +27,9 @@ from services.notifications.outcomes import Outcomes
 from services.notifications.repository import INDEXES, Repository
 from services.notifications.service import Receipts, Subscriptions
 from services.notifications.settings import NotificationsSettings
-from shared.kit.ids import Ids
-from shared.kit.sealing import Sealer
-from shared.kit.service import Kit
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
+from shared.kit.runtime.service import ServiceRuntime
 from shared.reference import load_pack
 
 WRITES = ("deliveries",)
@@ -53,18 +53,18 @@ def build(settings: NotificationsSettings) -> FastAPI:
     queues = reconciler.queues
     handlers = Handlers(reconciler, sweep_asked.set)
     streams = (handlers.prohibitions(floor_raised.set), handlers.stream())
-    kit = Kit(settings, streams=streams, writes=WRITES, indexes=INDEXES, zone=zone)
+    runtime = ServiceRuntime(settings, streams=streams, writes=WRITES, indexes=INDEXES, zone=zone)
     parts = Parts()
     tools: Tools | None = None
 
     async def put_together() -> None:
-        store, repository = kit.store, Repository(kit.database)
+        store, repository = runtime.store, Repository(runtime.database)
         parts.repository = repository
         parts.subscriptions = Subscriptions(
             store, repository, sealer, sweep_asked.set, settings.url_rules, settings.secret_overlap, resolver
         )
         parts.receipts = Receipts(store, repository, queues, outcomes)
-        parts.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, kit.stopping)
+        parts.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
 
         nonlocal tools  # they live longer than one run of the dispatcher: what was answered waits in the recorder
         tools = Tools(
@@ -73,7 +73,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             settler=Settler(queues, settings.retry_rules, sweep_asked.set),
             recorder=Recorder(store),
             tenure=Tenure(
-                kit.database,
+                runtime.database,
                 repository,
                 settings.instance,
                 settings.dispatcher_lease,
@@ -82,23 +82,25 @@ def build(settings: NotificationsSettings) -> FastAPI:
             messages=messages,
             rules=settings.lane_rules,
             today=today,
-            clock=kit.clock,
+            clock=runtime.clock,
         )
 
     async def dispatch() -> None:
         assert tools is not None
-        await dispatcher.run(tools, kit.stopping)
+        await dispatcher.run(tools, runtime.stopping)
 
     async def sweep() -> None:
-        await Sweeper(kit.store, parts.repository, reconciler, sweep_asked).run(kit.stopping)
+        await Sweeper(runtime.store, parts.repository, reconciler, sweep_asked).run(runtime.stopping)
 
     async def recover() -> None:
-        await ClockRecovery(kit.store, parts.repository, kit.clock, today, sweep_asked.set).run(kit.stopping)
+        await ClockRecovery(runtime.store, parts.repository, runtime.clock, today, sweep_asked.set).run(
+            runtime.stopping
+        )
 
     async def recall() -> None:
-        await handlers.following(kit.database, kit.store, floor_raised, kit.observer).run(kit.stopping)
+        await handlers.following(runtime.database, runtime.store, floor_raised, runtime.observer).run(runtime.stopping)
 
-    return kit.app(
+    return runtime.app(
         title="Ieum notifications",
         routers=(make_router(parts),),
         before_streams=(put_together,),

@@ -13,10 +13,10 @@ from shared.events.topics.deliveries import (
     RECALL_ACKNOWLEDGED,
     Delivery,
 )
-from shared.kit import metrics
-from shared.kit.ids import Ids
-from shared.kit.logs import logger
-from shared.kit.work import Work
+from shared.kit.base import metrics
+from shared.kit.base.ids import Ids
+from shared.kit.base.logs import logger
+from shared.kit.store.unit_of_work import UnitOfWork
 
 SOURCE = "/services/notifications"
 CALL_THEM = "Call this partner: it may still hold somebody it must forget. GET /deliveries with its key says which."
@@ -29,12 +29,12 @@ class Outcomes:
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
 
-    def delivered(self, work: Work, delivery: Document) -> None:
+    def delivered(self, work: UnitOfWork, delivery: Document) -> None:
         """The partner's system has taken it."""
         self._tell(work, delivery, NOTICE_DELIVERED, None)
         self._count(work, delivery["channel"], "delivered")
 
-    def failed(self, work: Work, delivery: Document, reason: str) -> None:
+    def failed(self, work: UnitOfWork, delivery: Document, reason: str) -> None:
         """It is not tried again: refused for good, schedule used up, superseded, no longer allowed, unsubscribed.
 
         A recall among them is counted as one that reaches nobody too, and the log names whom to call: the partner may
@@ -47,13 +47,13 @@ class Outcomes:
             told = {"recipient": delivery["recipient"], "channel": delivery["channel"], "reason": reason}
             work.after_commit(lambda: _log.error("recall_given_up", remedy=CALL_THEM, **told))
 
-    def acknowledged(self, work: Work, delivery: Document) -> None:
+    def acknowledged(self, work: UnitOfWork, delivery: Document) -> None:
         """The partner says it has dealt with it."""
         told = RECALL_ACKNOWLEDGED if delivery["about"] == "recall" else NOTICE_ACKNOWLEDGED
         self._tell(work, delivery, told, None)
         self._count(work, delivery["channel"], "acknowledged")
 
-    def unreachable(self, work: Work, recall: str, recipient: str, person: str, cause: Cause) -> None:
+    def unreachable(self, work: UnitOfWork, recall: str, recipient: str, person: str, cause: Cause) -> None:
         """A recall that no subscription can bring: somebody has to call this partner."""
         self._tell(
             work,
@@ -74,7 +74,7 @@ class Outcomes:
         self._count(work, "none", "no-subscription")
         work.after_commit(lambda: _log.error("recall_without_subscription", recipient=recipient, remedy=CALL_THEM))
 
-    def _tell(self, work: Work, delivery: Document, event_type: EventType, reason: str | None) -> None:
+    def _tell(self, work: UnitOfWork, delivery: Document, event_type: EventType, reason: str | None) -> None:
         about: Literal["notice", "recall"] = delivery["about"]
         delivery["told"] += 1
         work.emit(
@@ -103,5 +103,5 @@ class Outcomes:
         )
 
     @staticmethod
-    def _count(work: Work, channel: str, outcome: str) -> None:
+    def _count(work: UnitOfWork, channel: str, outcome: str) -> None:
         work.after_commit(metrics.deliveries.of(channel=channel, outcome=outcome).inc)

@@ -25,7 +25,7 @@ from services.notifications.documents import (
     Document,
 )
 from services.notifications.outcomes import Outcomes
-from shared.kit.work import Need, Work
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 _UNSENT = frozenset({WAITING, DUE, POSTED})
 
@@ -60,20 +60,20 @@ class Queues:
                     yield Need.by_id(DELIVERIES, entry[0])
 
     @staticmethod
-    def open(work: Work, thread: Document) -> list[Document]:
+    def open(work: UnitOfWork, thread: Document) -> list[Document]:
         """All open deliveries, those of one subscription in order."""
         queues: dict[str, list[Entry]] = thread["queues"]
         found = (work.get(DELIVERIES, entry[0]) for name in sorted(queues) for entry in queues[name])
         return [delivery for delivery in found if delivery is not None]
 
     @staticmethod
-    def recalls(work: Work, thread: Document, subscription: str) -> list[Document]:
+    def recalls(work: UnitOfWork, thread: Document, subscription: str) -> list[Document]:
         """The open recalls of one subscription."""
         entries = thread["queues"].get(subscription, ())
         found = (work.get(DELIVERIES, entry[0]) for entry in entries if entry[1] is None)
         return [delivery for delivery in found if delivery is not None]
 
-    def push(self, work: Work, thread: Document, delivery: Document) -> None:
+    def push(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
         """Add a delivery. Older ones about the same opportunity that surely have not left us are superseded.
 
         If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
@@ -96,27 +96,27 @@ class Queues:
         self._channels[delivery["channel"]].place(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
-    def drop(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
+    def drop(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
         """End a delivery that must not be sent (any more). One that is under way is left to its dispatcher."""
         if delivery["state"] != SENDING:
             self._end(work, thread, delivery, DROPPED, reason)
 
-    def delivered(self, work: Work, thread: Document, delivery: Document) -> None:
+    def delivered(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
         """It has arrived."""
         recall = thread["recall"]
         if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
             recall["taken"] = True
         self._end(work, thread, delivery, DELIVERED, None)
 
-    def failed(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
+    def failed(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
         """It is not tried again."""
         self._end(work, thread, delivery, FAILED, reason)
 
-    def abandoned(self, work: Work, thread: Document, delivery: Document, reason: str) -> None:
+    def abandoned(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
         """A dispatcher found that what it holds must not be sent."""
         self._end(work, thread, delivery, DROPPED, reason)
 
-    def again(self, work: Work, thread: Document, delivery: Document) -> None:
+    def again(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
         """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
         queue = thread["queues"].setdefault(delivery["subscription"], [])
         entry = [delivery["_id"], delivery["opportunity"]]
@@ -128,7 +128,7 @@ class Queues:
         self._channels[delivery["channel"]].place(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
-    def _end(self, work: Work, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
+    def _end(self, work: UnitOfWork, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
         delivery.update(state=state, reason=reason, owner=None, ended=work.now)
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
         delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["left"])

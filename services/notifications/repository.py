@@ -28,10 +28,10 @@ from services.notifications.documents import (
     THREADS,
     Document,
 )
-from shared.kit import floors
-from shared.kit.backoff import Backoff
-from shared.kit.lease import COLLECTION as LEASES
-from shared.kit.store import Unavailable
+from shared.access import floors
+from shared.kit.base.backoff import Backoff
+from shared.kit.store.lease import COLLECTION as LEASES
+from shared.kit.store.store import Unavailable
 
 _DAY = 86_400
 KEEP_ENDED_SECONDS = 90 * _DAY

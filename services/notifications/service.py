@@ -34,11 +34,11 @@ from services.notifications.fan_out.sweeps import start_sweep
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
-from shared.kit.ids import random_id
-from shared.kit.problems import Problem, not_found
-from shared.kit.sealing import Sealer
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import random_id
+from shared.kit.base.sealing import Sealer
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.web.problems import Problem, not_found
 
 ChannelName = Literal["feed", "webhook"]  # what the door takes; part of the published API
 
@@ -109,12 +109,12 @@ class Subscriptions:
                 422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected", remedy="Leave it out."
             )
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.where(SUBSCRIPTIONS, "agency", agency)
             yield Need.by_id(RECIPIENTS, agency)
             yield Need.by_id(SWEEPS, agency)
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             for other in work.find(SUBSCRIPTIONS, "agency", agency):
                 if other["channel"] != channel:
                     continue
@@ -127,14 +127,14 @@ class Subscriptions:
             start_sweep(work, agency)
             work.after_commit(self._swept)
 
-        await self._store.submit(Task(needs, do))
+        await self._store.submit(Operation(needs, do))
         return Subscribed(document, secret)
 
     async def replace_secret(self, agency: str, subscription: str) -> Subscribed:
         """A new secret; the one before signs along for the overlap, older ones end now. Raises 404."""
         secret = new_secret()
 
-        def do(work: Work) -> Document:
+        def do(work: UnitOfWork) -> Document:
             found = self._own(work, agency, subscription)
             if not found["secrets"]:  # a channel without one, as the feed
                 raise not_found()
@@ -147,23 +147,23 @@ class Subscriptions:
             work.save(SUBSCRIPTIONS, found)
             return found
 
-        document = await self._store.submit(Task(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription)], do))
+        document = await self._store.submit(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription)], do))
         return Subscribed(document, secret)
 
     async def unsubscribe(self, agency: str, subscription: str) -> None:
         """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404."""
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(SUBSCRIPTIONS, subscription)
             yield Need.by_id(SWEEPS, agency)
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             self._own(work, agency, subscription)
             work.delete(SUBSCRIPTIONS, subscription)
             start_sweep(work, agency)
             work.after_commit(self._swept)
 
-        await self._store.submit(Task(needs, do))
+        await self._store.submit(Operation(needs, do))
 
     async def of(self, agency: str) -> list[Document]:
         """All of them, one per channel at most; URLs opened."""
@@ -200,7 +200,7 @@ class Subscriptions:
         return self._sealer.seal(secret.encode(), "subscription-secret", subscription)
 
     @staticmethod
-    def _own(work: Work, agency: str, subscription: str) -> Document:
+    def _own(work: UnitOfWork, agency: str, subscription: str) -> Document:
         found = work.get(SUBSCRIPTIONS, subscription)
         if found is None or found["agency"] != agency:
             raise not_found()
@@ -220,13 +220,13 @@ class Receipts:
         """The ones that are now acknowledged, in the given order. Others were never given to this agency."""
         deliveries = await self._repository.by_notices(agency, notices)
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             for delivery in deliveries:
                 yield Need.by_id(DELIVERIES, delivery["_id"])
                 yield Need.by_id(THREADS, delivery["thread"])
                 yield from self._queues.needs(work.get(THREADS, delivery["thread"]), delivery["opportunity"])
 
-        def do(work: Work) -> set[str]:
+        def do(work: UnitOfWork) -> set[str]:
             known: set[str] = set()
             for each in deliveries:
                 delivery = work.get(DELIVERIES, each["_id"])
@@ -237,16 +237,16 @@ class Receipts:
                 self._acknowledged(work, [d["_id"] for d in deliveries if d["notice"] == notice])
             return known
 
-        known = await self._store.submit(Task(needs, do)) if deliveries else set()
+        known = await self._store.submit(Operation(needs, do)) if deliveries else set()
         return [notice for notice in notices if notice in known]
 
-    def _arrived(self, work: Work, delivery: Document) -> None:
+    def _arrived(self, work: UnitOfWork, delivery: Document) -> None:
         thread = work.get(THREADS, delivery["thread"])
         if thread is not None and delivery["state"] in (SERVED, SENDING, DUE):
             self._queues.delivered(work, thread, delivery)
             work.save(THREADS, thread)
 
-    def _acknowledged(self, work: Work, ids: list[str]) -> None:
+    def _acknowledged(self, work: UnitOfWork, ids: list[str]) -> None:
         """One event per notice, however many channels brought it and however often it is said."""
         found = [d for d in (work.get(DELIVERIES, i) for i in sorted(ids)) if d is not None]
         if any(delivery["acknowledged"] for delivery in found):
@@ -263,13 +263,13 @@ class Receipts:
         if known is None:
             raise not_found()
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(DELIVERIES, delivery)
             yield Need.by_id(THREADS, known["thread"])
             yield Need.by_id(SUBSCRIPTIONS, known["subscription"])
             yield from self._queues.needs(work.get(THREADS, known["thread"]), known["opportunity"])
 
-        def do(work: Work) -> Document:
+        def do(work: UnitOfWork) -> Document:
             found, thread = work.get(DELIVERIES, delivery), work.get(THREADS, known["thread"])
             if found is None or thread is None:
                 raise not_found()
@@ -284,7 +284,7 @@ class Receipts:
             work.save(THREADS, thread)
             return found
 
-        return await self._store.submit(Task(needs, do))
+        return await self._store.submit(Operation(needs, do))
 
 
 def _may_have_arrived(delivery: Document) -> bool:

@@ -15,7 +15,7 @@ from services.notifications.delivery.settle import RetryRules
 from services.notifications.domain.addresses import Network
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from services.notifications.service import UrlRules
-from shared.kit.settings import ServiceSettings
+from shared.kit.runtime.settings import ServiceSettings
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 Wait = Annotated[float, Field(ge=0, le=30 * 86_400)]  # no NaN either, which is in no range

@@ -8,17 +8,17 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from shared.access.agencies import AGENCIES, agency_document
+from shared.access.keys import Calling
 from shared.events import Event
 from shared.events.fields import Slug
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.agencies import AGENCIES, agency_document
-from shared.kit.bounds import Router
-from shared.kit.keys import Calling
-from shared.kit.run import run
-from shared.kit.service import Kit
-from shared.kit.settings import ServiceSettings, read_settings
-from shared.kit.stream import Stream
-from shared.kit.work import Need, Work
+from shared.kit.runtime.run import run
+from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.settings import ServiceSettings, read_settings
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream.stream import Stream
+from shared.kit.web.bounds import Router
 
 
 class SmallSettings(ServiceSettings):
@@ -34,12 +34,12 @@ class SmallSettings(ServiceSettings):
 def build(settings: SmallSettings) -> FastAPI:
     """It keeps agencies, counts its ticks, and knows who calls."""
     stream = Stream("small", ("agencies",), everywhere=settings.everywhere)
-    kit = Kit(settings, streams=[stream], writes=["agencies"], ready_needs_kafka=settings.needs_kafka)
+    runtime = ServiceRuntime(settings, streams=[stream], writes=["agencies"], ready_needs_kafka=settings.needs_kafka)
     router = Router()
     told: list[str] = []
 
     @stream.on(AGENCY_REGISTERED, needs=_the_agency)
-    def registered(event: Event[Agency], work: Work) -> None:
+    def registered(event: Event[Agency], work: UnitOfWork) -> None:
         work.save(AGENCIES, agency_document(event.data, event.sequence or 0))
 
     @router.get("/told")
@@ -71,19 +71,19 @@ def build(settings: SmallSettings) -> FastAPI:
         told.append("tick")
         if told.count("tick") < 3:
             raise RuntimeError("on purpose")
-        await kit.stopping.wait()
+        await runtime.stopping.wait()
         told.append("tock")
 
     async def stopped() -> None:
-        await asyncio.wait_for(kit.database.command("ping"), 5)  # MongoDB is still open
+        await asyncio.wait_for(runtime.database.command("ping"), 5)  # MongoDB is still open
         told.append("stopped")
 
-    app = kit.app(title="small", routers=[router], loops=[tick], before_streams=[load], on_stop=[stopped])
+    app = runtime.app(title="small", routers=[router], loops=[tick], before_streams=[load], on_stop=[stopped])
     app.state.told = told
     return app
 
 
-def _the_agency(event: Event[Any], work: Work) -> Iterable[Need]:
+def _the_agency(event: Event[Any], work: UnitOfWork) -> Iterable[Need]:
     return [Need.by_id(AGENCIES, event.data.agency)]
 
 

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 
 from services.intake.changes.effect import AGENCIES, Accepted, Effect, Emission, Tools
 from services.intake.domain.precedence import is_older
+from shared.access.agencies import agency_document, held_agency
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.agencies import agency_document, held_agency
-from shared.kit.work import Need, Work
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 KEY_ID = "state.keys.key_id"
 
 
-def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
+def needs(event: Accepted, work: UnitOfWork, tools: Tools) -> Iterable[Need]:
     """The agency, and whoever else has a key of the same name."""
     agency = _agency(event)
     return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
 
 
-def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
+def decide(event: Accepted, work: UnitOfWork, tools: Tools) -> Effect:
     """Register or change. Raises Refused for an agency that is there already, or is not, or a key id in use."""
     agency = _agency(event)
     for index, key in enumerate(agency.keys):

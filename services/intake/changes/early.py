@@ -12,14 +12,14 @@ from typing import Any
 
 from services.intake.changes.effect import REFERENCES, Accepted, Effect
 from shared.events.refusal import Refusal, Refused
-from shared.kit.work import Need, Work
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 # Longer than any consent may last (the packs say at most 1,096 days): what a late original allows has ended by then.
 EARLY_DAYS = 1_100
 MOST_A_MONTH = 2_000  # begun by one agency
 
 
-def counted(event: Accepted, work: Work) -> Need:
+def counted(event: Accepted, work: UnitOfWork) -> Need:
     """What `remember` has to find loaded besides the reference."""
     return Need.by_id(REFERENCES, _counter(event, work.trusted))
 
@@ -29,7 +29,7 @@ def early_of(known: dict[str, Any] | None) -> dict[str, Any]:
     return {} if known is None else known.get("early", {})
 
 
-def remember(event: Accepted, index: str, early: dict[str, Any], work: Work) -> Effect:
+def remember(event: Accepted, index: str, early: dict[str, Any], work: UnitOfWork) -> Effect:
     """Refuse it, for nothing is registered there and a slip of the pen must not look like a success; and keep it.
     Raises Refused with the plain rule when this agency has no room left this month."""
     now = work.trusted

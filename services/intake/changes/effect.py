@@ -12,9 +12,9 @@ from shared.events import EventType
 from shared.events.classes import Model
 from shared.events.incoming import Incoming
 from shared.events.refusal import Refusal
-from shared.kit.clock import Clock
-from shared.kit.ids import Ids
-from shared.kit.sealing import Sealer
+from shared.kit.base.clock import Clock
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
 from shared.reference import Pack
 
 Status = Literal["accepted", "duplicate", "superseded"]

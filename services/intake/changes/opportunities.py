@@ -32,14 +32,14 @@ from shared.events.topics.opportunities import (
     Opportunity,
     ProgrammeAtDoor,
 )
-from shared.kit.ids import random_id
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import random_id
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 _FIRST = ("job-posted", "programme-opened")
 Document = dict[str, Any]
 
 
-def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
+def needs(event: Accepted, work: UnitOfWork, tools: Tools) -> Iterable[Need]:
     """The reference, then the opportunity."""
     index = _index(event, tools)
     known = work.get(REFERENCES, index)
@@ -49,7 +49,7 @@ def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
     return found if known is None or "thing" not in known else [*found, Need.by_id(OPPORTUNITIES, known["thing"])]
 
 
-def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
+def decide(event: Accepted, work: UnitOfWork, tools: Tools) -> Effect:
     """What becomes of the opportunity.
 
     Closing is final but for one act: posting it again with a number above the one that closed it. Raises Refused for an

@@ -50,14 +50,14 @@ from shared.events.topics.people import (
     PersonLeftAtDoor,
     PersonUpdatedAtDoor,
 )
-from shared.kit.ids import random_id
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import random_id
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 PersonData = PersonAtDoor | PersonUpdatedAtDoor | PersonLeftAtDoor | ConsentGivenAtDoor | ConsentWithdrawnAtDoor
 Document = dict[str, Any]
 
 
-def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
+def needs(event: Accepted, work: UnitOfWork, tools: Tools) -> Iterable[Need]:
     """The reference, then the person and their identity; the agencies that consents name."""
     data = event.incoming.data
     index = _index(event, tools)
@@ -73,7 +73,7 @@ def needs(event: Accepted, work: Work, tools: Tools) -> Iterable[Need]:
     return found
 
 
-def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
+def decide(event: Accepted, work: UnitOfWork, tools: Tools) -> Effect:
     """What becomes of the person. Raises Refused for what only the store can tell is wrong."""
     data = event.incoming.data
     if isinstance(data, ConsentWithdrawnAtDoor):
@@ -82,7 +82,7 @@ def decide(event: Accepted, work: Work, tools: Tools) -> Effect:
     return _decided(event, data, work, tools)
 
 
-def _withdrawn(event: Accepted, data: ConsentWithdrawnAtDoor, work: Work, tools: Tools) -> Effect:
+def _withdrawn(event: Accepted, data: ConsentWithdrawnAtDoor, work: UnitOfWork, tools: Tools) -> Effect:
     """Refused when it names a purpose or recipient that is not known, for it may be a slip of the pen; but what can be
     understood of it holds, and what it says of a recipient that is yet to be registered is remembered."""
     findings = _check_recipients(event, data, work, tools)
@@ -94,7 +94,7 @@ def _withdrawn(event: Accepted, data: ConsentWithdrawnAtDoor, work: Work, tools:
     return effect
 
 
-def _decided(event: Accepted, data: object, work: Work, tools: Tools) -> Effect:
+def _decided(event: Accepted, data: object, work: UnitOfWork, tools: Tools) -> Effect:
     index = _index(event, tools)
     known = work.get(REFERENCES, index)
     if known is None or "thing" not in known:
@@ -106,7 +106,7 @@ def _decided(event: Accepted, data: object, work: Work, tools: Tools) -> Effect:
     return effect
 
 
-def _of_unknown(event: Accepted, data: object, index: str, early: Document, work: Work, tools: Tools) -> Effect:
+def _of_unknown(event: Accepted, data: object, index: str, early: Document, work: UnitOfWork, tools: Tools) -> Effect:
     """Who arrives, arrives under what was ended or taken back before; what ends or takes back is remembered."""
     number = event.incoming.sequence
     if isinstance(data, PersonAtDoor):
@@ -119,7 +119,7 @@ def _of_unknown(event: Accepted, data: object, index: str, early: Document, work
     raise Refused(Refusal("unknown-reference", "/data/reference"))
 
 
-def _of_known(event: Accepted, data: object, held: Document, work: Work, tools: Tools) -> Effect:
+def _of_known(event: Accepted, data: object, held: Document, work: UnitOfWork, tools: Tools) -> Effect:
     answer: dict[str, Any] = {"alias": people.alias_of(_person(held), event.agency) or ""}
     if isinstance(data, ConsentGivenAtDoor | ConsentWithdrawnAtDoor):
         return _consent_changed(event, data, held, answer)
@@ -170,7 +170,7 @@ def _new(event: Accepted, data: PersonAtDoor, early: Document, tools: Tools) -> 
 
 
 def _arrived_again(
-    event: Accepted, data: PersonAtDoor, held: Document, answer: dict[str, Any], work: Work, tools: Tools
+    event: Accepted, data: PersonAtDoor, held: Document, answer: dict[str, Any], work: UnitOfWork, tools: Tools
 ) -> Effect:
     """The same arrival under another id changes nothing; somebody who had left comes back by an act that is none of
     before; else it is a mistake."""
@@ -236,7 +236,7 @@ def _left(event: Accepted, held: Document, answer: dict[str, Any]) -> Effect:
 
 
 def _updated(
-    event: Accepted, data: PersonUpdatedAtDoor, held: Document, answer: dict[str, Any], work: Work, tools: Tools
+    event: Accepted, data: PersonUpdatedAtDoor, held: Document, answer: dict[str, Any], work: UnitOfWork, tools: Tools
 ) -> Effect:
     if is_older(event.incoming.sequence, held["sender"]):
         return Effect(answer, "superseded")
@@ -346,7 +346,7 @@ def _changed(
     return Effect(answer, thing=(PEOPLE, document), emitted=emitted)
 
 
-def _check_recipients(event: Accepted, data: object, work: Work, tools: Tools) -> Findings:
+def _check_recipients(event: Accepted, data: object, work: UnitOfWork, tools: Tools) -> Findings:
     named = _consents(data)
     classes = {}
     for consent in named:
@@ -369,7 +369,7 @@ def _opened(held: Document) -> int | None:
     return number
 
 
-def _identity(held: Document, work: Work) -> Document:
+def _identity(held: Document, work: UnitOfWork) -> Document:
     record = work.get(IDENTITIES, held["_id"])
     assert record is not None, "a person without identity record"
     return record

@@ -11,13 +11,13 @@ from services.intake.changes.effect import AGENCIES, OPPORTUNITIES, PEOPLE, Effe
 from services.intake.changes.opportunities import opportunity_of
 from services.intake.changes.people import person_of
 from services.intake.domain.prohibitions import raised
+from shared.access.agencies import held_agency
 from shared.events import Event, registry
 from shared.events.classes import Model
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.events.topics.prohibitions import FLOOR_RAISED, Floors
-from shared.kit.agencies import held_agency
-from shared.kit.ids import Ids
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import Ids
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 SOURCE = "/intake"
 
@@ -34,7 +34,7 @@ class Root:
     traceparent: str | None = None
 
 
-def publish(effect: Effect, root: Root, work: Work, ids: Ids) -> None:
+def publish(effect: Effect, root: Root, work: UnitOfWork, ids: Ids) -> None:
     """Save what changed and emit what follows. The thing keeps how its newest event was told (`last`)."""
     for emission in effect.emitted:
         work.emit(_event(emission, root, ids))
@@ -52,7 +52,7 @@ def publish(effect: Effect, root: Root, work: Work, ids: Ids) -> None:
         work.save(collection, document)
 
 
-def _forbid(document: dict[str, Any], root: Root, work: Work, ids: Ids) -> dict[str, Any]:
+def _forbid(document: dict[str, Any], root: Root, work: UnitOfWork, ids: Ids) -> dict[str, Any]:
     """The person's document with the floors that this change raises; they are told on a topic of their own, too."""
     person, before = document["_id"], work.get(PEOPLE, document["_id"])
     held = floors_of(document)
@@ -81,10 +81,10 @@ def again(collection: str, id: str, ids: Ids) -> tuple[Any, Any]:
     """Needs and deed of a task that emits the current state of one thing again, and what is forbidden of older ones:
     the same events, ids and numbers."""
 
-    def needs(work: Work) -> Iterable[Need]:
+    def needs(work: UnitOfWork) -> Iterable[Need]:
         return [Need.by_id(collection, id)]
 
-    def do(work: Work) -> None:
+    def do(work: UnitOfWork) -> None:
         document = work.get(collection, id)
         if document is not None and "last" in document:
             last = dict(document["last"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.intake.domain.findings import Findings
+from shared.access.key_rules import known_hash
 from shared.events import registry
 from shared.events.topics.agencies import Agency
-from shared.kit.key_rules import known_hash
 
 
 def check_agency(agency: Agency, findings: Findings) -> None:

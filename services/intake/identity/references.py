@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shared.kit.ids import Ids
+from shared.kit.base.ids import Ids
 
 Family = Literal["person", "job", "programme"]
 

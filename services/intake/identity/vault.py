@@ -3,7 +3,8 @@
 A record is a plain document, so that it is written in the same transaction as everything else:
 `{"_id": person, "key": wrapped data key, "sealed": {field: sealed value}}`. Person and field are bound into each seal:
 a value moved to another person or field does not open. Erasing a person is destroying the record's `key`. All
-cryptography is behind `shared.kit.sealing.Sealer` (AES-256-GCM); a body that needs a validated module changes that one.
+cryptography is behind `shared.kit.base.sealing.Sealer` (AES-256-GCM); a body that needs a validated module changes
+that one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.events.topics.people import Identity
-from shared.kit.sealing import Sealer
+from shared.kit.base.sealing import Sealer
 
 KEY_BYTES = 32
 REFERENCE = "reference"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.notifications.documents import Document
 from services.notifications.domain.verdict import Answer
-from shared.kit.work import Need, Work
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 Wake = Callable[[str, str], None]  # the subscription, and whether a notice or a recall is due
 
@@ -24,7 +24,7 @@ class Channel(Protocol):
     def needs(self, recipient: str) -> Iterable[Need]:
         """What `place` reads."""
 
-    def place(self, work: Work, delivery: Document, first: bool) -> None:
+    def place(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
         """Take a new delivery in (or one whose turn has come): set its state. ``first``: it need not wait for an
         earlier one."""
 

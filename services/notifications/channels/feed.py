@@ -35,11 +35,11 @@ from services.notifications.documents import (
 from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
-from shared.kit import metrics
-from shared.kit.floors import FLOORS, the_floors
-from shared.kit.sealing import SealBroken, Sealer
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.access.floors import FLOORS, the_floors
+from shared.kit.base import metrics
+from shared.kit.base.sealing import SealBroken, Sealer
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 LOOK_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
@@ -66,7 +66,7 @@ class Feed:
         """The counter of the recipient."""
         return [Need.by_id(RECIPIENTS, recipient)]
 
-    def place(self, work: Work, delivery: Document, first: bool) -> None:
+    def place(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
         """Into the feed, whatever stands before it: the partner reads in order."""
         counter = work.get(RECIPIENTS, delivery["recipient"]) or {"_id": delivery["recipient"], "position": 0}
         counter["position"] += 1
@@ -174,22 +174,22 @@ class FeedReader:
                 return turn.events, position
         return [], position
 
-    def turn(self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]) -> Task[Turn]:
+    def turn(self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]) -> Operation[Turn]:
         """One call of the partner in one transaction: what it has is delivered, what comes next is served."""
         proved, served = self._proved(arrived), self._served(recipient, entries)
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield from proved.needs(work)
             yield from served.needs(work)
 
-        def do(work: Work) -> Turn:
+        def do(work: UnitOfWork) -> Turn:
             proved.do(work)
             return served.do(work)
 
-        return Task(needs, do)
+        return Operation(needs, do)
 
-    def _served(self, recipient: str, entries: Sequence[Document]) -> Task[Turn]:
-        def needs(work: Work) -> Iterator[Need]:
+    def _served(self, recipient: str, entries: Sequence[Document]) -> Operation[Turn]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(AGENCIES, recipient)
             for entry in entries:
                 yield Need.by_id(DELIVERIES, entry["_id"])
@@ -197,7 +197,7 @@ class FeedReader:
                 yield the_floors(entry["person"])
                 yield Need.by_id(THREADS, entry["thread"])
 
-        def do(work: Work) -> Turn:
+        def do(work: UnitOfWork) -> Turn:
             found = [d for entry in entries if (d := work.get(DELIVERIES, entry["_id"])) is not None]
             if len(found) < len(entries):
                 raise _NotInSight
@@ -209,13 +209,13 @@ class FeedReader:
             given.sort(key=lambda d: (d["alias"], d["position"]))
             return Turn([self._given(work, d) for d in given], until)
 
-        return Task(needs, do)
+        return Operation(needs, do)
 
-    def _in_doubt(self, work: Work, delivery: Document) -> bool:
+    def _in_doubt(self, work: UnitOfWork, delivery: Document) -> bool:
         """Two clocks differ, and only by the earlier one it might be given: the cursor does not pass it."""
         return self._may_be_given(work, delivery, work.earliest) and not self._may_be_given(work, delivery, work.latest)
 
-    def _may_be_given(self, work: Work, delivery: Document, now: datetime) -> bool:
+    def _may_be_given(self, work: UnitOfWork, delivery: Document, now: datetime) -> bool:
         if delivery["state"] not in (POSTED, SERVED, DELIVERED):
             return False
         if delivery["about"] == "recall":
@@ -228,7 +228,7 @@ class FeedReader:
         alias = alias_to_tell(subject, delivery["recipient"], self._today(now))
         return receives(state["recipient_class"], bool(state["rights"].get("receives"))) and alias == delivery["alias"]
 
-    def _given(self, work: Work, delivery: Document) -> dict[str, Any]:
+    def _given(self, work: UnitOfWork, delivery: Document) -> dict[str, Any]:
         if delivery["state"] == POSTED:
             delivery.update(state=SERVED, attempts=1, left=True)
             work.save(DELIVERIES, delivery)
@@ -250,21 +250,21 @@ class FeedReader:
             await self._store.submit(self._proved(served))
         return ()
 
-    def _proved(self, entries: Sequence[Document]) -> Task[None]:
-        def needs(work: Work) -> Iterator[Need]:
+    def _proved(self, entries: Sequence[Document]) -> Operation[None]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             for entry in entries:
                 yield Need.by_id(DELIVERIES, entry["_id"])
                 yield Need.by_id(THREADS, entry["thread"])
                 yield from self._queues.needs(work.get(THREADS, entry["thread"]), entry["opportunity"])
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             for entry in entries:
                 delivery, thread = work.get(DELIVERIES, entry["_id"]), work.get(THREADS, entry["thread"])
                 if delivery is not None and thread is not None and delivery["state"] == SERVED:
                     self._queues.delivered(work, thread, delivery)
                     work.save(THREADS, thread)
 
-        return Task(needs, do)
+        return Operation(needs, do)
 
     def _sealed(self, position: int, recipient: str) -> str:
         sealed = self._sealer.seal(position.to_bytes(8), "feed-cursor", recipient)

@@ -19,8 +19,8 @@ from services.notifications.channels.signing import signed_headers
 from services.notifications.documents import DUE, WAITING, WEBHOOK, Document
 from services.notifications.domain.addresses import Network
 from services.notifications.domain.verdict import Answer
-from shared.kit.sealing import Sealer
-from shared.kit.work import Need, Work
+from shared.kit.base.sealing import Sealer
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
@@ -66,7 +66,7 @@ class Webhook:
         """Nothing."""
         return ()
 
-    def place(self, work: Work, delivery: Document, first: bool) -> None:
+    def place(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
         """Due at once when it need not wait for another, else waiting for its turn."""
         share = int(delivery["_id"][:8], 16) / 2**32
         delivery.update(state=DUE if first else WAITING, due=work.now + self._limits.spread * share)

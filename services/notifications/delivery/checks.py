@@ -10,7 +10,7 @@ from datetime import date, datetime
 from services.notifications.documents import Document, subject_of
 from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.repository import Repository
-from shared.kit.clock import Clock
+from shared.kit.base.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

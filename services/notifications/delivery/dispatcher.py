@@ -10,9 +10,9 @@ from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.lane import Lane, Tools
 from services.notifications.delivery.tenure import Tenure
-from shared.kit import metrics
-from shared.kit.logs import logger
-from shared.kit.supervise import end_all
+from shared.kit.base import metrics
+from shared.kit.base.logs import logger
+from shared.kit.base.supervise import end_all
 
 LOOK_SECONDS = 1.0
 LOOKS_FOR_LOST = 5  # every so many looks: what others held that are gone

@@ -30,9 +30,9 @@ from services.notifications.domain.body import encode
 from services.notifications.domain.slots import Slots
 from services.notifications.domain.verdict import judge
 from services.notifications.repository import Repository
-from shared.kit import metrics
-from shared.kit.clock import Clock
-from shared.kit.logs import logger
+from shared.kit.base import metrics
+from shared.kit.base.clock import Clock
+from shared.kit.base.logs import logger
 
 _log = logger("delivery")
 

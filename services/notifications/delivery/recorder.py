@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.kit import metrics
-from shared.kit.backoff import Backoff
-from shared.kit.logs import logger
-from shared.kit.portion import Portion
-from shared.kit.store import Store, Task, Unavailable
+from shared.kit.base import metrics
+from shared.kit.base.backoff import Backoff
+from shared.kit.base.batch_size import AdaptiveBatchSize
+from shared.kit.base.logs import logger
+from shared.kit.store.store import Operation, Store, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work
 UNSETTLED = 2 * GROUP  # one group being written, one coming in behind it
@@ -26,7 +26,7 @@ _log = logger("recorder")
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    task: Task[None]
+    task: Operation[None]
     recorded: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -59,7 +59,7 @@ class Recorder:
     def __init__(self, store: Store, group: int = GROUP, unsettled: int = UNSETTLED) -> None:
         self._store = store
         self._unsettled = unsettled
-        self._portion = Portion(group)
+        self._batch_size = AdaptiveBatchSize(group)
         self._waiting: deque[_Waiting] = deque()
         self._came = asyncio.Event()
         self._callers: list[Callable[[], None]] = []
@@ -81,7 +81,7 @@ class Recorder:
         """Take room for one."""
         return Attempt(self)
 
-    def record(self, task: Task[None]) -> asyncio.Future[None]:
+    def record(self, task: Operation[None]) -> asyncio.Future[None]:
         """Write this down, after what came before. The future is done when it is committed; nobody needs to wait. It
         fails only when the task itself cannot be done, whatever the database does."""
         waiting = _Waiting(task)
@@ -97,19 +97,19 @@ class Recorder:
             if not self._waiting:
                 self._came.clear()
                 await self._came.wait()
-            group = [self._waiting[n] for n in range(min(len(self._waiting), self._portion.size))]
+            group = [self._waiting[n] for n in range(min(len(self._waiting), self._batch_size.size))]
             try:
                 results = await self._store.perform([each.task for each in group])
             except Exception as error:  # also what nobody foresaw: what was answered is not forgotten for it
                 self._failing = True
                 metrics.retries.of(kind="recorder", reason=type(error).__name__).inc()
                 if isinstance(error, Unavailable) and error.too_much:
-                    self._portion.was_too_much()
+                    self._batch_size.was_too_much()
                 await backoff.wait()
                 continue
             self._failing = False
             backoff.reset()
-            self._portion.worked(len(group))
+            self._batch_size.worked(len(group))
             for each, result in zip(group, results, strict=True):
                 self._waiting.popleft()
                 self._settle(each, result)

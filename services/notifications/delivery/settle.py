@@ -21,9 +21,9 @@ from services.notifications.domain.retry import STANDARD_SCHEDULE, next_attempt
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.sweeps import start_sweep
 from services.notifications.queues import Queues, may_be_held
-from shared.kit import metrics
-from shared.kit.store import Task
-from shared.kit.work import Need, Work
+from shared.kit.base import metrics
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 IN_DOUBT = timedelta(minutes=1)
 
@@ -44,11 +44,11 @@ class Settler:
         self._rules = rules
         self._swept = swept
 
-    def settle(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Task[None]:
+    def settle(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
         """After an attempt under the claim that ``held`` names. When that was let go and another one took it, only the
         log is written; but what was taken is delivered, whoever holds it now."""
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             number = held["attempts"] + 1
             self._log(work, held, number, verdict, took)
@@ -66,31 +66,31 @@ class Settler:
             if verdict.disable or verdict.hold:
                 self._endpoint(work, delivery["subscription"], verdict)
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield from self._needs(work, held)
             if verdict.disable or verdict.hold:
                 yield Need.by_id(SUBSCRIPTIONS, held["subscription"])
                 yield Need.by_id(SWEEPS, held["recipient"])
 
-        return Task(needs, do)
+        return Operation(needs, do)
 
-    def abandon(self, held: Document, reason: str) -> Task[None]:
+    def abandon(self, held: Document, reason: str) -> Operation[None]:
         """Found at the moment of sending that it must not be sent: nothing left us."""
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 delivery["left"] = delivery["left_before"]
                 self._queues.abandoned(work, thread, delivery, reason)
                 work.save(THREADS, thread)
 
-        return Task(lambda work: self._needs(work, held), do)
+        return Operation(lambda work: self._needs(work, held), do)
 
-    def postpone(self, held: Document) -> Task[None]:
+    def postpone(self, held: Document) -> Operation[None]:
         """Found at the moment of sending that two clocks differ about whether it may be sent: it waits a minute. No
         attempt is counted."""
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 if self._recalled(work, thread, delivery):  # what forbids has come meanwhile, and goes first
@@ -101,14 +101,14 @@ class Settler:
                 delivery.update(state=DUE, due=work.now + IN_DOUBT, owner=None, left=delivery["left_before"])
                 work.save(DELIVERIES, delivery)
 
-        return Task(lambda work: self._needs(work, held), do)
+        return Operation(lambda work: self._needs(work, held), do)
 
-    def _needs(self, work: Work, held: Document) -> Iterator[Need]:
+    def _needs(self, work: UnitOfWork, held: Document) -> Iterator[Need]:
         yield Need.by_id(DELIVERIES, held["_id"])
         yield Need.by_id(THREADS, held["thread"])
         yield from self._queues.needs(work.get(THREADS, held["thread"]), held["opportunity"])
 
-    def _apply(self, work: Work, thread: Document, delivery: Document, verdict: Verdict, jitter: float) -> None:
+    def _apply(self, work: UnitOfWork, thread: Document, delivery: Document, verdict: Verdict, jitter: float) -> None:
         if verdict.outcome == "delivered":
             self._queues.delivered(work, thread, delivery)
             if delivery["recordedtime"] is not None:
@@ -131,14 +131,14 @@ class Settler:
         delivery.update(state=DUE, due=when, owner=None)
         work.save(DELIVERIES, delivery)
 
-    def _recalled(self, work: Work, thread: Document, delivery: Document) -> bool:
+    def _recalled(self, work: UnitOfWork, thread: Document, delivery: Document) -> bool:
         """True when a recall waits behind it."""
         return delivery["about"] == "notice" and any(
             later["version"] > delivery["version"]
             for later in self._queues.recalls(work, thread, delivery["subscription"])
         )
 
-    def _endpoint(self, work: Work, subscription: str, verdict: Verdict) -> None:
+    def _endpoint(self, work: UnitOfWork, subscription: str, verdict: Verdict) -> None:
         endpoint = work.get(SUBSCRIPTIONS, subscription)
         if endpoint is None or endpoint["state"] != "active":
             return
@@ -153,7 +153,7 @@ class Settler:
         work.save(SUBSCRIPTIONS, endpoint)
 
     @staticmethod
-    def _log(work: Work, held: Document, number: int, verdict: Verdict, took: timedelta) -> None:
+    def _log(work: UnitOfWork, held: Document, number: int, verdict: Verdict, took: timedelta) -> None:
         work.save(
             ATTEMPTS,
             {

@@ -14,9 +14,9 @@ from datetime import timedelta
 from pymongo.errors import PyMongoError
 
 from services.notifications.repository import LEASES_OF_DISPATCHERS, Repository
-from shared.kit.lease import Lease
-from shared.kit.logs import logger
-from shared.kit.mongo import Database
+from shared.kit.base.logs import logger
+from shared.kit.store.lease import Lease
+from shared.kit.store.mongo import Database
 
 DOUBT_LOOKS = 30
 _log = logger("dispatcher")

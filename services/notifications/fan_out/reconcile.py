@@ -30,10 +30,10 @@ from services.notifications.domain.permission import alias_to_tell, receives
 from services.notifications.domain.threads import Held, Saying, Standing, next_of
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
+from shared.access.floors import FLOORS, the_floors
 from shared.events.topics.matches import Match
-from shared.kit.floors import FLOORS, the_floors
-from shared.kit.ids import Ids
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import Ids
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 
 class Reconciler:
@@ -50,7 +50,7 @@ class Reconciler:
 
     def needs(
         self,
-        work: Work,
+        work: UnitOfWork,
         person: str,
         *,
         match: Match | None = None,
@@ -80,7 +80,7 @@ class Reconciler:
                 yield from self.queues.needs(thread, match.opportunity if match and plain else None)
 
     def reconcile(
-        self, work: Work, person: str, cause: Cause | None, *, match: Match | None = None, only: str | None = None
+        self, work: UnitOfWork, person: str, cause: Cause | None, *, match: Match | None = None, only: str | None = None
     ) -> None:
         """Say to every recipient (or ``only`` one) what follows for this person (or this one ``match``).
 
@@ -96,7 +96,7 @@ class Reconciler:
             self._bring_up_to_date(work, kept, threads.get(recipient), person, recipient, matches, match is None, cause)
 
     @staticmethod
-    def _threads(work: Work, person: str) -> dict[str, Document]:
+    def _threads(work: UnitOfWork, person: str) -> dict[str, Document]:
         return {thread["recipient"]: thread for thread in work.find(THREADS, "person", person)}
 
     @staticmethod
@@ -104,7 +104,7 @@ class Reconciler:
         named = {*(kept["recipients"] if kept else ()), *threads}
         return named if only is None else named & {only}
 
-    def _alias(self, work: Work, kept: Document | None, recipient: str) -> str | None:
+    def _alias(self, work: UnitOfWork, kept: Document | None, recipient: str) -> str | None:
         if not self._may(work, recipient):
             return None
         subject = None if kept is None else subject_of(kept, work.get(FLOORS, kept["_id"]))
@@ -112,12 +112,12 @@ class Reconciler:
         return alias_to_tell(subject, recipient, self._today(work.earliest))
 
     @staticmethod
-    def _active(work: Work, recipient: str) -> dict[str, Document]:
+    def _active(work: UnitOfWork, recipient: str) -> dict[str, Document]:
         return {s["_id"]: s for s in work.find(SUBSCRIPTIONS, "agency", recipient) if s["state"] == "active"}
 
     def _bring_up_to_date(
         self,
-        work: Work,
+        work: UnitOfWork,
         kept: Document | None,
         before: Document | None,
         person: str,
@@ -157,14 +157,16 @@ class Reconciler:
             work.save(THREADS, after)
 
     @staticmethod
-    def _may(work: Work, recipient: str) -> bool:
+    def _may(work: UnitOfWork, recipient: str) -> bool:
         agency = work.get(AGENCIES, recipient)
         if agency is None:
             return False
         state = agency["state"]
         return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
 
-    def _endings_left_behind(self, work: Work, document: Document, active: Mapping[str, Document]) -> dict[str, Held]:
+    def _endings_left_behind(
+        self, work: UnitOfWork, document: Document, active: Mapping[str, Document]
+    ) -> dict[str, Held]:
         """What a subscription that has gone was still to be told the end of: the recipient may hold it, and whoever is
         there now, or comes next, is told."""
         if document["queues"].keys() <= active.keys():
@@ -175,7 +177,7 @@ class Reconciler:
             if delivery["subscription"] not in active and delivery["about"] == "notice" and delivery["said"] == "ended"
         }
 
-    def _quieten(self, work: Work, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
+    def _quieten(self, work: UnitOfWork, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
         if not silence and thread["queues"].keys() <= active.keys():
             return
         for delivery in self.queues.open(work, thread):
@@ -184,7 +186,9 @@ class Reconciler:
             elif silence and delivery["about"] == "notice":
                 self.queues.drop(work, thread, delivery, "consent-ended")
 
-    def _say(self, work: Work, thread: Document, saying: Saying, active: Mapping[str, Document], cause: Cause) -> None:
+    def _say(
+        self, work: UnitOfWork, thread: Document, saying: Saying, active: Mapping[str, Document], cause: Cause
+    ) -> None:
         recipient, person = thread["recipient"], thread["person"]
         notice = self._ids.derived("notice", recipient, saying.alias, saying.version)
         if not saying.subscriptions:

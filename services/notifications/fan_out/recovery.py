@@ -1,6 +1,6 @@
 """After the clock was wrong: everybody is gone through again.
 
-While two clocks differ nothing is done that cannot be taken back (shared/kit/clock.py). But a clock may have been
+While two clocks differ nothing is done that cannot be taken back (shared/kit/base/clock.py). But a clock may have been
 wrong where nobody could doubt it: MongoDB's and the service's run on one machine. Then consents seemed to have ended,
 recalls went out, notices were dropped, and no event says that it was a mistake. So the latest day that was believed is
 kept; when the calendar is behind it, or doubt has ended, every recipient's people are walked over (sweeps.py), which
@@ -17,11 +17,11 @@ from datetime import date, datetime
 from services.notifications.documents import CALENDAR, LATEST_DAY, SWEEPS, Document
 from services.notifications.fan_out.sweeps import start_sweep
 from services.notifications.repository import Repository
-from shared.kit.clock import Clock
-from shared.kit.logs import logger
-from shared.kit.store import Store, Task
-from shared.kit.supervise import wait_or_stop
-from shared.kit.work import Need, Work
+from shared.kit.base.clock import Clock
+from shared.kit.base.logs import logger
+from shared.kit.base.supervise import wait_or_stop
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 LOOK_SECONDS = 5.0
 _log = logger("recovery")
@@ -68,15 +68,15 @@ class ClockRecovery:
             _log.warning("clock_was_wrong_all_recipients_again", count=len(recipients))
         return again
 
-    def task(self, day: str, recipients: list[str]) -> Task[None]:
+    def task(self, day: str, recipients: list[str]) -> Operation[None]:
         """This is the day; and walk over these."""
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(CALENDAR, LATEST_DAY)
             for recipient in recipients:
                 yield Need.by_id(SWEEPS, recipient)
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             document: Document = {"_id": LATEST_DAY, "day": day}
             if work.get(CALENDAR, LATEST_DAY) != document:
                 work.save(CALENDAR, document)
@@ -85,4 +85,4 @@ class ClockRecovery:
             if recipients:
                 work.after_commit(self._swept)
 
-        return Task(needs, do)
+        return Operation(needs, do)

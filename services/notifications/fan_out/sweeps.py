@@ -15,15 +15,15 @@ from datetime import timedelta
 from services.notifications.documents import SWEEPS, Document
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.repository import Repository
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 CHUNK = 100
 SECOND_WALK = timedelta(seconds=60)  # longer than MongoDB lets a transaction live, with retries
 IDLE_SECONDS = 1.0
 
 
-def start_sweep(work: Work, agency: str) -> None:
+def start_sweep(work: UnitOfWork, agency: str) -> None:
     """Walk over everybody who concerns this agency, from the start. Needs `SWEEPS` by the agency's id."""
     before = work.get(SWEEPS, agency)
     work.save(
@@ -71,16 +71,16 @@ class Sweeper:
         people = await self._repository.people_concerning(sweep["_id"], after=sweep["after"], limit=CHUNK)
         await self._store.submit(self.task(sweep, people))
 
-    def task(self, sweep: Document, people: Sequence[str]) -> Task[None]:
+    def task(self, sweep: Document, people: Sequence[str]) -> Operation[None]:
         """The work of one chunk; does nothing if the walk went on or started anew in the meantime."""
         agency: str = sweep["_id"]
 
-        def needs(work: Work) -> Iterator[Need]:
+        def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(SWEEPS, agency)
             for person in people:
                 yield from self._reconciler.needs(work, person, only=agency, named=(agency,))
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             now = work.get(SWEEPS, agency)
             if now is None or (now["round"], now["walk"], now["after"]) != (
                 sweep["round"],
@@ -97,4 +97,4 @@ class Sweeper:
             else:
                 work.delete(SWEEPS, agency)
 
-        return Task(needs, do)
+        return Operation(needs, do)

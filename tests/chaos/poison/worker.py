@@ -12,13 +12,13 @@ import sys
 
 from shared.events import Event
 from shared.events.topics.deliveries import Delivery
-from shared.kit.work import Work
+from shared.kit.store.unit_of_work import UnitOfWork
 from tests.integration.kit.parts import Service, count
 from tests.integration.kit.worker import killer
 from tests.support.poison import BUGGY, NAME
 
 
-def with_a_bug(event: Event[Delivery], work: Work) -> None:
+def with_a_bug(event: Event[Delivery], work: UnitOfWork) -> None:
     """Does its work, then fails: all of it has to be undone."""
     count(event, work)
     if event.source == BUGGY:

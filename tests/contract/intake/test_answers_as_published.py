@@ -20,11 +20,11 @@ from services.intake.changes import opportunities
 from services.intake.journeys import Journeys
 from services.intake.repository import REJECTIONS
 from services.intake.settings import IntakeSettings
-from shared.kit import problems
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.keys import Caller, unauthorised
-from shared.kit.quotas import Quotas
+from shared.access.keys import Caller, unauthorised
+from shared.kit.web import problems
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.quotas import Quotas
 from tests.unit.intake.memory import House, agency, example, pack, today
 from tests.unit.intake.test_journeys import Kept
 
@@ -123,7 +123,7 @@ async def door() -> AsyncIterator[Door]:
     parts.door = house.door
     parts.journeys = Journeys(cast(Any, Rows(house.store)), house.tools)
     app.add_middleware(Outermost)
-    app.state.kit = SimpleNamespace(keys=Keys(house), quotas=Quotas(EdgeSettings()))
+    app.state.runtime = SimpleNamespace(keys=Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)
     chosen = IntakeSettings(kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/", profile="development")
     app.include_router(make_router(parts, chosen, pack()))

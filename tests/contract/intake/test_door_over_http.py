@@ -24,14 +24,14 @@ from hypothesis import strategies as st
 
 from services.intake.api import Parts, make_router
 from services.intake.settings import IntakeSettings
+from shared.access.keys import Caller
 from shared.events import EventType, registry
 from shared.events.classes import Model
 from shared.events.publish import door_schema
-from shared.kit import problems
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.keys import Caller
-from shared.kit.quotas import Quotas
+from shared.kit.web import problems
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.quotas import Quotas
 from tests.support.contract import instances, validator_of
 from tests.unit.intake.memory import House, example, pack
 
@@ -120,7 +120,7 @@ async def http() -> AsyncIterator[Http]:
     parts = Parts()
     parts.door = house.door
     app.add_middleware(Outermost)
-    app.state.kit = SimpleNamespace(keys=_Keys(house), quotas=Quotas(EdgeSettings()))
+    app.state.runtime = SimpleNamespace(keys=_Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
     app.include_router(make_router(parts, chosen, pack()))

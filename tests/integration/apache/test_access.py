@@ -32,10 +32,7 @@ from deploy.embedded.errors import StartError
 from deploy.embedded.login import ADMIN, READER, Login
 from deploy.embedded.ports import free_port
 from samples.forged import forged
-from shared.kit.connect import KAFKA_MISSING, CannotStart, open_kafka
-from shared.kit.consumer import Consumer
-from shared.kit.kafka import KafkaSecurity, KafkaSettings
-from shared.kit.kafka_client import (
+from shared.kit.kafka.client import (
     NotLetIn,
     WrongCertificate,
     WrongPassword,
@@ -44,9 +41,12 @@ from shared.kit.kafka_client import (
     connection,
     why_refused,
 )
-from shared.kit.rights import Rights, check_granted
-from shared.kit.topic_ids import topic_ids
-from shared.kit.topics import Topics
+from shared.kit.kafka.consumer import Consumer
+from shared.kit.kafka.rights import Rights, check_granted
+from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings
+from shared.kit.kafka.topic_ids import topic_ids
+from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.connect import KAFKA_MISSING, CannotStart, open_kafka
 from tests.support.certificates import Authority
 from tests.support.missed import cannot_run_here
 

@@ -16,11 +16,11 @@ from tests.integration.intake.world import World
 async def world(kafka: str, mongo_url: str, mongo: Any) -> AsyncIterator[World]:
     name, prefix = f"test_{secrets.token_hex(6)}", f"t{secrets.token_hex(4)}."
     async with intake(settings(kafka, mongo_url, database=name, topic_prefix=prefix, lapse_seconds=3600)) as (
-        kit,
+        runtime,
         admin,
     ):
         world = World()
-        world.kit, world.kafka, world.prefix, world.admin = kit, kafka, prefix, admin
+        world.runtime, world.kafka, world.prefix, world.admin = runtime, kafka, prefix, admin
         world.hanawon = await register(admin, "hanawon")
         world.gjf = await register(admin, "gjf", "service")
         world.khf = await register(admin, "khf")

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from services.intake.__main__ import main
-from shared.kit import service
-from shared.kit.store import Store
+from shared.kit.runtime import service
+from shared.kit.store.store import Store
 
 
 def crash(point: str) -> None:

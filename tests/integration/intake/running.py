@@ -19,9 +19,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.embedded.ports import free_port
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
+from shared.access.keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka, to_kafka
-from shared.kit.keys import make_key
 from tests.support.broker import IDEMPOTENT
 
 STRUCTURED = "application/cloudevents+json"
@@ -101,10 +101,10 @@ async def intake(chosen: IntakeSettings) -> AsyncIterator[tuple[Any, Partner]]:
     """The application in this process, ready, and the first administrator's client."""
     app = build(chosen)
     async with app.router.lifespan_context(app):
-        await asyncio.wait_for(app.state.kit.ready.wait(), 60)
+        await asyncio.wait_for(app.state.runtime.ready.wait(), 60)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as http:
-            yield app.state.kit, Partner(http, "ops", ADMIN_TOKEN)
+            yield app.state.runtime, Partner(http, "ops", ADMIN_TOKEN)
 
 
 class Process:

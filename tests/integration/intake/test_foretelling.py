@@ -10,8 +10,8 @@ import pytest
 
 from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.repository import Repository
-from shared.kit import metrics
-from shared.kit.clock import Clock
+from shared.kit.base import metrics
+from shared.kit.base.clock import Clock
 from tests.unit.intake.memory import House, today
 
 pytestmark = pytest.mark.integration

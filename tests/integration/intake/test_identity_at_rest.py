@@ -45,7 +45,9 @@ class TestIdentityAtRest:
     async def test_the_vault_can_open_it_and_the_database_refuses_it_in_clear(self, world: World) -> None:
         await world.hanawon.send("trainee-graduated", graduate("R-40"))
         vault = Vault(bytes.fromhex(DEVELOPMENT_KEK))
-        opened = [vault.open(record, "reference") async for record in world.kit.database.identities.find()]
+        opened = [vault.open(record, "reference") async for record in world.runtime.database.identities.find()]
         assert "R-40" in opened
         with pytest.raises(Exception, match="Document failed validation"):
-            await world.kit.database.identities.insert_one({"_id": "x", "key": b"k", "sealed": {"name": "in clear"}})
+            await world.runtime.database.identities.insert_one(
+                {"_id": "x", "key": b"k", "sealed": {"name": "in clear"}}
+            )

@@ -13,11 +13,11 @@ from services.intake.bootstrap import first_administrator
 from services.intake.changes.effect import AGENCIES
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
-from shared.kit.agencies import agency_document
-from shared.kit.keys import Caller
-from shared.kit.mongo import Database, connect, ensure_indexes
-from shared.kit.outbox import Outbox
-from shared.kit.store import Store
+from shared.access.agencies import agency_document
+from shared.access.keys import Caller
+from shared.kit.store.mongo import Database, connect, ensure_indexes
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.store import Store
 from tests.unit.intake.memory import House, agency, tools
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,7 @@ from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.identity import References, Vault
 from services.intake.repository import Repository
 from services.intake.service import Door
-from shared.kit.clock import Clock
+from shared.kit.base.clock import Clock
 from shared.reference import load_pack
 from tests.integration.intake.running import on_the_bus
 from tests.integration.intake.world import World, graduate
@@ -29,12 +29,12 @@ class TestConsentExpiry:
             {"purpose": "notice", "recipient": "gjf", "until": today(5)},
         ]
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-50", consents=consents))).json()
-        kit, pack = world.kit, load_pack("kr-gyeonggi")
-        tools = Tools(pack, kit.ids, kit.sealer, Vault(bytes(32)), References(kit.ids))
-        repository, door = Repository(kit.database), Door(kit.store, tools)
+        runtime, pack = world.runtime, load_pack("kr-gyeonggi")
+        tools = Tools(pack, runtime.ids, runtime.sealer, Vault(bytes(32)), References(runtime.ids))
+        repository, door = Repository(runtime.database), Door(runtime.store, tools)
 
         def job(clock: Clock) -> ConsentExpiryJob:
-            return ConsentExpiryJob(kit.store, repository, door, replace(tools, clock=clock))
+            return ConsentExpiryJob(runtime.store, repository, door, replace(tools, clock=clock))
 
         today_, tomorrow = Clock(), Clock(timedelta(days=1))
         wrong = Clock(wall=lambda: datetime.now(UTC) + timedelta(days=70))

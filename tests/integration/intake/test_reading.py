@@ -47,7 +47,7 @@ class TestJourney:
     async def test_it_goes_from_the_door_to_the_partners_answer(self, world: World) -> None:
         event = world.hanawon.event("trainee-graduated", graduate("R-20"), id="journey/1")
         receipt = (await world.hanawon.post(event)).json()["receipt"]
-        row = await world.kit.database.inbox.find_one({"receipt": receipt})
+        row = await world.runtime.database.inbox.find_one({"receipt": receipt})
         await say(
             world.kafka, world.prefix, *_told_by_others(row["correlationid"]), *_told_by_others(row["correlationid"])
         )
@@ -72,11 +72,11 @@ class TestJourney:
         by_receipt = await world.hanawon.get(f"/receipts/{receipt}")
         assert by_receipt.json() == journey
         entry = {"action": "journey", "agency": "hanawon", "person": {"$type": "string"}}
-        assert await world.kit.database.audit.count_documents(entry) >= 2
+        assert await world.runtime.database.audit.count_documents(entry) >= 2
 
     async def test_ten_thousand_deliveries_make_it_no_longer(self, world: World) -> None:
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-22"))).json()["receipt"]
-        steps, row = world.kit.database.steps, await world.kit.database.inbox.find_one({"receipt": receipt})
+        steps, row = world.runtime.database.steps, await world.runtime.database.inbox.find_one({"receipt": receipt})
         step = {"correlationid": row["correlationid"], "at": datetime.now(UTC), "channel": "feed", "about": "notice"}
         types, partners = ("notice-delivered", "notice-acknowledged"), ("gjf", "khf")
         await steps.insert_many(
@@ -95,14 +95,14 @@ class TestJourney:
         theirs = await world.khf.get(f"/events/{event['id']}", **source)
         nobodys = await world.khf.get("/events/none", **source)
         assert (theirs.status_code, theirs.content) == (404, nobodys.content)
-        audit = world.kit.database.audit
+        audit = world.runtime.database.audit
         before = await audit.count_documents({"action": "journey-of-others", "agency": "ops"})
         assert (await world.admin.get(f"/events/{event['id']}", **source)).status_code == 200
         assert await audit.count_documents({"action": "journey-of-others", "agency": "ops"}) == before + 1
 
     async def test_another_agency_sees_nothing_by_the_receipt_either(self, world: World) -> None:
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-23"))).json()["receipt"]
-        audit = world.kit.database.audit
+        audit = world.runtime.database.audit
         before = await audit.count_documents({"action": "journey"})
         nobodys = await world.khf.get(f"/receipts/{'ab' * 16}")
         for stranger in (world.khf, world.gjf):
@@ -127,7 +127,7 @@ class TestLookup:
 
     async def test_it_gives_the_callers_own_alias_and_leaves_an_audit_entry(self, world: World) -> None:
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-30"))).json()
-        audit = world.kit.database.audit
+        audit = world.runtime.database.audit
         before = await audit.count_documents({"action": "lookup"})
         assert (await world.hanawon.lookup("R-30")).json() == {"alias": receipt["alias"]}
         assert await audit.count_documents({"action": "lookup"}) == before + 1
@@ -163,7 +163,7 @@ class TestRejections:
     async def test_an_administrators_look_at_everybodys_is_written_down_first(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        audit = world.kit.database.audit
+        audit = world.runtime.database.audit
         before = await audit.count_documents({"action": "rejections-of-others"})
         assert (await world.admin.get("/rejections")).status_code == 200
         assert (await world.khf.get("/rejections")).status_code == 200  # its own

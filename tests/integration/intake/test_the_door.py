@@ -93,7 +93,7 @@ class TestProblems:
     async def test_a_right_that_was_taken_away_is_gone_at_once(self, world: World) -> None:
         partner = await register(world.admin, "shortlived")
         assert (await partner.send("job-posted", example("job-posted"))).status_code == 202
-        held = await world.kit.database.agencies.find_one({"_id": "shortlived"})
+        held = await world.runtime.database.agencies.find_one({"_id": "shortlived"})
         state = {**held["state"], "rights": {**held["state"]["rights"], "emits": []}}
         assert (await world.admin.send("agency-changed", state)).status_code == 202
         assert (await partner.send("job-posted", example("job-posted", places=5))).status_code == 403

@@ -13,7 +13,7 @@ from tests.unit.intake.memory import example
 class World:
     """One running intake and the agencies around it."""
 
-    kit: Any
+    runtime: Any
     kafka: str
     prefix: str
     admin: Partner
@@ -24,8 +24,8 @@ class World:
     async def stored(self) -> bytes:
         """Every document of intake's database as it is stored."""
         found = b""
-        for name in await self.kit.database.list_collection_names():
-            async for document in self.kit.database[name].find():
+        for name in await self.runtime.database.list_collection_names():
+            async for document in self.runtime.database[name].find():
                 found += bson.encode(document)
         return found
 

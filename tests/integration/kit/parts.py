@@ -19,17 +19,19 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED, Agency
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
-from shared.kit import claim, outbox, quarantine
-from shared.kit.kafka import KafkaSettings
-from shared.kit.mongo import Client, Database, connect, ensure_indexes
-from shared.kit.observe import Observer
-from shared.kit.outbox import Outbox
-from shared.kit.quarantine import Quarantine
-from shared.kit.sealing import Sealer
-from shared.kit.store import Store
-from shared.kit.stream import Stream
-from shared.kit.topics import Topics
-from shared.kit.work import Need, Work
+from shared.kit.base.observe import Observer
+from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.store import outbox
+from shared.kit.store.mongo import Client, Database, connect, ensure_indexes
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.store import Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream import checkpoints as claim
+from shared.kit.stream import quarantine
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
 from tests.support.broker import IDEMPOTENT
 
 SEALER = Sealer(bytes(range(32)))
@@ -66,12 +68,12 @@ def _no_rights() -> Any:
     return Rights()
 
 
-def needs_of(event: Event[Any], work: Work) -> Iterable[Need]:
+def needs_of(event: Event[Any], work: UnitOfWork) -> Iterable[Need]:
     yield Need.by_id("effects", event.id)
     yield Need.by_id("things", event.key)
 
 
-def count(event: Event[Delivery], work: Work) -> None:
+def count(event: Event[Delivery], work: UnitOfWork) -> None:
     """Once per event and thing; a broken one is any whose ``attempts`` is 13 mod 1000 when bugs are switched on."""
     if event.data.reason == "bug":
         raise ValueError(f"a handler's bug with {event.data.person}")
@@ -111,7 +113,7 @@ class Service:
         *,
         instance: str = "test-1",
         crash: Callable[[str], None] = lambda point: None,
-        handler: Callable[[Event[Any], Work], None] = count,
+        handler: Callable[[Event[Any], UnitOfWork], None] = count,
         everywhere: bool = False,
         urgent: Sequence[str] = (),
         **settings: Any,

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from shared.kit.store import Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 
-def add(id: str, amount: int = 1) -> Task[int]:
+def add(id: str, amount: int = 1) -> Operation[int]:
     """Count up one document."""
 
-    def do(work: Work) -> int:
+    def do(work: UnitOfWork) -> int:
         held = work.get("counts", id) or {"_id": id, "n": 0}
         work.save("counts", {**held, "n": held["n"] + amount})
         return int(held["n"]) + amount
 
-    return Task(lambda work: [Need.by_id("counts", id)], do)
+    return Operation(lambda work: [Need.by_id("counts", id)], do)
 
 
-def failing(id: str, error: Exception) -> Task[int]:
+def failing(id: str, error: Exception) -> Operation[int]:
     """Change something, then raise."""
 
-    def do(work: Work) -> int:
+    def do(work: UnitOfWork) -> int:
         work.save("counts", {"_id": id, "n": -999})
         work.delete("counts", "other")
         raise error
 
-    return Task(lambda work: [Need.by_id("counts", id)], do)
+    return Operation(lambda work: [Need.by_id("counts", id)], do)
 
 
 async def counts(store: Store) -> dict[str, int]:
@@ -39,11 +39,11 @@ class Memory:
         self.kept: list[str] = []
         self.pending: list[str] = []
 
-    def mark(self) -> int:
+    def savepoint(self) -> int:
         return len(self.pending)
 
-    def undo(self, mark: int) -> None:
-        del self.pending[mark:]
+    def rollback_to(self, savepoint: int) -> None:
+        del self.pending[savepoint:]
 
     def committed(self) -> None:
         self.kept += self.pending

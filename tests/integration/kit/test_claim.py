@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
-from shared.kit.claim import Claims, Fenced, Partition
-from shared.kit.mongo import Client, connect
-from shared.kit.store import Store, Task
+from shared.kit.store.mongo import Client, connect
+from shared.kit.store.store import Operation, Store
+from shared.kit.stream.checkpoints import Fenced, Partition, PartitionCheckpoints
 
 pytestmark = pytest.mark.integration
 PARTITION = Partition("people", 0)
@@ -22,7 +22,7 @@ class Owner:
 
     def __init__(self, database: Any, name: str) -> None:
         self.store = Store(database)
-        self.claims = Claims(database, "group", name)
+        self.claims = PartitionCheckpoints(database, "group", name)
 
     async def start(self) -> Owner:
         await self.store.start()
@@ -32,9 +32,9 @@ class Owner:
         return await self.claims.claim(PARTITION, log, self.store.session_id)
 
     async def do(self, offset: int) -> None:
-        task: Task[None] = Task(lambda work: (), lambda work: work.save("done", {"_id": str(offset)}))
+        task: Operation[None] = Operation(lambda work: (), lambda work: work.save("done", {"_id": str(offset)}))
         offsets = {PARTITION: offset}
-        await self.store.perform([task], alongside=lambda session: self.claims.advance(offsets, session))
+        await self.store.perform([task], in_transaction=lambda session: self.claims.advance(offsets, session))
         self.claims.advanced(offsets)
 
 

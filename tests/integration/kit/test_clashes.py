@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from shared.kit.store import Clash, Store, Task
-from shared.kit.work import Need, Work
+from shared.kit.store.store import Operation, Store, WriteRejected
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 from tests.integration.kit.stores import add, counts
 
 pytestmark = pytest.mark.integration
@@ -37,12 +37,12 @@ class TestConflicts:
         await store.database.people.create_index("hash", unique=True)
         await store.database.people.insert_one({"_id": "old", "hash": "h"})
 
-        def person(id: str, hash: str) -> Task[None]:
-            return Task(lambda work: (), lambda work: work.save("people", {"_id": id, "hash": hash}))
+        def person(id: str, hash: str) -> Operation[None]:
+            return Operation(lambda work: (), lambda work: work.save("people", {"_id": id, "hash": hash}))
 
         results = await store.perform([person("a", "x"), person("b", "h"), person("c", "y")])
         assert results[0] is None
-        assert isinstance(results[1], Clash)
+        assert isinstance(results[1], WriteRejected)
         assert results[2] is None
         assert [d["_id"] async for d in store.database.people.find().sort("_id")] == ["a", "c", "old"]
         assert "h" not in str(results[1]).split()
@@ -50,27 +50,27 @@ class TestConflicts:
     async def test_a_task_whose_document_the_database_cannot_take_fails_alone(self, store: Store) -> None:
         await store.database.create_collection("strict", validator={"n": {"$type": "int"}})
 
-        def saving(id: str, n: object) -> Task[None]:
-            return Task(lambda work: (), lambda work: work.save("strict", {"_id": id, "n": n}))
+        def saving(id: str, n: object) -> Operation[None]:
+            return Operation(lambda work: (), lambda work: work.save("strict", {"_id": id, "n": n}))
 
         results = await store.perform([saving("a", 1), saving("b", "one"), saving("c", 3)])
-        assert [type(result) for result in results] == [type(None), Clash, type(None)]
+        assert [type(result) for result in results] == [type(None), WriteRejected, type(None)]
         assert [d["_id"] async for d in store.database.strict.find().sort("_id")] == ["a", "c"]
 
     async def test_a_clash_takes_no_later_task_of_the_same_document_along(self, store: Store) -> None:
         await store.database.people.create_index("hash", unique=True)
         await store.database.people.insert_one({"_id": "old", "hash": "h"})
 
-        def changing(**change: str) -> Task[None]:
-            def do(work: Work) -> None:
+        def changing(**change: str) -> Operation[None]:
+            def do(work: UnitOfWork) -> None:
                 work.save("people", {"_id": "a", **(work.get("people", "a") or {}), **change})
 
-            return Task(lambda work: [Need.by_id("people", "a")], do)
+            return Operation(lambda work: [Need.by_id("people", "a")], do)
 
         results = await store.perform([changing(hash="h"), changing(seen="yes"), changing(hash="own")])
         assert [type(result) for result in results] == [type(None)] * 3, "the last one mends what the first did"
         results = await store.perform([changing(hash="h"), changing(seen="again")])
-        assert [type(result) for result in results] == [Clash, type(None)]
+        assert [type(result) for result in results] == [WriteRejected, type(None)]
         assert await store.database.people.find_one({"_id": "a"}) == {"_id": "a", "hash": "own", "seen": "again"}
 
     async def test_many_that_run_into_a_unique_index_keep_nobody_waiting(
@@ -80,14 +80,14 @@ class TestConflicts:
         waits: list[float] = []
         monkeypatch.setattr("shared.kit.store.Backoff.wait", lambda self: waits.append(1.0) or asyncio.sleep(0))
 
-        def person(n: int) -> Task[None]:  # another id at every attempt, as where ids are random
-            def do(work: Work) -> None:
+        def person(n: int) -> Operation[None]:  # another id at every attempt, as where ids are random
+            def do(work: UnitOfWork) -> None:
                 work.save("people", {"_id": secrets.token_hex(4), "hash": f"h{n // 2}"})
 
-            return Task(lambda work: (), do)
+            return Operation(lambda work: (), do)
 
         results = await store.perform([person(n) for n in range(40)])
-        assert [isinstance(result, Clash) for result in results].count(True) == 20
+        assert [isinstance(result, WriteRejected) for result in results].count(True) == 20
         assert await store.database.people.count_documents({}) == 20
         assert waits == []
 

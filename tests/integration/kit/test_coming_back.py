@@ -13,12 +13,13 @@ import pytest
 from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from shared.kit import service, stream
-from shared.kit.consumer import Consumer
-from shared.kit.service import Kit
-from shared.kit.store import SESSIONS, Store, Unavailable
-from shared.kit.stream import Stream
-from shared.kit.topics import Topics
+from shared.kit.kafka.consumer import Consumer
+from shared.kit.kafka.topics import Topics
+from shared.kit.runtime import service
+from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.store.store import SESSIONS, Store, Unavailable
+from shared.kit.stream import stream
+from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import agency_event, publish, until
 from tests.integration.kit.stores import add, counts
 from tests.support.small_service import SmallSettings, build
@@ -26,8 +27,8 @@ from tests.support.small_service import SmallSettings, build
 pytestmark = pytest.mark.integration
 LEAVES_A_TRANSACTION = """
 import asyncio, sys
-from shared.kit.mongo import connect
-from shared.kit.store import Store
+from shared.kit.store.mongo import connect
+from shared.kit.store.store import Store
 from tests.integration.kit.stores import add
 
 async def main():
@@ -75,7 +76,7 @@ async def begun(settings: SmallSettings) -> AsyncIterator[FastAPI]:
     app = build(settings)
     async with app.router.lifespan_context(app):
         async with asyncio.timeout(60):
-            await app.state.kit.ready.wait()
+            await app.state.runtime.ready.wait()
         yield app
 
 
@@ -107,9 +108,9 @@ class TestItsOwnLastTransaction:
         self, settings: SmallSettings, database: AsyncIOMotorDatabase[dict[str, Any]]
     ) -> None:
         async with begun(settings) as first:
-            kit: Kit = first.state.kit
-            sessions = {each["_id"]: each["session"] async for each in kit.database[SESSIONS].find()}
-            assert sessions == {"small-1/store": kit.store.session_id, "small-1/aside": kit.aside.session_id}
+            runtime: ServiceRuntime = first.state.runtime
+            sessions = {each["_id"]: each["session"] async for each in runtime.database[SESSIONS].find()}
+            assert sessions == {"small-1/store": runtime.store.session_id, "small-1/aside": runtime.aside.session_id}
         assert await database[SESSIONS].count_documents({}) == 0, "who has stopped in order leaves nothing to end"
 
     async def test_holds_up_no_service_that_starts(
@@ -117,9 +118,9 @@ class TestItsOwnLastTransaction:
     ) -> None:
         await killed_in_a_transaction(mongo_url, database)
         async with begun(settings) as app:
-            kit: Kit = app.state.kit
-            kit.store._patience = 0.0
-            assert await kit.store.perform([add("a")]) == [1]
+            runtime: ServiceRuntime = app.state.runtime
+            runtime.store._patience = 0.0
+            assert await runtime.store.perform([add("a")]) == [1]
 
 
 class TestAGroupThatDoesNotFindTogether:
@@ -149,7 +150,7 @@ class TestAGroupThatDoesNotFindTogether:
                 await until(at_work)
             assert joining == ["join"]
         assert app.state.told[-2:] == ["tock", "stopped"]
-        assert not app.state.kit.cut_short
+        assert not app.state.runtime.cut_short
 
     async def test_but_nobody_is_ready_who_does_not_know_what_to_read(
         self, settings: SmallSettings, joining: list[str], monkeypatch: pytest.MonkeyPatch
@@ -168,7 +169,7 @@ class TestAGroupThatDoesNotFindTogether:
         async with app.router.lifespan_context(app):
             async with asyncio.timeout(60):
                 await asked.wait()
-            assert (app.state.kit.ready.is_set(), joining) == (False, [])
+            assert (app.state.runtime.ready.is_set(), joining) == (False, [])
 
 
 class TestWhatEveryReplicaHears:
@@ -201,10 +202,10 @@ class TestWhatEveryReplicaHears:
             async with asyncio.timeout(60):
                 await hearing[0].wait()
             await asyncio.sleep(0.2)  # whatever waits for nothing has begun by now
-            assert (app.state.told, app.state.kit.ready.is_set()) == (["load"], False)
+            assert (app.state.told, app.state.runtime.ready.is_set()) == (["load"], False)
             hearing[1].set()
             async with asyncio.timeout(60):
-                await app.state.kit.ready.wait()
+                await app.state.runtime.ready.wait()
 
             async def at_work() -> bool:
                 return bool("tick" in app.state.told)

@@ -10,7 +10,7 @@ import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
-from shared.kit.store import Store, Task, Unavailable
+from shared.kit.store.store import Operation, Store, Unavailable
 from tests.integration.kit.parts import until
 from tests.integration.kit.stores import Memory, add, counts
 
@@ -57,7 +57,7 @@ class TestCommit:
         store.join(memory)
         asked = self._answer_lost(store, monkeypatch, reaches_server)
         task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        noting = Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
         assert await store.perform([noting]) == [1]
         assert len(asked) == 2
         assert await counts(store) == {"a": 1}
@@ -72,7 +72,7 @@ class TestCommit:
         interrupted = WriteConcernError("interrupted", 11601, {"code": 11601, "errmsg": "operation was interrupted"})
         asked = self._answer_lost(store, monkeypatch, reaches_server=True, error=interrupted)
         task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        noting = Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
         assert await store.perform([noting]) == [1]
         assert (len(asked), await counts(store), memory.kept) == (2, {"a": 1}, ["a"])
 
@@ -92,7 +92,7 @@ class TestCommit:
         memory = Memory()
         store.join(memory)
         task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        noting = Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
         assert await store.perform([noting]) == [1]
         assert (await counts(store), memory.kept) == ({"a": 1}, ["a"])
 
@@ -106,7 +106,7 @@ class TestCommit:
         self._answer_lost(store, monkeypatch, reaches_server=True)
         task = add("a")
         with pytest.raises(Unavailable):
-            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
+            await store.perform([Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
         assert memory.kept == []
         assert await store.perform([add("b")]) == [1]
         assert memory.kept == ["a"]
@@ -123,7 +123,7 @@ class TestCommit:
         self._answer_lost(store, monkeypatch, reaches_server=True, times=3)
         task = add("a")
         with pytest.raises(Unavailable):
-            await store.perform([Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
+            await store.perform([Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])])
 
         async def known() -> bool:
             return memory.kept == ["a"]
@@ -143,8 +143,8 @@ class TestCommit:
         async def away(session: AsyncIOMotorClientSession) -> None:
             raise OperationFailure("no", 112)
 
-        task = Task[None](lambda work: (), lambda work: memory.pending.append("x"))
+        task = Operation[None](lambda work: (), lambda work: memory.pending.append("x"))
         with pytest.raises(Unavailable, match="OperationFailure"):
-            await store.perform([task], alongside=away)
+            await store.perform([task], in_transaction=away)
         assert memory.kept == memory.pending == []
         await store.stop()

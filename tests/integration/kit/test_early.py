@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from shared.kit import early, stream
-from shared.kit.claim import Partition
-from shared.kit.consumer import Consumer
-from shared.kit.early import EarlyReader
-from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka.consumer import Consumer
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.stream import early, stream
+from shared.kit.stream.checkpoints import Partition
+from shared.kit.stream.early import EarlyReader
 from tests.integration.kit.parts import Seen, Service, delivery, hex_id, publish, until
 
 pytestmark = pytest.mark.integration

@@ -14,14 +14,15 @@ import pytest_asyncio
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from shared.kit import problems, run
-from shared.kit.bounds import PROBE, Bounds, Router, bounded
-from shared.kit.connections import RESERVE
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.keys import Calling, unauthorised
-from shared.kit.quotas import Quotas
-from shared.kit.run import EdgeServer, edge_config
+from shared.access.keys import Calling, unauthorised
+from shared.kit.runtime import run
+from shared.kit.runtime.run import EdgeServer, edge_config
+from shared.kit.web import problems
+from shared.kit.web.bounds import PROBE, Bounds, Router, bounded
+from shared.kit.web.connections import RESERVE
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.quotas import Quotas
 
 pytestmark = pytest.mark.integration
 GOOD = b"Authorization: good\r\n"
@@ -82,7 +83,7 @@ class World:
         self.app.add_middleware(Outermost)
         problems.install(self.app)
         self.app.include_router(router)
-        self.app.state.kit = SimpleNamespace(keys=Keys(), quotas=Quotas(settings))
+        self.app.state.runtime = SimpleNamespace(keys=Keys(), quotas=Quotas(settings))
         self.server = EdgeServer(edge_config(self.app, settings))
         self.port = 0
 
@@ -284,7 +285,7 @@ class TestSlow:
             _, writer = await made.connect()
             writer.write(b"GET /large" + HEAD + GOOD + b"\r\n")
             await until(lambda: _true(made.begun))
-            await until(lambda: _true(not made.held and not made.app.state.kit.quotas._held))
+            await until(lambda: _true(not made.held and not made.app.state.runtime.quotas._held))
             writer.close()
 
 
@@ -309,7 +310,7 @@ class TestTooMany:
                 wrong = [await made.connect() for _ in range(60)]
                 for _, writer in wrong:  # their 429 comes late, and takes no place meanwhile
                     writer.write(b"GET /wait" + HEAD + b"Authorization: wrong\r\n\r\n")
-                await until(lambda: _true(made.app.state.kit.quotas._delayed))
+                await until(lambda: _true(made.app.state.runtime.quotas._delayed))
             for _, writer in [good, *wrong]:
                 writer.close()
 

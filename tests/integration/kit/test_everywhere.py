@@ -8,15 +8,15 @@ import pytest
 
 from shared.events import Event
 from shared.events.topics.deliveries import Delivery
-from shared.kit.backoff import Backoff
-from shared.kit.claim import Fenced
-from shared.kit.work import Work
+from shared.kit.base.backoff import Backoff
+from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.stream.checkpoints import Fenced
 from tests.integration.kit.parts import Service, delivery, hex_id, publish, until
 
 pytestmark = pytest.mark.integration
 
 
-def highest(event: Event[Delivery], work: Work) -> None:
+def highest(event: Event[Delivery], work: UnitOfWork) -> None:
     """Keeps the highest number heard of a thing, as a floor; a repeat changes nothing."""
     work.get("effects", event.id)
     thing = work.get("things", event.key)

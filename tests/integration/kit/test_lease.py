@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.lease import Lease
+from shared.kit.store.lease import Lease
 
 pytestmark = pytest.mark.integration
 

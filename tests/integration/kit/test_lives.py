@@ -12,14 +12,14 @@ import pytest
 
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import NOTICE_DELIVERED
-from shared.kit import stream
-from shared.kit.claim import Fenced
-from shared.kit.kafka import KafkaSettings
-from shared.kit.outbox import Outbox
-from shared.kit.quarantine import Quarantine
-from shared.kit.store import Store
-from shared.kit.stream import Stream
-from shared.kit.topics import Topics
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.store import Store
+from shared.kit.stream import stream
+from shared.kit.stream.checkpoints import Fenced
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import SEALER, Seen, count, delivery, hex_id, needs_of, until
 
 pytestmark = pytest.mark.integration
@@ -265,7 +265,7 @@ async def test_a_stop_ends_although_a_cancel_is_lost_on_the_way(database: Any, m
 
     async with prepared(database, monkeypatch, Life, lambda: "one") as (made, _):
         monkeypatch.setattr(made._known, "start", made._known.declare)
-        monkeypatch.setattr(made, "_hold", loses_one)
+        monkeypatch.setattr(made, "_watch_assignment", loses_one)
         await made.start()
         await asyncio.sleep(0.05)
         async with asyncio.timeout(30.0):

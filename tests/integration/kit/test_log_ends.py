@@ -6,8 +6,8 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from shared.kit.kafka import KafkaSettings
-from shared.kit.log_ends import log_ends
+from shared.kit.kafka.log_ends import log_ends
+from shared.kit.kafka.settings import KafkaSettings
 from tests.integration.kit.parts import hex_id
 
 pytestmark = pytest.mark.integration

@@ -11,10 +11,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
+from shared.access.agencies import AGENCIES, agency_document
+from shared.access.keys import make_key
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.agencies import AGENCIES, agency_document
-from shared.kit.keys import make_key
-from shared.kit.service import Kit
+from shared.kit.runtime.service import ServiceRuntime
 from tests.support.small_service import SmallSettings, build
 
 pytestmark = pytest.mark.integration
@@ -30,32 +30,32 @@ def agency(name: str, administers: bool) -> tuple[dict[str, str], Agency]:
 @pytest.fixture
 async def small(
     kafka: str, mongo_url: str, database: AsyncIOMotorDatabase[dict[str, Any]], topic_prefix: str
-) -> AsyncIterator[tuple[httpx.AsyncClient, Kit]]:
+) -> AsyncIterator[tuple[httpx.AsyncClient, ServiceRuntime]]:
     there = {"kafka": kafka, "mongo_url": mongo_url, "database": database.name, "topic_prefix": topic_prefix}
     settings = SmallSettings(profile="development", **there)
     app = build(settings)
     async with app.router.lifespan_context(app):
-        kit: Kit = app.state.kit
+        runtime: ServiceRuntime = app.state.runtime
         async with asyncio.timeout(60):
-            await kit.ready.wait()
+            await runtime.ready.wait()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://small") as client:
-            yield client, kit
+            yield client, runtime
 
 
 async def test_a_bad_record_is_listed_without_its_content_and_stays_apart_when_it_fails_again(
-    small: tuple[httpx.AsyncClient, Kit], kafka: str, topic_prefix: str
+    small: tuple[httpx.AsyncClient, ServiceRuntime], kafka: str, topic_prefix: str
 ) -> None:
-    client, kit = small
+    client, runtime = small
     operator, its_state = agency("operator", administers=True)
     other, other_state = agency("other", administers=False)
     for state in (its_state, other_state):
-        await kit.database[AGENCIES].insert_one(agency_document(state, 1))
+        await runtime.database[AGENCIES].insert_one(agency_document(state, 1))
     producer = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
     await producer.send_and_wait(f"{topic_prefix}agencies", b"planted-name is no JSON", key=b"x")
     await producer.stop()
     async with asyncio.timeout(60):
-        while not await kit.quarantine.count():  # noqa: ASYNC110 - the stream works in its own time
+        while not await runtime.quarantine.count():  # noqa: ASYNC110 - the stream works in its own time
             await asyncio.sleep(0.1)
 
     assert (await client.get("/quarantine", headers=other)).status_code == 403
@@ -72,7 +72,7 @@ async def test_a_bad_record_is_listed_without_its_content_and_stays_apart_when_i
 
 
 async def test_the_docs_page_names_the_routes_and_loads_nothing_from_elsewhere(
-    small: tuple[httpx.AsyncClient, Kit],
+    small: tuple[httpx.AsyncClient, ServiceRuntime],
 ) -> None:
     page = await small[0].get("/docs")
     assert page.status_code == 200

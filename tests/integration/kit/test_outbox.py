@@ -14,14 +14,14 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from deploy.embedded.pair import Pair
 from shared.events.envelope import to_kafka
-from shared.kit import lane
-from shared.kit.backoff import Backoff
-from shared.kit.lane import Lane
-from shared.kit.outbox import LARGEST_ROW
-from shared.kit.producer import WHOLE_BATCHES, producer_of, send_all
-from shared.kit.store import Task
-from shared.kit.topics import Topics, WrongPartitionCount
-from shared.kit.work import NotWritten, Outgoing
+from shared.kit.base.backoff import Backoff
+from shared.kit.kafka.producer import WHOLE_BATCHES, producer_of, send_all
+from shared.kit.kafka.topics import Topics, WrongPartitionCount
+from shared.kit.store import relay as relay
+from shared.kit.store.outbox import LARGEST_ROW
+from shared.kit.store.relay import OutboxRelay
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import NotWritten, Outgoing
 from tests.integration.kit.parts import Service, agency_event, delivery, everything, publish, until
 from tests.support.topics import CreateTopics
 
@@ -36,12 +36,12 @@ async def service(kafka: str, mongo_url: str, database: Any, topic_prefix: str) 
     await made.stop()
 
 
-def saying(*numbers: int, key: str = "gjf") -> Task[None]:
+def saying(*numbers: int, key: str = "gjf") -> Operation[None]:
     def do(work: Any) -> None:
         for n in numbers:
             work.emit(agency_event(key, n))
 
-    return Task(lambda work: (), do)
+    return Operation(lambda work: (), do)
 
 
 async def sequences(service: Service) -> list[int]:
@@ -65,7 +65,7 @@ class TestPublishing:
             work.emit(agency_event("gjf", 1))
             raise ValueError
 
-        await service.store.perform([Task(lambda work: (), do), saying(2)])
+        await service.store.perform([Operation(lambda work: (), do), saying(2)])
         assert await service.outbox.wait_until_published()
         assert await sequences(service) == [2]
 
@@ -80,9 +80,9 @@ class TestPublishing:
         assert await sequences(service) == [1, 2, 3]
 
     async def test_more_than_fits_in_memory_is_sent_in_order(self, service: Service) -> None:
-        lane: Any = service.outbox._lanes["agencies"]
+        relay: Any = service.outbox._relays["agencies"]
         for n in range(60):
-            lane._behind = lane._behind or n % 7 == 0  # as after an overflow
+            relay._behind = relay._behind or n % 7 == 0  # as after an overflow
             await service.store.perform([saying(n)])
         assert await service.outbox.wait_until_published()
         assert await sequences(service) == list(range(60))
@@ -150,13 +150,13 @@ class TestABrokerThatRefuses:
                 return 0.02
 
         await service.outbox.stop()
-        monkeypatch.setattr(lane, "Backoff", Quick)
+        monkeypatch.setattr(relay, "Backoff", Quick)
         await service.outbox.start(["agencies"])
         await service.store.perform([saying(1)])
         assert await service.outbox.wait_until_published(), "the topic is open, what follows is sent at once"
-        send, refusals = Lane._send, iter(range(5))
+        send, refusals = OutboxRelay._send, iter(range(5))
 
-        async def refusing(self: Lane, producer: Any, row: Any) -> Any:
+        async def refusing(self: OutboxRelay, producer: Any, row: Any) -> Any:
             sent = await send(self, producer, row)
             if dict(row["events"][0]["h"])["ce_sequence"] == b"3" and next(refusals, None) is not None:
                 loop = asyncio.get_running_loop()
@@ -165,7 +165,7 @@ class TestABrokerThatRefuses:
                 loop.call_later(0.5, sent.set_exception, TopicAuthorizationFailedError())
             return sent
 
-        monkeypatch.setattr(Lane, "_send", refusing)
+        monkeypatch.setattr(OutboxRelay, "_send", refusing)
         for n in range(2, 21):
             await service.store.perform([saying(n)])
         waiting = await service.outbox.state()
@@ -184,7 +184,7 @@ class TestATopicThatIsNotWrittenHere:
             work.save("effects", {"_id": "kept?"})
             work.emit(delivery(1))
 
-        wrong, right = await service.store.perform([Task(lambda work: (), do), saying(2)])
+        wrong, right = await service.store.perform([Operation(lambda work: (), do), saying(2)])
         assert isinstance(wrong, NotWritten)
         assert right is None
         assert await service.database.effects.count_documents({}) == 0
@@ -193,7 +193,7 @@ class TestATopicThatIsNotWrittenHere:
 
     async def test_waits_for_somebody_who_writes_it_while_the_outbox_is_not_started(self, service: Service) -> None:
         await service.outbox.stop()
-        (said,) = await service.store.perform([Task(lambda work: (), lambda work: work.emit(delivery(1)))])
+        (said,) = await service.store.perform([Operation(lambda work: (), lambda work: work.emit(delivery(1)))])
         assert said is None
         await service.outbox.start(["agencies"])
         state = await service.outbox.state()
@@ -265,7 +265,7 @@ class TestSweep:
     async def test_a_row_of_our_own_that_was_missed_is_found(self, service: Service) -> None:
         await service.store.perform([saying(1)])
         assert await service.outbox.wait_until_published()
-        await self.orphan(service, service.settings.instance, timedelta(hours=1))  # before the lane's position
+        await self.orphan(service, service.settings.instance, timedelta(hours=1))  # before the relay's position
         await service.outbox._look_for_rows_left_behind()
         assert await service.outbox.wait_until_published()
         assert sorted(await sequences(service)) == [1, 7]
@@ -300,7 +300,7 @@ class TestUrgentTopics:
         self, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(service.outbox, "_urgent", frozenset({"agencies"}))
-        await until(lambda: _of(all(lane.idle for lane in service.outbox._lanes.values())))
+        await until(lambda: _of(all(relay.idle for relay in service.outbox._relays.values())))
         await self.written_by_another(service, 1, "deliveries.dead")
         await self.written_by_another(service, 2)
         owners = service.database.outbox.distinct
@@ -314,16 +314,16 @@ class TestUrgentTopics:
         self, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(service.outbox, "_urgent", frozenset({"agencies"}))
-        await until(lambda: _of(all(lane.idle for lane in service.outbox._lanes.values())))
+        await until(lambda: _of(all(relay.idle for relay in service.outbox._relays.values())))
         await self.written_by_another(service, 2)
-        service.outbox._lanes["agencies"]._unstamped["mine"] = False
+        service.outbox._relays["agencies"]._unmarked["mine"] = False
         assert await service.outbox.take_over_urgent(set()) == set()
-        service.outbox._lanes["agencies"]._unstamped.clear()
+        service.outbox._relays["agencies"]._unmarked.clear()
 
     async def test_a_topic_whose_rows_do_not_get_on_holds_up_no_other(
         self, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        stuck = service.outbox._lanes["deliveries.dead"]
+        stuck = service.outbox._relays["deliveries.dead"]
 
         async def never(*_: Any) -> None:
             await asyncio.Event().wait()
@@ -335,7 +335,7 @@ class TestUrgentTopics:
                 work.emit_record(Outgoing("deliveries.dead", b"k", b"%d" % n, []))
 
         for _ in range(5):
-            await service.store.submit(Task(lambda work: (), many))
+            await service.store.submit(Operation(lambda work: (), many))
         await service.store.submit(saying(3))
         await until(lambda: self.said(service))
         assert await service.database.outbox.count_documents({"topic": "deliveries.dead", "topic_id": None}) == 5
@@ -366,7 +366,7 @@ class TestANewTopicId:
         await service.store.perform([saying(1)])
         assert await service.outbox.wait_until_published()
         true_id = service.topics.ids["agencies"]
-        lane: Any = service.outbox._lanes["agencies"]
+        relay: Any = service.outbox._relays["agencies"]
         real = service.topics.read
         lies = iter([{"agencies": "f" * 32}])
 
@@ -381,7 +381,7 @@ class TestANewTopicId:
         assert await sequences(service) == [1, 2, 2]
         rows = [row async for row in service.database.outbox.find()]
         assert {row["topic_id"] for row in rows} == {true_id}
-        assert lane is service.outbox._lanes["agencies"]
+        assert relay is service.outbox._relays["agencies"]
 
     async def test_everything_that_another_id_had_is_published_again_in_order_by_one(
         self, service: Service, kafka: str, mongo_url: str

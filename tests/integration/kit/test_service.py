@@ -18,12 +18,12 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from deploy.embedded.pair import Pair
+from shared.access.agencies import AGENCIES, agency_document
+from shared.access.keys import make_key
 from shared.events import Event
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.agencies import AGENCIES, agency_document
-from shared.kit.keys import make_key
-from shared.kit.service import Kit
-from shared.kit.store import Task
+from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.store.store import Operation
 from tests.integration.kit.parts import publish
 from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.support.small_service import SmallSettings, build
@@ -113,15 +113,15 @@ async def settings(
 
 
 @asynccontextmanager
-async def running(settings: SmallSettings) -> AsyncIterator[tuple[httpx.AsyncClient, Kit]]:
+async def running(settings: SmallSettings) -> AsyncIterator[tuple[httpx.AsyncClient, ServiceRuntime]]:
     """The service in this process, without a port."""
     app = build(settings)
     async with app.router.lifespan_context(app):
-        kit: Kit = app.state.kit
+        runtime: ServiceRuntime = app.state.runtime
         async with asyncio.timeout(30):
-            await kit.ready.wait()
+            await runtime.ready.wait()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://small") as client:
-            yield client, kit
+            yield client, runtime
 
 
 class TestStart:
@@ -250,18 +250,18 @@ class TestLife:
 
     async def test_can_be_started_again_on_the_same_database(self, settings: SmallSettings) -> None:
         for _ in range(2):
-            async with running(settings) as (client, _kit):
+            async with running(settings) as (client, _runtime):
                 assert (await client.get("/ready")).json() == {"ready": True, "phase": "running", "missing": []}
 
     async def test_what_it_emits_comes_back_to_its_stream_and_opens_its_door(self, settings: SmallSettings) -> None:
         token, state = agency()
-        async with running(settings) as (client, kit):
+        async with running(settings) as (client, runtime):
             assert (await client.get("/me", headers={"authorization": f"Bearer {token}"})).status_code == 401
             event = Event(
-                id=kit.ids.derived("test"), source="/small", type=AGENCY_REGISTERED.name, version=1,
+                id=runtime.ids.derived("test"), source="/small", type=AGENCY_REGISTERED.name, version=1,
                 time=datetime.now(UTC), key="gjf", data=state, sequence=1,
             )  # fmt: skip
-            await kit.store.submit(Task(lambda work: (), lambda work: work.emit(event)))
+            await runtime.store.submit(Operation(lambda work: (), lambda work: work.emit(event)))
             await until(lambda: is_let_in(client, token))
             exposed = (await client.get("/metrics")).text
             assert 'ieum_events_consumed_total{topic="agencies",type="agency-registered"}' in exposed
@@ -310,10 +310,10 @@ class TestStopWithoutMongoDB:
 
 class TestReady:
     async def test_is_no_while_starting_and_stopping_and_says_the_phase(self, settings: SmallSettings) -> None:
-        async with running(settings) as (client, kit):
-            kit.health.phase = "starting"
+        async with running(settings) as (client, runtime):
+            runtime.health.phase = "starting"
             starting = await client.get("/ready")
-            kit.stop()
+            runtime.stop()
             stopping = await client.get("/ready")
         assert (starting.status_code, starting.json()["phase"]) == (503, "starting")
         assert (stopping.status_code, stopping.json()["phase"]) == (503, "stopping")
@@ -322,9 +322,9 @@ class TestReady:
         async def silent() -> None:
             await asyncio.sleep(60)
 
-        monkeypatch.setattr("shared.kit.probes.CHECK_SECONDS", 1.0)
-        async with running(settings) as (client, kit):
-            kit.health._needed = {**kit.health._needed, "kafka": silent}
+        monkeypatch.setattr("shared.kit.web.probes.CHECK_SECONDS", 1.0)
+        async with running(settings) as (client, runtime):
+            runtime.health._needed = {**runtime.health._needed, "kafka": silent}
             answer = await client.get("/ready")
             assert (answer.status_code, answer.json()["missing"]) == (503, ["kafka"])
             assert (await client.get("/live")).status_code == 200  # a restart would not help
@@ -333,20 +333,20 @@ class TestReady:
 class TestKeysAgainstTheDatabase:
     async def test_a_changed_agency_is_known_after_the_cache_has_ended(self, settings: SmallSettings) -> None:
         token, state = agency()
-        async with running(settings) as (client, kit):
-            kit.keys._clock = iter(range(0, 1000, 2)).__next__
+        async with running(settings) as (client, runtime):
+            runtime.keys._clock = iter(range(0, 1000, 2)).__next__
             document = agency_document(state, 1)
-            await kit.database[AGENCIES].replace_one({"_id": "gjf"}, document, upsert=True)
+            await runtime.database[AGENCIES].replace_one({"_id": "gjf"}, document, upsert=True)
             header = {"authorization": f"Bearer {token}"}
             assert (await client.get("/me", headers=header)).json() == "gjf"
-            await kit.database[AGENCIES].replace_one(
+            await runtime.database[AGENCIES].replace_one(
                 {"_id": "gjf"}, {**document, "state": {**document["state"], "keys": []}}
             )
             assert (await client.get("/me", headers=header)).status_code == 401
 
     async def test_a_dump_of_the_database_does_not_hold_the_key(self, settings: SmallSettings) -> None:
         token, state = agency()
-        async with running(settings) as (_, kit):
-            await kit.database[AGENCIES].insert_one(agency_document(state, 1))
-            dump = [document async for document in kit.database[AGENCIES].find()]
+        async with running(settings) as (_, runtime):
+            await runtime.database[AGENCIES].insert_one(agency_document(state, 1))
+            dump = [document async for document in runtime.database[AGENCIES].find()]
         assert token.partition(".")[2] not in str(dump)

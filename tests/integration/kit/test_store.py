@@ -11,12 +11,12 @@ import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import OperationFailure
 
-from shared.kit.kafka import KafkaSettings
-from shared.kit.outbox import Outbox
-from shared.kit.round import TooManyRounds
-from shared.kit.store import Store, Task, Unavailable
-from shared.kit.topics import Topics
-from shared.kit.work import Need, NotNeeded, Outgoing, Work
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.store.attempt import TooManyReads
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.unit_of_work import Need, NotNeeded, Outgoing, UnitOfWork
 from tests.integration.kit.stores import Memory, add, counts, failing
 
 pytestmark = pytest.mark.integration
@@ -43,10 +43,10 @@ class TestPerform:
         assert await counts(store) == {"other": 1, "a": 1}
 
     async def test_needs_that_raise_fail_their_own_task_only(self, store: Store) -> None:
-        def bad_needs(work: Work) -> Iterable[Need]:
+        def bad_needs(work: UnitOfWork) -> Iterable[Need]:
             raise KeyError("x")
 
-        first, second = await store.perform([Task(bad_needs, lambda work: 1), add("a")])
+        first, second = await store.perform([Operation(bad_needs, lambda work: 1), add("a")])
         assert isinstance(first, KeyError)
         assert second == 1
 
@@ -55,17 +55,17 @@ class TestPerform:
         self, store: Store, value: Any
     ) -> None:
         for need in (Need.by_id("counts", value), Need.where("counts", "n", value)):
-            bad = Task(lambda work, need=need: [need], lambda work: 1)
+            bad = Operation(lambda work, need=need: [need], lambda work: 1)
             results = await store.perform([bad, add("a", 0)])
             assert isinstance(results[0], Exception)
             assert results[1] == 0
 
     async def test_otherwise_is_done_in_the_same_transaction_when_a_task_fails(self, store: Store) -> None:
-        def otherwise(work: Work, error: Exception) -> None:
+        def otherwise(work: UnitOfWork, error: Exception) -> None:
             work.save("apart", {"_id": "x", "why": type(error).__name__})
 
         task = failing("a", ValueError())
-        await store.perform([Task(task.needs, task.do, otherwise), add("b")])
+        await store.perform([Operation(task.needs, task.do, otherwise), add("b")])
         assert await store.database.apart.find_one() == {"_id": "x", "why": "ValueError"}
         assert await counts(store) == {"b": 1}
 
@@ -73,7 +73,7 @@ class TestPerform:
         for n in range(3):
             await store.database.chain.insert_one({"_id": f"c{n}", "next": f"c{n + 1}"})
 
-        def needs(work: Work) -> Iterable[Need]:
+        def needs(work: UnitOfWork) -> Iterable[Need]:
             id = "c0"
             while True:
                 yield Need.by_id("chain", id)
@@ -82,47 +82,49 @@ class TestPerform:
                     return
                 id = found["next"]
 
-        assert await store.perform([Task(needs, lambda work: work.get("chain", "c2"))]) == [{"_id": "c2", "next": "c3"}]
+        assert await store.perform([Operation(needs, lambda work: work.get("chain", "c2"))]) == [
+            {"_id": "c2", "next": "c3"}
+        ]
 
     async def test_needs_without_an_end_fail_their_task(self, store: Store) -> None:
         calls = iter(range(10_000))
-        endless = Task(lambda work: [Need.by_id("chain", f"x{next(calls)}")], lambda work: 1)
+        endless = Operation(lambda work: [Need.by_id("chain", f"x{next(calls)}")], lambda work: 1)
         first, second = await store.perform([endless, add("a")])
-        assert isinstance(first, TooManyRounds)
+        assert isinstance(first, TooManyReads)
         assert second == 1
 
     async def test_what_an_earlier_task_of_the_batch_leads_to_is_loaded_late(self, store: Store) -> None:
         await store.database.people.insert_one({"_id": "p", "name": "x"})
 
-        def by_alias(work: Work) -> Iterable[Need]:
+        def by_alias(work: UnitOfWork) -> Iterable[Need]:
             yield Need.by_id("aliases", "al")
             if alias := work.get("aliases", "al"):
                 yield Need.by_id("people", alias["person"])
 
-        def person(work: Work) -> Any:
+        def person(work: UnitOfWork) -> Any:
             alias = work.get("aliases", "al")
             return alias and work.get("people", alias["person"])
 
-        save = Task(lambda work: (), lambda work: work.save("aliases", {"_id": "al", "person": "p"}))
-        results: list[Any] = await store.perform([save, Task(by_alias, person)])
+        save = Operation(lambda work: (), lambda work: work.save("aliases", {"_id": "al", "person": "p"}))
+        results: list[Any] = await store.perform([save, Operation(by_alias, person)])
         assert results[1] == {"_id": "p", "name": "x"}
 
     async def test_asking_for_what_was_never_named_fails_the_task(self, store: Store) -> None:
-        (result,) = await store.perform([Task(lambda work: (), lambda work: work.get("counts", "a"))])
+        (result,) = await store.perform([Operation(lambda work: (), lambda work: work.get("counts", "a"))])
         assert isinstance(result, NotNeeded)
 
     async def test_finds_by_field_with_what_the_batch_changed(self, store: Store) -> None:
         await store.database.matches.insert_many([{"_id": "1", "person": "p"}, {"_id": "2", "person": "p"}])
 
-        def change(work: Work) -> None:
+        def change(work: UnitOfWork) -> None:
             work.delete("matches", "1")
             work.save("matches", {"_id": "3", "person": "p"})
 
-        find = Task(
+        find = Operation(
             lambda work: [Need.where("matches", "person", "p")],
             lambda work: [d["_id"] for d in work.find("matches", "person", "p")],
         )
-        results: list[Any] = await store.perform([find, Task(lambda work: (), change), find])
+        results: list[Any] = await store.perform([find, Operation(lambda work: (), change), find])
         assert results == [["1", "2"], None, ["2", "3"]]
         assert [d["_id"] async for d in store.database.matches.find().sort("_id")] == ["2", "3"]
 
@@ -131,8 +133,10 @@ class TestPerform:
         await store.database.matches.insert_many(long)
         by_id, by_field = await store.perform(
             [
-                Task(lambda work: [Need.by_id("matches", "l1")], lambda work: [work.get("matches", "l1")]),
-                Task(lambda work: [Need.where("matches", "person", "p")], lambda w: w.find("matches", "person", "p")),
+                Operation(lambda work: [Need.by_id("matches", "l1")], lambda work: [work.get("matches", "l1")]),
+                Operation(
+                    lambda work: [Need.where("matches", "person", "p")], lambda w: w.find("matches", "person", "p")
+                ),
             ]
         )
         assert by_id == [long[1]]
@@ -141,18 +145,20 @@ class TestPerform:
     async def test_a_long_document_is_loaded_like_any_other(self, store: Store) -> None:
         long = {"_id": "long", "kind": "k", "text": "x" * 20_000}  # pymongo hands such out as a view of its buffer
         await store.database.counts.insert_one(long)
-        by_id = Task(lambda work: [Need.by_id("counts", "long")], lambda work: work.get("counts", "long"))
-        by_field = Task(lambda work: [Need.where("counts", "kind", "k")], lambda work: work.find("counts", "kind", "k"))
+        by_id = Operation(lambda work: [Need.by_id("counts", "long")], lambda work: work.get("counts", "long"))
+        by_field = Operation(
+            lambda work: [Need.where("counts", "kind", "k")], lambda work: work.find("counts", "kind", "k")
+        )
         assert await store.perform([by_id]) == [long]
         assert await store.perform([by_field]) == [[long]]
 
     async def test_what_runs_alongside_is_in_the_transaction(self, store: Store) -> None:
-        async def alongside(session: AsyncIOMotorClientSession) -> None:
+        async def in_transaction(session: AsyncIOMotorClientSession) -> None:
             await store.database.checkpoints.insert_one({"_id": "c"}, session=session)
             raise RuntimeError("fenced")
 
         with pytest.raises(RuntimeError, match="fenced"):
-            await store.perform([add("a")], alongside=alongside)
+            await store.perform([add("a")], in_transaction=in_transaction)
         assert await counts(store) == {}
         assert await store.database.checkpoints.count_documents({}) == 0
         assert await store.perform([add("a")]) == [1]
@@ -160,13 +166,13 @@ class TestPerform:
     async def test_calls_after_the_commit_are_made_for_kept_work_only(self, store: Store) -> None:
         called: list[str] = []
 
-        def noting(name: str, error: Exception | None = None) -> Task[None]:
-            def do(work: Work) -> None:
+        def noting(name: str, error: Exception | None = None) -> Operation[None]:
+            def do(work: UnitOfWork) -> None:
                 work.after_commit(lambda: called.append(name))
                 if error:
                     raise error
 
-            return Task(lambda work: (), do)
+            return Operation(lambda work: (), do)
 
         await store.perform([noting("kept"), noting("undone", ValueError())])
         assert called == ["kept"]
@@ -183,7 +189,7 @@ class TestHurry:
             tried.set()
             raise OperationFailure("no", 112)
 
-        trying = asyncio.create_task(store.perform([add("a")], alongside=away))
+        trying = asyncio.create_task(store.perform([add("a")], in_transaction=away))
         await tried.wait()
         waiting = [asyncio.create_task(store.submit(add("b"))) for _ in range(3)]
         await asyncio.sleep(0)
@@ -199,13 +205,13 @@ class TestViews:
         memory = Memory()
         store.join(memory)
 
-        def noting(name: str, error: Exception | None = None) -> Task[None]:
-            def do(work: Work) -> None:
+        def noting(name: str, error: Exception | None = None) -> Operation[None]:
+            def do(work: UnitOfWork) -> None:
                 memory.pending.append(name)
                 if error:
                     raise error
 
-            return Task(lambda work: (), do)
+            return Operation(lambda work: (), do)
 
         await store.perform([noting("a"), noting("b", ValueError()), noting("c")])
         assert memory.kept == ["a", "c"]
@@ -217,11 +223,11 @@ class TestViews:
         store.join(memory)
         store.join(guarding)
         marks = iter(["first"])  # the lease is lost between the first task and the second
-        monkeypatch.setattr(guarding, "mark", lambda: next(marks, None) or 1 // 0)
-        monkeypatch.setattr(guarding, "undo", lambda mark: pytest.fail("it was never marked"))
+        monkeypatch.setattr(guarding, "savepoint", lambda: next(marks, None) or 1 // 0)
+        monkeypatch.setattr(guarding, "rollback_to", lambda mark: pytest.fail("it was never marked"))
         task = add("a")
-        noting = Task(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
-        innocent = Task(
+        noting = Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
+        innocent = Operation(
             lambda work: (), lambda work: 1, lambda work, error: pytest.fail("a healthy record is set apart")
         )
         with pytest.raises(ZeroDivisionError):
@@ -247,7 +253,7 @@ class TestViews:
         store.join(memory)
         store.join(other)
 
-        def saying(work: Work) -> None:
+        def saying(work: UnitOfWork) -> None:
             other.pending.append("x")
             work.emit_record(Outgoing("agencies", b"k", b"{}", []))
 
@@ -255,10 +261,10 @@ class TestViews:
             raise ValueError
 
         memory.committed = breaks  # type: ignore[method-assign]  # a bug of the view
-        assert await store.perform([Task(lambda work: (), saying)]) == [None]
+        assert await store.perform([Operation(lambda work: (), saying)]) == [None]
         assert handed == ["agencies"]
         assert other.kept == ["x"], "the other views are told all the same"
-        with pytest.raises(Unavailable, match="ViewValueError"):
+        with pytest.raises(Unavailable, match="ParticipantValueError"):
             await store.perform([add("a")])
         assert store.broken
         await store.stop()
@@ -278,7 +284,7 @@ class TestSubmit:
         assert isinstance(bad, ValueError)
 
     async def test_what_belongs_together_is_never_split_over_two_transactions(self, store: Store) -> None:
-        where = Task[Any](lambda work: (), lambda work: work)
+        where = Operation[Any](lambda work: (), lambda work: work)
         alone = [asyncio.create_task(store.submit(where)) for _ in range(300)]
         await asyncio.sleep(0)
         together = await store.submit_all([*[where] * 150, failing("b", ValueError("mine")), *[where] * 149])

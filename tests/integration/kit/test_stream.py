@@ -14,10 +14,10 @@ from aiokafka import TopicPartition
 from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import Delivery
-from shared.kit.quarantine import COLLECTION as QUARANTINE
-from shared.kit.quarantine import Quarantine
-from shared.kit.stream import Stream
-from shared.kit.work import Work
+from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.stream.quarantine import COLLECTION as QUARANTINE
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import SEALER, Service, count, data_of, delivery, everything, hex_id, publish, until
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,7 @@ async def service(kafka: str, mongo_url: str) -> AsyncIterator[Service]:
 mended: set[str] = set()
 
 
-def mending(event: Event[Delivery], work: Work) -> None:
+def mending(event: Event[Delivery], work: UnitOfWork) -> None:
     """The counting handler with a bug that can be mended: events from a source that is not in ``mended`` yet."""
     count(event, work)
     if event.source != "/test" and event.source not in mended:

@@ -16,14 +16,14 @@ from fastapi import FastAPI
 from services.matching.domain.matcher import Pair, matches_of
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
+from shared.access.keys import make_key
 from shared.events import Event, EventType
 from shared.events.classes import Model
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
-from shared.kit.clock import Clock
-from shared.kit.keys import make_key
+from shared.kit.base.clock import Clock
 from shared.reference import load_pack
 from tests.support.broker import IDEMPOTENT
 from tests.support.matching import numbered

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClientSession
 
-from services.matching.fence import NotActive, UnderLease
-from shared.kit.lease import Lease, LeaseLost
-from shared.kit.mongo import Database, connect
-from shared.kit.store import Store, Task
-from shared.kit.work import Work
+from services.matching.fence import FencedStore, NotActive
+from shared.kit.store.lease import Lease, LeaseLost
+from shared.kit.store.mongo import Database, connect
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import UnitOfWork
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +28,7 @@ class Matcher:
         database: Database = self._client[name]
         self.plain = Store(database)
         self.lease = Lease(database, "matching", owner)
-        self.store = UnderLease(self.plain, self.lease)
+        self.store = FencedStore(self.plain, self.lease)
 
     async def __aenter__(self) -> Matcher:
         await self.plain.start()
@@ -42,7 +42,7 @@ class Matcher:
         """Become the active one, as `Activity` does it."""
         assert await self.lease.acquire()
         await self.store.perform([])
-        await self.lease.seat(self.store.session_id)
+        await self.lease.take_over_session(self.store.session_id)
 
     def believes_in_its_lease(self) -> None:
         """Its clock stood still with it."""
@@ -55,11 +55,11 @@ async def _both(mongo_url: str, name: str) -> AsyncIterator[tuple[Matcher, Match
         yield first, second
 
 
-def writing(word: str) -> Task[None]:
-    return Task(lambda work: (), lambda work: _write(work, word))
+def writing(word: str) -> Operation[None]:
+    return Operation(lambda work: (), lambda work: _write(work, word))
 
 
-def _write(work: Work, word: str) -> None:
+def _write(work: UnitOfWork, word: str) -> None:
     work.save("matches", {"_id": "m-1", "by": word})
 
 
@@ -89,7 +89,7 @@ class TestSuccession:
             with pytest.raises(NotActive):
                 await first.store.perform([writing("first, later")])
             with pytest.raises(LeaseLost):
-                await first.lease.seat(first.store.session_id)
+                await first.lease.take_over_session(first.store.session_id)
             assert await _written(database) == "second"
             await second.store.perform([writing("second, again")])
             assert await _written(database) == "second, again"
@@ -108,7 +108,7 @@ class TestSuccession:
             Matcher(mongo_url, database.name, "m-2") as second,
         ):
             await first.gain()
-            late = asyncio.create_task(first.store.perform([writing("late")], alongside=stand_still))
+            late = asyncio.create_task(first.store.perform([writing("late")], in_transaction=stand_still))
             await frozen.wait()  # it has asked the lease, and it was its own
             await _ran_out(database)
             await second.gain()

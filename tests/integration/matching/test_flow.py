@@ -10,7 +10,7 @@ import pytest
 
 from services.matching.republish import tell_again
 from shared.events import Event
-from shared.kit.republish import store_beside
+from shared.kit.runtime.republish import store_beside
 from tests.integration.matching.parts import NOON, RECORDED, Setup, client, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
 

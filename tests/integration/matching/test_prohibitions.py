@@ -65,7 +65,7 @@ class TestAReplicaThatStandsBy:
             await setup.publish(told(registered), told(SOMEBODY), told(a_job()))
             for app in (active, standby):
                 await eventually(lambda app=app: sees(app, token, HANAWON_ALIAS, (200, 1)))
-            assert "standby" in (active.state.kit.health.role, standby.state.kit.health.role)
+            assert "standby" in (active.state.runtime.health.role, standby.state.runtime.health.role)
             await setup.publish(told(changed, 2))
             for app in (active, standby):
                 await eventually(lambda app=app: sees(app, token, HANAWON_ALIAS, (401, 0)))
@@ -86,7 +86,7 @@ class TestAReplicaThatStandsBy:
             await eventually(lambda: sees(standby, gjf, GJF_ALIAS, (200, 1)))
             await setup.publish(floor(2, ("notice", "gjf")))
             await eventually(lambda: sees(standby, gjf, GJF_ALIAS, (404, 0)))
-            assert standby.state.kit.health.role == "standby"
+            assert standby.state.runtime.health.role == "standby"
 
 
 class TestTheActiveMatcher:

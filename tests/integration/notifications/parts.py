@@ -19,9 +19,9 @@ from standardwebhooks.webhooks import Webhook
 
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
+from shared.access.keys import make_key
 from shared.events import Event
 from shared.events.envelope import from_kafka, to_kafka
-from shared.kit.keys import make_key
 from tests.support.broker import IDEMPOTENT
 from tests.unit.notifications.world import agency_of, hexid, match_of, person_of
 

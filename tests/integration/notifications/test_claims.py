@@ -13,7 +13,7 @@ import pytest
 from deploy.embedded.pair import Pair
 from services.notifications.delivery.tenure import Tenure
 from services.notifications.repository import INDEXES, Repository
-from shared.kit.mongo import connect
+from shared.kit.store.mongo import connect
 from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person
 
 pytestmark = pytest.mark.integration

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.integration
 
 
 async def states(app: Any) -> Counter[str]:
-    return Counter([d["state"] async for d in app.state.kit.database.deliveries.find({})])
+    return Counter([d["state"] async for d in app.state.runtime.database.deliveries.find({})])
 
 
 async def until(condition: Any) -> None:
@@ -60,7 +60,7 @@ class TestRetries:
                 partner.verify(made["secret"])
                 (delivery,) = (await gjf.get("/deliveries")).json()["deliveries"]
                 assert (delivery["state"], delivery["attempts"]) == ("delivered", 5)
-                log = [a async for a in app.state.kit.database.attempts.find({}).sort("number", 1)]
+                log = [a async for a in app.state.runtime.database.attempts.find({}).sort("number", 1)]
                 assert [a["reason"] for a in log] == ["refused-500", "refused-404", "connection-lost", "redirect", None]
 
     async def test_a_used_up_schedule_is_told_and_can_be_tried_again_by_hand(self, setup: Setup) -> None:
@@ -173,7 +173,7 @@ class TestConsentAtTheMomentOfSending:
                 await gjf.subscribed("webhook", partner.url)
                 await setup.publish(match("hold", "x"), match("a", "x"))
                 await until(lambda: len(partner.requests) == 1)
-                database = app.state.kit.database
+                database = app.state.runtime.database
                 await database.subscriptions.update_one({}, {"$set": {"held_until": _soon(1.5)}})
                 await setup.publish(match("a", "y"))
                 await until(lambda: _count(app, "deliveries", 2))
@@ -199,7 +199,7 @@ class TestHangingPartners:
                 await setup.publish(*(match(name, "x") for name in names))
                 await until(lambda: len(holding(well.told)) == 20)
                 assert 1 <= len(hanging.requests) <= 8  # its own slots, and no answer yet
-                assert await app.state.kit.database.deliveries.count_documents({"state": "delivered"}) <= 20
+                assert await app.state.runtime.database.deliveries.count_documents({"state": "delivered"}) <= 20
 
 
 class TestCrash:
@@ -309,11 +309,11 @@ async def _all_ended(app: Any, count: int = 1) -> bool:
 
 
 async def _held(app: Any) -> bool:
-    return bool(await app.state.kit.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
+    return bool(await app.state.runtime.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
 
 
 async def _count(app: Any, collection: str, count: int) -> bool:
-    return bool(await app.state.kit.database[collection].count_documents({}) >= count)
+    return bool(await app.state.runtime.database[collection].count_documents({}) >= count)
 
 
 async def _delivered(client: Client) -> bool:

@@ -12,7 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.notifications.documents import DELIVERIES, FEED, POSTED, SERVED
 from services.notifications.repository import FEED_ORDER, INDEXES, NOT_PROVED, Repository
-from shared.kit.mongo import ensure_indexes
+from shared.kit.store.mongo import ensure_indexes
 
 pytestmark = pytest.mark.integration
 

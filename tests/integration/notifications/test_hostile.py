@@ -19,7 +19,7 @@ from services.notifications.channels.guard import leads_outside
 from services.notifications.channels.signing import new_secret
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.verdict import Answer, judge
-from shared.kit.sealing import Sealer
+from shared.kit.base.sealing import Sealer
 from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of
 
 pytestmark = pytest.mark.integration

@@ -22,14 +22,14 @@ from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
 from services.notifications.service import Receipts, Subscriptions, UrlRules
-from shared.kit import problems
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.ids import Ids
-from shared.kit.keys import Caller
-from shared.kit.quotas import Quotas
-from shared.kit.sealing import Sealer
-from shared.kit.store import Store
+from shared.access.keys import Caller
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
+from shared.kit.store.store import Store
+from shared.kit.web import problems
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.quotas import Quotas
 from tests.integration.notifications.parts import Client
 from tests.unit.notifications.world import agency_of, hexid
 
@@ -67,7 +67,7 @@ async def app() -> AsyncIterator[FastAPI]:
     made.add_middleware(Outermost)
     problems.install(made)
     made.include_router(make_router(parts))
-    made.state.kit, made.state.parts = SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())), parts
+    made.state.runtime, made.state.parts = SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())), parts
     yield made
     await store.stop()
     client.close()

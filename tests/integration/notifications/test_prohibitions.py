@@ -105,7 +105,7 @@ class TestAWithdrawal:
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("feed")
                 await eventually(lambda: _many(database.deliveries, 2, state="posted"))
-                async with app.state.kit.store._turn:  # it cannot be dropped yet
+                async with app.state.runtime.store._turn:  # it cannot be dropped yet
                     await setup.publish(floor("a", 2, NOTICE_GJF))
                     await eventually(lambda: database.floors.find_one({}))
                     shown = (await gjf.get("/deliveries")).json()["deliveries"]
@@ -115,12 +115,12 @@ class TestAWithdrawal:
         self, setup: Setup, database: Any
     ) -> None:
         async with setup.running() as app, Partner() as partner:
-            kit = app.state.kit
+            runtime = app.state.runtime
             await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 await eventually(lambda: holds(partner, held("x")))
-                async with kit.store._turn:  # a batch that does not end
+                async with runtime.store._turn:  # a batch that does not end
                     await setup.publish(floor("a", 2, NOTICE_GJF))
                     await eventually(lambda: database.floors.find_one({"due": {"$exists": True}}))
                     assert holding(partner.told) == held("x")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.grafana.dashboard import FILE, dashboard, queries
-from shared.kit import metrics
+from shared.kit.base import metrics
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ import pytest
 from services.intake.settings import IntakeSettings
 from services.matching.settings import MatchingSettings
 from services.notifications.settings import NotificationsSettings
-from shared.kit.settings import ServiceSettings, read_settings
+from shared.kit.runtime.settings import ServiceSettings, read_settings
 from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 
 pytestmark = pytest.mark.unit

@@ -14,15 +14,15 @@ from services.intake.answers import Receipt
 from services.intake.changes.effect import AGENCIES, Tools
 from services.intake.identity import References, Vault
 from services.intake.service import Door
+from shared.access.agencies import agency_document
+from shared.access.keys import Caller
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka
 from shared.events.topics.agencies import Agency, Key
-from shared.kit.agencies import agency_document
-from shared.kit.ids import Ids
-from shared.kit.keys import Caller
-from shared.kit.sealing import Sealer
-from shared.kit.store import Task
-from shared.kit.work import Work
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
 from shared.reference import Pack, load_pack
 
 T = TypeVar("T")
@@ -44,17 +44,17 @@ class MemoryStore:
     def all(self, collection: str) -> list[dict[str, Any]]:
         return list(self.collections.get(collection, {}).values())
 
-    async def submit_all(self, tasks: Sequence[Task[T]], *, ahead: bool = False) -> list[T | Exception]:
+    async def submit_all(self, tasks: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
         return [await self._result(task) for task in tasks]
 
-    async def _result(self, task: Task[T]) -> T | Exception:
+    async def _result(self, task: Operation[T]) -> T | Exception:
         try:
             return await self.submit(task)
         except Exception as error:
             return error
 
-    async def submit(self, task: Task[T]) -> T:
-        work = Work(self.now)
+    async def submit(self, task: Operation[T]) -> T:
+        work = UnitOfWork(self.now)
         work.asking = True
         for _ in range(5):
             missing = list(work.missing(task.needs(work)))

@@ -14,13 +14,13 @@ from services.intake.admission import FORBIDS, admission
 from services.intake.answers import Receipt
 from services.intake.api import Parts, make_router
 from services.intake.settings import IntakeSettings
+from shared.access.keys import Caller
 from shared.events import registry
-from shared.kit import problems, quotas
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.keys import Caller
-from shared.kit.problems import Problem
-from shared.kit.quotas import Limiter, Quotas
+from shared.kit.web import problems, quotas
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.problems import Problem
+from shared.kit.web.quotas import Limiter, Quotas
 from tests.unit.intake.memory import House, example, pack
 
 pytestmark = pytest.mark.unit
@@ -125,7 +125,7 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
     parts = Parts()
     parts.door = house.door
     app.add_middleware(Outermost)
-    app.state.kit = SimpleNamespace(keys=Keys(), quotas=known)
+    app.state.runtime = SimpleNamespace(keys=Keys(), quotas=known)
     problems.install(app)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
     app.include_router(make_router(parts, chosen, pack()))

@@ -17,8 +17,8 @@ from shared.events.refusal import Refusal, Refused
 from shared.events.registry import Topic, registry
 from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JOB_CLOSED
-from shared.kit import metrics
-from shared.kit.problems import Problem
+from shared.kit.base import metrics
+from shared.kit.web.problems import Problem
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, agency, example, today
 

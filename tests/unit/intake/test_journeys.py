@@ -13,8 +13,8 @@ from services.intake.answers import MOST_ANSWERED
 from services.intake.changes.effect import PEOPLE, REFERENCES
 from services.intake.journeys import Journeys
 from services.intake.repository import INBOX, REJECTIONS
+from shared.access.keys import Caller
 from shared.events.refusal import MOST
-from shared.kit.keys import Caller
 from tests.unit.intake.memory import House, MemoryStore, example
 
 pytestmark = pytest.mark.unit

@@ -14,7 +14,7 @@ from services.intake.answers import Receipt
 from services.intake.service import PORTION_BYTES, PORTION_EVENTS
 from shared.events.incoming import BATCH, split
 from shared.events.refusal import Refused
-from shared.kit.store import Unavailable
+from shared.kit.store.store import Unavailable
 from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit

@@ -10,7 +10,7 @@ from services.intake.changes.publish import again
 from services.intake.domain.prohibitions import raised
 from shared.events.envelope import from_kafka
 from shared.events.topics.prohibitions import MOST_FLOORS, Floor, Floors, merged
-from shared.kit.work import Work
+from shared.kit.store.unit_of_work import UnitOfWork
 from tests.unit.intake.memory import House, example, today
 
 pytestmark = pytest.mark.unit
@@ -101,7 +101,7 @@ class TestAgain:
         given = {"purpose": "matching", "until": today(20)}
         await house.send("consent-given", {"reference": REFERENCE, "consents": [given]})
         _, do = again("people", house.newest.person, house.tools.ids)
-        work = Work(house.store.now)
+        work = UnitOfWork(house.store.now)
         work.loaded("people", "_id", [house.newest.person], [])
         work.save("people", house.store.all("people")[0])
         do(work)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from services.intake.identity import References, Vault
 from shared.events.topics.people import Identity
-from shared.kit.ids import Ids
-from shared.kit.sealing import SealBroken
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import SealBroken
 
 pytestmark = pytest.mark.unit
 

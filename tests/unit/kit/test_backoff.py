@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.kit.backoff import Backoff
+from shared.kit.base.backoff import Backoff
 
 pytestmark = pytest.mark.unit
 

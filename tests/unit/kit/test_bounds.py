@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Message
 
-from shared.kit import http, problems, quotas
-from shared.kit.bounds import PROBE, Bounds, Router, bounded, bounded_routes
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.keys import Calling, unauthorised
-from shared.kit.quotas import Quotas
+from shared.access.keys import Calling, unauthorised
+from shared.kit.web import http, problems, quotas
+from shared.kit.web.bounds import PROBE, Bounds, Router, bounded, bounded_routes
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.quotas import Quotas
 from tests.support.routes import Asked
 
 pytestmark = pytest.mark.unit
@@ -66,7 +66,7 @@ def app(**settings: Any) -> FastAPI:
     made.add_middleware(Outermost)
     problems.install(made)
     made.include_router(router)
-    made.state.kit = SimpleNamespace(keys=Keys(), quotas=Quotas(EdgeSettings(**settings)))
+    made.state.runtime = SimpleNamespace(keys=Keys(), quotas=Quotas(EdgeSettings(**settings)))
     return made
 
 
@@ -139,7 +139,7 @@ class TestWhileReading:
                 raise unauthorised()
             return caller
 
-        monkeypatch.setattr(made.state.kit.keys, "again", again, raising=False)
+        monkeypatch.setattr(made.state.runtime.keys, "again", again, raising=False)
         assert (await ask(made, "/wanted", b'{"name": "x"}', **GOOD)).status == 200
         revoked = True
         assert (await ask(made, "/wanted", b'{"name": "x"}', **GOOD)).status == 401
@@ -163,12 +163,12 @@ class TestWhileReading:
 
     async def test_only_so_many_large_bodies_of_one_key_are_held(self) -> None:
         made = app(at_once_bodies=1)
-        with made.state.kit.quotas.hold("bodies-at-once", "gjf-1"):
+        with made.state.runtime.quotas.hold("bodies-at-once", "gjf-1"):
             asked = await ask(made, "/batches", b"", content_length="20000", **GOOD)
             assert (asked.status, asked.received) == (429, 0)
             assert (await ask(made, "/batches", b"x", content_length="1", **GOOD)).status == 200
         assert (await ask(made, "/batches", b"x" * 20_000, content_length="20000", **GOOD)).status == 200
-        assert not made.state.kit.quotas._held
+        assert not made.state.runtime.quotas._held
 
     @pytest.mark.parametrize("path", ["/wanted", "/batches"])
     async def test_who_goes_away_is_no_failure_of_ours(self, path: str, capsys: pytest.CaptureFixture[str]) -> None:

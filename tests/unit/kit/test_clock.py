@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.kit.clock import Clock
+from shared.kit.base.clock import Clock
 
 pytestmark = pytest.mark.unit
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.kit.log_ends import close
-from shared.kit.supervise import end_all
+from shared.kit.base.supervise import end_all
+from shared.kit.kafka.log_ends import close
 
 pytestmark = pytest.mark.unit
 

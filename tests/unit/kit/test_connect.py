@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pymongo.errors import ConfigurationError
 
-from shared.kit import connect
-from shared.kit.connect import KAFKA_MISSING, MONGODB_MISSING, CannotStart, open_kafka, open_mongo
-from shared.kit.kafka import KafkaSettings
-from shared.kit.rights import Rights
-from shared.kit.settings import ServiceSettings
-from shared.kit.topics import Topics
+from shared.kit.kafka.rights import Rights
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.runtime import connect
+from shared.kit.runtime.connect import KAFKA_MISSING, MONGODB_MISSING, CannotStart, open_kafka, open_mongo
+from shared.kit.runtime.settings import ServiceSettings
 from tests.support.keys import A_KEY, ANOTHER_KEY
 
 pytestmark = pytest.mark.unit

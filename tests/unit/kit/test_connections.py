@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.kit import metrics
-from shared.kit.connections import RESERVE, SLOW_SECONDS, Connections, Limits
+from shared.kit.base import metrics
+from shared.kit.web.connections import RESERVE, SLOW_SECONDS, Connections, Limits
 
 pytestmark = pytest.mark.unit
 

@@ -10,12 +10,12 @@ from typing import Any, cast
 import bson
 import pytest
 
+from shared.access.floors import FLOORS, Following, Raised, floors_of, raise_floors, the_floors
 from shared.events import Event
 from shared.events.topics.prohibitions import FLOOR_RAISED, Floor, Floors
-from shared.kit.floors import FLOORS, Following, Raised, floors_of, raise_floors, the_floors
-from shared.kit.observe import Observer
-from shared.kit.store import Task
-from shared.kit.work import Work
+from shared.kit.base.observe import Observer
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -37,14 +37,14 @@ class Database:
     def __init__(self) -> None:
         self.floors: dict[str, dict[str, Any]] = {}
 
-    def perform(self, task: Task[Any], now: datetime = NOW) -> Any:
-        work = Work(now)
+    def perform(self, task: Operation[Any], now: datetime = NOW) -> Any:
+        work = UnitOfWork(now)
         held = self.floors.values()
         work.loaded(FLOORS, "_id", [SOMEBODY], (bson.encode(each) for each in held))
         try:
             result = task.do(work)
         except Exception as error:
-            work = Work(now)
+            work = UnitOfWork(now)
             work.loaded(FLOORS, "_id", [SOMEBODY], (bson.encode(each) for each in held))
             assert task.otherwise is not None
             task.otherwise(work, error)
@@ -55,7 +55,9 @@ class Database:
         return result
 
     def hear(self, event: Event[Floors]) -> bool:
-        return bool(self.perform(Task(lambda work: [the_floors(SOMEBODY)], lambda work: raise_floors(event, work))))
+        return bool(
+            self.perform(Operation(lambda work: [the_floors(SOMEBODY)], lambda work: raise_floors(event, work)))
+        )
 
 
 class TestRaising:
@@ -94,7 +96,7 @@ class Done:
         self.done: list[Raised] = []
         self.fails = False
 
-    def __call__(self, work: Work, person: str, cause: Raised) -> None:
+    def __call__(self, work: UnitOfWork, person: str, cause: Raised) -> None:
         if self.fails:
             raise ValueError
         self.done.append(cause)
@@ -102,7 +104,7 @@ class Done:
 
 def following(done: Done) -> Following:
     class Nobody:
-        async def perform(self, tasks: Sequence[Task[None]], /) -> Sequence[Exception | None]:
+        async def perform(self, tasks: Sequence[Operation[None]], /) -> Sequence[Exception | None]:
             raise AssertionError
 
     database: Any = {FLOORS: None}

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from shared.kit import outbox, stream
-from shared.kit.kafka import KafkaSettings
-from shared.kit.lane import Lane
-from shared.kit.observe import Observer
-from shared.kit.outbox import Outbox
-from shared.kit.quarantine import Quarantine
-from shared.kit.sealing import Sealer
-from shared.kit.stream import Stream
-from shared.kit.topics import Topics
+from shared.kit.base.observe import Observer
+from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.store import outbox
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.relay import OutboxRelay
+from shared.kit.stream import stream
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
 
 pytestmark = pytest.mark.unit
 KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1", watch_seconds=0.0)
@@ -76,9 +77,9 @@ class TestGoesOn:
     async def test_the_way_of_a_topic_out(self, heard: Heard, database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         topics, failing = Topics(KAFKA, heard), Failing()
         topics.ids["people"] = "one"
-        lane = Lane("people", database, topics, heard, lambda point: None)
-        monkeypatch.setattr(lane, "_serve", failing)
-        await goes_on(lane._run, failing)
+        relay = OutboxRelay("people", database, topics, heard, lambda point: None)
+        monkeypatch.setattr(relay, "_serve", failing)
+        await goes_on(relay._run, failing)
         assert heard.said == [("outbox", "AssertionError")]
 
     async def test_the_signs_of_life(self, heard: Heard, database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +111,7 @@ class TestGoesOn:
         reading = Stream("test", ["people"])
         store: Any = type("Store", (), {"database": type("Database", (defaultdict,), {"client": None})(object)})
         reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test"), heard)
-        reading._life = asyncio.create_task(reading._live())
+        reading._session = asyncio.create_task(reading._run())
         async with asyncio.timeout(20):
             await failing.again.wait()
             await reading.stop()  # while it is about to begin: what has begun is stopped, too

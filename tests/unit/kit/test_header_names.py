@@ -10,8 +10,8 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from shared.kit import consumer
-from shared.kit.header_names import ReadableRecords
+from shared.kit.kafka import consumer
+from shared.kit.kafka.header_names import ReadableRecords
 from tests.support.poison import OddName
 
 pytestmark = pytest.mark.unit

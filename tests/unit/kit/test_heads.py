@@ -7,7 +7,7 @@ from typing import Any
 import h11
 import pytest
 
-from shared.kit.heads import StrictConnection, flaw
+from shared.kit.web.heads import StrictConnection, flaw
 
 pytestmark = pytest.mark.unit
 LINE = b"POST /events HTTP/1.1\r\nHost: x\r\n"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from shared.kit.ids import Ids, is_id, random_id
+from shared.kit.base.ids import Ids, is_id, random_id
 
 pytestmark = pytest.mark.unit
 IDS = Ids(b"k" * 32)

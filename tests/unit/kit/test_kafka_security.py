@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from shared.kit.kafka import KafkaSecurity, KafkaSettings, Unfit
-from shared.kit.kafka_client import connection, faststream_security
-from shared.kit.settings import ServiceSettings, read_settings
+from shared.kit.kafka.client import connection, faststream_security
+from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings, Unfit
+from shared.kit.runtime.settings import ServiceSettings, read_settings
 from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.unit

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
+from shared.access import keys
+from shared.access.agencies import agency_document
+from shared.access.keys import Caller, Keys, make_key
 from shared.events.topics.agencies import Agency, Key, Rights
-from shared.kit import keys
-from shared.kit.agencies import agency_document
-from shared.kit.keys import Caller, Keys, make_key
-from shared.kit.problems import Problem
+from shared.kit.web.problems import Problem
 
 pytestmark = pytest.mark.unit
 TODAY = date(2026, 11, 22)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect
 
-from shared.kit.lease import Lease
+from shared.kit.store.lease import Lease
 
 pytestmark = pytest.mark.unit
 SECONDS = 1.0
@@ -60,7 +60,7 @@ async def test_lost_is_told_in_the_moment_from_which_it_is_held_no_longer(
         return timeout(delay)
 
     async def gained() -> None:
-        monkeypatch.setattr("shared.kit.lease.asyncio.timeout", noting)
+        monkeypatch.setattr("shared.kit.store.lease.asyncio.timeout", noting)
 
     async def lost() -> None:
         assert not lease.held

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from shared.kit import consumer
-from shared.kit.consumer import Consumer
-from shared.kit.kafka import KafkaSettings
+from shared.kit.kafka import consumer
+from shared.kit.kafka.consumer import Consumer
+from shared.kit.kafka.settings import KafkaSettings
 
 pytestmark = pytest.mark.unit
 ONE, OTHER = TopicPartition("deliveries", 0), TopicPartition("deliveries", 1)
@@ -59,59 +59,59 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
 
 
 async def test_what_waited_at_the_look_before_and_did_not_move_lies(reading: Reading) -> None:
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
     reading.ends[ONE] = 6
-    assert not await reading.left_lying()
-    assert await reading.left_lying() == {ONE}
+    assert not await reading.stalled_partitions()
+    assert await reading.stalled_partitions() == {ONE}
 
 
 async def test_what_came_since_the_look_before_may_be_on_its_way(reading: Reading) -> None:
     for _ in range(3):
-        assert not await reading.left_lying()
+        assert not await reading.stalled_partitions()
         reading.ends[ONE] += 1
-        assert not await reading.left_lying()
+        assert not await reading.stalled_partitions()
         reading.reads_to_the_end()
 
 
 async def test_a_consumer_without_a_position_reads_nothing(reading: Reading) -> None:
     reading.positions[ONE] = None
-    assert not await reading.left_lying()
-    assert await reading.left_lying() == {ONE}
+    assert not await reading.stalled_partitions()
+    assert await reading.stalled_partitions() == {ONE}
 
 
 async def test_nothing_lies_while_others_flow_or_a_batch_is_in_hand(reading: Reading) -> None:
     reading.ends[ONE] = 6
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
     reading._batches += 1
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
     reading._in_hand = True
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
     reading._in_hand = False
-    assert not await reading.left_lying()  # the looks begin anew
-    assert await reading.left_lying() == {ONE}
+    assert not await reading.stalled_partitions()  # the looks begin anew
+    assert await reading.stalled_partitions() == {ONE}
 
 
 async def test_nothing_lies_where_there_is_nothing(reading: Reading) -> None:
     for _ in range(3):
-        assert not await reading.left_lying()
+        assert not await reading.stalled_partitions()
     reading.positions.clear()
     for _ in range(3):
-        assert not await reading.left_lying()
+        assert not await reading.stalled_partitions()
 
 
 async def test_what_comes_while_the_broker_is_asked_comes(reading: Reading) -> None:
     reading.ends[ONE] = 6
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
     reading.come_meanwhile = 1
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
 
 
 async def test_a_position_that_moves_without_a_batch_moves(reading: Reading) -> None:
     """Over what is not for handlers: the marks of transactions."""
     reading.ends[ONE] = 7
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
     reading.positions[ONE] = 6
-    assert not await reading.left_lying()
+    assert not await reading.stalled_partitions()
 
 
 @pytest.mark.parametrize(("heard", "questions"), [(None, 1), (17, 1), (18, 0)])

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from shared.kit import logs, metrics
-from shared.kit.log_values import FORMS, LONGEST_TEXT
+from shared.kit.base import logs, metrics
+from shared.kit.base.log_values import FORMS, LONGEST_TEXT
 
 pytestmark = pytest.mark.unit
 NAME = "김철수"

@@ -7,8 +7,8 @@ import secrets
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from shared.kit import metrics
-from shared.kit.ids import random_id
+from shared.kit.base import metrics
+from shared.kit.base.ids import random_id
 
 pytestmark = pytest.mark.unit
 

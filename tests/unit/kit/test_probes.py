@@ -8,9 +8,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shared.kit import probes, supervise
-from shared.kit.http import Outermost
-from shared.kit.probes import Health, Role, Watchdog, probe_routes
+from shared.kit.base import supervise
+from shared.kit.web import probes
+from shared.kit.web.http import Outermost
+from shared.kit.web.probes import Health, Role, Watchdog, probe_routes
 
 pytestmark = pytest.mark.unit
 PEOPLE = ("people", 0)

@@ -11,18 +11,18 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 
+from shared.access.keys import Calling
 from shared.events.fields import Slug
 from shared.events.refusal import Refusal, Refused
-from shared.kit import contract_routes, problems
-from shared.kit.bounds import Bounds, Router, bounded
-from shared.kit.edge import EdgeSettings
-from shared.kit.http import Outermost
-from shared.kit.keys import Calling
-from shared.kit.openapi import describe_problems
-from shared.kit.problems import Problem
-from shared.kit.quotas import Quotas
-from shared.kit.remedies import _REMEDIES, remedy_of
-from shared.kit.store import Unavailable
+from shared.kit.store.store import Unavailable
+from shared.kit.web import contract_routes, problems
+from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.http import Outermost
+from shared.kit.web.openapi import describe_problems
+from shared.kit.web.problems import Problem
+from shared.kit.web.quotas import Quotas
+from shared.kit.web.remedies import _REMEDIES, remedy_of
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
@@ -48,7 +48,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app.include_router(_routes())
     app.include_router(contract_routes.routes)
     describe_problems(app)
-    app.state.kit = type("Kit", (), {"keys": _NoKeys(), "quotas": Quotas(EdgeSettings())})()
+    app.state.runtime = type("Kit", (), {"keys": _NoKeys(), "quotas": Quotas(EdgeSettings())})()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
         yield made
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from shared.kit.backoff import Backoff
-from shared.kit.claim import Claim, Partition
-from shared.kit.kafka import KafkaSettings
-from shared.kit.metering import note_progress
-from shared.kit.probes import Watchdog
-from shared.kit.quarantine import Quarantine
-from shared.kit.sealing import Sealer
-from shared.kit.stream import Stream
-from shared.kit.topics import Topics
+from shared.kit.base.backoff import Backoff
+from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.metering import note_progress
+from shared.kit.stream.checkpoints import Claim, Partition
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
+from shared.kit.web.probes import Watchdog
 
 pytestmark = pytest.mark.unit
 KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")

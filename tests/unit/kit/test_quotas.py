@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.kit import metrics, quotas
-from shared.kit.edge import EdgeSettings
-from shared.kit.problems import Problem
-from shared.kit.quotas import Quotas, address_of
+from shared.kit.base import metrics
+from shared.kit.web import quotas
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.problems import Problem
+from shared.kit.web.quotas import Quotas, address_of
 
 pytestmark = pytest.mark.unit
 

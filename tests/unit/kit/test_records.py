@@ -9,11 +9,11 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED
 from shared.events.topics.deliveries import NOTICE_DELIVERED
-from shared.kit.claim import Partition
-from shared.kit.quarantine import KeptRecord
-from shared.kit.records import LARGEST_VALUE, Bad, Origin, bad_by, read_record, type_of
-from shared.kit.routes import Routes
-from shared.kit.stream import Stream
+from shared.kit.stream.checkpoints import Partition
+from shared.kit.stream.quarantine import KeptRecord
+from shared.kit.stream.records import LARGEST_VALUE, Bad, Origin, bad_by, read_record, type_of
+from shared.kit.stream.routes import Routes
+from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import agency_event, count, delivery, needs_of
 
 pytestmark = pytest.mark.unit

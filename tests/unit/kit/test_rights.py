@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.kit import rights as module
-from shared.kit.kafka import KafkaSecurity, KafkaSettings
-from shared.kit.rights import NotGranted, Rights, check_granted
-from shared.kit.topics import Topics
+from shared.kit.kafka import rights as module
+from shared.kit.kafka.rights import NotGranted, Rights, check_granted
+from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings
+from shared.kit.kafka.topics import Topics
 
 pytestmark = pytest.mark.unit
 RIGHTS = Rights(user="small", writes=("matches",), reads=("people",), groups=("small",))

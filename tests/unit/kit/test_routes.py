@@ -12,12 +12,12 @@ import pytest
 from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
-from shared.kit.claim import Partition
-from shared.kit.quarantine import COLLECTION, LARGEST_KEPT, KeptRecord, Quarantine
-from shared.kit.records import Bad, Origin
-from shared.kit.routes import Routes
-from shared.kit.sealing import Sealer
-from shared.kit.work import Work
+from shared.kit.base.sealing import Sealer
+from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.stream.checkpoints import Partition
+from shared.kit.stream.quarantine import COLLECTION, LARGEST_KEPT, KeptRecord, Quarantine
+from shared.kit.stream.records import Bad, Origin
+from shared.kit.stream.routes import Routes
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -35,7 +35,7 @@ class Again:
 
     def __post_init__(self) -> None:
         self.handled: list[str] = []
-        self.work = Work(NOW)
+        self.work = UnitOfWork(NOW)
         database: Any = defaultdict(object)
         self.routes = Routes("test", self.topics)
         self.routes.quarantine = Quarantine(database, Sealer(bytes(32)), "test")

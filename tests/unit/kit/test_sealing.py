@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.kit.sealing import KEY_ID_BYTES, SealBroken, Sealer, UnknownKey, key_id
+from shared.kit.base.sealing import KEY_ID_BYTES, SealBroken, Sealer, UnknownKey, key_id
 
 pytestmark = pytest.mark.unit
 SEALER = Sealer(bytes(range(32)))

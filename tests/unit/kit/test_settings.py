@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.kit.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_KEK, DEVELOPMENT_SEALING_KEY
-from shared.kit.settings import ServiceSettings, read_settings
+from shared.access.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_KEK, DEVELOPMENT_SEALING_KEY
+from shared.kit.runtime.settings import ServiceSettings, read_settings
 from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 
 pytestmark = pytest.mark.unit

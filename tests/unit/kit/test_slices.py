@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.kit.slices import Slices, in_slices
+from shared.kit.base.slices import Slices, in_slices
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.kit import store
-from shared.kit.store import Store, Task, Unavailable
+from shared.kit.store import store
+from shared.kit.store.store import Operation, Store, Unavailable
 
 pytestmark = pytest.mark.unit
 
@@ -24,16 +24,16 @@ class Recording(Store):
         self.gate = asyncio.Event()
         self.transactions: list[list[str]] = []
 
-    async def _perform(self, tasks: Sequence[Task[Any]], alongside: Any) -> list[Any]:
+    async def _perform(self, tasks: Sequence[Operation[Any]], in_transaction: Any) -> list[Any]:
         names: Any = [task.do for task in tasks]
         self.transactions.append(names)
         await self.gate.wait()
         return list(names)
 
 
-def tasks(name: str, count: int) -> list[Task[Any]]:
+def tasks(name: str, count: int) -> list[Operation[Any]]:
     do: Any = name
-    return [Task(lambda work: [], do)] * count
+    return [Operation(lambda work: [], do)] * count
 
 
 async def sent(made: Recording, *what: tuple[str, int, bool]) -> list[asyncio.Task[Any]]:

@@ -14,10 +14,10 @@ from services.matching.service import Matching
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
-from shared.kit.ids import Ids
-from shared.kit.mongo import UTC_CODEC
-from shared.kit.store import Task
-from shared.kit.work import Outgoing, Work
+from shared.kit.base.ids import Ids
+from shared.kit.store.mongo import UTC_CODEC
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import Outgoing, UnitOfWork
 from tests.support.matching import TODAY, a_job, numbered
 from tests.unit.matching.asking import PACK
 
@@ -34,9 +34,9 @@ class Store:
         self.documents: dict[tuple[str, str], bytes] = {}
         self.emitted: list[Outgoing] = []
 
-    def perform(self, *tasks: Task[None], committed: bool = True) -> None:
+    def perform(self, *tasks: Operation[None], committed: bool = True) -> None:
         for task in tasks:
-            work = Work(NOW)
+            work = UnitOfWork(NOW)
             for need in list(task.needs(work)):
                 raw = self.documents.get((need.collection, need.value))
                 work.loaded(need.collection, "_id", [need.value], [] if raw is None else [raw])
@@ -105,7 +105,7 @@ class Scene:
             changed: Any = self.matching.person_changed
             if isinstance(thing, Opportunity):
                 changed = self.matching.opportunity_changed
-            self.store.perform(Task(lambda work: (), partial(changed, event)))
+            self.store.perform(Operation(lambda work: (), partial(changed, event)))
 
     def settle(self, *, urgent_only: bool = False) -> None:
         """Work out everything and tell what is due."""

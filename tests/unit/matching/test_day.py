@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.matching.day import MatchingDay
-from shared.kit.clock import Clock
+from shared.kit.base.clock import Clock
 
 pytestmark = pytest.mark.unit
 EVENING = datetime(2026, 11, 28, 16, tzinfo=UTC)  # in Seoul the 29th has begun

@@ -14,7 +14,7 @@ from shared.events import registry
 from shared.events.registry import Registry
 from shared.events.topics.matches import MATCH_FOUND
 from shared.events.topics.people import PERSON_UPDATED
-from shared.kit.ids import Ids
+from shared.kit.base.ids import Ids
 from tests.support.matching import TODAY
 from tests.unit.matching.asking import PACK
 

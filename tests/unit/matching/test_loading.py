@@ -77,16 +77,16 @@ class TestLoading:
 class TestWithoutTheLease:
     def test_nor_before_it_is_known_which_revisions_were_given(self) -> None:
         made = Scene().matching
-        made.mark()
+        made.savepoint()
         made.forget(TODAY)
         with pytest.raises(NotActive):
-            made.mark()
+            made.savepoint()
 
     def test_no_work_begins(self) -> None:
         made = Scene().matching
         made.guard = lambda: False
         with pytest.raises(NotActive):
-            made.mark()
+            made.savepoint()
 
     def test_a_transaction_that_is_not_committed_changes_nothing(self) -> None:
         scene = Scene()

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from services.matching.window import Window
-from shared.kit.clock import Clock
-from shared.kit.problems import Problem
+from shared.kit.base.clock import Clock
+from shared.kit.web.problems import Problem
 
 pytestmark = pytest.mark.unit
 CALLER: Any = SimpleNamespace(

@@ -11,7 +11,7 @@ import pytest
 from services.notifications.documents import DELIVERIES
 from services.notifications.domain.verdict import Answer, judge
 from services.notifications.service import Receipts
-from shared.kit.store import Task
+from shared.kit.store.store import Operation
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,7 @@ class OverTheWorld:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def submit(self, task: Task[Any]) -> Any:
+    async def submit(self, task: Operation[Any]) -> Any:
         return self._world.perform(task)
 
     async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from services.notifications.delivery.checks import look
 from services.notifications.documents import CALENDAR, DELIVERIES
 from services.notifications.fan_out.recovery import ClockRecovery
-from shared.kit.clock import Clock
+from shared.kit.base.clock import Clock
 from tests.unit.notifications.test_permission import Database
 from tests.unit.notifications.world import START, World, agency_of, hexid, holding, match_of, person_of
 

@@ -9,7 +9,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from services.notifications.repository import MOMENTS, Repository
-from shared.kit.store import Unavailable
+from shared.kit.store.store import Unavailable
 
 pytestmark = pytest.mark.unit
 TOO_OLD, UNAVAILABLE = 239, 246

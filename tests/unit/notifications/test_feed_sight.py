@@ -9,8 +9,8 @@ import pytest
 
 from services.notifications.channels.feed import FeedReader
 from services.notifications.documents import DELIVERIES
-from shared.kit.keys import unauthorised
-from shared.kit.problems import Problem
+from shared.access.keys import unauthorised
+from shared.kit.web.problems import Problem
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
 
 pytestmark = pytest.mark.unit

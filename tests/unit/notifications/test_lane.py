@@ -17,8 +17,8 @@ from services.notifications.delivery.lane import Lane, LaneRules, Tools
 from services.notifications.delivery.message import Messages
 from services.notifications.delivery.recorder import Recorder
 from services.notifications.domain.verdict import Answer
-from shared.kit import metrics
-from shared.kit.clock import Clock
+from shared.kit.base import metrics
+from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit

@@ -13,7 +13,7 @@ from services.notifications.channels import guard
 from services.notifications.channels.guard import Resolver
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.documents import SUBSCRIPTIONS
-from shared.kit.sealing import Sealer
+from shared.kit.base.sealing import Sealer
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit

@@ -17,8 +17,8 @@ from services.notifications.domain.permission import (
     alias_to_tell,
     receives,
 )
-from shared.kit.clock import Clock
-from shared.kit.floors import FLOORS
+from shared.access.floors import FLOORS
+from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit

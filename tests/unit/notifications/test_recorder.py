@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from services.notifications.delivery.recorder import Recorder
-from shared.kit.store import Task, Unavailable
+from shared.kit.store.store import Operation, Unavailable
 
 pytestmark = pytest.mark.unit
 
 
-def task(name: str) -> Task[None]:
+def task(name: str) -> Operation[None]:
     def do(work: Any) -> None:
         work.append(name)
 
-    return Task(lambda work: (), do)
+    return Operation(lambda work: (), do)
 
 
 class SlowStore:
@@ -32,7 +32,7 @@ class SlowStore:
         self.failing: list[Exception] = []
         self.impossible: set[str] = set()
 
-    async def perform(self, tasks: Sequence[Task[None]]) -> list[Exception | None]:
+    async def perform(self, tasks: Sequence[Operation[None]]) -> list[Exception | None]:
         self.asked.append(len(tasks))
         await self.open.wait()
         if self.failing:

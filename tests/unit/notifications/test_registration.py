@@ -11,8 +11,8 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.notifications.service import Subscriptions, UrlRules
-from shared.kit.problems import Problem
-from shared.kit.sealing import Sealer
+from shared.kit.base.sealing import Sealer
+from shared.kit.web.problems import Problem
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ import pytest
 from services.notifications.channels.signing import new_secret, signed_headers
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.verdict import Answer
-from shared.kit.sealing import Sealer
+from shared.kit.base.sealing import Sealer
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit

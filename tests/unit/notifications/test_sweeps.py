@@ -8,7 +8,7 @@ import pytest
 
 from services.notifications.documents import SWEEPS
 from services.notifications.fan_out.sweeps import start_sweep
-from shared.kit.work import Work
+from shared.kit.store.unit_of_work import UnitOfWork
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 
 @pytest.mark.parametrize("moved", [timedelta(days=30), timedelta(0), timedelta(days=-30)])
 def test_a_walk_that_is_asked_for_is_due_at_once(moved: timedelta) -> None:
-    work = Work(NOW + moved, trusted=NOW)
+    work = UnitOfWork(NOW + moved, trusted=NOW)
     work.loaded(SWEEPS, "_id", ["gjf"], [])
     start_sweep(work, "gjf")
     held = work.get(SWEEPS, "gjf")

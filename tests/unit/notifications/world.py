@@ -33,13 +33,13 @@ from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.sweeps import Sweeper, start_sweep
 from services.notifications.handlers import Handlers
 from services.notifications.outcomes import Outcomes
+from shared.access.floors import FLOORS, raise_floors, the_floors
 from shared.events import Event, registry
-from shared.kit.floors import FLOORS, raise_floors, the_floors
-from shared.kit.ids import Ids
-from shared.kit.mongo import UTC_CODEC
-from shared.kit.sealing import Sealer
-from shared.kit.store import Task
-from shared.kit.work import Need, Work
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
+from shared.kit.store.mongo import UTC_CODEC
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 EVER = date(2199, 12, 31)  # the contract's last day: integration tests, too, on the real clock, are about other things
@@ -88,8 +88,8 @@ class World:
 
     # --- the database
 
-    def perform(self, task: Task[Any]) -> Any:
-        work = Work(self.now, earliest=self.now, latest=self.now + self.doubt)
+    def perform(self, task: Operation[Any]) -> Any:
+        work = UnitOfWork(self.now, earliest=self.now, latest=self.now + self.doubt)
         work.asking = True
         for _ in range(5):
             missing = list(work.missing(task.needs(work)))
@@ -112,7 +112,7 @@ class World:
             call()
         return result
 
-    def _load(self, work: Work, need: Need) -> None:
+    def _load(self, work: UnitOfWork, need: Need) -> None:
         def held(raw: bytes) -> bool:
             value = bson.decode(raw, UTC_CODEC).get(need.field)
             return need.value in value if isinstance(value, list) else value == need.value
@@ -134,7 +134,7 @@ class World:
             "agencies": (self.handlers.agency_told, self.handlers.of_agency),
             "prohibitions": (raise_floors, lambda event, work: [the_floors(event.data.person)]),
         }[topic]
-        self.perform(Task(lambda work: needs(event, work), lambda work: handler(event, work)))
+        self.perform(Operation(lambda work: needs(event, work), lambda work: handler(event, work)))
 
     def follow(self) -> None:
         """What follows from every floor that was raised."""
@@ -168,23 +168,23 @@ class World:
             "secrets": [],
         }
 
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             work.save(SUBSCRIPTIONS, document)
             work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
             start_sweep(work, agency)
 
-        self.perform(Task(lambda work: [Need.by_id(SWEEPS, agency), Need.by_id(RECIPIENTS, agency)], do))
+        self.perform(Operation(lambda work: [Need.by_id(SWEEPS, agency), Need.by_id(RECIPIENTS, agency)], do))
         return subscription
 
     def unsubscribe(self, subscription: str) -> None:
-        def do(work: Work) -> None:
+        def do(work: UnitOfWork) -> None:
             document = work.get(SUBSCRIPTIONS, subscription)
             assert document
             work.delete(SUBSCRIPTIONS, subscription)
             start_sweep(work, document["agency"])
 
         agency = self.all(SUBSCRIPTIONS, _id=subscription)[0]["agency"]
-        self.perform(Task(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription), Need.by_id(SWEEPS, agency)], do))
+        self.perform(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription), Need.by_id(SWEEPS, agency)], do))
 
     def sweep(self) -> None:
         """Every walk that was asked for, to its end."""

@@ -1,0 +1,192 @@
+"""Who calls: API keys, checked by each service against its own copy of the agencies.
+
+A bearer token is ``<key_id>.<64 hex digits>``. Only the SHA-256 of those 256 random bits is known here; such a key has
+nothing to guess, so no slow hash is needed. Unknown key, wrong secret and expired key get the same answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from shared.access.agencies import AGENCIES, follow_agencies, held_agency
+from shared.events.topics.agencies import Agency, Key
+from shared.kit.base.clock import machine_time
+from shared.kit.base.logs import logger
+from shared.kit.web.problems import Problem, forbidden
+
+__all__ = ["Caller", "Calling", "Keys", "calling", "follow_agencies", "make_key", "unauthorised"]
+CACHE_SECONDS = 1.0
+_TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
+_IN_ADDRESS = frozenset({"key", "api_key", "apikey", "token", "access_token", "authorization", "secret"})
+_NOBODY = b"\0" * 32
+_log = logger("keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The agency behind a request, and with which of its keys it came."""
+
+    agency: Agency
+    key_id: str
+
+    def may_emit(self, type: str) -> bool:
+        """Whether events of this type are taken from this agency."""
+        return type in self.agency.rights.emits
+
+    def reads(self, what: str) -> bool:
+        """Whether this agency may read ``matches``, ``journeys``, ``rejections``, ``deliveries`` or use ``lookup``."""
+        return what in self.agency.rights.reads
+
+    @property
+    def receives(self) -> bool:
+        """Whether this agency may be told anything about a person: its right and its class both say so."""
+        return self.agency.rights.receives and self.agency.recipient_class in ("case", "service")
+
+    @property
+    def administers(self) -> bool:
+        """Whether this agency may register and change agencies."""
+        return self.agency.rights.administers
+
+    def must(self, allowed: bool, right: str) -> None:
+        """Raise the 403 problem unless allowed; ``right`` is the name of what lacks (``reads matches``)."""
+        if not allowed:
+            raise forbidden(right)
+
+    def must_read(self, what: str) -> None:
+        """Raise the 403 problem unless this agency reads it."""
+        self.must(self.reads(what), f"reads {what}")
+
+
+class Keys:
+    """The keys of all agencies in this service's database, read again when older than a second.
+
+    A revoked key is refused at most a second after its event arrived here. ``zone``: where a key's last day ends, the
+    pack's, as for every day in the contract.
+    """
+
+    def __init__(
+        self,
+        database: AsyncIOMotorDatabase[dict[str, Any]],
+        *,
+        zone: tzinfo = UTC,
+        now: Callable[[], datetime] = machine_time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._agencies = database[AGENCIES]
+        self._zone = zone
+        self._now = now
+        self._clock = clock
+        self._known: Mapping[str, tuple[Agency, Key]] = {}
+        self._unreadable: set[str] = set()
+        self._read_at: float | None = None
+        self._reading: asyncio.Task[Mapping[str, tuple[Agency, Key]]] | None = None
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Who shows this ``Authorization`` header. Raises the 401 problem; a driver error when MongoDB is away."""
+        scheme, _, token = (authorization or "").partition(" ")
+        match = _TOKEN.fullmatch(token.strip()) if scheme.lower() == "bearer" else None
+        if match is None:
+            raise unauthorised()
+        known = await self._fresh()
+        found = known.get(match[1])
+        # The same work whether the key is known or not: the answer's time tells nothing either.
+        expected = bytes.fromhex(found[1].secret_sha256) if found else _NOBODY
+        right = compare_digest(sha256(bytes.fromhex(match[2])).digest(), expected)
+        if not right or found is None or self._expired(found[1]):
+            raise unauthorised()
+        return Caller(found[0], found[1].key_id)
+
+    async def again(self, caller: Caller) -> Caller:
+        """The same caller as of now, for what goes on after its key was checked: a body that came slowly, a long poll.
+        Raises the 401 problem once its agency has no such key with that secret any more."""
+        found = (await self._fresh()).get(caller.key_id)
+        if found is None or found[0].agency != caller.agency.agency or self._expired(found[1]):
+            raise unauthorised()
+        shown = [key.secret_sha256 for key in caller.agency.keys if key.key_id == caller.key_id]
+        if shown != [found[1].secret_sha256]:
+            raise unauthorised()
+        return Caller(found[0], caller.key_id)
+
+    def _expired(self, key: Key) -> bool:
+        return key.until is not None and key.until < self._now().astimezone(self._zone).date()
+
+    async def _fresh(self) -> Mapping[str, tuple[Agency, Key]]:
+        """What is known, read again when it is old. All who wait share one reading, also when it fails: with MongoDB
+        away nobody waits for more than one time-out."""
+        if self._reading is None:
+            if self._read_at is not None and self._clock() - self._read_at < CACHE_SECONDS:
+                return self._known
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(self._reading)
+
+    async def _read(self) -> Mapping[str, tuple[Agency, Key]]:
+        try:
+            asked, known, unreadable = self._clock(), dict[str, tuple[Agency, Key]](), set[str]()
+            async for document in self._agencies.find({}, {"state": 1}).sort("_id", 1):
+                try:
+                    agency = held_agency(document)
+                except Exception:  # written by a newer replica, perhaps: this agency's keys alone do not open here
+                    unreadable.add(str(document["_id"]))
+                    continue
+                for key in agency.keys:
+                    known.setdefault(key.key_id, (agency, key))  # the first holds a key id; intake refuses a second
+            if unreadable - self._unreadable:
+                _log.error("agencies_not_readable", count=len(unreadable))
+            self._unreadable = unreadable
+            self._known, self._read_at = known, asked
+            return known
+        finally:
+            self._reading = None
+
+
+def make_key(key_id: str, until: date | None = None) -> tuple[str, Key]:
+    """A new bearer token, to be shown once to its agency, and the key to register, which cannot be turned back."""
+    secret = secrets.token_bytes(32)
+    return f"{key_id}.{secret.hex()}", Key(key_id=key_id, secret_sha256=sha256(secret).hexdigest(), until=until)
+
+
+def unauthorised() -> Problem:
+    """The one answer to whoever cannot show a good key."""
+    return Problem(
+        401,
+        "unauthorised",
+        "No valid key",
+        remedy="Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def refuse_key_in_address(request: Request) -> None:
+    """Raise the 400 problem for a key in the address: it would end in logs."""
+    if any(name.lower() in _IN_ADDRESS for name in request.query_params):
+        raise Problem(
+            400,
+            "key-in-address",
+            "A key does not belong into an address",
+            remedy="Send it as Authorization header, and replace this key: addresses end in logs.",
+        )
+
+
+async def calling(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
+) -> Caller:
+    """FastAPI dependency: the caller of this request, whose key ``shared.kit.web.bounds`` has checked before. Called
+    when the body has come, which may take a while: a key or right that was taken away meanwhile does not count."""
+    keys: Keys = request.app.state.runtime.keys
+    return await keys.again(request.state.caller)
+
+
+Calling = Annotated[Caller, Depends(calling)]

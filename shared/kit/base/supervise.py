@@ -1,0 +1,58 @@
+"""Background loops that are looked after: a crash is written down, counted, and the loop started again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from shared.kit.base import metrics
+from shared.kit.base.backoff import Backoff
+from shared.kit.base.logs import logger
+
+Loop = Callable[[], Awaitable[None]]
+LONGEST_WAIT_SECONDS = 10.0
+CANCEL_AGAIN_SECONDS = 1.0
+_log = logger("supervise")
+
+
+async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
+    """Run ``loop`` until it returns or ``stopping`` is set; after a crash again, waiting longer each time.
+
+    A loop that had run well for the longest wait starts again after the shortest. Cancelling ends it at once.
+    """
+    name = getattr(loop, "__name__", type(loop).__name__).strip("_")
+    clock = asyncio.get_running_loop().time
+    backoff = Backoff(first=0.1, longest=LONGEST_WAIT_SECONDS)
+    while not stopping.is_set():
+        began = clock()
+        try:
+            await loop()
+            return
+        except Exception:
+            if clock() - began > LONGEST_WAIT_SECONDS:
+                backoff.reset()
+            metrics.loop_restarts.of(kind=name).inc()
+            _log.exception("loop_crashed", loop=name, attempts=backoff.attempts + 1)
+        await backoff.wait(stopping)
+
+
+async def wait_or_stop(stopping: asyncio.Event, seconds: float) -> bool:
+    """Wait so long; True at once when the process is to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel them until all have ended; what they raise is nobody's business. Once is not enough: aiokafka loses a
+    cancel now and then (when it closes, it waits for a task of its own and takes the cancel for that one's)."""
+    tasks = list(tasks)
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

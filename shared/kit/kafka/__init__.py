@@ -1,0 +1,1 @@
+"""Kafka as the kit sees it: settings, clients, topics, consumer, producer."""

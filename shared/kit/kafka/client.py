@@ -1,0 +1,112 @@
+"""How every Kafka client of ours connects: the one place that turns settings into what the libraries take."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from shared.kit.kafka.settings import KafkaSettings
+
+_AUTHENTICATION = (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+_SASL = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256, "PLAIN": SASLPlaintext}
+
+
+class NotLetIn(KafkaError):
+    """The broker is there, but does not take who or how we are: wrong user or password, certificate, protocol."""
+
+
+class WrongPassword(NotLetIn):
+    """User, password or mechanism."""
+
+
+class WrongCertificate(NotLetIn):
+    """TLS: the broker's certificate, or ours."""
+
+
+class WrongProtocol(NotLetIn):
+    """It takes the connection and closes it at the first word: the listener expects another security protocol."""
+
+
+def connection(kafka: KafkaSettings) -> Mapping[str, Any]:
+    """The arguments of any client of aiokafka that say where to, as whom and how. Raises Unfit."""
+    security = kafka.security
+    found: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": security.protocol}
+    if security.tls:
+        found["ssl_context"] = security.context()
+    if security.sasl:
+        found |= {
+            "sasl_mechanism": security.mechanism,
+            "sasl_plain_username": security.user,
+            "sasl_plain_password": security.password,
+        }
+    return found
+
+
+def faststream_security(kafka: KafkaSettings) -> BaseSecurity:
+    """The same in FastStream's words; its address is an argument of its own. Raises Unfit."""
+    security, context = kafka.security, kafka.security.context()
+    if not security.sasl:
+        return BaseSecurity(ssl_context=context, use_ssl=security.tls)
+    kind = _SASL[security.mechanism]
+    return kind(security.user, security.password, ssl_context=context, use_ssl=security.tls)
+
+
+async def bootstrapped(kafka: KafkaSettings, timeout_ms: int) -> AIOKafkaClient:
+    """A client that has found the cluster. Raises NotLetIn when a broker is there and refuses, else KafkaError."""
+    client = AIOKafkaClient(**connection(kafka), request_timeout_ms=timeout_ms)
+    try:
+        await client.bootstrap()
+    except BaseException as error:
+        await client.close()
+        if isinstance(error, KafkaError) and (refused := await why_refused(kafka, timeout_ms)) is not None:
+            raise refused from None
+        raise
+    return client
+
+
+async def why_refused(kafka: KafkaSettings, timeout_ms: int) -> NotLetIn | None:
+    """Why the brokers that can be reached let us not in; None when there is none, or one does. aiokafka itself writes
+    that to a log and says of either that it cannot connect."""
+    found: NotLetIn | None = None
+    for host, port, _ in collect_hosts(kafka.bootstrap):
+        how = {name: value for name, value in connection(kafka).items() if name != "bootstrap_servers"}
+        try:
+            connected = await create_conn(host, port, request_timeout_ms=timeout_ms, **how)
+            try:
+                await connected.send(MetadataRequest([]))  # the first thing that an unknown client is refused
+            finally:
+                connected.close()
+        except _AUTHENTICATION:
+            found = WrongPassword()
+        except ssl.SSLError:
+            found = WrongCertificate()
+        except KafkaError as error:
+            certificate = kafka.security.tls and isinstance(error.__cause__ or error.__context__, ssl.SSLError)
+            found = WrongCertificate() if certificate else WrongProtocol()
+        except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
+            found = WrongProtocol()
+        except (OSError, TimeoutError, ValueError):
+            continue
+        else:
+            return None
+    return found

@@ -1,0 +1,254 @@
+"""FastStream as the stream wants it: raw batches, rewound on any failure, static membership, no surprises.
+
+What its defaults would do to us is measured: ACK_FIRST loses, ``latest`` skips, the batch parser fails healthy
+neighbours of one bad header, a ``reply_to`` header makes it publish, its logger writes values of input. And aiokafka
+itself stands still for ever at a header whose name is no UTF-8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from faststream import AckPolicy
+from faststream._internal.endpoint.subscriber.utils import MultiLock
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
+
+from shared.kit.kafka.client import faststream_security
+from shared.kit.kafka.group import assigned_in
+from shared.kit.kafka.header_names import read_any_header_name
+from shared.kit.kafka.log_ends import close, log_ends
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import KAFKA_ERRORS
+
+Batch = Callable[[Sequence[Any]], Awaitable[None]]
+STOP_SECONDS = 10.0
+read_any_header_name()
+
+
+class _Listener(ConsumerRebalanceListener):
+    def __init__(self, assigned: Callable[[], None], revoked: Callable[[Iterable[Any]], None]) -> None:
+        self._assigned, self._revoked = assigned, revoked
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        self._revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        self._assigned()
+
+
+class _Look(NamedTuple):
+    """How many batches had come, where each partition of ours was read next, and where its log ended."""
+
+    batches: int
+    positions: dict[TopicPartition, int | None]
+    ends: dict[TopicPartition, int]
+
+
+class Reader(ABC):
+    """What a stream asks of whatever reads for it: here as much as does not depend on who assigns the partitions."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Sequence[str], batch: Batch) -> None:
+        self._settings = kafka
+        self._topics = [kafka.physical(topic) for topic in topics]
+        self._batch = batch
+        self._batches, self._in_hand = 0, False
+        self._last_look: _Look | None = None
+
+    @property
+    @abstractmethod
+    def kafka(self) -> AIOKafkaConsumer | None:
+        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin. Raises KafkaError when the broker does not answer."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Let the batch in hand end, then end."""
+
+    @abstractmethod
+    async def abandon(self) -> None:
+        """The same, before a new life begins at once."""
+
+    @abstractmethod
+    async def unassigned_partitions(self) -> set[TopicPartition]:
+        """Partitions of our topics that nobody reads. Raises KafkaError, TimeoutError."""
+
+    def position(self, partition: TopicPartition) -> int | None:
+        """Which offset is read next. Asks nobody: aiokafka's own ``position`` waits until it is known."""
+        subscription = self.kafka._subscription.subscription if self.kafka is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None or partition not in assignment.tps:
+            return None
+        state = assignment.state_value(partition)
+        return int(state.position) if state.has_valid_position else None
+
+    def is_done(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether everything before these offsets was taken in, and nothing is in hand."""
+        positions = {partition: self.position(partition) for partition in ends}
+        return not self._in_hand and all((positions[each] or 0) >= end for each, end in ends.items())
+
+    async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
+        """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has
+        records in store it does not ask for more. Raises KafkaError, TimeoutError."""
+        if self.kafka is None:
+            return False
+        heard = self.kafka.highwater(partition)
+        if heard is not None and heard >= offset:
+            return False
+        return (await log_ends(self._settings, [partition]))[partition] < offset
+
+    async def stalled_partitions(self) -> set[TopicPartition]:
+        """Partitions of ours that held records at the last such look already, of which none has come since, nor any of
+        others: something in the client has stopped for good. Raises KafkaError, TimeoutError.
+
+        The looks must lie further apart than a rebalance takes. One partition that stands still while others flow is
+        not found here: it may just have to wait for its turn.
+        """
+        before, self._last_look = self._last_look, None
+        if self._in_hand or self.kafka is None:
+            return set()
+        batches, positions = self._batches, {each: self.position(each) for each in self.kafka.assignment()}
+        found = set[TopicPartition]()
+        if before is not None and before[:2] == (batches, positions):
+            found = {each for each, position in positions.items() if before.ends[each] > (position or 0)}
+        ends = await log_ends(self._settings, positions) if positions else {}
+        self._last_look = _Look(batches, positions, ends)
+        return found if not self._in_hand and self._batches == batches else set()
+
+    def _partitions(self) -> set[TopicPartition]:
+        return {TopicPartition(topic, n) for topic in self._topics for n in range(self._settings.partitions)}
+
+    async def _take(self, records: Sequence[Any]) -> None:
+        self._batches, self._in_hand = self._batches + 1, True
+        try:
+            await self._batch(records)
+        finally:
+            self._in_hand = False
+
+
+class Consumer(Reader):
+    """One life of a consumer. Make another one when a topic has a new id: what this one fetched or buffers belongs to
+    the ids of before.
+
+    ``batch`` is awaited with the records of several partitions; when it raises, all are rewound and come again; when it
+    returns, Kafka's offsets are committed. ``assigned`` is called when other partitions are ours, ``revoked`` is told
+    which are no longer.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        topics: Sequence[str],
+        batch: Batch,
+        assigned: Callable[[], None],
+        revoked: Callable[[Iterable[Any]], None],
+    ) -> None:
+        self._broker = KafkaBroker(
+            kafka.bootstrap,
+            security=faststream_security(kafka),
+            client_id=kafka.instance,
+            consumer_only=True,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            metadata_max_age_ms=kafka.metadata_max_age_ms,
+            allow_auto_create_topics=False,
+            graceful_timeout=STOP_SECONDS,
+            logger=None,
+            apply_types=False,
+        )
+        super().__init__(kafka, topics, batch)
+        self._group = group
+        self.subscriber = self._broker.subscriber(
+            *self._topics,
+            batch=True,
+            group_id=group,
+            group_instance_id=f"{group}-{kafka.instance}",
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_records=kafka.batch_max_records,
+            batch_timeout_ms=kafka.batch_timeout_ms,
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=kafka.heartbeat_interval_ms,
+            max_poll_interval_ms=kafka.max_poll_interval_ms,
+            fetch_max_wait_ms=100,
+            listener=_Listener(assigned, revoked),
+            parser=self._parse,
+            decoder=_raw,
+            no_reply=True,
+        )
+
+        async def handle(records: Any) -> None:
+            await self._take(records)
+
+        self.subscriber(handle)
+
+    async def start(self) -> None:
+        """Join the group. Raises KafkaError when the broker does not answer."""
+        try:
+            await self._broker.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""
+        consumer = self.kafka
+        with contextlib.suppress(*KAFKA_ERRORS):
+            async with asyncio.timeout(STOP_SECONDS + 5):
+                await self._broker.stop()
+        if consumer is not None:
+            await close(consumer)
+
+    async def abandon(self) -> None:
+        """Let the batch in hand end, leave the group, drop the connections. A clean stop keeps a static member's place,
+        and with it what the group gave it: seen on Apache Kafka, a member that came back on its own before its topics
+        were made again was given nothing, and so was everybody who took its place."""
+        self.subscriber.running = False
+        if isinstance(self.subscriber.lock, MultiLock):
+            await self.subscriber.lock.wait_release(STOP_SECONDS)
+        consumer: Any = self.kafka
+        if consumer is not None:
+            coordinator = consumer._coordinator
+            coordinator._coordination_task.cancel()  # it may be waiting for a group that is gone
+            await asyncio.gather(coordinator._coordination_task, return_exceptions=True)
+            coordinator._group_instance_id = None  # who has no name of its own is allowed to leave
+            for close in (consumer.stop, consumer._fetcher.close, consumer._client.close):
+                with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):
+                    async with asyncio.timeout(0.2):
+                        await close()
+        await self.stop()
+
+    @property
+    def kafka(self) -> AIOKafkaConsumer | None:
+        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
+        return self.subscriber.consumer
+
+    async def unassigned_partitions(self) -> set[TopicPartition]:
+        """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
+
+        Apache Kafka gives a static member that comes back what it had, without asking anybody what there is now: not
+        the topics that its new version reads as well, nor those that were not there yet when it had joined before.
+        """
+        each = self._partitions()
+        if self.kafka is None or each <= self.kafka.assignment():
+            return set()
+        state, given = await assigned_in(self._settings, self._group)
+        return each - given if state == "Stable" else set()
+
+    async def _parse(self, records: Any) -> KafkaAckableMessage:
+        """Nothing is decoded here, so nothing can fail here."""
+        return KafkaAckableMessage(
+            body=b"", raw_message=records, consumer=self.subscriber.consumer or FAKE_CONSUMER, headers={}
+        )
+
+
+async def _raw(message: KafkaAckableMessage) -> Any:
+    return message.raw_message

@@ -1,0 +1,87 @@
+"""aiokafka's producer as the outbox wants it: keeps order per partition, never gives a batch up by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from shared.kit.kafka.client import connection
+from shared.kit.kafka.partition_of import partition_of
+from shared.kit.kafka.settings import KafkaSettings
+
+WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
+
+
+def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
+    """Not started. acks=all; idempotent if the broker knows how. One request per partition is under way at a time, so
+    a retry keeps the order."""
+    producer = AIOKafkaProducer(
+        **connection(kafka),
+        client_id=f"{kafka.instance}-{lane}",
+        acks="all",
+        enable_idempotence=kafka.idempotent,
+        linger_ms=2,
+        max_batch_size=64 * 1024,
+        max_request_size=4 * 1024 * 1024,
+        request_timeout_ms=20_000,
+        metadata_max_age_ms=kafka.metadata_max_age_ms,
+        retry_backoff_ms=100,
+    )
+    # A batch that expires while a later one survives would come after it: with no time limit aiokafka retries the head
+    # of each partition until it is through. A log that is gone ends it: then the lane abandons the whole producer.
+    producer._message_accumulator._batch_ttl = math.inf
+    return producer
+
+
+async def send_all(
+    producer: AIOKafkaProducer, topic: str, partitions: int, records: Sequence[tuple[bytes, bytes, Any]]
+) -> list[asyncio.Future[Any]]:
+    """Put key, value and headers of many records into the buffers, in order per key; each goes to the partition that
+    ``producer.send`` would choose. The futures are done when all are acknowledged. Waits as long as the buffers are
+    full.
+
+    Many at once go in whole batches: a future and a look at the metadata for each record cost more than all the rest of
+    sending it. A few are cheaper one by one: they share the batch that is open, and a whole one waits for its turn.
+    """
+    if len(records) < WHOLE_BATCHES:
+        return [await producer.send(topic, value, key=key, headers=headers) for key, value, headers in records]
+    builders: dict[int, list[BatchBuilder]] = {}
+    for key, value, headers in records:
+        number = partition_of(key, partitions)
+        if number not in builders:
+            builders[number] = [producer.create_batch()]
+        if builders[number][-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
+            builders[number].append(producer.create_batch())
+            builders[number][-1].append(timestamp=None, key=key, value=value, headers=headers)
+    return [
+        await _send_batch(producer, builder, topic, number)
+        for number, of_partition in builders.items()
+        for builder in of_partition
+    ]
+
+
+async def _send_batch(
+    producer: AIOKafkaProducer, builder: BatchBuilder, topic: str, number: int
+) -> asyncio.Future[Any]:
+    while True:
+        with contextlib.suppress(KafkaTimeoutError):  # a batch before it still waits: nothing was appended
+            sent: asyncio.Future[Any] = await producer.send_batch(builder, topic, partition=number)
+            return sent
+
+
+async def abandon(producer: AIOKafkaProducer, seconds: float = 2.0) -> None:
+    """Close without flushing: what is in its buffers is not sent any more (its rows are in the outbox)."""
+    producer._closed = True
+    with contextlib.suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(seconds):
+            await producer._sender.close()
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            await producer.client.close()

@@ -1,0 +1,83 @@
+"""What a service needs of Kafka, and whether the broker grants it.
+
+A service's declaration (its streams, the topics it writes) is the one place where that stands: ``python -m services.X
+rights`` prints it, ``deploy/rights/X.json`` is that print, and the users' access rules are made from there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.protocol.group import HeartbeatRequest
+
+from shared.kit.kafka.client import connection
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
+
+_READ, _WRITE = 3, 4  # codes of Kafka's operations
+_ASK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """Topics and consumer groups without prefix. What is written is made, too; nothing else may be."""
+
+    user: str
+    writes: tuple[str, ...]
+    reads: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    def as_json(self) -> str:
+        """As it stands in ``deploy/rights``."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+
+class NotGranted(Exception):
+    """Kafka knows us, but does not let us do all that we must: what."""
+
+
+async def check_granted(topics: Topics, rights: Rights) -> None:
+    """Raises NotGranted with everything that is known to be refused. Asks only a broker that knows who we are.
+
+    Not known are the rights on topics that are not there yet: who reads one waits for its owner.
+    """
+    kafka = topics.kafka
+    refused = {f"see topic {kafka.physical(topic)}" for topic in topics.hidden}
+    for act, code, names in (("write", _WRITE, rights.writes), ("read", _READ, rights.reads)):
+        refused |= {f"{act} topic {kafka.physical(topic)}" for topic in names if _lacks(topics, topic, code)}
+    refused |= {f"create topic {kafka.physical(topic)}" for topic in topics.refused.intersection(rights.writes)}
+    if kafka.security.authenticated:
+        refused |= {f"read group {group}" for group in await _groups_refused(kafka, rights.groups)}
+    if refused:
+        raise NotGranted(", ".join(sorted(refused)))
+
+
+def _lacks(topics: Topics, topic: str, code: int) -> bool:
+    operations = topics.operations.get(topic) if topics.kafka.security.authenticated else None
+    return operations is not None and not operations >> code & 1
+
+
+async def _groups_refused(kafka: KafkaSettings, groups: Iterable[str]) -> list[str]:
+    admin = AIOKafkaAdminClient(**connection(kafka), request_timeout_ms=int(_ASK_SECONDS * 1000))
+    try:
+        await admin.start()
+        return [name for name in map(kafka.physical, groups) if not await _may_read(admin, name)]
+    finally:
+        await admin.close()
+
+
+async def _may_read(admin: AIOKafkaAdminClient, group: str) -> bool:
+    """Asked by a heartbeat of nobody: it needs the right to read, as joining does, and changes nothing."""
+    try:
+        coordinator = await admin.find_coordinator(group)
+        answer: Any = await admin._send_request(HeartbeatRequest(group, -1, "nobody"), coordinator)
+    except GroupAuthorizationFailedError:
+        return False
+    except KAFKA_ERRORS:  # a cluster that has just started has no coordinators yet: the stream will see
+        return True
+    return bool(answer.error_code != GroupAuthorizationFailedError.errno)

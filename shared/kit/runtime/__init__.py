@@ -1,0 +1,1 @@
+"""How a service runs: settings, start, lifespan, process, shutdown."""

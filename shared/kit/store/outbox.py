@@ -1,0 +1,270 @@
+"""The outbox: what a service has said, kept in its database until the topic's retention has passed.
+
+Kafka is the road, not the store. An event is a row here, written in the transaction that caused it; publishing follows
+at once from memory (see relay.py), and a row is marked with the topic id it reached, never deleted by us: when a broker
+comes back with another topic id, everything is published again in order.
+
+A row: {"_id": time-ordered, "owner": instance, "topic", "created", "events": [{"k", "v", "h"}],
+"topic_id": None or the id of the topic it is known to be in, "published": when that became known}.
+
+Promises: whatever was committed is published at least once into every topic of that name that comes to exist within
+the retention; per key in the order of commits of one replica (``sequence`` decides between replicas). Does not promise
+once: consumers drop repeats by id or ``sequence``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import PyMongoError
+
+from shared.kit.base.clock import Clock
+from shared.kit.base.observe import Observer
+from shared.kit.kafka.topics import Topics
+from shared.kit.store.lease import Lease
+from shared.kit.store.mongo import Database, Document
+from shared.kit.store.relay import OutboxRelay
+from shared.kit.store.unit_of_work import Outgoing
+
+COLLECTION = "outbox"
+OWNERS = "outbox_owners"
+RETENTION = timedelta(days=7)
+LARGEST_ROW = 4 * 1024 * 1024
+MOST_COUNTED = 10_000
+# Named to the planner, which takes any index on the topic while there is little, and keeps to it: the other one leads
+# through all that was published in a week.
+PENDING = "pending"
+HEARTBEAT_SECONDS = 2.0
+ORPHAN_SECONDS = 15.0
+URGENT_SECONDS = 1.0
+MOST_URGENT = 1_000
+
+INDEXES: dict[str, list[IndexModel]] = {
+    COLLECTION: [
+        IndexModel([("topic", ASCENDING), ("_id", ASCENDING)], name="in_order"),
+        IndexModel([("topic", ASCENDING), ("topic_id", ASCENDING), ("_id", ASCENDING)], name=PENDING),
+        # counts from the moment it was published: what was never published is never forgotten
+        IndexModel([("published", ASCENDING)], expireAfterSeconds=int(RETENTION.total_seconds()), name="retention"),
+    ]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """What waits: rows not yet known to be in their topic (of each topic at most MOST_COUNTED: a look every two seconds
+    must not grow with an outage), and the age of the oldest in seconds."""
+
+    rows: int
+    oldest_seconds: float
+
+
+class Outbox:
+    """One service replica's outbox. ``start`` after the topics are declared; give it all topics that it writes."""
+
+    def __init__(
+        self,
+        database: Database,
+        topics: Topics,
+        observer: Observer | None = None,
+        *,
+        clock: Clock | None = None,
+        urgent: Iterable[str] = (),
+        crash: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self._clock = clock or Clock()
+        self._database = database
+        self._rows = database[COLLECTION]
+        self._topics = topics
+        self._observer = observer or Observer()
+        self._crash = crash
+        self._owner = topics.kafka.instance
+        self._relays: dict[str, OutboxRelay] = {}
+        self._started = False
+        self._last = 0
+        self._urgent = frozenset(urgent)
+        self._housekeeping: list[asyncio.Task[None]] = []
+
+    async def start(self, topics: Iterable[str]) -> None:
+        """Begin to publish: first what a predecessor of this name left, then what is handed over."""
+        # a clock that went back must not reorder us; the newest of all is there at once, ours might have to be searched
+        newest = await self._rows.find_one({}, {"_id": 1}, sort=[("_id", -1)], max_time_ms=5_000)
+        if newest is not None:
+            self._last = int(newest["_id"][:20])
+        await self._beat()
+        for topic in sorted(set(topics)):
+            relay = OutboxRelay(topic, self._database, self._topics, self._observer, self._crash)
+            self._relays[topic] = relay
+            relay.start()
+        self._started = True
+        self._housekeeping = [asyncio.create_task(self._keep_house(), name="outbox")]
+        if self._urgent:
+            self._housekeeping.append(asyncio.create_task(self._hurry(), name="outbox of urgent topics"))
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Send and stamp what is in hand, at most so long; the rest waits in the database for the next start."""
+        for task in self._housekeeping:
+            task.cancel()
+        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        self._housekeeping.clear()
+        await asyncio.gather(*(relay.stop(seconds) for relay in self._relays.values()))
+        self._relays.clear()
+        self._started = False
+        with contextlib.suppress(PyMongoError, TimeoutError):  # else its age says that it is gone
+            async with asyncio.timeout(2.0):
+                await self._database[OWNERS].delete_one({"_id": self._owner})
+
+    @property
+    def writes(self) -> frozenset[str] | None:
+        """The topics that are published from here; None while it is not started: what is said then waits for somebody
+        who is (the command that republishes, a test)."""
+        return frozenset(self._relays) if self._started else None
+
+    def rows(self, emitted: Iterable[Outgoing], now: datetime) -> list[Document]:
+        """The documents for one transaction's events: by topic, in order, none above about 4 MB."""
+        by_topic: dict[str, list[Outgoing]] = {}
+        for record in emitted:
+            by_topic.setdefault(record.topic, []).append(record)
+        return [
+            {
+                "_id": self._next_id(),
+                "owner": self._owner,
+                "topic": topic,
+                "created": now,
+                "events": [{"k": r.key, "v": r.value, "h": r.headers} for r in chunk],
+                "topic_id": None,
+            }
+            for topic, records in by_topic.items()
+            for chunk in _chunks(records)
+        ]
+
+    def hand_over(self, rows: Iterable[Document]) -> None:
+        """These rows were committed: publish them now. Calls must come in the order of the commits."""
+        for row in rows:
+            relay = self._relays.get(row["topic"])
+            if (
+                relay is not None
+            ):  # else: not started (`writes`); the rows wait in the database, and `state` counts them
+                relay.hand_over(row)
+
+    async def state(self) -> OutboxState:
+        """What waits, of all replicas and topics: also of one that nobody publishes, or not any more."""
+        rows, oldest = 0, None
+        for topic in await self._rows.distinct("topic", maxTimeMS=5_000):  # a look at an index, row by row it is not
+            pending = {"topic": topic, "topic_id": None}
+            rows += await self._rows.count_documents(pending, limit=MOST_COUNTED, maxTimeMS=5_000)
+            first = await self._rows.find_one(
+                pending, {"created": 1}, sort=[("_id", 1)], hint=PENDING, max_time_ms=5_000
+            )
+            if first is not None:
+                oldest = min(first["created"], oldest or first["created"])
+        age = 0.0 if oldest is None else (self._clock.trusted() - oldest).total_seconds()
+        return OutboxState(rows, max(0.0, age))
+
+    async def wait_until_published(self, seconds: float = 30.0) -> bool:
+        """Until every row of this replica is stamped (tests, a clean end of a load). False when time ran out."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not await self._rows.find_one({"owner": self._owner, "topic_id": None}, {"_id": 1}):
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    def _next_id(self) -> str:
+        """Time-ordered, strictly growing in this process; nanoseconds in 20 digits, then the owner."""
+        self._last = max(self._last + 1, int(self._clock.trusted().timestamp() * 1e9))
+        return f"{self._last:020d}/{self._owner}"
+
+    async def _beat(self) -> None:
+        await self._database[OWNERS].update_one({"_id": self._owner}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
+
+    async def _keep_house(self) -> None:
+        lease = Lease(self._database, "outbox-sweeper", self._owner, seconds=ORPHAN_SECONDS)
+        beats = 0
+        while True:
+            try:
+                await self._beat()
+                if beats % 3 == 0:
+                    await self._look_for_rows_left_behind()
+                    if await lease.acquire():
+                        await self.sweep()
+            except Exception as error:  # also what nobody foresaw: without a sign of life others take our rows over
+                self._observer.retried("outbox", type(error).__name__)
+            beats += 1
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _hurry(self) -> None:
+        """Rows of urgent topics that lay there at the last look already, whoever wrote them: it may be gone, and nobody
+        waits here until that is sure. What is published twice or out of order harms nobody on these topics."""
+        seen: set[str] = set()
+        while True:
+            try:
+                seen = await self.take_over_urgent(seen)
+            except Exception as error:
+                self._observer.retried("outbox", type(error).__name__)
+            await asyncio.sleep(URGENT_SECONDS)
+
+    async def take_over_urgent(self, seen: Collection[str]) -> set[str]:
+        """One look: others' unpublished rows that were ``seen`` before become ours. Returns those that are there now.
+
+        A relay that has something under way itself takes over nothing: with Kafka away two replicas would go on taking
+        from each other."""
+        relays = [relay for topic, relay in self._relays.items() if topic in self._urgent and relay.idle]
+        waiting = {"topic": {"$in": [relay.topic for relay in relays]}, "topic_id": None, "owner": {"$ne": self._owner}}
+        rows = self._rows.find(waiting, {"_id": 1}, max_time_ms=5_000).sort("_id", 1).limit(MOST_URGENT)
+        found = {row["_id"] async for row in rows}
+        if left := sorted(found & set(seen)):
+            await self._rows.update_many({"_id": {"$in": left}, "topic_id": None}, {"$set": {"owner": self._owner}})
+            for relay in relays:
+                relay.look_again()
+        return found
+
+    async def _look_for_rows_left_behind(self, seconds: float = ORPHAN_SECONDS) -> None:
+        """A row of ours that is old and not on its way was missed, however that came about: its relay looks again."""
+        before = self._clock.trusted() - timedelta(seconds=seconds)
+        for topic, relay in self._relays.items():
+            left = {"topic": topic, "topic_id": None, "owner": self._owner, "created": {"$lt": before}}
+            oldest = await self._rows.find_one(left, {"_id": 1}, sort=[("_id", 1)], hint=PENDING, max_time_ms=5_000)
+            if oldest is not None and not relay.on_its_way(oldest["_id"]):
+                relay.look_again()
+
+    async def sweep(self, orphan_seconds: float = ORPHAN_SECONDS) -> int:
+        """Take over rows that are old and whose owner shows no sign of life; returns how many. A live owner's rows are
+        its own business: publishing them as well would double everything on the wire."""
+        before = self._clock.trusted() - timedelta(seconds=orphan_seconds)
+        alive_since: Any = {"$subtract": ["$$NOW", int(orphan_seconds * 1000)]}
+        seen = self._database[OWNERS].find({"$expr": {"$gt": ["$seen", alive_since]}}, {"_id": 1}, max_time_ms=5_000)
+        alive = [owner["_id"] async for owner in seen]
+        adopted = 0
+        for topic, relay in self._relays.items():
+            orphans = {
+                "topic": topic,
+                "topic_id": None,
+                "owner": {"$nin": [*alive, self._owner]},
+                "created": {"$lt": before},
+            }
+            changed = await self._rows.update_many(orphans, {"$set": {"owner": self._owner}}, hint=PENDING)
+            if changed.modified_count:
+                adopted += changed.modified_count
+                relay.look_again()
+        return adopted
+
+
+def _chunks(records: list[Outgoing]) -> Iterable[list[Outgoing]]:
+    chunk: list[Outgoing] = []
+    size = 0
+    for record in records:
+        bytes_of_it = record.size
+        if chunk and size + bytes_of_it > LARGEST_ROW:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += bytes_of_it
+    if chunk:
+        yield chunk

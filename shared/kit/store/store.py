@@ -1,0 +1,410 @@
+"""One MongoDB transaction for many pieces of work, and their events in its outbox.
+
+Promises: what ``perform`` returns is committed with w=majority, its events are in the outbox and on their way; a task
+that raises leaves no trace and fails nobody else; in-memory views follow the commits exactly. Does not promise that a
+call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out as soon as MongoDB
+answers again, and before the next transaction), so callers must be able to repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from bson.binary import Binary
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo import ReadPreference, WriteConcern
+from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
+from pymongo.read_concern import ReadConcern
+
+from shared.kit.base.backoff import Backoff
+from shared.kit.base.batch_size import too_much
+from shared.kit.base.clock import Clock
+from shared.kit.base.observe import Observer
+from shared.kit.store.attempt import (
+    Operation,
+    TransactionAttempt,
+    TransactionParticipant,
+    WriteRejected,
+    write_rejected_of,
+)
+from shared.kit.store.mongo import Client, Database, Document
+from shared.kit.store.outbox import COLLECTION as OUTBOX
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.unit_of_work import UnitOfWork
+
+__all__ = ["Operation", "Store", "TransactionParticipant", "Unavailable", "WriteRejected"]
+
+T = TypeVar("T")
+SESSIONS = "sessions"  # of each store of each replica: {"_id": name, "session": the one it writes in}
+GROUP = 500
+LONGEST_QUEUE = 10_000
+ACQUITTALS = 3  # of one task: each costs an attempt of the whole transaction
+
+
+class Unavailable(Exception):
+    """MongoDB did not take it in time (``str``: class of the last error). Try again later; it may have worked.
+
+    ``too_much``: less in one transaction may go through."""
+
+    def __init__(self, why: str, *, too_much: bool = False) -> None:
+        super().__init__(why)
+        self.too_much = too_much
+
+
+Alongside = Callable[[AsyncIOMotorClientSession], Awaitable[None]]
+Crash = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Committing:
+    """A transaction between its commit request and the answer."""
+
+    round: TransactionAttempt[Any]
+    rows: list[Document]
+
+
+@dataclass(slots=True)
+class _Submitted:
+    tasks: Sequence[Operation[Any]]
+    ahead: bool
+    answer: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Store:
+    """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits.
+
+    ``crash`` is called with the names of points where tests kill the process.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox | None = None,
+        observer: Observer | None = None,
+        *,
+        patience: float = 20.0,
+        clock: Clock | None = None,
+        crash: Crash = lambda point: None,
+    ) -> None:
+        self.database = database
+        self._client: Client = database.client
+        self._outbox = outbox
+        self._observer = observer or Observer()
+        self._patience = patience
+        self._clock = clock or Clock()
+        self._crash = crash
+        self._views: list[TransactionParticipant] = []
+        self._session: AsyncIOMotorClientSession | None = None
+        self._name: str | None = None
+        self._turn = asyncio.Lock()
+        self._committing: _Committing | None = None
+        self._resolving: asyncio.Task[None] | None = None
+        self._broken: str | None = None
+        self._latest = math.inf
+        self._queues: dict[bool, deque[_Submitted]] = {True: deque(), False: deque()}  # ahead, and the others
+        self._waiting = {True: 0, False: 0}  # tasks in them
+        self._went_ahead = False
+        self._running: set[asyncio.Task[Any]] = set()
+        self._grouping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the session. Raises PyMongoError when MongoDB does not answer."""
+        self._session = await self._client.start_session()
+
+    async def succeed(self, name: str) -> None:
+        """End the open transaction of whoever wrote under this name before: after a crash the server keeps all it had
+        written locked, for a minute by default, and whoever wants to write there waits. ``name``: of one replica and
+        one store of it; two processes that share it only cost each other a repetition. Raises PyMongoError."""
+        mine = {"session": self.session_id}
+        before = await self.database[SESSIONS].find_one_and_update(
+            {"_id": name}, {"$set": mine}, upsert=True, maxTimeMS=5_000
+        )
+        self._name = name
+        if before is not None and before["session"] != self.session_id:
+            await self._client.admin.command({"killSessions": [before["session"]]}, maxTimeMS=5_000)
+
+    async def stop(self) -> None:
+        """Let what is under way end, then close the session. Call before the client is closed."""
+        if self._grouping is not None:
+            await asyncio.wait([self._grouping])
+        if self._running:
+            await asyncio.wait(self._running)
+        if self._resolving is not None:
+            self._resolving.cancel()
+            await asyncio.gather(self._resolving, return_exceptions=True)
+        if self._session is not None:
+            if self._name is not None:
+                with contextlib.suppress(PyMongoError, TimeoutError):  # else one small document stays
+                    async with asyncio.timeout(1.0):
+                        await self.database[SESSIONS].delete_one({"_id": self._name, "session": self.session_id})
+            await self._session.end_session()
+            self._session = None
+
+    def hurry(self, seconds: float) -> None:
+        """The process is to end: what MongoDB has not taken in so many seconds from now is Unavailable then, also all
+        that waits in the queue."""
+        self._latest = min(self._latest, time.monotonic() + seconds)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a view does not follow any more, so that nothing will be done until a restart."""
+        return self._broken is not None
+
+    @property
+    def session_id(self) -> dict[str, Binary]:
+        """The session that a successor has to kill, if this process dies inside a transaction."""
+        assert self._session is not None, "start() first"
+        found: Any = self._session.session_id  # motor types it as a method
+        return dict(found)
+
+    def join(self, view: TransactionParticipant) -> None:
+        """Memory that must follow the store: told of every undo, commit and abort."""
+        self._views.append(view)
+
+    async def perform(
+        self, tasks: Sequence[Operation[T]], *, in_transaction: Alongside | None = None
+    ) -> list[T | Exception]:
+        """Do the tasks in order in ONE transaction; a task's exception stands in its place.
+
+        ``in_transaction`` may write in the same transaction (checkpoints); what it raises undoes all and is raised.
+        Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
+        Once begun it ends, even when the caller is cancelled.
+        """
+        running = asyncio.create_task(self._in_turn(tasks, in_transaction))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
+
+    async def submit(self, task: Operation[T]) -> T:
+        """Do one task in a transaction that it shares with others waiting at the same time (at most 500).
+
+        Raises the task's own exception, or Unavailable (also at once, when too many wait).
+        """
+        (result,) = await self.submit_all([task])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def submit_all(self, tasks: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
+        """The same for tasks that belong together: in order, in one transaction; exceptions stand for results.
+
+        So when Unavailable is raised, no later task was kept without the earlier ones: repeating all keeps the order.
+        ``ahead``: in a queue of its own, as long as the other, whose tasks are in the next transaction but one at the
+        latest and share it with nobody else: for what must not wait behind traffic. The others have every second turn.
+        """
+        if not tasks:
+            return []
+        if self._waiting[ahead] >= LONGEST_QUEUE:
+            raise Unavailable("QueueFull")
+        submitted = _Submitted(tasks, ahead)
+        self._queues[ahead].append(submitted)
+        self._waiting[ahead] += len(tasks)
+        if self._grouping is None or self._grouping.done():
+            self._grouping = asyncio.create_task(self._group())
+        return cast("list[T | Exception]", await submitted.answer)
+
+    async def _group(self) -> None:
+        try:
+            while any(self._queues.values()):
+                await self._next_transaction()
+        except BaseException as error:  # it is torn down: who came in the meantime is not left waiting
+            for ahead, queue in self._queues.items():
+                self._answer(queue, Unavailable(type(error).__name__))
+                queue.clear()
+                self._waiting[ahead] = 0
+            raise
+
+    async def _next_transaction(self) -> None:
+        async with self._turn:  # while another transaction runs, the group grows
+            group = self._next_group()
+            try:
+                results = iter(await self._perform([task for each in group for task in each.tasks], None))
+                self._answer(group, [list(islice(results, len(each.tasks))) for each in group])
+            except Exception as error:
+                self._answer(group, error)
+            except BaseException as error:
+                self._answer(group, Unavailable(type(error).__name__))
+                raise
+
+    @staticmethod
+    def _answer(group: Iterable[_Submitted], answers: list[list[Any]] | Exception) -> None:
+        for n, each in enumerate(group):
+            if each.answer.done():
+                continue  # its caller has gone
+            if isinstance(answers, Exception):
+                each.answer.set_exception(answers)
+            else:
+                each.answer.set_result(answers[n])
+
+    def _next_group(self) -> list[_Submitted]:
+        """Who goes into one transaction: as many as fit, at least one, all of one queue."""
+        ahead = bool(self._queues[True]) and not (self._went_ahead and self._queues[False])
+        self._went_ahead = ahead
+        queue = self._queues[ahead]
+        group = [queue.popleft()]
+        size = len(group[0].tasks)
+        while queue and size + len(queue[0].tasks) <= GROUP:
+            size += len(queue[0].tasks)
+            group.append(queue.popleft())
+        self._waiting[ahead] -= size
+        return group
+
+    async def _in_turn(self, tasks: Sequence[Operation[T]], in_transaction: Alongside | None) -> list[T | Exception]:
+        async with self._turn:
+            return await self._perform(tasks, in_transaction)
+
+    async def _perform(self, tasks: Sequence[Operation[T]], in_transaction: Alongside | None) -> list[T | Exception]:
+        end = time.monotonic() + self._patience
+        backoff = Backoff(0.01, 1.0)
+        clashes: dict[int, WriteRejected] = {}  # tasks that the database refused twice
+        suspects: set[int] = set()
+        acquitted = Counter[int]()
+        mine: _Committing | None = None
+        while True:
+            round: TransactionAttempt[T] | None = None
+            if self._broken is not None:
+                raise Unavailable(self._broken)
+            if time.monotonic() > self._latest:
+                raise Unavailable("Stopping")
+            try:
+                if self._committing is not None:  # its outcome is not known: nothing new before it is
+                    settled = self._committing
+                    await self._commit()
+                    if settled is mine:
+                        return mine.round.results
+                clock, topics = self._clock, self._outbox.writes if self._outbox is not None else None
+                work = UnitOfWork(
+                    clock.calendar(),
+                    topics,
+                    earliest=clock.earliest(),
+                    latest=clock.latest(),
+                    trusted=clock.trusted(),
+                )
+                round = TransactionAttempt(tasks, work, self._views, clashes)
+                mine = await self._prepare(round, in_transaction)
+                await self._commit()
+                return round.results
+            except PyMongoError as error:
+                self._observer.retried("store", type(error).__name__)
+                if (
+                    round is not None
+                    and (clash := write_rejected_of(error, round)) is not None
+                    and clash.operation_index not in clashes
+                ):
+                    if (
+                        clash.operation_index in suspects
+                    ):  # not a race: it fails alone, and the others need not wait for it
+                        clashes[clash.operation_index] = clash
+                        # whoever changed the document last is blamed first; the fault may be this one's alone
+                        for later in [n for n in clashes if n > clash.operation_index and acquitted[n] < ACQUITTALS]:
+                            if clashes[later].collection == clash.collection:
+                                del clashes[later]
+                                acquitted[later] += 1
+                        end = time.monotonic() + self._patience
+                    suspects.add(clash.operation_index)
+                    if time.monotonic() <= min(end, self._latest):
+                        continue
+                if time.monotonic() > min(end, self._latest):
+                    if self._committing is not None and self._resolving is None:
+                        self._resolving = asyncio.create_task(
+                            self._resolve_unknown_commit(), name="resolve unknown commit"
+                        )
+                    raise Unavailable(type(error).__name__, too_much=too_much(error)) from None
+                await backoff.wait()
+
+    async def _resolve_unknown_commit(self) -> None:
+        """Find out what became of a commit that was given up, also when nothing new comes: its events are waiting."""
+        backoff = Backoff(0.1, 2.0)
+        try:
+            while self._committing is not None:
+                await backoff.wait()
+                async with self._turn:
+                    if self._committing is None:
+                        return
+                    try:
+                        await self._commit()
+                    except Exception as error:  # also what nobody foresaw: the next attempt decides
+                        self._observer.retried("store", type(error).__name__)
+        finally:
+            self._resolving = None
+
+    async def _prepare(self, round: TransactionAttempt[Any], in_transaction: Alongside | None) -> _Committing:
+        """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
+        session = self._session
+        assert session is not None, "start() first"
+        session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
+            max_commit_time_ms=10_000,
+        )
+        try:
+            await round.run(self.database, session)
+            self._crash("in transaction")
+            if in_transaction is not None:
+                await in_transaction(session)
+            await round.write(self.database, session)
+            rows = []
+            if round.work.emitted:
+                assert self._outbox is not None, "a store without an outbox cannot emit"
+                rows = self._outbox.rows(round.work.emitted, self._clock.trusted())
+                await self.database[OUTBOX].insert_many(rows, session=session)
+            self._crash("before commit")
+        except BaseException:
+            self._told(round.aborted)
+            with contextlib.suppress(PyMongoError):
+                await session.abort_transaction()
+            raise
+        self._committing = _Committing(round, rows)
+        return self._committing
+
+    async def _commit(self) -> None:
+        """Ask for the commit until its outcome is known; then tell everybody. Raises the driver's error otherwise."""
+        committing, session = self._committing, self._session
+        assert committing is not None
+        assert session is not None
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            if _undone(error):
+                self._committing = None
+                self._told(committing.round.aborted)
+            raise
+        self._committing = None
+        self._crash("after commit")
+        if self._outbox is not None:
+            self._outbox.hand_over(committing.rows)
+        self._told(committing.round.committed)
+        for call in committing.round.work.calls:
+            try:
+                call()
+            except Exception as error:  # it is committed: whatever a caller's metric does, that stays
+                self._observer.retried("after_commit", type(error).__name__)
+
+    def _told(self, tell: Callable[[], None]) -> None:
+        """Tell the views. One that fails does not follow the store any more: nothing is done on its word from here on
+        (Unavailable), until a restart builds it anew."""
+        try:
+            tell()
+        except Exception as error:
+            self._broken = f"Participant{type(error).__name__}"
+            self._observer.retried("view", type(error).__name__)
+
+
+def _undone(error: PyMongoError) -> bool:
+    """Whether nothing of a commit can have happened. Only the server can say so, and says it with this label.
+
+    All else leaves it open: an answer that was lost, and a wait for the majority that was interrupted (a successor
+    killed our session, the primary stepped down) when the commit itself was done. Asked again, the server tells.
+    """
+    if isinstance(error, ConnectionFailure | WriteConcernError):
+        return False
+    return error.has_error_label("TransientTransactionError")

@@ -1,0 +1,278 @@
+"""What one transaction reads and will write, in memory. Handlers see nothing else, so they can only fail alone.
+
+Documents are kept as BSON: what a handler gets is its own copy and looks as if it came from the server, and what cannot
+be stored fails in the handler that saved it and not in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import bson
+
+from shared.events.envelope import Event, to_kafka
+from shared.kit.store.mongo import UTC_CODEC, Document
+
+LARGEST_DOCUMENT = 12 * 1024 * 1024  # the server's limit is 16 MB, and a batch is one transaction
+LARGEST_EVENT = 900_000  # Kafka's default limit is 1 MiB per record, headers included
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a handler wants to find in memory: one document by id, or all with a value in a field."""
+
+    collection: str
+    field: str
+    value: Any
+
+    @classmethod
+    def by_id(cls, collection: str, id: str) -> Need:
+        """The document with this ``_id``."""
+        return cls(collection, "_id", id)
+
+    @classmethod
+    def where(cls, collection: str, field: str, value: Hashable) -> Need:
+        """All documents with this value in ``field`` (a dotted path; in an array: one of its items). Index it."""
+        return cls(collection, field, value)
+
+
+class NotNeeded(LookupError):
+    """A handler asked for what its ``needs`` did not name."""
+
+
+class TooLarge(ValueError):
+    """A document or an event that could never be stored or sent."""
+
+
+class NotWritten(LookupError):
+    """An event for a topic that this service does not write: nobody would publish it."""
+
+
+class Outgoing(NamedTuple):
+    """One record to publish, as it will be on the wire (topic without prefix)."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+    @property
+    def size(self) -> int:
+        """Bytes of it all."""
+        return len(self.key) + len(self.value) + sum([len(name) + len(value) for name, value in self.headers])
+
+
+class Savepoint(NamedTuple):
+    """A point to go back to."""
+
+    changes: int
+    emitted: int
+    calls: int
+
+
+class UnitOfWork:
+    """Reads and writes of many pieces of work, in order; a later piece sees what an earlier one saved.
+
+    ``now``: aware UTC, one for the whole transaction: what is written down and scheduled. What has ended by ``latest``
+    may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
+    ``trusted``: what MongoDB compares with its own clock; a calendar that was moved moves it not.
+    ``topics``: those that may be emitted to; None: any. Nothing is written before the commit; documents handed out are
+    copies, the handler's to change freely.
+    """
+
+    def __init__(
+        self,
+        now: datetime,
+        topics: Collection[str] | None = None,
+        *,
+        earliest: datetime | None = None,
+        latest: datetime | None = None,
+        trusted: datetime | None = None,
+    ) -> None:
+        self.now = now
+        self.trusted = trusted or now
+        self.earliest = earliest or now
+        self.latest = latest or now
+        self._topics = topics
+        self.asking = False
+        self.operation_index = 0
+        self._documents: dict[str, dict[str, bytes | None]] = {}  # None: known to be absent, or deleted
+        self._indexes: dict[str, dict[str, dict[Hashable, set[str]]]] = {}  # collection, field, value, ids
+        self._where: set[Need] = set()
+        self._absent: set[tuple[str, str]] = set()  # absent in the database
+        self._changed: dict[tuple[str, str], int] = {}  # and by which piece of work
+        self._journal: list[tuple[str, str, bytes | None, bool, int | None]] = []
+        self.emitted: list[Outgoing] = []
+        self.calls: list[Callable[[], None]] = []
+
+    # --- what handlers use
+
+    def get(self, collection: str, id: str) -> Document | None:
+        """The document as saved in this batch, else as loaded, else None. Raises NotNeeded if nobody named it."""
+        known = self._documents.get(collection)
+        if known is None or id not in known:
+            if self.asking:
+                return None
+            raise NotNeeded(f"{collection} by id: name it in needs")
+        raw = known[id]
+        return None if raw is None else bson.decode(raw, UTC_CODEC)
+
+    def find(self, collection: str, field: str, value: Hashable) -> list[Document]:
+        """All documents with the value, sorted by ``_id``, with what this batch saved and deleted. Raises NotNeeded."""
+        if Need(collection, field, value) not in self._where:
+            if self.asking:
+                return []
+            raise NotNeeded(f"{collection} by {field}: name it in needs")
+        ids = self._indexes[collection][field].get(value, ())
+        found = (self._documents[collection][id] for id in sorted(ids))
+        return [bson.decode(raw, UTC_CODEC) for raw in found if raw is not None]
+
+    def save(self, collection: str, document: Document) -> None:
+        """Write the whole document under its ``_id`` (a string). Raises when it could not be stored."""
+        id = document["_id"]
+        if not isinstance(id, str) or not id:
+            raise TypeError(f"{collection}: _id must be a string")
+        raw = bson.encode(document, codec_options=UTC_CODEC)
+        if len(raw) > LARGEST_DOCUMENT:
+            raise TooLarge(f"{collection}: {len(raw)} bytes in one document")
+        self._change(collection, id, raw)
+
+    def delete(self, collection: str, id: str) -> None:
+        """Delete the document, if it is there."""
+        self._change(collection, id, None)
+
+    def emit(self, event: Event[Any]) -> None:
+        """Publish after the commit, in order, through the outbox. Raises when it is no sound event of the contract, and
+        NotWritten: the piece of work fails alone and is set apart, instead of saying what nobody will ever hear."""
+        topic = event.event_type.topic.name
+        if self._topics is not None and topic not in self._topics:
+            raise NotWritten(topic)
+        key, value, headers = to_kafka(event)
+        self.emit_record(Outgoing(topic, key, value, headers))
+
+    def emit_record(self, record: Outgoing) -> None:
+        """The same for a record that is no event of the contract (the kit's own dead letters). To any topic: a bad
+        record whose dead letter was refused would be kept nowhere."""
+        if record.size > LARGEST_EVENT:
+            raise TooLarge(f"{record.topic}: {record.size} bytes in one event")
+        self._forbid_while_asking()
+        self.emitted.append(record)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Called once the work is committed, never if it was undone. For metrics and wake-ups: it may be lost in a
+        crash."""
+        self.calls.append(call)
+
+    # --- what the store uses
+
+    def missing(self, needs: Iterable[Need]) -> Iterator[Need]:
+        """The needs that are not in memory yet."""
+        for need in needs:
+            if need.field == "_id":
+                if need.value not in self._documents.get(need.collection, ()):
+                    yield need
+            elif need not in self._where:
+                yield need
+
+    def loaded(self, collection: str, field: str, values: Iterable[Hashable], found: Iterable[bytes]) -> None:
+        """Take what the database holds for these values. What this batch has changed already stays."""
+        known = self._documents.setdefault(collection, {})
+        for raw in found:
+            id = bson.decode(raw, UTC_CODEC)["_id"] if field != "_id" else _id_of(raw)
+            if id not in known:
+                known[id] = raw
+                self._reindex(collection, id, None, raw)
+        if field == "_id":
+            for id in values:
+                if id not in known:
+                    known[str(id)] = None
+                    self._absent.add((collection, str(id)))
+            return
+        if field not in self._indexes.setdefault(collection, {}):
+            index = self._indexes[collection][field] = {}
+            for id, document in known.items():
+                _enter(index, field, id, document)
+        self._where.update(Need(collection, field, value) for value in values)
+
+    def savepoint(self) -> Savepoint:
+        """Where this piece of work begins."""
+        return Savepoint(len(self._journal), len(self.emitted), len(self.calls))
+
+    def rollback_to(self, savepoint: Savepoint) -> None:
+        """Take back everything since then."""
+        while len(self._journal) > savepoint.changes:
+            collection, id, before, known, writer = self._journal.pop()
+            documents = self._documents[collection]
+            self._reindex(collection, id, documents[id], before)
+            if known:
+                documents[id] = before
+            else:
+                del documents[id]
+            if writer is None:
+                del self._changed[collection, id]
+            else:
+                self._changed[collection, id] = writer
+        del self.emitted[savepoint.emitted :]
+        del self.calls[savepoint.calls :]
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self._changed or self.emitted)
+
+    def changes(self) -> dict[str, list[tuple[str, bytes | None, bool, int]]]:
+        """By collection: id, document (None: delete), whether it is known to be new, and whose work it was."""
+        found: dict[str, list[tuple[str, bytes | None, bool, int]]] = {}
+        for (collection, id), piece in self._changed.items():
+            raw = self._documents[collection][id]
+            new = (collection, id) in self._absent
+            if raw is not None or not new:
+                found.setdefault(collection, []).append((id, raw, new, piece))
+        return found
+
+    def _change(self, collection: str, id: str, raw: bytes | None) -> None:
+        self._forbid_while_asking()
+        documents = self._documents.setdefault(collection, {})
+        before = documents.get(id)
+        self._journal.append((collection, id, before, id in documents, self._changed.get((collection, id))))
+        documents[id] = raw
+        self._changed[collection, id] = self.operation_index
+        self._reindex(collection, id, before, raw)
+
+    def _forbid_while_asking(self) -> None:
+        if self.asking:
+            raise RuntimeError("needs may only read")
+
+    def _reindex(self, collection: str, id: str, before: bytes | None, after: bytes | None) -> None:
+        for field, index in self._indexes.get(collection, {}).items():
+            for value in _values(before, field):
+                index.get(value, set()).discard(id)
+            _enter(index, field, id, after)
+
+
+def _enter(index: dict[Hashable, set[str]], field: str, id: str, raw: bytes | None) -> None:
+    for value in _values(raw, field):
+        index.setdefault(value, set()).add(id)
+
+
+def _id_of(raw: bytes) -> str:
+    """The ``_id`` of a document, which the server puts first."""
+    if raw[4:9] == b"\x02_id\x00":
+        length = int.from_bytes(raw[9:13], "little")
+        return raw[13 : 13 + length - 1].decode()
+    return str(bson.decode(raw, UTC_CODEC)["_id"])
+
+
+def _values(raw: bytes | None, path: str) -> list[Hashable]:
+    """The values that MongoDB would find at a dotted path: of a list, each item."""
+    if raw is None:
+        return []
+    found: list[Any] = [bson.decode(raw, UTC_CODEC)]
+    for name in path.split("."):
+        found = [value.get(name) for item in found for value in (item if isinstance(item, list) else [item])
+                 if isinstance(value, dict)]  # fmt: skip
+    flat = [value for item in found for value in (item if isinstance(item, list) else [item])]
+    return [value for value in flat if isinstance(value, Hashable)]

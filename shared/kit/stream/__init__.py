@@ -1,0 +1,1 @@
+"""From Kafka to the store: records, their routes, partition checkpoints, quarantine."""

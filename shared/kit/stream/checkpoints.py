@@ -1,0 +1,164 @@
+"""Who owns a partition, and how far its work is committed.
+
+A checkpoint: {"_id": group/topic/topic id/partition, "epoch": grows with every claim, "offset": the last one done (-1:
+none), "session": the owner's MongoDB session, "owner": its instance}. It is moved in the same transaction as the work,
+by compare-and-set on epoch and offset: two owners can never both commit. Kafka's own committed offset is only a hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from shared.kit.base.clock import machine_time
+from shared.kit.store.mongo import Client, Database
+
+COLLECTION = "checkpoints"
+KEPT_AFTER_ITS_TOPIC = timedelta(days=30)
+_ATTEMPTS = 5
+
+INDEXES = {
+    COLLECTION: [
+        IndexModel([("expires", ASCENDING)], expireAfterSeconds=0, name="of_topics_gone"),
+        IndexModel([("group", ASCENDING), ("topic", ASCENDING)], name="by_topic"),
+    ]
+}
+
+
+class Fenced(Exception):
+    """Somebody else has claimed the partition since: nothing of this transaction may stay."""
+
+
+class Partition(NamedTuple):
+    """A partition of a topic (without prefix)."""
+
+    topic: str
+    number: int
+
+
+@dataclass(slots=True)
+class Claim:
+    """Our right to a partition of one topic id. ``asked_again``: the offset at which a hole was asked for again."""
+
+    id: str
+    epoch: int
+    offset: int
+    asked_again: int = -1
+
+
+class PartitionCheckpoints:
+    """The partitions that this process owns. Claims are made when the first record of a partition comes."""
+
+    def __init__(self, database: Database, group: str, owner: str) -> None:
+        self._database = database
+        self._client: Client = database.client
+        self._checkpoints = database[COLLECTION]
+        self._group, self._owner = group, owner
+        self._held: dict[Partition, Claim] = {}
+
+    def get(self, partition: Partition) -> Claim | None:
+        """Our claim, if we hold one."""
+        return self._held.get(partition)
+
+    def drop(self, partitions: Iterable[Partition] | None = None) -> None:
+        """Forget claims (all, without an argument): the next record makes us claim and read the checkpoint anew."""
+        for partition in list(self._held) if partitions is None else partitions:
+            self._held.pop(partition, None)
+
+    async def claim(self, partition: Partition, topic_id: str, session_id: Mapping[str, Any]) -> Claim:
+        """Become the owner: end the predecessor's open transaction, take the next epoch, learn the offset.
+
+        The session is killed first: its uncommitted write to this very checkpoint would make ours wait for up to 90 s.
+        """
+        id = self._id(partition, topic_id)
+        mine = {
+            "session": dict(session_id),
+            "owner": self._owner,
+            "claimed": machine_time(),
+        }
+        for _ in range(_ATTEMPTS):
+            old = await self._checkpoints.find_one({"_id": id}, max_time_ms=5_000)
+            if old is None:
+                where = {"group": self._group, "topic": partition.topic, "topic_id": topic_id}
+                try:
+                    await self._checkpoints.insert_one({"_id": id, **where, "epoch": 1, "offset": -1, **mine})
+                except DuplicateKeyError:
+                    continue
+                await self._let_go_of_topics_gone(partition.topic, topic_id)
+                return self._hold(partition, Claim(id, 1, -1))
+            if old["session"] != mine["session"]:
+                await self._client.admin.command({"killSessions": [old["session"]]}, maxTimeMS=5_000)
+            # read again what the predecessor may have committed before it was killed; only the epoch must be the same
+            change = {"$inc": {"epoch": 1}, "$set": mine, "$unset": {"expires": ""}}  # in use (again): kept
+            now = await self._checkpoints.find_one_and_update(
+                {"_id": id, "epoch": old["epoch"]}, change, maxTimeMS=10_000
+            )
+            if now is not None:
+                if now.get("expires") is not None:  # the topic is the one of before again (a fail-over, and back)
+                    await self._let_go_of_topics_gone(partition.topic, topic_id)
+                return self._hold(partition, Claim(id, now["epoch"] + 1, now["offset"]))
+        raise Fenced(partition.topic)
+
+    async def done(self, partitions: Mapping[Partition, str]) -> dict[Partition, int]:
+        """The last offset done of each partition of a topic id (-1: none), whoever owns it. Claims nothing."""
+        of = {self._id(partition, topic_id): partition for partition, topic_id in partitions.items()}
+        query = self._checkpoints.find({"_id": {"$in": list(of)}}, {"offset": 1}, max_time_ms=5_000)
+        return dict.fromkeys(partitions, -1) | {of[each["_id"]]: each["offset"] async for each in query}
+
+    async def owned(self, ids: Mapping[str, str], partitions: int) -> dict[Partition, int]:
+        """Partitions of topics with these ids whose last owner was called what we are, and their last offset done."""
+        each = {
+            self._id(Partition(topic, n), id): Partition(topic, n)
+            for topic, id in ids.items()
+            for n in range(partitions)
+        }
+        ours = {"_id": {"$in": list(each)}, "owner": self._owner}
+        query = self._checkpoints.find(ours, {"offset": 1}, max_time_ms=5_000)
+        return {each[found["_id"]]: found["offset"] async for found in query}
+
+    async def begin_again(self, partition: Partition, claim: Claim) -> None:
+        """Nothing of this log is done any more: it is not the one that was read. Raises Fenced when not ours."""
+        ours = {"_id": claim.id, "epoch": claim.epoch, "offset": claim.offset}
+        done = await self._checkpoints.update_one(ours, {"$inc": {"epoch": 1}, "$set": {"offset": -1}})
+        if done.matched_count != 1:
+            raise Fenced(partition.topic)
+        claim.epoch, claim.offset, claim.asked_again = claim.epoch + 1, -1, -1
+
+    async def advance(self, offsets: Mapping[Partition, int], session: AsyncIOMotorClientSession) -> None:
+        """In the transaction: these are the last offsets done. Raises Fenced when any partition is no longer ours."""
+        moves = []
+        for partition, offset in offsets.items():
+            claim = self._held.get(partition)
+            if claim is None:  # revoked while we worked
+                raise Fenced(partition.topic)
+            moves.append(
+                UpdateOne({"_id": claim.id, "epoch": claim.epoch, "offset": claim.offset}, {"$set": {"offset": offset}})
+            )
+        if moves:
+            done = await self._checkpoints.bulk_write(moves, ordered=False, session=session)
+            if done.matched_count != len(moves):
+                raise Fenced
+
+    def advanced(self, offsets: Mapping[Partition, int]) -> None:
+        """The transaction was committed."""
+        for partition, offset in offsets.items():
+            if (claim := self._held.get(partition)) is not None:
+                claim.offset = offset
+
+    def _id(self, partition: Partition, topic_id: str) -> str:
+        return f"{self._group}/{partition.topic}/{topic_id}/{partition.number}"
+
+    def _hold(self, partition: Partition, claim: Claim) -> Claim:
+        self._held[partition] = claim
+        return claim
+
+    async def _let_go_of_topics_gone(self, topic: str, topic_id: str) -> None:
+        gone = {"group": self._group, "topic": topic, "topic_id": {"$ne": topic_id}, "expires": None}
+        kept = int(KEPT_AFTER_ITS_TOPIC.total_seconds() * 1000)
+        await self._checkpoints.update_many(gone, [{"$set": {"expires": {"$add": ["$$NOW", kept]}}}])

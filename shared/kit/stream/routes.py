@@ -1,0 +1,124 @@
+"""Which handler a record goes to, and what becomes of it when it fails: the part of a stream that does no IO."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from shared.events import Event, EventType
+from shared.kit.store.mongo import Document
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.stream.checkpoints import Partition
+from shared.kit.stream.quarantine import COLLECTION as QUARANTINE
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.records import Bad, Origin, Record, bad_by, read_record
+
+Needs = Callable[[Event[Any], UnitOfWork], Iterable[Need]]
+Handler = Callable[[Event[Any], UnitOfWork], None]
+
+
+class _StillBad(Exception):
+    def __init__(self, bad: Bad) -> None:
+        super().__init__(bad.reason)
+        self.bad = bad
+
+
+class Routes:
+    """Handlers by type, all versions of a type to one. ``quarantine`` is set before the first task is made."""
+
+    quarantine: Quarantine
+
+    def __init__(self, service: str, topics: Sequence[str]) -> None:
+        self._service = service
+        self._topics = topics
+        self._handlers: dict[str, tuple[Handler, Needs]] = {}
+
+    def add(self, type: EventType, handler: Handler, needs: Needs) -> None:
+        """Raises ValueError for a type that is not on a topic read here, or has a handler already."""
+        if type.topic.name not in self._topics:
+            raise ValueError(f"{type.name} is on {type.topic.name}, which {self._service} does not read")
+        if type.name in self._handlers:
+            raise ValueError(f"{type.name} has a handler already")
+        self._handlers[type.name] = (handler, needs)
+
+    def read(self, record: Record, origin: Origin) -> Event[Any] | Bad:
+        """The event, or why it is none: also when its type belongs on another topic."""
+        event = read_record(record)
+        if isinstance(event, Event) and event.event_type.topic.name != origin.partition.topic:
+            return Bad("wrong-topic", "/type", event.type)
+        return event
+
+    def passes_over(self, event: Event[Any] | Bad) -> bool:
+        """Sound, but without effect here: no handler, or a test run."""
+        return isinstance(event, Event) and (event.testrun or event.type not in self._handlers)
+
+    def task(self, event: Event[Any] | Bad, origin: Origin, record: Record) -> Operation[None]:
+        """A sound event's work; a bad record's, and a failed handler's, way into quarantine."""
+
+        def set_apart(work: UnitOfWork, error: Exception) -> None:
+            self.quarantine.set_apart(work, record, origin, bad_of(error, event.type))
+
+        if isinstance(event, Bad):
+            return Operation(lambda work: (), _raiser(_StillBad(event)), set_apart)
+        handler, needs = self._handlers[event.type]
+        return Operation(lambda work: needs(event, work), lambda work: handler(event, work), set_apart)
+
+    def again(self, id: str) -> Operation[bool]:
+        """One quarantined record's second chance, as if it came now: a test run has no effect. False when it is not
+        apart any more, or of a topic that is not read here. When it fails again, it stays apart with the reason of
+        now."""
+
+        def apart(work: UnitOfWork) -> Document | None:
+            document = work.get(QUARANTINE, id)
+            mine = document is not None and document["state"] == "apart" and document["topic"] in self._topics
+            return document if mine else None
+
+        def needs(work: UnitOfWork) -> Iterable[Need]:
+            yield Need.by_id(QUARANTINE, id)
+            if (document := apart(work)) is not None:
+                with contextlib.suppress(_StillBad):
+                    event = self._taken_out(document)
+                    if not self.passes_over(event):
+                        yield from self._handlers[event.type][1](event, work)
+
+        def do(work: UnitOfWork) -> bool:
+            if (document := apart(work)) is None:
+                return False
+            event = self._taken_out(document)
+            if not self.passes_over(event):
+                self._handlers[event.type][0](event, work)
+            del document["sealed"]
+            work.save(QUARANTINE, {**document, "state": "replayed", "replayed": work.now})
+            return True
+
+        def otherwise(work: UnitOfWork, error: Exception) -> None:
+            if (document := apart(work)) is not None:
+                bad = bad_of(error, document["type"])
+                attempts = document["attempts"] + 1
+                work.save(QUARANTINE, {**document, "reason": bad.reason, "field": bad.field, "attempts": attempts})
+
+        return Operation(needs, do, otherwise)
+
+    def _taken_out(self, document: Document) -> Event[Any]:
+        if document["sealed"] is None:
+            raise _StillBad(Bad(document["reason"], document["field"], document["type"]))
+        record = self.quarantine.taken_out(document)
+        partition = Partition(document["topic"], document["partition"])
+        event = self.read(record, Origin(partition, document["topic_id"], document["offset"]))
+        if isinstance(event, Bad):
+            raise _StillBad(event)
+        return event
+
+
+def bad_of(error: Exception, type: str) -> Bad:
+    """Why a task failed, in words of ours."""
+    return error.bad if isinstance(error, _StillBad) else bad_by(error, type)
+
+
+def _raiser(error: Exception) -> Callable[[UnitOfWork], None]:
+    def do(work: UnitOfWork) -> None:
+        raise error
+
+    return do

@@ -1,0 +1,389 @@
+"""From Kafka to the store: a batch of records becomes one transaction that holds its checkpoint, work and outbox.
+
+Promises: the effect of every record is committed exactly once per topic id, whatever is killed when; a record that
+cannot be processed is set apart with its reason and fails nobody else; after a topic came back with another id it is
+read from its beginning. Does not promise that an event comes once: after a broker lost its log all is published again,
+so handlers drop what they already hold by ``sequence`` or id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from shared.events import EventType
+from shared.kit.base.backoff import Backoff
+from shared.kit.base.batch_size import AdaptiveBatchSize, too_much
+from shared.kit.base.observe import Observer
+from shared.kit.base.slices import in_slices
+from shared.kit.base.supervise import end_all
+from shared.kit.kafka.consumer import Batch, Consumer, Reader
+from shared.kit.kafka.log_ends import log_ends
+from shared.kit.kafka.topics import Topics
+from shared.kit.kafka.ungrouped import UngroupedConsumer
+from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.stream.checkpoints import Fenced, Partition, PartitionCheckpoints
+from shared.kit.stream.early import EarlyReader
+from shared.kit.stream.progress import PartitionProgress, Progress
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.records import Origin, Record
+from shared.kit.stream.routes import Handler, Needs, Routes, bad_of
+
+CAUGHT_UP_SECONDS = 0.02
+
+
+class Stream:
+    """What one service reads. Make it at import time, register handlers, ``bind`` it to its parts, then ``start``."""
+
+    def __init__(self, service: str, topics: Sequence[str], *, alone: bool = False, everywhere: bool = False) -> None:
+        """``alone``: under a lease, only one replica reads at a time. They share one membership then, so a successor
+        takes its predecessor's place in the group at once instead of waiting until the broker has given that one up.
+        ``everywhere``: each replica reads all, in no group, with checkpoints of its own. Its handlers must be harmless
+        when several replicas do the same, and its transactions do not wait for those of other streams."""
+        self.service = service
+        self.everywhere = everywhere
+        self._alone = alone
+        self.topics = tuple(topics)
+        self._routes = Routes(service, self.topics)
+
+    def on(self, *types: EventType, needs: Needs) -> Callable[[Handler], Handler]:
+        """Register a handler for all versions of these types. ``needs(event, work)`` names what it reads.
+
+        The handler is pure over its Work. It must drop what is not newer than what it holds.
+        """
+
+        def register(handler: Handler) -> Handler:
+            for each in types:
+                self._routes.add(each, handler, needs)
+            return handler
+
+        return register
+
+    def bind(self, store: Store, topics: Topics, quarantine: Quarantine, observer: Observer | None = None) -> None:
+        """Give it what it works with. Once, before ``start``."""
+        self._store = store
+        self._known = topics
+        self._kafka = topics.kafka
+        self._quarantine = quarantine
+        self._routes.quarantine = quarantine
+        self._observer = observer or Observer()
+        name = f"{self.service}@{self._kafka.instance}" if self.everywhere else self.service
+        self._group = self._kafka.physical(name)
+        self._claims = self._new_claims()
+        self._done: dict[Partition, int] = {}  # outlives the claims, which go with every batch that fails
+        self._ids: dict[str, str] = {}
+        self._consumer: Reader | None = None
+        self._stopping = asyncio.Event()
+        self._assigned = asyncio.Event()
+        self.opened = asyncio.Event()  # its topics are there; a group may still take long to find together
+        self._backoff = Backoff(0.2, 10.0)
+        self._batch_size = AdaptiveBatchSize(self._kafka.batch_max_records)
+        self._moved = time.monotonic()
+        self._session: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Join the group and begin. May be called again after ``stop``. Raises KafkaError, WrongPartitionCount."""
+        self._stopping.clear()
+        await self._known.start(self.topics)
+        await self._begin()
+        self._session = asyncio.create_task(self._run(), name=f"stream {self.service}")
+
+    async def stop(self) -> None:
+        """End after the batch in hand. Nothing of the stream uses MongoDB once this has returned."""
+        self._stopping.set()
+        if self._session is not None:
+            await self._session
+            self._session = None
+
+    def progress(self) -> Progress:
+        """Where we are now, without asking anybody."""
+        consumer = self._consumer
+        if consumer is None or consumer.kafka is None:
+            return Progress(False, (), self._moved)
+        found = []
+        for assigned in sorted(consumer.kafka.assignment()):
+            partition = Partition(self._kafka.logical(assigned.topic), assigned.partition)
+            end = consumer.kafka.highwater(assigned)
+            # before its first record in this life: where it is read from, which is our checkpoint or about to be
+            next = self._done[partition] + 1 if partition in self._done else consumer.position(assigned)
+            lag = max(0, end - next) if end is not None and next is not None else 0
+            found.append(PartitionProgress(*partition, (next or 0) - 1, lag))
+        return Progress(True, tuple(found), self._moved)
+
+    async def caught_up(self) -> None:
+        """Wait until all is done that its topics hold at this moment. For one that reads ``everywhere``, once it is
+        ``opened``. Raises KafkaError, TimeoutError."""
+        physical = self._kafka.physical
+        ends = await log_ends(
+            self._kafka,
+            [TopicPartition(physical(topic), n) for topic in self.topics for n in range(self._kafka.partitions)],
+        )
+        while not (self._consumer is not None and self._consumer.is_done(ends)):  # noqa: ASYNC110  positions tell nobody
+            await asyncio.sleep(CAUGHT_UP_SECONDS)
+
+    async def replay(self, ids: Iterable[str] | None = None) -> tuple[int, int]:
+        """Try again what is in quarantine (all, without ids). Returns how many worked and how many are still apart."""
+        wanted = list(ids) if ids is not None else await self._quarantine.ids(limit=100_000)
+        results: list[Any] = []
+        for start in range(0, len(wanted), 100):
+            results += await self._store.perform([self._routes.again(id) for id in wanted[start : start + 100]])
+        return sum(result is True for result in results), sum(isinstance(result, Exception) for result in results)
+
+    # --- its life
+
+    async def _begin(self) -> None:
+        """A new consumer for the ids that the topics have now. All it will ever fetch is of these ids or later ones.
+
+        It has claims of its own: a batch of an earlier life that outlasts it can only move checkpoints of that life.
+        """
+        ids = await self._known.declare(self.topics)
+        if len(ids) < len(self.topics):
+            raise Unavailable("TopicMissing")
+        self._claims.drop()
+        self._done.clear()
+        self._ids, self._claims = ids, self._new_claims()
+        self._moved = time.monotonic()
+        claims = self._claims
+
+        async def batch(records: Sequence[Record]) -> None:
+            if early is not None:
+                await early.stop()
+            await self._batch(claims, ids, records)
+
+        self._consumer = consumer = self._new_consumer(batch, claims)
+        early = self._early_reader(ids)
+        try:
+            if not self.everywhere:
+                self.opened.set()
+            await consumer.start()
+            self.opened.set()
+            if early is not None:
+                await early.stop()
+        except BaseException:
+            self._consumer = None
+            ending = [consumer.stop()] if early is None else [consumer.stop(), early.stop()]
+            await asyncio.gather(*ending, return_exceptions=True)
+            raise
+
+    def _new_consumer(self, batch: Batch, claims: PartitionCheckpoints) -> Reader:
+        given, revoked = partial(self._given, claims), partial(self._revoked, claims)
+        if self.everywhere:
+            return UngroupedConsumer(self._kafka, self.topics, batch, given, self._observer)
+        kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
+        return Consumer(kafka, self._group, self.topics, batch, given, revoked)
+
+    def _early_reader(self, ids: dict[str, str]) -> EarlyReader | None:
+        """Where there is a group to wait for; with claims of its own: its batches are not the group's."""
+        if self.everywhere:
+            return None
+        claims = self._new_claims()
+        return EarlyReader(self._kafka, claims, ids, partial(self._early_batch, claims, ids), self._observer)
+
+    async def _run(self) -> None:
+        while True:
+            if self._consumer is None:
+                if self._stopping.is_set():
+                    return
+                try:
+                    await self._begin()
+                    self._backoff.reset()
+                except Exception as error:  # also what nobody foresaw: without this task nothing is read any more
+                    self._observer.retried("stream", type(error).__name__)
+                    await self._backoff.wait(self._stopping)
+                    continue
+            consumer = self._consumer
+            assert consumer is not None
+            waiting: list[asyncio.Task[Any]] = [
+                asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()
+            ]
+            waiting.append(asyncio.create_task(self._stopping.wait()))
+            waiting.append(asyncio.create_task(self._watch_assignment(consumer, self._claims, self._ids)))
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await end_all(waiting)
+            try:
+                if self._stopping.is_set():
+                    await consumer.stop()
+                else:
+                    for topic, id in self._ids.items():
+                        if self._known.ids.get(topic) != id:
+                            self._observer.reopened(topic)
+                    await consumer.abandon()
+            except Exception as error:
+                self._observer.retried("stream", type(error).__name__)
+            self._consumer = None
+            self._claims.drop()
+
+    async def _watch_assignment(self, consumer: Reader, claims: PartitionCheckpoints, ids: Mapping[str, str]) -> None:
+        """Whenever partitions become ours, read on where our checkpoints end; returns when the group is to be joined
+        anew, because it leaves partitions to nobody, or because records wait and none comes.
+
+        Kafka's own position is a hint, and where it is ahead (a database that was put back from a copy) it would be
+        believed until the next record comes, in a quiet partition for days.
+        """
+        backoff = Backoff(0.2, 10.0)
+        look_again = 2 * self._kafka.session_timeout_ms / 1000
+        while True:
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(look_again):
+                        await self._assigned.wait()
+                if self._assigned.is_set():
+                    self._assigned.clear()
+                    await self._seek_to_checkpoints(claims, ids)
+                elif await consumer.unassigned_partitions():
+                    self._observer.retried("stream", "Unowned")
+                    return
+                elif await consumer.stalled_partitions():
+                    self._observer.retried("stream", "LeftLying")
+                    return
+                backoff.reset()
+            except Exception as error:  # also what nobody foresaw: the next attempt decides
+                self._observer.retried("stream", type(error).__name__)
+                await backoff.wait()
+                self._assigned.set()
+
+    async def _seek_to_checkpoints(self, claims: PartitionCheckpoints, ids: Mapping[str, str]) -> None:
+        done = await claims.done({each: ids[each.topic] for each in self._not_begun(claims)})
+        for partition in self._not_begun(claims):  # what was begun meanwhile has read its checkpoint itself
+            if partition in done:
+                self._seek(claims, partition, done[partition] + 1)
+
+    def _not_begun(self, claims: PartitionCheckpoints) -> list[Partition]:
+        """Partitions that are ours, but for all we know nothing of them was read yet in this life."""
+        kafka = self._consumer.kafka if self._consumer else None
+        mine = kafka.assignment() if kafka is not None else ()
+        assigned = [Partition(self._kafka.logical(each.topic), each.partition) for each in mine]
+        return [partition for partition in assigned if claims.get(partition) is None]
+
+    def _new_claims(self) -> PartitionCheckpoints:
+        return PartitionCheckpoints(self._store.database, self._group, self._kafka.instance)
+
+    def _given(self, claims: PartitionCheckpoints) -> None:
+        """Nothing is claimed yet: a claim that came only after a revocation knows holes of another time."""
+        claims.drop()
+        self._assigned.set()
+
+    def _revoked(self, claims: PartitionCheckpoints, partitions: Iterable[Any]) -> None:
+        lost = [Partition(self._kafka.logical(each.topic), each.partition) for each in partitions]
+        claims.drop(lost)
+        if claims is self._claims:
+            for partition in lost:
+                self._done.pop(partition, None)
+
+    def _note(self, claims: PartitionCheckpoints, offsets: Mapping[Partition, int]) -> None:
+        if claims is self._claims:  # else it is the end of an earlier life
+            self._done |= offsets
+
+    # --- a batch
+
+    async def _early_batch(
+        self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
+    ) -> None:
+        """Nobody looks at the ids of the topics while the group finds together, and it may take long."""
+        if self._stopping.is_set() or any(self._known.ids.get(topic) != id for topic, id in ids.items()):
+            raise Fenced("early")
+        await self._batch(claims, ids, records)
+
+    async def _batch(self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]) -> None:
+        """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
+        try:
+            fresh = await self._fresh(claims, ids, records)
+            while fresh:
+                part, fresh = fresh[: self._batch_size.size], fresh[self._batch_size.size :]
+                await self._transaction(claims, part)
+                self._batch_size.worked(len(part))
+            self._backoff.reset()
+        except BaseException as error:
+            claims.drop()  # whatever it was: the next attempt reads the checkpoints, which know
+            if isinstance(error, Fenced):
+                self._observer.fenced(str(error))
+            else:
+                if too_much(error) or (isinstance(error, Unavailable) and error.too_much):
+                    self._batch_size.was_too_much()
+                self._observer.retried("stream", type(error).__name__)
+            if isinstance(error, Exception) and claims is self._claims:  # else nobody will try again
+                await self._backoff.wait(self._stopping)
+            raise
+
+    async def _fresh(
+        self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
+    ) -> list[tuple[Origin, Record]]:
+        """What was not done yet, by our checkpoints. Kafka's position is a hint: when it leaves out records, it is set
+        back once; only what is still missing then (retention, markers) is believed to be missing. A log that was cut
+        back is read from its beginning."""
+        by_partition: dict[Partition, list[Record]] = {}
+        for record in records:
+            by_partition.setdefault(Partition(self._kafka.logical(record.topic), record.partition), []).append(record)
+        fresh = []
+        for partition, those in by_partition.items():
+            topic_id = ids[partition.topic]
+            if (claim := claims.get(partition)) is None:
+                if partition not in self._done:  # what came waits, also when nobody lets us claim it
+                    self._note(claims, {partition: those[0].offset - 1})
+                claim = await claims.claim(partition, topic_id, self._store.session_id)
+                self._note(claims, {partition: claim.offset})
+            if those[0].offset <= claim.offset and await self._cut_back(claims, partition, claim.offset + 1):
+                await claims.begin_again(partition, claim)
+                self._note(claims, {partition: claim.offset})
+                self._observer.cut_back(partition.topic, partition.number)
+            expected = claim.offset + 1
+            if those[0].offset > expected and claim.asked_again != expected:
+                self._seek(claims, partition, expected)
+                claim.asked_again = expected
+                continue
+            if those[-1].offset < claim.offset:
+                self._seek(claims, partition, expected)
+                continue
+            fresh += [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
+        return fresh
+
+    async def _cut_back(self, claims: PartitionCheckpoints, partition: Partition, expected: int) -> bool:
+        """Whether the log ends before what we have done: records were lost under the same topic id (a volume that was
+        restored, an unclean election), and others will take their places."""
+        if self._consumer is None or claims is not self._claims:  # what is read now is not what was read then
+            return False
+        at = TopicPartition(self._kafka.physical(partition.topic), partition.number)
+        return await self._consumer.ends_before(at, expected)
+
+    def _seek(self, claims: PartitionCheckpoints, partition: Partition, offset: int) -> None:
+        consumer = self._consumer.kafka if self._consumer and claims is self._claims else None
+        if consumer is None:  # what is read with these claims, is not read by the consumer of now
+            raise Fenced(partition.topic)
+        consumer.seek(TopicPartition(self._kafka.physical(partition.topic), partition.number), offset)
+
+    async def _transaction(self, claims: PartitionCheckpoints, records: Sequence[tuple[Origin, Record]]) -> None:
+        started = time.monotonic()
+        offsets = {origin.partition: origin.offset for origin, _ in records}
+        passed, handled = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+        tasks: list[Operation[None]] = []
+        names: list[tuple[str, str]] = []
+        async for origin, record in in_slices(records):
+            event = self._routes.read(record, origin)
+            name = (origin.partition.topic, event.type)
+            if self._routes.passes_over(event):
+                passed[name] += 1
+            else:
+                tasks.append(self._routes.task(event, origin, record))
+                names.append(name)
+        results = await self._store.perform(tasks, in_transaction=lambda session: claims.advance(offsets, session))
+        claims.advanced(offsets)
+        self._note(claims, offsets)
+        self._moved = time.monotonic()
+        for (topic, type_), result in zip(names, results, strict=True):
+            if isinstance(result, Exception):
+                self._observer.set_apart(topic, bad_of(result, type_).reason)
+            else:
+                handled[topic, type_] += 1
+        for (topic, type_), count in handled.items():
+            self._observer.consumed(topic, type_, count)
+        for (topic, type_), count in passed.items():
+            self._observer.passed_over(topic, type_, count)
+        self._observer.batch(len(records), self._moved - started)

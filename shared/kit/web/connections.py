@@ -1,0 +1,155 @@
+"""How many connections there may be, and how long each may dawdle: the rules, without sockets.
+
+A connection holds its place safely only while a request with a good key, come whole, is being answered. When places run
+out, the one that has been without for longest gives way: first those that never showed a good key, then those whose
+body is still coming; but whoever has just come, after those that have been slow. So whoever only holds connections
+open, sends slowly, or has no key, holds nobody off. A few places more are kept for probes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from shared.kit.base import metrics
+
+Place = Literal["open", "reserve"]
+# waits for its first good key; showed one, and its body is still coming; showed one, and has nothing in progress
+Wait = Literal["unproven", "coming", "idle"]
+SLOW_SECONDS = 1.0
+_GIVE_WAY: tuple[tuple[Wait, float], ...] = (  # in this order, when it has waited for so long
+    ("unproven", SLOW_SECONDS), ("coming", SLOW_SECONDS), ("unproven", 0.0), ("coming", 0.0), ("idle", 0.0),
+)  # fmt: skip
+RESERVE = 32
+PROBES = frozenset({"/live", "/ready", "/metrics"})
+
+
+class Connection(Protocol):
+    """What is counted. ``cut`` ends it, and says why; ``overdue`` says why it has taken too long, if it has."""
+
+    address: str
+    address_free: bool
+
+    def cut(self, reason: str) -> None: ...
+    def overdue(self, now: float) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """See ``edge.EdgeSettings``."""
+
+    connections: int
+    per_address: int
+    head_seconds: float = 10.0
+    body_seconds: float = 10.0
+    body_bytes_per_second: int = 1_000
+    unread_seconds: float = 30.0
+
+
+class Connections:
+    """All connections of one server. ``shown``: in the gauge, which is the API's."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic, *, shown: bool = True) -> None:
+        self.limits = limits
+        self.clock = clock
+        self._shown = shown
+        self._places: dict[Connection, Place] = {}
+        self._open: Counter[str] = Counter()
+        self._count: Counter[Place] = Counter()
+        # without a request of a good key in progress, longest first, with the time since when; by address too
+        self._waiting = {wait: OrderedDict[Connection, float]() for wait, _ in _GIVE_WAY}
+        self._waiting_of: dict[tuple[str, Wait], OrderedDict[Connection, float]] = {}
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._places))
+
+    def enter(self, connection: Connection) -> Place | None:
+        """A place for a new connection, another one's if need be; None: there is none, it was cut."""
+        place = self._find_place(connection)
+        if place is None:
+            metrics.connections_cut.of(reason="full").inc()
+            return None
+        self._places[connection] = place
+        self._count[place] += 1
+        if place == "open":
+            self._open[connection.address] += 1
+        self.rests(connection, proven=False)
+        return place
+
+    def leave(self, connection: Connection) -> None:
+        """It has ended. May be said of one that never had a place."""
+        place = self._places.pop(connection, None)
+        if place is None:
+            return
+        self.works(connection)
+        self._count[place] -= 1
+        if place == "open":
+            self._open[connection.address] -= 1
+            if not self._open[connection.address]:
+                del self._open[connection.address]
+
+    def works(self, connection: Connection) -> None:
+        """A request of it, with a good key, is being answered: it keeps its place."""
+        for wait, waiting in self._waiting.items():
+            waiting.pop(connection, None)
+            mine = self._waiting_of.get((connection.address, wait))
+            if mine is not None:
+                mine.pop(connection, None)
+                if not mine:
+                    del self._waiting_of[connection.address, wait]
+
+    def rests(self, connection: Connection, *, proven: bool) -> None:
+        """It waits for its first or next request, or has shown no good key yet. ``proven``: it has, before."""
+        self._waits(connection, "idle" if proven else "unproven")
+
+    def comes(self, connection: Connection) -> None:
+        """A request of it showed a good key, and its body is still coming, as slowly as it likes."""
+        self._waits(connection, "coming")
+
+    def sweep(self) -> None:
+        """Cut what takes too long; say how many there are."""
+        now = self.clock()
+        for connection in self:
+            reason = connection.overdue(now)
+            if reason is not None:
+                self._cut(connection, reason)
+        for place in ("open", "reserve") if self._shown else ():
+            metrics.connections.of(kind=place).set(self._count[place])
+
+    def _waits(self, connection: Connection, wait: Wait) -> None:
+        self.works(connection)
+        if connection in self._places:
+            self._waiting[wait][connection] = now = self.clock()
+            self._waiting_of.setdefault((connection.address, wait), OrderedDict())[connection] = now
+
+    def _find_place(self, new: Connection) -> Place | None:
+        if not new.address_free and self._open[new.address] >= self.limits.per_address:
+            found = any(
+                self._give_way(self._waiting_of.get((new.address, wait)), "open", least) for wait, least in _GIVE_WAY
+            )
+        else:
+            found = self._count["open"] < self.limits.connections or any(
+                self._give_way(self._waiting[wait], "open", least) for wait, least in _GIVE_WAY
+            )
+        return "open" if found else self._in_reserve()
+
+    def _in_reserve(self) -> Place | None:
+        if self._count["reserve"] < RESERVE:
+            return "reserve"
+        found = any(self._give_way(self._waiting[wait], "reserve", least) for wait, least in _GIVE_WAY)
+        return "reserve" if found else None
+
+    def _give_way(self, waiting: OrderedDict[Connection, float] | None, place: Place, least: float) -> bool:
+        oldest = next((each for each in waiting or () if self._places[each] == place), None)
+        if oldest is None or waiting is None or self.clock() - waiting[oldest] < least:
+            return False
+        self._cut(oldest, "gave-way")
+        return True
+
+    def _cut(self, connection: Connection, reason: str) -> None:
+        metrics.connections_cut.of(reason=reason).inc()
+        self.leave(connection)
+        connection.cut(reason)

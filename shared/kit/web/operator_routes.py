@@ -1,0 +1,80 @@
+"""For whoever keeps a service running: what was set apart, and trying it again. Only keys with ``administers``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.access.audit import Audit
+from shared.access.keys import Calling
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
+from shared.kit.web.bounds import Bounds, Router, bounded
+
+# topic/topic id/partition/offset (records.Origin). The database is asked for nothing else: it logs its slow queries.
+_ID = re.compile(r"[a-z0-9._-]{1,100}/[A-Za-z0-9_-]{1,60}/[0-9]{1,10}/[0-9]{1,20}")
+MOST_IDS = 200
+OneId = Annotated[str, StringConstraints(max_length=200)]
+
+
+class SetApart(BaseModel):
+    """One record that could not be processed: where it was and why; never what was in it."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    field: str
+    type: str | None
+    attempts: int
+    set_apart: datetime
+
+
+class Again(BaseModel):
+    """Which records to try again; without ``ids`` all that are set apart."""
+
+    model_config = ConfigDict(extra="forbid")
+    ids: Annotated[list[OneId], Field(max_length=MOST_IDS)] | None = None
+
+
+class Replayed(BaseModel):
+    """How many worked now, and how many are still set apart, with the reason of now."""
+
+    worked: int
+    still_apart: int
+
+
+def operator_routes(
+    quarantine: Callable[[], Quarantine], streams: Sequence[Stream], audit: Callable[[], Audit]
+) -> APIRouter:
+    """The routes; ``quarantine`` and ``audit`` exist once the service has started. What is read is audited first."""
+    routes = Router(tags=["operator"])
+
+    @routes.get("/quarantine", summary="What was set apart, newest first")
+    async def apart(caller: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
+        """Without the payload, which stays sealed."""
+        caller.must(caller.administers, "administers")
+        await audit().note(caller, "quarantine")
+        found = await quarantine().reasons(limit)
+        return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
+
+    @routes.post("/quarantine/replay", summary="Try again what was set apart")
+    @bounded(Bounds(most_bytes=49_152))
+    async def replay(caller: Calling, again: Again) -> Replayed:
+        """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
+        caller.must(caller.administers, "administers")
+        await audit().note(caller, "quarantine-replay")
+        wanted = None if again.ids is None else [id for id in again.ids if _ID.fullmatch(id)]
+        worked = still = 0
+        for stream in streams:
+            done, left = await stream.replay(wanted)
+            worked, still = worked + done, still + left
+        return Replayed(worked=worked, still_apart=still)
+
+    return routes

@@ -1,0 +1,139 @@
+"""Is it alive, is it ready: ``/live`` and ``/ready``, and the watchdog behind the first.
+
+Ready: everything needed answers now. Live: only a process that makes no progress although it could is to be killed; a
+dependency that is away must not restart everything that waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from shared.kit.web.bounds import PROBE, Router, bounded
+
+Check = Callable[[], Awaitable[object]]
+Partition = tuple[str, int]
+Phase = Literal["starting", "running", "stopping"]
+Role = Literal["standby", "loading", "active"]
+CHECK_SECONDS = 2.0
+
+
+class Watchdog:
+    """Tells a stuck consumer from an idle one: records wait and no position moves on for ``stalled_seconds``."""
+
+    def __init__(self, stalled_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stalled_seconds = stalled_seconds
+        self._clock = clock
+        self._positions: dict[Partition, int] = {}
+        self._moved_at = clock()
+        self._waiting = 0
+
+    def note(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
+        """Positions and ends of the partitions that are held now, as ``(next offset, end)``."""
+        now = {partition: position for partition, (position, _) in positions.items()}
+        self._waiting = sum(max(0, end - position) for position, end in positions.values())
+        # forward: what was set back comes again without having been done; a partition may go and come as it was
+        if not self._waiting or any(place > self._positions.get(which, -1) for which, place in now.items()):
+            self._moved_at = self._clock()
+        self._positions |= now
+
+    def excuse(self) -> None:
+        """Nothing could move: a dependency is away. The time starts again."""
+        self._moved_at = self._clock()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether records wait and nothing has moved for too long."""
+        return self._waiting > 0 and self._clock() - self._moved_at >= self._stalled_seconds
+
+
+class Health:
+    """What the probes know: the phase of this process, and how to ask each dependency.
+
+    ``needed`` must answer for readiness; ``others`` are asked as well before the watchdog may condemn. ``broken`` says
+    whether this process does nothing more until it is restarted. A service of which one replica at a time is active
+    says its ``role``: a standby is ready to take over, one that loads is not. ``doubtful``: whether its clock is not to
+    be believed; it stays ready, for whatever cannot be taken back waits, and says so.
+    """
+
+    def __init__(
+        self,
+        watchdog: Watchdog,
+        needed: Mapping[str, Check],
+        others: Mapping[str, Check],
+        broken: Callable[[], bool] = lambda: False,
+        doubtful: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._broken = broken
+        self.doubtful = doubtful
+        self.phase: Phase = "starting"
+        self.role: Role | None = None
+        self.progress: dict[str, int] = {}
+        self.watchdog = watchdog
+        self._needed = needed
+        self._others = others
+        self._asking: asyncio.Task[list[str]] | None = None
+
+    async def missing(self) -> list[str]:
+        """The names of what is needed and does not answer in time. All who ask meanwhile share one asking: nobody
+        needs a key for it, and it must not cost the dependencies more for being asked often."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(_silent(self._needed))
+        return await asyncio.shield(self._asking)
+
+    async def stuck(self) -> str | None:
+        """Why only a restart helps: ``broken``, or ``stalled`` (everything answers, records wait, nothing moves)."""
+        if self._broken():
+            return "broken"
+        if not self.watchdog.stalled:
+            return None
+        if await _silent({**self._needed, **self._others}):
+            self.watchdog.excuse()
+            return None
+        return "stalled"
+
+
+async def _silent(checks: Mapping[str, Check]) -> list[str]:
+    async def answers(check: Check) -> bool:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await check()
+        except Exception:
+            return False
+        return True
+
+    answered = await asyncio.gather(*(answers(check) for check in checks.values()))
+    return [name for name, yes in zip(checks, answered, strict=True) if not yes]
+
+
+def probe_routes(health: Callable[[], Health]) -> APIRouter:
+    """``/live`` and ``/ready``; each answers 200 or 503 and says in JSON why."""
+    routes = Router(tags=["operation"])
+
+    @routes.get("/live", summary="Should this process be restarted?")
+    @bounded(PROBE)
+    async def live() -> Response:
+        reason = await health().stuck()
+        return JSONResponse({"live": reason is None, "reason": reason}, 200 if reason is None else 503)
+
+    @routes.get("/ready", summary="Can this process work now?")
+    @bounded(PROBE)
+    async def ready() -> Response:
+        known = health()
+        missing = await known.missing()
+        good = known.phase == "running" and known.role != "loading" and not missing
+        body: dict[str, object] = {"ready": good, "phase": known.phase, "missing": missing}
+        if known.doubtful():
+            body["clock"] = "doubtful"
+        if known.role is not None:
+            body["role"] = known.role
+        if known.progress:
+            body["progress"] = known.progress
+        return JSONResponse(body, 200 if good else 503)
+
+    return routes

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import bson
+import pytest
+
+from shared.kit.store.unit_of_work import LARGEST_EVENT, Need, NotNeeded, NotWritten, Outgoing, TooLarge, UnitOfWork
+from tests.integration.kit.parts import agency_event
+
+pytestmark = pytest.mark.unit
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+def work_with(collection: str, *documents: dict[str, object], absent: tuple[str, ...] = ()) -> UnitOfWork:
+    work = UnitOfWork(NOW)
+    ids = [str(document["_id"]) for document in documents]
+    work.loaded(collection, "_id", [*ids, *absent], [bson.encode(document) for document in documents])
+    return work
+
+
+class TestGet:
+    def test_gives_what_was_loaded_and_none_for_what_is_absent(self) -> None:
+        work = work_with("people", {"_id": "a", "n": 1}, absent=("b",))
+        assert work.get("people", "a") == {"_id": "a", "n": 1}
+        assert work.get("people", "b") is None
+
+    def test_raises_for_what_nobody_named(self) -> None:
+        with pytest.raises(NotNeeded):
+            work_with("people", {"_id": "a"}).get("people", "z")
+
+    def test_gives_none_for_what_is_not_loaded_yet_while_needs_are_asked(self) -> None:
+        work = UnitOfWork(NOW)
+        work.asking = True
+        assert work.get("people", "a") is None
+        assert work.find("people", "city", "x") == []
+
+    def test_hands_out_copies(self) -> None:
+        work = work_with("people", {"_id": "a", "tags": ["x"]})
+        mine = work.get("people", "a")
+        assert mine is not None
+        mine["tags"].append("y")
+        assert work.get("people", "a") == {"_id": "a", "tags": ["x"]}
+
+    def test_a_saved_document_does_not_follow_later_changes_of_the_callers_object(self) -> None:
+        work = UnitOfWork(NOW)
+        document = {"_id": "a", "tags": ["x"]}
+        work.save("people", document)
+        document["tags"] = []
+        assert work.get("people", "a") == {"_id": "a", "tags": ["x"]}
+
+    def test_times_come_back_aware(self) -> None:
+        work = UnitOfWork(NOW)
+        work.save("people", {"_id": "a", "at": NOW})
+        assert work.get("people", "a") == {"_id": "a", "at": NOW}
+
+
+class TestFind:
+    def find_work(self) -> UnitOfWork:
+        work = UnitOfWork(NOW)
+        rows = [{"_id": "b", "person": "p"}, {"_id": "a", "person": "p"}]
+        work.loaded("matches", "person", ["p", "q"], [bson.encode(row) for row in rows])
+        return work
+
+    def test_is_sorted_by_id(self) -> None:
+        assert [d["_id"] for d in self.find_work().find("matches", "person", "p")] == ["a", "b"]
+
+    def test_sees_what_this_batch_saved_changed_and_deleted(self) -> None:
+        work = self.find_work()
+        work.save("matches", {"_id": "c", "person": "p"})
+        work.save("matches", {"_id": "a", "person": "q"})
+        work.delete("matches", "b")
+        assert [d["_id"] for d in work.find("matches", "person", "p")] == ["c"]
+        assert [d["_id"] for d in work.find("matches", "person", "q")] == ["a"]
+
+    def test_undo_gives_back_what_was_found_before(self) -> None:
+        work = self.find_work()
+        mark = work.savepoint()
+        work.save("matches", {"_id": "a", "person": "q"})
+        work.delete("matches", "b")
+        work.rollback_to(mark)
+        assert [d["_id"] for d in work.find("matches", "person", "p")] == ["a", "b"]
+        assert work.find("matches", "person", "q") == []
+
+    def test_finds_what_was_saved_before_the_field_was_asked_for(self) -> None:
+        work = UnitOfWork(NOW)
+        work.save("matches", {"_id": "n", "person": "p"})
+        work.loaded("matches", "person", ["p"], [])
+        assert [d["_id"] for d in work.find("matches", "person", "p")] == ["n"]
+
+    def test_a_load_does_not_bring_back_what_this_batch_changed(self) -> None:
+        work = UnitOfWork(NOW)
+        work.save("matches", {"_id": "n", "person": "q"})
+        work.loaded("matches", "person", ["p"], [bson.encode({"_id": "n", "person": "p"})])
+        assert work.find("matches", "person", "p") == []
+
+    def test_looks_into_lists_and_along_dotted_paths_as_the_database_does(self) -> None:
+        work = UnitOfWork(NOW)
+        work.save("people", {"_id": "n", "state": {"aliases": [{"id": "x"}, {"id": "y"}]}})
+        work.loaded("people", "state.aliases.id", ["y"], [])
+        assert [d["_id"] for d in work.find("people", "state.aliases.id", "y")] == ["n"]
+
+    def test_raises_for_a_value_nobody_named(self) -> None:
+        with pytest.raises(NotNeeded):
+            self.find_work().find("matches", "person", "z")
+
+
+class TestSave:
+    def test_refuses_in_the_callers_hands_what_the_database_could_not_take(self) -> None:
+        work = UnitOfWork(NOW)
+        with pytest.raises(bson.errors.InvalidDocument):
+            work.save("people", {"_id": "a", "bad": {1, 2}})
+        with pytest.raises(TooLarge):
+            work.save("people", {"_id": "a", "big": "x" * 13_000_000})
+        with pytest.raises(TypeError):
+            work.save("people", {"_id": 7})
+        assert not work.writes
+
+    def test_may_not_happen_in_needs(self) -> None:
+        work = UnitOfWork(NOW)
+        work.asking = True
+        with pytest.raises(RuntimeError):
+            work.save("people", {"_id": "a"})
+
+
+class TestUndo:
+    def test_takes_back_only_what_came_after_the_mark(self) -> None:
+        work = work_with("people", {"_id": "a", "n": 1}, absent=("b",))
+        work.save("people", {"_id": "a", "n": 2})
+        mark = work.savepoint()
+        work.save("people", {"_id": "a", "n": 3})
+        work.save("people", {"_id": "b"})
+        work.save("other", {"_id": "x"})
+        work.emit(agency_event("gjf", 1))
+        work.after_commit(lambda: None)
+        work.rollback_to(mark)
+        assert work.get("people", "a") == {"_id": "a", "n": 2}
+        assert work.get("people", "b") is None
+        assert work.emitted == []
+        assert work.calls == []
+        assert {c: [i for i, *_ in rows] for c, rows in work.changes().items()} == {"people": ["a"]}
+
+
+class TestChanges:
+    def test_know_inserts_from_replacements_and_skip_deletes_of_nothing(self) -> None:
+        work = work_with("people", {"_id": "a"}, absent=("b", "c"))
+        work.save("people", {"_id": "a", "n": 1})
+        work.save("people", {"_id": "b", "n": 1})
+        work.delete("people", "c")
+        rows = {id: (raw is None, new) for id, raw, new, _ in work.changes()["people"]}
+        assert rows == {"a": (False, False), "b": (False, True)}
+
+
+class TestEmit:
+    def test_keeps_the_order_and_names_the_topic_of_the_type(self) -> None:
+        work = UnitOfWork(NOW)
+        work.emit(agency_event("gjf", 1))
+        work.emit(agency_event("gjf", 2))
+        assert [r.topic for r in work.emitted] == ["agencies", "agencies"]
+        assert [dict(r.headers)["ce_sequence"] for r in work.emitted] == [b"1", b"2"]
+
+    def test_refuses_what_kafka_could_not_take(self) -> None:
+        with pytest.raises(TooLarge):
+            UnitOfWork(NOW).emit_record(Outgoing("agencies", b"k", b"x" * (LARGEST_EVENT + 1), []))
+
+    def test_refuses_a_topic_that_is_not_written_here_but_no_dead_letter(self) -> None:
+        work = UnitOfWork(NOW, {"people"})
+        with pytest.raises(NotWritten, match="agencies"):
+            work.emit(agency_event("gjf", 1))
+        work.emit_record(Outgoing("agencies.dead", b"k", b"{}", []))
+        assert [r.topic for r in work.emitted] == ["agencies.dead"]
+
+    def test_refuses_a_naive_time_in_the_handler_that_made_it(self) -> None:
+        event = agency_event("gjf", 1)
+        with pytest.raises(ValueError, match="zone"):
+            UnitOfWork(NOW).emit(replace(event, time=datetime(2026, 1, 1)))  # noqa: DTZ001 - naive on purpose
+
+
+class TestMissing:
+    def test_names_only_what_is_not_there_yet(self) -> None:
+        work = work_with("people", {"_id": "a"}, absent=("b",))
+        needs = [Need.by_id("people", "a"), Need.by_id("people", "b"), Need.by_id("people", "c")]
+        assert list(work.missing(needs)) == [Need.by_id("people", "c")]
