@@ -141,17 +141,19 @@ class Journey(Answer):
 
 
 class Rejection(Answer):
-    """A refused event, without any value of it."""
+    """A refused event, without any value of it. `more`: so many findings are left out; `GET /events/{id}` has them."""
 
     agency: str
     id: str | None = None
     type: str | None = None
     at: datetime
     errors: list[Finding]
+    more: int | None = None
 
 
 class Rejections(Answer):
-    """Newest first. `next`: pass it as `before` to read on; None at the end."""
+    """Newest first, fewer than asked for when they have many findings. `next`: pass it as `before` to read on; None at
+    the end."""
 
     rejections: list[Rejection]
     next: str | None = None

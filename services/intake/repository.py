@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from shared.kit.store.mongo import Database
 
 INBOX = "inbox"
 REJECTIONS = "rejections"
+PAGE_ROWS = 25  # of a list, taken from the database at once
 STEPS = "steps"
 AUDIT = "audit"
 REJECTIONS_DAYS = 90
@@ -105,14 +106,17 @@ class Repository:
         return await self._database[REJECTIONS].find_one({"_id": id})
 
     async def rejections(
-        self, agency: str | None, limit: int, before: tuple[datetime, str] | None
-    ) -> list[dict[str, Any]]:
-        """The newest rejections, of one agency or of all; `before`: time and id of the last one seen."""
+        self, agency: str | None, limit: int, before: tuple[datetime, str] | None, findings: int
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The newest rejections, of one agency or of all, with their first `findings`, and `findings`: how many there
+        are. `before`: time and id of the last one seen. Read in small portions: who has enough may stop."""
         query: dict[str, Any] = {} if agency is None else {"agency": agency}
         if before is not None:
             query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
-        cursor = self._database[REJECTIONS].find(query).sort([("at", DESCENDING), ("_id", ASCENDING)]).limit(limit)
-        return await cursor.to_list(limit)
+        shown = {"refusals": {"$slice": findings}, "findings": {"$size": "$refusals"}}
+        newest = self._database[REJECTIONS].find(query, shown).sort([("at", DESCENDING), ("_id", ASCENDING)])
+        async for document in newest.limit(limit).batch_size(PAGE_ROWS):
+            yield document
 
     async def steps(self, correlationid: str) -> list[dict[str, Any]]:
         """What followed from one accepted event: for each kind of step how often, first and last time."""

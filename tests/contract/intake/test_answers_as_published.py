@@ -41,9 +41,6 @@ class Rows(Kept):
     async def rejection(self, id: str) -> dict[str, Any] | None:
         return next((row for row in self._store.all(REJECTIONS) if row["_id"] == id), None)
 
-    async def rejections(self, agency: str | None, limit: int, before: object) -> list[dict[str, Any]]:
-        return self._store.all(REJECTIONS)[:limit]
-
     async def steps(self, correlationid: str) -> list[dict[str, Any]]:
         found = {"count": 2, "first": self._store.now, "last": self._store.now}
         told = {"type": "notice-delivered", "recipient": "gjf", "channel": "feed", "about": "notice"}
