@@ -113,7 +113,8 @@ class Repository:
         query: dict[str, Any] = {} if agency is None else {"agency": agency}
         if before is not None:
             query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
-        shown = {"refusals": {"$slice": findings}, "findings": {"$size": "$refusals"}}
+        shown: dict[str, Any] = dict.fromkeys(("agency", "event", "type", "at"), 1)
+        shown |= {"refusals": {"$slice": ["$refusals", findings]}, "findings": {"$size": "$refusals"}}
         newest = self._database[REJECTIONS].find(query, shown).sort([("at", DESCENDING), ("_id", ASCENDING)])
         async for document in newest.limit(limit).batch_size(PAGE_ROWS):
             yield document
