@@ -97,19 +97,19 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 .PHONY: chaos siege leak-scan bench poison
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
-	@$(BIN)/python -m samples.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
+	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
 
 siege: check-ready setup-run ## attacks beside a healthy agency and partner: SEED= FULL=1 ONLY= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.siege $(if $(SEED),--seed $(SEED)) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
 leak-scan: check-ready setup-run ## planted people through everything that may go wrong, every trace searched in 14 encodings: SEED= PEOPLE= KAFKA=
-	@$(BIN)/python -m samples.leaks $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))
+	@$(BIN)/python -m verification.leaks $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))
 
 bench: check-ready setup-run ## a service on the kit against bare loops, as ratios: KAFKA=
-	@$(BIN)/python -m benchmarks.bench
+	@$(BIN)/python -m verification.benchmarks.bench
 
 poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as a ratio: KAFKA=
-	@$(BIN)/python -m benchmarks.poison
+	@$(BIN)/python -m verification.benchmarks.poison
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 

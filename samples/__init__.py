@@ -1,1 +1,1 @@
-"""What a newcomer runs: an invented world, two demo partners, `make run`, `make demo`, an oracle."""
+"""What a newcomer runs: an invented world, two demo partners, `make run`, `make demo`."""

@@ -23,17 +23,17 @@ from typing import Any
 import aiohttp
 
 from deploy.embedded.errors import StartError
-from samples.judge import judge
-from samples.oracle.verdict import percentile
-from samples.play import Play
-from samples.stage.place import folder_of, lacking
-from samples.stage.screen import Screen
-from samples.stage.senders import HubAway
-from samples.stage.stage import Ports, Stage
-from samples.stage.standing import Places, Standing
-from samples.troubles import troubles
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.external_stack import Places, Standing
+from verification.harness.folders import folder_of, lacking
+from verification.harness.judgement import judge
+from verification.harness.scenario import Play
+from verification.harness.screen import Screen
+from verification.harness.senders import HubAway
+from verification.harness.system import Ports, Stage
+from verification.harness.violations import troubles
+from verification.oracle.verdict import percentile
 
 KILLS = ("intake", "matching", "notifications", "broker")
 KILL_AT = "openings"  # in the middle of this chapter
@@ -163,7 +163,9 @@ def _options(arguments: list[str] | None) -> Options:
     parser.add_argument("--pack", default="kr-gyeonggi", help="the programme's data: kr-gyeonggi or xx-island")
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
     parser.add_argument(
-        "--standing", action="store_true", help="against services that stand: see samples/stage/standing.py"
+        "--standing",
+        action="store_true",
+        help="against services that stand: see verification/harness/external_stack.py",
     )
     return Options(**vars(parser.parse_args(arguments)))
 

@@ -20,15 +20,15 @@ import aiohttp
 from deploy.embedded.errors import StartError
 from deploy.embedded.folder import data_folder
 from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
-from samples.judge import judge
-from samples.play import CANDIDATES, Play
-from samples.stage.place import lacking
-from samples.stage.screen import Screen
-from samples.stage.senders import HubAway
-from samples.stage.stage import Ports, Stage
-from samples.troubles import troubles
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.folders import lacking
+from verification.harness.judgement import judge
+from verification.harness.scenario import CANDIDATES, Play
+from verification.harness.screen import Screen
+from verification.harness.senders import HubAway
+from verification.harness.system import Ports, Stage
+from verification.harness.violations import troubles
 
 PATIENCE = 120.0  # seconds for everything to have happened
 
@@ -138,7 +138,7 @@ def _signposts(stage: Stage, screen: Screen, asked: tuple[str, str, str] | None)
     print_("\n[bold]다음은  Where to look[/bold]")
     for name, service in stage.services.items():
         print_(f"  {name:14} {service.url}/docs   {service.url}/openapi.json   {service.url}/metrics")
-    tokens = f"DATA={stage.folder} {sys.executable} -m samples.stage.keyring"
+    tokens = f"DATA={stage.folder} {sys.executable} -m verification.harness.keyring"
     token = f"$({tokens} {feed})"
     print_(f'  the feed       curl -H "Authorization: Bearer {token}" {stage.services["notifications"].url}/feed')
     admin = f"$({tokens} {stage.setting.admin.agency})"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One service without the code and the dependencies of the others: deploy/ci/service_alone.sh SERVICE [PYTHON]
 #
-#   1. a copy of the tree from which the other services, their tests, the samples and the demo are gone
+#   1. a copy of the tree from which the other services, their tests, samples and verification are gone
 #   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
 #   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
 #   4. its own tests on every level, and the unit and contract tests of everything shared (whose integration tests do not
@@ -29,7 +29,7 @@ copy_without_the_others() {
     for other in "${services[@]}"; do
         [ "$other" = "$service" ] || rm -rf "$copy/services/$other" "$copy"/tests/*/"$other"
     done
-    rm -rf "$copy"/{samples,benchmarks,verification,tests/e2e,tests/chaos}
+    rm -rf "$copy"/{samples,verification,tests/e2e,tests/chaos}
     [ -f "$copy/services/$service/__main__.py" ] || fail "services/$service/__main__.py does not exist"
 }
 

@@ -37,7 +37,7 @@ HEALTHY = ("kafka", "database", *SERVICES, "prometheus")
 ENDED_WELL = {"kafka": (0, 143)}  # 143: how Java answers SIGTERM
 CONTAINERS = {"broker": "kafka", **{name: name for name in SERVICES}}
 PORTS = ("INTAKE_PORT", "MATCHING_PORT", "NOTIFICATIONS_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
-ASKED_TO_KILL = "KILL"  # samples/stage/standing.py
+ASKED_TO_KILL = "KILL"  # verification/harness/external_stack.py
 SECONDS_AWAY = 2.0
 PATIENCE = 180.0  # seconds until all are healthy
 

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from deploy.embedded.errors import StartError
-from samples.stage.place import lacking
-from samples.stage.senders import HubAway
+from verification.harness.folders import lacking
+from verification.harness.senders import HubAway
 from verification.siege.attacks import ATTACKS
 from verification.siege.run import SCENES, Options, Siege
 

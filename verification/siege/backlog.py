@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from samples.stage.programs import ROOT
+from verification.harness.programs import ROOT
 from verification.siege.figures import Backlog
 
 SMALL, LARGE, FULL = 1_000, 20_000, 100_000
@@ -41,7 +41,7 @@ async def backlogs(full: bool, say: Callable[[str], None], sizes: tuple[int, ...
 
 async def _one(due: int, kill: bool) -> dict[str, Any]:
     """The line of one run; empty when there was none."""
-    command = ["-m", "benchmarks.backlog", "--due", str(due), *(["--kill"] if kill else [])]
+    command = ["-m", "verification.benchmarks.backlog", "--due", str(due), *(["--kill"] if kill else [])]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

@@ -1,4 +1,4 @@
-"""Forged records: every kind that `samples.forged` knows, by outsiders and by each service on what is not its own.
+"""Forged records: every kind that `forged` knows, by outsiders and by each service on what is not its own.
 
 Where the broker has users and rules it refuses all of them. One that it takes counts as an effect: whoever reads the
 topic cannot tell it from a true one.
@@ -14,10 +14,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deploy.embedded.login import Login
-from samples.forged import Forged, forged
-from samples.stage.keyring import SERVICES
-from samples.stage.road import READS
 from shared.events.registry import load_topics
+from verification.harness.keyring import SERVICES
+from verification.harness.topic_reader import READS
+from verification.siege.forged import Forged, forged
 
 PATIENCE_MS = 5_000
 

@@ -17,9 +17,9 @@ from typing import Any
 import aiohttp
 
 from deploy.embedded.login import ADMIN
-from samples.play import Play
-from samples.stage.programs import ROOT
 from samples.world.envelope import Item, Json, Letters
+from verification.harness.programs import ROOT
+from verification.harness.scenario import Play
 from verification.siege.attack import Attack, Field
 from verification.siege.attacks.webhooks import PARTNERS
 from verification.siege.figures import Phase, Seen, judge_phases, p99_ms

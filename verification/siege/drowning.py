@@ -22,19 +22,19 @@ from rich.console import Console
 
 from deploy.embedded.errors import StartError
 from deploy.embedded.login import READER
-from samples.chaos.cast import Cast, Hurtable
-from samples.chaos.watch import Recovery, Watch
-from samples.judge import judge
-from samples.play import Play
-from samples.stage import road
-from samples.stage.keyring import SERVICES
-from samples.stage.place import folder_of
-from samples.stage.screen import Screen
-from samples.stage.senders import HubAway, Senders
-from samples.stage.stage import Stage
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from samples.world.envelope import Json
+from verification.chaos.processes import Cast, Hurtable
+from verification.chaos.recoveries import Recovery, Watch
+from verification.harness import topic_reader
+from verification.harness.folders import folder_of
+from verification.harness.judgement import judge
+from verification.harness.keyring import SERVICES
+from verification.harness.scenario import Play
+from verification.harness.screen import Screen
+from verification.harness.senders import HubAway, Senders
+from verification.harness.system import Stage
 from verification.siege.doors import INSIDER, agencies_of_the_siege
 from verification.siege.endings import PATIENCE, Endings
 from verification.siege.figures import Drowned
@@ -250,8 +250,8 @@ class _Kills:
                 await asyncio.wait_for(recovery.done.wait(), LOOK_SECONDS)
                 return True
             with contextlib.suppress(KafkaError, TimeoutError):
-                ends = await road.ends(self._play.stage.pair.login(READER))
-                behind = road.behind(ends, await asyncio.to_thread(self._play.inside.checkpoints))
+                ends = await topic_reader.ends(self._play.stage.pair.login(READER))
+                behind = topic_reader.behind(ends, await asyncio.to_thread(self._play.inside.checkpoints))
                 left = sum(count for reads, count in behind.items() if reads.startswith(f"{service} reads "))
                 empty = 0 if left else empty + 1
         return False

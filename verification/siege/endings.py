@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from samples.partners.held import Received
-from samples.play import Play
-from samples.stage.senders import Outcome, Senders
 from samples.world import Item
 from samples.world.envelope import Json
+from verification.harness.scenario import Play
+from verification.harness.senders import Outcome, Senders
 
 LOOK_SECONDS = 0.25
 PATIENCE = 90.0  # what takes longer is told as this

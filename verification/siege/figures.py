@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from samples.oracle.verdict import percentile
+from verification.oracle.verdict import percentile
 
 RATIO, FAST_ENOUGH_MS = 2.0, 200.0  # p99 may double, or must be this fast all the same
 GROWTH_MB = 50.0

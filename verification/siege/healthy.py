@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from samples.play import Play
+from verification.harness.scenario import Play
 from verification.siege.figures import Sample
 
 ADDRESS = "127.0.0.2"

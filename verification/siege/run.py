@@ -15,13 +15,13 @@ from typing import Any
 import aiohttp
 from rich.console import Console
 
-from samples.play import Play
-from samples.stage.place import folder_of
-from samples.stage.programs import Program
-from samples.stage.screen import Screen
-from samples.stage.stage import Ports, Stage
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.folders import folder_of
+from verification.harness.programs import Program
+from verification.harness.scenario import Play
+from verification.harness.screen import Screen
+from verification.harness.system import Ports, Stage
 from verification.siege import bus
 from verification.siege.attacks import ATTACKS
 from verification.siege.backlog import backlogs

@@ -31,7 +31,6 @@ from deploy.apache.broker import ApacheBroker
 from deploy.embedded.errors import StartError
 from deploy.embedded.login import ADMIN, READER, Login
 from deploy.embedded.ports import free_port
-from samples.forged import forged
 from shared.kit.kafka.client import (
     NotLetIn,
     WrongCertificate,
@@ -49,6 +48,7 @@ from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.connect import KAFKA_MISSING, CannotStart, open_kafka
 from tests.support.certificates import Authority
 from tests.support.missed import cannot_run_here
+from verification.siege.forged import forged
 
 pytestmark = pytest.mark.integration
 

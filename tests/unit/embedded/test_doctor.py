@@ -8,7 +8,7 @@ import pytest
 
 from deploy.embedded import doctor
 from deploy.embedded.ports import PROGRAM_PORTS
-from samples.stage.stage import USUAL_PORTS
+from verification.harness.system import USUAL_PORTS
 
 pytestmark = pytest.mark.unit
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from samples.run import Diary, pair_to_ask_about
-from samples.stage.ledger import Ledger
 from samples.world import load_setting
+from verification.harness.ledger import Ledger
 
 pytestmark = pytest.mark.unit
 DOC = Path(__file__).resolve().parents[3] / "docs" / "sending-events.md"

@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deploy.embedded.login import Login
-from samples.leaks.poison import poison, put
-from samples.stage import road
+from verification.harness import topic_reader
+from verification.leaks.poison import poison, put
 from verification.siege.attack import Attack, Gun
 
 RECORDS = 150
@@ -32,7 +32,7 @@ class PoisonRecords(Attack):
     async def harmless(self, gun: Gun) -> None:
         """As many sound records that everybody knows already, by somebody who may."""
         login = Login(**json.loads(self.field.facts["kafka_admin"]))
-        known = [one for one in await road.records(login) if one.topic == "opportunities"]
+        known = [one for one in await topic_reader.records(login) if one.topic == "opportunities"]
         producer = AIOKafkaProducer(**login.arguments)
         await producer.start()
         try:

@@ -1,0 +1,85 @@
+"""A stage of services that stand elsewhere: where they are is told in full, and a foreign token is taken as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.compose.demo import ADMINISTRATOR, ASKED_TO_KILL, CONTAINERS
+from deploy.compose.env import administrator
+from deploy.embedded.errors import StartError
+from samples.demo import KILLS
+from samples.world import load_setting
+from verification.harness import external_stack
+from verification.harness.external_stack import Places, Standing
+from verification.harness.keyring import Keyring
+
+pytestmark = pytest.mark.unit
+
+TOLD = {
+    "STANDING_KAFKA": "kafka:9092",
+    "STANDING_MONGO_URL": "mongodb://reader:x@database:27017/",
+    "STANDING_INTAKE": "http://intake:8080",
+    "STANDING_MATCHING": "http://matching:8080",
+    "STANDING_NOTIFICATIONS": "http://notifications:8080",
+    "STANDING_ADMIN_TOKEN": administrator(ADMINISTRATOR)[0],
+    "STANDING_SELF": "demo",
+}
+
+
+class TestPlaces:
+    @pytest.mark.parametrize("missing", TOLD)
+    def test_what_is_missing_is_named(self, missing: str) -> None:
+        with pytest.raises(StartError, match=f"{missing} is missing"):
+            Places.read({name: value for name, value in TOLD.items() if name != missing})
+
+    @pytest.mark.parametrize(("name", "address"), [("broker", ("kafka", 9092)), ("matching", ("matching", 8080))])
+    def test_every_victim_has_an_address(self, name: str, address: tuple[str, int]) -> None:
+        assert Places.read(TOLD).address(name) == address
+
+    def test_the_compose_file_of_the_demo_tells_all_of_them(self) -> None:
+        text = Path("deploy/compose/demo.yml").read_text()
+        assert [name for name in TOLD if f"      {name}: " not in text] == []
+
+
+class TestStanding:
+    def test_broker_database_and_partners_have_the_addresses_told(self, tmp_path: Path) -> None:
+        stage = Standing(tmp_path, load_setting("kr-gyeonggi"), Places.read(TOLD))
+        assert (stage.pair.kafka, stage.pair.mongo_url) == (TOLD["STANDING_KAFKA"], TOLD["STANDING_MONGO_URL"])
+
+    def test_the_administrator_speaks_with_the_token_that_was_made_elsewhere(self, tmp_path: Path) -> None:
+        setting = load_setting("kr-gyeonggi")
+        stage = Standing(tmp_path, setting, Places.read(TOLD))
+        assert stage.keyring.token(setting.admin.agency) == TOLD["STANDING_ADMIN_TOKEN"]
+
+    async def test_it_asks_for_a_kill_and_goes_on_when_the_victim_is_away(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stage = Standing(tmp_path, load_setting("kr-gyeonggi"), Places.read(TOLD))
+        listens = [True, True, False]
+        monkeypatch.setattr(stage, "_listens", lambda name: listens.pop(0))
+        await stage.kill("matching")
+        assert capsys.readouterr().out == "KILL matching\n"
+        assert listens == []
+
+    async def test_a_kill_that_nobody_does_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stage = Standing(tmp_path, load_setting("kr-gyeonggi"), Places.read(TOLD))
+        monkeypatch.setattr(stage, "_listens", lambda name: True)
+        monkeypatch.setattr(external_stack, "PATIENCE", 0.01)
+        with pytest.raises(StartError, match="nobody killed matching"):
+            await stage.kill("matching")
+
+
+class TestContainers:
+    def test_the_driver_knows_this_world_and_its_victims(self) -> None:
+        assert load_setting("kr-gyeonggi").admin.agency == ADMINISTRATOR
+        assert set(KILLS) == set(CONTAINERS)
+        assert external_stack.ASKED_TO_KILL == ASKED_TO_KILL
+
+
+class TestKeyring:
+    @pytest.mark.parametrize("token", ["", "ieum-1.00", "ops-1." + "0" * 64, "ieum-1." + "x" * 64])
+    def test_a_token_of_another_form_is_refused(self, tmp_path: Path, token: str) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            Keyring(tmp_path / "keys.json").accept("ieum", token)

@@ -1,0 +1,116 @@
+"""A service that can be told to stop itself at a failpoint.
+
+``python -m verification.chaos.failpoint_service services.matching``: the service as it is, with the functions of
+`failpoints` wrapped. Orders come in the file $CHAOS_ORDERS, as JSON: the
+point, at which pass of it, and the signal (SIGKILL or SIGSTOP) that the process then sends to itself. An order is taken
+when its file is gone; an empty one takes back what was armed. What was done is told in the file beside it, ``.done``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import json
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from verification.chaos.failpoints import ALL, Point
+
+LOOK_SECONDS = 0.02
+
+
+class Trigger:
+    """Counts passes of the one point that is armed."""
+
+    def __init__(self, orders: Path, strike: Callable[[signal.Signals], None]) -> None:
+        self._orders = orders
+        self._strike = strike
+        self._point: str | None = None
+        self._left = 0
+        self._signal = signal.SIGKILL
+
+    def passed(self, point: str) -> None:
+        """The process is at this point."""
+        if point != self._point:
+            return
+        self._left -= 1
+        if self._left > 0:
+            return
+        self._point = None
+        done = self._orders.with_suffix(".done")
+        done.write_text(json.dumps({"point": point, "at": time.time()}))
+        self._strike(self._signal)
+
+    def look(self) -> None:
+        """Take a new order if there is one."""
+        try:
+            order: dict[str, Any] = json.loads(self._orders.read_text() or "{}")
+        except (FileNotFoundError, json.JSONDecodeError):  # none, or half written
+            return
+        self._left = order.get("passes", 0)
+        self._signal = signal.Signals[order.get("signal", "SIGKILL")]
+        self._point = order.get("point")
+        self._orders.unlink()
+
+    def look_for_ever(self) -> None:
+        """In a thread of its own: the service's loop is not to be disturbed."""
+        while True:
+            self.look()
+            time.sleep(LOOK_SECONDS)
+
+
+def wrap(point: Point, trigger: Trigger) -> None:
+    """Put the trigger before or after the point's function. Raises AttributeError when it is not there any more."""
+    module, _, path = point.where.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = functools.reduce(getattr, owners, importlib.import_module(module))
+    setattr(owner, name, wrapped(getattr(owner, name), point, trigger))
+
+
+def wrapped(function: Callable[..., Any], point: Point, trigger: Trigger) -> Callable[..., Any]:
+    """The function with the trigger at its beginning or end; a coroutine's end is when it has been awaited."""
+
+    @functools.wraps(function)
+    def passing(*arguments: Any, **named: Any) -> Any:
+        if point.when == "before":
+            trigger.passed(point.name)
+            return function(*arguments, **named)
+        result = function(*arguments, **named)
+        if inspect.isawaitable(result):
+            return _then(result, point, trigger)
+        trigger.passed(point.name)
+        return result
+
+    return passing
+
+
+async def _then(result: Awaitable[Any], point: Point, trigger: Trigger) -> Any:
+    found = await result
+    trigger.passed(point.name)
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    """Run the service whose module is named."""
+    (module,) = arguments
+    trigger = Trigger(Path(os.environ["CHAOS_ORDERS"]), lambda number: os.kill(os.getpid(), number))
+    service = module.rpartition(".")[2]
+    trigger.look()  # an order may be there already: for what happens only at the beginning
+    for point in ALL:
+        if service in point.services:
+            wrap(point, trigger)
+    threading.Thread(target=trigger.look_for_ever, name="orders", daemon=True).start()
+    sys.argv = [module]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

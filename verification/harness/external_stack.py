@@ -1,0 +1,143 @@
+"""A stage whose broker, database and services stand already, in containers or elsewhere: only the partners are started.
+
+Where they stand is told by variables: STANDING_KAFKA (host:port), STANDING_KAFKA_PASSWORD (of its user `reader`, with
+SCRAM-SHA-512; none where the broker has no users), STANDING_MONGO_URL (of a user who may read all three
+databases), STANDING_INTAKE, STANDING_MATCHING, STANDING_NOTIFICATIONS (http://host:port), STANDING_ADMIN_TOKEN (of the
+first administrator), STANDING_SELF (the name by which notifications reaches this machine).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from deploy.embedded.errors import StartError
+from deploy.embedded.login import READER, Login
+from deploy.embedded.pair import Pair
+from deploy.embedded.process import wait_until
+from samples.world import Setting
+from verification.harness.keyring import SERVICES
+from verification.harness.programs import Program
+from verification.harness.system import PARTNER_PORT, Ports, Stage
+
+ASKED_TO_KILL = "KILL"
+"""First word of the line that asks whoever rules the containers to kill what the second word names."""
+PATIENCE = 60.0  # seconds until it must be away, or there
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything is."""
+
+    kafka: str
+    mongo_url: str
+    services: Mapping[str, str]
+    admin_token: str
+    this_machine: str
+    kafka_password: str = field(default="", repr=False)
+
+    @staticmethod
+    def read(environment: Mapping[str, str] = os.environ) -> Places:
+        """Raises StartError that names the variable that is missing."""
+
+        def told(name: str) -> str:
+            if not (value := environment.get(f"STANDING_{name}")):
+                raise StartError(
+                    f"STANDING_{name} is missing", "verification/harness/external_stack.py tells all of them"
+                )
+            return value
+
+        services = {service: told(service.upper()) for service in SERVICES}
+        password = environment.get("STANDING_KAFKA_PASSWORD", "")
+        return Places(told("KAFKA"), told("MONGO_URL"), services, told("ADMIN_TOKEN"), told("SELF"), password)
+
+    def address(self, name: str) -> tuple[str, int]:
+        """Host and port of a service, or of the ``broker``."""
+        parts = urlsplit(f"//{self.kafka}" if name == "broker" else self.services[name])
+        return parts.hostname or "", parts.port or 80
+
+
+class StandingPair(Pair):
+    """Addresses of a pair that somebody else starts and stops."""
+
+    def __init__(self, folder: Path, places: Places) -> None:
+        super().__init__(folder)
+        self._places = places
+
+    @property
+    def kafka(self) -> str:
+        return self._places.kafka
+
+    def login(self, user: str) -> Login:
+        """The reader's, whoever asks: it is the only one that this machine is told."""
+        password = self._places.kafka_password
+        return Login(self.kafka, READER, password) if password else Login(self.kafka)
+
+    @property
+    def mongo_url(self) -> str:
+        return self._places.mongo_url
+
+    def start(self) -> Self:
+        return self
+
+    def stop(self) -> None:
+        """Nothing: it is not ours."""
+
+
+class StandingService(Program):
+    """A service that somebody else starts and stops."""
+
+    def __init__(self, name: str, url: str, log: Path) -> None:
+        super().__init__(f"services.{name}", 0, log, {}, variable="-")
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def start(self) -> None:
+        """Wait until it is ready. Raises StartError."""
+        if not wait_until(self.answers, PATIENCE):
+            raise StartError(f"{self.name} is not ready at {self.url}", "is it up? its log tells more")
+
+    def stop(self) -> None:
+        """Nothing: it is not ours."""
+
+
+class Standing(Stage):
+    """`start` waits until the services are ready; `start_partners` and `stop` are for the partners alone."""
+
+    def __init__(self, folder: Path, setting: Setting, places: Places) -> None:
+        super().__init__(folder, setting, Ports(0, 0, {"webhook": PARTNER_PORT}))
+        self.pair = StandingPair(self.folder / "pair", places)
+        self._places = places
+        self.keyring.accept(setting.admin.agency, places.admin_token)
+
+    async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
+        """Wait until all services are ready. Raises StartError."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        urls = self._places.services
+        self.services = {name: StandingService(name, url, self.logs / f"{name}.log") for name, url in urls.items()}
+        await self._start_all(self.services, told)
+
+    async def kill(self, name: str) -> None:
+        """Ask for it on standard output and wait until it is away. Raises StartError when nobody does it."""
+        print(f"{ASKED_TO_KILL} {name}", flush=True)
+        if not await asyncio.to_thread(wait_until, lambda: not self._listens(name), PATIENCE):
+            raise StartError(f"nobody killed {name}", "run it by `make compose-demo`")
+
+    def _listens(self, name: str) -> bool:
+        try:
+            socket.create_connection(self._places.address(name), timeout=1.0).close()
+        except OSError:
+            return False
+        return True
+
+    def _partner_variables(self, partner: str) -> dict[str, str]:
+        return super()._partner_variables(partner) | {"PARTNER_HOST": self._places.this_machine}

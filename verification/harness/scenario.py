@@ -1,0 +1,169 @@
+"""The scenes that `make run` and `make demo` have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import aiohttp
+from aiokafka.errors import KafkaError
+
+from deploy.embedded.login import READER
+from samples.partners.held import Holding, holding_of
+from samples.world import Chapter, Item, World
+from samples.world.envelope import Letters
+from verification.harness import topic_reader
+from verification.harness.databases import Inside
+from verification.harness.ledger import Ledger
+from verification.harness.screen import Screen
+from verification.harness.senders import Mode, Outcome, Senders
+from verification.harness.system import Stage
+
+MODES: dict[str, Mode] = {"graduates": "batch", "openings": "batch", "programmes": "structured", "changes": "binary"}
+WATCH_SECONDS = 3.0
+CANDIDATES, MATCHES_SHOWN = 12, 2
+QUIET_SECONDS = 1.5  # nothing moved for so long, and nothing is on its way: it is over
+
+
+class Play:
+    """One day on a stage. Keeps in `ledger` what the agencies were answered."""
+
+    def __init__(self, stage: Stage, world: World, screen: Screen, session: aiohttp.ClientSession) -> None:
+        self.stage, self.world, self.screen = stage, world, screen
+        self.ledger = Ledger()
+        self.inside = Inside(stage.pair.mongo_url)
+        self._session = session
+        self._senders = Senders(session, lambda: stage.services["intake"].url, stage.keyring.token)
+
+    async def register(self) -> None:
+        """The first administrator registers every agency, with the hash of its key."""
+        letters = Letters(self.world.today, 0, self.world.pack.timezone)
+        admin = self.world.setting.admin.agency
+        data = [
+            agency | {"keys": [self.stage.keyring.registered_key(agency["agency"])]} for agency in self.world.agencies()
+        ]
+        items = [letters.write(admin, "agency-registered", each) for each in data]
+        await self._senders.send(items, "structured", self.ledger.note)
+        self.screen.say(f"기관 {len(items)}곳 등록됨", f"{len(items)} agencies registered", "green")
+
+    async def act(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Send a chapter; ``between`` is called once, when half of it is sent."""
+        self.screen.chapter(chapter)
+        accepted, refused = len(self.ledger.accepted), len(self.ledger.refused)
+        half = len(chapter.items) // 2 if between else len(chapter.items)
+        for items in (chapter.items[:half], chapter.items[half:]):
+            await self._send(items, MODES.get(chapter.name, "structured"))
+            if between:
+                await between()
+                between = None
+        self.screen.chapter_end(len(self.ledger.accepted) - accepted, len(self.ledger.refused) - refused)
+
+    async def _send(self, items: Sequence[Item], mode: Mode) -> None:
+        def told(outcome: Outcome) -> None:
+            self.ledger.note(outcome)
+            if not outcome.accepted:
+                self.screen.refused(outcome)
+
+        await self._senders.send(items, mode, told)
+
+    async def show_somebody(self) -> None:
+        """Of the people who came first today, the one with the best match, as their own agency reads it."""
+        arrivals = ("trainee-graduated", "person-enrolled")
+        came = [item for item in self.ledger.accepted if item.event["type"] in arrivals][:CANDIDATES]
+        found = [(item, await self.matches(item.agency, self.ledger.aliases[_own(item)])) for item in came]
+        found = [(item, matches) for item, matches in found if matches]
+        if not found:
+            return
+        item, matches = max(found, key=lambda each: float(each[1][0]["score"]))
+        self.screen.somebody(item.agency, len(matches))
+        for match in matches[:MATCHES_SHOWN]:
+            self.screen.match(self.ledger.titles.get(match["opportunity"], match["kind"]), match)
+
+    async def withdraw(self, chapter: Chapter, patience: float) -> bool:
+        """Consents are withdrawn; shown by one person: what the partner held before, and what after."""
+        first = chapter.items[0]
+        partner = first.event["data"]["consents"][0]["recipient"]
+        before = await asyncio.to_thread(self.held_about, first, partner)
+        await self.act(chapter)
+        quiet = await self.until_quiet(patience)
+        after = await asyncio.to_thread(self.held_about, first, partner)
+        self.screen.recalled(partner, before, after)
+        return quiet
+
+    def held_about(self, item: Item, partner: str) -> int:
+        """How many openings a partner holds for the person of an event. Only this harness can join the two."""
+        known = self.inside.aliases()
+        person = known[item.agency, self.ledger.aliases[_own(item)]]
+        aliases = {alias for (agency, alias), whose in known.items() if agency == partner and whose == person}
+        return sum(alias in aliases for alias, _ in self.holdings()[partner].pairs)
+
+    async def matches(self, agency: str, alias: str) -> list[dict[str, Any]]:
+        """The matches of a person by the agency's own alias, best first; none when it may not know them."""
+        url = f"{self.stage.services['matching'].url}/people/{alias}/matches"
+        headers = {"authorization": f"Bearer {self.stage.keyring.token(agency)}"}
+        try:
+            async with self._session.get(url, headers=headers) as answer:
+                return list((await answer.json())["matches"]) if answer.status == 200 else []
+        except (aiohttp.ClientError, TimeoutError):
+            return []
+
+    def holdings(self) -> dict[str, Holding]:
+        """What each partner holds, by its agency."""
+        return {self.stage.agency(name): holding_of(self.stage.book(name).received()) for name in ("feed", "webhook")}
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How much each partner was told, has acknowledged, had to forget."""
+        found = {}
+        for name in ("feed", "webhook"):
+            book = self.stage.book(name)
+            holding = holding_of(book.received())
+            acknowledged = len(book.acknowledged())
+            found[name] = {"told": holding.notices, "acknowledged": acknowledged, "recalled": holding.recalls}
+        return found
+
+    async def watch(self) -> None:
+        """Say what the partners were told, whenever that has changed; for ever."""
+        before = [0, 0]
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = [self.stage.book(name).size() for name in ("feed", "webhook")]
+            if now != before:
+                self.screen.partners(await asyncio.to_thread(self.counts))
+            before = now
+
+    async def until_quiet(self, patience: float) -> bool:
+        """Wait until nothing is on its way any more; False when that took longer than ``patience`` seconds."""
+        end = time.monotonic() + patience
+        before: object = None
+        since = time.monotonic()
+        while time.monotonic() < end:
+            now = [self.stage.book(name).size() for name in ("feed", "webhook")]
+            if now != before or await self.unfinished():
+                before, since = now, time.monotonic()
+            elif time.monotonic() - since >= QUIET_SECONDS:
+                return True
+            await asyncio.sleep(0.2)
+        return False
+
+    async def say_unfinished(self) -> None:
+        """Say what did not come to its end in time."""
+        self.screen.say("아직 끝나지 않은 것", f"not finished: {await self.unfinished()}", "bold red")
+
+    async def unfinished(self) -> dict[str, int]:
+        """What an outbox, a consumer, a delivery or a partner still has to do; empty when there is nothing."""
+        found = await asyncio.to_thread(self.inside.unfinished)
+        for name in ("feed", "webhook"):
+            found[f"acknowledgements of {name}"] = len(self.stage.book(name).unacknowledged())
+        if not any(found.values()):  # only now worth asking the broker
+            try:
+                ends = await topic_reader.ends(self.stage.pair.login(READER))
+            except (KafkaError, TimeoutError):
+                return {"broker away": 1}
+            found |= topic_reader.behind(ends, await asyncio.to_thread(self.inside.checkpoints))
+        return {name: count for name, count in found.items() if count}
+
+
+def _own(item: Item) -> tuple[str, str]:
+    return item.agency, item.event["data"]["reference"]

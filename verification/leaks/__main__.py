@@ -1,0 +1,54 @@
+"""`make leak-scan`: 50 planted people through the whole flow, and a search of everything that it left.
+
+``python -m verification.leaks --people 50 --seed 1`` (KAFKA=embedded|apache). Ends with 1 when something leaked, or
+when a control was not found and the silence would mean nothing; 2 when it could not run. The last line is one JSON
+object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from deploy.embedded.errors import StartError
+from verification.harness.folders import lacking
+from verification.harness.screen import Screen
+from verification.harness.senders import HubAway
+from verification.leaks.scan import scan, told
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m verification.leaks")
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
+    given = parser.parse_args(arguments)
+    if found := lacking(given.keep):
+        print(*found, sep="\n", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    try:
+        verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
+    except (StartError, HubAway) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (aiohttp.ClientError, TimeoutError) as error:  # a service that did not answer is no leak, and no silence
+        print(f"a service did not answer: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    print(*told(verdict), sep="\n")
+    print(json.dumps(verdict.result()), flush=True)
+    return 0 if verdict.well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""The demo's stage for the scan: failing handlers, and everything logs all it can."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from deploy.embedded.folder import PAIR
+from deploy.embedded.pair import Pair
+from samples.world import Setting
+from verification.harness.programs import Program
+from verification.harness.system import Ports, Stage
+
+
+class FaultyStage(Stage):
+    """The services run with `verification.leaks.faulty_service`, with temporary files in the stage's own folder."""
+
+    def __init__(self, folder: Path, setting: Setting) -> None:
+        super().__init__(folder, setting, Ports.any())
+        kind = os.environ.get("KAFKA") or "embedded"
+        self.pair = Pair(self.folder / PAIR, kind=kind, debug=True, users=True)
+        self.temporary = self.folder / "tmp"
+        self.temporary.mkdir(parents=True, exist_ok=True)
+
+    def _service(self, name: str) -> Program:
+        port, log = self._ports.programs[name], self.logs / f"{name}.log"
+        faults = {"FAULTY": name, "IEUM_LOG_LEVEL": "debug", "TMPDIR": str(self.temporary)}
+        variable = f"{name.upper()}_PORT"
+        return Program("verification.leaks.faulty_service", port, log, self.variables(name) | faults, variable=variable)
+
+    async def stop_programs(self) -> None:
+        """Stop partners and services, so that their logs are whole; broker and database go on."""
+        if self._supervisor:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        for programs in (self.partners, self.services):
+            await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs.values()))

@@ -1,0 +1,161 @@
+"""What happens before the search: the whole flow with planted people, with everything going wrong that may."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from deploy.embedded.login import ADMIN
+from samples.partners.hub import Hub
+from samples.partners.wire import Wire
+from samples.world import Chapter, Item
+from verification.harness.scenario import Play
+from verification.leaks import hostile_requests, people
+from verification.leaks.faulty_system import FaultyStage
+from verification.leaks.http_capture import Ears, saying
+from verification.leaks.poison import poison, put
+from verification.leaks.search_terms import Controls, Planted, planted_by
+
+PATIENCE = 150.0  # seconds for everything to have happened
+AT_ONCE = 6
+ROUNDS = 6  # every hostile request comes about so often, once at least, whoever it is about
+REPLAYS = 3  # a service that was killed has forgotten what it let fail
+KILLED = {"walk-ins": "database", "openings": "broker", "programmes": "matching"}
+ARRIVALS = ("trainee-graduated", "person-enrolled")
+
+
+@dataclass
+class Flow:
+    """One flow on one stage; ``kills``: services, broker and database are killed in the middle. Keeps what was planted
+    and, by status, what the hostile requests were answered."""
+
+    play: Play
+    stage: FaultyStage
+    ears: Ears
+    session: aiohttp.ClientSession
+    kills: bool = True
+    planted: set[Planted] = field(default_factory=set)
+    answered: dict[int, int] = field(default_factory=dict)
+
+    async def run(self) -> bool:
+        """Everything, up to when all is quiet. Whether it became quiet."""
+        play, screen = self.play, self.play.screen
+        await play.register()
+        await self.stage.start_partners(screen.up)
+        chapters = people.chapters(play.world)
+        items = people.everything(chapters)
+        self.planted |= planted_by(items)
+        for chapter in chapters:
+            victim = KILLED.get(chapter.name) if self.kills else None
+            await self._act(chapter, (lambda victim=victim: self.stage.kill(victim)) if victim else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        await play.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
+        await self._everything_wrong(items)
+        await self._poisoned()
+        quiet = await play.until_quiet(PATIENCE)
+        for _ in range(REPLAYS):
+            await self._replay()
+        quiet = await play.until_quiet(PATIENCE) and quiet
+        await self._everything_read(items)
+        return quiet
+
+    async def _act(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None) -> None:
+        """Send a chapter, and again what a fault of the hub failed: for one event of a batch nobody else does."""
+        before = len(self.play.ledger.surprises)
+        await self.play.act(chapter, between)
+        unforeseen = [each for each in self.play.ledger.surprises[before:] if not each.accepted]
+        failed = [each.item for each in unforeseen if each.problem["status"] >= 500]
+        if failed:
+            title = {"ko": "실패한 것 다시", "en": "What failed, again"}
+            await self.play.act(Chapter("again", title, tuple(failed)))
+
+    async def _everything_wrong(self, items: list[Item]) -> None:
+        """Every hostile request, spread over the planted people."""
+        arrivals = [item for item in items if item.event["type"] in ARRIVALS and item.mistake is None]
+        step = max(ROUNDS, len(arrivals) // ROUNDS)
+        work = [
+            (item.agency, request)
+            for number, item in enumerate(arrivals)
+            for request in list(hostile_requests.requests_about(item.event))[number % step :: step]
+        ]
+        for start in range(0, len(work), AT_ONCE):
+            await asyncio.gather(*(self._hostile(*each) for each in work[start : start + AT_ONCE]))
+        self.play.screen.say("받을 수 없는 요청들", f"{len(work)} hostile requests, answered {self.answered}")
+
+    async def _hostile(self, agency: str, request: hostile_requests.Hostile) -> None:
+        if request.by:
+            agency = self._admin if request.by == "administrator" else self.stage.agency("feed")
+        status, _ = await hostile_requests.send(self.session, request, self._url, self.stage.keyring.token(agency))
+        self.answered[status] = self.answered.get(status, 0) + 1
+
+    async def _poisoned(self) -> None:
+        records, planted = poison(self.play.world.seed)
+        self.planted |= planted
+        await put(self.stage.pair.login(ADMIN), records)
+        self.play.screen.say("토픽에 직접 넣은 나쁜 기록", f"{len(records)} bad records put on the topics past intake")
+
+    async def _replay(self) -> None:
+        for service in self.stage.services:
+            await self._ask(service, "/quarantine/replay", self._admin, {})
+
+    async def _everything_read(self, items: list[Item]) -> None:
+        """Every page that there is, by whoever may read it and by the administrator."""
+        play, admin = self.play, self._admin
+        for service in self.stage.services:
+            for page in ("metrics", "openapi.json", "docs", "asyncapi.json", "schemas", "ready", "live", "quarantine"):
+                await self._ask(service, f"/{page}", admin)
+        agencies = sorted({item.agency for item in items})
+        pages = [("intake", "/rejections?limit=500", agency) for agency in [*agencies, admin]]
+        for item in items:
+            pages.append(("intake", f"/events/{item.event['id']}?source={item.event['source']}", item.agency))
+        pages += [("matching", f"/people/{alias}/matches", own[0]) for own, alias in play.ledger.aliases.items()]
+        opportunities = list(play.ledger.opportunities.items())
+        pages += [("matching", f"/opportunities/{id}/matches", own[0]) for own, id in opportunities]
+        for (agency, _), alias in list(play.ledger.aliases.items())[:10]:
+            pages += [("matching", f"/people/{alias}/opportunities/{id}", agency) for _, id in opportunities[:3]]
+        for partner in ("feed", "webhook"):
+            agency = self.stage.agency(partner)
+            pages += [("notifications", path, agency) for path in ("/feed", "/deliveries?limit=500", "/subscriptions")]
+        for start in range(0, len(pages), AT_ONCE):
+            await asyncio.gather(*(self._ask(*page) for page in pages[start : start + AT_ONCE]))
+        for (agency, reference), alias in play.ledger.aliases.items():
+            answer = await self._ask("intake", "/people/lookup", agency, {"reference": reference})
+            assert alias.encode() in answer or not answer, "the lookup is read as it is answered"
+
+    async def _ask(self, service: str, path: str, agency: str, body: object = None) -> bytes:
+        headers = {"authorization": f"Bearer {self.stage.keyring.token(agency)}"}
+        method = "GET" if body is None else "POST"
+        async with self.session.request(method, self._url(service) + path, headers=headers, json=body) as answer:
+            return await answer.read()
+
+    def _url(self, service: str) -> str:
+        return self.stage.services[service].url
+
+    @property
+    def _admin(self) -> str:
+        return self.play.world.setting.admin.agency
+
+
+async def plant_in_answers(flow: Flow, controls: Controls) -> None:
+    """The controls of everything that comes by HTTP: said by a server of ours, heard by the same ears; sent to the
+    partner with the webhook; read by the client of the partner with the feed."""
+    stage, port = flow.stage, flow.stage.partners["webhook"].port
+    for sink in sorted(flow.ears.heard):
+        controls.for_sink(sink)
+    async with saying(controls.blob) as url:
+        for sink in sorted(flow.ears.heard):
+            async with flow.session.get(url, params={"sink": sink}, trace_request_ctx=sink) as answer:
+                await answer.read()
+        timeout, traces = aiohttp.ClientTimeout(total=10), [Wire(stage.book("feed").folder).tracing()]
+        async with aiohttp.ClientSession(timeout=timeout, trace_configs=traces) as session:
+            with contextlib.suppress(ValueError):  # it is no JSON, but it was heard
+                await Hub(session, f"{url}/x?sink=feed as received&also=", "none").feed("", 0)
+    body = controls.blob("webhook as received")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{port}/notices", data=body) as answer,
+    ):
+        assert answer.status == 401, "it is not signed"

@@ -1,0 +1,132 @@
+"""The scan: the flow, the controls, the search, the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from deploy.embedded.login import ADMIN, READER
+from samples.world import World, load_setting
+from samples.world.days import today_of
+from verification.harness.folders import folder_of
+from verification.harness.scenario import Play
+from verification.harness.screen import Screen
+from verification.leaks import people, sinks
+from verification.leaks.faulty_system import FaultyStage
+from verification.leaks.finder import Finder
+from verification.leaks.flow import Flow, plant_in_answers
+from verification.leaks.http_capture import Ears
+from verification.leaks.search_terms import Control, Controls, Hit, needles_of
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Something was found where it must not be. The value itself is not repeated."""
+
+    sink: str
+    kind: str
+    encoding: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.encoding}) in {self.sink}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``leaks``: how often each was found (in how many answers, records, files). ``missed``: controls not found."""
+
+    people: int
+    bytes_of: dict[str, int]
+    leaks: dict[Leak, int]
+    controls: int
+    missed: frozenset[Control]
+    quiet: bool
+
+    def result(self) -> dict[str, Any]:
+        """The last line's object."""
+        return {
+            "people": self.people,
+            "sinks": len(self.bytes_of),
+            "hits": len(self.leaks),
+            "controls": self.controls,
+            "controls_found": self.controls - len(self.missed),
+        }
+
+    @property
+    def well(self) -> bool:
+        """Nothing leaked, and the search can see."""
+        return not self.leaks and not self.missed and self.quiet
+
+
+async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None, *, kills: bool = True) -> Verdict:
+    """Play the flow with so many planted people and search everything. Raises StartError, HubAway."""
+    setting = load_setting()
+    world = World(setting, seed=seed, people=number, today=today_of(setting))
+    people.plant(world)
+    folder = folder_of("leaks", keep)
+    stage = FaultyStage(folder, setting)
+    try:
+        await stage.start(screen.up)
+        ears = Ears(lambda port: next((name for name, one in stage.services.items() if one.port == port), "elsewhere"))
+        timeout, controls = aiohttp.ClientTimeout(total=60), Controls(seed)
+        async with aiohttp.ClientSession(timeout=timeout, trace_configs=[ears.tracing()]) as session:
+            play = Play(stage, world, screen, session)
+            try:
+                flow = Flow(play, stage, ears, session, kills)
+                quiet = await flow.run()
+                if not quiet:
+                    await play.say_unfinished()
+                await plant_in_answers(flow, controls)
+            finally:
+                play.inside.close()
+        await stage.stop_programs()
+        await sinks.plant_in_topics(stage.pair.login(ADMIN), controls, files=(stage.pair.folder / "kafka").exists())
+        await asyncio.to_thread(sinks.plant_in_databases, stage.pair.mongo_url, controls)
+        sinks.plant_in_files(stage.folder, stage.temporary, controls)
+        screen.say("찾는 중", f"searching for {len(flow.planted)} values in 14 encodings")
+        of_topics = await sinks.topics(stage.pair.login(READER))
+        straws = chain(ears.sinks(), of_topics, sinks.databases(stage.pair.mongo_url), sinks.files(stage.folder))
+        finder = Finder(needles_of(flow.planted) | controls.needles())
+        return await asyncio.to_thread(search, finder, straws, controls, number, quiet)
+    finally:
+        await stage.stop()
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def search(
+    finder: Finder[Hit | Control], straws: Iterable[sinks.Straw], controls: Controls, number: int, quiet: bool
+) -> Verdict:
+    """Look through everything. A control counts only in the sink that it was planted in."""
+    leaks: Counter[Leak] = Counter()
+    size: Counter[str] = Counter()
+    missing = set(controls.needles().values())
+    for sink, data in straws:
+        size[sink] += len(data)
+        for found in finder.find(data):
+            if isinstance(found, Control):
+                if found.sink == sink:
+                    missing.discard(found)
+            elif not sinks.may_be_there(sink, found):
+                leaks[Leak(sink, found.kind, found.encoding)] += 1
+    total = len(controls.needles())
+    missed = frozenset(each for each in missing if isinstance(each, Control))
+    return Verdict(number, dict(size), dict(leaks), total, missed, quiet)
+
+
+def told(verdict: Verdict) -> Iterator[str]:
+    """What a reader wants to know besides the last line; no value."""
+    for sink, count in sorted(verdict.bytes_of.items()):
+        yield f"{sink:40} {count:>12,} bytes"
+    for leak, times in sorted(verdict.leaks.items(), key=lambda each: str(each[0])):
+        yield f"LEAK: {leak}, {times} times"
+    for control in sorted(verdict.missed, key=str):
+        yield f"NOT FOUND: the control in {control.encoding} of {control.sink}"

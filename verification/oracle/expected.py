@@ -1,0 +1,68 @@
+"""Who must hold what: every person against every opening, then the rules of telling, written down once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from services.matching.domain.matcher import matches_of
+from shared.events.topics.people import Person
+from verification.oracle.state import Own, State
+
+Told = tuple[str, Own, Own]
+"""A partner holds an opening for a person: partner, person, opening (the last two by their agencies' references)."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the end must look like: all matches, and what each partner must hold."""
+
+    matches: frozenset[tuple[Own, Own]]
+    told: frozenset[Told]
+
+
+def expected_of(
+    state: State,
+    partners: Iterable[str],
+    person_ids: Mapping[Own, str],
+    opening_ids: Mapping[Own, str],
+    today: date,
+) -> Expected:
+    """``partners``: those that may receive at all, see `receivers`. The ids are the hub's own: they decide ties between
+    equal scores."""
+    people = {person_ids[own]: own for own in state.people}
+    openings = {opening_ids[own]: own for own in state.openings}
+    kept = matches_of(
+        [person.model_copy(update={"person": person_ids[own]}) for own, person in state.people.items()],
+        [opening.model_copy(update={"opportunity": opening_ids[own]}) for own, opening in state.openings.items()],
+        state.pack,
+        today,
+    )
+    matches = frozenset((people[person], openings[opening]) for person, opening in kept)
+    told = frozenset(
+        (partner, person, opening)
+        for partner in partners
+        for person, opening in matches
+        if may_hear(state.people[person], partner, today)
+    )
+    return Expected(matches, told)
+
+
+def receivers(agencies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Of agencies as they are registered, those that may be told of people: by their class, and by right."""
+    return frozenset(
+        agency["agency"]
+        for agency in agencies
+        if agency["recipient_class"] in ("case", "service") and agency["rights"]["receives"]
+    )
+
+
+def may_hear(person: Person, partner: str, today: date) -> bool:
+    """Live consents for matching and for notices to this very partner, and a person who takes part.
+
+    The partner's class is not asked here: who is of another class is no partner, see `receivers`.
+    """
+    live = {(consent.purpose, consent.recipient) for consent in person.consents if consent.until >= today}
+    return person.status == "active" and ("matching", None) in live and ("notice", partner) in live
