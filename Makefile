@@ -50,15 +50,15 @@ check-tools:
 	@test -n "$(PYTHON)" || { printf "no Python found\n  -> sudo apt-get install python3.11 python3.11-venv\n" >&2; exit 1; }
 
 doctor: check-tools ## what this machine lacks, and the command that mends it
-	@$(PYTHON) -m deploy.embedded.doctor
+	@$(PYTHON) -m deploy.local.doctor
 
 .PHONY: check-run check-ready
 check-run: check-tools
-	@$(PYTHON) -m deploy.embedded.doctor --quiet
+	@$(PYTHON) -m deploy.local.doctor --quiet
 
 # for all that takes any free ports and a new folder
 check-ready: check-tools
-	@$(PYTHON) -m deploy.embedded.doctor --quiet --free-ports
+	@$(PYTHON) -m deploy.local.doctor --quiet --free-ports
 
 lock: ## requirements/*.txt anew from requirements/*.in (needs the network)
 	@$(PYTHON) deploy/lock.py

@@ -1,1 +1,1 @@
-"""How Ieum runs: on one machine with the embedded pair or Apache Kafka, and in containers."""
+"""How Ieum runs: on one machine with a local broker and database, and in containers."""

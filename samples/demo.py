@@ -22,7 +22,7 @@ from typing import Any
 
 import aiohttp
 
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.external_stack import Places, Standing

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import aiohttp
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.folder import data_folder
-from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT
+from deploy.local.errors import StartError
+from deploy.local.folder import data_folder
+from deploy.local.ports import KAFKA_PORT, MONGO_PORT
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.folders import lacking
@@ -76,7 +76,7 @@ async def run(folder: Path, seed: int, people: int, screen: Screen) -> None:
                 await troubles(play, quiet, await asyncio.to_thread(judge, play) if all_known else None)
                 diary.days += 1
                 diary.titles = play.ledger.titles
-                asked = await pair_to_ask_about(play, diary)
+                asked = await match_to_ask_about(play, diary)
                 diary.write(path)
                 _signposts(stage, screen, asked)
                 await play.watch()
@@ -114,7 +114,7 @@ async def _day(play: Play, number: int) -> bool:
     return quiet
 
 
-async def pair_to_ask_about(play: Play, diary: Diary) -> tuple[str, str, str] | None:
+async def match_to_ask_about(play: Play, diary: Diary) -> tuple[str, str, str] | None:
     """An agency, its alias of somebody who has matches, and an opening that is none of them; None without any.
 
     Whoever was found is kept in the diary: on later days nobody new comes.
@@ -150,8 +150,8 @@ def _signposts(stage: Stage, screen: Screen, asked: tuple[str, str, str] | None)
             f'  why not this one  curl -H "Authorization: Bearer {token}" {url}/people/{alias}/opportunities/{opening}'
         )
     print_(f"  partners' books   {stage.folder / 'partners'}     logs   {stage.logs}")
-    passwords = "Kafka's passwords in pair/kafka/users.json" if stage.pair.broker.users else "no passwords"
-    print_(f"  KAFKA={stage.pair.kafka}  MONGO_URL={stage.pair.mongo_url}  (loopback only, {passwords})")
+    passwords = "Kafka's passwords in stack/kafka/users.json" if stage.stack.broker.users else "no passwords"
+    print_(f"  KAFKA={stage.stack.kafka}  MONGO_URL={stage.stack.mongo_url}  (loopback only, {passwords})")
     print_("[bold]Ctrl-C[/bold] 로 모두 멈춥니다  stops everything\n")
 
 

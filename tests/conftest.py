@@ -1,7 +1,7 @@
 """What every test may ask for: a real broker and database, a fresh database, topics of its own.
 
-Imports only deploy/embedded and the client libraries, so that one service can be tested without the code of the others.
-`KAFKA=` chooses the kind of broker (see deploy/embedded/broker.py); unset is the embedded one.
+Imports only deploy/local and the client libraries, so that one service can be tested without the code of the others.
+`KAFKA=` chooses the kind of broker (see deploy/local/brokers.py); unset is the embedded one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pytest
 import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.pair import Pair
+from deploy.local.errors import StartError
+from deploy.local.stack import LocalStack
 from tests.support.broker import KAFKA
 from tests.support.missed import cannot_run_here, missed
 from tests.support.topics import CreateTopics, creator_of_topics
@@ -31,38 +31,38 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """The pair that all tests of a run share, on free ports. Do not hurt it: whoever kills takes `own_pair`."""
-    yield from _started(tmp_path_factory.mktemp("pair"))
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The stack that all tests of a run share, on free ports. Do not hurt it: whoever kills takes `own_stack`."""
+    yield from _started(tmp_path_factory.mktemp("stack"))
 
 
 @pytest.fixture
-def own_pair(tmp_path: Path) -> Iterator[Pair]:
-    """A pair for one test alone, which may kill, stop and restart its parts."""
-    yield from _started(tmp_path / "pair")
+def own_stack(tmp_path: Path) -> Iterator[LocalStack]:
+    """A stack for one test alone, which may kill, stop and restart its parts."""
+    yield from _started(tmp_path / "stack")
 
 
-def _started(folder: Path) -> Iterator[Pair]:
+def _started(folder: Path) -> Iterator[LocalStack]:
     try:
-        pair = Pair(folder, kind=KAFKA).start()
+        stack = LocalStack(folder, kind=KAFKA).start()
     except StartError as reason:
         cannot_run_here(f"everything on a real broker ({KAFKA}) and database", because=str(reason))
     try:
-        yield pair
+        yield stack
     finally:
-        pair.kill()  # its data is thrown away: nothing to wait for
+        stack.kill()  # its data is thrown away: nothing to wait for
 
 
 @pytest.fixture(scope="session")
-def kafka(pair: Pair) -> str:
+def kafka(stack: LocalStack) -> str:
     """Bootstrap address of the shared broker."""
-    return pair.kafka
+    return stack.kafka
 
 
 @pytest.fixture(scope="session")
-def mongo_url(pair: Pair) -> str:
+def mongo_url(stack: LocalStack) -> str:
     """Address of the shared database server."""
-    return pair.mongo_url
+    return stack.mongo_url
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -14,7 +14,7 @@ for service in intake matching notifications; do
     "$1" -m "services.$service" rights >"deploy/rights/$service.json"
 done
 for folder in shared/events/schemas docs/openapi deploy/rights; do
-    if ! diff -r "$before/$folder" "$folder"; then
+    if ! diff -r -x __pycache__ "$before/$folder" "$folder"; then
         echo "$folder was not what the code says; it is now" >&2
         echo "  -> look at the change and commit it (make schemas writes it at any time)" >&2
         exit 1

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.compose.env import administrator, variables, write
-from deploy.embedded.ports import free_port
 from deploy.grafana.check import check, report
+from deploy.local.ports import free_port
 
 PROJECT, VERSION = "ieum-demo", "demo"
 FILES = ("docker-compose.yml", "deploy/compose/demo.yml")

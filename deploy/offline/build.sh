@@ -8,7 +8,7 @@
 # SUITE=    bookworm, whose Python is 3.11
 # OVERLAY=  a folder copied over every root file system before packages are installed: your certificates
 #           (etc/ssl/certs/ca-certificates.crt), etc/pip.conf, etc/apt/...
-# MONGOD=   the mongod to put into the image; unset: 6.0 of the embedded pair, which production refuses
+# MONGOD=   the mongod to put into the image; unset: 6.0 of the local stack, which production refuses
 # WORK=     scratch folder of about 2 GB; the base in it is used again
 set -eu
 cd "$(dirname "$0")/../.."
@@ -81,7 +81,7 @@ image_python() { # stands for python:3.11-slim-bookworm
 }
 
 image_kafka() { # stands for apache/kafka:4.3.1: the jars in /opt/kafka/libs, user 1000
-    python3 -m deploy.apache >/dev/null || exit 1
+    python3 -m deploy.local.apache >/dev/null || exit 1
     root_for kafka
     install_packages "$root" openjdk-17-jre-headless
     mkdir -p "$root/opt/kafka" "$root/var/lib/kafka/data"

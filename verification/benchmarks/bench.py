@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from verification.benchmarks.arithmetic import Ratio, ratio
 from verification.benchmarks.command import command
 from verification.benchmarks.task import Record, records
@@ -78,10 +78,10 @@ def floors_held(ratios: Mapping[str, Ratio]) -> bool:
     )
 
 
-async def run(pair: Pair, rounds: int, count: int) -> dict[str, Any]:
+async def run(stack: LocalStack, rounds: int, count: int) -> dict[str, Any]:
     """All rounds; writes them down and returns the summary."""
-    kafka = pair.broker.kind
-    trials, events, seen = Trials(pair, kafka), records(count), []
+    kafka = stack.broker.kind
+    trials, events, seen = Trials(stack, kafka), records(count), []
     SEEN.mkdir(exist_ok=True)
     file = SEEN / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{kafka}.json"
     for number in range(rounds):

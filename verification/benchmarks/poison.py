@@ -22,7 +22,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from shared.events import Event
 from shared.events.registry import load_topics
 from shared.events.topics.agencies import AGENCY_CHANGED
@@ -74,14 +74,14 @@ class Clock(Metering):
 class Service:
     """A small service on the kit: one document and one event for each delivery. ``mended``: without its bug."""
 
-    def __init__(self, pair: Pair, name: str) -> None:
+    def __init__(self, stack: LocalStack, name: str) -> None:
         self.kafka = KafkaSettings(
-            bootstrap=pair.kafka, service="poisoned", instance="poisoned-1", prefix=f"{name}.",
-            idempotent=pair.broker.idempotent_producer, session_timeout_ms=3_000, heartbeat_interval_ms=500,
+            bootstrap=stack.kafka, service="poisoned", instance="poisoned-1", prefix=f"{name}.",
+            idempotent=stack.broker.idempotent_producer, session_timeout_ms=3_000, heartbeat_interval_ms=500,
         )  # fmt: skip
         self.mended = False
         self.clock = Clock()
-        self.client = connect(pair.mongo_url)
+        self.client = connect(stack.mongo_url)
         self.database = self.client[name]
         self.topics = Topics(self.kafka, self.clock)
         self.outbox = Outbox(self.database, self.topics, self.clock)
@@ -111,9 +111,9 @@ _SAID = AGENCY_CHANGED.bus.model_validate(AGENCY_CHANGED.example, strict=False)
 
 
 @asynccontextmanager
-async def serving(pair: Pair) -> AsyncIterator[Service]:
+async def serving(stack: LocalStack) -> AsyncIterator[Service]:
     """A service with topics and a database of its own, not reading yet."""
-    service = Service(pair, f"poison_{secrets.token_hex(4)}")
+    service = Service(stack, f"poison_{secrets.token_hex(4)}")
     await ensure_indexes(service.database, {**outbox.INDEXES, **checkpoints.INDEXES, **quarantine.INDEXES})
     await service.topics.start([READS, f"{READS}.dead", SAYS])
     await service.store.start()
@@ -154,10 +154,10 @@ def _delivery(n: int) -> Event[Delivery]:
     )  # fmt: skip
 
 
-async def trial(pair: Pair, records: Records, seen: Counter[str]) -> float:
+async def trial(stack: LocalStack, records: Records, seen: Counter[str]) -> float:
     """Healthy events per second after the warm-up; counts into ``seen`` what became of the bad ones."""
     healthy = sum(kind is None for kind, _ in records)
-    async with serving(pair) as service:
+    async with serving(stack) as service:
         bad = await _sent(service, records)
         await service.stream.start()
         clock = service.clock
@@ -239,18 +239,18 @@ async def _everything(service: Service, topic: str) -> list[Any]:
         await consumer.stop()
 
 
-async def run(pair: Pair, rounds: int, count: int) -> dict[str, Any]:
+async def run(stack: LocalStack, rounds: int, count: int) -> dict[str, Any]:
     """All rounds; who begins changes from round to round."""
     load_topics()
     logs.setup("poisoned", "poisoned-1", "error")
     clean = healthy_records(count)
-    await trial(pair, clean[: max(count // 10, 2_000)], Counter())  # imports, caches, the broker's first topic
+    await trial(stack, clean[: max(count // 10, 2_000)], Counter())  # imports, caches, the broker's first topic
     ratios, seen = list[float](), Counter[str]()
     for number in range(rounds):
         rates: dict[str, float] = {}
         for name in ("clean", "poison") if number % 2 == 0 else ("poison", "clean"):
             records = clean if name == "clean" else poisoned(clean, number)
-            rates[name] = await trial(pair, records, seen)
+            rates[name] = await trial(stack, records, seen)
         ratios.append(rates["poison"] / rates["clean"])
         print(f"round {number + 1}: clean {rates['clean']:,.0f}/s, with poison {rates['poison']:,.0f}/s", flush=True)
     ratios.sort()

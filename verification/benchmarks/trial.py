@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from verification.benchmarks.arithmetic import percentile, rate
 from verification.benchmarks.command import Void
 from verification.benchmarks.task import BEFORE, PARTITIONS, READS, STATE, WRITES, Names, Record, document, match_found
@@ -78,11 +78,11 @@ class Tail:
 
 
 class Trials:
-    """Makes trials on one pair."""
+    """Makes trials on one stack."""
 
-    def __init__(self, pair: Pair, kind: str) -> None:
-        self._pair = pair
-        self._idempotent = pair.broker.idempotent_producer
+    def __init__(self, stack: LocalStack, kind: str) -> None:
+        self._stack = stack
+        self._idempotent = stack.broker.idempotent_producer
         self._kind = kind
 
     async def throughput(self, contender: str, records: Sequence[Record], warm_up: int, *, held: bool = False) -> float:
@@ -140,7 +140,7 @@ class Trials:
     @asynccontextmanager
     async def _trial(self, held: int = 0) -> AsyncIterator[Names]:
         """``held``: how many matches are held when it begins."""
-        kafka, mongo_url = self._pair.kafka, self._pair.mongo_url
+        kafka, mongo_url = self._stack.kafka, self._stack.mongo_url
         names = Names(kafka, mongo_url, self._idempotent, f"b{secrets.token_hex(4)}", held > 0)
         if held:
             await _hold(names, held)

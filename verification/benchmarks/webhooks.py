@@ -7,7 +7,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Self
 
-from deploy.embedded.ports import LOOPBACK
+from deploy.local.ports import LOOPBACK
 
 _ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 

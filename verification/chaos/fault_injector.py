@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 from verification.chaos.failpoints import EVERY, OPEN_TRANSACTION, Point
 from verification.chaos.plan import Blow
 from verification.chaos.processes import INFRASTRUCTURE, Cast
@@ -88,7 +88,7 @@ class Director:
     def _concerned(self, blow: Blow) -> tuple[str, ...]:
         if blow.way in INFRASTRUCTURE:
             return (GROUND,)
-        forgets = not self._cast.pair.broker.keeps_its_log
+        forgets = not self._cast.stack.broker.keeps_its_log
         if blow.way == "both" or (forgets and blow.way in ("second", "take-over", "open-transaction")):
             return (GROUND, blow.victim)
         return (blow.victim,)
@@ -192,7 +192,7 @@ class Director:
     async def _settled(self) -> None:
         """The embedded broker waits for ever for a member that vanishes while its group finds together (docs/chaos.md):
         there, nobody goes before that is over."""
-        if not self._cast.pair.broker.keeps_its_log:
+        if not self._cast.stack.broker.keeps_its_log:
             await asyncio.sleep(SETTLING * self._cast.session_timeout_ms / 1000)
 
     async def _come(self, service: str) -> str | None:
@@ -253,7 +253,7 @@ class Director:
 
     async def _back(self, name: str, began: float, ended: bool) -> None:
         await self._cast.ready(name, 60.0)
-        forgot = ended and name == "broker" and not self._cast.pair.broker.keeps_its_log
+        forgot = ended and name == "broker" and not self._cast.stack.broker.keeps_its_log
         returns = [self._watch.away(service, name, began, forgot) for service in EVERY]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVERED_WITHIN):

@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.ports import free_port
+from deploy.local.errors import StartError
+from deploy.local.ports import free_port
 from samples.world import Setting
 from verification.chaos.failpoints import Point
 from verification.harness.programs import Program

@@ -18,7 +18,7 @@ import aiohttp
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from deploy.embedded.login import READER
+from deploy.local.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from verification.chaos.audit import Audit, audit
@@ -86,7 +86,7 @@ class Chaos:
         cast = Cast(folder, setting, options.session_timeout_ms)
         try:
             await cast.start()
-            self.say(f"up: {cast.pair.broker.kind} broker, session time-out {options.session_timeout_ms / 1000:g} s")
+            self.say(f"up: {cast.stack.broker.kind} broker, session time-out {options.session_timeout_ms / 1000:g} s")
             timeout = aiohttp.ClientTimeout(total=AGENCY_PATIENCE)
             async with aiohttp.ClientSession(timeout=timeout) as session:
                 play = Play(cast, world, Screen(Console(quiet=True)), session)
@@ -103,7 +103,7 @@ class Chaos:
         options = self._options
         await play.register()
         await cast.start_partners()
-        watch = Watch(cast.pair.mongo_url)
+        watch = Watch(cast.stack.mongo_url)
         plan = options.plan if options.plan is not None else plan_of(options.seed, options.events, options.kills)
         director = Director(cast, watch, plan, self.say)
         watching = asyncio.create_task(watch.run(), name="watch")
@@ -176,7 +176,7 @@ class Chaos:
             "recovery_p99_s": _p99(director.undisturbed(director.recoveries)),
             "seed": self._options.seed,
             "session_timeout_s": self._options.session_timeout_ms / 1000,
-            "kafka": cast.pair.broker.kind,
+            "kafka": cast.stack.broker.kind,
             "broker_restarts": cast.starts[INFRASTRUCTURE[0]],
             "database_restarts": cast.starts[INFRASTRUCTURE[1]],
             "recoveries": len(director.undisturbed(director.recoveries)),
@@ -192,7 +192,7 @@ class Chaos:
 async def _behind(play: Play) -> dict[str, int]:
     """How many records each service has still to read; a broker that is away is a trouble of its own."""
     try:
-        ends = await topic_reader.ends(play.stage.pair.login(READER))
+        ends = await topic_reader.ends(play.stage.stack.login(READER))
     except (KafkaError, TimeoutError):
         return {}
     return topic_reader.behind(ends, await asyncio.to_thread(play.inside.checkpoints))

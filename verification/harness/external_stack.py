@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.login import READER, Login
-from deploy.embedded.pair import Pair
-from deploy.embedded.process import wait_until
+from deploy.local.errors import StartError
+from deploy.local.login import READER, Login
+from deploy.local.process import wait_until
+from deploy.local.stack import LocalStack
 from samples.world import Setting
 from verification.harness.keyring import SERVICES
 from verification.harness.programs import Program
@@ -63,8 +63,8 @@ class Places:
         return parts.hostname or "", parts.port or 80
 
 
-class StandingPair(Pair):
-    """Addresses of a pair that somebody else starts and stops."""
+class ExternalStack(LocalStack):
+    """Addresses of a stack that somebody else starts and stops."""
 
     def __init__(self, folder: Path, places: Places) -> None:
         super().__init__(folder)
@@ -115,7 +115,7 @@ class Standing(Stage):
 
     def __init__(self, folder: Path, setting: Setting, places: Places) -> None:
         super().__init__(folder, setting, Ports(0, 0, {"webhook": PARTNER_PORT}))
-        self.pair = StandingPair(self.folder / "pair", places)
+        self.stack = ExternalStack(self.folder / "stack", places)
         self._places = places
         self.keyring.accept(setting.admin.agency, places.admin_token)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from deploy.embedded.doctor import Finding, findings
-from deploy.embedded.folder import data_folder
+from deploy.local.doctor import Finding, findings
+from deploy.local.folder import data_folder
 
 
 def lacking(keep: Path | None) -> list[Finding]:

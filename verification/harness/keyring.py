@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from deploy.embedded.folder import data_folder
+from deploy.local.folder import data_folder
 
 SERVICES = ("intake", "matching", "notifications")
 

@@ -1,4 +1,4 @@
-"""The processes of a demo beside the pair: services and partners, started like servers and dying with us."""
+"""The processes of a demo beside the stack: services and partners, started like servers and dying with us."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.embedded.process import Server
+from deploy.local.process import Server
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from aiokafka.errors import KafkaError
 
-from deploy.embedded.login import READER
+from deploy.local.login import READER
 from samples.partners.held import Holding, holding_of
 from samples.world import Chapter, Item, World
 from samples.world.envelope import Letters
@@ -33,7 +33,7 @@ class Play:
     def __init__(self, stage: Stage, world: World, screen: Screen, session: aiohttp.ClientSession) -> None:
         self.stage, self.world, self.screen = stage, world, screen
         self.ledger = Ledger()
-        self.inside = Inside(stage.pair.mongo_url)
+        self.inside = Inside(stage.stack.mongo_url)
         self._session = session
         self._senders = Senders(session, lambda: stage.services["intake"].url, stage.keyring.token)
 
@@ -158,7 +158,7 @@ class Play:
             found[f"acknowledgements of {name}"] = len(self.stage.book(name).unacknowledged())
         if not any(found.values()):  # only now worth asking the broker
             try:
-                ends = await topic_reader.ends(self.stage.pair.login(READER))
+                ends = await topic_reader.ends(self.stage.stack.login(READER))
             except (KafkaError, TimeoutError):
                 return {"broker away": 1}
             found |= topic_reader.behind(ends, await asyncio.to_thread(self.inside.checkpoints))

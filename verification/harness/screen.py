@@ -13,7 +13,7 @@ from samples.world import Chapter
 from verification.harness.senders import Outcome
 
 NAMES = {
-    "pair": ("브로커와 데이터베이스", "broker and database"),
+    "stack": ("브로커와 데이터베이스", "broker and database"),
     "intake": ("접수", "intake"),
     "matching": ("맞추기", "matching"),
     "notifications": ("알림", "notifications"),

@@ -1,4 +1,4 @@
-"""Everything that runs: the pair, three services, two partners; and a supervisor that starts again what died."""
+"""Everything that runs: the stack, three services, two partners; and a supervisor that starts again what died."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.folder import PAIR, private
-from deploy.embedded.pair import Pair
-from deploy.embedded.ports import free_port
+from deploy.local.errors import StartError
+from deploy.local.folder import STACK, private
+from deploy.local.ports import free_port
+from deploy.local.stack import LocalStack
 from samples.partners.book import Book
 from samples.world import Setting
 from verification.harness.keyring import SERVICES, Keyring
@@ -28,7 +28,7 @@ USUAL_PORTS = {"intake": 8101, "matching": 8102, "notifications": 8103, "webhook
 
 @dataclass(frozen=True)
 class Ports:
-    """Where everything listens; 0 means any free port for the pair."""
+    """Where everything listens; 0 means any free port for the stack."""
 
     kafka: int
     mongo: int
@@ -81,8 +81,8 @@ class Stage:
         self.keyring = Keyring(self.folder / "keys.json")
         self.logs = self.folder / "logs"
         self._ports = ports
-        self.pair = Pair(
-            self.folder / PAIR,
+        self.stack = LocalStack(
+            self.folder / STACK,
             kafka_port=ports.kafka,
             mongo_port=ports.mongo,
             kind=os.environ.get("KAFKA") or "embedded",
@@ -97,13 +97,13 @@ class Stage:
         self._supervisor: asyncio.Task[None] | None = None
 
     async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
-        """Start the pair and the services, and watch over them. Raises StartError with the remedy."""
+        """Start the stack and the services, and watch over them. Raises StartError with the remedy."""
         private(self.folder)
         self.logs.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.unlink()
-        await asyncio.to_thread(self.pair.start)
-        told("pair")
+        await asyncio.to_thread(self.stack.start)
+        told("stack")
         self.services = {name: self._service(name) for name in SERVICES}
         await self._start_all(self.services, told)
         self._supervisor = asyncio.create_task(self.watch_over(), name="supervisor")
@@ -142,14 +142,14 @@ class Stage:
         return sorted((Counter(self.restarted) - Counter(self.killed)).elements())
 
     async def stop(self) -> None:
-        """Stop everything in order: partners, services, pair. Safe at any moment."""
+        """Stop everything in order: partners, services, stack. Safe at any moment."""
         if self._supervisor:
             self._supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
         for programs in (self.partners, self.services):
             await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs.values()))
-        await asyncio.to_thread(self.pair.stop)
+        await asyncio.to_thread(self.stack.stop)
 
     def _service(self, name: str) -> Program:
         port, log = self._ports.programs[name], self.logs / f"{name}.log"
@@ -160,15 +160,15 @@ class Stage:
         key = self.keyring.key
         variables = {
             "IEUM_PROFILE": "development",
-            **self.pair.login(name).variables,
-            "IEUM_KAFKA_IDEMPOTENT": str(self.pair.broker.idempotent_producer).lower(),
-            "IEUM_MONGO_URL": self.pair.mongo_url,
+            **self.stack.login(name).variables,
+            "IEUM_KAFKA_IDEMPOTENT": str(self.stack.broker.idempotent_producer).lower(),
+            "IEUM_MONGO_URL": self.stack.mongo_url,
             "IEUM_PORT": str(self._ports.programs[name]),
             "IEUM_ID_KEY": key(f"{name}/id"),
             "IEUM_SEALING_KEY": key(f"{name}/sealing"),
             "IEUM_PACK": self.setting.pack,
         }
-        if not self.pair.broker.keeps_its_log:  # the embedded one lets a group wait half of this before it begins
+        if not self.stack.broker.keeps_its_log:  # the embedded one lets a group wait half of this before it begins
             variables["IEUM_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)
         if name == "matching":
             variables["IEUM_NETTING_SECONDS"] = "2"  # who watches does not wait for ten
@@ -201,7 +201,7 @@ class Stage:
 
     def everything(self) -> dict[str, Watched]:
         """All that runs, by name."""
-        return {"broker": self.pair.broker, "database": self.pair.database, **self.services, **self.partners}
+        return {"broker": self.stack.broker, "database": self.stack.database, **self.services, **self.partners}
 
     async def watch_over(self) -> None:
         """Start again at once whatever ended; give up on what ends again and again."""

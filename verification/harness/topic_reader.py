@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.embedded.login import Login
+from deploy.local.login import Login
 
 READS = {
     "intake": ("matches", "deliveries"),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 from verification.harness.folders import lacking
 from verification.harness.screen import Screen
 from verification.harness.senders import HubAway

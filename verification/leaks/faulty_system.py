@@ -7,8 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from deploy.embedded.folder import PAIR
-from deploy.embedded.pair import Pair
+from deploy.local.folder import STACK
+from deploy.local.stack import LocalStack
 from samples.world import Setting
 from verification.harness.programs import Program
 from verification.harness.system import Ports, Stage
@@ -20,7 +20,7 @@ class FaultyStage(Stage):
     def __init__(self, folder: Path, setting: Setting) -> None:
         super().__init__(folder, setting, Ports.any())
         kind = os.environ.get("KAFKA") or "embedded"
-        self.pair = Pair(self.folder / PAIR, kind=kind, debug=True, users=True)
+        self.stack = LocalStack(self.folder / STACK, kind=kind, debug=True, users=True)
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir(parents=True, exist_ok=True)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from deploy.embedded.login import ADMIN
+from deploy.local.login import ADMIN
 from samples.partners.hub import Hub
 from samples.partners.wire import Wire
 from samples.world import Chapter, Item
@@ -94,7 +94,7 @@ class Flow:
     async def _poisoned(self) -> None:
         records, planted = poison(self.play.world.seed)
         self.planted |= planted
-        await put(self.stage.pair.login(ADMIN), records)
+        await put(self.stage.stack.login(ADMIN), records)
         self.play.screen.say("토픽에 직접 넣은 나쁜 기록", f"{len(records)} bad records put on the topics past intake")
 
     async def _replay(self) -> None:

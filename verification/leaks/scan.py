@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from deploy.embedded.login import ADMIN, READER
+from deploy.local.login import ADMIN, READER
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.folders import folder_of
@@ -88,12 +88,12 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
             finally:
                 play.inside.close()
         await stage.stop_programs()
-        await sinks.plant_in_topics(stage.pair.login(ADMIN), controls, files=(stage.pair.folder / "kafka").exists())
-        await asyncio.to_thread(sinks.plant_in_databases, stage.pair.mongo_url, controls)
+        await sinks.plant_in_topics(stage.stack.login(ADMIN), controls, files=(stage.stack.folder / "kafka").exists())
+        await asyncio.to_thread(sinks.plant_in_databases, stage.stack.mongo_url, controls)
         sinks.plant_in_files(stage.folder, stage.temporary, controls)
         screen.say("찾는 중", f"searching for {len(flow.planted)} values in 14 encodings")
-        of_topics = await sinks.topics(stage.pair.login(READER))
-        straws = chain(ears.sinks(), of_topics, sinks.databases(stage.pair.mongo_url), sinks.files(stage.folder))
+        of_topics = await sinks.topics(stage.stack.login(READER))
+        straws = chain(ears.sinks(), of_topics, sinks.databases(stage.stack.mongo_url), sinks.files(stage.folder))
         finder = Finder(needles_of(flow.planted) | controls.needles())
         return await asyncio.to_thread(search, finder, straws, controls, number, quiet)
     finally:

@@ -13,7 +13,7 @@ import pymongo
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from bson import Binary
 
-from deploy.embedded.login import Login
+from deploy.local.login import Login
 from verification.harness import topic_reader
 from verification.leaks.search_terms import Controls, Hit
 
@@ -109,20 +109,20 @@ def databases(mongo_url: str) -> Iterator[Straw]:
 def sink_of_file(folder: Path, path: Path) -> str | None:
     """Which sink a file of the stage belongs to; None for the programs themselves, which nothing was written to."""
     parts = path.relative_to(folder).parts
-    if path.suffix == ".log" and path.parent.name in ("logs", "embedded"):
+    if path.suffix == ".log" and path.parent.name in ("logs", "stack"):
         return f"log {path.stem}"
     if parts[:1] == ("tmp",):
         return TEMPORARY
     if parts[:1] == ("partners",):
         return f"{parts[1]} {'as received' if path.name == 'wire' else 'books'}"
-    if parts[:1] == ("embedded",):
+    if parts[:1] == ("stack",):
         return {"mongod": MONGOD_FILES, "kafka": BROKER_FILES, "bin": None}.get(parts[1], OTHER)
     return OTHER
 
 
 def plant_in_files(folder: Path, temporary: Path, controls: Controls) -> None:
     """A line in every log and every partner's book, and a file where files may come to lie."""
-    for path in [*folder.glob("logs/*.log"), *folder.glob("embedded/*.log"), *folder.glob("partners/*/received.jsonl")]:
+    for path in [*folder.glob("logs/*.log"), *folder.glob("stack/*.log"), *folder.glob("partners/*/received.jsonl")]:
         _append(path, controls.blob(str(sink_of_file(folder, path))))
     _append(temporary / "control", controls.blob(TEMPORARY))
     _append(folder / "control", controls.blob(OTHER))

@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 from verification.harness.folders import lacking
 from verification.harness.senders import HubAway
 from verification.siege.attacks import ATTACKS

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from deploy.embedded.login import Login
+from deploy.local.login import Login
 from shared.events.registry import load_topics
 from verification.harness.keyring import SERVICES
 from verification.harness.topic_reader import READS

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from deploy.embedded.login import ADMIN
+from deploy.local.login import ADMIN
 from samples.world.envelope import Item, Json, Letters
 from verification.harness.programs import ROOT
 from verification.harness.scenario import Play
@@ -118,8 +118,8 @@ class Doors:
         self._advert = letters.write(INSIDER, "job-posted", advert).event
         posted = await self._accepted(letters.write(INSIDER, "job-posted", advert))
         self._facts = {"alias": receipt["alias"], "opportunity": posted["opportunity"], "cursor": ""}
-        self._facts["kafka"] = play.stage.pair.kafka
-        self._facts["kafka_admin"] = json.dumps(asdict(play.stage.pair.login(ADMIN)))
+        self._facts["kafka"] = play.stage.stack.kafka
+        self._facts["kafka_admin"] = json.dumps(asdict(play.stage.stack.login(ADMIN)))
         profile = {name: value for name, value in person.items() if name not in ("identity", "consents")}
         self._event = letters.write(INSIDER, "person-updated", profile | {"reference": "SIEGE-P0"}).event
         await self._known_everywhere()

@@ -20,8 +20,8 @@ import aiohttp
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.login import READER
+from deploy.local.errors import StartError
+from deploy.local.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from samples.world.envelope import Json
@@ -67,7 +67,7 @@ class Besieged(Cast):
 
     def variables(self, name: str) -> dict[str, str]:
         own = Stage.variables(self, name) | {"IEUM_INSTANCE": f"{name}-1"}
-        if self.pair.broker.keeps_its_log:
+        if self.stack.broker.keeps_its_log:
             own["IEUM_SESSION_TIMEOUT_MS"] = str(self.session_timeout_ms)
         return own
 
@@ -95,7 +95,7 @@ class Drowning:
             await cast.start()
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0)) as session:
                 play = Play(cast, world, Screen(Console(quiet=True)), session)
-                watch = Watch(cast.pair.mongo_url)
+                watch = Watch(cast.stack.mongo_url)
                 watching = asyncio.create_task(watch.run())
                 try:
                     await self._played(play, cast, watch, session)
@@ -250,7 +250,7 @@ class _Kills:
                 await asyncio.wait_for(recovery.done.wait(), LOOK_SECONDS)
                 return True
             with contextlib.suppress(KafkaError, TimeoutError):
-                ends = await topic_reader.ends(self._play.stage.pair.login(READER))
+                ends = await topic_reader.ends(self._play.stage.stack.login(READER))
                 behind = topic_reader.behind(ends, await asyncio.to_thread(self._play.inside.checkpoints))
                 left = sum(count for reads, count in behind.items() if reads.startswith(f"{service} reads "))
                 empty = 0 if left else empty + 1

@@ -178,11 +178,11 @@ class Siege:
                 await self._forged(play)
 
     async def _forged(self, play: Play) -> None:
-        pair = play.stage.pair
-        if not pair.broker.users:
+        stack = play.stage.stack
+        if not stack.broker.users:
             self.say("bus: this broker knows no users, anybody may write to it")
             return
-        tried = await bus.forge(pair.login)
+        tried = await bus.forge(stack.login)
         self._report.forged = sum(len(kinds) for kinds in tried.taken.values())
         self._report.troubles += [f"bus: {who} forged {', '.join(kinds)}" for who, kinds in tried.taken.items()]
         self._report.troubles += [f"bus: {who} could not write at all, so nothing is shown" for who in tried.mute]

@@ -25,12 +25,12 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from deploy.apache.access import Rule, rules_of
-from deploy.apache.admin import add, apply, remove
-from deploy.apache.broker import ApacheBroker
-from deploy.embedded.errors import StartError
-from deploy.embedded.login import ADMIN, READER, Login
-from deploy.embedded.ports import free_port
+from deploy.local.apache.broker import ApacheBroker
+from deploy.local.errors import StartError
+from deploy.local.login import ADMIN, READER, Login
+from deploy.local.ports import free_port
+from deploy.rights.access import Rule, rules_of
+from deploy.rights.admin import add, apply, remove
 from shared.kit.kafka.client import (
     NotLetIn,
     WrongCertificate,

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.apache import fetch
-from deploy.apache.ready import takes_part
-from deploy.embedded.doctor import check_kind
-from deploy.embedded.errors import StartError
-from deploy.embedded.pair import Pair
-from deploy.embedded.ports import free_port
+from deploy.local.apache import fetch
+from deploy.local.apache.ready import takes_part
+from deploy.local.doctor import check_kind
+from deploy.local.errors import StartError
+from deploy.local.ports import free_port
+from deploy.local.stack import LocalStack
 
 pytestmark = pytest.mark.integration
 
@@ -116,10 +116,10 @@ class TestJava:
 
 class TestWithoutJava:
     def test_the_pair_says_the_remedy_and_leaves_nothing_running(self, cache: Path, tmp_path: Path) -> None:
-        pair = Pair(tmp_path / "pair", kind="apache")
+        stack = LocalStack(tmp_path / "stack", kind="apache")
         with pytest.raises(StartError, match="apt-get install openjdk-17"):
-            pair.start()
-        assert (pair.database.pid, pair.broker.pid) == (None, None)
+            stack.start()
+        assert (stack.database.pid, stack.broker.pid) == (None, None)
 
     def test_the_doctor_finds_it_before_anything_starts(self, cache: Path) -> None:
         assert [finding.what for finding in check_kind("apache")] == [

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.embedded.ports import free_port
+from deploy.local.ports import free_port
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
 from shared.access.keys import make_key

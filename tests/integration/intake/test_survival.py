@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from tests.integration.intake.running import ADMIN_TOKEN, Partner, Process, on_the_bus, register
 from tests.unit.intake.memory import example
 
@@ -69,19 +69,21 @@ class TestKilled:
 
 
 class TestKafkaAway:
-    async def test_events_are_taken_and_reach_the_bus_when_it_is_back(self, own_pair: Pair, tmp_path: Path) -> None:
-        started = Started(tmp_path, own_pair.kafka, own_pair.mongo_url, "t.")
+    async def test_events_are_taken_and_reach_the_bus_when_it_is_back(
+        self, own_stack: LocalStack, tmp_path: Path
+    ) -> None:
+        started = Started(tmp_path, own_stack.kafka, own_stack.mongo_url, "t.")
         try:
             http = await started.one().ready()
             gjf = await register(Partner(http, "ops", ADMIN_TOKEN), "gjf", "service")
-            own_pair.broker.kill()
+            own_stack.broker.kill()
             answers = [await gjf.send("job-posted", example("job-posted", reference=f"A-{n}")) for n in range(20)]
             assert {answer.status_code for answer in answers} == {202}
             assert (await http.get("/ready")).status_code == 200
-            own_pair.broker.restart()
+            own_stack.broker.restart()
             found: set[str] = set()
             for _ in range(60):
-                events = await on_the_bus(own_pair.kafka, "t.opportunities", seconds=5)
+                events = await on_the_bus(own_stack.kafka, "t.opportunities", seconds=5)
                 found = {event.key for event in events}
                 if len(found) == 20:
                     break
@@ -93,26 +95,26 @@ class TestKafkaAway:
 
 class TestMongoDBAway:
     async def test_the_door_says_so_and_takes_the_same_event_once_when_it_is_back(
-        self, own_pair: Pair, tmp_path: Path
+        self, own_stack: LocalStack, tmp_path: Path
     ) -> None:
-        started = Started(tmp_path, own_pair.kafka, own_pair.mongo_url, "t.")
+        started = Started(tmp_path, own_stack.kafka, own_stack.mongo_url, "t.")
         try:
             http = await started.one().ready()
             gjf = await register(Partner(http, "ops", ADMIN_TOKEN), "gjf", "service")
             event = gjf.event("job-posted", example("job-posted"))
-            own_pair.database.kill()
+            own_stack.database.kill()
             away = await gjf.post(event)
             assert away.status_code == 503
             assert int(away.headers["retry-after"]) > 0
             assert away.headers["content-type"] == "application/problem+json"
-            own_pair.database.start()
+            own_stack.database.start()
             for _ in range(60):
                 if (answer := await gjf.post(event)).status_code == 202:
                     break
                 assert answer.status_code == 503
                 await asyncio.sleep(0.5)
             assert answer.json()["status"] in ("accepted", "duplicate"), "the first answer may have been lost"
-            (said,) = await on_the_bus(own_pair.kafka, "t.opportunities", at_least=1)
+            (said,) = await on_the_bus(own_stack.kafka, "t.opportunities", at_least=1)
             assert said.key == answer.json()["opportunity"]
             await http.aclose()
         finally:

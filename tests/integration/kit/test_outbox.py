@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka.errors import TopicAuthorizationFailedError
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from shared.events.envelope import to_kafka
 from shared.kit.base.backoff import Backoff
 from shared.kit.kafka.producer import WHOLE_BATCHES, producer_of, send_all
@@ -116,22 +116,22 @@ class TestSending:
 
         assert await found(ours) == await found(theirs)
 
-    async def test_waits_as_long_as_the_broker_is_away(self, own_pair: Pair) -> None:
+    async def test_waits_as_long_as_the_broker_is_away(self, own_stack: LocalStack) -> None:
         """A producer that gave up would come back under another producer id, and send its neighbours again."""
-        service = await Service(own_pair.kafka, own_pair.mongo_url, "away", "away.").start(stream=False)
+        service = await Service(own_stack.kafka, own_stack.mongo_url, "away", "away.").start(stream=False)
         try:
             producer = producer_of(service.settings, "test")
             producer._request_timeout_ms = 300  # how long it waits for room; 20 s otherwise
             await producer.start()
             topic = service.settings.physical("agencies")
             records = [(b"%d" % n, b"x" * 1_000, []) for n in range(2 * WHOLE_BATCHES)]
-            own_pair.broker.pause()
+            own_stack.broker.pause()
             sending = asyncio.create_task(send_all(producer, topic, 4, records))
             await asyncio.sleep(1.5)
             assert not sending.done()
-            own_pair.broker.resume()
+            own_stack.broker.resume()
             await asyncio.gather(*await sending)
-            assert len(await everything(own_pair.kafka, topic)) >= len(records)
+            assert len(await everything(own_stack.kafka, topic)) >= len(records)
             await producer.stop()
         finally:
             await service.stop()

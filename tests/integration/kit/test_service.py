@@ -17,7 +17,7 @@ import httpx
 import pytest
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from shared.access.agencies import AGENCIES, agency_document
 from shared.access.keys import make_key
 from shared.events import Event
@@ -269,10 +269,12 @@ class TestLife:
 
 class TestStopWithoutMongoDB:
     @pytest.mark.parametrize("hurt", ["killed", "frozen"])
-    async def test_ends_within_what_a_container_is_given(self, own_pair: Pair, hurt: str, topic_prefix: str) -> None:
+    async def test_ends_within_what_a_container_is_given(
+        self, own_stack: LocalStack, hurt: str, topic_prefix: str
+    ) -> None:
         """With a batch in hand, a request and a transaction under way. Docker kills after 30 s: then the code is -9."""
         port = free_port()
-        given = {"kafka": own_pair.kafka, "mongo_url": own_pair.mongo_url, "topic_prefix": topic_prefix, "port": port}
+        given = {"kafka": own_stack.kafka, "mongo_url": own_stack.mongo_url, "topic_prefix": topic_prefix, "port": port}
         process = await started(**given, database="small")
         token, state = agency()
         event = Event(
@@ -283,13 +285,13 @@ class TestStopWithoutMongoDB:
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=40) as client:
                 await until(lambda: is_ready(client))
-                await publish(own_pair.kafka, f"{topic_prefix}agencies", [event])
+                await publish(own_stack.kafka, f"{topic_prefix}agencies", [event])
                 await until(lambda: is_let_in(client, token))  # its group has found together: it reads
                 if hurt == "killed":
-                    own_pair.database.kill()
+                    own_stack.database.kill()
                 else:
-                    own_pair.database.pause()
-                await publish(own_pair.kafka, f"{topic_prefix}agencies", [event] * 3)
+                    own_stack.database.pause()
+                await publish(own_stack.kafka, f"{topic_prefix}agencies", [event] * 3)
                 header = {"authorization": f"Bearer {token}"}
                 asking = [asyncio.create_task(client.get("/me", headers=header)) for _ in range(5)]
                 await asyncio.sleep(2.0)  # the batch is in hand

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded.ports import free_port
+from deploy.local.ports import free_port
 from tests.integration.matching.parts import PACK, Setup, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered
 

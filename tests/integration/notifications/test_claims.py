@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded.pair import Pair
+from deploy.local.stack import LocalStack
 from services.notifications.delivery.tenure import Tenure
 from services.notifications.repository import INDEXES, Repository
 from shared.kit.store.mongo import connect
@@ -139,20 +139,20 @@ class TestTenure:
 
 class TestADatabaseThatStandsStill:
     async def test_what_was_answered_meanwhile_is_written_down_later_and_nothing_is_sent_twice(
-        self, own_pair: Pair
+        self, own_stack: LocalStack
     ) -> None:
         """For longer than the lease lasts, and than a transaction lives."""
-        setup = Setup(own_pair.kafka, own_pair.mongo_url, "still", "still.")
+        setup = Setup(own_stack.kafka, own_stack.mongo_url, "still", "still.")
         stood_still = asyncio.Event()
 
         async def answers(request: Request) -> bytes:
             if len(partner.requests) == 5:
-                own_pair.database.pause()
+                own_stack.database.pause()
                 asyncio.get_running_loop().call_later(9, _resume)
             return OK
 
         def _resume() -> None:
-            own_pair.database.resume()
+            own_stack.database.resume()
             stood_still.set()
 
         names = [f"p{n}" for n in range(60)]
@@ -162,7 +162,7 @@ class TestADatabaseThatStandsStill:
                 await gjf.subscribed("webhook", partner.url)
                 await setup.publish(*(match(name, "x") for name in names))
                 await asyncio.wait_for(stood_still.wait(), 60)
-                client = connect(own_pair.mongo_url)
+                client = connect(own_stack.mongo_url)
                 deliveries = client["still"].deliveries
 
                 async def all_delivered() -> bool:

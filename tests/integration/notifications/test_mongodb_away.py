@@ -14,7 +14,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from deploy.embedded.ports import free_port
+from deploy.local.ports import free_port
 from services.notifications.api import Parts, make_router
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.delivery.message import Messages

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.apache.access import Rule, commands, rules_of, rules_of_reader
-from deploy.embedded.login import Login
+from deploy.local.login import Login
+from deploy.rights.access import Rule, commands, rules_of, rules_of_reader
 
 pytestmark = pytest.mark.unit
 

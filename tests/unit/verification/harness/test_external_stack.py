@@ -8,7 +8,7 @@ import pytest
 
 from deploy.compose.demo import ADMINISTRATOR, ASKED_TO_KILL, CONTAINERS
 from deploy.compose.env import administrator
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 from samples.demo import KILLS
 from samples.world import load_setting
 from verification.harness import external_stack
@@ -46,7 +46,7 @@ class TestPlaces:
 class TestStanding:
     def test_broker_database_and_partners_have_the_addresses_told(self, tmp_path: Path) -> None:
         stage = Standing(tmp_path, load_setting("kr-gyeonggi"), Places.read(TOLD))
-        assert (stage.pair.kafka, stage.pair.mongo_url) == (TOLD["STANDING_KAFKA"], TOLD["STANDING_MONGO_URL"])
+        assert (stage.stack.kafka, stage.stack.mongo_url) == (TOLD["STANDING_KAFKA"], TOLD["STANDING_MONGO_URL"])
 
     def test_the_administrator_speaks_with_the_token_that_was_made_elsewhere(self, tmp_path: Path) -> None:
         setting = load_setting("kr-gyeonggi")

@@ -12,8 +12,8 @@ import samples.demo
 import samples.run
 import verification.chaos.__main__
 import verification.leaks.__main__
-from deploy.embedded.doctor import Finding
-from deploy.embedded.folder import PAIR
+from deploy.local.doctor import Finding
+from deploy.local.folder import STACK
 from samples.world import load_setting
 from verification.harness import folders
 from verification.harness.folders import folder_of
@@ -54,7 +54,7 @@ class TestTheFolder:
         assert not data.exists()
 
     def test_of_the_pair_is_where_the_doctor_looks(self, tmp_path: Path) -> None:
-        assert Stage(tmp_path, load_setting(), Ports(0, 0, {})).pair.folder == tmp_path / PAIR
+        assert Stage(tmp_path, load_setting(), Ports(0, 0, {})).stack.folder == tmp_path / STACK
 
 
 class TestTheDoctor:

@@ -1,4 +1,4 @@
-"""`python -m deploy.embedded.doctor`: what this machine lacks for `make run`, before anything is started.
+"""`python -m deploy.local.doctor`: what this machine lacks for `make run`, before anything is started.
 
 Standard library only, and no syntax newer than Python 3.8: it must be able to say that the Python is too old and that
 nothing is installed yet. Every finding says what is wrong and the command or variable that mends it. Changes nothing.
@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping, NamedTuple  # noqa: UP035  collections.abc has no subscripts before 3.9
 
-from deploy.apache.fetch import missing
-from deploy.embedded.errors import PortTakenError
-from deploy.embedded.folder import PAIR, data_folder, holder_of, in_use
-from deploy.embedded.ports import KAFKA_PORT, MONGO_PORT, PROGRAM_PORTS, free_port, require_free
+from deploy.local.apache.fetch import missing
+from deploy.local.errors import PortTakenError
+from deploy.local.folder import STACK, data_folder, holder_of, in_use
+from deploy.local.ports import KAFKA_PORT, MONGO_PORT, PROGRAM_PORTS, free_port, require_free
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GLIBC = (2, 34)  # the newest symbol version that the packaged mongod asks for
@@ -30,7 +30,7 @@ PACKAGES = 500_000_000  # bytes
 
 
 class Finding(NamedTuple):
-    """One thing that keeps the pair from starting, and what to do."""
+    """One thing that keeps the stack from starting, and what to do."""
 
     what: str
     remedy: str
@@ -42,10 +42,10 @@ class Finding(NamedTuple):
 def findings(data: Path, ports: Mapping[str, int] | None) -> list[Finding]:
     """Everything found wrong, in the order in which to mend it; `ports` by the variable that chooses them, 0 = any.
 
-    The pair of a run works in a folder of `data`. None for `ports`: what is to start makes a new folder there and takes
-    any free ports, so it cannot meet another run.
+    The stack of a run works in a folder of `data`. None for `ports`: what is to start makes a new folder there and
+    takes any free ports, so it cannot meet another run.
     """
-    folder = data if ports is None else data / PAIR
+    folder = data if ports is None else data / STACK
     return [
         *check_python(sys.version_info[:2], has_pip=importlib.util.find_spec("ensurepip") is not None),
         *check_machine(sys.platform, platform.machine(), _processor_flags(), _glibc()),
@@ -76,10 +76,10 @@ def check_machine(
     """The packaged mongod and broker are binaries for Linux with a recent glibc; mongod 5 and later wants AVX."""
     compose = "run it with containers instead: docker compose up"
     if system != "linux":
-        yield Finding(f"the embedded pair runs on Linux only, this is {system}", compose)
+        yield Finding(f"the local stack runs on Linux only, this is {system}", compose)
         return
     if machine not in ("x86_64", "aarch64"):
-        yield Finding(f"the embedded pair is built for x86_64 and aarch64, this is {machine}", compose)
+        yield Finding(f"the local stack is built for x86_64 and aarch64, this is {machine}", compose)
     if machine == "x86_64" and flags is not None and "avx" not in flags:
         yield Finding("this processor has no AVX, which mongod needs", "in a virtual machine: pass the host's CPU on")
     if glibc is not None and glibc < OLDEST_GLIBC:
@@ -149,7 +149,7 @@ def check_use(folder: Path, ports: Mapping[str, int]) -> Iterator[Finding]:
 
 
 def check_kind(kind: str) -> Iterator[Finding]:
-    """What Apache Kafka needs beyond the embedded pair, when it is the wanted kind of broker."""
+    """What Apache Kafka needs beyond the local stack, when it is the wanted kind of broker."""
     if kind == "apache":
         for error in missing():
             yield Finding(error.what, error.remedy)
@@ -193,7 +193,7 @@ def _glibc() -> tuple[int, ...] | None:
 def main(arguments: list[str] | None = None) -> int:
     """0 when nothing is missing, 1 with every finding on standard error."""
     environment = os.environ.get
-    parser = argparse.ArgumentParser(prog="python -m deploy.embedded.doctor")
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.doctor")
     parser.add_argument("--data", type=Path, default=data_folder(), help="where runs keep their data (DATA=)")
     parser.add_argument("--quiet", action="store_true", help="say nothing when all is well")
     parser.add_argument("--free-ports", action="store_true", help="what is to start takes these, and a new folder")

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-RIGHTS = Path(__file__).parents[1] / "rights"
+RIGHTS = Path(__file__).parent
 SERVICES = ("intake", "matching", "notifications")
 EVERY = "*"
 
@@ -69,8 +69,8 @@ def commands(rules: Iterable[Rule], tool: str = "kafka-acls.sh") -> Iterator[str
 
 
 def main() -> int:
-    """`python -m deploy.apache.access`: the commands for a cluster of your own."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.apache.access", description="the rights as commands")
+    """`python -m deploy.rights.access`: the commands for a cluster of your own."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.rights.access", description="the rights as commands")
     parser.add_argument("--prefix", default="", help="IEUM_TOPIC_PREFIX of the services")
     parser.add_argument("--tool", default="kafka-acls.sh", help="Kafka's own tool")
     given = parser.parse_args()

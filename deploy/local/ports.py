@@ -11,7 +11,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 
-from deploy.embedded.errors import PortTakenError, StartError
+from deploy.local.errors import PortTakenError, StartError
 
 LOOPBACK = "127.0.0.1"
 

@@ -1,4 +1,4 @@
-"""The embedded pair keeps, forgets, dies and says what it promises."""
+"""The local stack keeps, forgets, dies and says what it promises."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import MongoClient
 
-from deploy.embedded.errors import PortTakenError, StartError
-from deploy.embedded.folder import lock
-from deploy.embedded.pair import Pair
-from deploy.embedded.ports import free_port
-from deploy.embedded.process import runnable
+from deploy.local.errors import PortTakenError, StartError
+from deploy.local.folder import lock
+from deploy.local.ports import free_port
+from deploy.local.process import runnable
+from deploy.local.stack import LocalStack
 from tests.support.broker import KAFKA
 from tests.support.topics import CreateTopics, create_topics
 
@@ -31,7 +31,7 @@ BROKER = {"embedded": "tansu", "apache": "java"}.get(KAFKA)
 """The program's name in the list of processes."""
 
 
-class TestSharedPair:
+class TestSharedStack:
     async def test_what_is_produced_is_consumed(self, kafka: str, create_topics: CreateTopics) -> None:
         [topic] = await create_topics("things", partitions=1)
         async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
@@ -57,51 +57,51 @@ class TestSharedPair:
 
 
 class TestBroker:
-    async def test_a_killed_broker_has_lost_its_log_and_says_so(self, own_pair: Pair) -> None:
-        if own_pair.broker.keeps_its_log:
+    async def test_a_killed_broker_has_lost_its_log_and_says_so(self, own_stack: LocalStack) -> None:
+        if own_stack.broker.keeps_its_log:
             return
-        await create_topics(own_pair.kafka, ["things"], partitions=1)
-        async with AIOKafkaProducer(bootstrap_servers=own_pair.kafka) as producer:
+        await create_topics(own_stack.kafka, ["things"], partitions=1)
+        async with AIOKafkaProducer(bootstrap_servers=own_stack.kafka) as producer:
             assert (await producer.send_and_wait("things", b"1")).offset == 0
             assert (await producer.send_and_wait("things", b"2")).offset == 1
-        own_pair.broker.kill()
-        own_pair.broker.start()
-        await create_topics(own_pair.kafka, ["things"], partitions=1)  # would refuse a topic that exists
-        async with AIOKafkaProducer(bootstrap_servers=own_pair.kafka) as producer:
+        own_stack.broker.kill()
+        own_stack.broker.start()
+        await create_topics(own_stack.kafka, ["things"], partitions=1)  # would refuse a topic that exists
+        async with AIOKafkaProducer(bootstrap_servers=own_stack.kafka) as producer:
             assert (await producer.send_and_wait("things", b"3")).offset == 0
 
-    def test_a_stopped_broker_does_not_answer_until_it_goes_on(self, own_pair: Pair) -> None:
-        own_pair.broker.pause()
-        assert not own_pair.broker.answers()
-        own_pair.broker.resume()
-        assert eventually(own_pair.broker.answers), "Apache Kafka first has to register again"
+    def test_a_stopped_broker_does_not_answer_until_it_goes_on(self, own_stack: LocalStack) -> None:
+        own_stack.broker.pause()
+        assert not own_stack.broker.answers()
+        own_stack.broker.resume()
+        assert eventually(own_stack.broker.answers), "Apache Kafka first has to register again"
 
-    def test_a_restart_keeps_the_address(self, own_pair: Pair) -> None:
-        before, pid = own_pair.kafka, own_pair.broker.pid
-        own_pair.broker.restart()
-        assert own_pair.kafka == before
-        assert own_pair.broker.pid != pid
+    def test_a_restart_keeps_the_address(self, own_stack: LocalStack) -> None:
+        before, pid = own_stack.kafka, own_stack.broker.pid
+        own_stack.broker.restart()
+        assert own_stack.kafka == before
+        assert own_stack.broker.pid != pid
 
 
 class TestDatabase:
-    def test_a_killed_database_keeps_what_was_acknowledged(self, own_pair: Pair) -> None:
-        with MongoClient[dict[str, Any]](own_pair.mongo_url) as client:
+    def test_a_killed_database_keeps_what_was_acknowledged(self, own_stack: LocalStack) -> None:
+        with MongoClient[dict[str, Any]](own_stack.mongo_url) as client:
             client.test.things.insert_one({"_id": "kept"})
-        own_pair.database.kill()
-        own_pair.database.start()
-        assert kept_things(own_pair) == ["kept"]
+        own_stack.database.kill()
+        own_stack.database.start()
+        assert kept_things(own_stack) == ["kept"]
 
     def test_data_survives_a_run_and_a_change_of_port(self, tmp_path: Path) -> None:
-        with Pair(tmp_path) as first, MongoClient[dict[str, Any]](first.mongo_url) as client:
+        with LocalStack(tmp_path) as first, MongoClient[dict[str, Any]](first.mongo_url) as client:
             client.test.things.insert_one({"_id": "kept"})
-        with Pair(tmp_path) as second:
+        with LocalStack(tmp_path) as second:
             assert second.database.port != first.database.port
             assert kept_things(second) == ["kept"]
 
-    def test_a_stopped_database_can_still_be_ended(self, own_pair: Pair) -> None:
-        own_pair.database.pause()
-        own_pair.stop()
-        assert own_pair.database.pid is None
+    def test_a_stopped_database_can_still_be_ended(self, own_stack: LocalStack) -> None:
+        own_stack.database.pause()
+        own_stack.stop()
+        assert own_stack.database.pid is None
 
 
 class TestWhatIsRefused:
@@ -109,7 +109,7 @@ class TestWhatIsRefused:
         with socket.create_server(("127.0.0.1", free_port())) as holder:
             port = holder.getsockname()[1]
             with pytest.raises(PortTakenError) as refused:
-                Pair(tmp_path, kafka_port=port).start()
+                LocalStack(tmp_path, kafka_port=port).start()
         assert f"port {port} is taken by " in str(refused.value)
         assert f"(process {os.getpid()})" in str(refused.value)
         assert "KAFKA_PORT=" in str(refused.value)
@@ -117,31 +117,31 @@ class TestWhatIsRefused:
     def test_nothing_is_left_running_when_one_part_cannot_start(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pair = Pair(tmp_path)
-        monkeypatch.setattr(pair.broker, "command", lambda: ["/bin/false"])
+        stack = LocalStack(tmp_path)
+        monkeypatch.setattr(stack.broker, "command", lambda: ["/bin/false"])
         with pytest.raises(StartError, match="the embedded broker on port"):
-            pair.start()
+            stack.start()
         assert not any(runs_in(tmp_path, child) for child in children_of(os.getpid()))
         lock(tmp_path).close()  # raises when the folder is still held
 
-    def test_a_second_pair_on_the_same_folder_names_the_first(self, own_pair: Pair) -> None:
+    def test_a_second_pair_on_the_same_folder_names_the_first(self, own_stack: LocalStack) -> None:
         with pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
-            Pair(own_pair.folder).start()
+            LocalStack(own_stack.folder).start()
 
     def test_the_end_of_the_log_is_shown_when_a_server_ends_at_once(self, tmp_path: Path) -> None:
         (tmp_path / "mongod").mkdir()
         (tmp_path / "mongod" / "storage.bson").write_bytes(b"broken")
         with pytest.raises(StartError, match=r"(?s)ended with code \d+; the end of its log:.+storage"):
-            Pair(tmp_path).start()
+            LocalStack(tmp_path).start()
 
     def test_a_folder_that_cannot_be_made_is_named_with_the_variable(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(StartError, match=r"cannot be written to: Not a directory\n.*DATA="):
-            Pair(tmp_path / "file" / "folder").start()
+            LocalStack(tmp_path / "file" / "folder").start()
 
     def test_an_unknown_kind_of_broker_names_the_known_ones(self, tmp_path: Path) -> None:
         with pytest.raises(StartError, match="KAFKA=embedded"):
-            Pair(tmp_path, kind="pigeon")
+            LocalStack(tmp_path, kind="pigeon")
 
 
 class TestRunnable:
@@ -191,14 +191,14 @@ class TestCommand:
         assert "Traceback" not in error
 
 
-def kept_things(pair: Pair) -> list[str]:
-    with MongoClient[dict[str, Any]](pair.mongo_url) as client:
+def kept_things(stack: LocalStack) -> list[str]:
+    with MongoClient[dict[str, Any]](stack.mongo_url) as client:
         return [thing["_id"] for thing in client.test.things.find()]
 
 
 def command_for(folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "deploy.embedded", "--data", str(folder)],
+        [sys.executable, "-m", "deploy.local", "--data", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Where runs keep their data, and the folder that one pair works in. Standard library only."""
+"""Where runs keep their data, and the folder that one stack works in. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 
 DATA = Path(".data")
-PAIR = "embedded"
-"""The pair's folder, in that of the run that it belongs to."""
+STACK = "stack"
+"""The folder of broker and database, in that of the run that it belongs to."""
 LOCK = "lock"
 KEYS = "keys.json"
 OWNER_ONLY = 0o700
-_MADE_HERE = {PAIR, LOCK, KEYS}
+_MADE_HERE = {STACK, LOCK, KEYS}
 
 
 def data_folder() -> Path:
@@ -80,7 +80,7 @@ def holder_of(folder: Path) -> str | None:
 
 
 def in_use(folder: Path, holder: str | None) -> StartError:
-    """The refusal of a second pair on one folder."""
+    """The refusal of a second stack on one folder."""
     return StartError(
         f"{folder} is in use by process {holder}",
         f"end that run first (Ctrl-C there, or `kill {holder}`), or choose another folder: DATA=",

@@ -1,4 +1,4 @@
-"""The seam between the pair and the kind of Kafka under it, and the embedded kind (`kinds` lists them all)."""
+"""The embedded broker: a binary from a Python package, its log in memory."""
 
 from __future__ import annotations
 
@@ -7,42 +7,11 @@ import importlib.util
 import socket
 import struct
 from pathlib import Path
-from typing import Protocol
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.login import Login
-from deploy.embedded.ports import LOOPBACK
-from deploy.embedded.process import Server, runnable
-
-
-class Broker(Protocol):
-    """What the pair, the demo and the tests need of any kind of broker (process.Server says what a call promises)."""
-
-    kind: str
-    keeps_its_log: bool
-    """Whether topics and records survive `restart`."""
-    users: bool
-    """Whether clients must show who they are, and may only do what is theirs."""
-    idempotent_producer: bool
-    """Whether it knows InitProducerId. A setting of the services, never guessed from the answer."""
-    port: int
-    variable: str
-    """The environment variable that chooses the port."""
-    debug: bool
-    """Whether it logs all it can."""
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def pid(self) -> int | None: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def kill(self) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def restart(self) -> None: ...
-    def answers(self) -> bool: ...
-    def login(self, user: str) -> Login: ...
+from deploy.local.errors import StartError
+from deploy.local.login import Login
+from deploy.local.ports import LOOPBACK
+from deploy.local.process import Server, runnable
 
 
 class EmbeddedBroker(Server):

@@ -13,10 +13,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.embedded.errors import StartError
+from deploy.local.errors import StartError
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache" / "kafka"
+CACHE = HERE.parents[2] / ".cache" / "kafka"
 POM = HERE / "pom.xml"
 HASHES = HERE / "jars.sha256"
 INSTALL = "sudo apt-get install openjdk-17-jre-headless maven   (on another system: any JDK 17 or newer, and Maven 3.8)"
@@ -77,7 +77,7 @@ def _fetch(cache: Path, wanted: dict[str, str]) -> None:
         )
     if wrong := differences(half, wanted):
         raise StartError(
-            f"Maven brought other jars than deploy/apache/jars.sha256 lists: {', '.join(wrong)}",
+            f"Maven brought other jars than deploy/local/apache/jars.sha256 lists: {', '.join(wrong)}",
             "do not use them; if the version was changed on purpose, write the list anew: sha256sum *.jar",
         )
     shutil.rmtree(cache, ignore_errors=True)

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from deploy.embedded import ports
-from deploy.embedded.errors import StartError
+from deploy.local import ports
+from deploy.local.errors import StartError
 
 pytestmark = pytest.mark.integration
 
 DRAWS = """
-from deploy.embedded import ports
+from deploy.local import ports
 ports.FREE_PORTS = range({port}, {port} + 1)
 print(ports.free_port())
 """

@@ -11,13 +11,13 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.apache.access import SERVICES, all_rules, rules_of_reader
-from deploy.apache.fetch import jars, java
-from deploy.apache.ready import takes_part
-from deploy.embedded.errors import StartError
-from deploy.embedded.login import ADMIN, READER, Login
-from deploy.embedded.ports import LOOPBACK, free_port
-from deploy.embedded.process import Server
+from deploy.local.apache.fetch import jars, java
+from deploy.local.apache.ready import takes_part
+from deploy.local.errors import StartError
+from deploy.local.login import ADMIN, READER, Login
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.process import Server
+from deploy.rights.access import SERVICES, all_rules, rules_of_reader
 
 HERE = Path(__file__).parent
 SETTINGS = HERE / "server.properties"
@@ -95,7 +95,7 @@ class ApacheBroker(Server):
         return kept
 
     def _grant(self) -> None:
-        from deploy.apache.admin import KafkaError, apply  # not before it is needed: the doctor runs without packages
+        from deploy.rights.admin import KafkaError, apply  # not before it is needed: the doctor runs without packages
 
         rules = [*all_rules(self._prefix), *rules_of_reader(READER)]
         work = apply(self.login(ADMIN).arguments, self.passwords(), rules)

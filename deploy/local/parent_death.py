@@ -1,4 +1,4 @@
-"""Runs a command that dies with its parent: `python tethered.py PARENT COMMAND...`. Standard library only.
+"""Runs a command that dies with its parent: `python parent_death.py PARENT COMMAND...`. Standard library only.
 
 Linux sends PR_SET_PDEATHSIG to the child when the *thread* that started it ends, even if the parent was killed with
 SIGKILL. It survives execv, so after this small step nothing of Python is left in the process. SIGKILL and not SIGTERM,

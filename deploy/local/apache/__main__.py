@@ -1,11 +1,12 @@
-"""`python -m deploy.apache`: fetch the jars into .cache/kafka now (before going off-line, say). Starts nothing."""
+"""`python -m deploy.local.apache`: fetch the jars into .cache/kafka now (before going off-line, say). Starts
+nothing."""
 
 from __future__ import annotations
 
 import sys
 
-from deploy.apache.fetch import jars, java
-from deploy.embedded.errors import StartError
+from deploy.local.apache.fetch import jars, java
+from deploy.local.errors import StartError
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""`python -m deploy.apache.setup`: the services' users and their rights at a Kafka, from passwords in the environment.
+"""`python -m deploy.rights.setup`: the services' users and their rights at a Kafka, from passwords in the environment.
 
 KAFKA_ADMIN_ADDRESS (a listener that takes SASL/PLAIN, on the loopback), KAFKA_ADMIN_PASSWORD, and for each user
 <USER>_KAFKA_PASSWORD. Safe to repeat: passwords and rights become what the environment and `deploy/rights` say, so a
@@ -14,9 +14,9 @@ import os
 import sys
 import time
 
-from deploy.apache.access import SERVICES, all_rules, rules_of_reader
-from deploy.apache.admin import KafkaError, apply
-from deploy.embedded.login import ADMIN, READER, Login
+from deploy.local.login import ADMIN, READER, Login
+from deploy.rights.access import SERVICES, all_rules, rules_of_reader
+from deploy.rights.admin import KafkaError, apply
 
 SECONDS = 90.0
 

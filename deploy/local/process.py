@@ -13,14 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.ports import LOOPBACK, require_free
+from deploy.local.errors import StartError
+from deploy.local.ports import LOOPBACK, require_free
 
-TETHER = Path(__file__).with_name("tethered.py")
+PARENT_DEATH = Path(__file__).with_name("parent_death.py")
 
-# Children are tied to the thread that started them (see tethered.py). One thread that lives as long as this process
+# Children are tied to the thread that started them (see parent_death.py). One thread that lives as long as this process
 # starts them all, so that `asyncio.to_thread(server.restart)` does not kill the server when the pool shrinks.
-_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedded-starter")
+_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="server-starter")
 
 
 class Server(ABC):
@@ -67,7 +67,7 @@ class Server(ABC):
             return
         require_free(self.port, self.variable)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *self.command()]
+        command = [sys.executable, "-I", "-S", str(PARENT_DEATH), str(os.getpid()), *self.command()]
         with self.log.open("ab") as log:
             self._process = _starter.submit(
                 subprocess.Popen,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.errors import StartError
-from deploy.embedded.folder import KEYS, lock, private
+from deploy.local.errors import StartError
+from deploy.local.folder import KEYS, lock, private
 
 pytestmark = pytest.mark.unit
 
@@ -42,5 +42,5 @@ class TestPrivate:
             private(tmp_path)
 
     def test_the_folder_of_a_pair_is_private(self, tmp_path: Path) -> None:
-        lock(tmp_path / "pair").close()
-        assert mode(tmp_path / "pair") == 0o700
+        lock(tmp_path / "stack").close()
+        assert mode(tmp_path / "stack") == 0o700

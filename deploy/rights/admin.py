@@ -16,7 +16,7 @@ from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, Descri
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
 
-from deploy.apache.access import Rule
+from deploy.rights.access import Rule
 
 ITERATIONS = 8_192
 SCRAM_SHA_512 = 2

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded import doctor
-from deploy.embedded.folder import PAIR, lock
-from deploy.embedded.ports import PROGRAM_PORTS, free_port
+from deploy.local import doctor
+from deploy.local.folder import STACK, lock
+from deploy.local.ports import PROGRAM_PORTS, free_port
 
 pytestmark = pytest.mark.integration
 
@@ -84,12 +84,12 @@ class TestCommand:
         assert (of_demo.returncode, of_demo.stderr) == (0, "")
 
     def test_a_run_that_is_up_hinders_only_another_run_on_its_data(self, tmp_path: Path) -> None:
-        with lock(tmp_path / PAIR):
+        with lock(tmp_path / STACK):
             of_run = self.asked(DATA=str(tmp_path), KAFKA_PORT="0", MONGO_PORT="0")
             of_demo = self.asked("--free-ports", DATA=str(tmp_path))
             elsewhere = self.asked(DATA=str(tmp_path / "other"), KAFKA_PORT="0", MONGO_PORT="0")
         assert of_run.returncode == 1
-        assert f"{tmp_path / PAIR} is in use by process {os.getpid()}" in of_run.stderr
+        assert f"{tmp_path / STACK} is in use by process {os.getpid()}" in of_run.stderr
         assert (of_demo.returncode, of_demo.stderr) == (0, "")
         assert elsewhere.returncode == 0
 
@@ -103,7 +103,7 @@ class TestCommand:
     @staticmethod
     def asked(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The doctor on a Python without site packages, as before the first set-up."""
-        command = [sys.executable, "-S", "-m", "deploy.embedded.doctor", *arguments]
+        command = [sys.executable, "-S", "-m", "deploy.local.doctor", *arguments]
         return subprocess.run(
             command,
             env=os.environ | dict.fromkeys(PROGRAM_PORTS, "0") | environment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from deploy.embedded.ports import LOOPBACK
+from deploy.local.ports import LOOPBACK
 
 _METADATA, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 3, 17, 36
 

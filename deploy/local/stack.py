@@ -1,4 +1,4 @@
-"""The embedded pair: one broker and one database on the loopback, as one context."""
+"""The local stack: one broker and one database on the loopback, as one context."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from deploy.embedded.broker import Broker
-from deploy.embedded.database import EmbeddedDatabase
-from deploy.embedded.errors import PortTakenError
-from deploy.embedded.folder import DATA, PAIR, lock
-from deploy.embedded.kinds import broker_of
-from deploy.embedded.login import Login
-from deploy.embedded.ports import free_port, require_free
+from deploy.local.brokers import Broker, broker_of
+from deploy.local.embedded.database import EmbeddedDatabase
+from deploy.local.errors import PortTakenError
+from deploy.local.folder import DATA, STACK, lock
+from deploy.local.login import Login
+from deploy.local.ports import free_port, require_free
 
 
-class Pair:
-    """Start with `start()` or `with Pair(...) as pair:`; then `pair.kafka` and `pair.mongo_url` are ready for clients.
+class LocalStack:
+    """Start with `start()` or `with LocalStack(...) as stack:`; then `stack.kafka` and `stack.mongo_url` are ready for
+    clients.
 
-    Promises: both answer when `start` returns; the database keeps its data in `folder` over runs; one pair per folder;
+    Promises: both answer when `start` returns; the database keeps its data in `folder` over runs; one stack per folder;
     nothing outlives this process. Does not promise that the broker keeps anything: see `broker.keeps_its_log`.
     A port of 0 means any free one, kept over restarts. ``users``: the broker, if its kind knows users, lets each do
     only what is theirs, and `login` says how to come; without, whoever reaches the loopback may do everything.
     ``debug``: both log all they can, and the database writes its files uncompressed, for whoever searches them. Either
-    part can be hurt on its own: `pair.broker.kill()`, `pair.database.pause()`, and so on, as Server says.
+    part can be hurt on its own: `stack.broker.kill()`, `stack.database.pause()`, and so on, as Server says.
     """
 
     broker: Broker
@@ -31,7 +31,7 @@ class Pair:
 
     def __init__(
         self,
-        folder: Path = DATA / PAIR,
+        folder: Path = DATA / STACK,
         *,
         kafka_port: int = 0,
         mongo_port: int = 0,

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-ONE_TEST = "tests/integration/embedded/test_pair.py::TestSharedPair::test_the_database_knows_transactions"
+ONE_TEST = "tests/integration/local/test_stack.py::TestSharedStack::test_the_database_knows_transactions"
 
 
 def run_without_a_broker(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded import doctor
-from deploy.embedded.ports import PROGRAM_PORTS
+from deploy.local import doctor
+from deploy.local.ports import PROGRAM_PORTS
 from verification.harness.system import USUAL_PORTS
 
 pytestmark = pytest.mark.unit

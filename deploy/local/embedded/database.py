@@ -8,8 +8,8 @@ from typing import Any
 import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
-from deploy.embedded.broker import packaged
-from deploy.embedded.process import Server, runnable
+from deploy.local.embedded.broker import packaged
+from deploy.local.process import Server, runnable
 
 REPLICA_SET = "rs0"
 NOT_YET_INITIALIZED = 94  # MongoDB's error code
