@@ -25,14 +25,14 @@ import aiohttp
 from deploy.local.errors import StartError
 from samples.world import World, load_setting
 from samples.world.days import today_of
-from verification.harness.external_stack import Places, Standing
+from verification.harness.external_stack import Addresses, ExternalSystem
 from verification.harness.folders import folder_of, lacking
 from verification.harness.judgement import judge
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
-from verification.harness.senders import HubAway
-from verification.harness.system import Ports, Stage
-from verification.harness.violations import troubles
+from verification.harness.senders import HubUnavailable
+from verification.harness.system import Ports, System
+from verification.harness.violations import violations
 from verification.oracle.verdict import percentile
 
 KILLS = ("intake", "matching", "notifications", "broker")
@@ -48,7 +48,7 @@ class Options:
     kill: str | None = None
     pack: str = "kr-gyeonggi"
     keep: Path | None = None
-    standing: bool = False
+    external: bool = False
 
     @property
     def patience(self) -> float:
@@ -57,73 +57,73 @@ class Options:
 
 
 @asynccontextmanager
-async def performed(options: Options, screen: Screen) -> AsyncIterator[tuple[Play, bool]]:
-    """Set the stage, play the day, and hand it over as it stands then: the play, and whether all became quiet in time.
+async def running_demo(options: Options, screen: Screen) -> AsyncIterator[tuple[Scenario, bool]]:
+    """Start everything, play the day, and hand over what stands then: the scenario, and whether all became quiet.
 
-    Everything is stopped afterwards, and the folder removed unless it is to be kept. Raises StartError, HubAway.
+    Everything is stopped afterwards, and the folder removed unless it is to be kept. Raises StartError, HubUnavailable.
     """
     setting = load_setting(options.pack)
     world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
     folder = folder_of("demo", options.keep)
-    stage: Stage
-    if options.standing:
-        stage = Standing(folder, setting, Places.read())
+    system: System
+    if options.external:
+        system = ExternalSystem(folder, setting, Addresses.read())
     else:
-        stage = Stage(folder, setting, Ports.any(), screen.again)
+        system = System(folder, setting, Ports.any(), screen.again)
     try:
-        await stage.start(screen.up)
+        await system.start(screen.up)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            play = Play(stage, world, screen, session)
+            scenario = Scenario(system, world, screen, session)
             try:
-                yield play, await _day(play, options)
+                yield scenario, await _day(scenario, options)
             finally:
-                play.inside.close()
+                scenario.databases.close()
     finally:
-        await stage.stop()
+        await system.stop()
         if options.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 async def demo(options: Options, screen: Screen, began: float) -> tuple[dict[str, Any], bool]:
-    """Play it. The last line's object, and whether all was well. Raises StartError, HubAway."""
-    async with performed(options, screen) as (play, quiet):
-        return await _judged(play, options, quiet, began)
+    """Play the day. The last line's object, and whether all was well. Raises StartError, HubUnavailable."""
+    async with running_demo(options, screen) as (scenario, quiet):
+        return await _judged(scenario, options, quiet, began)
 
 
-async def _day(play: Play, options: Options) -> bool:
+async def _day(scenario: Scenario, options: Options) -> bool:
     """Everything that happens, up to when all is quiet. Whether it became quiet in time."""
-    await play.register()
-    await play.stage.start_partners(play.screen.up)
-    *chapters, withdrawals = play.world.day(1)
+    await scenario.register()
+    await scenario.system.start_partners(scenario.screen.up)
+    *chapters, withdrawals = scenario.world.day(1)
     for chapter in chapters:
-        await play.act(chapter, _killer(play, options) if chapter.name == KILL_AT else None)
-    quiet = await play.until_quiet(options.patience)
-    play.screen.partners(play.counts())
-    await play.show_somebody()
-    quiet = await play.withdraw(withdrawals, options.patience) and quiet
-    play.screen.partners(play.counts())
+        await scenario.send_chapter(chapter, _killer(scenario, options) if chapter.name == KILL_AT else None)
+    quiet = await scenario.until_quiet(options.patience)
+    scenario.screen.partners(scenario.counts())
+    await scenario.show_somebody()
+    quiet = await scenario.withdraw(withdrawals, options.patience) and quiet
+    scenario.screen.partners(scenario.counts())
     if not quiet:
-        await play.say_unfinished()
+        await scenario.say_unfinished()
     return quiet
 
 
-def _killer(play: Play, options: Options) -> Callable[[], Awaitable[None]] | None:
+def _killer(scenario: Scenario, options: Options) -> Callable[[], Awaitable[None]] | None:
     if options.kill is None:
         return None
     name = options.kill
 
     async def kill() -> None:
-        play.screen.killed(name)
-        await play.stage.kill(name)
+        scenario.screen.killed(name)
+        await scenario.system.kill(name)
 
     return kill
 
 
-async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tuple[dict[str, Any], bool]:
-    ledger = play.ledger
-    judgement = await asyncio.to_thread(judge, play)
-    recorded = await asyncio.to_thread(play.inside.recorded)
-    holdings = list(play.holdings().values())
+async def _judged(scenario: Scenario, options: Options, quiet: bool, began: float) -> tuple[dict[str, Any], bool]:
+    ledger = scenario.ledger
+    judgement = await asyncio.to_thread(judge, scenario)
+    recorded = await asyncio.to_thread(scenario.databases.recorded)
+    holdings = list(scenario.holdings().values())
     waits = [
         (at - recorded[notice].timestamp()) * 1000
         for holding in holdings
@@ -135,9 +135,9 @@ async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tu
         "refused": len(ledger.refused),
         "people": len(judgement.state.people),
         "openings": len(judgement.state.openings),
-        "matches": len(play.inside.standing()),
+        "matches": len(scenario.databases.current_matches()),
         "deliveries": sum(holding.notices + holding.recalls for holding in holdings),
-        "acknowledged": sum(len(play.stage.book(name).acknowledged()) for name in ("feed", "webhook")),
+        "acknowledged": sum(len(scenario.system.partner_store(name).acknowledged()) for name in ("feed", "webhook")),
         "recalled": sum(holding.recalls for holding in holdings),
         "p50_ms": _rounded(percentile(waits, 0.5)),
         "p99_ms": _rounded(percentile(waits, 0.99)),
@@ -146,9 +146,9 @@ async def _judged(play: Play, options: Options, quiet: bool, began: float) -> tu
         "duplicate_deliveries": sum(holding.duplicates for holding in holdings),
         "seconds": round(time.time() - began, 1),
     }
-    if play.stage.restarted:
-        play.screen.say("다시 시작된 것", f"started again: {', '.join(play.stage.restarted)}", "yellow")
-    return result, not await troubles(play, quiet, judgement)
+    if scenario.system.restarted:
+        scenario.screen.say("다시 시작된 것", f"started again: {', '.join(scenario.system.restarted)}", "yellow")
+    return result, not await violations(scenario, quiet, judgement)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -163,7 +163,7 @@ def _options(arguments: list[str] | None) -> Options:
     parser.add_argument("--pack", default="kr-gyeonggi", help="the programme's data: kr-gyeonggi or xx-island")
     parser.add_argument("--keep", type=Path, help="use this folder and leave it there")
     parser.add_argument(
-        "--standing",
+        "--external",
         action="store_true",
         help="against services that stand: see verification/harness/external_stack.py",
     )
@@ -173,14 +173,14 @@ def _options(arguments: list[str] | None) -> Options:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     options = _options(arguments)
-    if not options.standing and (found := lacking(options.keep)):
+    if not options.external and (found := lacking(options.keep)):
         print(*found, sep="\n", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
     try:
         began = float(os.environ.get("BEGAN") or time.time())
         result, well = asyncio.run(demo(options, Screen(), began))
-    except (StartError, HubAway) as error:
+    except (StartError, HubUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -24,17 +24,17 @@ from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.folders import lacking
 from verification.harness.judgement import judge
-from verification.harness.scenario import CANDIDATES, Play
+from verification.harness.scenario import CANDIDATES, Scenario
 from verification.harness.screen import Screen
-from verification.harness.senders import HubAway
-from verification.harness.system import Ports, Stage
-from verification.harness.violations import troubles
+from verification.harness.senders import HubUnavailable
+from verification.harness.system import Ports, System
+from verification.harness.violations import violations
 
 PATIENCE = 120.0  # seconds for everything to have happened
 
 
 @dataclass
-class Diary:
+class RunState:
     """What a run leaves for the next one: which world, how many days were sent, what the openings are called."""
 
     seed: int = 1
@@ -45,9 +45,9 @@ class Diary:
     somebody: list[str] = field(default_factory=list)  # an agency, and its alias of a person who had matches
 
     @staticmethod
-    def of(path: Path, seed: int, people: int) -> Diary:
+    def of(path: Path, seed: int, people: int) -> RunState:
         """The one that is kept, else a new one."""
-        return Diary(**json.loads(path.read_text())) if path.exists() else Diary(seed, people)
+        return RunState(**json.loads(path.read_text())) if path.exists() else RunState(seed, people)
 
     def write(self, path: Path) -> None:
         """Keep it."""
@@ -57,101 +57,101 @@ class Diary:
 
 
 async def run(folder: Path, seed: int, people: int, screen: Screen) -> None:
-    """Until cancelled. Raises StartError, HubAway."""
-    path = folder / "diary.json"
-    diary = Diary.of(path, seed, people)
-    setting = load_setting(diary.pack)
+    """Until cancelled. Raises StartError, HubUnavailable."""
+    path = folder / "run_state.json"
+    run_state = RunState.of(path, seed, people)
+    setting = load_setting(run_state.pack)
     environment = os.environ.get
     kafka, mongo = (int(environment(n) or p) for n, p in (("KAFKA_PORT", KAFKA_PORT), ("MONGO_PORT", MONGO_PORT)))
-    stage = Stage(folder, setting, Ports.usual(kafka, mongo), screen.again)
-    all_known = stage.keyring.is_new  # later days build on events that nobody kept for the oracle
+    system = System(folder, setting, Ports.usual(kafka, mongo), screen.again)
+    all_known = system.keyring.is_new  # later days build on events that nobody kept for the oracle
     try:
-        await stage.start(screen.up)
-        world = World(setting, seed=diary.seed, people=diary.people, today=today_of(setting))
+        await system.start(screen.up)
+        world = World(setting, seed=run_state.seed, people=run_state.people, today=today_of(setting))
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            play = Play(stage, world, screen, session)
-            play.ledger.titles |= diary.titles
+            scenario = Scenario(system, world, screen, session)
+            scenario.ledger.titles |= run_state.titles
             try:
-                quiet = await _day(play, diary.days + 1)
-                await troubles(play, quiet, await asyncio.to_thread(judge, play) if all_known else None)
-                diary.days += 1
-                diary.titles = play.ledger.titles
-                asked = await match_to_ask_about(play, diary)
-                diary.write(path)
-                _signposts(stage, screen, asked)
-                await play.watch()
+                quiet = await _day(scenario, run_state.days + 1)
+                await violations(scenario, quiet, await asyncio.to_thread(judge, scenario) if all_known else None)
+                run_state.days += 1
+                run_state.titles = scenario.ledger.titles
+                asked = await match_to_ask_about(scenario, run_state)
+                run_state.write(path)
+                _signposts(system, screen, asked)
+                await scenario.watch()
             finally:
-                play.inside.close()
+                scenario.databases.close()
     finally:
         screen.say("모두 멈춥니다", "stopping everything")
-        await stage.stop()
+        await system.stop()
 
 
-async def _day(play: Play, number: int) -> bool:
+async def _day(scenario: Scenario, number: int) -> bool:
     """The next day of this world, and what follows from it. Whether all became quiet in time."""
-    screen, quiet = play.screen, True
+    screen, quiet = scenario.screen, True
     if number > 1:
         screen.say(f"지난 기록을 이어 갑니다: {number}일째", f"going on with what was kept: day {number}", "green")
-    await play.register()  # the same again is a duplicate, and says so
-    await play.stage.start_partners(screen.up)
-    watching = asyncio.create_task(play.watch())
+    await scenario.register()  # the same again is a duplicate, and says so
+    await scenario.system.start_partners(screen.up)
+    watching = asyncio.create_task(scenario.watch())
     try:
-        for chapter in play.world.day(number):
+        for chapter in scenario.world.day(number):
             if chapter.name == "withdrawals":
-                quiet = await play.until_quiet(PATIENCE)
-                await play.show_somebody()
-                quiet = await play.withdraw(chapter, PATIENCE) and quiet
+                quiet = await scenario.until_quiet(PATIENCE)
+                await scenario.show_somebody()
+                quiet = await scenario.withdraw(chapter, PATIENCE) and quiet
             else:
-                await play.act(chapter)
-        quiet = await play.until_quiet(PATIENCE) and quiet
+                await scenario.send_chapter(chapter)
+        quiet = await scenario.until_quiet(PATIENCE) and quiet
         if number > 1:
-            await play.show_somebody()
+            await scenario.show_somebody()
     finally:
         watching.cancel()
-    screen.partners(play.counts())
+    screen.partners(scenario.counts())
     if not quiet:
-        await play.say_unfinished()
+        await scenario.say_unfinished()
     return quiet
 
 
-async def match_to_ask_about(play: Play, diary: Diary) -> tuple[str, str, str] | None:
+async def match_to_ask_about(scenario: Scenario, run_state: RunState) -> tuple[str, str, str] | None:
     """An agency, its alias of somebody who has matches, and an opening that is none of them; None without any.
 
-    Whoever was found is kept in the diary: on later days nobody new comes.
+    Whoever was found is kept in the run's state: on later days nobody new comes.
     """
-    for (agency, _), alias in sorted(play.ledger.aliases.items())[:CANDIDATES]:
-        if await play.matches(agency, alias):
-            diary.somebody = [agency, alias]
+    for (agency, _), alias in sorted(scenario.ledger.aliases.items())[:CANDIDATES]:
+        if await scenario.matches(agency, alias):
+            run_state.somebody = [agency, alias]
             break
-    if not diary.somebody:
+    if not run_state.somebody:
         return None
-    agency, alias = diary.somebody
-    matched = {match["opportunity"] for match in await play.matches(agency, alias)}
-    other = next((opening for opening in sorted(play.ledger.titles) if opening not in matched), None)
+    agency, alias = run_state.somebody
+    matched = {match["opportunity"] for match in await scenario.matches(agency, alias)}
+    other = next((opening for opening in sorted(scenario.ledger.titles) if opening not in matched), None)
     return None if other is None else (agency, alias, other)
 
 
-def _signposts(stage: Stage, screen: Screen, asked: tuple[str, str, str] | None) -> None:
+def _signposts(system: System, screen: Screen, asked: tuple[str, str, str] | None) -> None:
     """Where everything is."""
     print_ = screen.console.print
-    feed = stage.setting.partners.feed
+    feed = system.setting.partners.feed
     print_("\n[bold]다음은  Where to look[/bold]")
-    for name, service in stage.services.items():
+    for name, service in system.services.items():
         print_(f"  {name:14} {service.url}/docs   {service.url}/openapi.json   {service.url}/metrics")
-    tokens = f"DATA={stage.folder} {sys.executable} -m verification.harness.keyring"
+    tokens = f"DATA={system.folder} {sys.executable} -m verification.harness.keyring"
     token = f"$({tokens} {feed})"
-    print_(f'  the feed       curl -H "Authorization: Bearer {token}" {stage.services["notifications"].url}/feed')
-    admin = f"$({tokens} {stage.setting.admin.agency})"
-    print_(f'  what was refused  curl -H "Authorization: Bearer {admin}" {stage.services["intake"].url}/rejections')
+    print_(f'  the feed       curl -H "Authorization: Bearer {token}" {system.services["notifications"].url}/feed')
+    admin = f"$({tokens} {system.setting.admin.agency})"
+    print_(f'  what was refused  curl -H "Authorization: Bearer {admin}" {system.services["intake"].url}/rejections')
     if asked is not None:
         agency, alias, opening = asked
-        token, url = f"$({tokens} {agency})", stage.services["matching"].url
+        token, url = f"$({tokens} {agency})", system.services["matching"].url
         print_(
             f'  why not this one  curl -H "Authorization: Bearer {token}" {url}/people/{alias}/opportunities/{opening}'
         )
-    print_(f"  partners' books   {stage.folder / 'partners'}     logs   {stage.logs}")
-    passwords = "Kafka's passwords in stack/kafka/users.json" if stage.stack.broker.users else "no passwords"
-    print_(f"  KAFKA={stage.stack.kafka}  MONGO_URL={stage.stack.mongo_url}  (loopback only, {passwords})")
+    print_(f"  partners' books   {system.folder / 'partners'}     logs   {system.logs}")
+    passwords = "Kafka's passwords in stack/kafka/users.json" if system.stack.broker.users else "no passwords"
+    print_(f"  KAFKA={system.stack.kafka}  MONGO_URL={system.stack.mongo_url}  (loopback only, {passwords})")
     print_("[bold]Ctrl-C[/bold] 로 모두 멈춥니다  stops everything\n")
 
 
@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         asyncio.run(_until_told(given.data, given.seed, given.people))
-    except (StartError, HubAway) as error:
+    except (StartError, HubUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

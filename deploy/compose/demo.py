@@ -191,7 +191,7 @@ def prepared(compose: Sequence[str], *, offline: bool) -> Iterator[tuple[Contain
     token, first_administrator = administrator(ADMINISTRATOR)
     ports = {name: str(free_port()) for name in PORTS}
     values = variables("development", first_administrator, offline=offline) | ports
-    values |= {"STANDING_ADMIN_TOKEN": token, "READER_PASSWORD": secrets.token_hex(24), "IEUM_VERSION": VERSION}
+    values |= {"EXTERNAL_ADMIN_TOKEN": token, "READER_PASSWORD": secrets.token_hex(24), "IEUM_VERSION": VERSION}
     folder = Path(tempfile.mkdtemp(prefix="compose-demo-"))
     try:
         write(folder / "env", values)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from samples.partners.book import Book
 from samples.partners.hub import Hub
+from samples.partners.store import PartnerStore
 from samples.partners.wire import Wire
 
 LOOPBACK = "127.0.0.1"
@@ -45,10 +45,10 @@ class Settings:
         )
 
 
-async def run(partner: Callable[[Hub, Book, Settings], Awaitable[None]]) -> None:
+async def run(partner: Callable[[Hub, PartnerStore, Settings], Awaitable[None]]) -> None:
     """Run a partner until SIGTERM or SIGINT."""
     settings = Settings.read()
-    book = Book(settings.folder)
+    store = PartnerStore(settings.folder)
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,15 +56,15 @@ async def run(partner: Callable[[Hub, Book, Settings], Awaitable[None]]) -> None
     with contextlib.suppress(asyncio.CancelledError):
         timeout, traces = aiohttp.ClientTimeout(total=60), [Wire(settings.folder).tracing()]
         async with aiohttp.ClientSession(timeout=timeout, trace_configs=traces) as session:
-            await partner(Hub(session, settings.hub, settings.token), book, settings)
+            await partner(Hub(session, settings.hub, settings.token), store, settings)
 
 
-async def acknowledge_for_ever(hub: Hub, book: Book, new: asyncio.Event) -> None:
-    """Acknowledge what is in the book, whenever something is new; after a restart also what was left over."""
+async def acknowledge_for_ever(hub: Hub, store: PartnerStore, new: asyncio.Event) -> None:
+    """Acknowledge what is in the store, whenever something is new; after a restart also what was left over."""
     while True:
         new.clear()
-        if waiting := book.unacknowledged():
-            book.acknowledge(await hub.acknowledge(waiting))
+        if waiting := store.unacknowledged():
+            store.acknowledge(await hub.acknowledge(waiting))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(new.wait(), 5.0)
         await asyncio.sleep(0.1)  # some more may come: one call for all of them

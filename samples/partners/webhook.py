@@ -11,9 +11,9 @@ import json
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from samples.partners.book import Book
 from samples.partners.hub import Hub
 from samples.partners.program import LOOPBACK, Settings, acknowledge_for_ever, run
+from samples.partners.store import PartnerStore
 from samples.partners.wire import Wire
 
 PATH = "/notices"
@@ -22,9 +22,9 @@ PATH = "/notices"
 class Receiver:
     """Verifies, writes down, answers 204. What it does not know by its signature gets 401 and is forgotten."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
-        self._wire = Wire(book.folder)
+    def __init__(self, store: PartnerStore) -> None:
+        self._store = store
+        self._wire = Wire(store.folder)
         self._secret_known = asyncio.Event()
         self._webhook: Webhook | None = None
         self.new = asyncio.Event()
@@ -44,7 +44,7 @@ class Receiver:
             self._webhook.verify(body, {name.lower(): value for name, value in request.headers.items()})
         except (WebhookVerificationError, ValueError):  # also what is no text at all
             return web.Response(status=401)
-        self._book.receive(json.loads(body), request.headers)
+        self._store.receive(json.loads(body), request.headers)
         self.new.set()
         return web.Response(status=204)
 
@@ -53,9 +53,9 @@ class Receiver:
         return web.Response(status=200 if self._secret_known.is_set() else 503)
 
 
-async def partner(hub: Hub, book: Book, settings: Settings) -> None:
+async def partner(hub: Hub, store: PartnerStore, settings: Settings) -> None:
     """Listen, subscribe, then acknowledge for ever what comes in."""
-    receiver = Receiver(book)
+    receiver = Receiver(store)
     app = web.Application()
     app.add_routes([web.post(PATH, receiver.take), web.get("/ready", receiver.ready)])
     runner = web.AppRunner(app, access_log=None)
@@ -63,14 +63,14 @@ async def partner(hub: Hub, book: Book, settings: Settings) -> None:
     try:
         await web.TCPSite(runner, LOOPBACK if settings.host == LOOPBACK else None, settings.port).start()
         url = f"http://{settings.host}:{settings.port}{PATH}"
-        secret = book.secret_of(url)
+        secret = store.secret_of(url)
         if secret is None:
             secret = await hub.subscribe("webhook", url)
             assert secret is not None, "a webhook has a secret"
-            book.keep_secret(url, secret)
+            store.keep_secret(url, secret)
         receiver.knows(secret)
         receiver.new.set()
-        await acknowledge_for_ever(hub, book, receiver.new)
+        await acknowledge_for_ever(hub, store, receiver.new)
     finally:
         await runner.cleanup()
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
-from samples.world.envelope import Item, Json, Letters
+from samples.world.envelope import EventWriter, Item, Json
 from samples.world.openings import Opening
 from samples.world.people import Newcomer
 
@@ -18,16 +18,16 @@ T = TypeVar("T")
 SHARE = 0.03  # of people and of openings, for each sort of change
 
 
-def changes_of(world: World, letters: Letters, random: Random, day: int = 1) -> list[Item]:
+def changes_of(world: World, event_writer: EventWriter, random: Random, day: int = 1) -> list[Item]:
     """Updates, closings, new consents and somebody who leaves; on later days only news about openings."""
-    items = list(_about_openings(world, letters, day))
+    items = list(_about_openings(world, event_writer, day))
     if day == 1:
-        items += _about_people(world, letters)
+        items += _about_people(world, event_writer)
     random.shuffle(items)
     return items
 
 
-def withdrawals_of(world: World, letters: Letters) -> list[Item]:
+def withdrawals_of(world: World, event_writer: EventWriter) -> list[Item]:
     """Consents taken back: notices to the partner with the feed, to the one with the webhook, and matching at all."""
     partners = world.setting.partners
     turn = _Turn(_shuffled(world, "withdrawals", _untouched(world)))
@@ -36,40 +36,40 @@ def withdrawals_of(world: World, letters: Letters) -> list[Item]:
         key = {"purpose": "notice", "recipient": recipient}
         able = [person for person in world.people if person.consents_to("notice", recipient)]
         for person in turn.take(able, len(world.people), 0.01):
-            items.append(_letter(letters, person, "consent-withdrawn", {"consents": [key]}))
+            items.append(_letter(event_writer, person, "consent-withdrawn", {"consents": [key]}))
     able = [person for person in world.people if person.consents_to("matching")]
     for person in turn.take(able, len(world.people), 0.01):
-        items.append(_letter(letters, person, "consent-withdrawn", {"consents": [{"purpose": "matching"}]}))
+        items.append(_letter(event_writer, person, "consent-withdrawn", {"consents": [{"purpose": "matching"}]}))
     return items
 
 
-def _about_people(world: World, letters: Letters) -> Iterator[Item]:
+def _about_people(world: World, event_writer: EventWriter) -> Iterator[Item]:
     people = _changing(world)
     number = len(world.people)
     turn = _Turn(people)
     for person in turn.take(people, number, SHARE):
-        yield letters.write(person.agency, "person-updated", _changed(world, person))
+        yield event_writer.write(person.agency, "person-updated", _changed(world, person))
     recipient = world.setting.partners.webhook
     able = [p for p in people if p.consents_to("matching") and not p.consents_to("notice", recipient)]
     until = (world.today + timedelta(days=60)).isoformat()
     for person in turn.take(able, number, SHARE):
         given = [{"purpose": "notice", "recipient": recipient, "until": until}]
-        yield _letter(letters, person, "consent-given", {"consents": given})
+        yield _letter(event_writer, person, "consent-given", {"consents": given})
     for person in turn.take(people, number, 0.01):
-        yield _letter(letters, person, "person-left", {"reason": "found-work"})
+        yield _letter(event_writer, person, "person-left", {"reason": "found-work"})
 
 
-def _about_openings(world: World, letters: Letters, day: int) -> Iterator[Item]:
+def _about_openings(world: World, event_writer: EventWriter, day: int) -> Iterator[Item]:
     ordered = _shuffled(world, "openings", world.openings)
     count = max(1, round(len(ordered) * SHARE))
     updated = ordered[2 * (day - 1) * count :][:count]
     closed = ordered[(2 * (day - 1) + 1) * count :][:count]
     for opening in updated:
         data = opening.changed(**_better(world, opening))
-        yield letters.write(opening.agency, f"{opening.family}-updated", data)
+        yield event_writer.write(opening.agency, f"{opening.family}-updated", data)
     for opening in closed:
         data = {"reference": opening.reference, "reason": "filled"}
-        yield letters.write(opening.agency, f"{opening.family}-closed", data)
+        yield event_writer.write(opening.agency, f"{opening.family}-closed", data)
 
 
 def _better(world: World, opening: Opening) -> Json:
@@ -92,8 +92,8 @@ def _changed(world: World, person: Newcomer) -> Json:
     )
 
 
-def _letter(letters: Letters, person: Newcomer, kind: str, data: Json) -> Item:
-    return letters.write(person.agency, kind, {"reference": person.reference, **data})
+def _letter(event_writer: EventWriter, person: Newcomer, kind: str, data: Json) -> Item:
+    return event_writer.write(person.agency, kind, {"reference": person.reference, **data})
 
 
 def _changing(world: World) -> Sequence[Newcomer]:

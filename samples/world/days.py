@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from samples.world import mistakes
 from samples.world.changes import changes_of, withdrawals_of
-from samples.world.envelope import Item, Json, Letters
+from samples.world.envelope import EventWriter, Item, Json
 from samples.world.openings import Opening, make_opening
 from samples.world.people import Newcomer, make_person
 from samples.world.programmes import published
@@ -68,15 +68,15 @@ class World:
         """Everything that is sent on that day, from 1."""
         if number < 1:
             raise ValueError("the first day is day 1")
-        letters = Letters(self.today, number, self.pack.timezone)
+        event_writer = EventWriter(self.today, number, self.pack.timezone)
         if number > 1:
-            return self._later(letters, number)
-        everyone = [self._enrolment(letters, person) for person in self.people]
-        posted = [self._posting(letters, opening) for opening in self.openings]
-        programmes = [self._posting(letters, opening) for opening in self.programmes]
-        changes = changes_of(self, letters, Random(f"{self.seed}/changes"))
-        withdrawals = withdrawals_of(self, letters)
-        wrong = _Wrong(self, letters, number, len(everyone) + len(posted) + len(programmes) + len(changes))
+            return self._later(event_writer, number)
+        everyone = [self._enrolment(event_writer, person) for person in self.people]
+        posted = [self._posting(event_writer, opening) for opening in self.openings]
+        programmes = [self._posting(event_writer, opening) for opening in self.programmes]
+        changes = changes_of(self, event_writer, Random(f"{self.seed}/changes"))
+        withdrawals = withdrawals_of(self, event_writer)
+        wrong = _Wrong(self, event_writer, number, len(everyone) + len(posted) + len(programmes) + len(changes))
         class_, walk_ins = everyone[: self._graduates], everyone[self._graduates :]
         return [
             _chapter("graduates", "하나원 수료생", "A graduating class", wrong.among(class_, 0.2)),
@@ -87,25 +87,27 @@ class World:
             _chapter("withdrawals", "동의 철회", "Consents withdrawn", withdrawals),
         ]
 
-    def _later(self, letters: Letters, number: int) -> list[Chapter]:
+    def _later(self, event_writer: EventWriter, number: int) -> list[Chapter]:
         count = max(8, round(len(self.openings) * NEW_OPENINGS))
         fresh = [make_opening(self.setting, self.pack, self.seed, number, n, self.today) for n in range(count)]
-        posted = [self._posting(letters, opening) for opening in fresh]
-        newcomers = [self._enrolment(letters, self.person(len(self.people) + 2 * number + n)) for n in range(2)]
-        wrong = _Wrong(self, letters, number, len(posted))
-        changes = changes_of(self, letters, Random(f"{self.seed}/changes/{number}"), number)
+        posted = [self._posting(event_writer, opening) for opening in fresh]
+        newcomers = [self._enrolment(event_writer, self.person(len(self.people) + 2 * number + n)) for n in range(2)]
+        wrong = _Wrong(self, event_writer, number, len(posted))
+        changes = changes_of(self, event_writer, Random(f"{self.seed}/changes/{number}"), number)
         return [
             _chapter("walk-ins", "새로 찾아온 사람들", "New walk-in clients", newcomers),
             _chapter("openings", "다음 날의 일자리", "The next day's openings", wrong.among(posted, 1.0)),
             _chapter("changes", "바뀐 것들", "What changed", changes),
         ]
 
-    def _enrolment(self, letters: Letters, person: Newcomer) -> Item:
-        return letters.write(person.agency, "trainee-graduated" if person.graduate else "person-enrolled", person.data)
+    def _enrolment(self, event_writer: EventWriter, person: Newcomer) -> Item:
+        return event_writer.write(
+            person.agency, "trainee-graduated" if person.graduate else "person-enrolled", person.data
+        )
 
-    def _posting(self, letters: Letters, opening: Opening) -> Item:
+    def _posting(self, event_writer: EventWriter, opening: Opening) -> Item:
         kind = "job-posted" if opening.family == "job" else "programme-opened"
-        return letters.write(opening.agency, kind, opening.data)
+        return event_writer.write(opening.agency, kind, opening.data)
 
 
 def _chapter(name: str, ko: str, en: str, items: Iterable[Item]) -> Chapter:
@@ -115,21 +117,21 @@ def _chapter(name: str, ko: str, en: str, items: Iterable[Item]) -> Chapter:
 class _Wrong:
     """Puts wrong events among right ones until the share of a day is used up; every way of being wrong in turn."""
 
-    def __init__(self, world: World, letters: Letters, day: int, events: int) -> None:
+    def __init__(self, world: World, event_writer: EventWriter, day: int, events: int) -> None:
         self._random = Random(f"{world.seed}/wrong/{day}")
-        self._world, self._letters = world, letters
+        self._world, self._event_writer = world, event_writer
         self._left = self._total = max(2, round(events * WRONG))
         setting, today = world.setting, world.today
         jobs: list[Callable[[Item], list[Item]]] = [lambda item: [item, mistakes.same_id(item)]]
         people: list[Callable[[Item], list[Item]]] = [
             lambda item: [item, mistakes.same_id(item)],
-            lambda item: [item, mistakes.unknown_reference(item, letters)],
-            lambda item: [mistakes.wrong_source(item, letters, setting), item],
-            lambda item: [mistakes.not_allowed(item, letters, setting), item],
+            lambda item: [item, mistakes.unknown_reference(item, event_writer)],
+            lambda item: [mistakes.wrong_source(item, event_writer, setting), item],
+            lambda item: [mistakes.not_allowed(item, event_writer, setting), item],
         ]
         for slip in mistakes.SLIPS:
             ways = people if slip.on == "person" else jobs
-            ways.append(lambda item, slip=slip: [mistakes.spoiled(slip, item, letters, setting, today), item])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            ways.append(lambda item, slip=slip: [mistakes.spoiled(slip, item, event_writer, setting, today), item])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         self._random.shuffle(jobs)
         self._random.shuffle(people)
         self._ways = {"person": people, "job": jobs}

@@ -33,7 +33,7 @@ class Item:
         return self.event["source"], self.event["id"]
 
 
-class Letters:
+class EventWriter:
     """Numbers and dates an agency's events of one day; ids and times depend on nothing but the order of calls."""
 
     def __init__(self, today: date, day: int, timezone: str) -> None:

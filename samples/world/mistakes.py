@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from samples.world.envelope import Item, Json, Letters, Mistake
+from samples.world.envelope import EventWriter, Item, Json, Mistake
 from samples.world.openings import floor_per_hour
 from samples.world.setting import Setting
 from shared.reference import load_pack
@@ -102,10 +102,10 @@ WRONG_SOURCE = Mistake("in the name of another agency", "wrong-source", 403)
 NOT_ALLOWED = Mistake("a type this agency may not send", "not-allowed", 403)
 
 
-def spoiled(slip: Slip, item: Item, letters: Letters, setting: Setting, today: date) -> Item:
+def spoiled(slip: Slip, item: Item, event_writer: EventWriter, setting: Setting, today: date) -> Item:
     """The wrong copy of a right event."""
     data = slip.spoil(item.event["data"], setting, today)
-    return letters.write(item.agency, item.event["type"], data, slip.mistake)
+    return event_writer.write(item.agency, item.event["type"], data, slip.mistake)
 
 
 def same_id(item: Item) -> Item:
@@ -117,21 +117,21 @@ def same_id(item: Item) -> Item:
     return Item(item.agency, item.event | {"data": changed}, SAME_ID)
 
 
-def unknown_reference(item: Item, letters: Letters) -> Item:
+def unknown_reference(item: Item, event_writer: EventWriter) -> Item:
     """An update for a reference that was never registered."""
     data = {name: value for name, value in item.event["data"].items() if name not in ("identity", "consents")}
     data["reference"] += "-0"
-    return letters.write(item.agency, "person-updated", data, UNKNOWN_REFERENCE)
+    return event_writer.write(item.agency, "person-updated", data, UNKNOWN_REFERENCE)
 
 
-def wrong_source(item: Item, letters: Letters, setting: Setting) -> Item:
+def wrong_source(item: Item, event_writer: EventWriter, setting: Setting) -> Item:
     """Right data with another agency's name as its source."""
     other = next(agency.agency for agency in setting.agencies if agency.agency != item.agency)
-    written = letters.write(item.agency, item.event["type"], item.event["data"], WRONG_SOURCE)
+    written = event_writer.write(item.agency, item.event["type"], item.event["data"], WRONG_SOURCE)
     return Item(item.agency, written.event | {"source": f"/agencies/{other}"}, WRONG_SOURCE)
 
 
-def not_allowed(item: Item, letters: Letters, setting: Setting) -> Item:
+def not_allowed(item: Item, event_writer: EventWriter, setting: Setting) -> Item:
     """Somebody's graduation told by a job agency, which has no right to that type."""
     agency = setting.having("jobs")[0].agency
-    return letters.write(agency, item.event["type"], item.event["data"], NOT_ALLOWED)
+    return event_writer.write(agency, item.event["type"], item.event["data"], NOT_ALLOWED)

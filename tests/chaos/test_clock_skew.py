@@ -21,9 +21,9 @@ from samples.world.days import Chapter, today_of
 from verification.harness.judgement import judge
 from verification.harness.keyring import SERVICES
 from verification.harness.programs import Program
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
-from verification.harness.system import Ports, Stage
+from verification.harness.system import Ports, System
 
 pytestmark = pytest.mark.chaos
 PATIENCE = 120.0
@@ -32,23 +32,23 @@ ENDS = 40  # days from today at which every consent ends: before the day that a 
 WRONG_SECONDS = 3.0  # so long it goes on with the wrong time after its restart
 
 
-class WrongProgram(Program):
+class SkewedProgram(Program):
     """A service whose wall clock the test sets."""
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "verification.chaos.clock_skew", self._module]
 
 
-class WrongStage(Stage):
-    """A stage on which every service has a clock of its own."""
+class SkewedSystem(System):
+    """A system on which every service has a clock of its own."""
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.wrong"
 
     def _service(self, name: str) -> Program:
-        variables = self.variables(name) | {"WRONG_TIME_FILE": str(self._file(name))}
+        variables = self.variables(name) | {"CLOCK_SKEW_FILE": str(self._file(name))}
         port, log = self._ports.programs[name], self.logs / f"{name}.log"
-        return WrongProgram(f"services.{name}", port, log, variables, variable="-")
+        return SkewedProgram(f"services.{name}", port, log, variables, variable="-")
 
     def set_clock(self, name: str, days: int) -> None:
         """This service's machine is wrong by so many days from now on."""
@@ -90,42 +90,42 @@ class TestAWrongClock:
     async def test_takes_nothing_back_for_good(self, tmp_path: Path) -> None:
         setting = load_setting()
         world = World(setting, seed=5, people=30, today=today_of(setting))
-        stage = WrongStage(tmp_path, setting, Ports.any())
+        system = SkewedSystem(tmp_path, setting, Ports.any())
         doubted: list[str] = []
         try:
-            await stage.start()
+            await system.start()
             async with aiohttp.ClientSession() as session:
-                play = Play(stage, world, Screen(Console(file=io.StringIO())), session)
-                await play.register()
-                await stage.start_partners()
+                scenario = Scenario(system, world, Screen(Console(file=io.StringIO())), session)
+                await scenario.register()
+                await system.start_partners()
                 for chapter in ending_soon(world, 1):
-                    await play.act(chapter)
-                assert await play.until_quiet(PATIENCE), await play.unfinished()
+                    await scenario.send_chapter(chapter)
+                assert await scenario.until_quiet(PATIENCE), await scenario.unfinished()
                 number = 2
                 for name in SERVICES:
                     for days in (DAYS, -DAYS):
-                        stage.set_clock(name, days)
-                        await stage.until_it_says(name, "doubtful")
-                        await stage.kill(name)  # what it takes for the time of its start is wrong from the beginning
-                        await stage.until_it_says(name, "doubtful")
+                        system.set_clock(name, days)
+                        await system.until_it_says(name, "doubtful")
+                        await system.kill(name)  # what it takes for the time of its start is wrong from the beginning
+                        await system.until_it_says(name, "doubtful")
                         for chapter in ending_soon(world, number):
-                            await play.act(chapter)
+                            await scenario.send_chapter(chapter)
                         await asyncio.sleep(WRONG_SECONDS)
-                        stage.set_clock(name, 0)
-                        await stage.until_it_says(name, None)
+                        system.set_clock(name, 0)
+                        await system.until_it_says(name, None)
                         doubted.append(name)
                         number += 1
-                assert await play.until_quiet(PATIENCE), await play.unfinished()
-                found = await asyncio.to_thread(judge, play)
-                apart = await asyncio.to_thread(play.inside.set_apart)
-                sent = await asyncio.to_thread(play.inside.documents, "intake", "outbox")
-                play.inside.close()
+                assert await scenario.until_quiet(PATIENCE), await scenario.unfinished()
+                found = await asyncio.to_thread(judge, scenario)
+                apart = await asyncio.to_thread(scenario.databases.set_apart)
+                sent = await asyncio.to_thread(scenario.databases.documents, "intake", "outbox")
+                scenario.databases.close()
         finally:
-            await stage.stop()
+            await system.stop()
         assert doubted == [name for name in SERVICES for _ in range(2)]
         assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
-        assert (found.unlike, apart, stage.crashed()) == (0, 0, [])
-        assert play.ledger.surprises == []
+        assert (found.unlike, apart, system.crashed()) == (0, 0, [])
+        assert scenario.ledger.surprises == []
         types = {dict(map(tuple, event["h"])).get("ce_type") for row in sent for event in row["events"]}
         assert b"consent-given" in types
         assert b"consent-lapsed" not in types

@@ -10,13 +10,13 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from samples.demo import KILLS, Options, performed
+from samples.demo import KILLS, Options, running_demo
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.judgement import judge
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
-from verification.harness.system import Ports, Stage
+from verification.harness.system import Ports, System
 
 pytestmark = pytest.mark.chaos
 PATIENCE = 120.0
@@ -28,16 +28,16 @@ def silent() -> Screen:
 
 class TestAKillInTheMiddle:
     async def test_loses_nothing_and_doubles_nothing(self, tmp_path: Path) -> None:
-        victim = "broker"
-        assert victim in KILLS
-        async with performed(Options(people=40, kill=victim, keep=tmp_path), silent()) as (play, quiet):
-            assert quiet, await play.unfinished()
-            found = await asyncio.to_thread(judge, play)
-            apart = await asyncio.to_thread(play.inside.set_apart)
-        assert victim in play.stage.restarted
-        assert play.ledger.surprises == []
+        target = "broker"
+        assert target in KILLS
+        async with running_demo(Options(people=40, kill=target, keep=tmp_path), silent()) as (scenario, quiet):
+            assert quiet, await scenario.unfinished()
+            found = await asyncio.to_thread(judge, scenario)
+            apart = await asyncio.to_thread(scenario.databases.set_apart)
+        assert target in scenario.system.restarted
+        assert scenario.ledger.surprises == []
         assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
-        assert (found.unlike, apart, play.stage.crashed()) == (0, 0, [])
+        assert (found.unlike, apart, scenario.system.crashed()) == (0, 0, [])
 
 
 class TestASecondRun:
@@ -46,22 +46,22 @@ class TestASecondRun:
         world = World(setting, seed=3, people=30, today=today_of(setting))
         ledger = None
         for day in (1, 2):
-            stage = Stage(tmp_path, setting, Ports.any())
+            system = System(tmp_path, setting, Ports.any())
             try:
-                await stage.start()
+                await system.start()
                 async with aiohttp.ClientSession() as session:
-                    play = Play(stage, world, silent(), session)
-                    ledger = play.ledger = ledger or play.ledger
-                    await play.register()
-                    await stage.start_partners()
+                    scenario = Scenario(system, world, silent(), session)
+                    ledger = scenario.ledger = ledger or scenario.ledger
+                    await scenario.register()
+                    await system.start_partners()
                     for chapter in world.day(day):
-                        await play.act(chapter)
-                    assert await play.until_quiet(PATIENCE), await play.unfinished()
-                    found = await asyncio.to_thread(judge, play)
-                    apart = await asyncio.to_thread(play.inside.set_apart)
-                    play.inside.close()
+                        await scenario.send_chapter(chapter)
+                    assert await scenario.until_quiet(PATIENCE), await scenario.unfinished()
+                    found = await asyncio.to_thread(judge, scenario)
+                    apart = await asyncio.to_thread(scenario.databases.set_apart)
+                    scenario.databases.close()
             finally:
-                await stage.stop()
+                await system.stop()
             assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
-            assert (found.unlike, apart, stage.crashed()) == (0, 0, [])
-            assert play.ledger.surprises == []
+            assert (found.unlike, apart, system.crashed()) == (0, 0, [])
+            assert scenario.ledger.surprises == []

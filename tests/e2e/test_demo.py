@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
-from samples.demo import Options, performed
+from samples.demo import Options, running_demo
 from verification.harness.judgement import Judgement, judge
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
 
 pytestmark = pytest.mark.e2e
@@ -27,22 +27,22 @@ def silent() -> Screen:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def play(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Play]:
+async def scenario(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scenario]:
     """A day that has been played and has become quiet; everything still runs."""
     options = Options(people=40, keep=tmp_path_factory.mktemp("demo"))
-    async with performed(options, silent()) as (played, quiet):
+    async with running_demo(options, silent()) as (played, quiet):
         assert quiet, await played.unfinished()
         yield played
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def judgement(play: Play) -> Judgement:
-    return await asyncio.to_thread(judge, play)
+async def judgement(scenario: Scenario) -> Judgement:
+    return await asyncio.to_thread(judge, scenario)
 
 
-async def journey(play: Play, agency: str, event: dict[str, Any]) -> dict[str, Any]:
-    headers = {"authorization": f"Bearer {play.stage.keyring.token(agency)}"}
-    url = f"{play.stage.services['intake'].url}/events/{event['id']}"
+async def journey(scenario: Scenario, agency: str, event: dict[str, Any]) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {scenario.system.keyring.token(agency)}"}
+    url = f"{scenario.system.services['intake'].url}/events/{event['id']}"
     where = {"source": event["source"]}
     async with aiohttp.ClientSession() as session, session.get(url, params=where, headers=headers) as answer:
         found: dict[str, Any] = await answer.json()
@@ -58,9 +58,9 @@ def leaves(value: Any) -> Iterator[str]:
 
 
 class TestTheDay:
-    async def test_every_event_is_answered_as_it_deserves(self, play: Play) -> None:
-        assert [outcome.receipt for outcome in play.ledger.surprises] == []
-        assert play.ledger.refused, "a day without a mistake shows nothing"
+    async def test_every_event_is_answered_as_it_deserves(self, scenario: Scenario) -> None:
+        assert [outcome.receipt for outcome in scenario.ledger.surprises] == []
+        assert scenario.ledger.refused, "a day without a mistake shows nothing"
 
     async def test_the_matches_that_stand_are_those_of_the_oracle(self, judgement: Judgement) -> None:
         assert judgement.unlike == 0
@@ -74,23 +74,23 @@ class TestTheDay:
     async def test_nothing_is_told_twice(self, judgement: Judgement) -> None:
         assert judgement.verdict.doubled == 0
 
-    async def test_everything_is_acknowledged(self, play: Play) -> None:
+    async def test_everything_is_acknowledged(self, scenario: Scenario) -> None:
         for name in ("feed", "webhook"):
-            book = play.stage.book(name)
-            assert book.acknowledged() == {one.notice for one in book.received()}
+            store = scenario.system.partner_store(name)
+            assert store.acknowledged() == {one.notice for one in store.received()}
 
-    async def test_who_withdrew_is_recalled_at_the_partner(self, play: Play) -> None:
-        withdrawn = [item for item in play.ledger.accepted if item.event["type"] == "consent-withdrawn"]
+    async def test_who_withdrew_is_recalled_at_the_partner(self, scenario: Scenario) -> None:
+        withdrawn = [item for item in scenario.ledger.accepted if item.event["type"] == "consent-withdrawn"]
         recipients = {c.get("recipient") for item in withdrawn for c in item.event["data"]["consents"]}
         assert {"gjf", "khf", None} <= recipients
-        assert sum(holding.recalls for holding in play.holdings().values()) > 0
+        assert sum(holding.recalls for holding in scenario.holdings().values()) > 0
 
-    async def test_nothing_is_set_apart(self, play: Play) -> None:
-        assert await asyncio.to_thread(play.inside.set_apart) == 0
+    async def test_nothing_is_set_apart(self, scenario: Scenario) -> None:
+        assert await asyncio.to_thread(scenario.databases.set_apart) == 0
 
-    async def test_an_event_can_be_followed_to_the_partners_answer(self, play: Play) -> None:
-        posted = [item for item in play.ledger.accepted if item.event["type"] == "job-posted"]
-        found = [await journey(play, item.agency, item.event) for item in posted]
+    async def test_an_event_can_be_followed_to_the_partners_answer(self, scenario: Scenario) -> None:
+        posted = [item for item in scenario.ledger.accepted if item.event["type"] == "job-posted"]
+        found = [await journey(scenario, item.agency, item.event) for item in posted]
         assert all(each["status"] == "accepted" for each in found)
         assert any(each["matches"]["found"] for each in found)
         told = [partner for each in found for partner in each["partners"]]
@@ -99,16 +99,18 @@ class TestTheDay:
 
 
 class TestTwoPartners:
-    async def test_have_nothing_in_common_but_the_opportunity(self, play: Play) -> None:
-        feed, webhook = ([one.event for one in play.stage.book(n).received()] for n in ("feed", "webhook"))
-        openings = set(play.ledger.opportunities.values())
+    async def test_have_nothing_in_common_but_the_opportunity(self, scenario: Scenario) -> None:
+        feed, webhook = (
+            [one.event for one in scenario.system.partner_store(n).received()] for n in ("feed", "webhook")
+        )
+        openings = set(scenario.ledger.opportunities.values())
         month = {event["data"]["month"] for event in feed} | {event["time"] for event in feed} | {""}
         common = set(leaves(dict(enumerate(feed)))) & set(leaves(dict(enumerate(webhook))))
         assert common & openings, "they were told of the same opening at least once"
-        assert common <= openings | WORDS | month | set(play.world.pack.kinds)
+        assert common <= openings | WORDS | month | set(scenario.world.pack.kinds)
 
-    async def test_know_the_same_person_by_different_names(self, play: Play) -> None:
-        known = await asyncio.to_thread(play.inside.aliases)
+    async def test_know_the_same_person_by_different_names(self, scenario: Scenario) -> None:
+        known = await asyncio.to_thread(scenario.databases.aliases)
         people = {agency: {p: alias for (a, alias), p in known.items() if a == agency} for agency in ("gjf", "khf")}
         shared = people["gjf"].keys() & people["khf"].keys()
         assert shared
@@ -117,7 +119,7 @@ class TestTwoPartners:
 
 class TestASecondPack:
     async def test_the_same_flow_runs_on_the_invented_island(self, tmp_path: Any) -> None:
-        async with performed(Options(people=25, pack="xx-island", keep=tmp_path), silent()) as (played, quiet):
+        async with running_demo(Options(people=25, pack="xx-island", keep=tmp_path), silent()) as (played, quiet):
             assert quiet, await played.unfinished()
             found = await asyncio.to_thread(judge, played)
         assert played.ledger.surprises == []

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from verification.harness.screen import Screen
 from verification.leaks.encodings import ENCODINGS
-from verification.leaks.scan import scan, told
+from verification.leaks.scan import report_lines, scan
 
 pytestmark = pytest.mark.e2e
 SERVICES = ("intake", "matching", "notifications")
@@ -20,7 +20,7 @@ TOPICS = ("people", "opportunities", "agencies", "prohibitions", "matches", "del
 class TestTheLeakScan:
     async def test_finds_every_control_and_nobody_anywhere(self, tmp_path: Path) -> None:
         verdict = await scan(6, 3, Screen(Console(file=io.StringIO())), keep=tmp_path, kills=False)
-        assert verdict.well, "\n".join(told(verdict))
+        assert verdict.well, "\n".join(report_lines(verdict))
         looked_at = verdict.bytes_of.keys()
         for service in SERVICES:
             wanted = ("metrics", "openapi.json", "docs", "quarantine", "refusals")

@@ -20,7 +20,7 @@ class TestQuickAttacks:
         options = Options(seed=7, only=ATTACKS, seconds=1.0, rounds=1, people=12, keep=tmp_path)
         report = await Siege(options, said.append).perform()
         assert tuple(seen.name for seen in report.seen) == ATTACKS
-        assert report.troubles == [], "a service ended"
+        assert report.violations == [], "a service ended"
         for seen in report.seen:
             assert seen.requests > 0, seen.name
             assert not [status for status in seen.statuses if status in ("500", "502", "504")], seen.statuses

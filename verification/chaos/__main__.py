@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.local.errors import StartError
 from verification.chaos.run import Chaos, Options
 from verification.harness.folders import lacking
-from verification.harness.senders import HubAway
+from verification.harness.senders import HubUnavailable
 
 
 def _options(arguments: list[str] | None) -> Options:
@@ -39,16 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
     try:
         report = asyncio.run(Chaos(options, lambda line: print(line, flush=True)).perform())
-    except (StartError, HubAway) as error:
+    except (StartError, HubUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    for trouble in report.troubles:
-        print(f"TROUBLE  {trouble}")
+    for violation in report.violations:
+        print(f"VIOLATION  {violation}")
     print(json.dumps(report.line), flush=True)
-    return 1 if report.troubles else 0
+    return 1 if report.violations else 0
 
 
 if __name__ == "__main__":

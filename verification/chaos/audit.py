@@ -29,7 +29,7 @@ FORBIDS = "prohibitions"
 ONCE = ("notice-delivered", "notice-acknowledged", "recall-acknowledged")
 
 
-class Inside(Protocol):
+class Databases(Protocol):
     """The part of `verification.harness.databases` that is needed."""
 
     def documents(self, database: str, collection: str) -> list[Json]: ...
@@ -56,21 +56,21 @@ class Told:
     published: bool
 
 
-def audit(inside: Inside, receipts: Iterable[str], received: Mapping[str, list[Received]]) -> Audit:
+def audit(databases: Databases, receipts: Iterable[str], received: Mapping[str, list[Received]]) -> Audit:
     """``receipts``: of every event that was answered with 202. ``received``: what came to each partner, by agency."""
     found = Audit()
-    said = {service: list(_told(inside, service)) for service in ("intake", "matching", "notifications")}
-    _door(inside, set(receipts), said["intake"], found)
+    said = {service: list(_told(databases, service)) for service in ("intake", "matching", "notifications")}
+    _door(databases, set(receipts), said["intake"], found)
     for events in said.values():
         _numbers(events, found)
-    _followers(inside, found)
-    _journeys(inside, [*said["matching"], *said["notifications"]], found)
-    _deliveries(inside, said["notifications"], received, found)
+    _followers(databases, found)
+    _journeys(databases, [*said["matching"], *said["notifications"]], found)
+    _deliveries(databases, said["notifications"], received, found)
     return found
 
 
-def _told(inside: Inside, service: str) -> Iterator[Told]:
-    for row in inside.documents(service, "outbox"):
+def _told(databases: Databases, service: str) -> Iterator[Told]:
+    for row in databases.documents(service, "outbox"):
         for event in row["events"]:
             headers = {name: bytes(value).decode() for name, value in event["h"] if value is not None}
             topic = row["topic"]
@@ -90,9 +90,9 @@ def _told(inside: Inside, service: str) -> Iterator[Told]:
             )
 
 
-def _door(inside: Inside, receipts: set[str], said: list[Told], found: Audit) -> None:
+def _door(databases: Databases, receipts: set[str], said: list[Told], found: Audit) -> None:
     """Every answer is known, and has exactly the effect that was noted with it."""
-    rows = inside.documents("intake", "inbox")
+    rows = databases.documents("intake", "inbox")
     found.lost["accepted and unknown to intake"] += len(receipts - {row["receipt"] for row in rows})
     effects = Counter((event.correlationid, event.type, event.sequence) for event in said if event.topic != FORBIDS)
     noted = Counter((row["correlationid"], each["type"], each["sequence"]) for row in rows for each in row["emitted"])
@@ -115,30 +115,32 @@ def _numbers(said: list[Told], found: Audit) -> None:
             found.lost[f"{topic}: a number left out"] += max(sequences) - len(sequences)
 
 
-def _followers(inside: Inside, found: Audit) -> None:
+def _followers(databases: Databases, found: Audit) -> None:
     for writer, collection, follower in FOLLOWERS:
-        written = {one["_id"]: one["sequence"] for one in inside.documents(writer, collection)}
-        kept = {one["_id"]: one["sequence"] for one in inside.documents(follower, collection)}
+        written = {one["_id"]: one["sequence"] for one in databases.documents(writer, collection)}
+        kept = {one["_id"]: one["sequence"] for one in databases.documents(follower, collection)}
         behind = sum(kept.get(id, 0) != sequence for id, sequence in written.items())
         found.lost[f"{collection}: not as last told at {follower}"] += behind
         found.doubled[f"{collection}: at {follower} and at nobody else"] += len(kept.keys() - written.keys())
-    forbidden = {one["_id"]: one["floors"]["state"] for one in inside.documents("intake", "people") if "floors" in one}
+    forbidden = {
+        one["_id"]: one["floors"]["state"] for one in databases.documents("intake", "people") if "floors" in one
+    }
     for follower in ("matching", "notifications"):
-        heard = {one["_id"]: one["state"] for one in inside.documents(follower, "floors")}
+        heard = {one["_id"]: one["state"] for one in databases.documents(follower, "floors")}
         found.lost[f"{FORBIDS}: not heeded at {follower}"] += sum(heard.get(id) != it for id, it in forbidden.items())
 
 
-def _journeys(inside: Inside, said: list[Told], found: Audit) -> None:
+def _journeys(databases: Databases, said: list[Told], found: Audit) -> None:
     """Every later step is in the journey that intake keeps."""
-    steps = {step["_id"] for step in inside.documents("intake", "steps")}
+    steps = {step["_id"] for step in databases.documents("intake", "steps")}
     for event in said:
         found.lost[f"{event.topic}: missing in the journeys"] += event.id not in steps
 
 
-def _deliveries(inside: Inside, said: list[Told], received: Mapping[str, list[Received]], found: Audit) -> None:
+def _deliveries(databases: Databases, said: list[Told], received: Mapping[str, list[Received]], found: Audit) -> None:
     """What is called delivered has arrived; what was acknowledged is known to be; each outcome is told once."""
     arrived = {agency: {one.notice for one in those} for agency, those in received.items()}
-    for delivery in inside.documents("notifications", "deliveries"):
+    for delivery in databases.documents("notifications", "deliveries"):
         there = delivery["notice"] in arrived.get(delivery["recipient"], set())
         if delivery["state"] == "delivered":
             found.lost["called delivered and never arrived"] += not there

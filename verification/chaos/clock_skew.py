@@ -1,7 +1,7 @@
 """A service on a machine whose clock is wrong: ``python -m verification.chaos.clock_skew services.matching``.
 
 It is the service as it is; only the one function that reads the wall clock is another. By how many seconds it is wrong
-stands in the file $WRONG_TIME_FILE and may change while the service runs, as when somebody sets the clock. Monotonic
+stands in the file $CLOCK_SKEW_FILE and may change while the service runs, as when somebody sets the clock. Monotonic
 time passes as always.
 """
 
@@ -21,7 +21,7 @@ from shared.kit.base import clock
 LOOK_SECONDS = 0.05
 
 
-class WrongTime:
+class SkewedClock:
     """The wall clock, and by how much it is wrong."""
 
     def __init__(self, file: Path) -> None:
@@ -48,7 +48,7 @@ class WrongTime:
 def main(arguments: list[str]) -> None:
     """Run the service whose module is named."""
     (module,) = arguments
-    wrong = WrongTime(Path(os.environ["WRONG_TIME_FILE"]))
+    wrong = SkewedClock(Path(os.environ["CLOCK_SKEW_FILE"]))
     clock.machine_time = wrong
     threading.Thread(target=wrong.look_for_ever, name="wrong time", daemon=True).start()
     sys.argv = [module]

@@ -1,9 +1,9 @@
 """A service that can be told to stop itself at a failpoint.
 
 ``python -m verification.chaos.failpoint_service services.matching``: the service as it is, with the functions of
-`failpoints` wrapped. Orders come in the file $CHAOS_ORDERS, as JSON: the
-point, at which pass of it, and the signal (SIGKILL or SIGSTOP) that the process then sends to itself. An order is taken
-when its file is gone; an empty one takes back what was armed. What was done is told in the file beside it, ``.done``.
+`failpoints` wrapped. Orders come in the file $CHAOS_ORDERS, as JSON: the failpoint, at which pass of it, and the signal
+(SIGKILL or SIGSTOP) that the process then sends to itself. An order is taken when its file is gone; an empty one takes
+back what was armed. What was done is told in the file beside it, ``.done``.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from verification.chaos.failpoints import ALL, Point
+from verification.chaos.failpoints import ALL, Failpoint
 
 LOOK_SECONDS = 0.02
 
 
 class Trigger:
-    """Counts passes of the one point that is armed."""
+    """Counts passes of the one failpoint that is armed."""
 
     def __init__(self, orders: Path, strike: Callable[[signal.Signals], None]) -> None:
         self._orders = orders
         self._strike = strike
-        self._point: str | None = None
+        self._failpoint: str | None = None
         self._left = 0
         self._signal = signal.SIGKILL
 
-    def passed(self, point: str) -> None:
-        """The process is at this point."""
-        if point != self._point:
+    def passed(self, failpoint: str) -> None:
+        """The process is at this failpoint."""
+        if failpoint != self._failpoint:
             return
         self._left -= 1
         if self._left > 0:
             return
-        self._point = None
+        self._failpoint = None
         done = self._orders.with_suffix(".done")
-        done.write_text(json.dumps({"point": point, "at": time.time()}))
+        done.write_text(json.dumps({"failpoint": failpoint, "at": time.time()}))
         self._strike(self._signal)
 
     def look(self) -> None:
@@ -57,7 +57,7 @@ class Trigger:
             return
         self._left = order.get("passes", 0)
         self._signal = signal.Signals[order.get("signal", "SIGKILL")]
-        self._point = order.get("point")
+        self._failpoint = order.get("failpoint")
         self._orders.unlink()
 
     def look_for_ever(self) -> None:
@@ -67,34 +67,34 @@ class Trigger:
             time.sleep(LOOK_SECONDS)
 
 
-def wrap(point: Point, trigger: Trigger) -> None:
-    """Put the trigger before or after the point's function. Raises AttributeError when it is not there any more."""
-    module, _, path = point.where.partition(":")
+def wrap(failpoint: Failpoint, trigger: Trigger) -> None:
+    """Put the trigger before or after the failpoint's function. Raises AttributeError when it is not there any more."""
+    module, _, path = failpoint.where.partition(":")
     *owners, name = path.split(".")
     owner: Any = functools.reduce(getattr, owners, importlib.import_module(module))
-    setattr(owner, name, wrapped(getattr(owner, name), point, trigger))
+    setattr(owner, name, wrapped(getattr(owner, name), failpoint, trigger))
 
 
-def wrapped(function: Callable[..., Any], point: Point, trigger: Trigger) -> Callable[..., Any]:
+def wrapped(function: Callable[..., Any], failpoint: Failpoint, trigger: Trigger) -> Callable[..., Any]:
     """The function with the trigger at its beginning or end; a coroutine's end is when it has been awaited."""
 
     @functools.wraps(function)
     def passing(*arguments: Any, **named: Any) -> Any:
-        if point.when == "before":
-            trigger.passed(point.name)
+        if failpoint.when == "before":
+            trigger.passed(failpoint.name)
             return function(*arguments, **named)
         result = function(*arguments, **named)
         if inspect.isawaitable(result):
-            return _then(result, point, trigger)
-        trigger.passed(point.name)
+            return _then(result, failpoint, trigger)
+        trigger.passed(failpoint.name)
         return result
 
     return passing
 
 
-async def _then(result: Awaitable[Any], point: Point, trigger: Trigger) -> Any:
+async def _then(result: Awaitable[Any], failpoint: Failpoint, trigger: Trigger) -> Any:
     found = await result
-    trigger.passed(point.name)
+    trigger.passed(failpoint.name)
     return found
 
 
@@ -104,9 +104,9 @@ def main(arguments: list[str]) -> None:
     trigger = Trigger(Path(os.environ["CHAOS_ORDERS"]), lambda number: os.kill(os.getpid(), number))
     service = module.rpartition(".")[2]
     trigger.look()  # an order may be there already: for what happens only at the beginning
-    for point in ALL:
-        if service in point.services:
-            wrap(point, trigger)
+    for failpoint in ALL:
+        if service in failpoint.services:
+            wrap(failpoint, trigger)
     threading.Thread(target=trigger.look_for_ever, name="orders", daemon=True).start()
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -10,34 +10,37 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from deploy.local.errors import StartError
-from verification.chaos.failpoints import EVERY, OPEN_TRANSACTION, Point
-from verification.chaos.plan import Blow
-from verification.chaos.processes import INFRASTRUCTURE, Cast
-from verification.chaos.recoveries import Recovery, Watch
+from verification.chaos.failpoints import OPEN_TRANSACTION, Failpoint
+from verification.chaos.plan import Fault
+from verification.chaos.processes import INFRASTRUCTURE, ChaosSystem
+from verification.chaos.recoveries import Recovery, RecoveryWatch
+from verification.harness.keyring import SERVICES
 
 ATTEMPTS = 5
-PASSED_WITHIN = 8.0  # seconds for a service to come to a point; then it is killed wherever it is
-GROUND = "ground"  # the broker and the database: one of them at a time
+PASSED_WITHIN = 8.0  # seconds for a service to come to a failpoint; then it is killed wherever it is
+INFRASTRUCTURE_LOCK = "infrastructure"  # the broker and the database: one of them at a time
 SETTLING = 1.2  # session time-outs
-RECOVERED_WITHIN = 30.0  # so long a victim is left alone; a recovery that takes longer is still measured
+RECOVERED_WITHIN = 30.0  # so long a target is left alone; a recovery that takes longer is still measured
 SHARE_OF_SHORT, SHARE_OF_LONG = 0.4, 1.4  # of the session time-out
 
 
-class Director:
-    """`reached(event)` is called by whoever sends: what is due begins, each victim's blows one after the other.
+class FaultInjector:
+    """`reached(event)` is called by whoever sends: what is due begins, each target's faults one after the other.
 
-    ``behind``: how many blows are due and wait for their victim; whoever sends then takes its time.
+    ``behind``: how many faults are due and wait for their target; whoever sends then takes its time.
 
     ``recoveries``: of services that were killed and started again; ``takeovers``: by another replica, from one that was
     frozen or went for good, which nobody can know before its session has timed out; ``returns``: of the whole after the
-    broker or the database was hurt. ``outages``: from such a blow until every service has done a record again.
+    broker or the database was hurt. ``outages``: from such a fault until every service has done a record again.
     """
 
-    def __init__(self, cast: Cast, watch: Watch, plan: Sequence[Blow], say: Callable[[str], None]) -> None:
-        self._cast, self._watch, self._say = cast, watch, say
+    def __init__(
+        self, system: ChaosSystem, watch: RecoveryWatch, plan: Sequence[Fault], say: Callable[[str], None]
+    ) -> None:
+        self._system, self._watch, self._say = system, watch, say
         self._plan = list(plan)
-        self._total = sum(blow.kills for blow in plan)
-        self._locks = {name: asyncio.Lock() for name in (*EVERY, GROUND)}
+        self._total = sum(fault.kills for fault in plan)
+        self._locks = {name: asyncio.Lock() for name in (*SERVICES, INFRASTRUCTURE_LOCK)}
         self._running: set[asyncio.Task[None]] = set()
         self._event = 0
         self._waiting = 0
@@ -48,11 +51,11 @@ class Director:
         self.outages: list[tuple[float, float]] = []
 
     def reached(self, event: int) -> None:
-        """So many events have been sent. Raises what went wrong in a blow."""
+        """So many events have been sent. Raises what went wrong in a fault."""
         self._event = event
         while self._plan and self._plan[0].at <= event:
-            blow = self._plan.pop(0)
-            self._running.add(asyncio.create_task(self._in_turn(blow), name=f"blow {blow.number}"))
+            fault = self._plan.pop(0)
+            self._running.add(asyncio.create_task(self._in_turn(fault), name=f"fault {fault.number}"))
         for task in [task for task in self._running if task.done()]:
             self._running.discard(task)
             task.result()
@@ -65,33 +68,33 @@ class Director:
     async def finish(self) -> None:
         """Wait for what is under way; raises what went wrong in it. Nothing is frozen or doubled afterwards."""
         await asyncio.gather(*self._running)
-        for name in (f"{service}-2" for service in EVERY):
-            await self._cast.gone(name)
+        for name in (f"{service}-2" for service in SERVICES):
+            await self._system.gone(name)
 
-    async def _in_turn(self, blow: Blow) -> None:
+    async def _in_turn(self, fault: Fault) -> None:
         """Locks are fair: who came first hurts first. What all stand on is hurt while services are, too."""
         async with AsyncExitStack() as stack:
             self._waiting += 1
             try:
-                for name in self._concerned(blow):
+                for name in self._concerned(fault):
                     await stack.enter_async_context(self._locks[name])
             finally:
                 self._waiting -= 1
-            ways = {
-                "kill": self._kill, "term": self._term, "pause": self._pause, "at-point": self._at_point,
+            kinds = {
+                "kill": self._kill, "term": self._term, "pause": self._pause, "at-failpoint": self._at_failpoint,
                 "at-beginning": self._at_beginning, "take-over": self._take_over,
                 "open-transaction": self._open_transaction, "second": self._second, "broker": self._infrastructure,
                 "database": self._infrastructure, "both": self._both,
             }  # fmt: skip
-            await ways[blow.way](blow)
+            await kinds[fault.kind](fault)
 
-    def _concerned(self, blow: Blow) -> tuple[str, ...]:
-        if blow.way in INFRASTRUCTURE:
-            return (GROUND,)
-        forgets = not self._cast.stack.broker.keeps_its_log
-        if blow.way == "both" or (forgets and blow.way in ("second", "take-over", "open-transaction")):
-            return (GROUND, blow.victim)
-        return (blow.victim,)
+    def _concerned(self, fault: Fault) -> tuple[str, ...]:
+        if fault.kind in INFRASTRUCTURE:
+            return (INFRASTRUCTURE_LOCK,)
+        forgets = not self._system.stack.broker.keeps_its_log
+        if fault.kind == "both" or (forgets and fault.kind in ("second", "take-over", "open-transaction")):
+            return (INFRASTRUCTURE_LOCK, fault.target)
+        return (fault.target,)
 
     @property
     def without_end(self) -> list[Recovery]:
@@ -109,102 +112,102 @@ class Director:
 
     # --- one replica
 
-    async def _kill(self, blow: Blow) -> None:
-        self._tell(blow.victim, "SIGKILL, wherever it is")
-        await self._recovered(await self._killed(blow.victim))
+    async def _kill(self, fault: Fault) -> None:
+        self._tell(fault.target, "SIGKILL, wherever it is")
+        await self._recovered(await self._killed(fault.target))
 
-    async def _term(self, blow: Blow) -> None:
-        self._tell(blow.victim, "SIGTERM")
+    async def _term(self, fault: Fault) -> None:
+        self._tell(fault.target, "SIGTERM")
         began = time.time()
-        pid = self._cast.send(blow.victim, signal.SIGTERM)
-        recovery = self._measure(blow.victim, "SIGTERM", began)
-        await self._cast.end(blow.victim, pid)
+        pid = self._system.send(fault.target, signal.SIGTERM)
+        recovery = self._measure(fault.target, "SIGTERM", began)
+        await self._system.end(fault.target, pid)
         await self._recovered(recovery)
 
-    async def _pause(self, blow: Blow) -> None:
-        seconds = self._pause_seconds(blow.long)
-        self._tell(blow.victim, f"SIGSTOP for {seconds:.1f} s")
-        self._cast.send(blow.victim, signal.SIGSTOP)
+    async def _pause(self, fault: Fault) -> None:
+        seconds = self._pause_seconds(fault.long)
+        self._tell(fault.target, f"SIGSTOP for {seconds:.1f} s")
+        self._system.send(fault.target, signal.SIGSTOP)
         await asyncio.sleep(seconds)
-        self._cast.send(blow.victim, signal.SIGCONT)
-        await self._cast.ready(blow.victim)
+        self._system.send(fault.target, signal.SIGCONT)
+        await self._system.ready(fault.target)
 
-    async def _at_point(self, blow: Blow) -> None:
-        assert blow.point is not None
-        await self._recovered(await self._struck(blow.victim, blow.point, blow.passes))
+    async def _at_failpoint(self, fault: Fault) -> None:
+        assert fault.failpoint is not None
+        await self._recovered(await self._stopped_at_failpoint(fault.target, fault.failpoint, fault.passes))
 
-    async def _at_beginning(self, blow: Blow) -> None:
+    async def _at_beginning(self, fault: Fault) -> None:
         """Killed wherever it is; its successor is killed while it begins."""
-        assert blow.point is not None
-        self._tell(blow.victim, "SIGKILL, wherever it is")
-        pid = self._cast.send(blow.victim, signal.SIGKILL)
-        await self._cast.ended(blow.victim, pid, 10.0)
-        self._tell(blow.victim, f"SIGKILL of its successor: {blow.point.name}")
-        self._cast.service(blow.victim).arm(blow.point)
-        at = await self._wait_struck(blow.victim, PASSED_WITHIN * 2)
+        assert fault.failpoint is not None
+        self._tell(fault.target, "SIGKILL, wherever it is")
+        pid = self._system.send(fault.target, signal.SIGKILL)
+        await self._system.ended(fault.target, pid, 10.0)
+        self._tell(fault.target, f"SIGKILL of its successor: {fault.failpoint.name}")
+        self._system.service(fault.target).arm(fault.failpoint)
+        at = await self._wait_until_stopped(fault.target, PASSED_WITHIN * 2)
         await self._watch.look()
-        await self._recovered(self._measure(blow.victim, blow.point.name, at))
+        await self._recovered(self._measure(fault.target, fault.failpoint.name, at))
 
     # --- two replicas
 
-    async def _second(self, blow: Blow) -> None:
+    async def _second(self, fault: Fault) -> None:
         """A second replica comes, works along for a while, and goes."""
-        name = await self._come(blow.victim)
+        name = await self._come(fault.target)
         if name is None:
             return
         await asyncio.sleep(self._pause_seconds(False))
-        await self._go(name, signal.Signals[blow.signal])
+        await self._go(name, signal.Signals[fault.signal])
 
-    async def _take_over(self, blow: Blow) -> None:
+    async def _take_over(self, fault: Fault) -> None:
         """Frozen for longer than the session time-out while another replica stands by; then it wakes up."""
-        name = await self._come(blow.victim)
+        name = await self._come(fault.target)
         seconds = self._pause_seconds(True)
-        self._tell(blow.victim, f"SIGSTOP for {seconds:.1f} s, with {name} beside it")
+        self._tell(fault.target, f"SIGSTOP for {seconds:.1f} s, with {name} beside it")
         began = time.time()
-        self._cast.send(blow.victim, signal.SIGSTOP)
+        self._system.send(fault.target, signal.SIGSTOP)
         await self._watch.look()
-        recovery = self._measure(blow.victim, "SIGSTOP", began, self.takeovers)
+        recovery = self._measure(fault.target, "SIGSTOP", began, self.takeovers)
         await asyncio.sleep(seconds)
         await self._recovered(recovery, seconds)
-        await self._wake(blow.victim)
+        await self._wake(fault.target)
         if name is not None:
             await self._go(name, signal.SIGKILL)
 
-    async def _open_transaction(self, blow: Blow) -> None:
+    async def _open_transaction(self, fault: Fault) -> None:
         """A successor meets the open transaction of a predecessor that is dead, or frozen."""
-        name = await self._come(blow.victim)
-        if blow.signal == "SIGKILL":
-            recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes)
+        name = await self._come(fault.target)
+        if fault.signal == "SIGKILL":
+            recovery = await self._stopped_at_failpoint(fault.target, OPEN_TRANSACTION, fault.passes)
             await self._recovered(recovery)
             await self._settled()
         else:
-            recovery = await self._struck(blow.victim, OPEN_TRANSACTION, blow.passes, "SIGSTOP")
+            recovery = await self._stopped_at_failpoint(fault.target, OPEN_TRANSACTION, fault.passes, "SIGSTOP")
             await self._recovered(recovery, self._pause_seconds(True) * 1.5)
-            await self._wake(blow.victim)
+            await self._wake(fault.target)
         if name is not None:
             await self._go(name, signal.SIGTERM)
 
     async def _wake(self, name: str) -> None:
-        self._cast.send(name, signal.SIGCONT)
-        await self._cast.ready(name)
+        self._system.send(name, signal.SIGCONT)
+        await self._system.ready(name)
         await self._settled()
 
     async def _settled(self) -> None:
         """The embedded broker waits for ever for a member that vanishes while its group finds together (docs/chaos.md):
         there, nobody goes before that is over."""
-        if not self._cast.stack.broker.keeps_its_log:
-            await asyncio.sleep(SETTLING * self._cast.session_timeout_ms / 1000)
+        if not self._system.stack.broker.keeps_its_log:
+            await asyncio.sleep(SETTLING * self._system.session_timeout_ms / 1000)
 
     async def _come(self, service: str) -> str | None:
         for _ in range(ATTEMPTS):
             try:
-                name = await self._cast.second(service)
+                name = await self._system.second(service)
                 break
             except StartError:  # what it needs is away just now
-                await self._cast.gone(f"{service}-2")
+                await self._system.gone(f"{service}-2")
                 await asyncio.sleep(3.0)
         else:
-            self._cast.troubles.append(f"{service}-2 could not start {ATTEMPTS} times")
+            self._system.violations.append(f"{service}-2 could not start {ATTEMPTS} times")
             return None
         self._say(f"          {name} comes")
         await self._settled()
@@ -213,48 +216,48 @@ class Director:
     async def _go(self, name: str, number: signal.Signals) -> None:
         self._tell(name, f"{number.name}, and it stays away")
         began = time.time()
-        pid = self._cast.send(name, number)
+        pid = self._system.send(name, number)
         recovery = self._measure(name, f"{name} {number.name}", began, self.takeovers)
         if number is signal.SIGTERM:
-            await self._cast.end(name, pid)
+            await self._system.end(name, pid)
         else:
-            await self._cast.ended(name, pid, 10.0)
-        await self._cast.gone(name)
+            await self._system.ended(name, pid, 10.0)
+        await self._system.gone(name)
         await self._recovered(recovery)
 
     # --- what they stand on
 
-    async def _infrastructure(self, blow: Blow) -> None:
-        name, number = blow.victim, signal.Signals[blow.signal]
+    async def _infrastructure(self, fault: Fault) -> None:
+        name, number = fault.target, signal.Signals[fault.signal]
         if number is signal.SIGSTOP:
             seconds = self._pause_seconds(False)
             self._tell(name, f"SIGSTOP for {seconds:.1f} s")
         else:
             self._tell(name, number.name)
         began = time.time()
-        pid = self._cast.send(name, number)
+        pid = self._system.send(name, number)
         if number is signal.SIGSTOP:
             await asyncio.sleep(seconds)
-            self._cast.send(name, signal.SIGCONT)
+            self._system.send(name, signal.SIGCONT)
         else:
-            await self._cast.ended(name, pid, 30.0)
+            await self._system.ended(name, pid, 30.0)
         await self._back(name, began, number is not signal.SIGSTOP)
 
-    async def _both(self, blow: Blow) -> None:
-        """The broker dies, and a service at a point that it passes then."""
-        assert blow.point is not None
+    async def _both(self, fault: Fault) -> None:
+        """The broker dies, and a service at a failpoint that it passes then."""
+        assert fault.failpoint is not None
         self._tell("broker", "SIGKILL")
         began = time.time()
-        pid = self._cast.send("broker", signal.SIGKILL)
-        recovery = await self._struck(blow.victim, blow.point, 1)
-        await self._cast.ended("broker", pid, 30.0)
+        pid = self._system.send("broker", signal.SIGKILL)
+        recovery = await self._stopped_at_failpoint(fault.target, fault.failpoint, 1)
+        await self._system.ended("broker", pid, 30.0)
         await self._back("broker", began, True)
         await self._recovered(recovery)
 
     async def _back(self, name: str, began: float, ended: bool) -> None:
-        await self._cast.ready(name, 60.0)
-        forgot = ended and name == "broker" and not self._cast.stack.broker.keeps_its_log
-        returns = [self._watch.away(service, name, began, forgot) for service in EVERY]
+        await self._system.ready(name, 60.0)
+        forgot = ended and name == "broker" and not self._system.stack.broker.keeps_its_log
+        returns = [self._watch.away(service, name, began, forgot) for service in SERVICES]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVERED_WITHIN):
                 await asyncio.gather(*(each.done.wait() for each in returns))
@@ -266,21 +269,23 @@ class Director:
 
     async def _killed(self, name: str) -> Recovery:
         began = time.time()
-        pid = self._cast.send(name, signal.SIGKILL)
-        await self._cast.ended(name, pid, 10.0)
+        pid = self._system.send(name, signal.SIGKILL)
+        await self._system.ended(name, pid, 10.0)
         await self._watch.look()
         return self._measure(name, "SIGKILL", began)
 
-    async def _struck(self, name: str, point: Point, passes: int, number: str = "SIGKILL") -> Recovery:
+    async def _stopped_at_failpoint(
+        self, name: str, failpoint: Failpoint, passes: int, number: str = "SIGKILL"
+    ) -> Recovery:
         """Told to stop itself there; if it does not come there, it is killed where it is."""
-        self._tell(name, f"{number} at pass {passes} of: {point.name}")
-        self._cast.service(name).arm(point, passes, number)
-        at = await self._wait_struck(name, PASSED_WITHIN)
+        self._tell(name, f"{number} at pass {passes} of: {failpoint.name}")
+        self._system.service(name).arm(failpoint, passes, number)
+        at = await self._wait_until_stopped(name, PASSED_WITHIN)
         await self._watch.look()
-        return self._measure(name, point.name, at, self.takeovers if number == "SIGSTOP" else self.recoveries)
+        return self._measure(name, failpoint.name, at, self.takeovers if number == "SIGSTOP" else self.recoveries)
 
-    async def _wait_struck(self, name: str, seconds: float) -> float:
-        service = self._cast.service(name)
+    async def _wait_until_stopped(self, name: str, seconds: float) -> float:
+        service = self._system.service(name)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if (at := service.done_at()) is not None:
@@ -289,10 +294,10 @@ class Director:
         service.arm(None)
         if (at := service.done_at()) is not None:
             return at
-        self._say(f"          {name} did not come to that point within {seconds:.0f} s: SIGKILL, wherever it is")
+        self._say(f"          {name} did not come to that failpoint within {seconds:.0f} s: SIGKILL, wherever it is")
         at = time.time()
-        pid = self._cast.send(name, signal.SIGKILL)
-        await self._cast.ended(name, pid, 10.0)
+        pid = self._system.send(name, signal.SIGKILL)
+        await self._system.ended(name, pid, 10.0)
         return at
 
     def _measure(self, name: str, what: str, began: float, among: list[Recovery] | None = None) -> Recovery:
@@ -309,7 +314,7 @@ class Director:
         self._say(f"          {recovery.service}: {_seconds(recovery)} ({recovery.what})")
 
     def _pause_seconds(self, long: bool) -> float:
-        return self._cast.session_timeout_ms / 1000 * (SHARE_OF_LONG if long else SHARE_OF_SHORT)
+        return self._system.session_timeout_ms / 1000 * (SHARE_OF_LONG if long else SHARE_OF_SHORT)
 
     def _tell(self, name: str, how: str) -> None:
         self.kills += 1

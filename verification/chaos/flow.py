@@ -14,7 +14,7 @@ from random import Random
 
 from samples.world import Item, World
 from samples.world.chance import maybe
-from samples.world.envelope import Json, Letters
+from samples.world.envelope import EventWriter, Json
 from samples.world.openings import Opening, make_opening
 from samples.world.people import Newcomer
 
@@ -62,7 +62,7 @@ class Flow:
         self._world = world
         self._events = events
         self._random = Random(f"{world.seed}/flow")
-        self._letters = Letters(world.today, 1, world.pack.timezone)
+        self._event_writer = EventWriter(world.today, 1, world.pack.timezone)
         self._people: list[_Somebody] = []
         self._adverts: list[_Advert] = []
         self._numbers = iter(range(10**9))
@@ -108,7 +108,7 @@ class Flow:
         somebody = _Somebody(newcomer, newcomer.profile(), {(c["purpose"], c.get("recipient")) for c in consents})
         self._people.append(somebody)
         kind = "trainee-graduated" if newcomer.graduate else "person-enrolled"
-        return self._letters.write(newcomer.agency, kind, data)
+        return self._event_writer.write(newcomer.agency, kind, data)
 
     def _updated(self, one: _Somebody | None) -> Item | None:
         if one is None:
@@ -117,7 +117,7 @@ class Flow:
         one.profile = one.profile | {"wants": wants}
         if maybe(self._random, 0.3):
             one.profile["residence"] = self._random.choice(tuple(self._world.pack.residence_weights))
-        return self._letters.write(one.newcomer.agency, "person-updated", one.profile)
+        return self._event_writer.write(one.newcomer.agency, "person-updated", one.profile)
 
     def _consent(self, purpose: str, recipient: str | None, one: _Somebody | None) -> Item | None:
         """Given by who has not given it, taken back by who has."""
@@ -129,7 +129,7 @@ class Flow:
         until = (self._world.today + timedelta(days=self._random.randint(40, 80))).isoformat()
         consents = [key if stands else key | {"until": until}]
         data = {"reference": one.newcomer.reference, "consents": consents}
-        return self._letters.write(one.newcomer.agency, "consent-withdrawn" if stands else "consent-given", data)
+        return self._event_writer.write(one.newcomer.agency, "consent-withdrawn" if stands else "consent-given", data)
 
     def _left(self) -> Item | None:
         one = self._some()
@@ -137,7 +137,7 @@ class Flow:
             return None
         self._people.remove(one)
         data = {"reference": one.newcomer.reference, "reason": "found-work"}
-        return self._letters.write(one.newcomer.agency, "person-left", data)
+        return self._event_writer.write(one.newcomer.agency, "person-left", data)
 
     def _advert_posted(self) -> Item | None:
         if len(self._adverts) >= self._most_adverts:
@@ -146,7 +146,7 @@ class Flow:
         opening = make_opening(world.setting, world.pack, world.seed, 1, next(self._posted), world.today)
         self._adverts.append(_Advert(opening, opening.data))
         kind = "job-posted" if opening.family == "job" else "programme-opened"
-        return self._letters.write(opening.agency, kind, opening.data)
+        return self._event_writer.write(opening.agency, kind, opening.data)
 
     def _advert_updated(self) -> Item | None:
         """Mostly another last day, now and then a better wage."""
@@ -159,14 +159,14 @@ class Flow:
         else:
             change = {"closes": (self._world.today + timedelta(days=self._random.randint(20, 60))).isoformat()}
         advert.data = advert.data | change
-        return self._letters.write(advert.opening.agency, f"{advert.opening.family}-updated", advert.data)
+        return self._event_writer.write(advert.opening.agency, f"{advert.opening.family}-updated", advert.data)
 
     def _advert_closed(self) -> Item | None:
         if len(self._adverts) < self._most_adverts // 2:
             return None
         advert = self._adverts.pop(self._random.randrange(len(self._adverts)))
         data = {"reference": advert.opening.reference, "reason": "filled"}
-        return self._letters.write(advert.opening.agency, f"{advert.opening.family}-closed", data)
+        return self._event_writer.write(advert.opening.agency, f"{advert.opening.family}-closed", data)
 
 
 def _seeks(one: _Somebody) -> bool:

@@ -1,4 +1,4 @@
-"""What is hurt, in which way, after which event: drawn by lot from a seed, the same every time.
+"""Which fault comes after which event: drawn at random from a seed, the same every time.
 
 Deterministic in events sent, not in time: how far the services are with them then is what makes one run unlike another.
 """
@@ -11,102 +11,109 @@ from itertools import cycle, islice
 from random import Random
 from typing import Literal, TypeVar
 
-from verification.chaos.failpoints import AT_BEGINNING, AT_RETURN, EVERY, POINTS, Point
+from verification.chaos.failpoints import AT_BEGINNING, AT_RETURN, FAILPOINTS, Failpoint
+from verification.harness.keyring import SERVICES
 
-Way = Literal[
-    "kill", "term", "pause", "at-point", "at-beginning", "take-over", "open-transaction", "second", "broker",
+FaultKind = Literal[
+    "kill", "term", "pause", "at-failpoint", "at-beginning", "take-over", "open-transaction", "second", "broker",
     "database", "both",
 ]  # fmt: skip
-KILLS: dict[Way, int] = {"take-over": 2, "open-transaction": 2, "at-beginning": 2, "both": 2}
-"""How many kills one blow is, where it is not one."""
+KILLS_OF: dict[FaultKind, int] = {"take-over": 2, "open-transaction": 2, "at-beginning": 2, "both": 2}
+"""How many kills one fault is, where it is not one."""
 # In this order, again and again, until there are enough kills; then shuffled.
-DECK: tuple[Way, ...] = (
-    "at-point", "take-over", "broker", "kill", "database", "at-point", "term", "open-transaction", "second", "at-point",
-    "pause", "broker", "at-beginning", "at-point", "database", "kill", "both", "at-point", "term",
+MIX: tuple[FaultKind, ...] = (
+    "at-failpoint", "take-over", "broker", "kill", "database", "at-failpoint", "term", "open-transaction", "second",
+    "at-failpoint", "pause", "broker", "at-beginning", "at-failpoint", "database", "kill", "both", "at-failpoint",
+    "term",
 )  # fmt: skip
 MOST_PASSES = 8
-BEGIN, END = 0.06, 0.96  # share of the events before the first blow and before the last
+BEGIN, END = 0.06, 0.96  # share of the events before the first fault and before the last
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Blow:
-    """``at``: after so many events. ``signal``: how the victim is hurt where there is a choice. ``long``: longer than
-    the session time-out. ``passes``: at which pass of the point."""
+class Fault:
+    """``at``: after so many events. ``signal``: which signal, where there is a choice. ``long``: longer than
+    the session time-out. ``passes``: at which pass of the failpoint."""
 
     number: int
     at: int
-    way: Way
-    victim: str
+    kind: FaultKind
+    target: str
     signal: Literal["SIGKILL", "SIGTERM", "SIGSTOP"] = "SIGKILL"
-    point: Point | None = None
+    failpoint: Failpoint | None = None
     passes: int = 1
     long: bool = False
 
     @property
     def kills(self) -> int:
-        """How many processes are hurt."""
-        return KILLS.get(self.way, 1)
+        """How many processes are killed or stopped."""
+        return KILLS_OF.get(self.kind, 1)
 
 
-def plan_of(seed: int, events: int, kills: int) -> list[Blow]:
-    """All blows in order of events."""
+def plan_of(seed: int, events: int, kills: int) -> list[Fault]:
+    """All faults in order of events."""
     random = Random(f"{seed}/chaos")
-    ways = _ways(kills)
-    random.shuffle(ways)
-    victims: dict[str, Iterator[str]] = {}
-    returns = _dealt(random, [(point, service) for point in AT_RETURN for service in point.services])
-    struck = sum(way == "at-point" for way in ways)
-    points = _in_turn([(point, service) for point in POINTS for service in point.services], seed * struck)
-    beginnings = _dealt(random, [(point, service) for point in AT_BEGINNING for service in point.services])
+    kinds = _kinds(kills)
+    random.shuffle(kinds)
+    targets: dict[str, Iterator[str]] = {}
+    returns = _shuffled(random, [(failpoint, service) for failpoint in AT_RETURN for service in failpoint.services])
+    struck = sum(kind == "at-failpoint" for kind in kinds)
+    failpoints = _in_turn(
+        [(failpoint, service) for failpoint in FAILPOINTS for service in failpoint.services], seed * struck
+    )
+    beginnings = _shuffled(
+        random, [(failpoint, service) for failpoint in AT_BEGINNING for service in failpoint.services]
+    )
     pause = cycle((False, True))
-    blows = []
-    step = (END - BEGIN) * events / max(1, len(ways))
-    for number, way in enumerate(ways):
+    faults = []
+    step = (END - BEGIN) * events / max(1, len(kinds))
+    for number, kind in enumerate(kinds):
         at = round(events * BEGIN + step * (number + random.uniform(0.1, 0.6)))
-        victim = next(victims.setdefault(way, _dealt(random, list(EVERY))))
-        point: Point | None = None
+        target = next(targets.setdefault(kind, _shuffled(random, list(SERVICES))))
+        failpoint: Failpoint | None = None
         signal: Literal["SIGKILL", "SIGTERM", "SIGSTOP"] = "SIGKILL"
         passes, long = 1, False
-        if way == "at-point":
-            point, victim = next(points)
-            passes = random.randint(1, MOST_PASSES) if point.often else random.randint(1, 2)
-        elif way in ("at-beginning", "both"):
-            point, victim = next(beginnings if way == "at-beginning" else returns)
-        elif way in ("broker", "database"):
-            victim = way
+        if kind == "at-failpoint":
+            failpoint, target = next(failpoints)
+            passes = random.randint(1, MOST_PASSES) if failpoint.often else random.randint(1, 2)
+        elif kind in ("at-beginning", "both"):
+            failpoint, target = next(beginnings if kind == "at-beginning" else returns)
+        elif kind in ("broker", "database"):
+            target = kind
             signal = random.choice(("SIGKILL", "SIGKILL", "SIGTERM", "SIGSTOP"))
-        elif way == "open-transaction":
+        elif kind == "open-transaction":
             signal, passes = random.choice(("SIGKILL", "SIGSTOP")), random.randint(1, MOST_PASSES)
-        elif way == "second":
+        elif kind == "second":
             signal = random.choice(("SIGKILL", "SIGTERM"))
-        elif way == "term":
+        elif kind == "term":
             signal = "SIGTERM"
-        elif way in ("pause", "take-over"):
-            signal, long = "SIGSTOP", way == "take-over" or next(pause)
-        blows.append(Blow(number, at, way, victim, signal, point, passes, long))
-    return blows
+        elif kind in ("pause", "take-over"):
+            signal, long = "SIGSTOP", kind == "take-over" or next(pause)
+        faults.append(Fault(number, at, kind, target, signal, failpoint, passes, long))
+    return faults
 
 
-def _ways(kills: int) -> list[Way]:
+def _kinds(kills: int) -> list[FaultKind]:
     """As many as make up this number of kills: the last may have to be of one kill only."""
-    found: list[Way] = []
-    for way in cycle(DECK):
-        left = kills - sum(KILLS.get(each, 1) for each in found)
+    found: list[FaultKind] = []
+    for kind in cycle(MIX):
+        left = kills - sum(KILLS_OF.get(each, 1) for each in found)
         if left <= 0:
             return found
-        if KILLS.get(way, 1) <= left:
-            found.append(way)
+        if KILLS_OF.get(kind, 1) <= left:
+            found.append(kind)
     raise AssertionError
 
 
-def _in_turn(cards: list[T], start: int) -> Iterator[T]:
-    """One order for all seeds, each going on where the seed before ends: a few seeds together come to every card."""
-    ordered = Random("one order").sample(cards, len(cards))
-    return islice(cycle(ordered), start % len(cards), None)
+def _in_turn(choices: list[T], start: int) -> Iterator[T]:
+    """One order for all seeds, each going on where the seed before ends: a few seeds together come to every one of
+    them."""
+    ordered = Random("one order").sample(choices, len(choices))
+    return islice(cycle(ordered), start % len(choices), None)
 
 
-def _dealt(random: Random, cards: list[T]) -> Iterator[T]:
-    """Every card once in an order drawn by lot, then all again."""
+def _shuffled(random: Random, choices: list[T]) -> Iterator[T]:
+    """Every one of them once in random order, then all again."""
     while True:
-        yield from random.sample(cards, len(cards))
+        yield from random.sample(choices, len(choices))

@@ -15,9 +15,9 @@ from pathlib import Path
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from samples.world import Setting
-from verification.chaos.failpoints import Point
+from verification.chaos.failpoints import Failpoint
 from verification.harness.programs import Program
-from verification.harness.system import Ports, Stage, Watched
+from verification.harness.system import Ports, Supervised, System
 
 TERM_SECONDS = 30.0  # as long as a container is given to stop
 LEASE_SHARE = 0.4  # of the session time-out: the matcher that stands by waits for the lease, then for the group
@@ -25,8 +25,9 @@ LOOK_SECONDS = 0.02
 INFRASTRUCTURE = ("broker", "database")
 
 
-class Hurtable(Program):
-    """A service started through `at_point`. ``orders``: the file by which it is told to stop itself at a point."""
+class FaultTarget(Program):
+    """A service started through `failpoint_service`. ``orders``: the file by which it is told to stop itself at a
+    failpoint."""
 
     def __init__(self, service: str, port: int, log: Path, variables: dict[str, str], orders: Path) -> None:
         super().__init__(f"services.{service}", port, log, variables | {"CHAOS_ORDERS": str(orders)}, variable="-")
@@ -36,10 +37,10 @@ class Hurtable(Program):
     def command(self) -> list[str]:
         return [sys.executable, "-m", "verification.chaos.failpoint_service", self._service]
 
-    def arm(self, point: Point | None, passes: int = 1, number: str = "SIGKILL") -> None:
-        """Tell it (or the next process of this name) what to do at a point; None takes that back."""
+    def arm(self, failpoint: Failpoint | None, passes: int = 1, number: str = "SIGKILL") -> None:
+        """Tell it (or the next process of this name) what to do at a failpoint; None takes that back."""
         self.done.unlink(missing_ok=True)
-        order = {"point": point.name, "passes": passes, "signal": number} if point else {}
+        order = {"failpoint": failpoint.name, "passes": passes, "signal": number} if failpoint else {}
         half = self.orders.with_suffix(".half")
         half.write_text(json.dumps(order))
         half.replace(self.orders)
@@ -56,8 +57,8 @@ class Hurtable(Program):
         return None
 
 
-class Cast(Stage):
-    """A stage whose services can be hurt. ``away``: what the supervisor leaves alone for now; ``troubles``: what did
+class ChaosSystem(System):
+    """A system whose services can be hurt. ``away``: what the supervisor leaves alone for now; ``violations``: what did
     not go as it must (a service that did not end on SIGTERM)."""
 
     def __init__(self, folder: Path, setting: Setting, session_timeout_ms: int) -> None:
@@ -65,7 +66,7 @@ class Cast(Stage):
         self.session_timeout_ms = session_timeout_ms
         self.away: set[str] = set()
         self.starts: Counter[str] = Counter()
-        self.troubles: list[str] = []
+        self.violations: list[str] = []
 
     def variables(self, name: str) -> dict[str, str]:
         """As everywhere, with waits that fit a run of minutes; a second replica has a name of its own."""
@@ -81,17 +82,17 @@ class Cast(Stage):
         return found
 
     def _service(self, name: str) -> Program:
-        return self._hurtable(name, name, self._ports.programs[name], self.variables(name))
+        return self._fault_target(name, name, self._ports.programs[name], self.variables(name))
 
-    def _hurtable(self, service: str, name: str, port: int, variables: dict[str, str]) -> Hurtable:
+    def _fault_target(self, service: str, name: str, port: int, variables: dict[str, str]) -> FaultTarget:
         orders = self.folder / "orders"
         orders.mkdir(exist_ok=True)
-        return Hurtable(service, port, self.logs / f"{name}.log", variables, orders / name)
+        return FaultTarget(service, port, self.logs / f"{name}.log", variables, orders / name)
 
-    def service(self, name: str) -> Hurtable:
+    def service(self, name: str) -> FaultTarget:
         """A replica by its name: ``intake``, ``intake-2``, ..."""
         found = self.services[name]
-        assert isinstance(found, Hurtable)
+        assert isinstance(found, FaultTarget)
         return found
 
     def door(self) -> str:
@@ -105,7 +106,7 @@ class Cast(Stage):
         """Start a second replica; returns its name when it is ready. Raises StartError."""
         name, port = f"{service}-2", free_port()
         variables = self.variables(service) | {"IEUM_INSTANCE": name, "IEUM_PORT": str(port)}
-        program = self._hurtable(service, name, port, variables)
+        program = self._fault_target(service, name, port, variables)
         self.away.add(name)  # it may go again without being started anew
         self.services[name] = program
         await asyncio.to_thread(program.start)
@@ -133,7 +134,7 @@ class Cast(Stage):
         finally:
             await asyncio.gather(*starting.values(), return_exceptions=True)
 
-    async def _start_again(self, name: str, program: Watched) -> None:
+    async def _start_again(self, name: str, program: Supervised) -> None:
         self.restarted.append(name)
         self.starts[name] += 1
         try:
@@ -162,9 +163,9 @@ class Cast(Stage):
         return False
 
     async def end(self, name: str, pid: int | None) -> None:
-        """After a SIGTERM: it has TERM_SECONDS, then it is killed, which is a trouble to tell."""
+        """After a SIGTERM: it has TERM_SECONDS, then it is killed, which is a violation."""
         if not await self.ended(name, pid, TERM_SECONDS):
-            self.troubles.append(f"{name} did not end within {TERM_SECONDS:.0f} s of SIGTERM")
+            self.violations.append(f"{name} did not end within {TERM_SECONDS:.0f} s of SIGTERM")
             self.send(name, signal.SIGKILL)
             await self.ended(name, pid, 10.0)
 
@@ -188,6 +189,6 @@ def _runs(pid: int | None) -> bool:
     return False
 
 
-def _answers(program: Watched) -> bool:
+def _answers(program: Supervised) -> bool:
     answers = getattr(program, "answers", None)
     return bool(answers and answers())

@@ -1,4 +1,4 @@
-"""One chaos run: set the stage, let the events flow and the blows fall, wait until all is quiet, count."""
+"""One chaos run: start the system, send events, inject faults, wait until all is quiet, count."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from deploy.local.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from verification.chaos.audit import Audit, audit
-from verification.chaos.fault_injector import Director
+from verification.chaos.fault_injector import FaultInjector
 from verification.chaos.flow import Flow
-from verification.chaos.plan import Blow, plan_of
-from verification.chaos.processes import INFRASTRUCTURE, Cast
-from verification.chaos.recoveries import Recovery, Watch, never_again
+from verification.chaos.plan import Fault, plan_of
+from verification.chaos.processes import INFRASTRUCTURE, ChaosSystem
+from verification.chaos.recoveries import Recovery, RecoveryWatch, never_again
 from verification.harness import topic_reader
 from verification.harness.folders import folder_of
 from verification.harness.judgement import Judgement, judge
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
 from verification.harness.senders import Mode, Outcome, Senders
 from verification.oracle.verdict import percentile
@@ -39,7 +39,7 @@ SLICE = 20  # events that are sent together, in one request per agency
 AGENCY_PATIENCE = 4.0  # seconds until an agency gives up on an answer and sends the same again
 MODES: tuple[tuple[Mode, int], ...] = (("batch", 8), ("structured", 1), ("binary", 1))
 PATIENCE = 240.0
-SLOWER = 6.0  # so many times slower are events sent while a blow has to wait for its victim
+SLOWER = 6.0  # so many times slower are events sent while a fault has to wait for its target
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Options:
     rate: float = 60.0
     session_timeout_ms: int = 10_000
     keep: Path | None = None
-    plan: Sequence[Blow] | None = None
+    plan: Sequence[Fault] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Report:
     """The last line, and what was wrong in words."""
 
     line: dict[str, Any]
-    troubles: list[str]
+    violations: list[str]
 
 
 class Chaos:
-    """One run. `perform` does everything and gives the report. Raises StartError, HubAway."""
+    """One run. `perform` does everything and gives the report. Raises StartError, HubUnavailable."""
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
         self._options, self._tell_line = options, say
@@ -83,134 +83,142 @@ class Chaos:
         setting = load_setting()
         world = World(setting, seed=options.seed, people=2, today=today_of(setting))
         folder = folder_of("chaos", options.keep)
-        cast = Cast(folder, setting, options.session_timeout_ms)
+        system = ChaosSystem(folder, setting, options.session_timeout_ms)
         try:
-            await cast.start()
-            self.say(f"up: {cast.stack.broker.kind} broker, session time-out {options.session_timeout_ms / 1000:g} s")
+            await system.start()
+            self.say(f"up: {system.stack.broker.kind} broker, session time-out {options.session_timeout_ms / 1000:g} s")
             timeout = aiohttp.ClientTimeout(total=AGENCY_PATIENCE)
             async with aiohttp.ClientSession(timeout=timeout) as session:
-                play = Play(cast, world, Screen(Console(quiet=True)), session)
+                scenario = Scenario(system, world, Screen(Console(quiet=True)), session)
                 try:
-                    return await self._played(play, cast, session)
+                    return await self._run_scenario(scenario, system, session)
                 finally:
-                    play.inside.close()
+                    scenario.databases.close()
         finally:
-            await cast.stop()
+            await system.stop()
             if options.keep is None:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    async def _played(self, play: Play, cast: Cast, session: aiohttp.ClientSession) -> Report:
+    async def _run_scenario(self, scenario: Scenario, system: ChaosSystem, session: aiohttp.ClientSession) -> Report:
         options = self._options
-        await play.register()
-        await cast.start_partners()
-        watch = Watch(cast.stack.mongo_url)
+        await scenario.register()
+        await system.start_partners()
+        watch = RecoveryWatch(system.stack.mongo_url)
         plan = options.plan if options.plan is not None else plan_of(options.seed, options.events, options.kills)
-        director = Director(cast, watch, plan, self.say)
+        injector = FaultInjector(system, watch, plan, self.say)
         watching = asyncio.create_task(watch.run(), name="watch")
         try:
-            await self._flow(play, cast, session, director)
-            await director.finish()
+            await self._flow(scenario, system, session, injector)
+            await injector.finish()
             self.say("everything is sent and nobody is hurt any more: waiting until all is quiet")
-            quiet = await play.until_quiet(PATIENCE)
-            left = {} if quiet else await play.unfinished()
-            behind = {} if quiet else await _behind(play)
+            quiet = await scenario.until_quiet(PATIENCE)
+            left = {} if quiet else await scenario.unfinished()
+            behind = {} if quiet else await _behind(scenario)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             watch.close()
-        judgement = await asyncio.to_thread(judge, play)
-        received = {cast.agency(name): cast.book(name).received() for name in ("feed", "webhook")}
-        found = await asyncio.to_thread(audit, play.inside, self._receipts, received)
-        apart = await asyncio.to_thread(play.inside.set_apart)
-        stuck = never_again(director.without_end, behind)
-        troubles = [*cast.troubles, *stuck, *_troubles(play, judgement, found, left, apart)]
-        return Report(self._line(play, cast, director, watch, judgement, found), troubles)
+        judgement = await asyncio.to_thread(judge, scenario)
+        received = {system.agency(name): system.partner_store(name).received() for name in ("feed", "webhook")}
+        found = await asyncio.to_thread(audit, scenario.databases, self._receipts, received)
+        apart = await asyncio.to_thread(scenario.databases.set_apart)
+        stuck = never_again(injector.without_end, behind)
+        violations = [*system.violations, *stuck, *_violations(scenario, judgement, found, left, apart)]
+        return Report(self._line(scenario, system, injector, watch, judgement, found), violations)
 
-    async def _flow(self, play: Play, cast: Cast, session: aiohttp.ClientSession, director: Director) -> None:
+    async def _flow(
+        self, scenario: Scenario, system: ChaosSystem, session: aiohttp.ClientSession, injector: FaultInjector
+    ) -> None:
         options = self._options
         random = Random(f"{options.seed}/sending")
-        senders = Senders(session, cast.door, cast.keyring.token)
+        senders = Senders(session, system.door, system.keyring.token)
 
         def told(outcome: Outcome) -> None:
-            play.ledger.note(outcome)
+            scenario.ledger.note(outcome)
             self._answered[outcome.receipt["status"]] += 1
             if outcome.accepted:
                 self._receipts.append(outcome.receipt["receipt"])
 
-        items = list(Flow(play.world, options.events))
+        items = list(Flow(scenario.world, options.events))
         said = 0.0
         for start in range(0, len(items), SLICE):
-            director.reached(start)
+            injector.reached(start)
             some: Sequence[Item] = items[start : start + SLICE]
             mode = random.choices([mode for mode, _ in MODES], [weight for _, weight in MODES])[0]
             began = time.monotonic()
             await senders.send(some, mode, told)
-            pause = len(some) / options.rate * (SLOWER if director.behind else 1.0)
+            pause = len(some) / options.rate * (SLOWER if injector.behind else 1.0)
             await asyncio.sleep(max(0.0, began + pause - time.monotonic()))
             if time.monotonic() - said > 15.0:
                 said = time.monotonic()
-                self.say(f"event {start:6d}  {await self._state(play)}")
-        director.reached(options.events)
+                self.say(f"event {start:6d}  {await self._state(scenario)}")
+        injector.reached(options.events)
 
-    async def _state(self, play: Play) -> str:
-        counts = await asyncio.to_thread(play.counts)
+    async def _state(self, scenario: Scenario) -> str:
+        counts = await asyncio.to_thread(scenario.counts)
         with contextlib.suppress(Exception):  # the database may be away just now
             async with asyncio.timeout(2.0):
-                waiting = await asyncio.to_thread(play.inside.unfinished)
+                waiting = await asyncio.to_thread(scenario.databases.unfinished)
             told = ", ".join(f"{name} {count['told']}+{count['recalled']}" for name, count in counts.items())
             return f"partners were told {told}; on their way: {waiting}"
         return f"{counts}"
 
     def _line(
-        self, play: Play, cast: Cast, director: Director, watch: Watch, judgement: Judgement, found: Audit
+        self,
+        scenario: Scenario,
+        system: ChaosSystem,
+        injector: FaultInjector,
+        watch: RecoveryWatch,
+        judgement: Judgement,
+        found: Audit,
     ) -> dict[str, Any]:
-        holdings = list(play.holdings().values())
+        holdings = list(scenario.holdings().values())
         return {
-            "events": len(play.ledger.accepted),
-            "kills": director.kills,
+            "events": len(scenario.ledger.accepted),
+            "kills": injector.kills,
             "rebalances": watch.rebalances,
-            "restarts": sum(cast.starts.values()),
+            "restarts": sum(system.starts.values()),
             "lost": judgement.verdict.lost + sum(found.lost.values()),
             "doubled": judgement.verdict.doubled + sum(found.doubled.values()),
             "duplicate_deliveries": sum(holding.duplicates for holding in holdings),
-            "recovery_p99_s": _p99(director.undisturbed(director.recoveries)),
+            "recovery_p99_s": _p99(injector.undisturbed(injector.recoveries)),
             "seed": self._options.seed,
             "session_timeout_s": self._options.session_timeout_ms / 1000,
-            "kafka": cast.stack.broker.kind,
-            "broker_restarts": cast.starts[INFRASTRUCTURE[0]],
-            "database_restarts": cast.starts[INFRASTRUCTURE[1]],
-            "recoveries": len(director.undisturbed(director.recoveries)),
-            "recoveries_without_end": len(director.without_end),
-            "takeover_p99_s": _p99(director.undisturbed(director.takeovers)),
-            "return_p99_s": _p99(director.returns),
+            "kafka": system.stack.broker.kind,
+            "broker_restarts": system.starts[INFRASTRUCTURE[0]],
+            "database_restarts": system.starts[INFRASTRUCTURE[1]],
+            "recoveries": len(injector.undisturbed(injector.recoveries)),
+            "recoveries_without_end": len(injector.without_end),
+            "takeover_p99_s": _p99(injector.undisturbed(injector.takeovers)),
+            "return_p99_s": _p99(injector.returns),
             "notices": sum(holding.notices + holding.recalls for holding in holdings),
             "answered_twice": self._answered["duplicate"],
             "seconds": round(time.monotonic() - self._began, 1),
         }
 
 
-async def _behind(play: Play) -> dict[str, int]:
-    """How many records each service has still to read; a broker that is away is a trouble of its own."""
+async def _behind(scenario: Scenario) -> dict[str, int]:
+    """How many records each service has still to read; a broker that is away is told elsewhere."""
     try:
-        ends = await topic_reader.ends(play.stage.stack.login(READER))
+        ends = await topic_reader.ends(scenario.system.stack.login(READER))
     except (KafkaError, TimeoutError):
         return {}
-    return topic_reader.behind(ends, await asyncio.to_thread(play.inside.checkpoints))
+    return topic_reader.behind(ends, await asyncio.to_thread(scenario.databases.checkpoints))
 
 
-def _troubles(play: Play, judgement: Judgement, found: Audit, left: dict[str, int], apart: int) -> list[str]:
+def _violations(scenario: Scenario, judgement: Judgement, found: Audit, left: dict[str, int], apart: int) -> list[str]:
     counted = (*found.lost.items(), *found.doubled.items())
-    troubles = [f"{count} {what}" for what, count in counted if count]
+    violations = [f"{count} {what}" for what, count in counted if count]
     if left:
-        troubles.append(f"did not become quiet: {left}")
-    troubles += judgement.troubles()
+        violations.append(f"did not become quiet: {left}")
+    violations += judgement.violations()
     if wrong := sorted(judgement.verdict.missing | judgement.verdict.left)[:3]:
-        troubles.append(f"the first of them: {wrong}")
+        violations.append(f"the first of them: {wrong}")
     if apart:
-        troubles.append(f"{apart} records were set apart")
-    for outcome in play.ledger.surprises[:10]:
-        troubles.append(f"{outcome.item.event['type']} was refused: {outcome.problem.get('rule')}")
-    return troubles
+        violations.append(f"{apart} records were set apart")
+    for outcome in scenario.ledger.surprises[:10]:
+        violations.append(f"{outcome.item.event['type']} was refused: {outcome.problem.get('rule')}")
+    return violations
 
 
 def _p99(recoveries: Sequence[Recovery]) -> float | None:

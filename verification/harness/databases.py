@@ -13,7 +13,7 @@ _ASSESSED = ("people", "opportunities")
 _OPEN = ("waiting", "due", "sending", "posted", "served")  # deliveries without an outcome yet
 
 
-class Inside:
+class Databases:
     """Reads three databases on one server. Blocking: from a coroutine use `asyncio.to_thread`."""
 
     def __init__(self, mongo_url: str) -> None:
@@ -40,7 +40,7 @@ class Inside:
         found = self._client["notifications"]["deliveries"].find({}, {"notice": 1, "recordedtime": 1})
         return {document["notice"]: document["recordedtime"] for document in found if document.get("recordedtime")}
 
-    def standing(self) -> set[tuple[str, str]]:
+    def current_matches(self) -> set[tuple[str, str]]:
         """The matches that stand, as (person, opportunity)."""
         found = self._client["matching"]["matches"].find({"standing": True}, {"person": 1, "opportunity": 1})
         return {(document["person"], document["opportunity"]) for document in found}

@@ -1,9 +1,10 @@
-"""A stage whose broker, database and services stand already, in containers or elsewhere: only the partners are started.
+"""A system whose broker, database and services somebody else runs, in containers or elsewhere: only the partners are
+started.
 
-Where they stand is told by variables: STANDING_KAFKA (host:port), STANDING_KAFKA_PASSWORD (of its user `reader`, with
-SCRAM-SHA-512; none where the broker has no users), STANDING_MONGO_URL (of a user who may read all three
-databases), STANDING_INTAKE, STANDING_MATCHING, STANDING_NOTIFICATIONS (http://host:port), STANDING_ADMIN_TOKEN (of the
-first administrator), STANDING_SELF (the name by which notifications reaches this machine).
+Where they stand is told by variables: EXTERNAL_KAFKA (host:port), EXTERNAL_KAFKA_PASSWORD (of its user `reader`, with
+SCRAM-SHA-512; none where the broker has no users), EXTERNAL_MONGO_URL (of a user who may read all three
+databases), EXTERNAL_INTAKE, EXTERNAL_MATCHING, EXTERNAL_NOTIFICATIONS (http://host:port), EXTERNAL_ADMIN_TOKEN (of the
+first administrator), EXTERNAL_SELF (the name by which notifications reaches this machine).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from deploy.local.stack import LocalStack
 from samples.world import Setting
 from verification.harness.keyring import SERVICES
 from verification.harness.programs import Program
-from verification.harness.system import PARTNER_PORT, Ports, Stage
+from verification.harness.system import PARTNER_PORT, Ports, System
 
 ASKED_TO_KILL = "KILL"
 """First word of the line that asks whoever rules the containers to kill what the second word names."""
@@ -32,7 +33,7 @@ PATIENCE = 60.0  # seconds until it must be away, or there
 
 
 @dataclass(frozen=True)
-class Places:
+class Addresses:
     """Where everything is."""
 
     kafka: str
@@ -43,19 +44,19 @@ class Places:
     kafka_password: str = field(default="", repr=False)
 
     @staticmethod
-    def read(environment: Mapping[str, str] = os.environ) -> Places:
+    def read(environment: Mapping[str, str] = os.environ) -> Addresses:
         """Raises StartError that names the variable that is missing."""
 
         def told(name: str) -> str:
-            if not (value := environment.get(f"STANDING_{name}")):
+            if not (value := environment.get(f"EXTERNAL_{name}")):
                 raise StartError(
-                    f"STANDING_{name} is missing", "verification/harness/external_stack.py tells all of them"
+                    f"EXTERNAL_{name} is missing", "verification/harness/external_stack.py tells all of them"
                 )
             return value
 
         services = {service: told(service.upper()) for service in SERVICES}
-        password = environment.get("STANDING_KAFKA_PASSWORD", "")
-        return Places(told("KAFKA"), told("MONGO_URL"), services, told("ADMIN_TOKEN"), told("SELF"), password)
+        password = environment.get("EXTERNAL_KAFKA_PASSWORD", "")
+        return Addresses(told("KAFKA"), told("MONGO_URL"), services, told("ADMIN_TOKEN"), told("SELF"), password)
 
     def address(self, name: str) -> tuple[str, int]:
         """Host and port of a service, or of the ``broker``."""
@@ -66,7 +67,7 @@ class Places:
 class ExternalStack(LocalStack):
     """Addresses of a stack that somebody else starts and stops."""
 
-    def __init__(self, folder: Path, places: Places) -> None:
+    def __init__(self, folder: Path, places: Addresses) -> None:
         super().__init__(folder)
         self._places = places
 
@@ -90,7 +91,7 @@ class ExternalStack(LocalStack):
         """Nothing: it is not ours."""
 
 
-class StandingService(Program):
+class ExternalService(Program):
     """A service that somebody else starts and stops."""
 
     def __init__(self, name: str, url: str, log: Path) -> None:
@@ -110,10 +111,10 @@ class StandingService(Program):
         """Nothing: it is not ours."""
 
 
-class Standing(Stage):
+class ExternalSystem(System):
     """`start` waits until the services are ready; `start_partners` and `stop` are for the partners alone."""
 
-    def __init__(self, folder: Path, setting: Setting, places: Places) -> None:
+    def __init__(self, folder: Path, setting: Setting, places: Addresses) -> None:
         super().__init__(folder, setting, Ports(0, 0, {"webhook": PARTNER_PORT}))
         self.stack = ExternalStack(self.folder / "stack", places)
         self._places = places
@@ -123,7 +124,7 @@ class Standing(Stage):
         """Wait until all services are ready. Raises StartError."""
         self.logs.mkdir(parents=True, exist_ok=True)
         urls = self._places.services
-        self.services = {name: StandingService(name, url, self.logs / f"{name}.log") for name, url in urls.items()}
+        self.services = {name: ExternalService(name, url, self.logs / f"{name}.log") for name, url in urls.items()}
         await self._start_all(self.services, told)
 
     async def kill(self, name: str) -> None:

@@ -13,13 +13,13 @@ from aiokafka.errors import KafkaError
 from deploy.local.login import READER
 from samples.partners.held import Holding, holding_of
 from samples.world import Chapter, Item, World
-from samples.world.envelope import Letters
+from samples.world.envelope import EventWriter
 from verification.harness import topic_reader
-from verification.harness.databases import Inside
+from verification.harness.databases import Databases
 from verification.harness.ledger import Ledger
 from verification.harness.screen import Screen
 from verification.harness.senders import Mode, Outcome, Senders
-from verification.harness.system import Stage
+from verification.harness.system import System
 
 MODES: dict[str, Mode] = {"graduates": "batch", "openings": "batch", "programmes": "structured", "changes": "binary"}
 WATCH_SECONDS = 3.0
@@ -27,28 +27,29 @@ CANDIDATES, MATCHES_SHOWN = 12, 2
 QUIET_SECONDS = 1.5  # nothing moved for so long, and nothing is on its way: it is over
 
 
-class Play:
-    """One day on a stage. Keeps in `ledger` what the agencies were answered."""
+class Scenario:
+    """One day of the world, sent to a system. Keeps in `ledger` what the agencies were answered."""
 
-    def __init__(self, stage: Stage, world: World, screen: Screen, session: aiohttp.ClientSession) -> None:
-        self.stage, self.world, self.screen = stage, world, screen
+    def __init__(self, system: System, world: World, screen: Screen, session: aiohttp.ClientSession) -> None:
+        self.system, self.world, self.screen = system, world, screen
         self.ledger = Ledger()
-        self.inside = Inside(stage.stack.mongo_url)
+        self.databases = Databases(system.stack.mongo_url)
         self._session = session
-        self._senders = Senders(session, lambda: stage.services["intake"].url, stage.keyring.token)
+        self._senders = Senders(session, lambda: system.services["intake"].url, system.keyring.token)
 
     async def register(self) -> None:
         """The first administrator registers every agency, with the hash of its key."""
-        letters = Letters(self.world.today, 0, self.world.pack.timezone)
+        event_writer = EventWriter(self.world.today, 0, self.world.pack.timezone)
         admin = self.world.setting.admin.agency
         data = [
-            agency | {"keys": [self.stage.keyring.registered_key(agency["agency"])]} for agency in self.world.agencies()
+            agency | {"keys": [self.system.keyring.registered_key(agency["agency"])]}
+            for agency in self.world.agencies()
         ]
-        items = [letters.write(admin, "agency-registered", each) for each in data]
+        items = [event_writer.write(admin, "agency-registered", each) for each in data]
         await self._senders.send(items, "structured", self.ledger.note)
         self.screen.say(f"기관 {len(items)}곳 등록됨", f"{len(items)} agencies registered", "green")
 
-    async def act(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def send_chapter(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None = None) -> None:
         """Send a chapter; ``between`` is called once, when half of it is sent."""
         self.screen.chapter(chapter)
         accepted, refused = len(self.ledger.accepted), len(self.ledger.refused)
@@ -86,7 +87,7 @@ class Play:
         first = chapter.items[0]
         partner = first.event["data"]["consents"][0]["recipient"]
         before = await asyncio.to_thread(self.held_about, first, partner)
-        await self.act(chapter)
+        await self.send_chapter(chapter)
         quiet = await self.until_quiet(patience)
         after = await asyncio.to_thread(self.held_about, first, partner)
         self.screen.recalled(partner, before, after)
@@ -94,15 +95,15 @@ class Play:
 
     def held_about(self, item: Item, partner: str) -> int:
         """How many openings a partner holds for the person of an event. Only this harness can join the two."""
-        known = self.inside.aliases()
+        known = self.databases.aliases()
         person = known[item.agency, self.ledger.aliases[_own(item)]]
         aliases = {alias for (agency, alias), whose in known.items() if agency == partner and whose == person}
         return sum(alias in aliases for alias, _ in self.holdings()[partner].pairs)
 
     async def matches(self, agency: str, alias: str) -> list[dict[str, Any]]:
         """The matches of a person by the agency's own alias, best first; none when it may not know them."""
-        url = f"{self.stage.services['matching'].url}/people/{alias}/matches"
-        headers = {"authorization": f"Bearer {self.stage.keyring.token(agency)}"}
+        url = f"{self.system.services['matching'].url}/people/{alias}/matches"
+        headers = {"authorization": f"Bearer {self.system.keyring.token(agency)}"}
         try:
             async with self._session.get(url, headers=headers) as answer:
                 return list((await answer.json())["matches"]) if answer.status == 200 else []
@@ -111,15 +112,18 @@ class Play:
 
     def holdings(self) -> dict[str, Holding]:
         """What each partner holds, by its agency."""
-        return {self.stage.agency(name): holding_of(self.stage.book(name).received()) for name in ("feed", "webhook")}
+        return {
+            self.system.agency(name): holding_of(self.system.partner_store(name).received())
+            for name in ("feed", "webhook")
+        }
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How much each partner was told, has acknowledged, had to forget."""
         found = {}
         for name in ("feed", "webhook"):
-            book = self.stage.book(name)
-            holding = holding_of(book.received())
-            acknowledged = len(book.acknowledged())
+            store = self.system.partner_store(name)
+            holding = holding_of(store.received())
+            acknowledged = len(store.acknowledged())
             found[name] = {"told": holding.notices, "acknowledged": acknowledged, "recalled": holding.recalls}
         return found
 
@@ -128,7 +132,7 @@ class Play:
         before = [0, 0]
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            now = [self.stage.book(name).size() for name in ("feed", "webhook")]
+            now = [self.system.partner_store(name).size() for name in ("feed", "webhook")]
             if now != before:
                 self.screen.partners(await asyncio.to_thread(self.counts))
             before = now
@@ -139,7 +143,7 @@ class Play:
         before: object = None
         since = time.monotonic()
         while time.monotonic() < end:
-            now = [self.stage.book(name).size() for name in ("feed", "webhook")]
+            now = [self.system.partner_store(name).size() for name in ("feed", "webhook")]
             if now != before or await self.unfinished():
                 before, since = now, time.monotonic()
             elif time.monotonic() - since >= QUIET_SECONDS:
@@ -153,15 +157,15 @@ class Play:
 
     async def unfinished(self) -> dict[str, int]:
         """What an outbox, a consumer, a delivery or a partner still has to do; empty when there is nothing."""
-        found = await asyncio.to_thread(self.inside.unfinished)
+        found = await asyncio.to_thread(self.databases.unfinished)
         for name in ("feed", "webhook"):
-            found[f"acknowledgements of {name}"] = len(self.stage.book(name).unacknowledged())
+            found[f"acknowledgements of {name}"] = len(self.system.partner_store(name).unacknowledged())
         if not any(found.values()):  # only now worth asking the broker
             try:
-                ends = await topic_reader.ends(self.stage.stack.login(READER))
+                ends = await topic_reader.ends(self.system.stack.login(READER))
             except (KafkaError, TimeoutError):
                 return {"broker away": 1}
-            found |= topic_reader.behind(ends, await asyncio.to_thread(self.inside.checkpoints))
+            found |= topic_reader.behind(ends, await asyncio.to_thread(self.databases.checkpoints))
         return {name: count for name, count in found.items() if count}
 
 

@@ -19,7 +19,7 @@ AWAY = frozenset({401, 429, 500, 502, 503, 504})
 PATIENCE = 120  # tries before an agency gives up on a hub that is away
 
 
-class HubAway(Exception):
+class HubUnavailable(Exception):
     """The hub did not come back in time."""
 
 
@@ -62,7 +62,7 @@ class Senders:
         self._token = token
 
     async def send(self, items: Iterable[Item], mode: Mode, told: Callable[[Outcome], None]) -> None:
-        """Send everything; ``told`` hears of each outcome as it comes. Raises HubAway."""
+        """Send everything; ``told`` hears of each outcome as it comes. Raises HubUnavailable."""
         by_agency: dict[str, list[Item]] = {}
         for item in items:
             by_agency.setdefault(item.agency, []).append(item)
@@ -110,4 +110,4 @@ class Senders:
                 pass
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, 1.0)
-        raise HubAway(f"{self._url()} did not answer {PATIENCE} times")
+        raise HubUnavailable(f"{self._url()} did not answer {PATIENCE} times")

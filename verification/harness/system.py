@@ -16,7 +16,7 @@ from deploy.local.errors import StartError
 from deploy.local.folder import STACK, private
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
-from samples.partners.book import Book
+from samples.partners.store import PartnerStore
 from samples.world import Setting
 from verification.harness.keyring import SERVICES, Keyring
 from verification.harness.programs import Program
@@ -46,7 +46,7 @@ class Ports:
         return Ports(kafka, mongo, {n: int(environment(_variable(n)) or port) for n, port in USUAL_PORTS.items()})
 
 
-class Watched(Protocol):
+class Supervised(Protocol):
     """What the supervisor needs of anything that runs."""
 
     @property
@@ -55,7 +55,7 @@ class Watched(Protocol):
     def kill(self) -> None: ...
 
 
-class Puller(Program):
+class FeedPartner(Program):
     """The partner behind a firewall: it listens nowhere, so it is ready once it has subscribed."""
 
     def __init__(self, log: Path, variables: dict[str, str], folder: Path) -> None:
@@ -66,7 +66,7 @@ class Puller(Program):
         return self._sign.exists()
 
 
-class Stage:
+class System:
     """One demo in one folder. `start`, then `start_partners` once the agencies are registered, `stop` at the end.
 
     `restarted` tells what the supervisor had to start again, `killed` what was killed on purpose; ``on_restart`` is
@@ -112,7 +112,7 @@ class Stage:
         """Start both partners; returns when both have subscribed."""
         puller, caller = self._partner_folder("feed"), self._partner_folder("webhook")
         self.partners = {
-            "feed": Puller(self.logs / "partner-feed.log", self._partner_variables("feed"), puller),
+            "feed": FeedPartner(self.logs / "partner-feed.log", self._partner_variables("feed"), puller),
             "webhook": Program(
                 "samples.partners.webhook",
                 self._ports.programs["webhook"],
@@ -124,9 +124,9 @@ class Stage:
         caller.mkdir(parents=True, exist_ok=True)
         await self._start_all(self.partners, told)
 
-    def book(self, partner: str) -> Book:
+    def partner_store(self, partner: str) -> PartnerStore:
         """What a partner (``feed`` or ``webhook``) has written down, read anew."""
-        return Book(self._partner_folder(partner))
+        return PartnerStore(self._partner_folder(partner))
 
     def agency(self, partner: str) -> str:
         """Which agency a partner is."""
@@ -199,7 +199,7 @@ class Stage:
             if isinstance(result, BaseException):
                 raise result
 
-    def everything(self) -> dict[str, Watched]:
+    def everything(self) -> dict[str, Supervised]:
         """All that runs, by name."""
         return {"broker": self.stack.broker, "database": self.stack.database, **self.services, **self.partners}
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 
 from verification.harness.judgement import Judgement
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 
 
-async def troubles(play: Play, quiet: bool, judgement: Judgement | None) -> list[str]:
+async def violations(scenario: Scenario, quiet: bool, judgement: Judgement | None) -> list[str]:
     """Everything that is wrong, told on the screen as well. ``judgement``: None where the oracle cannot know all."""
     found = [] if quiet else ["it did not become quiet in time"]
-    found += judgement.troubles() if judgement else []
-    if set_apart := await asyncio.to_thread(play.inside.set_apart):
+    found += judgement.violations() if judgement else []
+    if set_apart := await asyncio.to_thread(scenario.databases.set_apart):
         found.append(f"{set_apart} records were set apart")
-    for outcome in play.ledger.surprises:
+    for outcome in scenario.ledger.surprises:
         kind, mistake = outcome.item.event["type"], outcome.item.mistake
         wanted = mistake.rule if mistake else "accepted"
         answered = "accepted" if outcome.accepted else f"{outcome.problem['status']} {outcome.problem.get('rule')}"
         found.append(f"{kind} should have been {wanted}, was {answered}")
-    if crashed := play.stage.crashed():
+    if crashed := scenario.system.crashed():
         found.append(f"ended by itself and was started again: {', '.join(crashed)}")
-    for trouble in found:
-        play.screen.say("문제", trouble, "bold red")
+    for violation in found:
+        scenario.screen.say("문제", violation, "bold red")
     return found

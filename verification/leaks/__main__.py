@@ -19,8 +19,8 @@ import aiohttp
 from deploy.local.errors import StartError
 from verification.harness.folders import lacking
 from verification.harness.screen import Screen
-from verification.harness.senders import HubAway
-from verification.leaks.scan import scan, told
+from verification.harness.senders import HubUnavailable
+from verification.leaks.scan import report_lines, scan
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
     try:
         verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
-    except (StartError, HubAway) as error:
+    except (StartError, HubUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     except (aiohttp.ClientError, TimeoutError) as error:  # a service that did not answer is no leak, and no silence
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    print(*told(verdict), sep="\n")
+    print(*report_lines(verdict), sep="\n")
     print(json.dumps(verdict.result()), flush=True)
     return 0 if verdict.well else 1
 

@@ -1,4 +1,4 @@
-"""The demo's stage for the scan: failing handlers, and everything logs all it can."""
+"""The system that is scanned: failing handlers, and everything logs all it can."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deploy.local.folder import STACK
 from deploy.local.stack import LocalStack
 from samples.world import Setting
 from verification.harness.programs import Program
-from verification.harness.system import Ports, Stage
+from verification.harness.system import Ports, System
 
 
-class FaultyStage(Stage):
-    """The services run with `verification.leaks.faulty_service`, with temporary files in the stage's own folder."""
+class FaultySystem(System):
+    """The services run with `verification.leaks.faulty_service`, with temporary files in the system's own folder."""
 
     def __init__(self, folder: Path, setting: Setting) -> None:
         super().__init__(folder, setting, Ports.any())

@@ -1,9 +1,9 @@
 """Finds any of very many byte strings in very many bytes, with the standard library alone.
 
-The idea: a needle of 15 bytes or more holds, wherever it stands, one 8-byte word that begins at a multiple of eight. So
-all such words of a piece of data are put into a set (`memoryview.cast`, in C) and met with the words that needles can
-have there; only a needle whose word is present is really searched for. Shorter needles (7 bytes and more) do the same
-with words of four. 50,000 needles cost little more than one.
+The idea: a term of 15 bytes or more holds, wherever it stands, one 8-byte word that begins at a multiple of eight. So
+all such words of a piece of data are put into a set (`memoryview.cast`, in C) and met with the words that terms can
+have there; only a term whose word is present is really searched for. Shorter terms (7 bytes and more) do the same
+with words of four. 50,000 terms cost little more than one.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 SHORTEST = 7  # bytes
-SHORT = 9  # bytes; a shorter needle must stand alone, or chance would find it in a long random id
+SHORT = 9  # bytes; a shorter term must stand alone, or chance would find it in a long random id
 PIECE = 64 * 1024
-LONGEST = 4 * 1024  # of a needle: how far pieces overlap
+LONGEST = 4 * 1024  # of a term: how far pieces overlap
 MOST_UNPACKED = 4 * 1024 * 1024
 _PACKED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class Finder(Generic[T]):
-    """Looks for the keys of ``needles``; `find` returns the values of those that are there.
+    """Looks for the keys of ``terms``; `find` returns the values of those that are there.
 
-    Raises ValueError for a needle that is too short to mean anything, or longer than pieces overlap.
+    Raises ValueError for a term that is too short to mean anything, or longer than pieces overlap.
     """
 
-    def __init__(self, needles: Mapping[bytes, T]) -> None:
-        self._needles = needles
+    def __init__(self, terms: Mapping[bytes, T]) -> None:
+        self._terms = terms
         self._long: dict[int, list[bytes]] = {}
         self._brief: dict[int, list[bytes]] = {}
-        for needle in needles:
-            if not SHORTEST <= len(needle) <= LONGEST:
-                raise ValueError(f"a needle has {SHORTEST} to {LONGEST} bytes")
-            size, words = (8, self._long) if len(needle) >= 15 else (4, self._brief)
-            end = needle[-(2 * size - 1) :]  # the end tells more: numbers of one kind begin alike
+        for term in terms:
+            if not SHORTEST <= len(term) <= LONGEST:
+                raise ValueError(f"a term has {SHORTEST} to {LONGEST} bytes")
+            size, words = (8, self._long) if len(term) >= 15 else (4, self._brief)
+            end = term[-(2 * size - 1) :]  # the end tells more: numbers of one kind begin alike
             for start in range(size):
                 word = int.from_bytes(end[start : start + size], sys.byteorder)
-                words.setdefault(word, []).append(needle)
+                words.setdefault(word, []).append(term)
 
     def find(self, data: bytes) -> set[T]:
-        """What every needle that is in ``data`` stands for, also inside gzip and zlib streams in it."""
-        return {self._needles[needle] for needle in self.needles_in(data)}
+        """What every term that is in ``data`` stands for, also inside gzip and zlib streams in it."""
+        return {self._terms[term] for term in self.terms_in(data)}
 
-    def needles_in(self, data: bytes, *, unpack: bool = True) -> set[bytes]:
-        """The needles themselves: not to be shown to anybody."""
+    def terms_in(self, data: bytes, *, unpack: bool = True) -> set[bytes]:
+        """The terms themselves: not to be shown to anybody."""
         found: set[bytes] = set()
         for start in range(0, len(data), PIECE):
             found |= self._in_piece(data[start : start + PIECE + LONGEST])
         if unpack:
             for inner in unpacked(data):
-                found |= self.needles_in(inner, unpack=False)
+                found |= self.terms_in(inner, unpack=False)
         return found
 
     def _in_piece(self, piece: bytes) -> set[bytes]:
@@ -67,7 +67,7 @@ class Finder(Generic[T]):
             for form, words in (("Q", self._long), ("I", self._brief))
             for word in _common(words, view, form)
         )
-        return {needle for needle in set(candidates) if _there(needle, piece)}
+        return {term for term in set(candidates) if _there(term, piece)}
 
 
 def _common(words: Mapping[int, list[bytes]], view: memoryview, form: str) -> Iterator[int]:
@@ -75,15 +75,15 @@ def _common(words: Mapping[int, list[bytes]], view: memoryview, form: str) -> It
     return (word for word in present if word in words)
 
 
-def _there(needle: bytes, piece: bytes) -> bool:
-    at = piece.find(needle)
-    if len(needle) >= SHORT:
+def _there(term: bytes, piece: bytes) -> bool:
+    at = piece.find(term)
+    if len(term) >= SHORT:
         return at >= 0
     while at >= 0:
-        end = at + len(needle)
+        end = at + len(term)
         if not piece[max(0, at - 1) : at].isalnum() and not piece[end : end + 1].isalnum():
             return True
-        at = piece.find(needle, at + 1)
+        at = piece.find(term, at + 1)
     return False
 
 

@@ -13,10 +13,10 @@ from deploy.local.login import ADMIN
 from samples.partners.hub import Hub
 from samples.partners.wire import Wire
 from samples.world import Chapter, Item
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.leaks import hostile_requests, people
-from verification.leaks.faulty_system import FaultyStage
-from verification.leaks.http_capture import Ears, saying
+from verification.leaks.faulty_system import FaultySystem
+from verification.leaks.http_capture import HttpCapture, serving
 from verification.leaks.poison import poison, put
 from verification.leaks.search_terms import Controls, Planted, planted_by
 
@@ -30,12 +30,12 @@ ARRIVALS = ("trainee-graduated", "person-enrolled")
 
 @dataclass
 class Flow:
-    """One flow on one stage; ``kills``: services, broker and database are killed in the middle. Keeps what was planted
+    """One flow on one system; ``kills``: services, broker and database are killed in the middle. Keeps what was planted
     and, by status, what the hostile requests were answered."""
 
-    play: Play
-    stage: FaultyStage
-    ears: Ears
+    scenario: Scenario
+    system: FaultySystem
+    capture: HttpCapture
     session: aiohttp.ClientSession
     kills: bool = True
     planted: set[Planted] = field(default_factory=set)
@@ -43,34 +43,34 @@ class Flow:
 
     async def run(self) -> bool:
         """Everything, up to when all is quiet. Whether it became quiet."""
-        play, screen = self.play, self.play.screen
-        await play.register()
-        await self.stage.start_partners(screen.up)
-        chapters = people.chapters(play.world)
+        scenario, screen = self.scenario, self.scenario.screen
+        await scenario.register()
+        await self.system.start_partners(screen.up)
+        chapters = people.chapters(scenario.world)
         items = people.everything(chapters)
         self.planted |= planted_by(items)
         for chapter in chapters:
-            victim = KILLED.get(chapter.name) if self.kills else None
-            await self._act(chapter, (lambda victim=victim: self.stage.kill(victim)) if victim else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        await play.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
+            target = KILLED.get(chapter.name) if self.kills else None
+            await self._act(chapter, (lambda target=target: self.system.kill(target)) if target else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        await scenario.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
         await self._everything_wrong(items)
         await self._poisoned()
-        quiet = await play.until_quiet(PATIENCE)
+        quiet = await scenario.until_quiet(PATIENCE)
         for _ in range(REPLAYS):
             await self._replay()
-        quiet = await play.until_quiet(PATIENCE) and quiet
+        quiet = await scenario.until_quiet(PATIENCE) and quiet
         await self._everything_read(items)
         return quiet
 
     async def _act(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None) -> None:
         """Send a chapter, and again what a fault of the hub failed: for one event of a batch nobody else does."""
-        before = len(self.play.ledger.surprises)
-        await self.play.act(chapter, between)
-        unforeseen = [each for each in self.play.ledger.surprises[before:] if not each.accepted]
+        before = len(self.scenario.ledger.surprises)
+        await self.scenario.send_chapter(chapter, between)
+        unforeseen = [each for each in self.scenario.ledger.surprises[before:] if not each.accepted]
         failed = [each.item for each in unforeseen if each.problem["status"] >= 500]
         if failed:
             title = {"ko": "실패한 것 다시", "en": "What failed, again"}
-            await self.play.act(Chapter("again", title, tuple(failed)))
+            await self.scenario.send_chapter(Chapter("again", title, tuple(failed)))
 
     async def _everything_wrong(self, items: list[Item]) -> None:
         """Every hostile request, spread over the planted people."""
@@ -83,75 +83,77 @@ class Flow:
         ]
         for start in range(0, len(work), AT_ONCE):
             await asyncio.gather(*(self._hostile(*each) for each in work[start : start + AT_ONCE]))
-        self.play.screen.say("받을 수 없는 요청들", f"{len(work)} hostile requests, answered {self.answered}")
+        self.scenario.screen.say("받을 수 없는 요청들", f"{len(work)} hostile requests, answered {self.answered}")
 
     async def _hostile(self, agency: str, request: hostile_requests.Hostile) -> None:
         if request.by:
-            agency = self._admin if request.by == "administrator" else self.stage.agency("feed")
-        status, _ = await hostile_requests.send(self.session, request, self._url, self.stage.keyring.token(agency))
+            agency = self._admin if request.by == "administrator" else self.system.agency("feed")
+        status, _ = await hostile_requests.send(self.session, request, self._url, self.system.keyring.token(agency))
         self.answered[status] = self.answered.get(status, 0) + 1
 
     async def _poisoned(self) -> None:
-        records, planted = poison(self.play.world.seed)
+        records, planted = poison(self.scenario.world.seed)
         self.planted |= planted
-        await put(self.stage.stack.login(ADMIN), records)
-        self.play.screen.say("토픽에 직접 넣은 나쁜 기록", f"{len(records)} bad records put on the topics past intake")
+        await put(self.system.stack.login(ADMIN), records)
+        self.scenario.screen.say(
+            "토픽에 직접 넣은 나쁜 기록", f"{len(records)} bad records put on the topics past intake"
+        )
 
     async def _replay(self) -> None:
-        for service in self.stage.services:
+        for service in self.system.services:
             await self._ask(service, "/quarantine/replay", self._admin, {})
 
     async def _everything_read(self, items: list[Item]) -> None:
         """Every page that there is, by whoever may read it and by the administrator."""
-        play, admin = self.play, self._admin
-        for service in self.stage.services:
+        scenario, admin = self.scenario, self._admin
+        for service in self.system.services:
             for page in ("metrics", "openapi.json", "docs", "asyncapi.json", "schemas", "ready", "live", "quarantine"):
                 await self._ask(service, f"/{page}", admin)
         agencies = sorted({item.agency for item in items})
         pages = [("intake", "/rejections?limit=500", agency) for agency in [*agencies, admin]]
         for item in items:
             pages.append(("intake", f"/events/{item.event['id']}?source={item.event['source']}", item.agency))
-        pages += [("matching", f"/people/{alias}/matches", own[0]) for own, alias in play.ledger.aliases.items()]
-        opportunities = list(play.ledger.opportunities.items())
+        pages += [("matching", f"/people/{alias}/matches", own[0]) for own, alias in scenario.ledger.aliases.items()]
+        opportunities = list(scenario.ledger.opportunities.items())
         pages += [("matching", f"/opportunities/{id}/matches", own[0]) for own, id in opportunities]
-        for (agency, _), alias in list(play.ledger.aliases.items())[:10]:
+        for (agency, _), alias in list(scenario.ledger.aliases.items())[:10]:
             pages += [("matching", f"/people/{alias}/opportunities/{id}", agency) for _, id in opportunities[:3]]
         for partner in ("feed", "webhook"):
-            agency = self.stage.agency(partner)
+            agency = self.system.agency(partner)
             pages += [("notifications", path, agency) for path in ("/feed", "/deliveries?limit=500", "/subscriptions")]
         for start in range(0, len(pages), AT_ONCE):
             await asyncio.gather(*(self._ask(*page) for page in pages[start : start + AT_ONCE]))
-        for (agency, reference), alias in play.ledger.aliases.items():
+        for (agency, reference), alias in scenario.ledger.aliases.items():
             answer = await self._ask("intake", "/people/lookup", agency, {"reference": reference})
             assert alias.encode() in answer or not answer, "the lookup is read as it is answered"
 
     async def _ask(self, service: str, path: str, agency: str, body: object = None) -> bytes:
-        headers = {"authorization": f"Bearer {self.stage.keyring.token(agency)}"}
+        headers = {"authorization": f"Bearer {self.system.keyring.token(agency)}"}
         method = "GET" if body is None else "POST"
         async with self.session.request(method, self._url(service) + path, headers=headers, json=body) as answer:
             return await answer.read()
 
     def _url(self, service: str) -> str:
-        return self.stage.services[service].url
+        return self.system.services[service].url
 
     @property
     def _admin(self) -> str:
-        return self.play.world.setting.admin.agency
+        return self.scenario.world.setting.admin.agency
 
 
 async def plant_in_answers(flow: Flow, controls: Controls) -> None:
-    """The controls of everything that comes by HTTP: said by a server of ours, heard by the same ears; sent to the
-    partner with the webhook; read by the client of the partner with the feed."""
-    stage, port = flow.stage, flow.stage.partners["webhook"].port
-    for sink in sorted(flow.ears.heard):
+    """The controls of everything that comes by HTTP: served by a server of ours, captured the same way; sent to
+    the partner with the webhook; read by the client of the partner with the feed."""
+    system, port = flow.system, flow.system.partners["webhook"].port
+    for sink in sorted(flow.capture.captured):
         controls.for_sink(sink)
-    async with saying(controls.blob) as url:
-        for sink in sorted(flow.ears.heard):
+    async with serving(controls.blob) as url:
+        for sink in sorted(flow.capture.captured):
             async with flow.session.get(url, params={"sink": sink}, trace_request_ctx=sink) as answer:
                 await answer.read()
-        timeout, traces = aiohttp.ClientTimeout(total=10), [Wire(stage.book("feed").folder).tracing()]
+        timeout, traces = aiohttp.ClientTimeout(total=10), [Wire(system.partner_store("feed").folder).tracing()]
         async with aiohttp.ClientSession(timeout=timeout, trace_configs=traces) as session:
-            with contextlib.suppress(ValueError):  # it is no JSON, but it was heard
+            with contextlib.suppress(ValueError):  # it is no JSON, but it was captured
                 await Hub(session, f"{url}/x?sink=feed as received&also=", "none").feed("", 0)
     body = controls.blob("webhook as received")
     async with (

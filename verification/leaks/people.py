@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from samples.world import Chapter, Item, World, names
-from samples.world.envelope import Json, Letters
+from samples.world.envelope import EventWriter, Json
 from samples.world.people import Newcomer
 from verification.leaks.encodings import romanised
 
@@ -45,26 +45,26 @@ def chapters(world: World) -> list[Chapter]:
     """The world's first day, signed by workers with telling ids; then people move, withdraw their consents, leave."""
     found = [replace(chapter, items=tuple(map(_signed, chapter.items))) for chapter in world.day(1)]
     gone = {item.event["data"].get("reference") for item in found[-2].items if item.event["type"] == "person-left"}
-    letters = Letters(world.today, DAY, world.pack.timezone)
+    event_writer = EventWriter(world.today, DAY, world.pack.timezone)
     stayed = [person for person in world.people if person.reference not in gone]
-    items = [_signed(item) for person in stayed for item in _later(world, letters, person)]
+    items = [_signed(item) for person in stayed for item in _later(world, event_writer, person)]
     return [*found, Chapter("what-follows", {"ko": "그 뒤의 일", "en": "What follows"}, tuple(items))]
 
 
-def _later(world: World, letters: Letters, person: Newcomer) -> Iterator[Item]:
+def _later(world: World, event_writer: EventWriter, person: Newcomer) -> Iterator[Item]:
     """By turns: another identity; every consent withdrawn; gone; consents withdrawn and given again."""
     turn, reference = person.number % 5, {"reference": person.reference}
     given = person.data["consents"]
     keys = [{name: value for name, value in consent.items() if name != "until"} for consent in given]
     if turn == 0:
         moved = person.data["identity"] | identity(world, person, "second")
-        yield letters.write(person.agency, "person-updated", person.profile(identity=moved))
+        yield event_writer.write(person.agency, "person-updated", person.profile(identity=moved))
     if turn in (1, 3) and given:
-        yield letters.write(person.agency, "consent-withdrawn", {**reference, "consents": keys})
+        yield event_writer.write(person.agency, "consent-withdrawn", {**reference, "consents": keys})
     if turn == 2:
-        yield letters.write(person.agency, "person-left", {**reference, "reason": "own-wish"})
+        yield event_writer.write(person.agency, "person-left", {**reference, "reason": "own-wish"})
     if turn == 3 and given:
-        yield letters.write(person.agency, "consent-given", {**reference, "consents": given})
+        yield event_writer.write(person.agency, "consent-given", {**reference, "consents": given})
 
 
 def _signed(item: Item) -> Item:

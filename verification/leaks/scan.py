@@ -17,14 +17,14 @@ from deploy.local.login import ADMIN, READER
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.folders import folder_of
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
 from verification.leaks import people, sinks
-from verification.leaks.faulty_system import FaultyStage
+from verification.leaks.faulty_system import FaultySystem
 from verification.leaks.finder import Finder
 from verification.leaks.flow import Flow, plant_in_answers
-from verification.leaks.http_capture import Ears
-from verification.leaks.search_terms import Control, Controls, Hit, needles_of
+from verification.leaks.http_capture import HttpCapture
+from verification.leaks.search_terms import Control, Controls, Hit, terms_of
 
 
 @dataclass(frozen=True)
@@ -67,49 +67,53 @@ class Verdict:
 
 
 async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None, *, kills: bool = True) -> Verdict:
-    """Play the flow with so many planted people and search everything. Raises StartError, HubAway."""
+    """Scenario the flow with so many planted people and search everything. Raises StartError, HubUnavailable."""
     setting = load_setting()
     world = World(setting, seed=seed, people=number, today=today_of(setting))
     people.plant(world)
     folder = folder_of("leaks", keep)
-    stage = FaultyStage(folder, setting)
+    system = FaultySystem(folder, setting)
     try:
-        await stage.start(screen.up)
-        ears = Ears(lambda port: next((name for name, one in stage.services.items() if one.port == port), "elsewhere"))
+        await system.start(screen.up)
+        capture = HttpCapture(
+            lambda port: next((name for name, one in system.services.items() if one.port == port), "elsewhere")
+        )
         timeout, controls = aiohttp.ClientTimeout(total=60), Controls(seed)
-        async with aiohttp.ClientSession(timeout=timeout, trace_configs=[ears.tracing()]) as session:
-            play = Play(stage, world, screen, session)
+        async with aiohttp.ClientSession(timeout=timeout, trace_configs=[capture.tracing()]) as session:
+            scenario = Scenario(system, world, screen, session)
             try:
-                flow = Flow(play, stage, ears, session, kills)
+                flow = Flow(scenario, system, capture, session, kills)
                 quiet = await flow.run()
                 if not quiet:
-                    await play.say_unfinished()
+                    await scenario.say_unfinished()
                 await plant_in_answers(flow, controls)
             finally:
-                play.inside.close()
-        await stage.stop_programs()
-        await sinks.plant_in_topics(stage.stack.login(ADMIN), controls, files=(stage.stack.folder / "kafka").exists())
-        await asyncio.to_thread(sinks.plant_in_databases, stage.stack.mongo_url, controls)
-        sinks.plant_in_files(stage.folder, stage.temporary, controls)
+                scenario.databases.close()
+        await system.stop_programs()
+        await sinks.plant_in_topics(system.stack.login(ADMIN), controls, files=(system.stack.folder / "kafka").exists())
+        await asyncio.to_thread(sinks.plant_in_databases, system.stack.mongo_url, controls)
+        sinks.plant_in_files(system.folder, system.temporary, controls)
         screen.say("찾는 중", f"searching for {len(flow.planted)} values in 14 encodings")
-        of_topics = await sinks.topics(stage.stack.login(READER))
-        straws = chain(ears.sinks(), of_topics, sinks.databases(stage.stack.mongo_url), sinks.files(stage.folder))
-        finder = Finder(needles_of(flow.planted) | controls.needles())
-        return await asyncio.to_thread(search, finder, straws, controls, number, quiet)
+        of_topics = await sinks.topics(system.stack.login(READER))
+        contents = chain(
+            capture.sinks(), of_topics, sinks.databases(system.stack.mongo_url), sinks.files(system.folder)
+        )
+        finder = Finder(terms_of(flow.planted) | controls.terms())
+        return await asyncio.to_thread(search, finder, contents, controls, number, quiet)
     finally:
-        await stage.stop()
+        await system.stop()
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def search(
-    finder: Finder[Hit | Control], straws: Iterable[sinks.Straw], controls: Controls, number: int, quiet: bool
+    finder: Finder[Hit | Control], contents: Iterable[sinks.Content], controls: Controls, number: int, quiet: bool
 ) -> Verdict:
     """Look through everything. A control counts only in the sink that it was planted in."""
     leaks: Counter[Leak] = Counter()
     size: Counter[str] = Counter()
-    missing = set(controls.needles().values())
-    for sink, data in straws:
+    missing = set(controls.terms().values())
+    for sink, data in contents:
         size[sink] += len(data)
         for found in finder.find(data):
             if isinstance(found, Control):
@@ -117,12 +121,12 @@ def search(
                     missing.discard(found)
             elif not sinks.may_be_there(sink, found):
                 leaks[Leak(sink, found.kind, found.encoding)] += 1
-    total = len(controls.needles())
+    total = len(controls.terms())
     missed = frozenset(each for each in missing if isinstance(each, Control))
     return Verdict(number, dict(size), dict(leaks), total, missed, quiet)
 
 
-def told(verdict: Verdict) -> Iterator[str]:
+def report_lines(verdict: Verdict) -> Iterator[str]:
     """What a reader wants to know besides the last line; no value."""
     for sink, count in sorted(verdict.bytes_of.items()):
         yield f"{sink:40} {count:>12,} bytes"

@@ -10,7 +10,7 @@ from samples.world import Item, names
 from samples.world.mistakes import FREE_TEXT, REGISTRATION_NUMBER
 from verification.leaks.encodings import ENCODINGS, disguises, written
 
-Needles = dict[bytes, "Hit | Control"]
+SearchTerms = dict[bytes, "Hit | Control"]
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ def identity_values(identity: dict[str, str], *, poison: bool = False) -> set[Pl
     return {Planted(kind, identity[field], poison) for field, kind in kinds.items() if field in identity}
 
 
-def needles_of(planted: Iterable[Planted]) -> Needles:
+def terms_of(planted: Iterable[Planted]) -> SearchTerms:
     """The bytes to look for. A value that is planted rightly and as poison counts as planted rightly."""
-    needles: Needles = {}
+    terms: SearchTerms = {}
     for each in sorted(planted, key=lambda one: one.poison):
         for how, data in disguises(each.kind, each.value):
-            needles.setdefault(data, Hit(each.kind, how, each.poison))
-    return needles
+            terms.setdefault(data, Hit(each.kind, how, each.poison))
+    return terms
 
 
 class Controls:
@@ -91,9 +91,9 @@ class Controls:
         """All of them in one piece."""
         return b"\n".join(self.for_sink(sink).values())
 
-    def needles(self) -> Needles:
+    def terms(self) -> SearchTerms:
         """The bytes by which the controls are found again; a compressed one by what it is inside."""
-        found: Needles = {}
+        found: SearchTerms = {}
         for sink in self.sinks:
             for how in ENCODINGS:
                 kind, value = self._value(sink, how)

@@ -17,7 +17,7 @@ from deploy.local.login import Login
 from verification.harness import topic_reader
 from verification.leaks.search_terms import Controls, Hit
 
-Straw = tuple[str, bytes]
+Content = tuple[str, bytes]
 PARTS = ("keys", "headers", "payloads")
 MONGOD_FILES, BROKER_FILES = "files of mongod", "files of the broker"
 TEMPORARY, OTHER = "temporary files", "other files"
@@ -60,12 +60,12 @@ async def plant_in_topics(login: Login, controls: Controls, files: bool) -> None
         await producer.stop()
 
 
-async def topics(login: Login) -> Iterator[Straw]:
+async def topics(login: Login) -> Iterator[Content]:
     """Every record of every topic from offset 0."""
-    return (straw for record in await topic_reader.records(login) for straw in _parts(record))
+    return (content for record in await topic_reader.records(login) for content in _parts(record))
 
 
-def _parts(record: ConsumerRecord[bytes, bytes]) -> Iterator[Straw]:
+def _parts(record: ConsumerRecord[bytes, bytes]) -> Iterator[Content]:
     headers = b"\n".join(name.encode() + b": " + (value or b"") for name, value in record.headers)
     for part, data in zip(PARTS, (record.key, headers, record.value), strict=True):
         if data:
@@ -88,7 +88,7 @@ def _insert(database: Any, values: dict[str, bytes]) -> None:
     database[CONTROL].insert_many([{"encoding": how, "value": Binary(data)} for how, data in values.items()])
 
 
-def databases(mongo_url: str) -> Iterator[Straw]:
+def databases(mongo_url: str) -> Iterator[Content]:
     """Every document of every collection of every database, the oplog, validators and indexes too. Of intake's as well:
     what is sealed there is bytes, and says nothing."""
     with pymongo.MongoClient[dict[str, Any]](mongo_url) as client:
@@ -107,7 +107,7 @@ def databases(mongo_url: str) -> Iterator[Straw]:
 
 
 def sink_of_file(folder: Path, path: Path) -> str | None:
-    """Which sink a file of the stage belongs to; None for the programs themselves, which nothing was written to."""
+    """Which sink a file of the system belongs to; None for the programs themselves, which nothing was written to."""
     parts = path.relative_to(folder).parts
     if path.suffix == ".log" and path.parent.name in ("logs", "stack"):
         return f"log {path.stem}"
@@ -121,7 +121,7 @@ def sink_of_file(folder: Path, path: Path) -> str | None:
 
 
 def plant_in_files(folder: Path, temporary: Path, controls: Controls) -> None:
-    """A line in every log and every partner's book, and a file where files may come to lie."""
+    """A line in every log and every partner's store, and a file where files may come to lie."""
     for path in [*folder.glob("logs/*.log"), *folder.glob("stack/*.log"), *folder.glob("partners/*/received.jsonl")]:
         _append(path, controls.blob(str(sink_of_file(folder, path))))
     _append(temporary / "control", controls.blob(TEMPORARY))
@@ -133,8 +133,8 @@ def _append(path: Path, data: bytes) -> None:
         file.write(b"\n" + data + b"\n")
 
 
-def files(folder: Path) -> Iterator[Straw]:
-    """Every file that came to be in the stage's folder, in pieces that overlap."""
+def files(folder: Path) -> Iterator[Content]:
+    """Every file that came to be in the system's folder, in pieces that overlap."""
     for path in sorted(each for each in folder.rglob("*") if each.is_file() and not each.is_symlink()):
         sink = sink_of_file(folder, path)
         if sink is not None:

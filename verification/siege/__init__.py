@@ -2,7 +2,7 @@
 
 `attacks`: one small class per attack, all of the same shape (`attack`). `attacker`: the process that runs them, on an
 address of its own of the loopback. `healthy`: whoever means no harm. `probes`: /live and memory, seen from outside.
-`doors`: the attacks on what listens, each beside equal but harmless load. `drowning`: adverts in ascending score,
-kills, withdrawals and a revoked key. `bus`: forged and poisoned records. `backlog`: deliveries that are due.
+`http_attacks`: the attacks on what listens, each beside equal but harmless load. `overload`: adverts in ascending
+score, kills, withdrawals and a revoked key. `forgery`: forged and poisoned records. `backlog`: deliveries that are due.
 `figures`: what is worked out from what was seen, without IO.
 """

@@ -1,6 +1,6 @@
 """`make siege`: ``python -m verification.siege --seed 1`` (KAFKA=embedded|apache). The last line is one JSON object.
 
-Ends with 1 when something did not hold, in words above that line (`TROUBLE`); 2 when it could not run.
+Ends with 1 when something did not hold, in words above that line (`VIOLATION`); 2 when it could not run.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from deploy.local.errors import StartError
 from verification.harness.folders import lacking
-from verification.harness.senders import HubAway
+from verification.harness.senders import HubUnavailable
 from verification.siege.attacks import ATTACKS
-from verification.siege.run import SCENES, Options, Siege
+from verification.siege.run import PARTS, Options, Siege
 
 
 def _options(arguments: list[str] | None) -> Options:
     known = Options()
-    names = [attack.name for attack in ATTACKS] + list(SCENES)
+    names = [attack.name for attack in ATTACKS] + list(PARTS)
     parser = argparse.ArgumentParser(prog="python -m verification.siege")
     parser.add_argument("--seed", type=int, default=known.seed)
     parser.add_argument("--full", action="store_true", help="the long sizes")
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
     try:
         report = asyncio.run(Siege(options, lambda line: print(line, flush=True)).perform())
-    except (StartError, HubAway) as error:
+    except (StartError, HubUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(*report.table(), sep="\n")
     verdicts = report.verdicts()
     for verdict in verdicts:
-        print(f"TROUBLE  {verdict}")
+        print(f"VIOLATION  {verdict}")
     print(json.dumps(report.line()), flush=True)
     return 1 if verdicts else 0
 

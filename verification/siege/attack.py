@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Field:
+class Target:
     """What an attacker knows. ``urls`` by service; ``tokens`` by part: ``insider`` (adverts and people), ``reader`` (a
     partner); ``event``, ``advert``: sound events of the insider, to be changed; ``facts``: what answers brought."""
 
@@ -44,7 +44,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Shot:
+class AttackRequest:
     """One request; ``part``: whose key it carries, None for none, any other text as it is."""
 
     service: str
@@ -55,43 +55,43 @@ class Shot:
     part: str | None = "insider"
 
 
-class Gun:
+class AttackClient:
     """Sends and counts. ``until``: the moment (monotonic) after which nothing new is begun."""
 
-    def __init__(self, place: Field, session: aiohttp.ClientSession) -> None:
-        self._field, self._session = place, session
+    def __init__(self, target: Target, session: aiohttp.ClientSession) -> None:
+        self._target, self._session = target, session
         self.tally: Counter[str] = Counter()
         self.notes: list[str] = []
         self.begin()
 
     def begin(self) -> None:
         """The phase begins now: for whoever had to make ready first."""
-        self.until = time.monotonic() + self._field.seconds
+        self.until = time.monotonic() + self._target.seconds
 
-    async def volley(self, shots: Iterable[Shot], *, at_once: int = 4, rate: float | None = None) -> None:
+    async def send_all(self, requests: Iterable[AttackRequest], *, at_once: int = 4, rate: float | None = None) -> None:
         """Send these, so many at once; ``rate``: no more than so many begin in a second."""
-        rest, began, begun = iter(shots), time.monotonic(), 0
+        rest, began, begun = iter(requests), time.monotonic(), 0
 
         async def worker() -> None:
             nonlocal begun
-            for shot in rest:
+            for request in rest:
                 due = began + begun / rate if rate else 0.0
                 begun += 1
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 if time.monotonic() >= self.until:
                     return
-                await self.fire(shot)
+                await self.send(request)
 
         await asyncio.gather(*(worker() for _ in range(at_once)))
 
-    async def fire(self, shot: Shot) -> str:
+    async def send(self, request: AttackRequest) -> str:
         """Send one request; its status, or how it ended."""
-        headers = dict(shot.headers)
-        if shot.part is not None:
-            headers["authorization"] = f"Bearer {self._field.tokens.get(shot.part, shot.part)}"
-        url = self._field.urls[shot.service] + shot.path
+        headers = dict(request.headers)
+        if request.part is not None:
+            headers["authorization"] = f"Bearer {self._target.tokens.get(request.part, request.part)}"
+        url = self._target.urls[request.service] + request.path
         try:
-            async with self._session.request(shot.method, url, data=shot.body or None, headers=headers) as answer:
+            async with self._session.request(request.method, url, data=request.body or None, headers=headers) as answer:
                 await answer.read()
                 found = str(answer.status)
         except TimeoutError:
@@ -104,7 +104,7 @@ class Gun:
     @contextlib.asynccontextmanager
     async def connection(self, service: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A bare connection, for what no client would send. Raises OSError when it is refused."""
-        parts = urlsplit(self._field.urls[service])
+        parts = urlsplit(self._target.urls[service])
         reader, writer = await asyncio.wait_for(
             asyncio.open_connection(parts.hostname, parts.port, local_addr=(ADDRESS, 0)), 5.0
         )
@@ -126,69 +126,69 @@ class Attack(ABC):
     least_seconds: ClassVar[float] = 0.0
     """What needs longer phases to be seen has one of each kind only."""
 
-    def __init__(self, place: Field) -> None:
-        self.field = place
+    def __init__(self, target: Target) -> None:
+        self.target = target
 
-    async def opened(self, gun: Gun) -> None:  # noqa: B027  most need none
+    async def opened(self, client: AttackClient) -> None:  # noqa: B027  most need none
         """Before the first phase."""
 
-    async def closed(self, gun: Gun) -> None:  # noqa: B027  most need none
+    async def closed(self, client: AttackClient) -> None:  # noqa: B027  most need none
         """After the last phase."""
 
     @abstractmethod
-    async def hostile(self, gun: Gun) -> None:
+    async def hostile(self, client: AttackClient) -> None:
         """Attack."""
 
     @abstractmethod
-    async def harmless(self, gun: Gun) -> None:
+    async def harmless(self, client: AttackClient) -> None:
         """As many requests and bytes, by somebody who means well."""
 
 
-class Volleys(Attack):
+class RequestAttack(Attack):
     """An attack that is a number of requests. ``count``: in one phase; ``at_once``: connections."""
 
     count: ClassVar[int] = 40
     at_once: ClassVar[int] = 4
 
     @abstractmethod
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         """The hostile requests of one round, ``number`` from 0."""
 
-    def wellmeant(self, shot: Shot, number: int) -> Shot:
+    def harmless_request(self, request: AttackRequest, number: int) -> AttackRequest:
         """The harmless request that stands for a hostile one: a sound event, blown up by blanks to the same size."""
-        if shot.service == "intake":
-            event = self.field.event | {"id": f"harmless-{self.name}-{time.monotonic_ns()}-{number}"}
-            return Shot("intake", "POST", "/events", padded(event, len(shot.body)), STRUCTURED)
-        if shot.service == "notifications":
-            body = padded({"notices": ["0" * 32]}, len(shot.body))
-            return Shot("notifications", "POST", "/acknowledgements", body, JSON, "reader")
-        return Shot(shot.service, "GET", "/live", part=None)
+        if request.service == "intake":
+            event = self.target.event | {"id": f"harmless-{self.name}-{time.monotonic_ns()}-{number}"}
+            return AttackRequest("intake", "POST", "/events", padded(event, len(request.body)), STRUCTURED)
+        if request.service == "notifications":
+            body = padded({"notices": ["0" * 32]}, len(request.body))
+            return AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
+        return AttackRequest(request.service, "GET", "/live", part=None)
 
-    def _all(self) -> list[Shot]:
-        found: list[Shot] = []
+    def _all(self) -> list[AttackRequest]:
+        found: list[AttackRequest] = []
         number = 0
         while len(found) < self._most:
-            found += self.shots(number)
+            found += self.requests(number)
             number += 1
         return found[: self._most]
 
     @property
     def _most(self) -> int:
-        return self.count * (FULL_TIMES if self.field.full else 1)
+        return self.count * (FULL_TIMES if self.target.full else 1)
 
     @property
     def _rate(self) -> float:
-        return self._most / self.field.seconds
+        return self._most / self.target.seconds
 
-    async def hostile(self, gun: Gun) -> None:
-        shots = self._all()
-        gun.begin()
-        await gun.volley(shots, at_once=self.at_once, rate=self._rate)
+    async def hostile(self, client: AttackClient) -> None:
+        requests = self._all()
+        client.begin()
+        await client.send_all(requests, at_once=self.at_once, rate=self._rate)
 
-    async def harmless(self, gun: Gun) -> None:
-        shots = [self.wellmeant(shot, number) for number, shot in enumerate(self._all())]
-        gun.begin()
-        await gun.volley(shots, at_once=self.at_once, rate=self._rate)
+    async def harmless(self, client: AttackClient) -> None:
+        requests = [self.harmless_request(request, number) for number, request in enumerate(self._all())]
+        client.begin()
+        await client.send_all(requests, at_once=self.at_once, rate=self._rate)
 
 
 def dumped(value: object) -> bytes:
@@ -201,6 +201,6 @@ def padded(value: object, size: int) -> bytes:
     return dumped(value).ljust(size)
 
 
-def bearer(place: Field, part: str) -> bytes:
+def bearer(target: Target, part: str) -> bytes:
     """The header line of a key, for bare connections."""
-    return f"Authorization: Bearer {place.tokens[part]}\r\n".encode()
+    return f"Authorization: Bearer {target.tokens[part]}\r\n".encode()

@@ -14,37 +14,37 @@ from typing import Any
 
 import aiohttp
 
-from verification.siege.attack import PATIENCE, Attack, Field, Gun
+from verification.siege.attack import PATIENCE, Attack, AttackClient, Target
 from verification.siege.attacks import named
 
 OVERTIME = 30.0  # seconds to make ready before a phase, and for answers after it
 
 
-async def _phase(attack: Attack, place: Field, session: aiohttp.ClientSession, word: str) -> dict[str, Any]:
+async def _phase(attack: Attack, target: Target, session: aiohttp.ClientSession, word: str) -> dict[str, Any]:
     began = time.monotonic()
-    gun = Gun(place, session)
+    client = AttackClient(target, session)
     way = {"hostile": attack.hostile, "harmless": attack.harmless, "open": attack.opened, "close": attack.closed}[word]
     try:
-        async with asyncio.timeout(place.seconds + OVERTIME):
-            await way(gun)
+        async with asyncio.timeout(target.seconds + OVERTIME):
+            await way(client)
     except TimeoutError:
-        gun.tally["unanswered at the end"] += 1
-    return {"tally": dict(gun.tally), "notes": sorted(set(gun.notes)), "seconds": time.monotonic() - began}
+        client.tally["unanswered at the end"] += 1
+    return {"tally": dict(client.tally), "notes": sorted(set(client.notes)), "seconds": time.monotonic() - began}
 
 
 async def main(name: str) -> None:
     """Do what is asked until nothing more is."""
     lines = asyncio.StreamReader(limit=2**24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    place = Field(**json.loads(await lines.readline()))
-    attack = named(name)(place)
+    target = Target(**json.loads(await lines.readline()))
+    attack = named(name)(target)
     connector = aiohttp.TCPConnector(local_addr=(attack.address, 0), limit=0)
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
     async with aiohttp.ClientSession(
         connector=connector, timeout=timeout, max_line_size=65_536, max_field_size=65_536
     ) as session:
         while word := (await lines.readline()).decode().strip():
-            print(json.dumps(await _phase(attack, place, session, word)), flush=True)
+            print(json.dumps(await _phase(attack, target, session, word)), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,22 +21,22 @@ async def backlogs(full: bool, say: Callable[[str], None], sizes: tuple[int, ...
     """Run one of each size; the largest with a kill in its middle as well."""
     sizes = sizes or ((SMALL, LARGE, FULL) if full else (SMALL, LARGE))
     cpu: dict[int, float] = {}
-    twice, troubles = 0, list[str]()
+    twice, violations = 0, list[str]()
     for size, kill in [*((size, False) for size in sizes), (sizes[-1] if full else min(LARGE, sizes[-1]), True)]:
         found = await _one(size, kill)
         say(f"backlog of {size}{', killed in the middle' if kill else ''}: {found}")
         if not found:
-            troubles.append(f"a backlog of {size} could not be measured")
+            violations.append(f"a backlog of {size} could not be measured")
             continue
         if kill:  # what was under way at the kill may come again, nothing more
             again = found["sent_twice"] - found["unsettled_at_kill"]
             if again > 0:
-                troubles.append(f"{again} more were sent again after a kill than were under way")
+                violations.append(f"{again} more were sent again after a kill than were under way")
         else:
             cpu[size], twice = found["cpu_s_per_1000"] / 1_000, twice + found["sent_twice"]
         if not found["settled"] or found["lost"]:
-            troubles.append(f"a backlog of {size}: settled {found['settled']}, lost {found['lost']}")
-    return Backlog(cpu, twice if cpu else None, tuple(troubles))
+            violations.append(f"a backlog of {size}: settled {found['settled']}, lost {found['lost']}")
+    return Backlog(cpu, twice if cpu else None, tuple(violations))
 
 
 async def _one(due: int, kill: bool) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Phase:
 
 
 @dataclass
-class Seen:
+class AttackResult:
     """What one attack did to others."""
 
     name: str
@@ -56,7 +56,7 @@ class Seen:
     live_p99_ms: float | None = None
     live_answers: dict[str, int] = field(default_factory=dict)
     growth_mb: float = 0.0
-    troubles: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
 
     @property
     def ratio(self) -> float | None:
@@ -73,7 +73,7 @@ class Seen:
 
     def verdicts(self) -> list[str]:
         """Everything that is not as it must be, in words."""
-        found = list(self.troubles)
+        found = list(self.violations)
         if self.slowed:
             found.append(f"healthy p99 {self.p99_ms:.0f} ms, beside harmless load {self.harmless_p99_ms or 0:.0f} ms")
         if self.errors:
@@ -118,7 +118,10 @@ def growth_mb(sizes: Sequence[tuple[float, int]], phases: Sequence[Phase]) -> fl
 
 
 def judge_phases(
-    seen: Seen, phases: Sequence[Phase], samples: Sequence[Sample], sizes: Mapping[str, Sequence[tuple[float, int]]]
+    seen: AttackResult,
+    phases: Sequence[Phase],
+    samples: Sequence[Sample],
+    sizes: Mapping[str, Sequence[tuple[float, int]]],
 ) -> None:
     """Fill in what follows from the phases of an attack."""
     hostile = [phase for phase in phases if phase.hostile]
@@ -135,12 +138,12 @@ def judge_phases(
     for phase in hostile:
         for status, count in phase.tally.items():
             seen.statuses[status] = seen.statuses.get(status, 0) + count
-        seen.troubles += [note for note in phase.notes if note not in seen.troubles]
+        seen.violations += [note for note in phase.notes if note not in seen.violations]
     seen.requests = sum(seen.statuses.values())
 
 
 @dataclass
-class Drowned:
+class OverloadReport:
     """What the flood of adverts did. Seconds are None where nothing was measured."""
 
     adverts: int = 0
@@ -154,11 +157,11 @@ class Drowned:
     lost: int | None = None
     flood_seconds: float | None = None
     settled_seconds: float | None = None
-    troubles: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
 
     def verdicts(self) -> list[str]:
         """Everything that is not as it must be, in words."""
-        found = list(self.troubles)
+        found = list(self.violations)
         if self.withdrawals_s and max(self.withdrawals_s) > WITHDRAWN_WITHIN:
             found.append(f"a withdrawal took {max(self.withdrawals_s):.1f} s")
         if self.revocations_s and max(self.revocations_s) > WITHDRAWN_WITHIN:
@@ -178,7 +181,7 @@ class Backlog:
 
     cpu_per_delivery: Mapping[int, float] = field(default_factory=dict)
     sent_twice: int | None = None
-    troubles: tuple[str, ...] = ()
+    violations: tuple[str, ...] = ()
 
     @property
     def cpu_ratio(self) -> float | None:
@@ -190,7 +193,7 @@ class Backlog:
 
     def verdicts(self) -> list[str]:
         """Everything that is not as it must be, in words."""
-        found = list(self.troubles)
+        found = list(self.violations)
         if self.cpu_ratio is not None and self.cpu_ratio > CPU_RATIO:
             found.append(f"a delivery of the largest backlog costs {self.cpu_ratio:.1f} times one of the smallest")
         if self.sent_twice:
@@ -199,7 +202,7 @@ class Backlog:
 
 
 def line_of(
-    seen: Sequence[Seen], forged: int | None, drowned: Drowned | None, backlog: Backlog | None
+    seen: Sequence[AttackResult], forged: int | None, overload: OverloadReport | None, backlog: Backlog | None
 ) -> dict[str, Any]:
     """The one object of the last line. What was not measured is null."""
     measured = [one for one in seen if one.ratio is not None]
@@ -213,11 +216,11 @@ def line_of(
         "rss_growth_mb": _rounded(max((one.growth_mb for one in seen), default=None), 1),
         "live_misses": sum(one.live_misses for one in seen),
         "forged_effects": forged,
-        "withdrawal_p99_s": _rounded(_worst_share(drowned.withdrawals_s if drowned else ()), 2),
-        "revocation_p99_s": _rounded(_worst_share(drowned.revocations_s if drowned else ()), 2),
-        "matches_per_person_max": drowned.matches_per_person if drowned else None,
-        "events_per_person_max": drowned.events_per_person if drowned else None,
-        "active_after_kill_s": _rounded(max(drowned.active_s.values(), default=None) if drowned else None, 1),
+        "withdrawal_p99_s": _rounded(_worst_share(overload.withdrawals_s if overload else ()), 2),
+        "revocation_p99_s": _rounded(_worst_share(overload.revocations_s if overload else ()), 2),
+        "matches_per_person_max": overload.matches_per_person if overload else None,
+        "events_per_person_max": overload.events_per_person if overload else None,
+        "active_after_kill_s": _rounded(max(overload.active_s.values(), default=None) if overload else None, 1),
         "sent_twice": backlog.sent_twice if backlog else None,
         "backlog_cpu_ratio": _rounded(backlog.cpu_ratio if backlog else None, 2),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from samples.world import Item, World
-from samples.world.envelope import Json, Letters
+from samples.world.envelope import EventWriter, Json
 from samples.world.openings import floor_per_hour
 
 FLOODER = "siege-insider"
@@ -15,11 +15,11 @@ DAY = 70
 
 
 class Flood:
-    """The events of one flood. ``letters`` count on: make everything of one run by one object."""
+    """The events of one flood. Ids count on: make everything of one run by one object."""
 
     def __init__(self, world: World, people: int) -> None:
         self._world = world
-        self._letters = Letters(world.today, DAY, world.pack.timezone)
+        self._event_writer = EventWriter(world.today, DAY, world.pack.timezone)
         job = next(one for one in world.openings if one.family == "job" and not one.data.get("rules"))
         kept = ("title", "occupation", "industry", "employer", "region", "employment", "shifts")
         self._job = {name: job.data[name] for name in kept if name in job.data}
@@ -51,27 +51,29 @@ class Flood:
                 "wants": {"kinds": ["job"], "commute_minutes": 90},
                 "consents": consents,
             }
-            found.append(self._letters.write(self.owner, "person-enrolled", data))
+            found.append(self._event_writer.write(self.owner, "person-enrolled", data))
         return found
 
     def adverts(self, count: int) -> Iterator[Item]:
         """In ascending score."""
         for number in range(count):
-            yield self._letters.write(FLOODER, "job-posted", self._advert(f"FLOOD-{number:06d}", number))
+            yield self._event_writer.write(FLOODER, "job-posted", self._advert(f"FLOOD-{number:06d}", number))
 
     def again(self, number: int) -> Item:
         """The same advert with other words: something to do for whoever reads."""
-        return self._letters.write(FLOODER, "job-updated", self._advert(f"FLOOD-{number:06d}", number) | {"places": 2})
+        return self._event_writer.write(
+            FLOODER, "job-updated", self._advert(f"FLOOD-{number:06d}", number) | {"places": 2}
+        )
 
     def withdrawn(self, number: int, purpose: str, recipient: str | None) -> Item:
         """A person takes one consent back."""
         key = {"purpose": purpose} | ({"recipient": recipient} if recipient else {})
         data = {"reference": self.reference(number), "consents": [key]}
-        return self._letters.write(self.owner, "consent-withdrawn", data)
+        return self._event_writer.write(self.owner, "consent-withdrawn", data)
 
     def agency(self, data: Json, kind: str) -> Item:
         """Something about an agency, by the administrator."""
-        return self._letters.write(self._world.setting.admin.agency, kind, data)
+        return self._event_writer.write(self._world.setting.admin.agency, kind, data)
 
     def _advert(self, reference: str, number: int) -> Json:
         wage = {"per": "month", "minimum": self._lowest + STEP * number, "currency": self._world.setting.currency}

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.siege.figures import Sample
 
 ADDRESS = "127.0.0.2"
@@ -45,7 +45,7 @@ class Healthy:
     ``killed``: services that were killed on purpose and are not back: nothing is asked of them.
     """
 
-    play: Play
+    scenario: Scenario
     samples: list[Sample] = field(default_factory=list)
     killed: set[str] = field(default_factory=set)
 
@@ -65,11 +65,11 @@ class Healthy:
                     tasks.create_task(self._ask(session, request, due))
 
     async def _ask(self, session: aiohttp.ClientSession, request: Request, due: float) -> None:
-        headers = {"authorization": f"Bearer {self.play.stage.keyring.token(request.agency)}"}
+        headers = {"authorization": f"Bearer {self.scenario.system.keyring.token(request.agency)}"}
         body = request.event or request.body
         if body is not None:
             headers |= EVENTS if request.event else {"content-type": "application/json"}
-        url = self.play.stage.services[request.service].url + request.path
+        url = self.scenario.system.services[request.service].url + request.path
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         error = await self._answer(session, request, url, data, headers)
         if error in BROKEN_OFF:  # an idle connection that was closed at this very moment: everybody asks once more
@@ -92,21 +92,23 @@ class Healthy:
 
     def _requests(self) -> Iterator[Request]:
         """The same kinds over and over, about another person each time."""
-        play, partners = self.play, self.play.world.setting.partners
-        people = [person for person in play.world.people if (person.agency, person.reference) in play.ledger.aliases]
-        openings = [own for own in play.ledger.opportunities if own[0] == partners.feed]
-        adverts = {(one.agency, one.reference): one for one in play.world.openings}
+        scenario, partners = self.scenario, self.scenario.world.setting.partners
+        people = [
+            person for person in scenario.world.people if (person.agency, person.reference) in scenario.ledger.aliases
+        ]
+        openings = [own for own in scenario.ledger.opportunities if own[0] == partners.feed]
+        adverts = {(one.agency, one.reference): one for one in scenario.world.openings}
         for number in itertools.count():
             person = people[number % len(people)]
             agency, own = person.agency, (person.agency, person.reference)
-            alias = play.ledger.aliases[own]
+            alias = scenario.ledger.aliases[own]
             opening = openings[number % len(openings)]
             yield self._event(agency, "person-updated", person.profile(wants=_other_way(person.data["wants"], number)))
             yield Request("matching", "matches of a person", "GET", f"/people/{alias}/matches", agency, 200)
             yield Request("notifications", "feed", "GET", "/feed?limit=20", partners.feed, 200)
             lookup = {"reference": person.reference}
             yield Request("intake", "lookup", "POST", "/people/lookup", agency, 200, body=lookup)
-            path = f"/opportunities/{play.ledger.opportunities[opening]}/matches"
+            path = f"/opportunities/{scenario.ledger.opportunities[opening]}/matches"
             yield Request("matching", "matches of an opening", "GET", path, opening[0], 200)
             yield Request("notifications", "deliveries", "GET", "/deliveries?limit=20", partners.webhook, 200)
             yield Request("intake", "rejections", "GET", "/rejections?limit=20", agency, 200)
@@ -127,7 +129,7 @@ class Healthy:
             "type": kind,
             "source": f"/agencies/{agency}",
             "id": f"healthy-{time.monotonic_ns()}",
-            "time": self.play.world.today.isoformat() + "T00:00:00+09:00",
+            "time": self.scenario.world.today.isoformat() + "T00:00:00+09:00",
             "datacontenttype": "application/json",
             "data": data,
         }

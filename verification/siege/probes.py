@@ -1,4 +1,4 @@
-"""Seen from outside: whether /live is answered, and how much memory each service has."""
+"""AttackResult from outside: whether /live is answered, and how much memory each service has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One siege: stages are set, attacks run, figures come out."""
+"""One siege: systems are started, attacks run, figures come out."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.folders import folder_of
 from verification.harness.programs import Program
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
-from verification.harness.system import Ports, Stage
-from verification.siege import bus
+from verification.harness.system import Ports, System
+from verification.siege import forgery
 from verification.siege.attacks import ATTACKS
 from verification.siege.backlog import backlogs
-from verification.siege.doors import WARM_SECONDS, Doors
-from verification.siege.drowning import FULL, SHORT, Drowning
-from verification.siege.figures import Backlog, Drowned, Seen, line_of
+from verification.siege.figures import AttackResult, Backlog, OverloadReport, line_of
+from verification.siege.http_attacks import WARM_SECONDS, HttpAttacks
+from verification.siege.overload import FULL, SHORT, Overload
 
-SCENES = ("bus", "drowning", "backlog")
+PARTS = ("forgery", "overload", "backlog")
 PEOPLE = 40
 START_SECONDS = 120.0  # of a service
 QUIET_WITHIN = 60.0
 
 
-class Patient(Stage):
-    """A stage on a machine that may be busy with much else."""
+class Patient(System):
+    """A system on a machine that may be busy with much else."""
 
     def _service(self, name: str) -> Program:
         program = super()._service(name)
@@ -46,7 +46,7 @@ class Patient(Stage):
 
 @dataclass(frozen=True)
 class Options:
-    """``only``: names of attacks and scenes; all of them when it is empty. ``seconds``: of one phase;
+    """``only``: names of attacks and parts; all of them when it is empty. ``seconds``: of one phase;
     ``rounds``: of a harmless and a hostile phase."""
 
     seed: int = 1
@@ -58,7 +58,7 @@ class Options:
     people: int = PEOPLE
 
     def wants(self, name: str) -> bool:
-        """Whether an attack or a scene is to run."""
+        """Whether an attack or a part is to run."""
         return not self.only or name in self.only
 
 
@@ -67,21 +67,21 @@ class Report:
     """All that was seen."""
 
     kafka: str = ""
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[AttackResult] = field(default_factory=list)
     forged: int | None = None
-    drowned: Drowned | None = None
+    overload: OverloadReport | None = None
     backlog: Backlog | None = None
-    troubles: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def verdicts(self) -> list[str]:
         """Everything that is not as it must be, with the attack's name."""
         found = [f"{one.name}: {verdict}" for one in self.seen for verdict in one.verdicts()]
         if self.forged:
-            found.append(f"bus: {self.forged} forged records had an effect")
-        for name, scene in (("drowning", self.drowned), ("backlog", self.backlog)):
-            found += [f"{name}: {verdict}" for verdict in (scene.verdicts() if scene else ())]
-        return [*found, *self.troubles]
+            found.append(f"forgery: {self.forged} forged records had an effect")
+        for name, part in (("overload", self.overload), ("backlog", self.backlog)):
+            found += [f"{name}: {verdict}" for verdict in (part.verdicts() if part else ())]
+        return [*found, *self.violations]
 
     def table(self) -> list[str]:
         """A line for each attack."""
@@ -98,12 +98,12 @@ class Report:
 
     def line(self) -> dict[str, Any]:
         """The last line."""
-        figures = line_of(self.seen, self.forged, self.drowned, self.backlog)
+        figures = line_of(self.seen, self.forged, self.overload, self.backlog)
         return figures | {"kafka": self.kafka, "seconds": round(self.seconds, 1)}
 
 
 class Siege:
-    """One run. `perform` does everything and gives the report. Raises StartError, HubAway."""
+    """One run. `perform` does everything and gives the report. Raises StartError, HubUnavailable."""
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
         self._options, self._tell = options, say
@@ -119,77 +119,77 @@ class Siege:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(32))  # starts and looks wait in threads
         attacks = [attack for attack in ATTACKS if self._options.wants(attack.name)]
         self._report.kafka = os.environ.get("KAFKA") or "embedded"
-        if attacks or self._options.wants("bus"):
-            await self._doors(attacks)
-        if self._options.wants("drowning"):
+        if attacks or self._options.wants("forgery"):
+            await self._http_attacks(attacks)
+        if self._options.wants("overload"):
             sizes = FULL if self._options.full else SHORT
-            self._report.drowned = await Drowning(sizes, self._options.seed, self._options.keep, self.say).perform()
+            self._report.overload = await Overload(sizes, self._options.seed, self._options.keep, self.say).perform()
         if self._options.wants("backlog"):
             self._report.backlog = await backlogs(self._options.full, self.say)
         self._report.seconds = time.monotonic() - self._began
         return self._report
 
-    async def _doors(self, attacks: Sequence[Any]) -> None:
+    async def _http_attacks(self, attacks: Sequence[Any]) -> None:
         options, setting = self._options, load_setting()
         folder = folder_of("siege", options.keep)
         world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
-        stage = Patient(folder, setting, Ports.any())
+        system = Patient(folder, setting, Ports.any())
         try:
-            await stage.start()
+            await system.start()
             async with aiohttp.ClientSession() as session:
-                play = Play(stage, world, Screen(Console(quiet=True)), session)
+                scenario = Scenario(system, world, Screen(Console(quiet=True)), session)
                 try:
-                    await self._attacked(play, session, attacks)
+                    await self._attacked(scenario, session, attacks)
                 finally:
-                    play.inside.close()
-            if crashed := stage.crashed():
-                self._report.troubles.append(f"ended without being killed: {', '.join(crashed)}")
+                    scenario.databases.close()
+            if crashed := system.crashed():
+                self._report.violations.append(f"ended without being killed: {', '.join(crashed)}")
         finally:
-            await stage.stop()
+            await system.stop()
             if options.keep is None:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    async def _attacked(self, play: Play, session: aiohttp.ClientSession, attacks: Sequence[Any]) -> None:
+    async def _attacked(self, scenario: Scenario, session: aiohttp.ClientSession, attacks: Sequence[Any]) -> None:
         options = self._options
-        await play.register()
-        await play.stage.start_partners()
-        for chapter in play.world.day(1)[:4]:
-            await play.act(chapter)
-        doors = Doors(
-            play,
+        await scenario.register()
+        await scenario.system.start_partners()
+        for chapter in scenario.world.day(1)[:4]:
+            await scenario.send_chapter(chapter)
+        http_attacks = HttpAttacks(
+            scenario,
             session,
             seconds=options.seconds * (2 if options.full else 1),
             rounds=options.rounds,
             full=options.full,
         )
-        await doors.prepare()
-        if not await play.until_quiet(QUIET_WITHIN):
+        await http_attacks.prepare()
+        if not await scenario.until_quiet(QUIET_WITHIN):
             self.say("the healthy world did not become quiet before the first attack")
-        self.say(f"up, {len(play.ledger.accepted)} events taken; {len(attacks)} attacks")
-        async with doors.watchers.running():
+        self.say(f"up, {len(scenario.ledger.accepted)} events taken; {len(attacks)} attacks")
+        async with http_attacks.watchers.running():
             await asyncio.sleep(WARM_SECONDS)
             for attack in attacks:
-                seen = await doors.run(attack)
+                seen = await http_attacks.run(attack)
                 self._report.seen.append(seen)
-                self.say(told(seen))
+                self.say(report_line(seen))
                 for verdict in seen.verdicts():
                     self.say(f"    {verdict}")
-            if options.wants("bus"):
-                await self._forged(play)
+            if options.wants("forgery"):
+                await self._forged(scenario)
 
-    async def _forged(self, play: Play) -> None:
-        stack = play.stage.stack
+    async def _forged(self, scenario: Scenario) -> None:
+        stack = scenario.system.stack
         if not stack.broker.users:
-            self.say("bus: this broker knows no users, anybody may write to it")
+            self.say("forgery: this broker knows no users, anybody may write to it")
             return
-        tried = await bus.forge(stack.login)
+        tried = await forgery.forge(stack.login)
         self._report.forged = sum(len(kinds) for kinds in tried.taken.values())
-        self._report.troubles += [f"bus: {who} forged {', '.join(kinds)}" for who, kinds in tried.taken.items()]
-        self._report.troubles += [f"bus: {who} could not write at all, so nothing is shown" for who in tried.mute]
-        self.say(f"bus: {self._report.forged} of {tried.forgeries} forged records were taken")
+        self._report.violations += [f"forgery: {who} forged {', '.join(kinds)}" for who, kinds in tried.taken.items()]
+        self._report.violations += [f"forgery: {who} could not write at all, so nothing is shown" for who in tried.mute]
+        self.say(f"forgery: {self._report.forged} of {tried.forgeries} forged records were taken")
 
 
-def told(seen: Seen) -> str:
+def report_line(seen: AttackResult) -> str:
     """One attack in a line."""
 
     def number(value: float | None, form: str = "{:.0f}") -> str:

@@ -48,7 +48,7 @@ from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.connect import KAFKA_MISSING, CannotStart, open_kafka
 from tests.support.certificates import Authority
 from tests.support.missed import cannot_run_here
-from verification.siege.forged import forged
+from verification.siege.forged_records import forged
 
 pytestmark = pytest.mark.integration
 

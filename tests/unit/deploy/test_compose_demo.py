@@ -67,7 +67,7 @@ class TestEnd:
 class TestPartner:
     def test_a_webhook_may_have_its_name_and_be_in_the_networks_that_docker_gives(self) -> None:
         text = Path("deploy/compose/demo.yml").read_text()
-        [name] = re.findall(r"STANDING_SELF: (\S+)", text)
+        [name] = re.findall(r"EXTERNAL_SELF: (\S+)", text)
         [networks] = re.findall(r"IEUM_ALLOW_NETWORKS: '(.+)'", text)
         allowed = [ipaddress.ip_network(network) for network in json.loads(networks)]
         check_url(f"http://{name}:8110/notices", plain_http=True, ports=(), allowed=allowed)

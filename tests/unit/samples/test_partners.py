@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from samples.partners.book import Book
 from samples.partners.held import Received, holding_of
+from samples.partners.store import PartnerStore
 
 pytestmark = pytest.mark.unit
 
@@ -61,31 +61,31 @@ class TestHoldingOf:
 
 class TestBook:
     def test_keeps_what_it_received_over_a_restart(self, tmp_path: Path) -> None:
-        Book(tmp_path).receive(told("n1", 1).event, {"webhook-id": "n1"})
-        assert [one.notice for one in Book(tmp_path).received()] == ["n1"]
+        PartnerStore(tmp_path).receive(told("n1", 1).event, {"webhook-id": "n1"})
+        assert [one.notice for one in PartnerStore(tmp_path).received()] == ["n1"]
 
     def test_knows_what_is_still_to_be_acknowledged(self, tmp_path: Path) -> None:
-        book = Book(tmp_path)
+        store = PartnerStore(tmp_path)
         for one in (told("n1", 1), told("n2", 2), told("n1", 1)):
-            book.receive(one.event, {})
-        book.acknowledge(["n2"])
-        assert Book(tmp_path).unacknowledged() == ["n1"]
+            store.receive(one.event, {})
+        store.acknowledge(["n2"])
+        assert PartnerStore(tmp_path).unacknowledged() == ["n1"]
 
     def test_passes_over_a_line_that_is_only_half_written(self, tmp_path: Path) -> None:
-        book = Book(tmp_path)
-        book.receive(told("n1", 1).event, {})
+        store = PartnerStore(tmp_path)
+        store.receive(told("n1", 1).event, {})
         with (tmp_path / "received.jsonl").open("a") as file:
             file.write('{"at": 1')
-        assert len(book.received()) == 1
+        assert len(store.received()) == 1
 
     def test_has_no_secret_for_another_address_than_it_subscribed_with(self, tmp_path: Path) -> None:
-        Book(tmp_path).keep_secret("http://a/", "whsec_x")
-        assert Book(tmp_path).secret_of("http://b/") is None
+        PartnerStore(tmp_path).keep_secret("http://a/", "whsec_x")
+        assert PartnerStore(tmp_path).secret_of("http://b/") is None
 
     def test_keeps_cursor_and_secret_for_its_owner_alone(self, tmp_path: Path) -> None:
-        book = Book(tmp_path)
-        assert (book.cursor, book.secret_of("http://a/")) == ("", None)
-        book.cursor = "7"
-        book.keep_secret("http://a/", "whsec_x")
-        assert (Book(tmp_path).cursor, Book(tmp_path).secret_of("http://a/")) == ("7", "whsec_x")
+        store = PartnerStore(tmp_path)
+        assert (store.cursor, store.secret_of("http://a/")) == ("", None)
+        store.cursor = "7"
+        store.keep_secret("http://a/", "whsec_x")
+        assert (PartnerStore(tmp_path).cursor, PartnerStore(tmp_path).secret_of("http://a/")) == ("7", "whsec_x")
         assert (tmp_path / "secret").stat().st_mode & 0o077 == 0

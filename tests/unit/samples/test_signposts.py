@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from samples.run import Diary, match_to_ask_about
+from samples.run import RunState, match_to_ask_about
 from samples.world import load_setting
 from verification.harness.ledger import Ledger
 
@@ -54,10 +54,10 @@ class Played:
 
 class TestWhyNot:
     async def test_it_asks_about_somebody_with_matches_and_an_opening_that_is_none(self) -> None:
-        diary = Diary()
+        diary = RunState()
         assert await match_to_ask_about(Played(), diary) == ("hanawon", "a2", "o2")  # type: ignore[arg-type]  # as much as is used
         assert await match_to_ask_about(Played(came=False), diary) == ("hanawon", "a2", "o2")  # type: ignore[arg-type]  # as much as is used
 
     async def test_without_anybody_it_says_nothing(self) -> None:
         nobody = SimpleNamespace(ledger=Ledger(), matches=None)
-        assert await match_to_ask_about(nobody, Diary()) is None  # type: ignore[arg-type]  # as much as is used
+        assert await match_to_ask_about(nobody, RunState()) is None  # type: ignore[arg-type]  # as much as is used

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from samples.world import Item, World, load_setting, mistakes
-from samples.world.envelope import Letters
+from samples.world.envelope import EventWriter
 from samples.world.names import SYLLABLES
 from samples.world.openings import floor_per_hour
 from shared.events.incoming import read
@@ -198,7 +198,7 @@ class TestTheMistakes:
         made = world()
         kind = {"person": "person-enrolled", "job": "job-posted"}[slip.on]
         right = next(item for item in items(made) if item.event["type"] == kind and not item.mistake)
-        wrong = mistakes.spoiled(slip, right, Letters(TODAY, 9, made.pack.timezone), made.setting, TODAY)
+        wrong = mistakes.spoiled(slip, right, EventWriter(TODAY, 9, made.pack.timezone), made.setting, TODAY)
         assert wrong.mistake == slip.mistake
         assert wrong.event["data"] != right.event["data"]
         assert wrong.key != right.key

@@ -20,15 +20,13 @@ from verification.leaks.encodings import ENCODINGS, dates, disguises, phones, ro
 from verification.leaks.finder import PIECE, Finder
 from verification.leaks.poison import TOPICS, poison
 from verification.leaks.scan import Leak, search
-from verification.leaks.search_terms import Control, Controls, Hit, Planted, needles_of, planted_by
+from verification.leaks.search_terms import Control, Controls, Hit, Planted, planted_by, terms_of
 from verification.leaks.sinks import BROKER_FILES, may_be_there
 
 pytestmark = pytest.mark.unit
 NAME = "됿뇱삓꾨붸"
 REFERENCE = "HW-BVQ5XV4Z"
-FINDER = Finder(
-    needles_of([Planted("name", NAME), Planted("birth date", "1991-03-02"), Planted("reference", REFERENCE)])
-)
+FINDER = Finder(terms_of([Planted("name", NAME), Planted("birth date", "1991-03-02"), Planted("reference", REFERENCE)]))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +83,7 @@ class TestFind:
         assert FINDER.find(os.urandom(100_000)) == set()
         assert FINDER.find(b"") == set()
 
-    def test_a_short_needle_only_where_it_stands_alone(self) -> None:
+    def test_a_short_term_only_where_it_stands_alone(self) -> None:
         assert FINDER.find(b"born 19910302.") == {Hit("birth date", "rewritten")}
         assert FINDER.find(b"ab19910302ff") == set()
         assert FINDER.find(b"ab19910302ff, 19910302") == {Hit("birth date", "rewritten")}
@@ -101,10 +99,10 @@ class TestFind:
         packed = gzip.compress(NAME.encode() + os.urandom(2_000))
         assert FINDER.find(b"\x1f\x8b\x08 no" + packed[:-900]) == {Hit("name", "nfc")}
 
-    @pytest.mark.parametrize("needle", [b"short", b"x" * 5_000])
-    def test_takes_no_needle_that_would_be_found_by_chance_or_not_at_all(self, needle: bytes) -> None:
+    @pytest.mark.parametrize("term", [b"short", b"x" * 5_000])
+    def test_takes_no_term_that_would_be_found_by_chance_or_not_at_all(self, term: bytes) -> None:
         with pytest.raises(ValueError, match="7 to"):
-            Finder({needle: 1})
+            Finder({term: 1})
 
 
 class TestEncodings:
@@ -114,7 +112,7 @@ class TestEncodings:
     @pytest.mark.parametrize("encoding", ENCODINGS)
     def test_of_each_the_example_is_found_under_its_name(self, encoding: str) -> None:
         kind, value = ("phone", "+82-10-0674-9407") if encoding == "rewritten" else ("name", NAME)
-        found = Finder(needles_of([Planted(kind, value)])).find(written(encoding, kind, value))
+        found = Finder(terms_of([Planted(kind, value)])).find(written(encoding, kind, value))
         assert found == {Hit(kind, "nfc" if encoding == "compressed" else encoding)}
 
     def test_what_is_rewritten_is_again_looked_for_in_every_encoding(self) -> None:
@@ -162,10 +160,10 @@ class TestPlanted:
         types = [item.event["type"] for item in people.chapters(world)[-1].items]
         assert set(types) == {"person-updated", "consent-withdrawn", "consent-given", "person-left"}
 
-    def test_every_needle_can_be_searched_for(self, world: World) -> None:
+    def test_every_term_can_be_searched_for(self, world: World) -> None:
         records, poisoned = poison(1)
-        needles = needles_of(planted_by(people.everything(people.chapters(world))) | poisoned)
-        assert min(map(len, needles)) >= 7
+        terms = terms_of(planted_by(people.everything(people.chapters(world))) | poisoned)
+        assert min(map(len, terms)) >= 7
         assert {record.topic for record in records} == set(TOPICS)
 
 
@@ -174,7 +172,7 @@ class TestHostile:
         item = people.chapters(world)[0].items[0]
         name = item.event["data"]["identity"]["name"]
         requests = list(hostile_requests.requests_about(item.event))
-        finder = Finder(needles_of([Planted("name", name), Planted("reference", item.event["data"]["reference"])]))
+        finder = Finder(terms_of([Planted("name", name), Planted("reference", item.event["data"]["reference"])]))
         right = json.dumps(item.event, ensure_ascii=False).encode()
         assert len(requests) > 100
         assert not [
@@ -184,9 +182,9 @@ class TestHostile:
         assert len(written_in) > 90
 
 
-def verdict_of(straws: list[tuple[str, bytes]], controls: Controls) -> tuple[dict[Leak, int], frozenset[Control]]:
+def verdict_of(contents: list[tuple[str, bytes]], controls: Controls) -> tuple[dict[Leak, int], frozenset[Control]]:
     planted = [Planted("name", NAME), Planted("event id", "hanawon-7712"), Planted("name", "뷀쳵됿뇱삓", poison=True)]
-    found = search(Finder(needles_of(planted) | controls.needles()), straws, controls, 1, True)
+    found = search(Finder(terms_of(planted) | controls.terms()), contents, controls, 1, True)
     return found.leaks, found.missed
 
 
@@ -198,8 +196,8 @@ class TestSearch:
 
     def test_finds_every_control_in_its_own_sink(self) -> None:
         controls = Controls(1)
-        straws = [(sink, controls.blob(sink)) for sink in ("log intake", "log matching")]
-        leaks, missed = verdict_of(straws, controls)
+        contents = [(sink, controls.blob(sink)) for sink in ("log intake", "log matching")]
+        leaks, missed = verdict_of(contents, controls)
         assert (leaks, missed) == ({}, frozenset())
 
     def test_a_control_in_another_sink_does_not_count(self) -> None:

@@ -4,190 +4,194 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from verification.siege.attack import BATCH, JSON, STRUCTURED, Attack, Shot, Volleys, dumped
+from verification.siege.attack import BATCH, JSON, STRUCTURED, Attack, AttackRequest, RequestAttack, dumped
 
 MARKS = "a" + "\u0301\u0316" * 32_000  # out of their order: sorting them is quadratic, 128 kB cost seconds
 SIXTEEN_MB = 15_900_000  # a little less than what was once taken without a look
 EVERYBODY = ("intake", "matching", "notifications")
 
 
-class BodyWithoutKey(Volleys):
+class BodyWithoutKey(RequestAttack):
     name = "body-without-key"
     about = "16 MB of JSON and no key, to every service"
     services = EVERYBODY
     count = 12
 
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         body = b'{"a":[' + b"[1,2],{}," * (SIXTEEN_MB // 9) + b"1]}"
-        yield Shot("intake", "POST", "/events", body, STRUCTURED, None)
-        yield Shot("matching", "POST", "/quarantine/replay", body, JSON, None)
-        yield Shot("notifications", "POST", "/acknowledgements", body, JSON, None)
-        yield Shot("intake", "POST", "/people/lookup", body, JSON, None)
+        yield AttackRequest("intake", "POST", "/events", body, STRUCTURED, None)
+        yield AttackRequest("matching", "POST", "/quarantine/replay", body, JSON, None)
+        yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, None)
+        yield AttackRequest("intake", "POST", "/people/lookup", body, JSON, None)
 
 
-class BodyTooLarge(Volleys):
+class BodyTooLarge(RequestAttack):
     name = "body-too-large"
     about = "16 MB of JSON with a key, to routes that take a few kB"
     services = EVERYBODY
     count = 12
 
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         body = b'{"notices":[' + b'"a",' * (SIXTEEN_MB // 4) + b'"a"]}'
-        yield Shot("intake", "POST", "/people/lookup", body, JSON)
-        yield Shot("notifications", "POST", "/acknowledgements", body, JSON, "reader")
-        yield Shot("notifications", "POST", "/subscriptions", body, JSON, "reader")
-        yield Shot("matching", "POST", "/quarantine/replay", body, JSON)
+        yield AttackRequest("intake", "POST", "/people/lookup", body, JSON)
+        yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
+        yield AttackRequest("notifications", "POST", "/subscriptions", body, JSON, "reader")
+        yield AttackRequest("matching", "POST", "/quarantine/replay", body, JSON)
 
 
-class CombiningMarks(Volleys):
+class CombiningMarks(RequestAttack):
     name = "combining-marks"
     about = "64,000 combining marks as a field's name, a title, a reference, a query"
     services = EVERYBODY
     count = 12
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        event, advert = self.field.event, self.field.advert
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        event, advert = self.target.event, self.target.advert
         yield _event(event | {"data": event["data"] | {MARKS: 1}}, f"marks-{number}-a")
         yield _event(event | {MARKS: 1}, f"marks-{number}-b")
         yield _event(advert | {"data": advert["data"] | {"title": MARKS}}, f"marks-{number}-c")
         yield _event(advert | {"data": advert["data"] | {"certificates": [MARKS] * 8}}, f"marks-{number}-d")
-        yield Shot("intake", "POST", "/people/lookup", dumped({"reference": MARKS, MARKS: 1}), JSON)
-        yield Shot("notifications", "POST", "/subscriptions", dumped({"channel": MARKS, MARKS: 1}), JSON, "reader")
-        yield Shot("notifications", "POST", "/acknowledgements", dumped({"notices": [MARKS]}), JSON, "reader")
-        yield Shot("matching", "POST", "/quarantine/replay", dumped({"ids": [MARKS], MARKS: 1}), JSON)
+        yield AttackRequest("intake", "POST", "/people/lookup", dumped({"reference": MARKS, MARKS: 1}), JSON)
+        yield AttackRequest(
+            "notifications", "POST", "/subscriptions", dumped({"channel": MARKS, MARKS: 1}), JSON, "reader"
+        )
+        yield AttackRequest("notifications", "POST", "/acknowledgements", dumped({"notices": [MARKS]}), JSON, "reader")
+        yield AttackRequest("matching", "POST", "/quarantine/replay", dumped({"ids": [MARKS], MARKS: 1}), JSON)
 
 
-class ManyNames(Volleys):
+class ManyNames(RequestAttack):
     name = "many-names"
     about = "480,000 short field names in one object"
     services = ("intake", "notifications")
     count = 6
     at_once = 2
 
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         names = b",".join(b'"%x":1' % one for one in range(480_000))
-        head = dumped(self.field.event | {"id": f"names-{number}"})
-        yield Shot("intake", "POST", "/events", head[:-1] + b',"more":{' + names + b"}}", STRUCTURED)
-        yield Shot("notifications", "POST", "/acknowledgements", b"{" + names + b"}", JSON, "reader")
+        head = dumped(self.target.event | {"id": f"names-{number}"})
+        yield AttackRequest("intake", "POST", "/events", head[:-1] + b',"more":{' + names + b"}}", STRUCTURED)
+        yield AttackRequest("notifications", "POST", "/acknowledgements", b"{" + names + b"}", JSON, "reader")
         whole = head.removesuffix(b"}}") + b"," + names + b"}}"
-        yield Shot("intake", "POST", "/events", whole, STRUCTURED)
+        yield AttackRequest("intake", "POST", "/events", whole, STRUCTURED)
 
 
-class DeepNesting(Volleys):
+class DeepNesting(RequestAttack):
     name = "deep-nesting"
     about = "arrays and objects a hundred thousand deep"
     services = EVERYBODY
     count = 40
 
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         for depth in (900, 100_000):
-            head = dumped(self.field.event | {"id": f"deep-{number}-{depth}"})[:-1] + b',"deep":'
+            head = dumped(self.target.event | {"id": f"deep-{number}-{depth}"})[:-1] + b',"deep":'
             for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
                 deep = opening * depth + b"1" + closing * depth
-                yield Shot("intake", "POST", "/events", head + deep + b"}", STRUCTURED)
+                yield AttackRequest("intake", "POST", "/events", head + deep + b"}", STRUCTURED)
                 body = b'{"notices":' + deep + b"}"
-                yield Shot("notifications", "POST", "/acknowledgements", body, JSON, "reader")
-                yield Shot("matching", "POST", "/quarantine/replay", body, JSON)
+                yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
+                yield AttackRequest("matching", "POST", "/quarantine/replay", body, JSON)
 
 
-class HugeNumbers(Volleys):
+class HugeNumbers(RequestAttack):
     name = "huge-numbers"
     about = "integers of 4 MB, exponents out of reach"
     services = ("intake", "notifications")
     count = 10
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        head = dumped(self.field.event | {"id": f"numbers-{number}"})[:-1] + b',"sequence":'
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        head = dumped(self.target.event | {"id": f"numbers-{number}"})[:-1] + b',"sequence":'
         digits = b"9" * 4_000_000
         for value in (digits, b"1" + b"0" * 4_200, b"1e999999999", b"[" + b"1e308," * 200_000 + b"1]"):
-            yield Shot("intake", "POST", "/events", head + value + b"}", STRUCTURED)
+            yield AttackRequest("intake", "POST", "/events", head + value + b"}", STRUCTURED)
         body = b'{"notices":[' + digits + b"]}"
-        yield Shot("notifications", "POST", "/acknowledgements", body, JSON, "reader")
+        yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
 
 
-class NamesTwice(Volleys):
+class NamesTwice(RequestAttack):
     name = "names-twice"
     about = "the same field four hundred thousand times"
     count = 8
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        head = dumped(self.field.event | {"id": f"twice-{number}"})[:-1]
-        yield Shot("intake", "POST", "/events", head + b',"subject":"a"' * 350_000 + b"}", STRUCTURED)
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        head = dumped(self.target.event | {"id": f"twice-{number}"})[:-1]
+        yield AttackRequest("intake", "POST", "/events", head + b',"subject":"a"' * 350_000 + b"}", STRUCTURED)
 
 
-class GreatestBatch(Volleys):
+class GreatestBatch(RequestAttack):
     name = "greatest-batch"
     about = "batches of 500 events, each as large as the contract lets it be"
     count = 4
     at_once = 2
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        data = self.field.event["data"]
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        data = self.target.event["data"]
         large = data | {
             "occupations": [data["occupations"][0] | {"months": month} for month in range(30)],
             "certificates": data["certificates"] * 50 or ["x"] * 50,
             "courses": [{"title": "가" * 80}] * 50,
         }
-        events = [self.field.event | {"id": f"batch-{number}-{one}", "data": large} for one in range(500)]
+        events = [self.target.event | {"id": f"batch-{number}-{one}", "data": large} for one in range(500)]
         body = dumped(events)
         while len(body) > 5_000_000:
             events = events[: len(events) * 9 // 10]
             body = dumped(events)
-        yield Shot("intake", "POST", "/events", body, BATCH)
+        yield AttackRequest("intake", "POST", "/events", body, BATCH)
 
 
-class ManyFindings(Volleys):
+class ManyFindings(RequestAttack):
     name = "many-findings"
     about = "an event that is wrong in a hundred thousand places"
     services = ("intake", "notifications")
     count = 9
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        event, data = self.field.event, self.field.event["data"]
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        event, data = self.target.event, self.target.event["data"]
         wrong = data | {"occupations": [{"code": "?", "months": -1}] * 60_000}
         yield _event(event | {"data": wrong}, f"findings-{number}-a")
         wrong = data | {f"unknown{one}": one for one in range(60_000)}
         yield _event(event | {"data": wrong}, f"findings-{number}-b")
-        yield Shot("notifications", "POST", "/acknowledgements", dumped({"notices": [1] * 500_000}), JSON, "reader")
+        yield AttackRequest(
+            "notifications", "POST", "/acknowledgements", dumped({"notices": [1] * 500_000}), JSON, "reader"
+        )
 
 
-class LongHeaders(Volleys):
+class LongHeaders(RequestAttack):
     name = "long-headers"
     about = "64 kB of one header, a hundred headers, queries of 60 kB"
     services = EVERYBODY
     count = 120
 
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         long, many = {"x-long": "a" * 64_000}, {f"x-{one}": "a" * 600 for one in range(100)}
         for service, path in (
             ("intake", "/rejections?before="),
             ("matching", "/people/"),
             ("notifications", "/feed?after="),
         ):
-            yield Shot(service, "GET", "/live", headers=long, part=None)
-            yield Shot(service, "GET", "/live", headers=many, part=None)
-            yield Shot(service, "GET", path + "a" * 60_000, part="reader")
-            yield Shot(service, "GET", path + "%F0%9F%92%A9" * 600, part="reader")
+            yield AttackRequest(service, "GET", "/live", headers=long, part=None)
+            yield AttackRequest(service, "GET", "/live", headers=many, part=None)
+            yield AttackRequest(service, "GET", path + "a" * 60_000, part="reader")
+            yield AttackRequest(service, "GET", path + "%F0%9F%92%A9" * 600, part="reader")
 
-    def wellmeant(self, shot: Shot, number: int) -> Shot:
-        return Shot(shot.service, "GET", "/live", part=None)
+    def harmless_request(self, request: AttackRequest, number: int) -> AttackRequest:
+        return AttackRequest(request.service, "GET", "/live", part=None)
 
 
-class BadPercents(Volleys):
+class BadPercents(RequestAttack):
     name = "bad-percents"
     about = "binary events whose attributes are badly percent-encoded"
     count = 100
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        event = self.field.event
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        event = self.target.event
         sound = {f"ce-{name}": str(value) for name, value in event.items() if isinstance(value, str)}
         for bad in ("%E0%A4%A", "%", "%00", "%FF%FE", "%C0%80", "%" * 4_000, "%F0%9F" * 600, "%0d%0ax: y"):
             headers = sound | {"ce-id": bad, **JSON}
-            yield Shot("intake", "POST", "/events", dumped(event["data"]), headers)
+            yield AttackRequest("intake", "POST", "/events", dumped(event["data"]), headers)
 
 
-def _event(event: dict[str, object], id: str) -> Shot:
-    return Shot("intake", "POST", "/events", dumped(event | {"id": id}), STRUCTURED)
+def _event(event: dict[str, object], id: str) -> AttackRequest:
+    return AttackRequest("intake", "POST", "/events", dumped(event | {"id": id}), STRUCTURED)
 
 
 ALL: tuple[type[Attack], ...] = (

@@ -10,7 +10,7 @@ import time
 from abc import abstractmethod
 from typing import ClassVar
 
-from verification.siege.attack import CUT, Attack, Gun, Shot, bearer, dumped
+from verification.siege.attack import CUT, Attack, AttackClient, AttackRequest, bearer, dumped
 from verification.siege.attacks.bodies import EVERYBODY
 
 LONG, CUT_WITHIN = 20.0, 13.0  # seconds: of a phase, and until a head or a body that drips must have been cut
@@ -24,35 +24,35 @@ class Connections(Attack):
     count: ClassVar[int] = 100
 
     @abstractmethod
-    async def hold(self, gun: Gun, service: str, number: int) -> None:
+    async def hold(self, client: AttackClient, service: str, number: int) -> None:
         """One connection; returns when it was cut, or time is up."""
 
-    async def hostile(self, gun: Gun) -> None:
-        await self._everywhere(gun, self.hold)
+    async def hostile(self, client: AttackClient) -> None:
+        await self._everywhere(client, self.hold)
 
-    async def harmless(self, gun: Gun) -> None:
-        await self._everywhere(gun, self._asks)
+    async def harmless(self, client: AttackClient) -> None:
+        await self._everywhere(client, self._asks)
 
-    async def _asks(self, gun: Gun, service: str, number: int) -> None:
+    async def _asks(self, client: AttackClient, service: str, number: int) -> None:
         """A connection that is used now and then, as it is meant to be."""
-        async with gun.connection(service) as (reader, writer):
-            while time.monotonic() < gun.until:
+        async with client.connection(service) as (reader, writer):
+            while time.monotonic() < client.until:
                 writer.write(b"GET /live HTTP/1.1\r\n" + HOST + b"\r\n")
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10.0)
-                gun.tally[head[9:12].decode()] += 1
+                client.tally[head[9:12].decode()] += 1
                 length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
                 await reader.readexactly(int(length or 0))
                 await asyncio.sleep(2.0)
 
-    async def _everywhere(self, gun: Gun, way: object) -> None:
+    async def _everywhere(self, client: AttackClient, way: object) -> None:
         async def one(service: str, number: int) -> None:
-            await asyncio.sleep(0.5 * self.field.seconds * number / self.count)  # not all in the same moment
-            if time.monotonic() >= gun.until:
+            await asyncio.sleep(0.5 * self.target.seconds * number / self.count)  # not all in the same moment
+            if time.monotonic() >= client.until:
                 return
             try:
-                await way(gun, service, number)  # type: ignore[operator]  # one of our own methods, bound
+                await way(client, service, number)  # type: ignore[operator]  # one of our own methods, bound
             except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-                gun.tally[CUT] += 1
+                client.tally[CUT] += 1
 
         await asyncio.gather(*(one(service, number) for number in range(self.count) for service in self.services))
 
@@ -62,10 +62,10 @@ class SlowHeaders(Connections):
     about = "100 connections to each service that send their headers a byte at a time"
     least_seconds = LONG
 
-    async def hold(self, gun: Gun, service: str, number: int) -> None:
-        async with gun.connection(service) as (reader, writer):
+    async def hold(self, client: AttackClient, service: str, number: int) -> None:
+        async with client.connection(service) as (reader, writer):
             writer.write(b"GET /live HTTP/1.1\r\n" + HOST + b"X-Slow: ")
-            await _drip(gun, reader, writer)
+            await _drip(client, reader, writer)
 
 
 class SlowBodies(Connections):
@@ -73,14 +73,14 @@ class SlowBodies(Connections):
     about = "100 connections to each service that announce a megabyte and send it a byte at a time"
     least_seconds = LONG
 
-    async def hold(self, gun: Gun, service: str, number: int) -> None:
+    async def hold(self, client: AttackClient, service: str, number: int) -> None:
         paths = {"intake": "/events", "matching": "/quarantine/replay", "notifications": "/acknowledgements"}
         part = "reader" if service == "notifications" else "insider"
-        async with gun.connection(service) as (reader, writer):
+        async with client.connection(service) as (reader, writer):
             media = b"application/cloudevents+json" if service == "intake" else b"application/json"
-            writer.write(f"POST {paths[service]} HTTP/1.1\r\n".encode() + HOST + bearer(self.field, part))
+            writer.write(f"POST {paths[service]} HTTP/1.1\r\n".encode() + HOST + bearer(self.target, part))
             writer.write(b"Content-Type: " + media + b"\r\nContent-Length: 1000000\r\n\r\n")
-            await _drip(gun, reader, writer)
+            await _drip(client, reader, writer)
 
 
 class IdleConnections(Connections):
@@ -88,17 +88,17 @@ class IdleConnections(Connections):
     about = "1,500 connections to each service on which nothing is said"
     count = 1_500
 
-    async def hold(self, gun: Gun, service: str, number: int) -> None:
-        async with gun.connection(service) as (reader, _):
-            gun.tally["opened"] += 1
+    async def hold(self, client: AttackClient, service: str, number: int) -> None:
+        async with client.connection(service) as (reader, _):
+            client.tally["opened"] += 1
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reader.read(1), max(0.0, gun.until - time.monotonic()))
+                await asyncio.wait_for(reader.read(1), max(0.0, client.until - time.monotonic()))
 
-    async def _asks(self, gun: Gun, service: str, number: int) -> None:
+    async def _asks(self, client: AttackClient, service: str, number: int) -> None:
         """As many connections, one after the other: each asks once and goes."""
-        async with gun.connection(service) as (reader, writer):
+        async with client.connection(service) as (reader, writer):
             writer.write(b"GET /live HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n")
-            gun.tally[(await asyncio.wait_for(reader.read(12), 10.0))[9:12].decode() or CUT] += 1
+            client.tally[(await asyncio.wait_for(reader.read(12), 10.0))[9:12].decode() or CUT] += 1
 
 
 class SlowReaders(Connections):
@@ -106,18 +106,18 @@ class SlowReaders(Connections):
     about = "40 connections to each service that ask for the largest answers and read nothing"
     count = 40
 
-    async def hold(self, gun: Gun, service: str, number: int) -> None:
+    async def hold(self, client: AttackClient, service: str, number: int) -> None:
         parts = {"intake": "/rejections?limit=500", "matching": "/openapi.json", "notifications": "/feed?limit=500"}
         part = "insider" if service == "intake" else "reader"
-        async with gun.connection(service) as (_, writer):
+        async with client.connection(service) as (_, writer):
             raw: socket.socket = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             for path in ("/openapi.json", "/asyncapi.json", parts[service]):
-                request = f"GET {path} HTTP/1.1\r\n".encode() + HOST + bearer(self.field, part) + b"\r\n"
+                request = f"GET {path} HTTP/1.1\r\n".encode() + HOST + bearer(self.target, part) + b"\r\n"
                 writer.write(request * 20)
-                gun.tally["asked"] += 20
+                client.tally["asked"] += 20
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
-            await asyncio.sleep(max(0.0, gun.until - time.monotonic()))
+            await asyncio.sleep(max(0.0, client.until - time.monotonic()))
             writer.transport.abort()
 
 
@@ -126,39 +126,39 @@ class AbortedBodies(Connections):
     about = "bodies that break off in the middle, by a reset"
     count = 60
 
-    async def hold(self, gun: Gun, service: str, number: int) -> None:
+    async def hold(self, client: AttackClient, service: str, number: int) -> None:
         paths = {"intake": "/events", "matching": "/quarantine/replay", "notifications": "/acknowledgements"}
         part = "reader" if service == "notifications" else "insider"
         for _ in range(3):
-            async with gun.connection(service) as (_, writer):
+            async with client.connection(service) as (_, writer):
                 raw: socket.socket = writer.get_extra_info("socket")
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                writer.write(f"POST {paths[service]} HTTP/1.1\r\n".encode() + HOST + bearer(self.field, part))
+                writer.write(f"POST {paths[service]} HTTP/1.1\r\n".encode() + HOST + bearer(self.target, part))
                 writer.write(b"Content-Type: application/cloudevents+json\r\nContent-Length: 4000000\r\n\r\n")
-                writer.write(dumped(self.field.event)[:-20] + b" " * 100_000)
+                writer.write(dumped(self.target.event)[:-20] + b" " * 100_000)
                 await asyncio.wait_for(writer.drain(), 5.0)
-                gun.tally["aborted"] += 1
+                client.tally["aborted"] += 1
                 writer.transport.abort()
 
-    async def _asks(self, gun: Gun, service: str, number: int) -> None:
+    async def _asks(self, client: AttackClient, service: str, number: int) -> None:
         for _ in range(3):
-            await gun.fire(Shot(service, "GET", "/live", part=None))
+            await client.send(AttackRequest(service, "GET", "/live", part=None))
 
 
-async def _drip(gun: Gun, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _drip(client: AttackClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A byte a second, until the other side has had enough of it."""
-    gun.tally["opened"] += 1
+    client.tally["opened"] += 1
     began = time.monotonic()
-    while time.monotonic() < gun.until:
+    while time.monotonic() < client.until:
         writer.write(b"a")
         try:
             answer = await asyncio.wait_for(reader.read(200), 1.0)
         except TimeoutError:
             continue
-        gun.tally[answer[9:12].decode(errors="replace") or CUT] += 1
+        client.tally[answer[9:12].decode(errors="replace") or CUT] += 1
         return
     if time.monotonic() - began > CUT_WITHIN:
-        gun.notes.append(f"a connection that drips was still open after {CUT_WITHIN:.0f} s")
+        client.notes.append(f"a connection that drips was still open after {CUT_WITHIN:.0f} s")
 
 
 ALL: tuple[type[Attack], ...] = (SlowHeaders, SlowBodies, IdleConnections, SlowReaders, AbortedBodies)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from verification.siege.attack import JSON, STRUCTURED, Attack, Shot, Volleys, dumped
+from verification.siege.attack import JSON, STRUCTURED, Attack, AttackRequest, RequestAttack, dumped
 from verification.siege.attacks.bodies import EVERYBODY
 
 HEALTHY = "127.0.0.2"
 
 
-class Flood(Volleys):
+class Flood(RequestAttack):
     """The harmless load is as many requests that cost nothing."""
 
     at_once = 16
 
-    def wellmeant(self, shot: Shot, number: int) -> Shot:
-        return Shot(shot.service, "GET", "/live", part=None)
+    def harmless_request(self, request: AttackRequest, number: int) -> AttackRequest:
+        return AttackRequest(request.service, "GET", "/live", part=None)
 
 
 class WrongKeys(Flood):
@@ -26,12 +26,12 @@ class WrongKeys(Flood):
     services = EVERYBODY
     count = 900
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        near = self.field.tokens["insider"][:-4] + f"{number:04x}"[-4:]
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        near = self.target.tokens["insider"][:-4] + f"{number:04x}"[-4:]
         for service, path in (("intake", "/rejections"), ("matching", "/people/x/matches"), ("notifications", "/feed")):
-            yield Shot(service, "GET", path, part=near)
-            yield Shot(service, "GET", path, part=f"nobody-{number}.{number:064x}")
-            yield Shot(service, "GET", path, headers={"authorization": "Bearer " + "a" * 7_000}, part=None)
+            yield AttackRequest(service, "GET", path, part=near)
+            yield AttackRequest(service, "GET", path, part=f"nobody-{number}.{number:064x}")
+            yield AttackRequest(service, "GET", path, headers={"authorization": "Bearer " + "a" * 7_000}, part=None)
 
 
 class WrongKeysBeside(WrongKeys):
@@ -45,9 +45,9 @@ class EventFlood(Flood):
     about = "sound events as fast as one key can send them"
     count = 600
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        event = self.field.event | {"id": f"flood-{time.monotonic_ns()}-{number}"}
-        yield Shot("intake", "POST", "/events", dumped(event), STRUCTURED)
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        event = self.target.event | {"id": f"flood-{time.monotonic_ns()}-{number}"}
+        yield AttackRequest("intake", "POST", "/events", dumped(event), STRUCTURED)
 
 
 class LookupFlood(Flood):
@@ -55,9 +55,9 @@ class LookupFlood(Flood):
     about = "references tried out one after the other, and lists of refused events"
     count = 600
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        yield Shot("intake", "POST", "/people/lookup", dumped({"reference": f"HCN-{number:06d}"}), JSON)
-        yield Shot("intake", "GET", "/rejections?limit=500")
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        yield AttackRequest("intake", "POST", "/people/lookup", dumped({"reference": f"HCN-{number:06d}"}), JSON)
+        yield AttackRequest("intake", "GET", "/rejections?limit=500")
 
 
 class ReadFlood(Flood):
@@ -66,11 +66,11 @@ class ReadFlood(Flood):
     services = ("matching",)
     count = 400
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        alias, opportunity = self.field.facts["alias"], self.field.facts["opportunity"]
-        yield Shot("matching", "GET", f"/opportunities/{opportunity}/matches")
-        yield Shot("matching", "GET", f"/people/{alias}/matches")
-        yield Shot("matching", "GET", f"/people/{alias}/opportunities/{opportunity}")
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        alias, opportunity = self.target.facts["alias"], self.target.facts["opportunity"]
+        yield AttackRequest("matching", "GET", f"/opportunities/{opportunity}/matches")
+        yield AttackRequest("matching", "GET", f"/people/{alias}/matches")
+        yield AttackRequest("matching", "GET", f"/people/{alias}/opportunities/{opportunity}")
 
 
 class PollFlood(Flood):
@@ -80,8 +80,8 @@ class PollFlood(Flood):
     count = 400
     at_once = 200
 
-    def shots(self, number: int) -> Iterable[Shot]:
-        yield Shot("notifications", "GET", "/feed?wait=3&after=" + self.field.facts["cursor"], part="reader")
+    def requests(self, number: int) -> Iterable[AttackRequest]:
+        yield AttackRequest("notifications", "GET", "/feed?wait=3&after=" + self.target.facts["cursor"], part="reader")
 
 
 class SubscriptionFlood(Flood):
@@ -90,10 +90,10 @@ class SubscriptionFlood(Flood):
     services = ("notifications",)
     count = 200
 
-    def shots(self, number: int) -> Iterable[Shot]:
+    def requests(self, number: int) -> Iterable[AttackRequest]:
         for url in ("http://10.0.0.1/x", "http://[::1]:1/x", f"http://{number}.invalid/x", "ftp://127.0.0.1/x"):
             body = dumped({"channel": "webhook", "url": url})
-            yield Shot("notifications", "POST", "/subscriptions", body, JSON, "reader")
+            yield AttackRequest("notifications", "POST", "/subscriptions", body, JSON, "reader")
 
 
 ALL: tuple[type[Attack], ...] = (

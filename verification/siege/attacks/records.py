@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from deploy.local.login import Login
 from verification.harness import topic_reader
 from verification.leaks.poison import poison, put
-from verification.siege.attack import Attack, Gun
+from verification.siege.attack import Attack, AttackClient
 
 RECORDS = 150
 
@@ -21,17 +21,17 @@ class PoisonRecords(Attack):
     about = "records on every topic that are no events, or name nobody, or are a megabyte of nothing"
     services = ("intake", "matching", "notifications")
 
-    async def hostile(self, gun: Gun) -> None:
+    async def hostile(self, client: AttackClient) -> None:
         records, _ = poison(time.monotonic_ns())
         try:
-            await put(Login(self.field.facts["kafka"]), records[:RECORDS])
-            gun.tally["taken by the broker"] += len(records[:RECORDS])
+            await put(Login(self.target.facts["kafka"]), records[:RECORDS])
+            client.tally["taken by the broker"] += len(records[:RECORDS])
         except KafkaError as error:
-            gun.tally[f"refused: {type(error).__name__}"] += 1
+            client.tally[f"refused: {type(error).__name__}"] += 1
 
-    async def harmless(self, gun: Gun) -> None:
+    async def harmless(self, client: AttackClient) -> None:
         """As many sound records that everybody knows already, by somebody who may."""
-        login = Login(**json.loads(self.field.facts["kafka_admin"]))
+        login = Login(**json.loads(self.target.facts["kafka_admin"]))
         known = [one for one in await topic_reader.records(login) if one.topic == "opportunities"]
         producer = AIOKafkaProducer(**login.arguments)
         await producer.start()
@@ -39,9 +39,9 @@ class PoisonRecords(Attack):
             for number in range(RECORDS):
                 one = known[number % len(known)]
                 await producer.send_and_wait(one.topic, one.value, key=one.key, headers=list(one.headers))
-            gun.tally["taken by the broker"] += RECORDS
+            client.tally["taken by the broker"] += RECORDS
         except KafkaError as error:
-            gun.tally[f"refused: {type(error).__name__}"] += 1
+            client.tally[f"refused: {type(error).__name__}"] += 1
         finally:
             await producer.stop()
 

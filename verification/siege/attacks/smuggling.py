@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from verification.siege.attack import Attack, Gun, Shot, bearer
+from verification.siege.attack import Attack, AttackClient, AttackRequest, bearer
 from verification.siege.attacks.bodies import EVERYBODY
 
 INNER = b"GET /smuggled HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -19,25 +19,25 @@ class Smuggling(Attack):
     about = "Content-Length with Transfer-Encoding, folded headers, bare line feeds, and their relatives"
     services = EVERYBODY
 
-    async def hostile(self, gun: Gun) -> None:
+    async def hostile(self, client: AttackClient) -> None:
         for _ in range(ROUNDS):
             for service in self.services:
-                await asyncio.gather(*(self._one(gun, service, *each) for each in requests(self._key(service))))
+                await asyncio.gather(*(self._one(client, service, *each) for each in requests(self._key(service))))
 
-    async def harmless(self, gun: Gun) -> None:
+    async def harmless(self, client: AttackClient) -> None:
         for _ in range(ROUNDS):
             for service in self.services:
-                shots = [Shot(service, "GET", "/live", part=None) for _ in requests(b"")]
-                await gun.volley(shots, at_once=len(shots))
+                harmless = [AttackRequest(service, "GET", "/live", part=None) for _ in requests(b"")]
+                await client.send_all(harmless, at_once=len(harmless))
 
     def _key(self, service: str) -> bytes:
-        return bearer(self.field, "reader" if service == "notifications" else "insider")
+        return bearer(self.target, "reader" if service == "notifications" else "insider")
 
-    async def _one(self, gun: Gun, service: str, what: str, request: bytes) -> None:
+    async def _one(self, client: AttackClient, service: str, what: str, request: bytes) -> None:
         """Each must be refused, and nothing after it be answered."""
         answers = b""
         try:
-            async with gun.connection(service) as (reader, writer):
+            async with client.connection(service) as (reader, writer):
                 writer.write(request)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(3.0):
@@ -46,11 +46,11 @@ class Smuggling(Attack):
         except OSError:
             pass
         statuses = statuses_in(answers)
-        gun.tally[statuses[0] if statuses else "cut"] += 1
+        client.tally[statuses[0] if statuses else "cut"] += 1
         # a bad chunk comes after a sound head: whoever refuses by the head need not read it, but must close
         early = statuses and statuses[0].startswith("4") and what.startswith("a chunk")
         if len(statuses) > 1 or (statuses and statuses[0] != "400" and not early):
-            gun.notes.append(f"{service}: {what} was answered {' and '.join(statuses)}")
+            client.notes.append(f"{service}: {what} was answered {' and '.join(statuses)}")
 
 
 def statuses_in(answers: bytes) -> list[str]:

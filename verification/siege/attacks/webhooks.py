@@ -7,14 +7,14 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
-from verification.siege.attack import JSON, STRUCTURED, Attack, Gun, Shot, dumped
+from verification.siege.attack import JSON, STRUCTURED, Attack, AttackClient, AttackRequest, dumped
 
 PARTNERS = ("hang", "drip", "endless", "bombs")
 """Each is an agency of its own that may receive; its part in the tokens has the same name."""
 ADVERTS = 24  # in one phase; each is told to every hostile partner, and to the healthy ones
 MOST_BYTES = 1_000_000_000
 GOOD = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
-Way = Callable[[Gun, asyncio.StreamWriter], Awaitable[None]]
+Way = Callable[[AttackClient, asyncio.StreamWriter], Awaitable[None]]
 
 
 class HostileWebhooks(Attack):
@@ -22,32 +22,32 @@ class HostileWebhooks(Attack):
     about = "four partners that are told of everything: one hangs, one drips, one sends 1 GB, one endless headers"
     services = ("notifications",)
 
-    async def opened(self, gun: Gun) -> None:
-        self._well, self._gun, self._number = True, gun, 0
+    async def opened(self, client: AttackClient) -> None:
+        self._well, self._client, self._number = True, client, 0
         ways: dict[str, Way] = {"hang": _hang, "drip": _drip, "endless": _endless, "bombs": _bombs}
         self._servers = [await self._listen(name, ways[name]) for name in PARTNERS]
 
-    async def closed(self, gun: Gun) -> None:
+    async def closed(self, client: AttackClient) -> None:
         for server in self._servers:
             server.close()
 
-    async def hostile(self, gun: Gun) -> None:
-        await self._adverts(gun, well=False)
+    async def hostile(self, client: AttackClient) -> None:
+        await self._adverts(client, well=False)
 
-    async def harmless(self, gun: Gun) -> None:
-        await self._adverts(gun, well=True)
+    async def harmless(self, client: AttackClient) -> None:
+        await self._adverts(client, well=True)
 
-    async def _adverts(self, gun: Gun, *, well: bool) -> None:
-        self._well, self._gun = well, gun
-        shots = []
+    async def _adverts(self, client: AttackClient, *, well: bool) -> None:
+        self._well, self._client = well, client
+        requests = []
         for _ in range(ADVERTS):
             self._number += 1
-            data = self.field.advert["data"] | {"reference": f"SIEGE-{self._number % 6}"}
+            data = self.target.advert["data"] | {"reference": f"SIEGE-{self._number % 6}"}
             data |= {"wage": data["wage"] | {"minimum": data["wage"]["minimum"] + 1_000 * self._number}}
-            event = self.field.advert | {"id": f"webhooks-{time.monotonic_ns()}-{self._number}", "data": data}
-            shots.append(Shot("intake", "POST", "/events", dumped(event), STRUCTURED))
-        await gun.volley(shots, at_once=2, rate=2 * ADVERTS / self.field.seconds)
-        await asyncio.sleep(max(0.0, gun.until - time.monotonic()))
+            event = self.target.advert | {"id": f"webhooks-{time.monotonic_ns()}-{self._number}", "data": data}
+            requests.append(AttackRequest("intake", "POST", "/events", dumped(event), STRUCTURED))
+        await client.send_all(requests, at_once=2, rate=2 * ADVERTS / self.target.seconds)
+        await asyncio.sleep(max(0.0, client.until - time.monotonic()))
 
     async def _listen(self, partner: str, way: Way) -> asyncio.Server:
         async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,43 +59,43 @@ class HostileWebhooks(Attack):
                     writer.write(GOOD)
                     await writer.drain()
                 else:
-                    await way(self._gun, writer)
+                    await way(self._client, writer)
             writer.close()
 
         server = await asyncio.start_server(served, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         body = dumped({"channel": "webhook", "url": f"http://127.0.0.1:{port}/notices"})
-        shot = Shot("notifications", "POST", "/subscriptions", body, JSON, partner)
-        if (status := await self._gun.fire(shot)) != "201":
-            self._gun.notes.append(f"the webhook of {partner} was not taken: {status}")
+        request = AttackRequest("notifications", "POST", "/subscriptions", body, JSON, partner)
+        if (status := await self._client.send(request)) != "201":
+            self._client.notes.append(f"the webhook of {partner} was not taken: {status}")
         return server
 
 
-async def _hang(gun: Gun, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(max(0.0, gun.until - time.monotonic()))
+async def _hang(client: AttackClient, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(max(0.0, client.until - time.monotonic()))
 
 
-async def _drip(gun: Gun, writer: asyncio.StreamWriter) -> None:
+async def _drip(client: AttackClient, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    while time.monotonic() < gun.until:
+    while time.monotonic() < client.until:
         writer.write(b"a")
         await writer.drain()
         await asyncio.sleep(0.5)
 
 
-async def _endless(gun: Gun, writer: asyncio.StreamWriter) -> None:
+async def _endless(client: AttackClient, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MOST_BYTES)
     sent, part = 0, b"a" * 65_536
-    while sent < MOST_BYTES and time.monotonic() < gun.until:
+    while sent < MOST_BYTES and time.monotonic() < client.until:
         writer.write(part)
         await writer.drain()
         sent += len(part)
 
 
-async def _bombs(gun: Gun, writer: asyncio.StreamWriter) -> None:
+async def _bombs(client: AttackClient, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\n")
     for number in range(100_000):
-        if time.monotonic() >= gun.until:
+        if time.monotonic() >= client.until:
             return
         writer.write(b"X-%d: " % number + b"a" * 8_000 + b"\r\n")
         await writer.drain()

@@ -1,4 +1,4 @@
-"""The points are functions that the product really has, and a service stops itself there when it is told to."""
+"""The failpoints are functions that the product really has, and a service stops itself there when it is told to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from verification.chaos.failpoint_service import Trigger, wrapped
-from verification.chaos.failpoints import ALL, Point
+from verification.chaos.failpoints import ALL, Failpoint
 
 pytestmark = pytest.mark.unit
-BEFORE = Point("before", "somewhere:f", "before")
-AFTER = Point("after", "somewhere:f", "after")
+BEFORE = Failpoint("before", "somewhere:f", "before")
+AFTER = Failpoint("after", "somewhere:f", "after")
 
 
 class Struck:
@@ -39,36 +39,36 @@ def struck(tmp_path: Path) -> Struck:
 
 
 class TestThePoints:
-    @pytest.mark.parametrize("point", ALL, ids=lambda point: point.name)
-    def test_is_a_function_of_the_product(self, point: Point) -> None:
-        module, _, path = point.where.partition(":")
+    @pytest.mark.parametrize("failpoint", ALL, ids=lambda failpoint: failpoint.name)
+    def test_is_a_function_of_the_product(self, failpoint: Failpoint) -> None:
+        module, _, path = failpoint.where.partition(":")
         found = functools.reduce(getattr, path.split("."), importlib.import_module(module))
         assert inspect.isfunction(found)
 
 
 class TestTrigger:
     def test_strikes_at_the_pass_it_was_told_and_never_again(self, struck: Struck) -> None:
-        struck.order(point="here", passes=2, signal="SIGSTOP")
+        struck.order(failpoint="here", passes=2, signal="SIGSTOP")
         for _ in range(5):
             struck.trigger.passed("here")
             struck.trigger.passed("elsewhere")
         assert struck.signals == [signal.SIGSTOP]
 
     def test_takes_an_order_away_and_tells_when_it_was_carried_out(self, struck: Struck) -> None:
-        struck.order(point="here", passes=1)
+        struck.order(failpoint="here", passes=1)
         assert not struck.orders.exists()
         struck.trigger.passed("here")
-        assert json.loads(struck.orders.with_suffix(".done").read_text())["point"] == "here"
+        assert json.loads(struck.orders.with_suffix(".done").read_text())["failpoint"] == "here"
 
     def test_an_empty_order_takes_back_what_was_armed(self, struck: Struck) -> None:
-        struck.order(point="here", passes=1)
+        struck.order(failpoint="here", passes=1)
         struck.order()
         struck.trigger.passed("here")
         assert struck.signals == []
 
     def test_does_nothing_without_an_order_or_with_half_of_one(self, struck: Struck) -> None:
         struck.trigger.look()
-        struck.orders.write_text('{"point": "he')
+        struck.orders.write_text('{"failpoint": "he')
         struck.trigger.look()
         struck.trigger.passed("here")
         assert struck.signals == []
@@ -77,7 +77,7 @@ class TestTrigger:
 class TestWrapped:
     def test_is_passed_before_the_function_begins(self, struck: Struck) -> None:
         seen: list[int] = []
-        struck.order(point="before", passes=1)
+        struck.order(failpoint="before", passes=1)
         function = wrapped(lambda: seen.append(len(struck.signals)), BEFORE, struck.trigger)
         function()
         assert seen == [1]
@@ -86,7 +86,7 @@ class TestWrapped:
         async def ask(value: int) -> int:
             return value
 
-        struck.order(point="after", passes=1)
+        struck.order(failpoint="after", passes=1)
         under_way = wrapped(ask, AFTER, struck.trigger)(7)
         assert struck.signals == []
         assert await under_way == 7
@@ -96,7 +96,7 @@ class TestWrapped:
         def fail() -> None:
             raise ValueError
 
-        struck.order(point="after", passes=1)
+        struck.order(failpoint="after", passes=1)
         with pytest.raises(ValueError):  # noqa: PT011  it is ours
             wrapped(fail, AFTER, struck.trigger)()
         assert struck.signals == []

@@ -17,7 +17,7 @@ from deploy.local.folder import STACK
 from samples.world import load_setting
 from verification.harness import folders
 from verification.harness.folders import folder_of
-from verification.harness.system import Ports, Stage
+from verification.harness.system import Ports, System
 
 pytestmark = pytest.mark.unit
 COMMANDS = [samples.demo, verification.chaos.__main__, verification.leaks.__main__]
@@ -54,7 +54,7 @@ class TestTheFolder:
         assert not data.exists()
 
     def test_of_the_pair_is_where_the_doctor_looks(self, tmp_path: Path) -> None:
-        assert Stage(tmp_path, load_setting(), Ports(0, 0, {})).stack.folder == tmp_path / STACK
+        assert System(tmp_path, load_setting(), Ports(0, 0, {})).stack.folder == tmp_path / STACK
 
 
 class TestTheDoctor:

@@ -15,8 +15,8 @@ from samples.world import Item, load_setting
 from verification.harness.ledger import Ledger
 from verification.harness.screen import Screen
 from verification.harness.senders import Outcome
-from verification.harness.system import Ports, Stage
-from verification.harness.violations import troubles
+from verification.harness.system import Ports, System
+from verification.harness.violations import violations
 
 pytestmark = pytest.mark.unit
 
@@ -25,11 +25,11 @@ class Played:
     """A day on which all was well, until a test says otherwise."""
 
     def __init__(self, folder: Path) -> None:
-        self.stage = Stage(folder, load_setting(), Ports(0, 0, {}))
+        self.system = System(folder, load_setting(), Ports(0, 0, {}))
         self.ledger = Ledger()
         self.apart = 0
         self.quiet = True
-        self.inside = SimpleNamespace(set_apart=lambda: self.apart)
+        self.databases = SimpleNamespace(set_apart=lambda: self.apart)
         self.world = SimpleNamespace(day=lambda number: [])
         self.console = Console(file=io.StringIO(), width=200)
         self.screen = Screen(self.console)
@@ -53,7 +53,7 @@ class Played:
         return self.console.file.getvalue()
 
     async def found(self, *, quiet: bool = True) -> list[str]:
-        return await troubles(self, quiet, None)  # type: ignore[arg-type]  # as much as is used
+        return await violations(self, quiet, None)  # type: ignore[arg-type]  # as much as is used
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ class TestTroubles:
         assert await played.found() == ["person-left should have been accepted, was 422 unknown-field"]
 
     async def test_name_who_ended_by_itself(self, played: Played) -> None:
-        played.stage.restarted = ["matching"]
+        played.system.restarted = ["matching"]
         assert await played.found() == ["ended by itself and was started again: matching"]
 
     async def test_do_not_name_who_was_killed_on_purpose_once(self, played: Played) -> None:
-        played.stage.restarted, played.stage.killed = ["matching"], ["matching"]
+        played.system.restarted, played.system.killed = ["matching"], ["matching"]
         assert await played.found() == []
-        played.stage.restarted.append("matching")
+        played.system.restarted.append("matching")
         assert await played.found() == ["ended by itself and was started again: matching"]
 
 
@@ -94,7 +94,7 @@ class TestARun:
     ) -> None:
         async def started(told: Any) -> None: ...
 
-        monkeypatch.setattr(played.stage, "start_partners", started)
+        monkeypatch.setattr(played.system, "start_partners", started)
         played.quiet = quiet
         assert await run._day(played, 1) is quiet  # type: ignore[arg-type]  # as much as is used
         assert ("not finished: deliveries" in played.said) is not quiet

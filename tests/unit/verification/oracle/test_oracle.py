@@ -9,7 +9,7 @@ import pytest
 
 from samples.partners.held import Holding
 from samples.world import Item, World, load_setting
-from samples.world.envelope import Letters
+from samples.world.envelope import EventWriter
 from shared.events.topics.people import Consent
 from verification.harness.topic_reader import behind
 from verification.oracle.expected import expected_of, may_hear, receivers
@@ -90,9 +90,9 @@ class TestState:
         given = (("matching", None), ("notice", "gjf"), ("notice", "khf"))
         consents = tuple(Consent(purpose=purpose, recipient=to, until=TODAY) for purpose, to in given)
         state.people[agency, reference] = person.model_copy(update={"consents": consents})
-        letters = Letters(TODAY, 0, world.pack.timezone)
+        event_writer = EventWriter(TODAY, 0, world.pack.timezone)
         data = {"reference": reference, "consents": [taken_back]}
-        state.apply(agency, letters.write(agency, "consent-withdrawn", data).event)
+        state.apply(agency, event_writer.write(agency, "consent-withdrawn", data).event)
         assert {(c.purpose, c.recipient) for c in state.people[agency, reference].consents} == left
 
     def test_lets_people_leave(self, world: World) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from verification.siege.attack import Field, Shot, Volleys
+from verification.siege.attack import AttackRequest, RequestAttack, Target
 from verification.siege.attacks import ATTACKS, named
 from verification.siege.attacks.smuggling import requests, statuses_in
 
 pytestmark = pytest.mark.unit
 EVENT = {"id": "e", "type": "person-updated", "data": {"occupations": [{"code": "a"}], "certificates": ["b"]}}
 ADVERT = {"id": "a", "type": "job-posted", "data": {"title": "baker", "wage": {"minimum": 1}}}
-PLACE = Field(
+PLACE = Target(
     urls={},
     tokens={"insider": "insider-1.00", "reader": "reader-1.00"},
     event=EVENT,
@@ -20,7 +20,7 @@ PLACE = Field(
     seconds=1.0,
 )
 LARGEST = 17_000_000
-VOLLEYS = [attack for attack in ATTACKS if issubclass(attack, Volleys)]
+VOLLEYS = [attack for attack in ATTACKS if issubclass(attack, RequestAttack)]
 
 
 class TestAttacks:
@@ -29,21 +29,21 @@ class TestAttacks:
         assert all(named(attack.name) is attack for attack in ATTACKS)
 
     @pytest.mark.parametrize("kind", VOLLEYS, ids=lambda kind: str(kind.name))
-    def test_a_request_is_bounded_and_goes_to_a_service_that_is_named(self, kind: type[Volleys]) -> None:
-        shots: list[Shot] = list(kind(PLACE).shots(0))
-        assert shots
-        assert {shot.service for shot in shots} <= set(kind.services)
-        assert max(len(shot.body) for shot in shots) <= LARGEST
+    def test_a_request_is_bounded_and_goes_to_a_service_that_is_named(self, kind: type[RequestAttack]) -> None:
+        requests: list[AttackRequest] = list(kind(PLACE).requests(0))
+        assert requests
+        assert {request.service for request in requests} <= set(kind.services)
+        assert max(len(request.body) for request in requests) <= LARGEST
 
     @pytest.mark.parametrize("kind", VOLLEYS, ids=lambda kind: str(kind.name))
     def test_the_harmless_request_goes_to_the_same_service_and_is_not_larger_by_more_than_an_event(
-        self, kind: type[Volleys]
+        self, kind: type[RequestAttack]
     ) -> None:
         attack = kind(PLACE)
-        for shot in attack.shots(0):
-            harmless = attack.wellmeant(shot, 0)
-            assert harmless.service == shot.service
-            assert len(harmless.body) <= max(len(shot.body), 2_000)
+        for request in attack.requests(0):
+            harmless = attack.harmless_request(request, 0)
+            assert harmless.service == request.service
+            assert len(harmless.body) <= max(len(request.body), 2_000)
 
 
 class TestSmuggling:

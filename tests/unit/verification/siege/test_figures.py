@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from verification.siege.figures import (
+    AttackResult,
     Backlog,
-    Drowned,
+    OverloadReport,
     Phase,
     Sample,
-    Seen,
     growth_mb,
     judge_phases,
     line_of,
@@ -26,8 +26,8 @@ def sample(at: float, seconds: float, error: str = "") -> Sample:
     return Sample(at, seconds, "intake", "lookup", error)
 
 
-def seen(**known: object) -> Seen:
-    return Seen("an-attack", ("intake",), "about", **known)  # type: ignore[arg-type]  # the fields of one test
+def seen(**known: object) -> AttackResult:
+    return AttackResult("an-attack", ("intake",), "about", **known)  # type: ignore[arg-type]  # the fields of one test
 
 
 class TestPercentiles:
@@ -84,7 +84,7 @@ class TestAnAttack:
             ({"live_misses": 1}, "/live"),
             ({"growth_mb": 50.0}, "50 MB"),
             ({"statuses": {"500": 3}}, "3 hostile requests"),
-            ({"troubles": ["smuggled"]}, "smuggled"),
+            ({"violations": ["smuggled"]}, "smuggled"),
         ],
     )
     def test_says_what_did_not_hold(self, known: dict[str, object], said: str) -> None:
@@ -94,21 +94,21 @@ class TestAnAttack:
 
 class TestTheFlood:
     def test_holds_within_its_bounds(self) -> None:
-        held = Drowned(withdrawals_s=[5.0], active_s={"intake": 15.0}, matches_per_person=10, lost=0)
+        held = OverloadReport(withdrawals_s=[5.0], active_s={"intake": 15.0}, matches_per_person=10, lost=0)
         assert held.verdicts() == []
 
     @pytest.mark.parametrize(
-        ("drowned", "said"),
+        ("overload", "said"),
         [
-            (Drowned(withdrawals_s=[0.1, 5.1]), "a withdrawal took 5.1 s"),
-            (Drowned(revocations_s=[6.0]), "a revoked key was served for 6.0 s"),
-            (Drowned(active_s={"matching": 15.1}), "15.1 s until all was served again after matching"),
-            (Drowned(matches_per_person=11), "11 matches"),
-            (Drowned(lost=2), "in 2 places"),
+            (OverloadReport(withdrawals_s=[0.1, 5.1]), "a withdrawal took 5.1 s"),
+            (OverloadReport(revocations_s=[6.0]), "a revoked key was served for 6.0 s"),
+            (OverloadReport(active_s={"matching": 15.1}), "15.1 s until all was served again after matching"),
+            (OverloadReport(matches_per_person=11), "11 matches"),
+            (OverloadReport(lost=2), "in 2 places"),
         ],
     )
-    def test_says_what_did_not_hold(self, drowned: Drowned, said: str) -> None:
-        (verdict,) = drowned.verdicts()
+    def test_says_what_did_not_hold(self, overload: OverloadReport, said: str) -> None:
+        (verdict,) = overload.verdicts()
         assert said in verdict
 
 
@@ -147,5 +147,5 @@ class TestTheLastLine:
         }
 
     def test_a_worst_case_is_told_of_few_withdrawals(self) -> None:
-        line = line_of([], 0, Drowned(withdrawals_s=[0.5, 3.25, 1.0], active_s={"a": 2.0, "b": 7.26}), None)
+        line = line_of([], 0, OverloadReport(withdrawals_s=[0.5, 3.25, 1.0], active_s={"a": 2.0, "b": 7.26}), None)
         assert (line["withdrawal_p99_s"], line["active_after_kill_s"]) == (3.25, 7.3)

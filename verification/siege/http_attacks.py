@@ -17,19 +17,19 @@ from typing import Any
 import aiohttp
 
 from deploy.local.login import ADMIN
-from samples.world.envelope import Item, Json, Letters
+from samples.world.envelope import EventWriter, Item, Json
 from verification.harness.programs import ROOT
-from verification.harness.scenario import Play
-from verification.siege.attack import Attack, Field
+from verification.harness.scenario import Scenario
+from verification.siege.attack import Attack, Target
 from verification.siege.attacks.webhooks import PARTNERS
-from verification.siege.figures import Phase, Seen, judge_phases, p99_ms
+from verification.siege.figures import AttackResult, Phase, judge_phases, p99_ms
 from verification.siege.healthy import Healthy
 from verification.siege.probes import Live, Memory
 
 INSIDER, READER = "siege-insider", "siege-reader"
 CALM_WITHIN, CALM_SECONDS = 60.0, 0.2
 WARM_SECONDS = 3.0
-SETUP_DAY = 60  # the letters of this program have ids of a day of their own
+SETUP_DAY = 60  # the events of this program have ids of a day of their own
 PHASE_PATIENCE = 90.0
 
 
@@ -74,17 +74,17 @@ def token_part(part: str) -> str:
     return f"siege-{part}"
 
 
-class Doors:
-    """Runs attacks on a stage on which the healthy world stands already."""
+class HttpAttacks:
+    """Runs attacks on a system that the healthy world was sent to already."""
 
     def __init__(
-        self, play: Play, session: aiohttp.ClientSession, *, seconds: float, rounds: int = 2, full: bool = False
+        self, scenario: Scenario, session: aiohttp.ClientSession, *, seconds: float, rounds: int = 2, full: bool = False
     ) -> None:
-        self._play, self._session = play, session
+        self._scenario, self._session = scenario, session
         self._seconds, self._rounds, self._full = seconds, rounds, full
-        services = play.stage.services
+        services = scenario.system.services
         self.watchers = Watchers(
-            Healthy(play),
+            Healthy(scenario),
             Live({name: service.url for name, service in services.items()}),
             Memory(lambda: {name: service.pid for name, service in services.items()}),
         )
@@ -94,39 +94,39 @@ class Doors:
 
     async def prepare(self) -> None:
         """Register the attackers, and give the insider a person and an advert of their own."""
-        play, setting = self._play, self._play.world.setting
-        letters = Letters(play.world.today, SETUP_DAY, play.world.pack.timezone)
+        scenario, setting = self._scenario, self._scenario.world.setting
+        event_writer = EventWriter(scenario.world.today, SETUP_DAY, scenario.world.pack.timezone)
         for agency in agencies_of_the_siege():
-            data = agency | {"keys": [play.stage.keyring.registered_key(agency["agency"])]}
-            await self._accepted(letters.write(setting.admin.agency, "agency-registered", data))
-        until = next(c["until"] for person in play.world.people for c in person.data["consents"])
+            data = agency | {"keys": [scenario.system.keyring.registered_key(agency["agency"])]}
+            await self._accepted(event_writer.write(setting.admin.agency, "agency-registered", data))
+        until = next(c["until"] for person in scenario.world.people for c in person.data["consents"])
         notices = [{"purpose": "notice", "recipient": token_part(name), "until": until} for name in PARTNERS]
         partners = (setting.partners.feed, setting.partners.webhook)
         notices += [{"purpose": "notice", "recipient": name, "until": until} for name in partners]
-        looking = next(p for p in play.world.people if p.consents_to("matching") and p.data.get("residence"))
-        job = next(one for one in play.world.openings if one.family == "job" and one.data["wage"]["per"] == "month")
+        looking = next(p for p in scenario.world.people if p.consents_to("matching") and p.data.get("residence"))
+        job = next(one for one in scenario.world.openings if one.family == "job" and one.data["wage"]["per"] == "month")
         wants = {"kinds": ["job"], "commute_minutes": 90}
         works = [{"code": job.data["occupation"], "months": 60, "interest": 1.0}]
         person = looking.data | {"wants": wants, "occupations": works, "residence": job.data["region"]}
         person |= {"consents": [{"purpose": "matching", "until": until}, *notices]}
         for number in range(4):
             data = person | {"reference": f"SIEGE-P{number}"}
-            receipt = await self._accepted(letters.write(INSIDER, "person-enrolled", data))
+            receipt = await self._accepted(event_writer.write(INSIDER, "person-enrolled", data))
         kept = ("title", "occupation", "industry", "employer", "region", "wage", "shifts", "employment")
         advert = {name: job.data[name] for name in kept if name in job.data}
         advert |= {"reference": "SIEGE-0", "until_filled": True}
-        self._advert = letters.write(INSIDER, "job-posted", advert).event
-        posted = await self._accepted(letters.write(INSIDER, "job-posted", advert))
+        self._advert = event_writer.write(INSIDER, "job-posted", advert).event
+        posted = await self._accepted(event_writer.write(INSIDER, "job-posted", advert))
         self._facts = {"alias": receipt["alias"], "opportunity": posted["opportunity"], "cursor": ""}
-        self._facts["kafka"] = play.stage.stack.kafka
-        self._facts["kafka_admin"] = json.dumps(asdict(play.stage.stack.login(ADMIN)))
+        self._facts["kafka"] = scenario.system.stack.kafka
+        self._facts["kafka_admin"] = json.dumps(asdict(scenario.system.stack.login(ADMIN)))
         profile = {name: value for name, value in person.items() if name not in ("identity", "consents")}
-        self._event = letters.write(INSIDER, "person-updated", profile | {"reference": "SIEGE-P0"}).event
+        self._event = event_writer.write(INSIDER, "person-updated", profile | {"reference": "SIEGE-P0"}).event
         await self._known_everywhere()
 
-    async def run(self, attack: type[Attack]) -> Seen:
+    async def run(self, attack: type[Attack]) -> AttackResult:
         """One attack, and what it did to others."""
-        seen = Seen(attack.name, attack.services, attack.about)
+        seen = AttackResult(attack.name, attack.services, attack.about)
         phases: list[Phase] = []
         before_misses, before_answers = len(self.watchers.live.misses), len(self.watchers.live.answers)
         seconds = max(self._seconds, attack.least_seconds)
@@ -160,7 +160,7 @@ class Doors:
         end, good = time.monotonic() + CALM_WITHIN, 0
         while good < 5 and time.monotonic() < end:
             began = time.monotonic()
-            answers = await asyncio.gather(*(self._live(s.url) for s in self._play.stage.services.values()))
+            answers = await asyncio.gather(*(self._live(s.url) for s in self._scenario.system.services.values()))
             good = good + 1 if all(answers) and time.monotonic() - began < CALM_SECONDS else 0
             await asyncio.sleep(0.1)
         return good >= 5
@@ -178,18 +178,18 @@ class Doors:
 
     @contextlib.asynccontextmanager
     async def _attacker(self, name: str, seconds: float) -> AsyncIterator[Callable[[str], Any]]:
-        stage, tokens = self._play.stage, {"insider": INSIDER, "reader": READER}
+        system, tokens = self._scenario.system, {"insider": INSIDER, "reader": READER}
         tokens |= {part: token_part(part) for part in PARTNERS}
-        place = Field(
-            urls={name: service.url for name, service in stage.services.items()},
-            tokens={part: stage.keyring.token(agency) for part, agency in tokens.items()},
+        target = Target(
+            urls={name: service.url for name, service in system.services.items()},
+            tokens={part: system.keyring.token(agency) for part, agency in tokens.items()},
             event=self._event,
             advert=self._advert,
             facts=self._facts,
             seconds=seconds,
             full=self._full,
         )
-        log = (stage.logs / "attacker.log").open("ab")
+        log = (system.logs / "attacker.log").open("ab")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "verification.siege.attacker", name,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
@@ -198,13 +198,13 @@ class Doors:
         assert process.stdin is not None
         assert process.stdout is not None
         reader, writer = process.stdout, process.stdin
-        writer.write(json.dumps(asdict(place)).encode() + b"\n")
+        writer.write(json.dumps(asdict(target)).encode() + b"\n")
 
         async def ask(word: str) -> Any:
             writer.write(word.encode() + b"\n")
             line = await asyncio.wait_for(reader.readline(), PHASE_PATIENCE)
             if not line:
-                raise RuntimeError(f"the attacker ended, read {Path(stage.logs) / 'attacker.log'}")
+                raise RuntimeError(f"the attacker ended, read {Path(system.logs) / 'attacker.log'}")
             return json.loads(line)
 
         try:
@@ -217,8 +217,8 @@ class Doors:
 
     async def _accepted(self, item: Item) -> Json:
         """Send what must be accepted; its receipt."""
-        url = f"{self._play.stage.services['intake'].url}/events"
-        headers = {"authorization": f"Bearer {self._play.stage.keyring.token(item.agency)}"}
+        url = f"{self._scenario.system.services['intake'].url}/events"
+        headers = {"authorization": f"Bearer {self._scenario.system.keyring.token(item.agency)}"}
         headers["content-type"] = "application/cloudevents+json"
         for _ in range(50):
             async with self._session.post(url, data=json.dumps(item.event), headers=headers) as answer:
@@ -232,8 +232,8 @@ class Doors:
 
     async def _known_everywhere(self) -> None:
         """The attackers' keys open every service, and the reader has a feed."""
-        token = self._play.stage.keyring.token(READER)
-        url = self._play.stage.services["notifications"].url
+        token = self._scenario.system.keyring.token(READER)
+        url = self._scenario.system.services["notifications"].url
         headers = {"authorization": f"Bearer {token}"}
         for _ in range(100):
             async with self._session.post(f"{url}/subscriptions", json={"channel": "feed"}, headers=headers) as answer:

@@ -12,7 +12,7 @@ import aiohttp
 from samples.partners.held import Received
 from samples.world import Item
 from samples.world.envelope import Json
-from verification.harness.scenario import Play
+from verification.harness.scenario import Scenario
 from verification.harness.senders import Outcome, Senders
 
 LOOK_SECONDS = 0.25
@@ -54,35 +54,35 @@ class Withdrawal:
 
 
 @dataclass
-class Endings:
+class Revocations:
     """Takes consents and keys back, and looks how long they are still good for something."""
 
-    play: Play
+    scenario: Scenario
     session: aiohttp.ClientSession
     urls: Urls
     withdrawals: list[Withdrawal] = field(default_factory=list)
     revocations_s: list[float] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._senders = Senders(self.session, lambda: self.urls()["intake"], self.play.stage.keyring.token)
+        self._senders = Senders(self.session, lambda: self.urls()["intake"], self.scenario.system.keyring.token)
         self._aliases: dict[tuple[str, str], str] = {}
 
     async def send(self, item: Item) -> Outcome:
-        """Send one event until it is answered. Raises HubAway."""
+        """Send one event until it is answered. Raises HubUnavailable."""
         told: list[Outcome] = []
         await self._senders.send([item], "structured", told.append)
-        self.play.ledger.note(told[0])
+        self.scenario.ledger.note(told[0])
         if not told[0].accepted:
-            self.troubles.append(f"{item.event['type']} was refused: {told[0].problem.get('rule')}")
+            self.violations.append(f"{item.event['type']} was refused: {told[0].problem.get('rule')}")
         return told[0]
 
     async def withdraw(self, item: Item, person: int, purpose: str, recipient: str | None) -> Withdrawal:
         """Send it, then read until nothing is shown any more."""
         owner, reference = item.agency, item.event["data"]["reference"]
-        known = await asyncio.to_thread(self.play.inside.aliases)
-        whose = known[owner, self.play.ledger.aliases[owner, reference]]
-        agencies = (recipient,) if recipient else tuple(self.play.holdings())
+        known = await asyncio.to_thread(self.scenario.databases.aliases)
+        whose = known[owner, self.scenario.ledger.aliases[owner, reference]]
+        agencies = (recipient,) if recipient else tuple(self.scenario.holdings())
         aliases = frozenset((agency, alias) for (agency, alias), one in known.items() if one == whose)
         aliases = frozenset(each for each in aliases if each[0] in agencies)
         await self.send(item)
@@ -117,7 +117,7 @@ class Endings:
         return {401: False, 200: True, 403: True, 404: True, 422: True}.get(status)
 
     async def _get(self, url: str, agency: str) -> tuple[int, Json]:
-        headers = {"authorization": f"Bearer {self.play.stage.keyring.token(agency)}"}
+        headers = {"authorization": f"Bearer {self.scenario.system.keyring.token(agency)}"}
         try:
             timeout = aiohttp.ClientTimeout(total=5.0)
             async with self.session.get(url, headers=headers, timeout=timeout) as answer:

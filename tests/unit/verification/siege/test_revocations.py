@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from samples.partners.held import Received
-from verification.siege.endings import Withdrawal
+from verification.siege.revocations import Withdrawal
 
 pytestmark = pytest.mark.unit
 WITHDRAWN = Withdrawal(0, "notice", ("gjf",), at=100.0, aliases=frozenset({("gjf", "a1")}))

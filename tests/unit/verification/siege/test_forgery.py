@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.local.login import Login
-from verification.siege.bus import actors, may_write
+from verification.siege.forgery import actors, may_write
 
 pytestmark = pytest.mark.unit
 SERVICES = ("intake", "matching", "notifications")

@@ -17,7 +17,7 @@ from deploy.local.login import Login
 from shared.events.registry import load_topics
 from verification.harness.keyring import SERVICES
 from verification.harness.topic_reader import READS
-from verification.siege.forged import Forged, forged
+from verification.siege.forged_records import Forged, forged
 
 PATIENCE_MS = 5_000
 

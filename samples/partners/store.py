@@ -13,7 +13,7 @@ from typing import Any
 from samples.partners.held import Received
 
 
-class Book:
+class PartnerStore:
     """Appends are flushed before they return: what was acknowledged is on disk. One writer per folder."""
 
     def __init__(self, folder: Path) -> None:
