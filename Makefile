@@ -1,5 +1,5 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
-# Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
+# Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  TIMEOUT_SCALE=3 (a slow machine)  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
 #                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for test: WORKERS=
 
 SHELL := /bin/sh

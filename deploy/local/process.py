@@ -15,6 +15,7 @@ from pathlib import Path
 
 from deploy.local.errors import StartError
 from deploy.local.ports import LOOPBACK, require_free
+from deploy.local.timeouts import VARIABLE, scaled
 
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
 
@@ -33,7 +34,8 @@ class Server(ABC):
 
     name = "server"
     variable = "PORT"
-    start_seconds = 30.0
+    start_seconds = 120.0
+    """Until it must answer: generous, for what has ended is noticed at once. TIMEOUT_SCALE stretches both of these."""
     stop_seconds = 15.0
     debug = False
     """Whether it is to log all it can; from its next start."""
@@ -80,8 +82,10 @@ class Server(ABC):
                 start_new_session=True,  # Ctrl-C is for us; we then stop the servers in the right order
             ).result()
         try:
-            if not wait_until(self.answers, self.start_seconds, while_=lambda: self.pid is not None):
-                raise StartError(f"{self.name} on port {self.port} {self._end()}", f"read {self.log}")
+            if not wait_until(self.answers, scaled(self.start_seconds), while_=lambda: self.pid is not None):
+                raise StartError(
+                    f"{self.name} on port {self.port} {self._end()}", f"read {self.log}; on a slow machine {VARIABLE}=3"
+                )
         except BaseException:
             self.kill()
             raise
@@ -97,7 +101,7 @@ class Server(ABC):
         self.resume()  # a stopped process would not take the SIGTERM
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(self.stop_seconds)
+            self._process.wait(scaled(self.stop_seconds))
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -111,7 +115,7 @@ class Server(ABC):
         """SIGSTOP: connections stay open, nothing answers. Returns once every thread stands still, on a busy machine
         some milliseconds later."""
         self._signal(signal.SIGSTOP)
-        end = time.monotonic() + 5.0
+        end = time.monotonic() + scaled(5.0)
         while (pid := self.pid) is not None and not _stands_still(pid) and time.monotonic() < end:
             time.sleep(0.005)
 
@@ -130,7 +134,9 @@ class Server(ABC):
 
     def _end(self) -> str:
         code = self._process.poll() if self._process else None
-        fate = f"did not answer within {self.start_seconds:.0f} s" if code is None else f"ended with code {code}"
+        fate = (
+            f"did not answer within {scaled(self.start_seconds):.0f} s" if code is None else f"ended with code {code}"
+        )
         return f"{fate}; the end of its log:\n{_tail(self.log)}"
 
 

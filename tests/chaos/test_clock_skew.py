@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from rich.console import Console
 
+from deploy.local.timeouts import scaled
 from samples.world import World, load_setting
 from samples.world.days import Chapter, today_of
 from verification.harness.judgement import judge
@@ -58,7 +59,7 @@ class SkewedSystem(System):
 
     async def until_it_says(self, name: str, clock: str | None) -> None:
         """Until ``/ready`` says so of the clock."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + scaled(PATIENCE)
         while time.monotonic() < end:
             try:
                 if (await asyncio.to_thread(self._ready, name)).get("clock") == clock:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from tests.integration.kit.parts import Service, delivery, everything, hex_id, publish, until
 
 pytestmark = pytest.mark.chaos
@@ -37,7 +38,7 @@ class TestAProcessThatIsKilled:
             try:
                 numbers = range(round * ROUND, (round + 1) * ROUND)
                 await publish(kafka, topic_prefix + "deliveries", [delivery(n) for n in numbers])
-                async with asyncio.timeout(90):
+                async with asyncio.timeout(scaled(90)):
                     assert await worker.wait() == -signal.SIGKILL, point
             finally:
                 if worker.returncode is None:
@@ -53,7 +54,7 @@ class TestAProcessThatIsKilled:
 
             await until(done, "every effect and every row published")
             last.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(scaled(40)):
                 assert await last.wait() == 0
         finally:
             if last.returncode is None:

@@ -38,6 +38,7 @@ from pymongo import AsyncMongoClient
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from shared.access.keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import to_kafka
@@ -90,10 +91,10 @@ class Service:
             )
         if not wait:
             return
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + scaled(START_SECONDS)
         while time.monotonic() < end and self._process.returncode is None:
             with contextlib.suppress(httpx.HTTPError):
-                async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http:
+                async with httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS)) as http:
                     if (await http.get(f"http://127.0.0.1:{self.port}/ready")).status_code == 200:
                         return
             await asyncio.sleep(5 * LOOK_SECONDS)
@@ -186,7 +187,7 @@ async def prepared(stack: LocalStack, service: Service, webhooks: Webhooks, data
         await _until(lambda: _count(database.agencies, ENDPOINTS), "agencies")
         await asyncio.sleep(KEYS_SECONDS)
         address = f"http://127.0.0.1:{service.port}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENCE_SECONDS) as http:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=scaled(PATIENCE_SECONDS)) as http:
             for n, token in enumerate(tokens.values()):
                 wanted = {"channel": "webhook", "url": webhooks.url(n)}
                 await _until(lambda w=wanted, t=token: _subscribed(http, w, t), "subscriptions")
@@ -252,7 +253,9 @@ async def drain(
     await meter.count(-1)
     moved_at, seen = time.monotonic(), (0, 0)
     left = until
-    while (len(webhooks.taken) < until or (left and to_the_end)) and time.monotonic() - moved_at < STALLED_SECONDS:
+    while (len(webhooks.taken) < until or (left and to_the_end)) and time.monotonic() - moved_at < scaled(
+        STALLED_SECONDS
+    ):
         await asyncio.sleep(LOOK_SECONDS)
         if to_the_end and (len(webhooks.taken) >= until or time.monotonic() - moved_at > 1):
             left = await _open(database)
@@ -332,7 +335,7 @@ async def _open(database: Any) -> int:
 
 
 async def _until(true: Any, what: str, every: float = LOOK_SECONDS) -> None:
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + scaled(START_SECONDS)
     while not await true():
         if time.monotonic() > end:
             raise Void(f"{what} did not come")

@@ -23,6 +23,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from shared.events import Event
 from shared.events.registry import load_topics
 from shared.events.topics.agencies import AGENCY_CHANGED
@@ -164,7 +165,7 @@ async def trial(stack: LocalStack, records: Records, seen: Counter[str]) -> floa
         while clock.healthy < healthy:
             clock.news.clear()
             try:
-                async with asyncio.timeout(_STALLED_SECONDS):
+                async with asyncio.timeout(scaled(_STALLED_SECONDS)):
                     await clock.news.wait()
             except TimeoutError:
                 raise Void(f"stuck after {clock.healthy} of {healthy}") from None
@@ -188,7 +189,7 @@ async def _sent(service: Service, records: Records) -> dict[str, Bad]:
 
 
 async def _all_apart(service: Service, bad: int) -> None:
-    end = time.monotonic() + _STALLED_SECONDS
+    end = time.monotonic() + scaled(_STALLED_SECONDS)
     while await service.database[quarantine.COLLECTION].count_documents({}) < bad:
         if time.monotonic() > end:
             raise Void("a bad record is not apart")
@@ -197,7 +198,7 @@ async def _all_apart(service: Service, bad: int) -> None:
 
 async def _check(service: Service, healthy: int, bad: dict[str, Bad], seen: Counter[str]) -> None:
     """Each effect once, each bad record named once and with its reason, each mended one worked once."""
-    if not await service.outbox.wait_until_published(_STALLED_SECONDS):
+    if not await service.outbox.wait_until_published(scaled(_STALLED_SECONDS)):
         raise Void("not everything was said")
     if await service.database[STATE].count_documents({"times": 1}) != healthy:
         raise Void("an effect is missing or doubled")

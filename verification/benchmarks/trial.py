@@ -22,6 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from verification.benchmarks.arithmetic import percentile, rate
 from verification.benchmarks.command import Void
 from verification.benchmarks.task import BEFORE, PARTITIONS, READS, STATE, WRITES, Names, Record, document, match_found
@@ -42,12 +43,14 @@ class Tail:
         """Until that many have come out. Raises Void when nothing comes any more."""
         while self.count < total:
             try:
-                async with asyncio.timeout(STALLED_SECONDS):
+                async with asyncio.timeout(scaled(STALLED_SECONDS)):
                     polled = await self._consumer.getmany(timeout_ms=1_000)
                     while not polled:
                         polled = await self._consumer.getmany(timeout_ms=1_000)
             except TimeoutError:
-                raise Void(f"{self.count} of {total} came out, then nothing for {STALLED_SECONDS:.0f} s") from None
+                raise Void(
+                    f"{self.count} of {total} came out, then nothing for {scaled(STALLED_SECONDS):.0f} s"
+                ) from None
             now = time.perf_counter()
             found = [record for records in polled.values() for record in records]
             self._polls.append((now, found))
@@ -173,7 +176,7 @@ class Trials:
             assert process.stdin is not None
             process.stdin.close()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(scaled(20)):
                     await process.wait()
             if process.returncode is None:
                 process.kill()
@@ -252,7 +255,7 @@ async def _go(process: asyncio.subprocess.Process) -> None:
 
 async def _line(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(scaled(60)):
         line = await process.stdout.readline()
     if not line:
         raise Void("the contender ended by itself")

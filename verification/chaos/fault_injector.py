@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from deploy.local.errors import StartError
+from deploy.local.timeouts import scaled
 from verification.chaos.failpoints import OPEN_TRANSACTION, Failpoint
 from verification.chaos.plan import Fault
 from verification.chaos.processes import INFRASTRUCTURE, ChaosSystem
@@ -259,7 +260,7 @@ class FaultInjector:
         forgot = ended and name == "broker" and not self._system.stack.broker.keeps_its_log
         returns = [self._watch.away(service, name, began, forgot) for service in SERVICES]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RECOVERED_WITHIN):
+            async with asyncio.timeout(scaled(RECOVERED_WITHIN)):
                 await asyncio.gather(*(each.done.wait() for each in returns))
         self.outages.append((began, time.time()))
         self.returns += returns
@@ -286,7 +287,7 @@ class FaultInjector:
 
     async def _wait_until_stopped(self, name: str, seconds: float) -> float:
         service = self._system.service(name)
-        end = time.monotonic() + seconds
+        end = time.monotonic() + scaled(seconds)
         while time.monotonic() < end:
             if (at := service.done_at()) is not None:
                 return at
@@ -309,7 +310,7 @@ class FaultInjector:
 
     async def _recovered(self, recovery: Recovery, seconds: float = RECOVERED_WITHIN) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(scaled(seconds)):
                 await recovery.done.wait()
         self._say(f"          {recovery.service}: {_seconds(recovery)} ({recovery.what})")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
+from deploy.local.timeouts import scaled
 from samples.world import Setting
 from verification.chaos.failpoints import Failpoint
 from verification.harness.programs import Program
@@ -154,7 +155,7 @@ class ChaosSystem(System):
 
     async def ended(self, name: str, pid: int | None, seconds: float) -> bool:
         """Wait until that process is gone."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + scaled(seconds)
         while time.monotonic() < end:
             found = self.everything().get(name)
             if found is None or found.pid != pid:
@@ -171,7 +172,7 @@ class ChaosSystem(System):
 
     async def ready(self, name: str, seconds: float = 30.0) -> bool:
         """Wait until a part answers again."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + scaled(seconds)
         while time.monotonic() < end:
             program = self.everything().get(name)
             if program is None:

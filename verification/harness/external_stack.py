@@ -22,6 +22,7 @@ from deploy.local.errors import StartError
 from deploy.local.login import READER, Login
 from deploy.local.process import wait_until
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from samples.world import Setting
 from verification.harness.keyring import SERVICES
 from verification.harness.programs import Program
@@ -67,22 +68,22 @@ class Addresses:
 class ExternalStack(LocalStack):
     """Addresses of a stack that somebody else starts and stops."""
 
-    def __init__(self, folder: Path, places: Addresses) -> None:
+    def __init__(self, folder: Path, addresses: Addresses) -> None:
         super().__init__(folder)
-        self._places = places
+        self._addresses = addresses
 
     @property
     def kafka(self) -> str:
-        return self._places.kafka
+        return self._addresses.kafka
 
     def login(self, user: str) -> Login:
         """The reader's, whoever asks: it is the only one that this machine is told."""
-        password = self._places.kafka_password
+        password = self._addresses.kafka_password
         return Login(self.kafka, READER, password) if password else Login(self.kafka)
 
     @property
     def mongo_url(self) -> str:
-        return self._places.mongo_url
+        return self._addresses.mongo_url
 
     def start(self) -> Self:
         return self
@@ -104,7 +105,7 @@ class ExternalService(Program):
 
     def start(self) -> None:
         """Wait until it is ready. Raises StartError."""
-        if not wait_until(self.answers, PATIENCE):
+        if not wait_until(self.answers, scaled(PATIENCE)):
             raise StartError(f"{self.name} is not ready at {self.url}", "is it up? its log tells more")
 
     def stop(self) -> None:
@@ -114,31 +115,31 @@ class ExternalService(Program):
 class ExternalSystem(System):
     """`start` waits until the services are ready; `start_partners` and `stop` are for the partners alone."""
 
-    def __init__(self, folder: Path, setting: Setting, places: Addresses) -> None:
+    def __init__(self, folder: Path, setting: Setting, addresses: Addresses) -> None:
         super().__init__(folder, setting, Ports(0, 0, {"webhook": PARTNER_PORT}))
-        self.stack = ExternalStack(self.folder / "stack", places)
-        self._places = places
-        self.keyring.accept(setting.admin.agency, places.admin_token)
+        self.stack = ExternalStack(self.folder / "stack", addresses)
+        self._addresses = addresses
+        self.keyring.accept(setting.admin.agency, addresses.admin_token)
 
     async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
         """Wait until all services are ready. Raises StartError."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        urls = self._places.services
+        urls = self._addresses.services
         self.services = {name: ExternalService(name, url, self.logs / f"{name}.log") for name, url in urls.items()}
         await self._start_all(self.services, told)
 
     async def kill(self, name: str) -> None:
         """Ask for it on standard output and wait until it is away. Raises StartError when nobody does it."""
         print(f"{ASKED_TO_KILL} {name}", flush=True)
-        if not await asyncio.to_thread(wait_until, lambda: not self._listens(name), PATIENCE):
+        if not await asyncio.to_thread(wait_until, lambda: not self._listens(name), scaled(PATIENCE)):
             raise StartError(f"nobody killed {name}", "run it by `make compose-demo`")
 
     def _listens(self, name: str) -> bool:
         try:
-            socket.create_connection(self._places.address(name), timeout=1.0).close()
+            socket.create_connection(self._addresses.address(name), timeout=1.0).close()
         except OSError:
             return False
         return True
 
     def _partner_variables(self, partner: str) -> dict[str, str]:
-        return super()._partner_variables(partner) | {"PARTNER_HOST": self._places.this_machine}
+        return super()._partner_variables(partner) | {"PARTNER_HOST": self._addresses.this_machine}

@@ -40,7 +40,7 @@ class Program(Server):
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url + self._ready, timeout=2.0) as answer:  # noqa: S310  our own loopback
+            with urllib.request.urlopen(self.url + self._ready, timeout=5.0) as answer:  # noqa: S310  our own loopback
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

@@ -11,6 +11,7 @@ import aiohttp
 from aiokafka.errors import KafkaError
 
 from deploy.local.login import READER
+from deploy.local.timeouts import scaled
 from samples.partners.held import Holding, holding_of
 from samples.world import Chapter, Item, World
 from samples.world.envelope import EventWriter
@@ -138,8 +139,9 @@ class Scenario:
             before = now
 
     async def until_quiet(self, patience: float) -> bool:
-        """Wait until nothing is on its way any more; False when that took longer than ``patience`` seconds."""
-        end = time.monotonic() + patience
+        """Wait until nothing is on its way any more; False when that took longer than ``patience`` seconds,
+        which TIMEOUT_SCALE stretches."""
+        end = time.monotonic() + scaled(patience)
         before: object = None
         since = time.monotonic()
         while time.monotonic() < end:

@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import aiohttp
 
+from deploy.local.timeouts import scaled
 from samples.world import Item
 
 Mode = Literal["structured", "binary", "batch"]
 BATCH_SIZE = 25
 # 401: a key that was registered a moment ago; every service looks again within a second
 AWAY = frozenset({401, 429, 500, 502, 503, 504})
-PATIENCE = 120  # tries before an agency gives up on a hub that is away
+PATIENCE = 120.0  # seconds, about, until an agency gives up on a hub that is away; it tries every second
 
 
 class HubUnavailable(Exception):
@@ -99,7 +100,7 @@ class Senders:
     ) -> tuple[int, dict[str, Any]]:
         headers = headers | {"authorization": f"Bearer {self._token(agency)}"}
         pause = 0.05
-        for _ in range(PATIENCE):
+        for _ in range(round(scaled(PATIENCE))):
             try:
                 async with self._session.post(f"{self._url()}/events", headers=headers, **what) as answer:
                     if answer.status not in AWAY:
@@ -110,4 +111,4 @@ class Senders:
                 pass
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, 1.0)
-        raise HubUnavailable(f"{self._url()} did not answer {PATIENCE} times")
+        raise HubUnavailable(f"{self._url()} did not answer for {scaled(PATIENCE):.0f} s")

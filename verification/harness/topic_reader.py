@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.login import Login
+from deploy.local.timeouts import scaled
 
 READS = {
     "intake": ("matches", "deliveries"),
@@ -26,10 +27,14 @@ SECONDS = 5.0
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
+def _milliseconds() -> int:
+    return round(1_000 * scaled(SECONDS))
+
+
 @asynccontextmanager
 async def _consumer(login: Login) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        **login.arguments, enable_auto_commit=False, auto_offset_reset="earliest", request_timeout_ms=5_000
+        **login.arguments, enable_auto_commit=False, auto_offset_reset="earliest", request_timeout_ms=_milliseconds()
     )
     await consumer.start()
     try:
@@ -40,7 +45,7 @@ async def _consumer(login: Login) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def _partitions(login: Login) -> list[TopicPartition]:
     """All of them, asked for by name: a consumer without a subscription is told none by Apache Kafka."""
-    admin = AIOKafkaAdminClient(**login.arguments, request_timeout_ms=5_000)
+    admin = AIOKafkaAdminClient(**login.arguments, request_timeout_ms=_milliseconds())
     await admin.start()
     try:
         described = await admin.describe_topics()
@@ -68,7 +73,7 @@ async def ends(login: Login) -> dict[tuple[str, int], int]:
         consumer.assign(partitions)
         for partition, end in near.items():
             consumer.seek(partition, max(0, end - 1))
-        end_of_waiting = time.monotonic() + SECONDS
+        end_of_waiting = time.monotonic() + scaled(SECONDS)
         while any(consumer.highwater(partition) is None for partition in partitions):
             if time.monotonic() > end_of_waiting:
                 raise TimeoutError

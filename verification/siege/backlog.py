@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from deploy.local.timeouts import scaled
 from verification.harness.programs import ROOT
 from verification.siege.figures import Backlog
 
@@ -46,7 +47,7 @@ async def _one(due: int, kill: bool) -> dict[str, Any]:
         sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+        said, _ = await asyncio.wait_for(process.communicate(), scaled(PATIENCE))
     except TimeoutError:
         return {}
     finally:

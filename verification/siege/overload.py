@@ -25,7 +25,7 @@ from deploy.local.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from samples.world.envelope import Json
-from verification.chaos.processes import ChaosSystem, FaultTarget
+from verification.chaos.processes import ChaosSystem
 from verification.chaos.recoveries import Recovery, RecoveryWatch
 from verification.harness import topic_reader
 from verification.harness.folders import folder_of
@@ -71,11 +71,6 @@ class OverloadedSystem(ChaosSystem):
         if self.stack.broker.keeps_its_log:
             own["IEUM_SESSION_TIMEOUT_MS"] = str(self.session_timeout_ms)
         return own
-
-    def _fault_target(self, service: str, name: str, port: int, variables: dict[str, str]) -> FaultTarget:
-        program = super()._fault_target(service, name, port, variables)
-        program.start_seconds = 120.0  # the machine may be busy with much else
-        return program
 
 
 class Overload:

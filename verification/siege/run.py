@@ -18,7 +18,6 @@ from rich.console import Console
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from verification.harness.folders import folder_of
-from verification.harness.programs import Program
 from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
 from verification.harness.system import Ports, System
@@ -31,17 +30,7 @@ from verification.siege.overload import FULL, SHORT, Overload
 
 PARTS = ("forgery", "overload", "backlog")
 PEOPLE = 40
-START_SECONDS = 120.0  # of a service
 QUIET_WITHIN = 60.0
-
-
-class Patient(System):
-    """A system on a machine that may be busy with much else."""
-
-    def _service(self, name: str) -> Program:
-        program = super()._service(name)
-        program.start_seconds = START_SECONDS
-        return program
 
 
 @dataclass(frozen=True)
@@ -133,7 +122,7 @@ class Siege:
         options, setting = self._options, load_setting()
         folder = folder_of("siege", options.keep)
         world = World(setting, seed=options.seed, people=options.people, today=today_of(setting))
-        system = Patient(folder, setting, Ports.any())
+        system = System(folder, setting, Ports.any())
         try:
             await system.start()
             async with aiohttp.ClientSession() as session:

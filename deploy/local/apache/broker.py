@@ -44,7 +44,6 @@ class ApacheBroker(Server):
     variable = "KAFKA_PORT"
     keeps_its_log = True
     idempotent_producer = True
-    start_seconds = 90.0  # two JVMs, and after a kill the registration and the log's recovery, on a busy machine
     stop_seconds = 30.0
 
     def __init__(

@@ -31,7 +31,6 @@ class EmbeddedDatabase(Server):
 
     name = "the embedded database"
     variable = "MONGO_PORT"
-    start_seconds = 60.0  # recovery after kill -9 replays the journal
 
     def __init__(self, port: int, folder: Path) -> None:
         super().__init__(port, folder / "mongod.log")

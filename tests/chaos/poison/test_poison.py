@@ -13,6 +13,7 @@ import bson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from deploy.local.timeouts import scaled
 from tests.integration.kit.parts import Service, count, data_of, delivery, everything, hex_id, until
 from tests.support.poison import KINDS, PLANTED, Bad, odd_but_healthy, odd_names_can_be_sent, raw
 
@@ -121,7 +122,7 @@ async def started(*arguments: object) -> asyncio.subprocess.Process:
 
 async def ended(process: asyncio.subprocess.Process) -> int:
     try:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(scaled(90)):
             return await process.wait()
     finally:
         if process.returncode is None:

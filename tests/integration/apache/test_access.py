@@ -29,6 +29,7 @@ from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
 from deploy.local.login import ADMIN, READER, Login
 from deploy.local.ports import free_port
+from deploy.local.timeouts import scaled
 from deploy.rights.access import Rule, rules_of
 from deploy.rights.admin import add, apply, remove
 from shared.kit.kafka.client import (
@@ -444,7 +445,7 @@ async def lets_in(settings: KafkaSettings) -> bool:
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + scaled(seconds)
     while not await true():
         assert time.monotonic() < end, "never happened"
         await asyncio.sleep(0.05)

@@ -17,6 +17,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.local.ports import free_port
+from deploy.local.timeouts import scaled
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
 from shared.access.keys import make_key
@@ -142,7 +143,7 @@ class Process:
     async def ready(self, seconds: float = 60) -> httpx.AsyncClient:
         """A client, once it is ready."""
         http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        end = time.monotonic() + seconds
+        end = time.monotonic() + scaled(seconds)
         while time.monotonic() < end and self._process.poll() is None:
             try:
                 if (await http.get("/ready")).status_code == 200:
@@ -172,7 +173,7 @@ async def on_the_bus(kafka: str, topic: str, seconds: float = 30, at_least: int 
     found: list[Event[Any]] = []
     try:
         consumer.assign([TopicPartition(topic, number) for number in range(4)])
-        end = time.monotonic() + seconds
+        end = time.monotonic() + scaled(seconds)
         quiet = 0
         while time.monotonic() < end and (len(found) < at_least or quiet < 2):
             records = await consumer.getmany(timeout_ms=500)

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from deploy.local.timeouts import scaled
 from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED, Agency
@@ -189,7 +190,7 @@ async def until(
     true: Callable[[], Awaitable[bool]], what: object = "what was waited for", seconds: float = 90.0
 ) -> None:
     """Ask every 50 ms; fails the test when it never happens, with ``what`` as it is then."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + scaled(seconds)
     while time.monotonic() < end:
         if await true():
             return

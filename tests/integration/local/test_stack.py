@@ -22,6 +22,7 @@ from deploy.local.folder import lock
 from deploy.local.ports import free_port
 from deploy.local.process import runnable
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from tests.support.broker import KAFKA
 from tests.support.topics import CreateTopics, create_topics
 
@@ -226,7 +227,7 @@ def runs_in(folder: Path, child: int) -> bool:
 
 
 def eventually(true: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + scaled(seconds)
     while time.monotonic() < end:
         if true():
             return True

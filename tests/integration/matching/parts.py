@@ -13,6 +13,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from fastapi import FastAPI
 
+from deploy.local.timeouts import scaled
 from services.matching.domain.matcher import Pair, matches_of
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
@@ -126,7 +127,7 @@ class Setup:
 
 async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """What `check` gives once it is true; an assertion error with its last answer when it never is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + scaled(seconds)
     while not (found := await check()):
         assert time.monotonic() < end, "it did not come"
         await asyncio.sleep(0.1)

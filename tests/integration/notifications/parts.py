@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from fastapi import FastAPI
 from standardwebhooks.webhooks import Webhook
 
+from deploy.local.timeouts import scaled
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
 from shared.access.keys import make_key
@@ -30,7 +31,7 @@ QUICK = (0.0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
 
 async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """What `check` gives once it is true; fails when it never is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + scaled(seconds)
     while not (found := await check()):
         assert time.monotonic() < end, "it did not come"
         await asyncio.sleep(0.05)
