@@ -1,7 +1,62 @@
-"""What needs the real Apache Kafka is part of a run only with `KAFKA=apache`: it needs a JDK and takes minutes."""
+"""An Apache Kafka with users for the tests of this folder. `test_broker` is part of a run only with `KAFKA=apache`."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from deploy.local.apache.broker import ApacheBroker
+from deploy.local.errors import StartError
+from deploy.local.login import ADMIN
+from deploy.local.ports import free_port
+from deploy.rights.admin import apply
+from shared.kit.kafka.topics import Topics
+from tests.integration.apache.parts import (
+    PASSWORD,
+    STRANGER,
+    WRITES,
+    settings_of,
+)
 from tests.support.broker import KAFKA
+from tests.support.certificates import Authority
+from tests.support.missed import cannot_run_here
 
 collect_ignore = [] if KAFKA == "apache" else ["test_broker.py"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    authority.signed("broker")
+    return authority
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory, certificates: Authority) -> Iterator[ApacheBroker]:
+    """One for all tests of a file, with every topic made."""
+    made = ApacheBroker(free_port(), tmp_path_factory.mktemp("apache"), users=True, tls=certificates.folder)
+    try:
+        made.start()
+    except StartError as reason:
+        cannot_run_here("who may do what at Apache Kafka", because=str(reason))
+    try:
+        asyncio.run(_prepared(made))
+        yield made
+    finally:
+        made.kill()
+
+
+async def _prepared(broker: ApacheBroker) -> None:
+    """A user without any right, and every topic, made by the services themselves."""
+    await apply(broker.login(ADMIN).arguments, {STRANGER: PASSWORD}, [])
+    for service in ("intake", "matching", "notifications"):
+        topics = Topics(settings_of(broker, service))
+        await topics.start(WRITES[service])
+        assert set(topics.ids) == WRITES[service]
+        await topics.stop()
+        async with AIOKafkaProducer(**broker.login(service).arguments, acks="all") as producer:
+            for topic in WRITES[service]:
+                await producer.send_and_wait(topic, b"{}", key=b"one", partition=0)
