@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ class Target:
     facts: Mapping[str, str]
     seconds: float
     full: bool = False
+    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,19 @@ class Attack(ABC):
 
 
 class RequestAttack(Attack):
-    """An attack that is a number of requests. ``count``: in one phase; ``at_once``: connections."""
+    """An attack that is a number of requests. ``count``: in one phase; ``at_once``: connections.
+
+    ``random``: for what varies from request to request. Two phases of one round, harmless and hostile, draw the same;
+    a seed repeats a run.
+    """
 
     count: ClassVar[int] = 40
     at_once: ClassVar[int] = 4
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.random = Random()
+        self._begun = 0
 
     @abstractmethod
     def requests(self, number: int) -> Iterable[AttackRequest]:
@@ -165,6 +176,8 @@ class RequestAttack(Attack):
         return AttackRequest(request.service, "GET", "/live", part=None)
 
     def _all(self) -> list[AttackRequest]:
+        self.random.seed(f"{self.target.seed}/{self.name}/{self._begun // 2}")
+        self._begun += 1
         found: list[AttackRequest] = []
         number = 0
         while len(found) < self._most:

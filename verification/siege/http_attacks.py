@@ -188,6 +188,7 @@ class HttpAttacks:
             facts=self._facts,
             seconds=seconds,
             full=self._full,
+            seed=self._scenario.world.seed,
         )
         log = (system.logs / "attacker.log").open("ab")
         process = await asyncio.create_subprocess_exec(

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from verification.siege.attack import BATCH, JSON, STRUCTURED, Attack, AttackRequest, RequestAttack, dumped
 
-MARKS = "a" + "\u0301\u0316" * 32_000  # out of their order: sorting them is quadratic, 128 kB cost seconds
+MARKS = "\u0301\u0316\u0327\u0345\u05b0\u0651\u093c\u3099"  # of classes 230, 220, 202, 240, 10, 33, 7, 8
+VALUES = (b"1", b"-0.5e3", b'""', b'"a"', b'"\\ud55c"', b"null", b"true", b"[]", b"{}", b"[1,2]", b'{"a":[{}]}')
 SIXTEEN_MB = 15_900_000  # a little less than what was once taken without a look
 EVERYBODY = ("intake", "matching", "notifications")
 
@@ -18,21 +19,24 @@ class BodyWithoutKey(RequestAttack):
     count = 12
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
-        body = b'{"a":[' + b"[1,2],{}," * (SIXTEEN_MB // 9) + b"1]}"
+        body = b'{"a":[' + self._filled(SIXTEEN_MB) + b"1]}"
         yield AttackRequest("intake", "POST", "/events", body, STRUCTURED, None)
         yield AttackRequest("matching", "POST", "/quarantine/replay", body, JSON, None)
         yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, None)
         yield AttackRequest("intake", "POST", "/people/lookup", body, JSON, None)
 
+    def _filled(self, size: int) -> bytes:
+        """Some small values over and over, until there is enough."""
+        some = b"".join(self.random.choice(VALUES) + b"," for _ in range(self.random.randint(1, 60)))
+        return some * (size // len(some))
 
-class BodyTooLarge(RequestAttack):
+
+class BodyTooLarge(BodyWithoutKey):
     name = "body-too-large"
     about = "16 MB of JSON with a key, to routes that take a few kB"
-    services = EVERYBODY
-    count = 12
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
-        body = b'{"notices":[' + b'"a",' * (SIXTEEN_MB // 4) + b'"a"]}'
+        body = b'{"notices":[' + self._filled(SIXTEEN_MB) + b'"a"]}'
         yield AttackRequest("intake", "POST", "/people/lookup", body, JSON)
         yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
         yield AttackRequest("notifications", "POST", "/subscriptions", body, JSON, "reader")
@@ -46,17 +50,19 @@ class CombiningMarks(RequestAttack):
     count = 12
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
+        """Marks of several classes out of their order: sorting them is quadratic, 128 kB cost seconds."""
+        some = "".join(self.random.choices(MARKS, k=self.random.choice((2, 3, 7, 500))))
+        marks = self.random.choice("aㄱ한é") + some * (64_000 // len(some))
         event, advert = self.target.event, self.target.advert
-        yield _event(event | {"data": event["data"] | {MARKS: 1}}, f"marks-{number}-a")
-        yield _event(event | {MARKS: 1}, f"marks-{number}-b")
-        yield _event(advert | {"data": advert["data"] | {"title": MARKS}}, f"marks-{number}-c")
-        yield _event(advert | {"data": advert["data"] | {"certificates": [MARKS] * 8}}, f"marks-{number}-d")
-        yield AttackRequest("intake", "POST", "/people/lookup", dumped({"reference": MARKS, MARKS: 1}), JSON)
-        yield AttackRequest(
-            "notifications", "POST", "/subscriptions", dumped({"channel": MARKS, MARKS: 1}), JSON, "reader"
-        )
-        yield AttackRequest("notifications", "POST", "/acknowledgements", dumped({"notices": [MARKS]}), JSON, "reader")
-        yield AttackRequest("matching", "POST", "/quarantine/replay", dumped({"ids": [MARKS], MARKS: 1}), JSON)
+        yield _event(event | {"data": event["data"] | {marks: 1}}, f"marks-{number}-a")
+        yield _event(event | {marks: 1}, f"marks-{number}-b")
+        yield _event(advert | {"data": advert["data"] | {"title": marks}}, f"marks-{number}-c")
+        yield _event(advert | {"data": advert["data"] | {"certificates": [marks] * 8}}, f"marks-{number}-d")
+        yield AttackRequest("intake", "POST", "/people/lookup", dumped({"reference": marks, marks: 1}), JSON)
+        wanted = dumped({"channel": marks, marks: 1})
+        yield AttackRequest("notifications", "POST", "/subscriptions", wanted, JSON, "reader")
+        yield AttackRequest("notifications", "POST", "/acknowledgements", dumped({"notices": [marks]}), JSON, "reader")
+        yield AttackRequest("matching", "POST", "/quarantine/replay", dumped({"ids": [marks], marks: 1}), JSON)
 
 
 class ManyNames(RequestAttack):
@@ -67,7 +73,8 @@ class ManyNames(RequestAttack):
     at_once = 2
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
-        names = b",".join(b'"%x":1' % one for one in range(480_000))
+        first, value = self.random.randrange(2**20), self.random.choice(VALUES)
+        names = b",".join(b'"%x":%b' % (first + one, value) for one in range(480_000 // len(value)))
         head = dumped(self.target.event | {"id": f"names-{number}"})
         yield AttackRequest("intake", "POST", "/events", head[:-1] + b',"more":{' + names + b"}}", STRUCTURED)
         yield AttackRequest("notifications", "POST", "/acknowledgements", b"{" + names + b"}", JSON, "reader")
@@ -82,10 +89,12 @@ class DeepNesting(RequestAttack):
     count = 40
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
-        for depth in (900, 100_000):
+        for depth in (self.random.randint(100, 2_000), self.random.randint(50_000, 100_000)):
             head = dumped(self.target.event | {"id": f"deep-{number}-{depth}"})[:-1] + b',"deep":'
-            for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
-                deep = opening * depth + b"1" + closing * depth
+            for levels in (1, self.random.randint(2, 9)):
+                level = self.random.choices(((b"[", b"]"), (b'{"a":', b"}"), (b"[0,", b"]")), k=levels)
+                opening, closing = b"".join(each for each, _ in level), b"".join(each for _, each in level[::-1])
+                deep = opening * (depth // levels) + b"1" + closing * (depth // levels)
                 yield AttackRequest("intake", "POST", "/events", head + deep + b"}", STRUCTURED)
                 body = b'{"notices":' + deep + b"}"
                 yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
@@ -100,8 +109,11 @@ class HugeNumbers(RequestAttack):
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
         head = dumped(self.target.event | {"id": f"numbers-{number}"})[:-1] + b',"sequence":'
-        digits = b"9" * 4_000_000
-        for value in (digits, b"1" + b"0" * 4_200, b"1e999999999", b"[" + b"1e308," * 200_000 + b"1]"):
+        digit, exponent = b"%d" % self.random.randint(1, 9), b"%d" % self.random.randint(309, 10**9)
+        digits = self.random.choice((b"", b"-")) + digit * self.random.randint(3_000_000, 4_000_000)
+        edge = b"1" + b"0" * self.random.randint(4_200, 4_400)  # Python refuses to read more than 4,300 digits
+        sign = self.random.choice((b"", b"+", b"-"))
+        for value in (digits, edge, digit + b"e" + sign + exponent, b"[" + b"1e308," * 200_000 + b"1]"):
             yield AttackRequest("intake", "POST", "/events", head + value + b"}", STRUCTURED)
         body = b'{"notices":[' + digits + b"]}"
         yield AttackRequest("notifications", "POST", "/acknowledgements", body, JSON, "reader")
@@ -114,7 +126,9 @@ class NamesTwice(RequestAttack):
 
     def requests(self, number: int) -> Iterable[AttackRequest]:
         head = dumped(self.target.event | {"id": f"twice-{number}"})[:-1]
-        yield AttackRequest("intake", "POST", "/events", head + b',"subject":"a"' * 350_000 + b"}", STRUCTURED)
+        name = self.random.choice((b"subject", b"id", b"type", b"data", b"x"))
+        again = b',"%b":%b' % (name, self.random.choice(VALUES))
+        yield AttackRequest("intake", "POST", "/events", head + again * (4_900_000 // len(again)) + b"}", STRUCTURED)
 
 
 class GreatestBatch(RequestAttack):
@@ -185,7 +199,9 @@ class BadPercents(RequestAttack):
     def requests(self, number: int) -> Iterable[AttackRequest]:
         event = self.target.event
         sound = {f"ce-{name}": str(value) for name, value in event.items() if isinstance(value, str)}
-        for bad in ("%E0%A4%A", "%", "%00", "%FF%FE", "%C0%80", "%" * 4_000, "%F0%9F" * 600, "%0d%0ax: y"):
+        for known in ("%E0%A4%A", "%", "%00", "%FF%FE", "%C0%80", "%" * 4_000, "%F0%9F" * 600, "%0d%0ax: y"):
+            drawn = "".join(self.random.choices(("%F0", "%9F", "%ED%A0%80", "%zz", "%", "%4", "a", "%2525"), k=40))
+            bad = known + drawn if number else known
             headers = sound | {"ce-id": bad, **JSON}
             yield AttackRequest("intake", "POST", "/events", dumped(event["data"]), headers)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from verification.siege.attack import AttackRequest, RequestAttack, Target
 from verification.siege.attacks import ATTACKS, named
+from verification.siege.attacks.bodies import DeepNesting
 from verification.siege.attacks.smuggling import requests, statuses_in
 
 pytestmark = pytest.mark.unit
 EVENT = {"id": "e", "type": "person-updated", "data": {"occupations": [{"code": "a"}], "certificates": ["b"]}}
 ADVERT = {"id": "a", "type": "job-posted", "data": {"title": "baker", "wage": {"minimum": 1}}}
-PLACE = Target(
+TARGET = Target(
     urls={},
     tokens={"insider": "insider-1.00", "reader": "reader-1.00"},
     event=EVENT,
@@ -20,7 +23,7 @@ PLACE = Target(
     seconds=1.0,
 )
 LARGEST = 17_000_000
-VOLLEYS = [attack for attack in ATTACKS if issubclass(attack, RequestAttack)]
+REQUEST_ATTACKS = [attack for attack in ATTACKS if issubclass(attack, RequestAttack)]
 
 
 class TestAttacks:
@@ -28,22 +31,39 @@ class TestAttacks:
         assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
         assert all(named(attack.name) is attack for attack in ATTACKS)
 
-    @pytest.mark.parametrize("kind", VOLLEYS, ids=lambda kind: str(kind.name))
+    @pytest.mark.parametrize("kind", REQUEST_ATTACKS, ids=lambda kind: str(kind.name))
     def test_a_request_is_bounded_and_goes_to_a_service_that_is_named(self, kind: type[RequestAttack]) -> None:
-        requests: list[AttackRequest] = list(kind(PLACE).requests(0))
+        requests: list[AttackRequest] = list(kind(TARGET).requests(0))
         assert requests
         assert {request.service for request in requests} <= set(kind.services)
         assert max(len(request.body) for request in requests) <= LARGEST
 
-    @pytest.mark.parametrize("kind", VOLLEYS, ids=lambda kind: str(kind.name))
+    @pytest.mark.parametrize("kind", REQUEST_ATTACKS, ids=lambda kind: str(kind.name))
     def test_the_harmless_request_goes_to_the_same_service_and_is_not_larger_by_more_than_an_event(
         self, kind: type[RequestAttack]
     ) -> None:
-        attack = kind(PLACE)
+        attack = kind(TARGET)
         for request in attack.requests(0):
             harmless = attack.harmless_request(request, 0)
             assert harmless.service == request.service
             assert len(harmless.body) <= max(len(request.body), 2_000)
+
+
+class TestWhatVaries:
+    def bodies(self, attack: RequestAttack) -> list[bytes]:
+        return [request.body for request in attack._all()]
+
+    def test_differs_from_round_to_round_and_from_seed_to_seed_and_is_the_same_for_harmless_and_hostile(self) -> None:
+        attack, other = DeepNesting(TARGET), DeepNesting(replace(TARGET, seed=2))
+        rounds = [self.bodies(attack) for _ in range(4)]
+        assert rounds[0] == rounds[1]
+        assert rounds[2] == rounds[3]
+        assert rounds[0] != rounds[2]
+        assert self.bodies(other) != rounds[0]
+        assert len(set(rounds[0])) > len(rounds[0]) // 2
+
+    def test_is_repeated_by_the_seed(self) -> None:
+        assert self.bodies(DeepNesting(TARGET)) == self.bodies(DeepNesting(TARGET))
 
 
 class TestSmuggling:
