@@ -26,11 +26,11 @@ def make_stream() -> Stream:
     """
     stream = Stream("intake", topics=("matches", "deliveries"))
 
-    @stream.on(MATCH_FOUND, MATCH_CHANGED, MATCH_WITHDRAWN, needs=_the_step)
+    @stream.subscriber(MATCH_FOUND, MATCH_CHANGED, MATCH_WITHDRAWN, needs=_the_step)
     def match_told(event: Event[Match], work: UnitOfWork) -> None:
         _keep(event, work, {})
 
-    @stream.on(NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_ACKNOWLEDGED, RECALL_ACKNOWLEDGED, needs=_the_step)
+    @stream.subscriber(NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_ACKNOWLEDGED, RECALL_ACKNOWLEDGED, needs=_the_step)
     def delivery_told(event: Event[Delivery], work: UnitOfWork) -> None:
         told = event.data
         _keep(event, work, {"recipient": told.recipient, "channel": told.channel, "about": told.about})

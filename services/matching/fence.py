@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorClientSession
-
 from shared.kit.store.lease import Lease, LeaseLost
-from shared.kit.store.mongo import Database
+from shared.kit.store.mongo import Database, Session
 from shared.kit.store.store import Alongside, Operation, Store, Unavailable
 
 T = TypeVar("T")
@@ -46,7 +44,7 @@ class FencedStore:
     ) -> list[T | Exception]:
         """As the store does it. Raises NotActive, and nothing is kept, when the lease is not ours."""
 
-        async def checked(session: AsyncIOMotorClientSession) -> None:
+        async def checked(session: Session) -> None:
             await self._lease.assert_held(session)
             if in_transaction is not None:
                 await in_transaction(session)

@@ -23,13 +23,13 @@ def handlers(matching: Matching) -> Stream:
     with another model is passed over until it has a handler of its own."""
     stream = Stream(SERVICE, topics=TOPICS, alone=True)
 
-    @stream.on(*registry.carrying("people", Person), needs=_the_person)
+    @stream.subscriber(*registry.carrying("people", Person), needs=_the_person)
     def person_told(event: Event[Person], work: UnitOfWork) -> None:
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
             matching.person_changed(as_permitted(event, work), work)
 
-    @stream.on(*registry.carrying("opportunities", Opportunity), needs=_the_opportunity)
+    @stream.subscriber(*registry.carrying("opportunities", Opportunity), needs=_the_opportunity)
     def opportunity_told(event: Event[Opportunity], work: UnitOfWork) -> None:
         held = work.get(OPPORTUNITIES, event.data.opportunity)
         if held is None or held["sequence"] < (event.sequence or 0):

@@ -46,8 +46,8 @@ class Handlers:
         """People and matches. A type that is added and carries the whole state is heard without a change here; one
         with another model is passed over until it has a handler of its own."""
         stream = Stream(SERVICE, topics=TOPICS)
-        stream.on(*registry.carrying("people", Person), needs=self.of_person)(self.person_told)
-        stream.on(*registry.carrying("matches", Match), needs=self.of_match)(self.match_told)
+        stream.subscriber(*registry.carrying("people", Person), needs=self.of_person)(self.person_told)
+        stream.subscriber(*registry.carrying("matches", Match), needs=self.of_match)(self.match_told)
         return stream
 
     def prohibitions(self, raised: Callable[[], None]) -> Stream:
@@ -56,7 +56,7 @@ class Handlers:
         """
         stream = road_of_prohibitions(SERVICE)
         follow_prohibitions(stream, raised)
-        stream.on(*registry.carrying("agencies", Agency), needs=self.of_agency)(self.agency_told)
+        stream.subscriber(*registry.carrying("agencies", Agency), needs=self.of_agency)(self.agency_told)
         return stream
 
     def following(self, database: Database, store: Store, asked: asyncio.Event, observer: Observer) -> Following:

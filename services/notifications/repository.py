@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
@@ -31,6 +30,7 @@ from services.notifications.documents import (
 from shared.access import floors
 from shared.kit.base.backoff import Backoff
 from shared.kit.store.lease import COLLECTION as LEASES
+from shared.kit.store.mongo import Database
 from shared.kit.store.store import Unavailable
 
 _DAY = 86_400
@@ -84,7 +84,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
 class Repository:
     """Reads, and the claims of dispatchers, which are outside of transactions on purpose (see `claim`)."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     async def people_concerning(self, agency: str, after: str, limit: int) -> list[str]:

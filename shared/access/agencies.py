@@ -32,7 +32,7 @@ def held_agency(document: dict[str, Any]) -> Agency:
 def follow_agencies(stream: Stream) -> None:
     """Register the handler that keeps this service's agencies as their events say."""
 
-    @stream.on(AGENCY_REGISTERED, AGENCY_CHANGED, needs=_the_agency)
+    @stream.subscriber(AGENCY_REGISTERED, AGENCY_CHANGED, needs=_the_agency)
     def agency_told(event: Event[Agency], work: UnitOfWork) -> None:
         held = work.get(AGENCIES, event.data.agency)
         sequence = event.sequence or 0

@@ -53,7 +53,7 @@ def road_of_prohibitions(service: str) -> Stream:
 def follow_prohibitions(stream: Stream, raised: Callable[[], None] = lambda: None) -> None:
     """Register the handler that keeps the floors. ``raised`` is called once a higher one is stored."""
 
-    @stream.on(FLOOR_RAISED, needs=lambda event, work: [the_floors(event.data.person)])
+    @stream.subscriber(FLOOR_RAISED, needs=lambda event, work: [the_floors(event.data.person)])
     def floor_raised(event: Event[Floors], work: UnitOfWork) -> None:
         if raise_floors(event, work):
             work.after_commit(raised)

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from shared.access.agencies import AGENCIES, follow_agencies, held_agency
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.base.clock import machine_time
 from shared.kit.base.logs import logger
+from shared.kit.store.mongo import Database
 from shared.kit.web.problems import Problem, forbidden
 
 __all__ = ["Caller", "Calling", "Keys", "calling", "follow_agencies", "make_key", "unauthorised"]
@@ -79,7 +79,7 @@ class Keys:
 
     def __init__(
         self,
-        database: AsyncIOMotorDatabase[dict[str, Any]],
+        database: Database,
         *,
         zone: tzinfo = UTC,
         now: Callable[[], datetime] = machine_time,

@@ -38,7 +38,7 @@ def build(settings: SmallSettings) -> FastAPI:
     router = Router()
     told: list[str] = []
 
-    @stream.on(AGENCY_REGISTERED, needs=_the_agency)
+    @stream.subscriber(AGENCY_REGISTERED, needs=_the_agency)
     def registered(event: Event[Agency], work: UnitOfWork) -> None:
         work.save(AGENCIES, agency_document(event.data, event.sequence or 0))
 

@@ -88,7 +88,7 @@ class Service:
         self.outbox = Outbox(self.database, self.topics, self.clock)
         self.store = Store(self.database, self.outbox, self.clock)
         self.stream = Stream("poisoned", [READS])
-        self.stream.on(NOTICE_DELIVERED, needs=_needs)(self._handle)
+        self.stream.subscriber(NOTICE_DELIVERED, needs=_needs)(self._handle)
         sealed = Quarantine(self.database, Sealer(bytes(range(32))), "poisoned")
         self.stream.bind(self.store, self.topics, sealed, self.clock)
 

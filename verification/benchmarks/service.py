@@ -37,7 +37,7 @@ def service(names: Names, batch: int) -> AbstractAsyncContextManager[Any]:
     stream = Stream("bench", (READS,))
     runtime = ServiceRuntime(settings, streams=[stream], writes=[WRITES])
 
-    @stream.on(MATCH_FOUND, needs=_the_match)
+    @stream.subscriber(MATCH_FOUND, needs=_the_match)
     def match_told(event: Event[Match], work: UnitOfWork) -> None:
         held = work.get(STATE, event.data.match)
         if held is not None and held["sequence"] >= (event.sequence or 0):

@@ -70,9 +70,9 @@ class Faults:
 
 def wrap_handlers(faults: Faults) -> None:
     """Every handler that a stream will be given."""
-    original = Stream.on
+    original = Stream.subscriber
 
-    def on(self: Stream, *types: Any, needs: Any) -> Any:
+    def subscriber(self: Stream, *types: Any, needs: Any) -> Any:
         register = original(self, *types, needs=needs)
 
         def wrapped(handler: Callable[[Event[Any], Any], None]) -> Any:
@@ -85,7 +85,7 @@ def wrap_handlers(faults: Faults) -> None:
 
         return wrapped
 
-    Stream.on = on  # type: ignore[method-assign]  # the point of this program
+    Stream.subscriber = subscriber  # type: ignore[method-assign]  # the point of this program
 
 
 def wrap_door(faults: Faults) -> None:

@@ -9,12 +9,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from shared.kit.base.slices import in_slices
-from shared.kit.store.mongo import Database
+from shared.kit.store.mongo import Database, Session
 from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 
 T = TypeVar("T")
@@ -84,7 +83,7 @@ class TransactionAttempt(Generic[T]):
         self._views = views
         self._failed: dict[int, Exception] = dict(clashes)
 
-    async def run(self, database: Database, session: AsyncIOMotorClientSession) -> None:
+    async def run(self, database: Database, session: Session) -> None:
         """Load for all (also for those that clashed: what is done instead reads, too), then do one after the other."""
         await self._load(database, session, range(len(self._tasks)))
         async for n, task in in_slices(enumerate(self._tasks), _SLICE_SECONDS):
@@ -97,7 +96,7 @@ class TransactionAttempt(Generic[T]):
                 result = self._instead(task.otherwise, result)
             self.results.append(result)
 
-    async def write(self, database: Database, session: AsyncIOMotorClientSession) -> None:
+    async def write(self, database: Database, session: Session) -> None:
         """All changes, one bulk per collection."""
         for collection, changes in self.work.changes().items():
             operations: list[Any] = []
@@ -140,7 +139,7 @@ class TransactionAttempt(Generic[T]):
             return second
         return error
 
-    async def _load(self, database: Database, session: AsyncIOMotorClientSession, pieces: Iterable[int]) -> None:
+    async def _load(self, database: Database, session: Session, pieces: Iterable[int]) -> None:
         """Ask the tasks what they need until nothing new comes up: one query per collection and field a round."""
         asking = list(pieces)
         for _ in range(NEEDS_ROUNDS + 1):

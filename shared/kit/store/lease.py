@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.kit.base.logs import logger
-from shared.kit.store.mongo import Database
+from shared.kit.store.mongo import Database, Session
 
 COLLECTION = "leases"
 _log = logger("lease")
@@ -115,7 +114,7 @@ class Lease:
         if left is not None and left != dict(session_id):
             await self._leases.database.client.admin.command({"killSessions": [left]}, maxTimeMS=5_000)
 
-    async def assert_held(self, session: AsyncIOMotorClientSession) -> None:
+    async def assert_held(self, session: Session) -> None:
         """In a transaction: raise LeaseLost unless the lease was ours in the transaction's snapshot.
 
         It only reads. A write would make the successor wait until a frozen holder's transaction has timed out; a

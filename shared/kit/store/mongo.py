@@ -1,4 +1,5 @@
-"""The one place that knows how to open MongoDB: time-outs everywhere, majority writes, aware UTC times."""
+"""The seam to the driver, and the one place that knows how to open MongoDB: time-outs everywhere, majority writes,
+aware UTC times. Motor is in maintenance: nobody else imports it, and docs/decisions/0019 says what takes its place."""
 
 from __future__ import annotations
 
@@ -7,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import IndexModel
 from pymongo.errors import ConfigurationError
 
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
+Session = AsyncIOMotorClientSession
 UTC_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 APP_NAME = "ieum"  # in the database's own logs and lists of operations

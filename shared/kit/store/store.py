@@ -19,7 +19,6 @@ from itertools import islice
 from typing import Any, TypeVar, cast
 
 from bson.binary import Binary
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
@@ -35,7 +34,7 @@ from shared.kit.store.attempt import (
     WriteRejected,
     write_rejected_of,
 )
-from shared.kit.store.mongo import Client, Database, Document
+from shared.kit.store.mongo import Client, Database, Document, Session
 from shared.kit.store.outbox import COLLECTION as OUTBOX
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.unit_of_work import UnitOfWork
@@ -59,7 +58,7 @@ class Unavailable(Exception):
         self.too_much = too_much
 
 
-Alongside = Callable[[AsyncIOMotorClientSession], Awaitable[None]]
+Alongside = Callable[[Session], Awaitable[None]]
 Crash = Callable[[str], None]
 
 
@@ -102,7 +101,7 @@ class Store:
         self._clock = clock or Clock()
         self._crash = crash
         self._views: list[TransactionParticipant] = []
-        self._session: AsyncIOMotorClientSession | None = None
+        self._session: Session | None = None
         self._name: str | None = None
         self._turn = asyncio.Lock()
         self._committing: _Committing | None = None

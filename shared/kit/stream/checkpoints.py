@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared.kit.base.clock import machine_time
-from shared.kit.store.mongo import Client, Database
+from shared.kit.store.mongo import Client, Database, Session
 
 COLLECTION = "checkpoints"
 KEPT_AFTER_ITS_TOPIC = timedelta(days=30)
@@ -130,7 +129,7 @@ class PartitionCheckpoints:
             raise Fenced(partition.topic)
         claim.epoch, claim.offset, claim.asked_again = claim.epoch + 1, -1, -1
 
-    async def advance(self, offsets: Mapping[Partition, int], session: AsyncIOMotorClientSession) -> None:
+    async def advance(self, offsets: Mapping[Partition, int], session: Session) -> None:
         """In the transaction: these are the last offsets done. Raises Fenced when any partition is no longer ours."""
         moves = []
         for partition, offset in offsets.items():

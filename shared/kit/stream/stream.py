@@ -54,8 +54,9 @@ class Stream:
         self.topics = tuple(topics)
         self._routes = Routes(service, self.topics)
 
-    def on(self, *types: EventType, needs: Needs) -> Callable[[Handler], Handler]:
-        """Register a handler for all versions of these types. ``needs(event, work)`` names what it reads.
+    def subscriber(self, *types: EventType, needs: Needs) -> Callable[[Handler], Handler]:
+        """Register a handler for all versions of these types, as `@broker.subscriber` of FastStream does for topics.
+        ``needs(event, work)`` names what it reads.
 
         The handler is pure over its Work. It must drop what is not newer than what it holds.
         """

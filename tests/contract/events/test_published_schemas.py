@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 
 from shared.events import EventType, registry
 from shared.events.notices import Notice, Recall
@@ -139,3 +140,13 @@ class TestAsyncApi:
         schema = {**message["payload"], "components": self.document["components"]}
         for example in message["examples"]:
             assert validator_of(schema).is_valid(example["payload"])
+
+
+def test_the_page_of_faststream_takes_the_document_of_the_bus() -> None:
+    """`faststream docs serve shared/events/schemas/asyncapi.json`: all channels, operations and messages are on it."""
+    published = json.loads((FOLDER / "asyncapi.json").read_text())
+    shown = json.loads(ApplicationSchema.model_validate(published).to_json())
+    assert shown["channels"].keys() == published["channels"].keys()
+    assert shown["operations"].keys() == published["operations"].keys()
+    assert shown["components"]["messages"].keys() == published["components"]["messages"].keys()
+    assert len(shown["components"]["messages"]) == len(list(registry))

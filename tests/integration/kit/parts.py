@@ -129,7 +129,7 @@ class Service:
         self.outbox = Outbox(self.database, self.topics, self.seen, crash=crash, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.seen, crash=crash)
         self.stream = Stream("test", ["deliveries"], everywhere=everywhere)
-        self.stream.on(NOTICE_DELIVERED, needs=needs_of)(handler)
+        self.stream.subscriber(NOTICE_DELIVERED, needs=needs_of)(handler)
         self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test"), self.seen)
 
     async def start(self, *, stream: bool = True) -> Service:

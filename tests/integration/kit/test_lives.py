@@ -78,7 +78,7 @@ async def prepared(
     store = Store(database, Outbox(database, topics))
     await store.start()
     made = Stream("test", ["deliveries"])
-    made.on(NOTICE_DELIVERED, needs=needs_of)(handler)
+    made.subscriber(NOTICE_DELIVERED, needs=needs_of)(handler)
     made.bind(store, topics, Quarantine(database, SEALER, "test"), seen)
     yield made, store
     await store.stop()

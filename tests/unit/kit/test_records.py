@@ -107,11 +107,11 @@ class TestRoutes:
 
     def test_a_type_has_one_handler_and_must_be_read(self) -> None:
         stream = Stream("test", ["deliveries"])
-        stream.on(NOTICE_DELIVERED, needs=needs_of)(count)
+        stream.subscriber(NOTICE_DELIVERED, needs=needs_of)(count)
         with pytest.raises(ValueError, match="already"):
-            stream.on(NOTICE_DELIVERED, needs=needs_of)(count)
+            stream.subscriber(NOTICE_DELIVERED, needs=needs_of)(count)
         with pytest.raises(ValueError, match="does not read"):
-            stream.on(AGENCY_CHANGED, needs=needs_of)(count)
+            stream.subscriber(AGENCY_CHANGED, needs=needs_of)(count)
 
 
 class TestOrigin:

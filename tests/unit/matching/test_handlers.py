@@ -32,7 +32,7 @@ class TestTypes:
             known.add_type(added)
         monkeypatch.setattr(handlers, "registry", known)
         stream = handlers.handlers(Matching(PACK, Ids(bytes(32)), partial(Index, PACK), TODAY))
-        stream.on(WITH_ANOTHER_MODEL, needs=lambda event, work: ())(lambda event, work: None)
+        stream.subscriber(WITH_ANOTHER_MODEL, needs=lambda event, work: ())(lambda event, work: None)
         for heard in (PERSON_UPDATED, WITH_THE_STATE):
             with pytest.raises(ValueError, match="has a handler already"):
-                stream.on(heard, needs=lambda event, work: ())(lambda event, work: None)
+                stream.subscriber(heard, needs=lambda event, work: ())(lambda event, work: None)

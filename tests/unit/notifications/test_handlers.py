@@ -34,7 +34,7 @@ class TestTypes:
         monkeypatch.setattr(handlers, "registry", known)
         service = World().handlers
         stream = service.prohibitions(lambda: None) if heard is AGENCY_CHANGED else service.stream()
-        stream.on(with_another_model, needs=lambda event, work: ())(lambda event, work: None)
+        stream.subscriber(with_another_model, needs=lambda event, work: ())(lambda event, work: None)
         for taken in (heard, with_the_state):
             with pytest.raises(ValueError, match="has a handler already"):
-                stream.on(taken, needs=lambda event, work: ())(lambda event, work: None)
+                stream.subscriber(taken, needs=lambda event, work: ())(lambda event, work: None)
