@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from services.matching.main import build
-from services.matching.republish import tell_again
+from services.matching.republish import republish_matches
 from services.matching.settings import MatchingSettings
 from shared.kit.runtime.republish import republish
 from shared.kit.runtime.run import print_openapi, print_rights, run
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
             return 0
         case ["republish"]:
             settings = read_settings(MatchingSettings)
-            return republish(settings, lambda store: tell_again(store, settings))
+            return republish(settings, lambda store: republish_matches(store, settings))
         case _:
             sys.stderr.write(_USAGE + "\n")
             return 2

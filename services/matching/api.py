@@ -1,4 +1,4 @@
-"""The windows of matching: the matches of a person, the people for an opening, and why a pair matches or not."""
+"""HTTP routes: the matches of a person, the people for an opening, and why a pair matches or not."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from services.matching.answers import SeenMatches, Why
-from services.matching.window import Window
+from services.matching.queries import MatchQueries
+from services.matching.schemas import SeenMatches, Why
 from shared.access.keys import Calling
 from shared.kit.web.bounds import Router
 
 Name = Annotated[str, Path(description="32 hex digits")]
 
 
-def routes(window: Callable[[], Window]) -> APIRouter:
-    """The service's routes; ``window`` is asked at each request. People go by the caller's own alias."""
+def routes(queries: Callable[[], MatchQueries]) -> APIRouter:
+    """The service's routes; ``queries`` is called at each request. People go by the caller's own alias."""
     router = Router(tags=["matches"])
 
     @router.get("/people/{alias}/matches", response_model_exclude_none=True, summary="Matches of a person, best first")
     async def matches_of_person(alias: Name, caller: Calling) -> SeenMatches:
-        return await window().of_person(caller, alias)
+        return await queries().of_person(caller, alias)
 
     @router.get(
         "/opportunities/{opportunity}/matches",
@@ -29,7 +29,7 @@ def routes(window: Callable[[], Window]) -> APIRouter:
         summary="People who match an opportunity, best first: those whom the caller may see",
     )
     async def matches_of_opportunity(opportunity: Name, caller: Calling) -> SeenMatches:
-        return await window().of_opportunity(caller, opportunity)
+        return await queries().of_opportunity(caller, opportunity)
 
     @router.get(
         "/people/{alias}/opportunities/{opportunity}",
@@ -48,6 +48,6 @@ def routes(window: Callable[[], Window]) -> APIRouter:
         `kept` says whether the pair stands as a match now. An eligible pair may not be kept: its score lies under
         `threshold`, or others are better for the person. `opens` says what would change that. 404: no such person or
         opening, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
-        return await window().why(caller, alias, opportunity)
+        return await queries().why(caller, alias, opportunity)
 
     return router

@@ -1,25 +1,57 @@
-"""How this service keeps what it knows: plain documents, turned into the contract's models and back."""
+"""What this service stores, as typed documents: the one place where field names stand and where models become BSON and
+back."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, Final
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar, Final, Self
 
-from services.matching.domain.core import Revisions
-from services.matching.domain.shortlist import Place, Shortlist
+from services.matching.domain.index import Revisions
+from services.matching.domain.shortlist import RankKey, Shortlist
 from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
+from shared.kit.store.mongo import Document
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-PEOPLE, OPPORTUNITIES, MATCHES, AGENCIES, AUDIT = "people", "opportunities", "matches", "agencies", "audit"
-FORGOTTEN, LISTS, CANDIDATES, PROGRESS = "forgotten", "lists", "candidates", "progress"
-WITHDRAWN: Final = "withdrawn"
+PEOPLE, OPPORTUNITIES, MATCHES, AUDIT = "people", "opportunities", "matches", "audit"
+LISTS, CANDIDATES, PROGRESS, PURGED = "lists", "candidates", "progress", "purged"
 ASSESSED: Final = "assessed"
-Document = dict[str, Any]
+WITHDRAWN: Final = "withdrawn"
+
+
+class Stored(ABC):
+    """A document of one collection. Knows how it is written and read back, and nothing else."""
+
+    collection: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def from_document(cls, document: Document) -> Self:
+        """Read it back."""
+
+    @abstractmethod
+    def to_document(self) -> Document:
+        """As MongoDB keeps it."""
+
+    @classmethod
+    def need(cls, id: str) -> Need:
+        """What has to be loaded before `find`."""
+        return Need.by_id(cls.collection, id)
+
+    @classmethod
+    def find(cls, work: UnitOfWork, id: str) -> Self | None:
+        """The one with this id."""
+        document = work.get(cls.collection, id)
+        return None if document is None else cls.from_document(document)
+
+    def save(self, work: UnitOfWork) -> None:
+        """Write it whole."""
+        work.save(self.collection, self.to_document())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +68,54 @@ class Cause:
         """The cause is an event."""
         return cls(event.correlationid or event.id, event.id, event.recordedtime, event.traceparent)
 
+    def to_document(self) -> Document:
+        """As a part of another document."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
-def person_document(event: Event[Person], revision: int) -> Document:
-    """``aliases`` are ``agency/alias``, to find a person by the name one agency knows. ``revision`` counts all changes
-    of people and openings here; ``cause``: the event that this state came with."""
-    person = event.data
-    return {
-        "_id": person.person,
-        "sequence": event.sequence or 0,
-        "revision": revision,
-        "aliases": [alias_key(one.agency, one.alias) for one in person.aliases],
-        "cause": asdict(Cause.of(event)),
-        "state": person.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
+
+@dataclass(frozen=True, slots=True)
+class StoredPerson(Stored):
+    """A person's state. ``revision`` counts all changes of people and openings here; ``cause``: the event that this
+    state came with. The model is validated only when somebody asks for it."""
+
+    collection: ClassVar[str] = PEOPLE
+    id: str
+    sequence: int
+    revision: int
+    aliases: tuple[str, ...]
+    cause: Cause
+    state: Document
+
+    @classmethod
+    def of(cls, event: Event[Person], revision: int) -> StoredPerson:
+        """The state that an event carries."""
+        person = event.data
+        aliases = tuple(alias_key(one.agency, one.alias) for one in person.aliases)
+        return cls(person.person, event.sequence or 0, revision, aliases, Cause.of(event), _json(person))
+
+    @property
+    def person(self) -> Person:
+        """The state as the contract's model."""
+        return Person.model_validate(self.state, strict=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredPerson:
+        """Read it back."""
+        return cls(
+            document["_id"], document["sequence"], document["revision"], tuple(document["aliases"]),
+            Cause(**document["cause"]), document["state"],
+        )  # fmt: skip
+
+    def to_document(self) -> Document:
+        """``aliases`` are ``agency/alias``, to find a person by the name that one agency knows."""
+        return {
+            "_id": self.id,
+            "sequence": self.sequence,
+            "revision": self.revision,
+            "aliases": list(self.aliases),
+            "cause": self.cause.to_document(),
+            "state": self.state,
+        }
 
 
 def alias_key(agency: str, alias: str) -> str:
@@ -56,35 +123,105 @@ def alias_key(agency: str, alias: str) -> str:
     return f"{agency}/{alias}"
 
 
-def opportunity_document(event: Event[Opportunity], revision: int, last_day: str | None) -> Document:
-    """The whole state under its id; ``open`` and ``last_day`` (None: open-ended) say whether it takes people."""
-    return {
-        "_id": event.data.opportunity,
-        "sequence": event.sequence or 0,
-        "revision": revision,
-        "open": event.data.status == "open",
-        "last_day": last_day,
-        "cause": asdict(Cause.of(event)),
-        "state": event.data.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
+@dataclass(frozen=True, slots=True)
+class StoredOpening(Stored):
+    """An opportunity's state; ``last_day`` (None: open-ended) is the last one on which it takes people."""
+
+    collection: ClassVar[str] = OPPORTUNITIES
+    id: str
+    sequence: int
+    revision: int
+    open: bool
+    last_day: date | None
+    cause: Cause
+    state: Document
+
+    @classmethod
+    def of(cls, event: Event[Opportunity], revision: int, last_day: date | None) -> StoredOpening:
+        """The state that an event carries."""
+        data = event.data
+        is_open = data.status == "open"
+        return cls(
+            data.opportunity, event.sequence or 0, revision, is_open, last_day, Cause.of(event), _json(data)
+        )  # fmt: skip
+
+    @property
+    def opportunity(self) -> Opportunity:
+        """The state as the contract's model."""
+        return Opportunity.model_validate(self.state, strict=False)
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredOpening:
+        """Read it back."""
+        return cls(
+            document["_id"], document["sequence"], document["revision"], document["open"],
+            _day(document["last_day"]), Cause(**document["cause"]), document["state"],
+        )  # fmt: skip
+
+    def to_document(self) -> Document:
+        """Days are text, so that they compare as days."""
+        return {
+            "_id": self.id,
+            "sequence": self.sequence,
+            "revision": self.revision,
+            "open": self.open,
+            "last_day": None if self.last_day is None else self.last_day.isoformat(),
+            "cause": self.cause.to_document(),
+            "state": self.state,
+        }
 
 
-def match_document(match: Match, sequence: int, content: str | None, revisions: Revisions | None) -> Document:
-    """A match as it was last told, ``content`` is its fingerprint (None: withdrawn), ``of`` on what it was assessed.
-    The rank is left out: it shifts without an event and is worked out when read. The service adds `last`: how it was
-    told, to tell it again."""
-    told = match.model_copy(update={"person_rank": None})
-    return {
-        "_id": match.match,
-        "person": match.person,
-        "opportunity": match.opportunity,
-        "standing": content is not None,
-        "sequence": sequence,
-        "fingerprint": content,
-        "of": None if revisions is None else list(revisions),
-        "score": match.score,
-        "match": told.model_dump(mode="json", exclude_none=True),
-    }
+@dataclass(frozen=True, slots=True)
+class StoredMatch(Stored):
+    """A match as it was last published, by which event, and from which revisions.
+
+    The rank is left out: it shifts without an event and is worked out when read. ``content``: a fingerprint of what was
+    said; None: withdrawn.
+    """
+
+    collection: ClassVar[str] = MATCHES
+    match: Match
+    sequence: int
+    content: str | None
+    revisions: Revisions | None
+    event_type: str
+    event_time: datetime
+    cause: Cause
+
+    @property
+    def standing(self) -> bool:
+        """Whether it was not withdrawn."""
+        return self.content is not None
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredMatch:
+        """Read it back."""
+        revisions, event = document["revisions"], document["last_event"]
+        return cls(
+            Match.model_validate(document["match"], strict=False),
+            document["sequence"],
+            document["content"],
+            None if revisions is None else Revisions(*revisions),
+            event["type"],
+            event["time"],
+            Cause(**event["cause"]),
+        )
+
+    def to_document(self) -> Document:
+        """With what queries select and sort by beside the match."""
+        match = self.match.model_copy(update={"person_rank": None})
+        return {
+            "_id": match.match,
+            "person": match.person,
+            "opportunity": match.opportunity,
+            "standing": self.standing,
+            "sequence": self.sequence,
+            "content": self.content,
+            "revisions": None if self.revisions is None else list(self.revisions),
+            "score": match.score,
+            "match": match.model_dump(mode="json", exclude_none=True),
+            "last_event": {"type": self.event_type, "time": self.event_time, "cause": self.cause.to_document()},
+        }
 
 
 def fingerprint(match: Match) -> str:
@@ -93,38 +230,108 @@ def fingerprint(match: Match) -> str:
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
-def list_document(person: str, revision: int, found: Shortlist, done: int, rules: str) -> Document:
-    """A person's list: of this revision of the person, by these rules and terms, with every change of an opening up to
-    ``done``. So whoever loads it knows what is missing in it, and whether it is any good at all."""
-    entries = list(found.entries())
-    return {
-        "_id": person,
-        "person_revision": revision,
-        "done": done,
-        "rules": rules,
-        "openings": [id for id, _ in entries],
-        "scores": [score for _, score in entries],
-        "floor": None if found.floor is None else list(found.floor),
-    }
+@dataclass(frozen=True, slots=True)
+class StoredList(Stored):
+    """A person's shortlist: of which revision of the person, by which rules, and with every change of an opening up to
+    the revision ``assessed_through``. So whoever loads it knows what is missing in it, and whether it is valid."""
+
+    collection: ClassVar[str] = LISTS
+    person: str
+    person_revision: int
+    assessed_through: int
+    rules: str
+    entries: tuple[tuple[str, float], ...]
+    cutoff: RankKey | None
+
+    @classmethod
+    def of(cls, person: str, revision: int, found: Shortlist, assessed_through: int, rules: str) -> StoredList:
+        """A shortlist as it is now."""
+        return cls(person, revision, assessed_through, rules, tuple(found.entries()), found.cutoff)
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredList:
+        """Read it back."""
+        cutoff = document["cutoff"]
+        return cls(
+            document["_id"],
+            document["person_revision"],
+            document["assessed_through"],
+            document["rules"],
+            tuple(zip(document["openings"], document["scores"], strict=True)),
+            None if cutoff is None else (cutoff[0], cutoff[1]),
+        )
+
+    def to_document(self) -> Document:
+        """Openings and scores as two arrays: a fourth of the size."""
+        return {
+            "_id": self.person,
+            "person_revision": self.person_revision,
+            "assessed_through": self.assessed_through,
+            "rules": self.rules,
+            "openings": [id for id, _ in self.entries],
+            "scores": [score for _, score in self.entries],
+            "cutoff": None if self.cutoff is None else list(self.cutoff),
+        }
 
 
-def list_entries(document: Document) -> tuple[Iterable[tuple[str, float]], Place | None]:
-    """What a `Shortlist` is made of again."""
-    floor = document["floor"]
-    entries = zip(document["openings"], document["scores"], strict=True)
-    return entries, None if floor is None else (floor[0], floor[1])
+@dataclass(frozen=True, slots=True)
+class StoredCandidates(Stored):
+    """Who fitted an opening best when it was last scanned."""
+
+    collection: ClassVar[str] = CANDIDATES
+    opening: str
+    people: tuple[str, ...]
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredCandidates:
+        """Read it back."""
+        return cls(document["_id"], tuple(document["people"]))
+
+    def to_document(self) -> Document:
+        """One document per opening."""
+        return {"_id": self.opening, "people": list(self.people)}
 
 
-def held_person(document: Document) -> Person:
-    """The person back from the document."""
-    return Person.model_validate(document["state"], strict=False)
+@dataclass(frozen=True, slots=True)
+class StoredProgress(Stored):
+    """Every stored list knows the openings up to this revision, as of this day; ``waiting``: what was not published."""
+
+    collection: ClassVar[str] = PROGRESS
+    assessed_through: int
+    waiting: int
+    day: date
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredProgress:
+        """Read it back."""
+        return cls(document["assessed_through"], document["waiting"], date.fromisoformat(document["day"]))
+
+    def to_document(self) -> Document:
+        """One document in all."""
+        day = self.day.isoformat()
+        return {"_id": ASSESSED, "assessed_through": self.assessed_through, "waiting": self.waiting, "day": day}
 
 
-def held_opportunity(document: Document) -> Opportunity:
-    """The opportunity back from the document."""
-    return Opportunity.model_validate(document["state"], strict=False)
+@dataclass(frozen=True, slots=True)
+class StoredPurge(Stored):
+    """The highest sequence of all matches that were purged."""
+
+    collection: ClassVar[str] = PURGED
+    sequence: int
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredPurge:
+        """Read it back."""
+        return cls(document["sequence"])
+
+    def to_document(self) -> Document:
+        """One document in all, under the name of the collection it is about."""
+        return {"_id": MATCHES, "sequence": self.sequence}
 
 
-def held_match(document: Document) -> Match:
-    """The match back from the document, without its rank."""
-    return Match.model_validate(document["match"], strict=False)
+def _json(model: Person | Opportunity) -> Document:
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

@@ -1,13 +1,17 @@
-"""What is heard: people, opportunities. An event not newer than what is held is dropped. What forbids: floors.py."""
+"""Kafka subscribers: people and opportunities, for the active matcher; prohibitions and agencies, for every replica.
+
+An event that is not newer than what is held is dropped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from services.matching.documents import OPPORTUNITIES, PEOPLE
-from services.matching.floors import as_permitted
+from services.matching.documents import StoredOpening, StoredPerson
+from services.matching.prohibitions import as_permitted
 from services.matching.service import Matching
-from shared.access.floors import the_floors
+from shared.access.floors import follow_prohibitions, road_of_prohibitions, the_floors
+from shared.access.keys import follow_agencies
 from shared.events import Event, registry
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -18,29 +22,37 @@ SERVICE = "matching"
 TOPICS = ("people", "opportunities")
 
 
-def handlers(matching: Matching) -> Stream:
-    """The stream of this service. All types that carry the whole state have one handler, also those added later; a type
-    with another model is passed over until it has a handler of its own."""
+def matching_stream(matching: Matching) -> Stream:
+    """What the active matcher consumes. All types that carry the whole state have one handler, also those added later;
+    a type with another model is passed over until it has a handler of its own."""
     stream = Stream(SERVICE, topics=TOPICS, alone=True)
 
-    @stream.subscriber(*registry.carrying("people", Person), needs=_the_person)
-    def person_told(event: Event[Person], work: UnitOfWork) -> None:
-        held = work.get(PEOPLE, event.data.person)
-        if held is None or held["sequence"] < (event.sequence or 0):
+    @stream.subscriber(*registry.carrying("people", Person), needs=_person)
+    def on_person(event: Event[Person], work: UnitOfWork) -> None:
+        stored = StoredPerson.find(work, event.data.person)
+        if stored is None or stored.sequence < (event.sequence or 0):
             matching.person_changed(as_permitted(event, work), work)
 
-    @stream.subscriber(*registry.carrying("opportunities", Opportunity), needs=_the_opportunity)
-    def opportunity_told(event: Event[Opportunity], work: UnitOfWork) -> None:
-        held = work.get(OPPORTUNITIES, event.data.opportunity)
-        if held is None or held["sequence"] < (event.sequence or 0):
+    @stream.subscriber(*registry.carrying("opportunities", Opportunity), needs=_opportunity)
+    def on_opportunity(event: Event[Opportunity], work: UnitOfWork) -> None:
+        stored = StoredOpening.find(work, event.data.opportunity)
+        if stored is None or stored.sequence < (event.sequence or 0):
             matching.opportunity_changed(event, work)
 
     return stream
 
 
-def _the_person(event: Event[Person], work: UnitOfWork) -> Iterable[Need]:
-    return [Need.by_id(PEOPLE, event.data.person), the_floors(event.data.person)]
+def prohibitions_stream(on_raised: Callable[[], None]) -> Stream:
+    """What forbids, and who may do what; ``on_raised`` is called when this replica has stored a higher floor."""
+    stream = road_of_prohibitions(SERVICE)
+    follow_prohibitions(stream, on_raised)
+    follow_agencies(stream)
+    return stream
 
 
-def _the_opportunity(event: Event[Opportunity], work: UnitOfWork) -> Iterable[Need]:
-    return [Need.by_id(OPPORTUNITIES, event.data.opportunity)]
+def _person(event: Event[Person], work: UnitOfWork) -> Iterable[Need]:
+    return [StoredPerson.need(event.data.person), the_floors(event.data.person)]
+
+
+def _opportunity(event: Event[Opportunity], work: UnitOfWork) -> Iterable[Need]:
+    return [StoredOpening.need(event.data.opportunity)]

@@ -1,4 +1,4 @@
-"""The one place where matching is put together."""
+"""Composition root: the one place where matching is put together."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.matching.activity import NAME, Activity
+from services.matching import metrics
+from services.matching.active_matcher import NAME, ActiveMatcher
 from services.matching.api import routes
 from services.matching.day import MatchingDay
-from services.matching.domain.index import Index
-from services.matching.fence import FencedStore
-from services.matching.floors import following, prohibitions
-from services.matching.handlers import SERVICE, handlers
+from services.matching.domain.index import MatchIndex
+from services.matching.fenced_store import FencedStore
+from services.matching.handlers import matching_stream, prohibitions_stream
+from services.matching.prohibitions import floor_follow_up
+from services.matching.queries import MatchQueries
 from services.matching.repository import INDEXES, Repository
-from services.matching.rules import rules_of
+from services.matching.rules_digest import rules_digest
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
-from services.matching.window import Window
-from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.service import ServiceRuntime
@@ -39,31 +39,35 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     test's own."""
     pack = load_pack(settings.pack)
     zone = ZoneInfo(pack.timezone)
-
     clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
     day = MatchingDay(clock, zone)
     matching = Matching(
         pack,
         Ids(settings.id_key_bytes),
-        partial(Index, pack),
+        partial(MatchIndex, pack),
         day.to_match(),
-        rules=rules_of(pack),
+        rules=rules_digest(pack),
         netting_seconds=settings.netting_seconds,
     )
-    stream = handlers(matching)
+    stream = matching_stream(matching)
     floor_raised = asyncio.Event()
-    road = prohibitions(SERVICE, floor_raised.set)
     runtime = ServiceRuntime(
-        settings, streams=[road], held_streams=[stream], writes=WRITES, indexes=INDEXES, zone=zone, clock=clock
+        settings,
+        streams=[prohibitions_stream(floor_raised.set)],
+        held_streams=[stream],
+        writes=WRITES,
+        indexes=INDEXES,
+        zone=zone,
+        clock=clock,
     )
 
-    async def follow_the_store() -> None:
+    async def join_transactions() -> None:
         runtime.store.join(matching)
 
-    def told(role: Role) -> None:
+    def on_role_change(role: Role) -> None:
         runtime.health.role = role
 
-    def progress(done: int, of: int, waiting: int) -> None:
+    def on_progress(done: int, of: int, waiting: int) -> None:
         runtime.health.progress = {"loaded": done, "of": of, "waiting": waiting}
         metrics.openings_loaded.of().set(done)
         metrics.openings_to_load.of().set(of)
@@ -74,7 +78,8 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         store = FencedStore(runtime.store, lease)
         # cast: it is all of a store that a stream uses
         stream.bind(cast(Store, store), runtime.topics, runtime.quarantine, runtime.observer)
-        activity = Activity(
+        follow_up = floor_follow_up(matching, store, floor_raised, runtime.observer)
+        active = ActiveMatcher(
             matching,
             Repository(runtime.database),
             store,
@@ -83,15 +88,15 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
             lease,
             day=day,
             day_check_seconds=settings.day_check_seconds,
-            told=told,
-            progress=progress,
-            beside=partial(following(matching, store, floor_raised, runtime.observer).run, runtime.stopping),
+            on_role_change=on_role_change,
+            on_progress=on_progress,
+            companion=partial(follow_up.run, runtime.stopping),
         )
-        await activity.run(runtime.stopping)
+        await active.run(runtime.stopping)
 
     return runtime.app(
         title="Ieum matching",
-        routers=[routes(lambda: Window(Repository(runtime.database), pack, day.to_show, clock))],
+        routers=[routes(lambda: MatchQueries(Repository(runtime.database), pack, day.to_show, clock))],
         loops=[matcher],
-        before_streams=[follow_the_store],
+        before_streams=[join_transactions],
     )

@@ -1,4 +1,4 @@
-"""Every query and index of this service. What changes together with events goes through the kit's Work instead."""
+"""Every query and index of this service. What changes together with events goes through a unit of work instead."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ from services.matching.documents import (
     ASSESSED,
     AUDIT,
     CANDIDATES,
-    FORGOTTEN,
     LISTS,
     MATCHES,
     OPPORTUNITIES,
     PEOPLE,
     PROGRESS,
-    Document,
+    PURGED,
+    StoredCandidates,
+    StoredList,
+    StoredMatch,
+    StoredOpening,
+    StoredPerson,
+    StoredProgress,
+    StoredPurge,
     alias_key,
 )
+from services.matching.domain.index import Revisions
 from shared.access import floors
-from shared.kit.store.mongo import Database
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.events.topics.prohibitions import Floors
+from shared.kit.store.mongo import Database, Document
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
 PATIENCE_MS = 5_000
@@ -62,37 +72,37 @@ class Repository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def everything(self, collection: str) -> AsyncIterator[Document]:
-        """All documents of a collection, in order of their ids."""
-        async for document in self._database[collection].find({}).sort("_id", ASCENDING).batch_size(500):
-            yield document
+    async def match_ids(self) -> AsyncIterator[str]:
+        """The ids of all matches, in order."""
+        async for document in self._database[MATCHES].find({}, {"_id": 1}).sort("_id", ASCENDING).batch_size(5_000):
+            yield document["_id"]
 
-    async def active_people(self) -> AsyncIterator[Document]:
-        """Everybody who has not left."""
+    async def active_people(self) -> AsyncIterator[tuple[Person, int]]:
+        """Everybody who has not left, with the revision."""
         query, wanted = {"state.status": "active"}, {"revision": 1, "state": 1}
         async for document in self._database[PEOPLE].find(query, wanted).hint(ACTIVE).batch_size(500):
-            yield document
+            yield Person.model_validate(document["state"], strict=False), document["revision"]
 
-    async def open_openings(self, today: date) -> AsyncIterator[Document]:
-        """All openings that take people on this day or later."""
+    async def open_openings(self, today: date) -> AsyncIterator[tuple[Opportunity, int]]:
+        """All openings that take people on this day or later, with the revision."""
         query, wanted = {"open": True, "last_day": {"$not": {"$lt": today.isoformat()}}}, {"revision": 1, "state": 1}
         async for document in self._database[OPPORTUNITIES].find(query, wanted).hint(OPEN_UNTIL).batch_size(500):
-            yield document
+            yield Opportunity.model_validate(document["state"], strict=False), document["revision"]
 
     async def open_openings_about(self) -> int:
         """About how many those are, for a picture of how far a load is."""
         return await self._database[OPPORTUNITIES].estimated_document_count(maxTimeMS=PATIENCE_MS)
 
-    async def standing(self) -> AsyncIterator[Document]:
-        """Of all matches that stand: person, opportunity, and on what they were assessed."""
-        query, wanted = {"standing": True}, {"_id": 0, "person": 1, "opportunity": 1, "of": 1}
+    async def standing(self) -> AsyncIterator[tuple[str, str, Revisions]]:
+        """Of all matches that stand: person, opportunity, and from which revisions."""
+        query, wanted = {"standing": True}, {"_id": 0, "person": 1, "opportunity": 1, "revisions": 1}
         async for document in self._database[MATCHES].find(query, wanted).batch_size(5_000):
-            yield document
+            yield document["person"], document["opportunity"], Revisions(*document["revisions"])
 
-    async def lists(self) -> AsyncIterator[Document]:
-        """Everybody's list, as it was last kept."""
+    async def lists(self) -> AsyncIterator[StoredList]:
+        """Everybody's list, as it was last stored."""
         async for document in self._database[LISTS].find({}).hint([("_id", ASCENDING)]).batch_size(500):
-            yield document
+            yield StoredList.from_document(document)
 
     async def highest_revision(self) -> int:
         """The highest revision that was given to a person or an opening."""
@@ -103,32 +113,36 @@ class Repository:
                 highest = max(highest, int(document["revision"]))
         return highest
 
-    async def assessed(self) -> tuple[int, date | None]:
-        """Up to which revision the lists know the openings, and on which day; 0 and None when nothing was kept."""
+    async def progress(self) -> StoredProgress | None:
+        """How far the stored lists are; None when nothing was stored."""
         found = await self._database[PROGRESS].find_one({"_id": ASSESSED}, max_time_ms=PATIENCE_MS)
-        return (0, None) if found is None else (int(found["done"]), date.fromisoformat(found["day"]))
+        return None if found is None else StoredProgress.from_document(found)
 
-    async def person_by_alias(self, agency: str, alias: str) -> Document | None:
+    async def person_by_alias(self, agency: str, alias: str) -> StoredPerson | None:
         """The person whom this agency knows by this alias."""
         query = {"aliases": alias_key(agency, alias)}
-        return await self._database[PEOPLE].find_one(query, max_time_ms=PATIENCE_MS)
+        found = await self._database[PEOPLE].find_one(query, max_time_ms=PATIENCE_MS)
+        return None if found is None else StoredPerson.from_document(found)
 
-    async def people(self, ids: Iterable[str]) -> dict[str, Document]:
-        """These people by id."""
+    async def people(self, ids: Iterable[str]) -> list[StoredPerson]:
+        """These people."""
         found = self._database[PEOPLE].find({"_id": {"$in": sorted(set(ids))}}).max_time_ms(PATIENCE_MS)
-        return {document["_id"]: document async for document in found}
+        return [StoredPerson.from_document(document) async for document in found]
 
-    async def floors(self, ids: Iterable[str]) -> dict[str, Document]:
+    async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
         """What is forbidden of these people, by id; asked after their states were read, it misses nothing."""
-        query = {"_id": {"$in": sorted(set(ids))}}
-        found = self._database[floors.FLOORS].find(query).max_time_ms(PATIENCE_MS)
-        return {document["_id"]: document async for document in found}
+        wanted = sorted(set(ids))
+        query = {"_id": {"$in": wanted}}
+        cursor = self._database[floors.FLOORS].find(query).max_time_ms(PATIENCE_MS)
+        found = {document["_id"]: document async for document in cursor}
+        return {id: floors.floors_of(found.get(id)) for id in wanted}
 
-    async def opportunity(self, id: str) -> Document | None:
+    async def opportunity(self, id: str) -> Opportunity | None:
         """One opportunity."""
-        return await self._database[OPPORTUNITIES].find_one({"_id": id}, max_time_ms=PATIENCE_MS)
+        found = await self._database[OPPORTUNITIES].find_one({"_id": id}, max_time_ms=PATIENCE_MS)
+        return None if found is None else StoredOpening.from_document(found).opportunity
 
-    async def matches_of_person(self, person: str) -> list[Document]:
+    async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, best first."""
         return (await self.matches_of_people([person]))[person]
 
@@ -136,20 +150,21 @@ class Repository:
         """People who may fit an opening best: those it was last scanned with, and the best of those for whom it stands
         as a match. How well they fit now is for the caller to find out."""
         found = await self._database[CANDIDATES].find_one({"_id": opportunity}, max_time_ms=PATIENCE_MS)
-        people = set(found["people"]) if found is not None else set[str]()
+        people = set[str]() if found is None else set(StoredCandidates.from_document(found).people)
         query = {"opportunity": opportunity, "standing": True}
         best = self._database[MATCHES].find(query, {"person": 1}).sort("score", DESCENDING).limit(limit)
         async for document in best.max_time_ms(PATIENCE_MS):
             people.add(document["person"])
         return people
 
-    async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[Document]]:
+    async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[StoredMatch]]:
         """The standing matches of these people, best first."""
-        found: dict[str, list[Document]] = {id: [] for id in people}
-        for document in await self._standing({"person": {"$in": sorted(found)}}):
-            found[document["person"]].append(document)
-        for documents in found.values():
-            documents.sort(key=lambda document: (-document["match"]["score"], document["opportunity"]))
+        found: dict[str, list[StoredMatch]] = {id: [] for id in people}
+        query = {"person": {"$in": sorted(found)}, "standing": True}
+        async for document in self._database[MATCHES].find(query).max_time_ms(PATIENCE_MS):
+            found[document["person"]].append(StoredMatch.from_document(document))
+        for matches in found.values():
+            matches.sort(key=lambda one: (-one.match.score, one.match.opportunity))
         return found
 
     async def withdrawn_before(self, day: date, limit: int) -> list[str]:
@@ -158,16 +173,12 @@ class Repository:
         found = self._database[MATCHES].find(query, {"_id": 1}).limit(limit).max_time_ms(PATIENCE_MS)
         return [document["_id"] async for document in found]
 
-    async def highest_forgotten(self) -> int:
-        """The highest sequence of all matches that were forgotten; 0 when none was."""
-        found = await self._database[FORGOTTEN].find_one({"_id": MATCHES}, max_time_ms=PATIENCE_MS)
-        return 0 if found is None else int(found["sequence"])
+    async def highest_purged(self) -> int:
+        """The highest sequence of all matches that were purged; 0 when none was."""
+        found = await self._database[PURGED].find_one({"_id": MATCHES}, max_time_ms=PATIENCE_MS)
+        return 0 if found is None else StoredPurge.from_document(found).sequence
 
     async def audit(self, entries: Sequence[Document]) -> None:
         """Write down who read what about whom; it is on a majority of disks when this returns."""
         if entries:
             await self._database[AUDIT].insert_many(list(entries), ordered=False)
-
-    async def _standing(self, query: Document) -> list[Document]:
-        found = self._database[MATCHES].find({**query, "standing": True}).max_time_ms(PATIENCE_MS)
-        return await found.to_list(None)

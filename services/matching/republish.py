@@ -1,4 +1,4 @@
-"""Tell every match again as it was last told, so that notifications can rebuild a store that has lost what was told.
+"""Publish every match again as it was last published, so that notifications can rebuild a store that has lost it.
 
 The same events as the last time (id, number, cause), so whoever holds them already drops them. Withdrawn ones too, as
 long as they are kept: a restored store may still hold them as standing. Ranks of that moment are not kept and left
@@ -7,37 +7,33 @@ out; times are kept to the millisecond.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
-from services.matching.documents import MATCHES
+from services.matching.documents import StoredMatch
+from services.matching.publisher import republished_event
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
-from services.matching.telling import told_again
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.republish import tell_all
 from shared.kit.store.store import Operation, Store
-from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.store.unit_of_work import UnitOfWork
 
 
-async def tell_again(store: Store, settings: MatchingSettings) -> int:
+async def republish_matches(store: Store, settings: MatchingSettings) -> int:
     """Put everything into the outbox; how many matches. Safe to interrupt, to repeat, and beside an active matcher:
-    it changes nothing, and what the matcher says meanwhile has a higher number."""
-    return await tell_all(store, _tellings(Repository(store.database), Ids(settings.id_key_bytes)))
+    it changes nothing, and what the matcher publishes meanwhile has a higher number."""
+    return await tell_all(store, _operations(Repository(store.database), Ids(settings.id_key_bytes)))
 
 
-async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Operation[None]]:
-    async for document in repository.everything(MATCHES):
-        if "last" in document:  # one that an older version wrote does not say what was last told
-            yield _telling(document["_id"], ids)
+async def _operations(repository: Repository, ids: Ids) -> AsyncIterator[Operation[None]]:
+    async for id in repository.match_ids():
+        yield _republish(id, ids)
 
 
-def _telling(id: str, ids: Ids) -> Operation[None]:
-    def needs(work: UnitOfWork) -> Iterable[Need]:
-        return [Need.by_id(MATCHES, id)]
-
+def _republish(id: str, ids: Ids) -> Operation[None]:
     def do(work: UnitOfWork) -> None:
-        document = work.get(MATCHES, id)  # as it is now: the matcher may have told it anew, or forgotten it
-        if document is not None and "last" in document:
-            work.emit(told_again(document, ids))
+        stored = StoredMatch.find(work, id)  # as it is now: the matcher may have published it anew, or purged it
+        if stored is not None:
+            work.emit(republished_event(stored, ids))
 
-    return Operation(needs, do)
+    return Operation(lambda work: [StoredMatch.need(id)], do)

@@ -9,34 +9,28 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from services.matching.assessor import Assessor, Best
+from services.matching.assessment_queue import AssessmentQueue, Candidates
 from services.matching.documents import (
-    ASSESSED,
-    CANDIDATES,
-    LISTS,
-    MATCHES,
-    OPPORTUNITIES,
-    PEOPLE,
-    PROGRESS,
-    Document,
-    list_document,
-    list_entries,
-    opportunity_document,
-    person_document,
+    StoredCandidates,
+    StoredList,
+    StoredMatch,
+    StoredOpening,
+    StoredPerson,
+    StoredProgress,
 )
-from services.matching.domain.core import Revisions, ScoringCore
+from services.matching.domain.index import MatchIndex, Revisions
 from services.matching.domain.netting import Netting
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
-from services.matching.fence import NotActive
-from services.matching.telling import Plan, Teller, forget_withdrawn
-from services.matching.told import Told
+from services.matching.fenced_store import NotActive
+from services.matching.last_published import LastPublished
+from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.kit.base.ids import Ids
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.store.unit_of_work import UnitOfWork
 from shared.reference import Pack
 
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
@@ -46,20 +40,21 @@ _Change = tuple[PersonFacts | OpeningFacts, int]
 
 class Matching:
     """The matches. A change is saved as it comes, with its checkpoint; what follows from it is worked out from what is
-    committed (`take_in`, `advance`), and told in transactions of its own (`urgent`, `due`), so that no transaction
-    grows with what stands on the other side. What a crash interrupts is found by comparing, at the next load, what
-    stands with what was told.
+    committed (`drain_inbox`, `advance`), and published in transactions of its own (`removals`, `due_deltas`), so that
+    no transaction grows with what stands on the other side. What a crash interrupts is found by comparing, at the next
+    load, what stands with what was published.
 
     Everything but the two ``..._changed`` is called by one loop, one after the other. ``guard`` says whether this
-    matcher may write; it is asked before every piece of work. ``rules``: names everything that decides about a pair
-    besides the two and the day, so that lists by other rules are not believed.
+    matcher may write; it is asked before every operation. ``on_change`` is called when something was committed.
+    ``rules``: names everything that decides about a pair besides the two and the day: lists by other rules are invalid.
+    Methods that return an `Operation` do nothing by themselves: the caller performs it in a transaction.
     """
 
     def __init__(
         self,
         pack: Pack,
         ids: Ids,
-        core: Callable[[date], ScoringCore],
+        make_index: Callable[[date], MatchIndex],
         today: date,
         *,
         rules: str = "",
@@ -68,226 +63,231 @@ class Matching:
     ) -> None:
         self.pack = pack
         self.guard: Callable[[], bool] = lambda: True
-        self.woken: Callable[[], None] = lambda: None
-        self._ids, self._make_core, self._clock = ids, core, clock
+        self.on_change: Callable[[], None] = lambda: None
+        self._ids, self._make_index, self._clock = ids, make_index, clock
         self._rules, self._netting_seconds = rules, netting_seconds
-        self.forget(today)
+        self.reset(today)
 
-    def forget(self, today: date) -> None:
+    def reset(self, today: date) -> None:
         """Begin with nothing, on this day; ``load_...`` follows."""
-        self._core = self._make_core(today)
-        self._assessor = Assessor(self._core, self._clock)
+        self._index = self._make_index(today)
+        self._queue = AssessmentQueue(self._index, self._clock)
         self._netting = Netting(self._netting_seconds)
-        self._told = Told()
-        self._teller = Teller(self._core, self._ids, self.pack.weights_version, 0)
+        self._published = LastPublished()
+        self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0)
         self._inbox: deque[_Change] = deque()
-        self._newer: dict[str, int] = {}
         self._loading = True
+        self._newer: dict[str, int] = {}  # what came while it loads, and with which revision
         self._closed: set[str] = set()  # while it loads
-        self._unsettled: set[str] = set()  # openings that may stand as told and have not been assessed since the load
-        self._revision = self._done = 0
-        self._begun = False  # before the highest revision is known nothing may be given one
-        self._dirty: set[str] = set()
-        self._kept: object = None
+        self._unassessed: set[str] = set()  # openings that may stand as published and were not assessed since the load
+        self._revision = self._lists_through = 0
+        self._accepts = False  # before the highest revision is known nothing may be given one
+        self._unsaved_lists: set[str] = set()
+        self._saved_progress: StoredProgress | None = None
 
     def pause(self) -> None:
-        """Take nothing in until `load_progress`."""
-        self._begun = False
+        """Accept nothing until `load_progress`."""
+        self._accepts = False
 
     # --- what comes, inside of a transaction
 
     def person_changed(self, event: Event[Person], work: UnitOfWork) -> None:
         """A person is new, changed or gone (their status and consents say so)."""
         self._revision += 1
-        work.save(PEOPLE, person_document(event, self._revision))
-        self._comes(person_facts(event.data, self.pack), work)
+        StoredPerson.of(event, self._revision).save(work)
+        self._enqueue(person_facts(event.data, self.pack), work)
 
     def opportunity_changed(self, event: Event[Opportunity], work: UnitOfWork) -> None:
         """An opportunity is new, changed or closed."""
         self._revision += 1
         facts = opening_facts(event.data, self.pack)
-        last = None if facts.last_day is None else facts.last_day.isoformat()
-        work.save(OPPORTUNITIES, opportunity_document(event, self._revision, last))
-        self._comes(facts, work)
+        StoredOpening.of(event, self._revision, facts.last_day).save(work)
+        self._enqueue(facts, work)
 
-    def _comes(self, facts: PersonFacts | OpeningFacts, work: UnitOfWork) -> None:
+    def _enqueue(self, facts: PersonFacts | OpeningFacts, work: UnitOfWork) -> None:
         work.after_commit(partial(self._inbox.append, (facts, self._revision)))
-        work.after_commit(self.woken)
+        work.after_commit(self.on_change)
 
     # --- loading: what the database holds
 
-    def load_progress(self, revision: int, done: int, forgotten: int, day: date | None = None) -> None:
-        """The highest revision that was given; up to which one the lists know the openings, and as of which day; the
-        highest sequence of the matches that were forgotten. Nothing may be heard before."""
-        if day is not None and day > self.today:  # set back: what had ended by then is in no list, and is open again
-            done = 0
-        self._revision, self._done, self._begun = revision, done, True
-        self._assessor.note(revision)
-        self._teller.forgotten = forgotten
+    def load_progress(self, revision: int, progress: StoredProgress | None, purged: int) -> None:
+        """The highest revision that was given, how far the lists are, and the highest sequence of the matches that were
+        purged. Nothing may be heard before."""
+        self._revision, self._accepts = revision, True
+        if progress is not None and progress.day <= self.today:
+            self._lists_through = progress.assessed_through
+        # else the day was set back: what had ended by then is in no list, and is open again
+        self._queue.note_revision(revision)
+        self._publisher.purged = purged
 
-    def load_told(self, document: Document) -> None:
-        """A match that stands as told."""
-        of = document.get("of")
-        revisions = Revisions(-1, -1, "") if of is None else Revisions(*of)
-        self._told.stands(document["person"], document["opportunity"], revisions)
+    def load_published(self, person: str, opening: str, revisions: Revisions) -> None:
+        """A match that stands as published."""
+        self._published.add(person, opening, revisions)
 
     def load_person(self, person: Person, revision: int) -> None:
         """A person, unless something newer came already."""
         if revision > self._newer.get(person.person, -1):
-            self._core.hold_person(person_facts(person, self.pack), revision)
+            self._index.put_person(person_facts(person, self.pack), revision)
 
     def load_opportunity(self, opportunity: Opportunity, revision: int) -> None:
         """An opening, unless something newer came already. What the lists do not know waits to be assessed."""
         id = opportunity.opportunity
         if revision <= self._newer.get(id, -1):
             return
-        if revision <= self._done:
-            self._core.hold_opening(opening_facts(opportunity, self.pack), revision)
+        facts = opening_facts(opportunity, self.pack)
+        if revision <= self._lists_through:
+            self._index.put_opening(facts, revision)
         else:
-            self._assessor.opening(opening_facts(opportunity, self.pack), revision)
-            self._unsettled.add(id)
+            self._queue.put_opening(facts, revision)
+            self._unassessed.add(id)
 
-    def load_list(self, document: Document) -> None:
-        """A person's list, if it is of the person, the rules and the terms of now; else it is not believed."""
-        person, rules = document["_id"], f"{self._rules}/{self._core.terms}"
-        if document["rules"] == rules and self._core.person_revision(person) == document["person_revision"]:
-            self._core.take_list(person, *list_entries(document))
+    def load_list(self, stored: StoredList) -> None:
+        """A person's list, if it is of this revision of the person, these rules and this context."""
+        if (stored.rules, stored.person_revision) == (self._rules_key, self._index.person_revision(stored.person)):
+            self._index.restore_list(stored.person, stored.entries, stored.cutoff)
 
     def loaded(self) -> None:
-        """All is loaded: whoever has no list that is believed is scanned, everybody is compared with what was told."""
+        """All is loaded: whoever has no valid list is scanned, everybody is compared with what was published."""
         self._loading = False
         self._newer.clear()
-        for person in self._core.people():
-            if not self._core.known(person):
-                self._assessor.scan(person)
-            self._assessor.touched.add(person)
-        self._assessor.urgent.update(self._told.people())
+        for person in self._index.people():
+            if not self._index.is_complete(person):
+                self._queue.rescan(person)
+            self._queue.dirty_lists.add(person)
+        self._queue.dirty_people.update(self._published.people())
         self._closed.clear()
 
     # --- work, by the one loop
 
-    def take_in(self) -> None:
+    def drain_inbox(self) -> None:
         """What was committed since: what takes away has its effect, the rest waits for its turn."""
         while self._inbox:
             facts, revision = self._inbox.popleft()
-            self._assessor.note(revision)
+            self._queue.note_revision(revision)
             if self._loading:
                 self._newer[facts.id] = revision
             if isinstance(facts, PersonFacts):
-                self._assessor.person(facts, revision)
-                self._dirty.add(facts.id)
+                self._queue.put_person(facts, revision)
+                self._unsaved_lists.add(facts.id)
             else:
-                self._assessor.opening(facts, revision)
+                self._queue.put_opening(facts, revision)
                 if self._loading and not facts.takes_people(self.today):
                     self._closed.add(facts.id)
 
     def advance(self, seconds: float) -> bool:
         """Assess for about so long; whether there is more."""
-        more = self._assessor.advance(seconds)
-        now, touched = self._clock(), self._assessor.touched
-        for person in touched:
-            self._dirty.add(person)
-            if self._core.known(person) and self._netting.quiet(person) and self._differs(person):
-                self._netting.changed(person, now, first=not self._told.of(person))
-        touched.clear()
-        return more or bool(self._assessor.urgent or self._assessor.shaken)
+        more = self._queue.advance(seconds)
+        now, dirty = self._clock(), self._queue.dirty_lists
+        for person in dirty:
+            self._unsaved_lists.add(person)
+            if self._index.is_complete(person) and not self._netting.pending(person) and self._differs(person):
+                self._netting.changed(person, now, first=not self._published.of(person))
+        dirty.clear()
+        return more or bool(self._queue.dirty_people or self._queue.dirty_openings)
 
-    def urgent(self) -> list[Plan]:
-        """What may no longer match and stands as told: to be withdrawn now."""
-        people = {person for opening in self._assessor.shaken for person in self._told.with_opening(opening)}
-        self._assessor.touched |= people  # what stands may read differently, at the same score
-        people |= self._assessor.urgent
-        self._assessor.urgent.clear()
-        self._assessor.shaken.clear()
-        return [plan for person in sorted(people) if (plan := Plan(person, self._gone(person)))]
+    def removals(self) -> list[MatchDelta]:
+        """What may no longer match and stands as published: to be withdrawn now."""
+        queue = self._queue
+        people = {person for opening in queue.dirty_openings for person in self._published.with_opening(opening)}
+        queue.dirty_lists |= people  # what stands may read differently, at the same score
+        people |= queue.dirty_people
+        queue.dirty_people.clear()
+        queue.dirty_openings.clear()
+        return [delta for person in sorted(people) if (delta := MatchDelta(person, self._inadmissible(person)))]
 
-    def due(self, most: int) -> list[Plan]:
-        """What is to be told by now of at most so many people. Nothing while an opening is half assessed, nor before
-        what the lists did not know at the load is."""
-        if self._unsettled:
-            self._unsettled = {opening for opening in self._unsettled if self._assessor.awaits_opening(opening)}
-        if self._unsettled or not self._assessor.between_jobs:
+    def due_deltas(self, most: int) -> list[MatchDelta]:
+        """What is to be published by now of at most so many people. Nothing while an opening is half assessed, nor
+        before what the lists did not know at the load is."""
+        if self._unassessed:
+            self._unassessed = {opening for opening in self._unassessed if self._queue.awaits_opening(opening)}
+        if self._unassessed or not self._queue.between_scans:
             return []
-        plans = []
+        deltas = []
         for person in self._netting.due(self._clock(), most, self._ready):
-            if plan := self._plan(person):
-                plans.append(plan)
+            if delta := self._delta(person):
+                deltas.append(delta)
             else:
-                self._netting.unchanged(person)
-        return plans
+                self._netting.cancel(person)
+        return deltas
 
-    def telling(self, plan: Plan) -> Operation[None]:
-        """Tell it in a transaction; afterwards it is what stands as told."""
-        return Operation(lambda work: self._teller.needs(plan), partial(self._tell, plan))
-
-    def turn(self, today: date) -> None:
-        """A new day."""
-        turn = self._core.set_day(today)
-        for person in turn.people:
-            self._core.drop_person(person)
-            self._assessor.urgent.add(person)
-            self._dirty.add(person)
-        for opening in turn.openings:
-            self._assessor.gone(opening)
-        if turn.anew:
-            for person in self._core.people():
-                self._assessor.scan(person)
-            self._assessor.urgent.update(self._told.people())
-
-    def forgetting(self, ids: Sequence[str], before: date) -> Operation[None]:
-        """Forget matches that were withdrawn before that day."""
+    def publish(self, delta: MatchDelta) -> Operation[None]:
+        """Publish it in a transaction; afterwards it is what stands as published."""
 
         def do(work: UnitOfWork) -> None:
-            highest = forget_withdrawn(ids, before, self._teller.forgotten, work)
-            work.after_commit(partial(setattr, self._teller, "forgotten", highest))
+            after = self._publisher.publish(delta, work)
+            work.after_commit(partial(self._was_published, delta, after))
 
-        return Operation(lambda work: [Need.by_id(MATCHES, id) for id in ids], do)
+        return Operation(lambda work: self._publisher.needs(delta), do)
 
-    # --- what is kept for the next load, and for readers
+    def begin_day(self, today: date) -> None:
+        """A new day."""
+        change = self._index.set_day(today)
+        for person in change.people:
+            self._index.remove_person(person)
+            self._queue.dirty_people.add(person)
+            self._unsaved_lists.add(person)
+        for opening in change.openings:
+            self._queue.remove_opening(opening)
+        if change.rescan_all:
+            for person in self._index.people():
+                self._queue.rescan(person)
+            self._queue.dirty_people.update(self._published.people())
 
-    def to_keep(self) -> tuple[list[str], list[tuple[str, Best | None]], int]:
-        """The people whose lists are to be kept, who fits which opening best, and up to which revision of the openings
+    def purge(self, ids: Sequence[str], before: date) -> Operation[None]:
+        """Delete matches that were withdrawn before that day."""
+
+        def do(work: UnitOfWork) -> None:
+            highest = purge_withdrawn(ids, before, self._publisher.purged, work)
+            work.after_commit(partial(setattr, self._publisher, "purged", highest))
+
+        return Operation(lambda work: [StoredMatch.need(id) for id in ids], do)
+
+    # --- what is stored for the next load, and for readers
+
+    def take_unsaved(self) -> tuple[list[str], list[tuple[str, Candidates | None]], int]:
+        """The people whose lists are to be saved, who fits which opening best, and up to which revision of the openings
         both are right."""
-        people, best, done = sorted(self._dirty), list(self._assessor.best.items()), self._assessor.done
-        self._dirty.clear()
-        self._assessor.best.clear()
-        return people, best, done
+        people, candidates = sorted(self._unsaved_lists), list(self._queue.candidates.items())
+        self._unsaved_lists.clear()
+        self._queue.candidates.clear()
+        return people, candidates, self._queue.assessed_through
 
-    def keeping(self, people: Iterable[str], done: int) -> Operation[None]:
-        """Keep these lists as they are now."""
+    def save_lists(self, people: Iterable[str], assessed_through: int) -> Operation[None]:
+        """Store these lists as they are when it is performed."""
 
         def do(work: UnitOfWork) -> None:
             for person in people:
-                found = self._core.list_of(person)
-                if found is None or not self._core.known(person):
-                    work.delete(LISTS, person)
+                found = self._index.list_of(person)
+                if found is None or not self._index.is_complete(person):
+                    work.delete(StoredList.collection, person)
                 else:
-                    work.save(LISTS, list_document(person, *found, done, f"{self._rules}/{self._core.terms}"))
+                    StoredList.of(person, *found, assessed_through, self._rules_key).save(work)
 
         return Operation(lambda work: (), do)
 
-    def keeping_candidates(self, openings: Iterable[tuple[str, Best | None]]) -> Operation[None]:
-        """Keep who fits these openings best."""
+    @staticmethod
+    def save_candidates(openings: Iterable[tuple[str, Candidates | None]]) -> Operation[None]:
+        """Store who fits these openings best."""
 
         def do(work: UnitOfWork) -> None:
-            for id, found in openings:
-                if found:
-                    work.save(CANDIDATES, {"_id": id, "people": [person for _, person in found]})
+            for id, candidates in openings:
+                if candidates:
+                    StoredCandidates(id, tuple(person for _, person in candidates)).save(work)
                 else:
-                    work.delete(CANDIDATES, id)
+                    work.delete(StoredCandidates.collection, id)
 
         return Operation(lambda work: (), do)
 
-    def progressing(self, done: int) -> Operation[None] | None:
-        """Write down that every list is kept that knows the openings up to here, and whether all is told; None when
-        that is known."""
-        document = {"_id": ASSESSED, "done": done, "waiting": self.waiting, "day": self.today.isoformat()}
-        if document == self._kept:
+    def save_progress(self, assessed_through: int) -> Operation[None] | None:
+        """Store that every saved list knows the openings up to here, and whether all is published; None when that is
+        stored already."""
+        progress = StoredProgress(assessed_through, self.waiting, self.today)
+        if progress == self._saved_progress:
             return None
 
         def do(work: UnitOfWork) -> None:
-            work.save(PROGRESS, dict(document))
-            work.after_commit(partial(setattr, self, "_kept", document))
+            progress.save(work)
+            work.after_commit(partial(setattr, self, "_saved_progress", progress))
 
         return Operation(lambda work: (), do)
 
@@ -296,34 +296,34 @@ class Matching:
     @property
     def today(self) -> date:
         """The day on which pairs are assessed."""
-        return self._core.today
+        return self._index.today
 
     @property
     def waiting(self) -> int:
-        """How much is not assessed or not told yet."""
-        assessor = self._assessor
-        shaken = len(assessor.urgent) + len(assessor.shaken)
-        return len(self._inbox) + assessor.waiting + shaken + self._netting.waiting()
+        """How much is not assessed or not published yet."""
+        queue = self._queue
+        dirty = len(queue.dirty_people) + len(queue.dirty_openings)
+        return len(self._inbox) + queue.waiting + dirty + self._netting.waiting()
 
     @property
     def openings_waiting(self) -> int:
         """How many openings are not assessed yet."""
-        return self._assessor.openings_waiting
+        return self._queue.openings_waiting
 
-    def next_due(self) -> float | None:
-        """In how many seconds the next netted change is due."""
+    def seconds_to_next(self) -> float | None:
+        """In how many seconds the next netted change is due; None when nobody waits."""
         due = self._netting.next_due()
         return None if due is None else max(0.0, due - self._clock())
 
     def sizes(self) -> tuple[int, int]:
         """How many people and openings are held."""
-        return len(tuple(self._core.people())), self._core.openings()
+        return len(tuple(self._index.people())), self._index.openings()
 
-    # --- a view of the store: only to ask the guard
+    # --- a participant of the store's transactions: only to ask the guard
 
     def savepoint(self) -> None:
         """Raises NotActive, which the store takes as a reason to undo everything."""
-        if not (self._begun and self.guard()):
+        if not (self._accepts and self.guard()):
             raise NotActive("lease")
 
     def rollback_to(self, savepoint: Any) -> None:
@@ -337,38 +337,42 @@ class Matching:
 
     # --- how it is done
 
-    def _ready(self, person: str) -> bool:
-        return not self._assessor.awaits(person) and (self._core.known(person) or not self._core.takes_part(person))
+    @property
+    def _rules_key(self) -> str:
+        return f"{self._rules}/{self._index.context_key}"
 
-    def _gone(self, person: str) -> tuple[str, ...]:
-        told = self._told.of(person)
-        if not self._core.takes_part(person):
-            return tuple(sorted(told))
+    def _ready(self, person: str) -> bool:
+        complete = self._index.is_complete(person) or not self._index.has_person(person)
+        return complete and not self._queue.awaits_person(person)
+
+    def _inadmissible(self, person: str) -> tuple[str, ...]:
+        published = self._published.of(person)
+        if not self._index.has_person(person):
+            return tuple(sorted(published))
         if self._loading:  # not all openings are there yet
-            return tuple(sorted(self._closed.intersection(told)))
-        waits = self._assessor.awaits_opening
-        return tuple(sorted(id for id in told if not self._core.admits(person, id) and not waits(id)))
+            return tuple(sorted(self._closed.intersection(published)))
+        waits = self._queue.awaits_opening
+        return tuple(sorted(id for id in published if not self._index.admits(person, id) and not waits(id)))
 
     def _differs(self, person: str) -> bool:
-        told, best = self._told.of(person), self._core.best(person)
-        return len(told) != len(best) or any(told.get(id) != self._core.revisions(person, id) for id in best)
+        published, best = self._published.of(person), self._index.best(person)
+        return len(published) != len(best) or any(published.get(id) != self._index.revisions(person, id) for id in best)
 
-    def _plan(self, person: str) -> Plan:
-        told, best = self._told.of(person), self._core.best(person)
-        withdraw = tuple(sorted(told.keys() - set(best)))
-        tell = [(id, rank) for rank, id in enumerate(best, 1) if told.get(id) != self._core.revisions(person, id)]
-        return Plan(person, withdraw, tuple(tell))
+    def _delta(self, person: str) -> MatchDelta:
+        published, best = self._published.of(person), self._index.best(person)
+        ranked = enumerate(best, 1)
+        return MatchDelta(
+            person,
+            tuple(sorted(published.keys() - set(best))),
+            tuple((id, rank) for rank, id in ranked if published.get(id) != self._index.revisions(person, id)),
+        )
 
-    def _tell(self, plan: Plan, work: UnitOfWork) -> None:
-        after = self._teller.tell(plan, work)
-        work.after_commit(partial(self._was_told, plan, after))
-
-    def _was_told(self, plan: Plan, after: dict[str, Revisions | None]) -> None:
+    def _was_published(self, delta: MatchDelta, after: dict[str, Revisions | None]) -> None:
         for opening, revisions in after.items():
             if revisions is None:
-                self._told.gone(plan.person, opening)
+                self._published.remove(delta.person, opening)
             else:
-                self._told.stands(plan.person, opening, revisions)
-        if plan.tell or not self._told.of(plan.person):
-            self._netting.told(plan.person, self._clock())
-        self._assessor.touched.add(plan.person)
+                self._published.add(delta.person, opening, revisions)
+        if delta.standing or not self._published.of(delta.person):
+            self._netting.published(delta.person, self._clock())
+        self._queue.dirty_lists.add(delta.person)

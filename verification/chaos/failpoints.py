@@ -34,7 +34,7 @@ _CLAIMS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiok
 _NOTIFY, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
 _RECEIPTS, _REPOSITORY = "services.notifications.service:Receipts", "services.notifications.repository:Repository"
-_ACTIVITY, _KEEPER = "services.matching.activity:Activity", "services.matching.activity:_Keeper"
+_MATCHER, _SNAPSHOTS = "services.matching.active_matcher:ActiveMatcher", "services.matching.snapshots:SnapshotWriter"
 
 FAILPOINTS: tuple[Failpoint, ...] = (
     # the transaction
@@ -70,10 +70,10 @@ OPEN_TRANSACTION = FAILPOINTS[1]
 AT_BEGINNING: tuple[Failpoint, ...] = (
     Failpoint("before a partition is claimed", f"{_CLAIMS}.claim", "before", often=False),
     Failpoint("a partition claimed", f"{_CLAIMS}.claim", "after", often=False),
-    Failpoint("partitions taken over, nothing loaded", f"{_ACTIVITY}._take_over", "after", ("matching",), often=False),
-    Failpoint("listens, openings not loaded", f"{_ACTIVITY}._load_standing", "after", ("matching",), often=False),
-    Failpoint("loaded, nothing assessed", f"{_ACTIVITY}._load", "after", ("matching",), often=False),
-    Failpoint("before lists are kept", f"{_KEEPER}.keep", "before", ("matching",)),
+    Failpoint("partitions taken over, nothing loaded", f"{_MATCHER}._take_over", "after", ("matching",), often=False),
+    Failpoint("listens, openings not loaded", f"{_MATCHER}._load_standing", "after", ("matching",), often=False),
+    Failpoint("loaded, nothing assessed", f"{_MATCHER}._load", "after", ("matching",), often=False),
+    Failpoint("before lists are saved", f"{_SNAPSHOTS}.save", "before", ("matching",)),
 )
 # Passed only when a broker comes back without its log.
 AT_RETURN: tuple[Failpoint, ...] = (

@@ -60,8 +60,8 @@ class Databases:
         matching = self._client["matching"]
         newest = [matching[name].find_one({}, {"revision": 1}, sort=[("revision", -1)]) for name in _ASSESSED]
         highest = max((each["revision"] for each in newest if each is not None), default=0)
-        known = matching["progress"].find_one({"_id": "assessed"}) or {"done": 0, "waiting": 0}
-        return int(highest - known["done"] + known["waiting"])
+        known = matching["progress"].find_one({"_id": "assessed"}) or {"assessed_through": 0, "waiting": 0}
+        return int(highest - known["assessed_through"] + known["waiting"])
 
     def checkpoints(self) -> dict[tuple[str, str, int], int]:
         """The last record done, by (service, topic, partition), for the newest log of each topic. Of a topic that every

@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 
 from services.matching.domain.answers import ASK, NO, Answer
 from services.matching.domain.conditions import CONDITIONS, Condition
+from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors import FACTORS, Factor
 from services.matching.domain.factors.base import NEUTRAL
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
-from services.matching.domain.terms import Terms
 from shared.events.topics.matches import Band
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ConditionResult:
     """One condition of a pair and its answer."""
 
     condition: Condition
@@ -45,7 +45,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class FactorResult:
     """One factor of a pair: its value (None: not known, counts as neutral) and what it adds to the score."""
 
     factor: Factor
@@ -62,14 +62,14 @@ class Assessment:
 
     person: PersonFacts
     opening: OpeningFacts
-    terms: Terms
-    answers: tuple[Answered, ...]
-    factors: tuple[Weighed, ...]
+    context: AssessmentContext
+    answers: tuple[ConditionResult, ...]
+    factors: tuple[FactorResult, ...]
 
     @property
     def state(self) -> State:
         """Any no: `no`; else any ask: `possible`; else `eligible`."""
-        found = {answered.answer for answered in self.answers}
+        found = {result.answer for result in self.answers}
         if NO in found:
             return "no"
         return "possible" if ASK in found else "eligible"
@@ -77,7 +77,7 @@ class Assessment:
     @property
     def score(self) -> float:
         """0 to 1, six digits: the sum of the contributions."""
-        return round(sum(weighed.contribution for weighed in self.factors), DIGITS)
+        return round(sum(result.contribution for result in self.factors), DIGITS)
 
 
 def check_weights(pack: Pack) -> None:
@@ -86,45 +86,45 @@ def check_weights(pack: Pack) -> None:
         raise ValueError(f"{pack.name}: weights must be for {sorted(factor.name for factor in FACTORS)}")
 
 
-def verdict_of(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Verdict | None:
+def verdict_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Verdict | None:
     """The fast way: None as soon as one condition says no. The same as `assess` otherwise."""
     asks: list[str] = []
     for name, answer_of in _ANSWERS:
-        answer = answer_of(person, opening, terms)
+        answer = answer_of(person, opening, context)
         if answer is NO:
             return None
         if answer is ASK:
             asks.append(name)
-    contributions = tuple((weighed.factor.name, weighed.contribution) for weighed in weigh(person, opening, terms))
+    contributions = tuple((result.factor.name, result.contribution) for result in weigh(person, opening, context))
     return Verdict(round(sum(part for _, part in contributions), DIGITS), contributions, tuple(asks))
 
 
-def weigh(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> tuple[Weighed, ...]:
+def weigh(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> tuple[FactorResult, ...]:
     """The factors that this person wants weighed, in the order of their names. Contributions have six digits."""
-    weights = terms.pack.weights
+    weights = context.pack.weights
     wanted = [factor for factor in FACTORS if factor.wanted_by(person)]
     whole = sum(weights[factor.name] for factor in wanted)
-    weighed = []
+    results = []
     for factor in wanted:
-        value = factor.value(person, opening, terms)
+        value = factor.value(person, opening, context)
         share = weights[factor.name] / whole
-        weighed.append(Weighed(factor, value, round(share * (NEUTRAL if value is None else value), DIGITS)))
-    return tuple(weighed)
+        results.append(FactorResult(factor, value, round(share * (NEUTRAL if value is None else value), DIGITS)))
+    return tuple(results)
 
 
-def assess(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Assessment:
+def assess(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Assessment:
     """Every condition and every factor of one pair; after a no to taking part or to consent nothing more."""
-    answers: list[Answered] = []
+    answers: list[ConditionResult] = []
     for condition in CONDITIONS:
-        answers.append(Answered(condition, condition.answer(person, opening, terms)))
+        answers.append(ConditionResult(condition, condition.answer(person, opening, context)))
         if answers[-1].answer is NO and condition.name in ("active", "consent"):
-            return Assessment(person, opening, terms, tuple(answers), ())
-    return Assessment(person, opening, terms, tuple(answers), weigh(person, opening, terms))
+            return Assessment(person, opening, context, tuple(answers), ())
+    return Assessment(person, opening, context, tuple(answers), weigh(person, opening, context))
 
 
 def assess_pair(person: Person, opportunity: Opportunity, pack: Pack, today: date) -> Assessment:
     """The same from the models of the bus."""
-    return assess(person_facts(person, pack), opening_facts(opportunity, pack), Terms(pack, today))
+    return assess(person_facts(person, pack), opening_facts(opportunity, pack), AssessmentContext(pack, today))
 
 
 def band_of(score: float, pack: Pack) -> Band:

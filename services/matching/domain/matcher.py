@@ -8,16 +8,13 @@ from datetime import date
 from typing import Literal
 
 from services.matching.domain.assessment import Verdict, band_of, check_weights, verdict_of
+from services.matching.domain.context import AssessmentContext
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.terms import Terms
 from shared.events.topics.matches import Band
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
-
-Pair = tuple[str, str]
-"""Person, opportunity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +44,18 @@ def standing(verdict: Verdict, rank: int, pack: Pack) -> Standing:
 
 def matches_of(
     people: Iterable[Person], opportunities: Iterable[Opportunity], pack: Pack, today: date
-) -> dict[Pair, Standing]:
+) -> dict[tuple[str, str], Standing]:
     """All matches that stand on this day: for each person the best openings that they may match, at or above the
     threshold, as many as the pack says; ties go by the opening's id.
 
     Depends on nothing else: not on the order of the arguments, nor on what was matched before, nor on other people.
     """
     check_weights(pack)
-    terms, data = Terms(pack, today), pack.matching
+    context, data = AssessmentContext(pack, today), pack.matching
     openings = [opening_facts(opportunity, pack) for opportunity in opportunities]
-    kept: dict[Pair, Standing] = {}
+    kept: dict[tuple[str, str], Standing] = {}
     for facts in (person_facts(person, pack) for person in people):
-        verdicts = ((opening.id, verdict_of(facts, opening, terms)) for opening in openings)
+        verdicts = ((opening.id, verdict_of(facts, opening, context)) for opening in openings)
         able = [
             (-verdict.score, id, verdict) for id, verdict in verdicts if verdict and verdict.score >= data.threshold
         ]

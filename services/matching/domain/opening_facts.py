@@ -13,7 +13,7 @@ from shared.reference import Pack
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpeningFacts:
-    """An opportunity's facts in the pack's own terms.
+    """An opportunity's facts in the pack's own context.
 
     ``None`` means the advert does not say. ``paid``: paid work (a job, an internship), for which the legal wage floor
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts

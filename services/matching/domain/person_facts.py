@@ -17,7 +17,7 @@ MONTHS_OF_A_TRADE = 24  # by then somebody knows a trade: more months do not bri
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonFacts:
-    """A person's facts in the pack's own terms.
+    """A person's facts in the pack's own context.
 
     ``None`` means not known or not asked for; an empty set of wishes means no limit. ``occupations`` holds codes with
     how much each one speaks for an opening near it (0 to 1); ``blank`` says that nothing about skills was recorded.

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, cast
 from services.matching.domain.answers import NO, Answer
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.conditions import CONDITIONS
+from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import NEUTRAL
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 _NEVER_NO = frozenset({"employment", "needs"})
 _BY_OPENING = frozenset({"open", "places", "minimum-wage"})  # the person has no say in it
@@ -53,11 +53,11 @@ _ALWAYS: tuple[Callable[[Any], bool], Callable[[Any], bool]] = (lambda p: False,
 _PERSON_FREE = tuple(_TABLE.get(one.name, _ALWAYS)[0] for one in _PAIR)
 _OPENING_FREE = tuple(_TABLE.get(one.name, _ALWAYS)[1] for one in _PAIR)
 _WHOEVER = cast(PersonFacts, None)  # conditions of the opening alone do not look at the person
-_AnswerOf = Callable[[PersonFacts, OpeningFacts, Terms], Answer]
-_ValueOf = Callable[[PersonFacts, OpeningFacts, Terms], float | None]
+_AnswerOf = Callable[[PersonFacts, OpeningFacts, AssessmentContext], Answer]
+_ValueOf = Callable[[PersonFacts, OpeningFacts, AssessmentContext], float | None]
 
 
-class PersonSide(NamedTuple):
+class PreparedPerson(NamedTuple):
     """A person who takes part, made ready for many openings. ``revision``: which change of the person this is."""
 
     facts: PersonFacts
@@ -66,7 +66,7 @@ class PersonSide(NamedTuple):
     shares: tuple[tuple[_ValueOf, float], ...]
 
 
-class OpeningSide(NamedTuple):
+class PreparedOpening(NamedTuple):
     """An opening that takes people, made ready for many of them. ``barred``: nobody may match it."""
 
     facts: OpeningFacts
@@ -76,45 +76,46 @@ class OpeningSide(NamedTuple):
 
 
 class Scoring:
-    """Scores pairs of those who take part and openings that take people, on these terms."""
+    """Scores pairs of those who take part and openings that take people, in this context."""
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        self._threshold = terms.pack.matching.threshold
+    def __init__(self, context: AssessmentContext) -> None:
+        self.context = context
+        self._threshold = context.pack.matching.threshold
         self._checks: dict[int, tuple[_AnswerOf, ...]] = {}
         self._shares: dict[tuple[str, ...], tuple[tuple[_ValueOf, float], ...]] = {}
 
-    def person(self, facts: PersonFacts, revision: int) -> PersonSide:
-        """This person's side."""
+    def person(self, facts: PersonFacts, revision: int) -> PreparedPerson:
+        """What is worked out once for this person."""
         wanted = tuple(factor for factor in FACTORS if factor.wanted_by(facts))
         names = tuple(factor.name for factor in wanted)
         if names not in self._shares:
-            weights = self.terms.pack.weights
+            weights = self.context.pack.weights
             whole = sum(weights[name] for name in names)
             self._shares[names] = tuple((factor.value, weights[factor.name] / whole) for factor in wanted)
         mask = sum(1 << bit for bit, free in enumerate(_PERSON_FREE) if not free(facts))
-        return PersonSide(facts, revision, mask, self._shares[names])
+        return PreparedPerson(facts, revision, mask, self._shares[names])
 
-    def opening(self, facts: OpeningFacts, revision: int) -> OpeningSide:
-        """This opening's side."""
+    def opening(self, facts: OpeningFacts, revision: int) -> PreparedOpening:
+        """What is worked out once for this opening."""
         mask = sum(1 << bit for bit, free in enumerate(_OPENING_FREE) if not free(facts))
-        return OpeningSide(facts, revision, mask, any(answer(_WHOEVER, facts, self.terms) is NO for answer in _OPENING))
+        barred = any(answer(_WHOEVER, facts, self.context) is NO for answer in _OPENING)
+        return PreparedOpening(facts, revision, mask, barred)
 
-    def score(self, person: PersonSide, opening: OpeningSide) -> float | None:
+    def score(self, person: PreparedPerson, opening: PreparedOpening) -> float | None:
         """The score; None when the pair may not match, or its score is below the threshold."""
         if opening.barred:
             return None
-        terms, one, other = self.terms, person.facts, opening.facts
+        context, one, other = self.context, person.facts, opening.facts
         mask = person.mask & opening.mask
         checks = self._checks.get(mask)
         if checks is None:
             checks = self._checks[mask] = tuple(each.answer for bit, each in enumerate(_PAIR) if mask >> bit & 1)
         for answer in checks:
-            if answer(one, other, terms) is NO:
+            if answer(one, other, context) is NO:
                 return None
         total = 0.0
         for value_of, share in person.shares:
-            value = value_of(one, other, terms)
+            value = value_of(one, other, context)
             total += round(share * (NEUTRAL if value is None else value), DIGITS)
         score = round(total, DIGITS)
         return score if score >= self._threshold else None

@@ -5,28 +5,28 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 
-Place = tuple[float, str]
-"""Minus the score, then the opening's id: the natural order of tuples is best first, ties by id."""
+RankKey = tuple[float, str]
+"""Minus the score, then an id: the natural order of tuples is best first, ties by id."""
 
 
 class Shortlist:
-    """Bounded, and it knows what it does not know: it holds exactly the openings that come before ``floor``, the first
-    place that was ever left out for want of room; None: nothing was, it holds all there are.
+    """A bounded list of the best that knows what it does not know: it holds exactly the openings that come before
+    ``cutoff``, the first that was ever left out for want of room; None: nothing was, it holds all there are.
 
     So whatever is added or removed, its beginning is right as long as it is long enough; when removals have used up the
-    reserve, the whole has to be looked at again (`enough`).
+    reserve, the whole has to be scanned again (`enough`).
     """
 
-    __slots__ = ("_most", "_places", "_scores", "floor")
+    __slots__ = ("_most", "_ranked", "_scores", "cutoff")
 
-    def __init__(self, most: int, entries: Iterable[tuple[str, float]] = (), floor: Place | None = None) -> None:
+    def __init__(self, most: int, entries: Iterable[tuple[str, float]] = (), cutoff: RankKey | None = None) -> None:
         self._most = most
         self._scores: dict[str, float] = dict(entries)
-        self._places: list[Place] = sorted((-score, id) for id, score in self._scores.items())
-        self.floor = floor
+        self._ranked: list[RankKey] = sorted((-score, id) for id, score in self._scores.items())
+        self.cutoff = cutoff
 
     def put(self, id: str, score: float | None) -> bool:
-        """An opening is new or assessed anew (None: it may not match). Whether that changed anything here."""
+        """An opening is new or was assessed again (None: it may not match). Whether that changed anything here."""
         before = self._scores.get(id)
         if before == score:
             return False
@@ -34,14 +34,14 @@ class Shortlist:
             self.drop(id)
         if score is None:
             return True
-        place = (-score, id)
-        if self.floor is not None and place >= self.floor:
+        key = (-score, id)
+        if self.cutoff is not None and key >= self.cutoff:
             return before is not None
         self._scores[id] = score
-        insort(self._places, place)
-        if len(self._places) > self._most:
-            self.floor = self._places.pop()
-            del self._scores[self.floor[1]]
+        insort(self._ranked, key)
+        if len(self._ranked) > self._most:
+            self.cutoff = self._ranked.pop()
+            del self._scores[self.cutoff[1]]
         return True
 
     def drop(self, id: str) -> bool:
@@ -49,23 +49,23 @@ class Shortlist:
         score = self._scores.pop(id, None)
         if score is None:
             return False
-        del self._places[bisect_left(self._places, (-score, id))]
+        del self._ranked[bisect_left(self._ranked, (-score, id))]
         return True
 
     def best(self, most: int) -> list[str]:
         """The best, best first. Right only when there is `enough`."""
-        return [id for _, id in self._places[:most]]
+        return [id for _, id in self._ranked[:most]]
 
     def enough(self, most: int) -> bool:
         """Whether the best so many are known: there are so many here, or there are no others."""
-        return self.floor is None or len(self._places) >= most
+        return self.cutoff is None or len(self._ranked) >= most
 
     def entries(self) -> Iterator[tuple[str, float]]:
         """Everything here with its score, best first."""
-        return ((id, -score) for score, id in self._places)
+        return ((id, -score) for score, id in self._ranked)
 
     def __contains__(self, id: str) -> bool:
         return id in self._scores
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._ranked)

@@ -109,10 +109,6 @@ transaction_retries = counter("transaction_retries", "Transactions tried again a
 outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest row that is not published")
 outbox_rows = gauge("outbox_rows", "Rows that are not published")
 consumer_lag = gauge("consumer_lag", "Records not yet consumed", ["topic", "partition"])
-matches = counter("matches", "What matching said", ["outcome"])
-openings_loaded = gauge("openings_loaded", "Openings in the matcher's memory")
-openings_to_load = gauge("openings_to_load", "Openings that it will hold once it is loaded")
-matching_waiting = gauge("matching_waiting", "People and openings not assessed yet, and people with changes not told")
 deliveries = counter("deliveries", "Deliveries that ended, and how", ["channel", "outcome"])
 prohibition_seconds = histogram(
     "prohibition_seconds",

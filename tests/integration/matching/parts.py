@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from fastapi import FastAPI
 
 from deploy.local.timeouts import scaled
-from services.matching.domain.matcher import Pair, matches_of
+from services.matching.domain.index import Pair
+from services.matching.domain.matcher import matches_of
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
 from shared.access.keys import make_key
@@ -57,7 +58,7 @@ def agency(name: str, *, recipient_class: str = "service", reads: Iterable[str] 
 class Agreed(Clock):
     """A day of a test, on which MongoDB's clock agrees."""
 
-    def heard(self, server: datetime, asked: float, answered: float) -> None:
+    def heard(self, server: datetime, asked: float, result: float) -> None:
         """It does."""
 
 

@@ -98,7 +98,7 @@ class TestAFlood:
             progress = await database.progress.find_one({"_id": "assessed"})
             newest = await database.opportunities.find_one({}, sort=[("revision", -1)])
             return bool(
-                progress and newest and progress["waiting"] == 0 and progress["done"] >= newest["revision"]
+                progress and newest and progress["waiting"] == 0 and progress["assessed_through"] >= newest["revision"]
                 and await database.opportunities.count_documents({}) == len(jobs)
                 and await database.people.count_documents({}) == len(people)
             )  # fmt: skip

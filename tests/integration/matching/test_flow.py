@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.republish import tell_again
+from services.matching.republish import republish_matches
 from shared.events import Event
 from shared.kit.runtime.republish import store_beside
 from tests.integration.matching.parts import NOON, RECORDED, Setup, client, eventually, expected, standing, told
@@ -139,7 +139,7 @@ class TestRepublish:
             await eventually(six)
             before = await standing(database)
             async with store_beside(setup.settings()) as store:
-                assert await tell_again(store, setup.settings()) == 4
+                assert await republish_matches(store, setup.settings()) == 4
 
             async def ten() -> bool:
                 return len(await setup.records()) >= 10

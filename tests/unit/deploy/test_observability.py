@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ EXPRESSIONS = {
 }
 EXPRESSIONS |= {f"dashboard: {title}: {number}": query.expression for number, (title, query) in enumerate(queries())}
 ENDINGS = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+OF_A_SERVICE = [import_module(f"services.{file.parent.name}.metrics") for file in Path("services").glob("*/metrics.py")]
 OF_THE_SCRAPE = {"service", "job", "le"}
 
 
 def samples_with_labels() -> dict[str, set[str]]:
     """Every name a sample can have, with its labels."""
     known: dict[str, set[str]] = {}
-    for family in vars(metrics).values():
+    for family in (each for module in (metrics, *OF_A_SERVICE) for each in vars(module).values()):
         if isinstance(family, metrics.Family):
             metric = family._metric
             [described] = metric.describe()

@@ -62,7 +62,7 @@ class TestSeries:
         assert len(children) == 4  # three of their own, and "other"
 
     def test_a_child_is_held(self) -> None:
-        assert metrics.matches.of(outcome="found") is metrics.matches.of(outcome="found")
+        assert metrics.events_accepted.of(type="x") is metrics.events_accepted.of(type="x")
 
     def test_the_order_of_labels_does_not_matter(self) -> None:
         one = metrics.deliveries.of(channel="feed", outcome="delivered")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from services.matching.domain import explanations
 from services.matching.domain.assessment import Assessment, assess_pair
-from services.matching.domain.explain import sentences
 from shared.reference import Pack, load_pack
 from tests.support.matching import TODAY, a_job, a_person, a_training
 
@@ -37,8 +37,8 @@ def answer(
 ) -> str:
     """One condition's answer; its sentences are made too, in every language, so that no value is missing in them."""
     found = assessed(person, job, training=training, today=today)
-    for answered in found.answers:
-        text = sentences.condition_text(found, answered)
+    for result in found.answers:
+        text = explanations.condition_text(found, result)
         assert set(text) == set(PACK.languages)
         assert all(text.values())
     return next(one.answer.value for one in found.answers if one.condition.name == condition)
@@ -47,7 +47,7 @@ def answer(
 def said(condition: str, person: dict[str, Any] | None = None, job: dict[str, Any] | None = None) -> str:
     """What one condition says in English."""
     found = assessed(person, job)
-    return sentences.condition_text(found, next(a for a in found.answers if a.condition.name == condition))["en"]
+    return explanations.condition_text(found, next(a for a in found.answers if a.condition.name == condition))["en"]
 
 
 def value(
@@ -59,6 +59,6 @@ def value(
 ) -> float | None:
     """One factor's value; its sentence is made too."""
     found = assessed(person, job, training=training)
-    weighed = next(one for one in found.factors if one.factor.name == factor)
-    assert set(sentences.factor_text(found, weighed)) == set(PACK.languages)
-    return weighed.value
+    result = next(one for one in found.factors if one.factor.name == factor)
+    assert set(explanations.factor_text(found, result)) == set(PACK.languages)
+    return result.value

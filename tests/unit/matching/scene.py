@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import bson
 
-from services.matching.domain.index import Index
+from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
+from services.matching.domain.index import MatchIndex
 from services.matching.service import Matching
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
@@ -69,26 +70,23 @@ class Scene:
     def begin(self, rules: str = "r") -> None:
         """A process that begins."""
         self.matching = Matching(
-            PACK, IDS, partial(Index, PACK, reserve=2), self.day, rules=rules, netting_seconds=self._window,
+            PACK, IDS, partial(MatchIndex, PACK, reserve=2), self.day, rules=rules, netting_seconds=self._window,
             clock=lambda: self.now,
         )  # fmt: skip
         made, documents = self.matching, self.store.all
         revisions = [one["revision"] for one in (*documents("people"), *documents("opportunities"))]
-        made.load_progress(
-            max(revisions, default=0),
-            max((one["done"] for one in documents("progress")), default=0),
-            max((one["sequence"] for one in documents("forgotten")), default=0),
-            max((date.fromisoformat(one["day"]) for one in documents("progress")), default=None),
-        )
-        for one in documents("matches"):
-            if one["standing"]:
-                made.load_told(one)
-        for one in documents("people"):
-            made.load_person(Person.model_validate(one["state"], strict=False), one["revision"])
-        for one in documents("opportunities"):
-            made.load_opportunity(Opportunity.model_validate(one["state"], strict=False), one["revision"])
-        for one in documents("lists"):
-            made.load_list(one)
+        progress = next((StoredProgress.from_document(one) for one in documents("progress")), None)
+        purged = max((one["sequence"] for one in documents("purged")), default=0)
+        made.load_progress(max(revisions, default=0), progress, purged)
+        for match in map(StoredMatch.from_document, documents("matches")):
+            if match.revisions is not None:
+                made.load_published(match.match.person, match.match.opportunity, match.revisions)
+        for person in map(StoredPerson.from_document, documents("people")):
+            made.load_person(person.person, person.revision)
+        for opening in map(StoredOpening.from_document, documents("opportunities")):
+            made.load_opportunity(opening.opportunity, opening.revision)
+        for stored in map(StoredList.from_document, documents("lists")):
+            made.load_list(stored)
         made.loaded()
 
     def hear(self, *things: Person | Opportunity) -> None:
@@ -107,30 +105,30 @@ class Scene:
                 changed = self.matching.opportunity_changed
             self.store.perform(Operation(lambda work: (), partial(changed, event)))
 
-    def settle(self, *, urgent_only: bool = False) -> None:
+    def publish_changes(self, *, removals_only: bool = False) -> None:
         """Work out everything and tell what is due."""
         while True:
-            self.matching.take_in()
-            plans = self.matching.urgent()
-            if not urgent_only:
+            self.matching.drain_inbox()
+            deltas = self.matching.removals()
+            if not removals_only:
                 more = self.matching.advance(1.0)
-                plans += self.matching.due(100)
-            self.store.perform(*(self.matching.telling(plan) for plan in plans))
-            if not plans and (urgent_only or not more):
+                deltas += self.matching.due_deltas(100)
+            self.store.perform(*(self.matching.publish(delta) for delta in deltas))
+            if not deltas and (removals_only or not more):
                 return
 
     def keep(self) -> None:
         """Keep everything for the next load."""
-        people, best, done = self.matching.to_keep()
-        self.store.perform(self.matching.keeping(people, done), self.matching.keeping_candidates(best))
-        progress = self.matching.progressing(done)
+        people, best, done = self.matching.take_unsaved()
+        self.store.perform(self.matching.save_lists(people, done), self.matching.save_candidates(best))
+        progress = self.matching.save_progress(done)
         self.store.perform(*([progress] if progress else []))
 
     def does(self, *things: Person | Opportunity) -> None:
         """The same one after the other."""
         for thing in things:
             self.hear(thing)
-            self.settle()
+            self.publish_changes()
 
     def told(self) -> list[tuple[str, int]]:
         """Type and sequence of what was emitted."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from services.matching.domain import explanations
 from services.matching.domain.assessment import band_of, check_weights
-from services.matching.domain.explain import sentences
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import level
 from shared.reference import available_packs, load_pack
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 class TestScore:
     def test_contributions_add_up_to_it(self) -> None:
         found = assessed({"wants": {"commute_minutes": 77}}, {"region": GWANGMYEONG})
-        assert found.score == pytest.approx(sum(one.contribution for one in sentences.reasons(found)), abs=1e-9)
+        assert found.score == pytest.approx(sum(one.contribution for one in explanations.reasons(found)), abs=1e-9)
         assert 0 < found.score < 1
 
     def test_what_is_not_known_is_neutral(self) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from services.matching import handlers
-from services.matching.domain.index import Index
+from services.matching.domain.index import MatchIndex
 from services.matching.service import Matching
 from shared.events import registry
 from shared.events.registry import Registry
@@ -31,7 +31,7 @@ class TestTypes:
         for added in (WITH_THE_STATE, A_SECOND_VERSION, WITH_ANOTHER_MODEL):
             known.add_type(added)
         monkeypatch.setattr(handlers, "registry", known)
-        stream = handlers.handlers(Matching(PACK, Ids(bytes(32)), partial(Index, PACK), TODAY))
+        stream = handlers.matching_stream(Matching(PACK, Ids(bytes(32)), partial(MatchIndex, PACK), TODAY))
         stream.subscriber(WITH_ANOTHER_MODEL, needs=lambda event, work: ())(lambda event, work: None)
         for heard in (PERSON_UPDATED, WITH_THE_STATE):
             with pytest.raises(ValueError, match="has a handler already"):

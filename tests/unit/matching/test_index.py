@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.assessor import Assessor
+from services.matching.assessment_queue import AssessmentQueue
 from services.matching.domain import index as index_module
 from services.matching.domain.assessment import verdict_of
-from services.matching.domain.index import Index
-from services.matching.domain.matcher import Pair, Standing, matches_of
+from services.matching.domain.context import AssessmentContext
+from services.matching.domain.index import MatchIndex, Pair
+from services.matching.domain.matcher import Standing, matches_of
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.scoring import Scoring
-from services.matching.domain.terms import Terms
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
@@ -35,17 +35,17 @@ def small_pack() -> Pack:
     return replace(PACK, matching=SMALL)
 
 
-def held(index: Index) -> dict[Pair, Standing]:
+def held(index: MatchIndex) -> dict[Pair, Standing]:
     return {pair: standing for person in index.people() for pair, standing in index.standing(person)}
 
 
 class World:
-    """An index with its assessor, and beside it what should be true. Slices are as small as they can be."""
+    """An index with its queue, and beside it what should be true. Slices are as small as they can be."""
 
     def __init__(self, pack: Pack, day: date, reserve: int) -> None:
         self.pack, self.day = pack, day
-        self.index = Index(pack, day, reserve)
-        self.assessor = Assessor(self.index, clock=lambda: 0.0)  # the time is always up: one slice at each call
+        self.index = MatchIndex(pack, day, reserve)
+        self.queue = AssessmentQueue(self.index, clock=lambda: 0.0)  # the time is always up: one slice at each call
         self.people: dict[str, Person] = {}
         self.openings: dict[str, Opportunity] = {}
         self.revision = 0
@@ -56,36 +56,36 @@ class World:
     def step(self, what: str, number: int, seed: int) -> None:
         dice = random.Random(seed)
         self.revision += 1
-        self.assessor.note(self.revision)
+        self.queue.note_revision(self.revision)
         match what:
             case "person":
                 person = random_person(number, dice)
                 self.people[person.person] = person
-                self.assessor.person(person_facts(person, self.pack), self.revision)
+                self.queue.put_person(person_facts(person, self.pack), self.revision)
             case "opening":
                 opening = random_opening(number, dice)
                 self.openings[opening.opportunity] = opening
-                self.assessor.opening(opening_facts(opening, self.pack), self.revision)
+                self.queue.put_opening(opening_facts(opening, self.pack), self.revision)
             case "close":
                 if (opening := self.openings.get(numbered(0xB0000 + number))) is not None:
                     closed = opening.model_copy(update={"status": "closed"})
                     self.openings[opening.opportunity] = closed
-                    self.assessor.opening(opening_facts(closed, self.pack), self.revision)
+                    self.queue.put_opening(opening_facts(closed, self.pack), self.revision)
             case "next day":
                 self.day += timedelta(days=1)
-                turn = self.index.set_day(self.day)
-                for id in turn.people:
-                    self.index.drop_person(id)
-                for id in turn.openings:
-                    self.assessor.gone(id)
-                for id in self.index.people() if turn.anew else ():
-                    self.assessor.scan(id)
+                change = self.index.set_day(self.day)
+                for id in change.people:
+                    self.index.remove_person(id)
+                for id in change.openings:
+                    self.queue.remove_opening(id)
+                for id in self.index.people() if change.rescan_all else ():
+                    self.queue.rescan(id)
             case _:
                 for _ in range(number):
-                    self.assessor.advance(0.0)
+                    self.queue.advance(0.0)
 
     def drain(self) -> None:
-        while self.assessor.advance(0.0):
+        while self.queue.advance(0.0):
             pass
 
 
@@ -116,21 +116,21 @@ class TestIndex:
                     assert held(world.index) == world.expected()
             world.drain()
             assert held(world.index) == world.expected()
-            assert world.assessor.done == world.revision
-            touched = world.assessor.touched  # whoever has anything was looked at
-            assert {person for person, _ in world.expected()} <= touched
+            assert world.queue.assessed_through == world.revision
+            dirty_lists = world.queue.dirty_lists  # whoever has anything was looked at
+            assert {person for person, _ in world.expected()} <= dirty_lists
 
     @settings(max_examples=60, deadline=None)
     @given(seed=st.integers(0, 1_000_000))
     def test_the_fast_score_is_the_plain_one(self, seed: int) -> None:
         dice = random.Random(seed)
-        scoring = Scoring(Terms(PACK, TODAY))
+        scoring = Scoring(AssessmentContext(PACK, TODAY))
         for number in range(20):
             person = person_facts(random_person(number, dice), PACK)
             opening = opening_facts(random_opening(number, dice), PACK)
             if not person.takes_part(TODAY) or not opening.takes_people(TODAY):
                 continue
-            plain = verdict_of(person, opening, scoring.terms)
+            plain = verdict_of(person, opening, scoring.context)
             score = plain.score if plain is not None and plain.score >= PACK.matching.threshold else None
             assert scoring.score(scoring.person(person, 0), scoring.opening(opening, 0)) == score
 
@@ -141,34 +141,34 @@ class TestIndex:
         for number in range(9):
             job = a_job(number)
             world.openings[job.opportunity] = job
-            world.assessor.opening(opening_facts(job, PACK), number + 1)
+            world.queue.put_opening(opening_facts(job, PACK), number + 1)
         world.people[numbered(1)] = a_person()
-        world.assessor.person(person_facts(a_person(), PACK), 10)
+        world.queue.put_person(person_facts(a_person(), PACK), 10)
         world.drain()
         jobs = [a_job(number).opportunity for number in range(9)]
         assert world.index.best(numbered(1)) == jobs[:2]
-        world.assessor.gone(jobs[0])
-        assert (world.index.known(numbered(1)), world.index.best(numbered(1))) == (True, jobs[1:3])
-        world.assessor.gone(jobs[1])
-        assert not world.index.known(numbered(1))
+        world.queue.remove_opening(jobs[0])
+        assert (world.index.is_complete(numbered(1)), world.index.best(numbered(1))) == (True, jobs[1:3])
+        world.queue.remove_opening(jobs[1])
+        assert not world.index.is_complete(numbered(1))
         world.drain()
         assert world.index.best(numbered(1)) == jobs[2:4]
 
     def test_who_fits_an_opening_best_is_found_beside(self) -> None:
         world = World(small_pack(), TODAY, reserve=1)
         for number in (3, 1, 2):
-            world.assessor.person(person_facts(a_person(number), PACK), number)
-        world.assessor.opening(opening_facts(a_job(), PACK), 4)
+            world.queue.put_person(person_facts(a_person(number), PACK), number)
+        world.queue.put_opening(opening_facts(a_job(), PACK), 4)
         world.drain()
-        [(opening, best)] = world.assessor.best.items()
+        [(opening, best)] = world.queue.candidates.items()
         assert (opening, [person for _, person in best or ()]) == (a_job().opportunity, [numbered(1), numbered(2)])
 
     def test_what_waits_is_assessed_once_as_it_is_now(self) -> None:
         world = World(small_pack(), TODAY, reserve=1)
         for revision in range(50):
-            world.assessor.opening(opening_facts(a_job(), PACK), revision)
-            world.assessor.person(person_facts(a_person(), PACK), revision)
-        assert world.assessor.waiting == 2
+            world.queue.put_opening(opening_facts(a_job(), PACK), revision)
+            world.queue.put_person(person_facts(a_person(), PACK), revision)
+        assert world.queue.waiting == 2
 
 
 class TestWhatIsOver:
@@ -176,9 +176,9 @@ class TestWhatIsOver:
         world = World(small_pack(), TODAY, reserve=1)
         for number in range(5):
             for revision, changes in enumerate(({}, {"status": "closed"}), 1):
-                world.assessor.opening(opening_facts(a_job(number, **changes), PACK), revision)
-            world.assessor.person(person_facts(a_person(number), PACK), 1)
-        world.assessor.person(person_facts(a_person(1, status="left"), PACK), 2)
-        world.assessor.person(person_facts(a_person(2, consents=[]), PACK), 2)
+                world.queue.put_opening(opening_facts(a_job(number, **changes), PACK), revision)
+            world.queue.put_person(person_facts(a_person(number), PACK), 1)
+        world.queue.put_person(person_facts(a_person(1, status="left"), PACK), 2)
+        world.queue.put_person(person_facts(a_person(2, consents=[]), PACK), 2)
         world.drain()
         assert (set(world.index.people()), world.index.openings()) == ({numbered(n) for n in (0, 3, 4)}, 0)

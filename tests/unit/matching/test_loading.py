@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from services.matching.documents import StoredMatch, StoredProgress
 from services.matching.domain.matcher import matches_of
-from services.matching.fence import NotActive
-from services.matching.telling import Plan
+from services.matching.fenced_store import NotActive
+from services.matching.publisher import MatchDelta
 from tests.support.matching import TODAY, a_job, a_person, numbered
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import JOB, Scene
@@ -22,8 +23,8 @@ class TestLoading:
         scene.does(*(a_job(n) for n in range(20)), a_person(1), a_person(2))
         scene.keep()
         scene.begin()
-        assert scene.matching._assessor.waiting == 0
-        scene.settle()
+        assert scene.matching._queue.waiting == 0
+        scene.publish_changes()
         scene.does(a_job(3, status="closed"))
         assert scene.standing() == set(
             matches_of([a_person(1), a_person(2)], [a_job(n) for n in range(20) if n != 3], PACK, TODAY)
@@ -37,7 +38,7 @@ class TestLoading:
         if rules == "r":
             scene.hear(a_person(1, residence="legal-dong-2026:41210"))
         scene.begin(rules)
-        assert scene.matching._assessor.waiting == 1
+        assert scene.matching._queue.waiting == 1
 
     def test_lists_of_a_later_day_lack_what_had_ended_by_then(self) -> None:
         """A clock that was ahead where nobody could doubt it, and was set back."""
@@ -45,12 +46,12 @@ class TestLoading:
         ends = a_job(1, closes=(TODAY + timedelta(days=10)).isoformat())
         scene.does(ends, a_job(2), a_person())
         assert len(scene.standing()) == 2
-        scene.matching.turn(TODAY + timedelta(days=20))
-        scene.settle()
+        scene.matching.begin_day(TODAY + timedelta(days=20))
+        scene.publish_changes()
         scene.keep()
         assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
         scene.begin()
-        scene.settle()
+        scene.publish_changes()
         assert scene.standing() == set(matches_of([a_person()], [ends, a_job(2)], PACK, TODAY))
         assert len(scene.standing()) == 2
 
@@ -58,18 +59,20 @@ class TestLoading:
         scene = Scene()
         scene.does(a_job(1), a_job(2), a_person())
         made = scene.matching
-        made.forget(TODAY)
-        made.load_progress(3, 3, 0)
+        made.reset(TODAY)
+        made.load_progress(3, StoredProgress(3, 0, TODAY), 0)
         for one in scene.store.all("matches"):
-            made.load_told(one)
+            match = StoredMatch.from_document(one)
+            assert match.revisions is not None
+            made.load_published(numbered(1), match.match.opportunity, match.revisions)
         made.load_person(a_person(), 3)
         scene.hear(a_job(1, status="closed"))
-        scene.settle(urgent_only=True)
+        scene.publish_changes(removals_only=True)
         assert scene.told() == [("match-found", 1), ("match-found", 1), ("match-withdrawn", 2)]
         made.load_opportunity(a_job(1), 1)  # read before it was closed
         made.load_opportunity(a_job(2), 2)
         made.loaded()
-        scene.settle()
+        scene.publish_changes()
         assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
         assert len(scene.told()) == 3
 
@@ -78,7 +81,7 @@ class TestWithoutTheLease:
     def test_nor_before_it_is_known_which_revisions_were_given(self) -> None:
         made = Scene().matching
         made.savepoint()
-        made.forget(TODAY)
+        made.reset(TODAY)
         with pytest.raises(NotActive):
             made.savepoint()
 
@@ -91,7 +94,7 @@ class TestWithoutTheLease:
     def test_a_transaction_that_is_not_committed_changes_nothing(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person())
-        plan = Plan(numbered(1), (JOB,))
-        scene.store.perform(scene.matching.telling(plan), committed=False)
-        scene.settle()
+        delta = MatchDelta(numbered(1), (JOB,))
+        scene.store.perform(scene.matching.publish(delta), committed=False)
+        scene.publish_changes()
         assert scene.told() == [("match-found", 1)]

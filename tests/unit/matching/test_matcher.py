@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from services.matching.domain import explanations
 from services.matching.domain.assessment import assess_pair
-from services.matching.domain.explain import sentences
 from services.matching.domain.matcher import matches_of
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -62,7 +62,7 @@ class TestKept:
 
 class TestSentences:
     def test_reasons_come_korean_first_the_strongest_first_and_in_every_language(self) -> None:
-        reasons = sentences.reasons(assessed())
+        reasons = explanations.reasons(assessed())
         assert [reason.contribution for reason in reasons] == sorted((r.contribution for r in reasons), reverse=True)
         assert {reason.factor for reason in reasons} == set(PACK.weights)
         for reason in reasons:
@@ -71,13 +71,13 @@ class TestSentences:
 
     def test_questions_are_asked_for_each_condition_that_is_open(self) -> None:
         found = assessed({"has": {"driving_licence": None}}, {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}})
-        [question] = sentences.questions(found)
+        [question] = explanations.questions(found)
         assert question.condition == "licence"
         assert "운전면허" in question.text["ko"]
 
     def test_a_no_says_what_would_open_it(self) -> None:
         found = assessed(job={"certificates": ["kr-certificate-2020:care-worker"]})
-        opened = {a.condition.name: sentences.opening_text(found, a) for a in found.answers}
+        opened = {a.condition.name: explanations.opening_text(found, a) for a in found.answers}
         assert opened["certificate"] == {
             language: PACK.sentence("open.learning", language) for language in PACK.languages
         }
@@ -136,5 +136,5 @@ class TestSecondPack:
     def test_its_languages_are_spoken(self) -> None:
         someone, opening = self.pair({}, {})
         found = assess_pair(someone, opening, self.pack, TODAY)
-        assert all(list(reason.text) == ["en", "fr"] for reason in sentences.reasons(found))
+        assert all(list(reason.text) == ["en", "fr"] for reason in explanations.reasons(found))
         assert matches_of([someone], [opening], self.pack, TODAY)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.domain.access import is_matched, sight_of
 from services.matching.domain.permitted import permitted
+from services.matching.domain.visibility import is_matched, visibility_of
 from shared.events.topics.prohibitions import Floor, Floors, merged
 from tests.support.matching import TODAY, a_person, numbered
 
@@ -46,13 +46,13 @@ class TestAStateUnderAFloor:
         gone = permitted(SOMEBODY, 6, floors(whole=7))
         assert (gone.status, gone.consents) == ("left", ())
         assert not is_matched(gone, TODAY)
-        assert sight_of(gone, "gjf", TODAY) is None
+        assert visibility_of(gone, "gjf", TODAY) is None
 
     def test_without_consent_to_matching_is_not_matched_and_without_notice_not_seen(self) -> None:
         assert is_matched(SOMEBODY, TODAY)
         assert not is_matched(permitted(SOMEBODY, 6, floors(("matching", None, 7))), TODAY)
-        assert sight_of(SOMEBODY, "gjf", TODAY) is not None
-        assert sight_of(permitted(SOMEBODY, 6, floors(("notice", "gjf", 7))), "gjf", TODAY) is None
+        assert visibility_of(SOMEBODY, "gjf", TODAY) is not None
+        assert visibility_of(permitted(SOMEBODY, 6, floors(("notice", "gjf", 7))), "gjf", TODAY) is None
 
 
 class TestAStateAtOrAboveAFloor:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.activity import warn_of_an_old_wage_table
+from services.matching.active_matcher import warn_of_an_old_wage_table
+from services.matching.documents import StoredMatch
 from services.matching.domain.matcher import matches_of
-from services.matching.telling import told_again
+from services.matching.publisher import republished_event
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -34,7 +35,7 @@ class TestAnOldWageTable:
         assert capsys.readouterr().out.count('"event":"wage_table_ended"') == said
 
 
-class TestTelling:
+class TestPublishing:
     def test_found_changed_withdrawn_and_found_again_count_on(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person(), a_person(), a_person(wants={"growth": False}))
@@ -80,7 +81,7 @@ class TestTelling:
             kept = scene.match()
             assert kept is not None
             last = scene.store.emitted[-1]
-            key, value, headers = to_kafka(told_again(kept, IDS))
+            key, value, headers = to_kafka(republished_event(StoredMatch.from_document(kept), IDS))
             said = json.loads(last.value)
             said = {name: each for name, each in said.items() if name != "person_rank"}
             assert (key, headers) == (last.key, list(last.headers))
@@ -91,7 +92,7 @@ class TestTelling:
     def test_after_an_older_copy_was_restored_numbers_go_on_above_what_was_raised(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person(1))
-        scene.store.documents["forgotten", "matches"] = bson.encode({"_id": "matches", "sequence": 700})
+        scene.store.documents["purged", "matches"] = bson.encode({"_id": "matches", "sequence": 700})
         scene.begin()
         scene.does(a_person(1, wants={"growth": False}), a_person(2), a_person(1, status="left"))
         assert scene.told() == [
@@ -109,13 +110,13 @@ class TestTelling:
     def test_a_state_that_is_older_than_the_stored_one_is_not_told(self) -> None:
         scene = Scene()
         scene.hear(a_job(), a_person())
-        scene.matching.take_in()
+        scene.matching.drain_inbox()
         for _ in range(5):
             scene.matching.advance(1.0)
         scene.hear(a_person(consents=[]))  # committed, and not looked at yet
-        scene.store.perform(*(scene.matching.telling(plan) for plan in scene.matching.due(9)))
+        scene.store.perform(*(scene.matching.publish(delta) for delta in scene.matching.due_deltas(9)))
         assert scene.told() == []
-        scene.settle()
+        scene.publish_changes()
         assert scene.told() == []
 
 
@@ -123,8 +124,8 @@ class TestADay:
     def test_that_ends_a_consent_is_told_under_an_id_of_the_day(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person(consents=[{"purpose": "matching", "until": "2026-11-22"}]))
-        scene.matching.turn(TODAY + timedelta(days=1))
-        scene.settle()
+        scene.matching.begin_day(TODAY + timedelta(days=1))
+        scene.publish_changes()
         assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
         headers = {name: value.decode() for name, value in scene.store.emitted[-1].headers}
         assert headers["ce_correlationid"] == IDS.derived("day", "2026-11-23")
@@ -133,8 +134,8 @@ class TestADay:
         scene, tomorrow = Scene(), TODAY + timedelta(days=1)
         scene.does(a_job(), a_job(2, closes=TODAY.isoformat()), a_person())
         assert scene.matching.sizes() == (1, 2)
-        scene.matching.turn(tomorrow)
-        scene.settle()
+        scene.matching.begin_day(tomorrow)
+        scene.publish_changes()
         assert scene.matching.sizes() == (1, 1)
         scene.does(a_job(2, closes=TODAY.isoformat()))  # told again, and over all the same
         assert scene.matching.sizes() == (1, 1)
@@ -147,8 +148,8 @@ class TestADay:
     def test_of_another_legal_wage_floor_takes_away_at_once_and_scans_everybody(self) -> None:
         scene = Scene(netting_seconds=60)
         scene.does(a_job(1, closes="2027-03-01", wage={"minimum": 2_160_000}), a_person())
-        scene.matching.turn(date(2027, 1, 1))
-        scene.settle()
+        scene.matching.begin_day(date(2027, 1, 1))
+        scene.publish_changes()
         right = matches_of([a_person()], [a_job(1, closes="2027-03-01", wage={"minimum": 2_160_000})], PACK,
                            date(2027, 1, 1))  # fmt: skip
         assert scene.standing() == set(right)
@@ -161,17 +162,17 @@ class TestNetting:
         assert scene.told() == [("match-found", 1)]
         scene.does(a_job(2), a_job(3))
         scene.now += 9.9
-        scene.settle()
+        scene.publish_changes()
         assert len(scene.told()) == 1
         scene.now += 0.1
-        scene.settle()
+        scene.publish_changes()
         assert scene.told() == [("match-found", 1)] * 3
 
     def test_what_came_and_went_within_a_window_is_never_told(self) -> None:
         scene = Scene(netting_seconds=10)
         scene.does(a_person(), a_job(1), a_job(2), a_job(2, status="closed"))
         scene.now += 10
-        scene.settle()
+        scene.publish_changes()
         assert scene.told() == [("match-found", 1)]
 
     @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ class TestNetting:
         scene = Scene()
         scene.does(a_person(), a_job(1))
         scene.hear(*(a_job(n) for n in range(2, 50)), a_person(consents=[]))
-        scene.settle(urgent_only=True)
+        scene.publish_changes(removals_only=True)
         assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
         assert scene.matching.waiting >= 48
 
@@ -197,7 +198,7 @@ class TestNetting:
             scene.does(a_job(number, wage={"minimum": 2_200_000 + number * 5_000}))
             assert len(scene.standing()) <= 2 * 10
         scene.now += 10
-        scene.settle()
+        scene.publish_changes()
         assert len(scene.told()) == 2 * (1 + 1 + 10)  # found at once, and then withdrawn for the ten best
         assert {one for _, one in scene.standing()} == {a_job(n).opportunity for n in range(190, 200)}
 
@@ -210,26 +211,26 @@ class TestNetting:
         assert scene.told() == [("match-found", 1), ("match-withdrawn", 2)]
 
 
-class TestForgetting:
+class TestPurging:
     def withdrawn(self) -> tuple[Scene, str]:
         """A match that was found, changed and withdrawn today."""
         scene = Scene()
         scene.does(a_job(), a_person(), a_person(wants={"growth": False}), a_person(status="left"))
         return scene, IDS.derived(numbered(1), JOB)
 
-    def test_what_was_withdrawn_long_ago_is_forgotten_and_the_pair_goes_on_above_its_last_number(self) -> None:
+    def test_what_was_withdrawn_long_ago_is_purged_and_the_pair_goes_on_above_its_last_number(self) -> None:
         scene, id = self.withdrawn()
-        scene.store.perform(scene.matching.forgetting([id], TODAY))  # withdrawn today: not before today
+        scene.store.perform(scene.matching.purge([id], TODAY))  # withdrawn today: not before today
         assert scene.match() is not None
-        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=1)))
+        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=1)))
         assert scene.match() is None
-        assert scene.store.all("forgotten") == [{"_id": "matches", "sequence": 3}]
+        assert scene.store.all("purged") == [{"_id": "matches", "sequence": 3}]
         scene.does(a_person())
         assert scene.told()[-1] == ("match-found", 4)
 
     def test_after_a_restart_too_and_for_every_pair_that_nothing_is_known_of(self) -> None:
         scene, id = self.withdrawn()
-        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=1)))
+        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=1)))
         scene.begin()
         scene.does(a_person(2))
         assert scene.told()[-1] == ("match-found", 4)
@@ -237,19 +238,19 @@ class TestForgetting:
     def test_what_stands_again_stays(self) -> None:
         scene, id = self.withdrawn()
         scene.does(a_person())
-        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=99)))
+        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=99)))
         assert scene.match() is not None
 
-    def test_an_undone_forgetting_is_not_forgotten(self) -> None:
+    def test_a_purge_that_was_undone_deleted_nothing(self) -> None:
         scene, id = self.withdrawn()
-        scene.store.perform(scene.matching.forgetting([id], TODAY + timedelta(days=1)), committed=False)
+        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=1)), committed=False)
         scene.does(a_job(2), a_person())
         assert sorted(scene.told()[-2:]) == [("match-found", 1), ("match-found", 4)]
 
 
 CHANGES = st.lists(
     st.tuples(
-        st.sampled_from(["person", "opening", "opening", "wait", "settle", "keep", "kill", "new rules", "day"]),
+        st.sampled_from(["person", "opening", "opening", "wait", "publish", "keep", "kill", "new rules", "day"]),
         st.integers(0, 14),
         st.integers(0, 10_000),
     ),
@@ -276,23 +277,23 @@ class TestAnyInterleaving:
                     scene.hear(openings[number])
                 case "wait":
                     scene.now += number
-                case "settle":
-                    scene.settle()
+                case "publish":
+                    scene.publish_changes()
                 case "keep":
-                    scene.matching.take_in()
+                    scene.matching.drain_inbox()
                     scene.matching.advance(0.0)
                     scene.keep()
                 case "day":
                     scene.day += timedelta(days=1)
-                    scene.matching.turn(scene.day)
+                    scene.matching.begin_day(scene.day)
                 case _:
                     scene.begin("r" if what == "kill" else f"r{seed}")
             for person in range(5):
                 assert len([p for p, _ in scene.standing() if p == numbered(person)]) <= PACK.matching.best_of_person
         for _ in range(2):
-            scene.settle()
+            scene.publish_changes()
             scene.now += 10
-            scene.settle()
+            scene.publish_changes()
             right = matches_of(people.values(), openings.values(), PACK, scene.day)
             assert scene.standing() == set(right)
             scores = {(one["person"], one["opportunity"]): one["score"] for one in scene.store.all("matches")}
@@ -300,7 +301,7 @@ class TestAnyInterleaving:
             emitted = len(scene.store.emitted)
             scene.keep()
             scene.begin()  # who begins again has nothing new to say
-        scene.settle()
+        scene.publish_changes()
         assert len(scene.store.emitted) == emitted
         self._each_pair_counts_on(scene)
 

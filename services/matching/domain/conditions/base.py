@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, TypeVar
 
 from services.matching.domain.answers import Answer
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 Opens = Literal["consent", "wish", "learning", "advert", "time", "rule"]
 
@@ -25,14 +25,14 @@ class Condition(ABC):
     opens: ClassVar[Opens]
 
     @abstractmethod
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         """Yes, no or ask. Missing on the person's side where a rule needs it: ask."""
 
-    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         """Which of the condition's sentences says it; the plain one of the answer unless there are several."""
         return answer.value
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The values of its sentences, for every answer."""
         return {}
 

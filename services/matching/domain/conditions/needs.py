@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 from shared.reference.matching import NeedRule
 
 
@@ -16,19 +16,19 @@ class Needs(Condition):
     cost = 21
     opens = "advert"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.needs:
             return YES
-        return ASK if self._unmet(person, opening, terms) else YES
+        return ASK if self._unmet(person, opening, context) else YES
 
-    def _unmet(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> tuple[str, ...]:
-        return tuple(code for code, rule in person.needs.items() if _against(rule, person, opening, terms))
+    def _unmet(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> tuple[str, ...]:
+        return tuple(code for code, rule in person.needs.items() if _against(rule, person, opening, context))
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        return {"needs": terms.labels(self._unmet(person, opening, terms), language)}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"needs": context.labels(self._unmet(person, opening, context), language)}
 
 
-def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> bool:
+def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
     if rule.no_car and opening.needs_car:
         return True
     if rule.shifts_not and any(not shift.isdisjoint(rule.shifts_not) for shift in opening.shifts):
@@ -37,5 +37,5 @@ def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, terms: 
         return True
     if rule.commute_minutes_max is None:
         return False
-    minutes = terms.minutes_of(person, opening.region)
+    minutes = context.minutes_of(person, opening.region)
     return minutes is not None and minutes > rule.commute_minutes_max

@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -15,11 +15,11 @@ class Open(Condition):
     cost = 2
     opens = "advert"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
-        return YES if opening.takes_people(terms.today) else NO
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        return YES if opening.takes_people(context.today) else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        return {"closes": opening.last_day or terms.word("any", language)}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"closes": opening.last_day or context.word("any", language)}
 
 
 @condition
@@ -30,7 +30,7 @@ class Places(Condition):
     cost = 3
     opens = "advert"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         return NO if opening.places == 0 else YES
 
 
@@ -46,11 +46,11 @@ class Dates(Condition):
     cost = 5
     opens = "time"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if person.available is None or opening.starts is None:
             return YES
         return YES if person.available <= f"{opening.starts:%Y-%m}" else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        unknown = terms.word("unknown", language)
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        unknown = context.word("unknown", language)
         return {"available": person.available or unknown, "starts": opening.starts or unknown}

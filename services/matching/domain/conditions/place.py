@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -18,16 +18,16 @@ class Region(Condition):
     cost = 8
     opens = "rule"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         areas = opening.rules.residence
         if not areas or not person.areas.isdisjoint(areas):
             return YES
         if person.residence is None or not person.areas:
             return ASK
-        return ASK if any(terms.pack.lies_in(area, person.residence) for area in areas) else NO
+        return ASK if any(context.pack.lies_in(area, person.residence) for area in areas) else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        return {"wanted": terms.labels(opening.rules.residence, language)}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"wanted": context.labels(opening.rules.residence, language)}
 
 
 @condition
@@ -43,42 +43,42 @@ class Commute(Condition):
     cost = 13
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         wish = person.commute_wish
         if wish is None or (opening.region is None and not opening.paid):
             return YES
-        minutes = terms.minutes_of(person, opening.region)
+        minutes = context.minutes_of(person, opening.region)
         if minutes is None:
             return ASK
         if minutes <= wish:
             return YES
-        return ASK if self._way_out(person, opening, terms, wish) else NO
+        return ASK if self._way_out(person, opening, context, wish) else NO
 
     @staticmethod
-    def _way_out(person: PersonFacts, opening: OpeningFacts, terms: Terms, wish: int) -> str | None:
+    def _way_out(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, wish: int) -> str | None:
         if opening.lodging:
             return "lodging"
         if opening.commuter_bus:
             return "bus"
         if person.car is None:
-            by_car = terms.minutes(person.residence, opening.region, True)
+            by_car = context.minutes(person.residence, opening.region, True)
             if by_car is not None and by_car <= wish:
                 return "car"
         return None
 
-    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
-        minutes = terms.minutes_of(person, opening.region)
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        minutes = context.minutes_of(person, opening.region)
         if answer is YES:
             return "yes_any" if minutes is None else "yes"
         if answer is ASK and minutes is not None and person.commute_wish is not None:
-            return f"ask_{self._way_out(person, opening, terms, person.commute_wish)}"
+            return f"ask_{self._way_out(person, opening, context, person.commute_wish)}"
         return answer.value
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        unknown = terms.word("unknown", language)
-        minutes = terms.minutes_of(person, opening.region)
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        unknown = context.word("unknown", language)
+        minutes = context.minutes_of(person, opening.region)
         return {
             "minutes": unknown if minutes is None else minutes,
-            "wanted": terms.word("any", language) if person.commute_wish is None else person.commute_wish,
-            "place": terms.pack.label(opening.region, language) if opening.region else unknown,
+            "wanted": context.word("any", language) if person.commute_wish is None else person.commute_wish,
+            "place": context.pack.label(opening.region, language) if opening.region else unknown,
         }

@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -18,26 +18,26 @@ class Age(Condition):
     cost = 8
     opens = "rule"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         least, most = opening.rules.age_min, opening.rules.age_max
         if least is None and most is None:
             return YES
         if person.year_of_birth is None:
             return ASK
-        year = max(opening.starts or terms.today, terms.today).year
+        year = max(opening.starts or context.today, context.today).year
         older = year - person.year_of_birth
         fitting = sum((least is None or age >= least) and (most is None or age <= most) for age in (older - 1, older))
         return (NO, ASK, YES)[fitting]
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        least, most, say = opening.rules.age_min, opening.rules.age_max, terms.pack.sentence
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        least, most, say = opening.rules.age_min, opening.rules.age_max, context.pack.sentence
         if least is not None and most is not None:
             return {"rule": say("word.age_between", language, age_min=least, age_max=most)}
         if least is not None:
             return {"rule": say("word.age_from", language, age=least)}
         if most is not None:
             return {"rule": say("word.age_to", language, age=most)}
-        return {"rule": terms.word("any", language)}
+        return {"rule": context.word("any", language)}
 
 
 @condition
@@ -48,16 +48,16 @@ class Sex(Condition):
     cost = 7
     opens = "rule"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.rules.sex is None:
             return YES
         if person.sex is None:
             return ASK
         return YES if person.sex == opening.rules.sex else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         sex = opening.rules.sex
-        return {"rule": terms.pack.sentence(f"sex.{sex}", language) if sex else terms.word("any", language)}
+        return {"rule": context.pack.sentence(f"sex.{sex}", language) if sex else context.word("any", language)}
 
 
 @condition
@@ -68,7 +68,7 @@ class Income(Condition):
     cost = 8
     opens = "rule"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         limit = opening.rules.income_max_percent_of_median
         if limit is None:
             return YES
@@ -76,9 +76,9 @@ class Income(Condition):
             return ASK
         return YES if person.income <= limit else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         limit = opening.rules.income_max_percent_of_median
-        return {"percent": terms.word("any", language) if limit is None else limit}
+        return {"percent": context.word("any", language) if limit is None else limit}
 
 
 @condition
@@ -89,7 +89,7 @@ class Jobless(Condition):
     cost = 8
     opens = "rule"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not opening.rules.jobless:
             return YES
         if person.jobless is None:

@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, NO, YES, Answer, all_of
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -19,17 +19,17 @@ class Certificate(Condition):
     cost = 7
     opens = "learning"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.certificates <= person.certificates:
             return YES
         return ASK if person.blank else NO
 
-    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return answer.value if opening.certificates else "yes_none"
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         missing = opening.certificates - person.certificates
-        return {"certificate": terms.labels(missing or opening.certificates, language)}
+        return {"certificate": context.labels(missing or opening.certificates, language)}
 
 
 @condition
@@ -44,22 +44,22 @@ class Licence(Condition):
     cost = 9
     opens = "learning"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not (opening.needs_driving or opening.needs_car or opening.other_licences):
             return YES
-        return all_of(*self._parts(person, opening, terms).values())
+        return all_of(*self._parts(person, opening, context).values())
 
-    def _parts(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> dict[str, Answer]:
-        data = terms.pack.matching
+    def _parts(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> dict[str, Answer]:
+        data = context.pack.matching
         parts: dict[str, Answer] = {}
         if opening.needs_driving:
             for code in opening.rules.licences:
                 if code in data.driving_licences:
-                    parts[code] = YES if self._proved(code, person, terms) else _known(person.driving)
+                    parts[code] = YES if self._proved(code, person, context) else _known(person.driving)
         if opening.needs_car:
             parts[next(iter(data.own_car), "car")] = _known(person.car)
         for code in opening.other_licences:
-            if self._proved(code, person, terms):
+            if self._proved(code, person, context):
                 parts[code] = YES
             else:
                 # a licence that certificates prove is of the same kind as they are: a profile without them lacks it
@@ -68,17 +68,17 @@ class Licence(Condition):
         return parts
 
     @staticmethod
-    def _proved(code: str, person: PersonFacts, terms: Terms) -> bool:
-        proofs = terms.pack.matching.licence_certificates.get(code, ())
+    def _proved(code: str, person: PersonFacts, context: AssessmentContext) -> bool:
+        proofs = context.pack.matching.licence_certificates.get(code, ())
         return code in person.certificates or not person.certificates.isdisjoint(proofs)
 
-    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
-        return answer.value if self._parts(person, opening, terms) else "yes_none"
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        return answer.value if self._parts(person, opening, context) else "yes_none"
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        parts = self._parts(person, opening, terms)
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        parts = self._parts(person, opening, context)
         worst = all_of(*parts.values())
-        return {"licence": terms.labels(tuple(code for code, one in parts.items() if one is worst), language)}
+        return {"licence": context.labels(tuple(code for code, one in parts.items() if one is worst), language)}
 
 
 def _known(has: bool | None) -> Answer:
@@ -95,16 +95,16 @@ class Education(Condition):
     cost = 7
     opens = "learning"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.education == 0:
             return YES
         if person.education is None:
             return ASK
         return YES if person.education >= opening.education else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         wanted = opening.rules.education_min
-        return {"wanted": terms.pack.label(wanted, language) if wanted else terms.word("any", language)}
+        return {"wanted": context.pack.label(wanted, language) if wanted else context.word("any", language)}
 
 
 @condition
@@ -115,24 +115,24 @@ class ExperienceMonths(Condition):
     cost = 14
     opens = "learning"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         needed = opening.rules.experience_months
         if not needed:
             return YES
         if person.blank:
             return ASK
-        return YES if self._months(person, opening, terms) >= needed else NO
+        return YES if self._months(person, opening, context) >= needed else NO
 
     @staticmethod
-    def _months(person: PersonFacts, opening: OpeningFacts, terms: Terms) -> int:
-        related = terms.pack.matching.related_occupation
+    def _months(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> int:
+        related = context.pack.matching.related_occupation
         work = opening.occupation
         return sum(
-            months for code, months in person.experience if work is None or terms.nearness(code, work) >= related
+            months for code, months in person.experience if work is None or context.nearness(code, work) >= related
         )
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {
             "wanted": opening.rules.experience_months or 0,
-            "months": self._months(person, opening, terms),
+            "months": self._months(person, opening, context),
         }

@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -19,7 +19,7 @@ class Shifts(Condition):
     cost = 10
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.shifts:
             return YES
         if not opening.shifts:
@@ -29,12 +29,12 @@ class Shifts(Condition):
             return YES
         return NO if all(one is False for one in fitting) else ASK
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {
-            "wanted": terms.labels(person.shifts, language),
-            "offered": terms.labels(opening.shift_codes, language)
+            "wanted": context.labels(person.shifts, language),
+            "offered": context.labels(opening.shift_codes, language)
             if opening.shift_codes
-            else terms.word("unknown", language),
+            else context.word("unknown", language),
         }
 
 
@@ -49,11 +49,11 @@ class Hours(Condition):
     cost = 11
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if person.hours_min is None and person.hours_max is None:
             return YES
         if opening.hours is None:
-            if not opening.paid or self._within(person, terms.pack.manifest.working_time.hours_per_week):
+            if not opening.paid or self._within(person, context.pack.manifest.working_time.hours_per_week):
                 return YES
             return ASK
         return YES if self._within(person, opening.hours) else NO
@@ -63,8 +63,8 @@ class Hours(Condition):
         least = person.hours_min if person.hours_min is not None else 0
         return least <= hours and (person.hours_max is None or hours <= person.hours_max)
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         least, most = person.hours_min, person.hours_max
         unlimited = least is None and most is None
-        wanted = terms.word("any", language) if unlimited else f"{least or ''}~{most or ''}"
-        return {"wanted": wanted, "offered": opening.hours or terms.word("unknown", language)}
+        wanted = context.word("any", language) if unlimited else f"{least or ''}~{most or ''}"
+        return {"wanted": wanted, "offered": opening.hours or context.word("unknown", language)}

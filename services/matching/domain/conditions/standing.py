@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -15,7 +15,7 @@ class Active(Condition):
     cost = 0
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         return YES if person.active else NO
 
 
@@ -27,8 +27,8 @@ class Consent(Condition):
     cost = 1
     opens = "consent"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
-        return YES if person.consent_until is not None and terms.today <= person.consent_until else NO
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        return YES if person.consent_until is not None and context.today <= person.consent_until else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        return {"until": person.consent_until or terms.word("unknown", language)}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"until": person.consent_until or context.word("unknown", language)}

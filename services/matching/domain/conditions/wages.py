@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 ROUNDING = 1e-9  # only what floating point does: a month's floor divided by its hours is the floor
 
@@ -20,18 +20,18 @@ class MinimumWage(Condition):
     cost = 4
     opens = "advert"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not opening.paid or opening.hourly_min is None:
             return YES
-        if terms.minimum_hourly is None:
+        if context.minimum_hourly is None:
             return ASK
-        return YES if opening.hourly_min >= terms.minimum_hourly * (1 - ROUNDING) else NO
+        return YES if opening.hourly_min >= context.minimum_hourly * (1 - ROUNDING) else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        unknown, money = terms.word("unknown", language), terms.pack.money
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        unknown, money = context.word("unknown", language), context.pack.money
         return {
             "offered": unknown if opening.hourly_min is None else money(opening.hourly_min, language),
-            "minimum": unknown if terms.minimum_hourly is None else money(terms.minimum_hourly, language),
+            "minimum": unknown if context.minimum_hourly is None else money(context.minimum_hourly, language),
         }
 
 
@@ -48,24 +48,24 @@ class WageFloor(Condition):
     cost = 12
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         floor = person.floor
         if floor is None or not opening.paid:
             return YES
         if opening.hourly_min is None or opening.hourly_max is None:
             return ASK
         # hourly(1, per, hours) is the reciprocal of the paid hours of that period
-        needed = floor.amount * terms.pack.hourly(1, floor.per, opening.hours) * (1 - ROUNDING)
+        needed = floor.amount * context.pack.hourly(1, floor.per, opening.hours) * (1 - ROUNDING)
         if opening.hourly_min >= needed:
             return YES
         return ASK if opening.hourly_max >= needed else NO
 
-    def variant(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, answer: Answer) -> str:
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return "ask_between" if answer is ASK and opening.wage is not None else answer.value
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         floor = person.floor
         return {
-            "wanted": terms.wage(floor.amount, floor.per, language) if floor else terms.word("any", language),
-            "offered": terms.offered(opening.wage, language),
+            "wanted": context.wage(floor.amount, floor.per, language) if floor else context.word("any", language),
+            "offered": context.offered(opening.wage, language),
         }

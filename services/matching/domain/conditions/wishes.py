@@ -2,9 +2,9 @@
 
 from services.matching.domain.answers import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 
 @condition
@@ -15,13 +15,13 @@ class Kind(Condition):
     cost = 4
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.kinds:
             return ASK
         return YES if opening.kind in person.kinds else NO
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        return {"kind": terms.pack.sentence(f"kind.{opening.kind}", language)}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"kind": context.pack.sentence(f"kind.{opening.kind}", language)}
 
 
 @condition
@@ -35,7 +35,7 @@ class ExcludedEmployer(Condition):
     cost = 6
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.avoided:
             return YES
         if opening.employer is None:
@@ -51,14 +51,14 @@ class Employment(Condition):
     cost = 20
     opens = "wish"
 
-    def answer(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> Answer:
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.employment or not opening.paid or opening.employment in person.employment:
             return YES
         return ASK
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        offered = terms.pack.label(opening.employment, language) if opening.employment else None
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        offered = context.pack.label(opening.employment, language) if opening.employment else None
         return {
-            "wanted": terms.labels(person.employment, language),
-            "offered": offered or terms.word("unknown", language),
+            "wanted": context.labels(person.employment, language),
+            "offered": offered or context.word("unknown", language),
         }

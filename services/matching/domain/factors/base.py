@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, TypeVar
 
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 NEUTRAL = 0.5
 """The value of what is not known: neither for nor against."""
@@ -22,14 +22,14 @@ class Factor(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         """0 to 1, higher fits better; None when too little is known, which counts as neutral."""
 
     def wanted_by(self, person: PersonFacts) -> bool:
-        """False when the person does not want it weighed: its weight is then shared out over the others."""
+        """False when the person does not want it result: its weight is then shared out over the others."""
         return True
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The values of its sentences."""
         return {}
 

@@ -1,9 +1,9 @@
 """How long the way to work is."""
 
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import NEUTRAL, Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 AT_THE_LIMIT = 0.2  # a way just as long as the person accepts is still better than one beyond
 
@@ -17,14 +17,14 @@ class Commute(Factor):
 
     name = "commute"
 
-    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
-        minutes = terms.minutes_of(person, opening.region)
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
+        minutes = context.minutes_of(person, opening.region)
         if minutes is None:
             return None
-        limit = person.commute_wish or terms.pack.matching.usual_commute_minutes
+        limit = person.commute_wish or context.pack.matching.usual_commute_minutes
         value = max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
         return max(value, NEUTRAL) if opening.lodging or opening.commuter_bus else value
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        minutes = terms.minutes_of(person, opening.region)
-        return {"minutes": terms.word("unknown", language) if minutes is None else minutes}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        minutes = context.minutes_of(person, opening.region)
+        return {"minutes": context.word("unknown", language) if minutes is None else minutes}

@@ -1,9 +1,9 @@
 """A way out of low-wage, hard-labour work. The person can switch it off: their own wish comes first."""
 
+from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors.base import Factor, factor, within
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 GROWN_PAY = 1.5  # half as much again as the group earns today per hour counts in full
 PASSING_CONTRACT = 0.25
@@ -23,20 +23,20 @@ class Growth(Factor):
     def wanted_by(self, person: PersonFacts) -> bool:
         return person.growth
 
-    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.paid:
-            parts = self._parts(opening, terms)
+            parts = self._parts(opening, context)
             return sum(parts) / len(parts) if parts else None
         if opening.learning and opening.teaches:
             return KNOWN_SKILLS if opening.teaches <= person.courses else NEW_SKILLS
         return None
 
     @staticmethod
-    def _parts(opening: OpeningFacts, terms: Terms) -> list[float]:
+    def _parts(opening: OpeningFacts, context: AssessmentContext) -> list[float]:
         parts: list[float] = []
         if opening.hourly_min is not None:
-            low = terms.minimum_hourly or 0.0
-            parts.append(within(opening.hourly_min, low, GROWN_PAY * max(terms.average_hourly, low)))
+            low = context.minimum_hourly or 0.0
+            parts.append(within(opening.hourly_min, low, GROWN_PAY * max(context.average_hourly, low)))
         if opening.secure is not None:
             parts.append(1.0 if opening.secure else PASSING_CONTRACT)
         if opening.strength is not None:

@@ -1,9 +1,9 @@
 """What somebody has learned against what the advert asks for or likes."""
 
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import NEUTRAL, Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 CERTIFICATE, COURSE, STRENGTH = 2.0, 1.0, 0.5  # a certificate proves, a course teaches, a strength is an impression
 
@@ -17,7 +17,7 @@ class Skills(Factor):
 
     name = "skills"
 
-    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         had = asked = 0.0
         for weight, wanted, there in self._parts(person, opening):
             asked += weight * len(wanted)
@@ -32,6 +32,6 @@ class Skills(Factor):
             (STRENGTH, opening.helpful_strengths, person.strengths),
         )
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         hits = frozenset[str]().union(*(wanted & there for _, wanted, there in self._parts(person, opening)))
-        return {"skills": terms.labels(hits, language) if hits else terms.word("unknown", language)}
+        return {"skills": context.labels(hits, language) if hits else context.word("unknown", language)}

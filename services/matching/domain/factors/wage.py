@@ -1,9 +1,9 @@
 """What an hour of it pays."""
 
+from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor, within
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.terms import Terms
 
 WELL_PAID = 1.25  # a quarter above what the group earns today counts in full
 
@@ -14,11 +14,11 @@ class Wage(Factor):
 
     name = "wage"
 
-    def value(self, person: PersonFacts, opening: OpeningFacts, terms: Terms) -> float | None:
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.hourly_min is None or not opening.paid:
             return None
-        low = max(terms.minimum_hourly or 0.0, person.floor_hourly or 0.0)
-        return within(opening.hourly_min, low, WELL_PAID * max(terms.average_hourly, low))
+        low = max(context.minimum_hourly or 0.0, person.floor_hourly or 0.0)
+        return within(opening.hourly_min, low, WELL_PAID * max(context.average_hourly, low))
 
-    def words(self, person: PersonFacts, opening: OpeningFacts, terms: Terms, language: str) -> dict[str, object]:
-        return {"offered": terms.offered(opening.wage, language)}
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"offered": context.offered(opening.wage, language)}

@@ -13,7 +13,7 @@ PROFILE = "profile"
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """The name by which an agency may ask about a person. ``why``: it may also see why a match is one, or is none;
     without it only what a notice tells."""
 
@@ -26,7 +26,7 @@ def is_matched(person: Person, today: date) -> bool:
     return person.status == "active" and any(one.purpose == MATCHING and today <= one.until for one in person.consents)
 
 
-def sight_of(person: Person, agency: str, today: date) -> Sight | None:
+def visibility_of(person: Person, agency: str, today: date) -> Visibility | None:
     """What this agency may see of this person; None when nothing.
 
     The owner sees all, always. Anybody else needs an alias, a person who still takes part, and a live consent of theirs
@@ -36,8 +36,8 @@ def sight_of(person: Person, agency: str, today: date) -> Sight | None:
     if alias is None:
         return None
     if person.owner == agency:
-        return Sight(alias, why=True)
+        return Visibility(alias, why=True)
     live = {one.purpose for one in person.consents if one.recipient == agency and today <= one.until}
     if person.status != "active" or live.isdisjoint({NOTICE, PROFILE}):
         return None
-    return Sight(alias, why=PROFILE in live)
+    return Visibility(alias, why=PROFILE in live)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.matching.window import Window
+from services.matching.queries import MatchQueries
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
 
@@ -26,7 +26,7 @@ class Unasked:
         raise AssertionError(f"asked for {name}")
 
 
-WINDOW = Window(cast(Any, Unasked()), cast(Any, None), lambda: date(2026, 11, 22), Clock())
+QUERIES = MatchQueries(cast(Any, Unasked()), cast(Any, None), lambda: date(2026, 11, 22), Clock())
 
 
 class TestAnAliasOrOpeningThatIsNone:
@@ -34,9 +34,9 @@ class TestAnAliasOrOpeningThatIsNone:
     @pytest.mark.parametrize(
         "ask",
         [
-            lambda name: WINDOW.of_person(CALLER, name),
-            lambda name: WINDOW.of_opportunity(CALLER, name),
-            lambda name: WINDOW.why(CALLER, name, name),
+            lambda name: QUERIES.of_person(CALLER, name),
+            lambda name: QUERIES.of_opportunity(CALLER, name),
+            lambda name: QUERIES.why(CALLER, name, name),
         ],
     )
     async def test_is_not_found_without_asking(self, ask: Callable[[str], Awaitable[Any]], name: str) -> None:

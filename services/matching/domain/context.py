@@ -9,8 +9,11 @@ from services.matching.domain.person_facts import PersonFacts
 from shared.events.fields import Wage
 from shared.reference import Pack
 
+Words = dict[str, object]
+"""The values of a sentence of the pack."""
 
-class Terms:
+
+class AssessmentContext:
     """Pack and day, with what both sides of many pairs ask again and again looked up once.
 
     ``minimum_hourly`` is the legal wage floor per hour of the day, past the end of the pack's table the last one known;
@@ -25,9 +28,9 @@ class Terms:
         self._nearness: dict[tuple[str, str], float] = {}
         self._minutes: dict[tuple[str, str, bool], int | None] = {}
 
-    def on(self, today: date) -> Terms:
+    def on(self, today: date) -> AssessmentContext:
         """The same pack on another day; what was looked up is kept, since it does not depend on the day."""
-        other = Terms(self.pack, today)
+        other = AssessmentContext(self.pack, today)
         other._nearness, other._minutes = self._nearness, self._minutes
         return other
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.domain.access import Sight, sight_of
+from services.matching.domain.visibility import Visibility, visibility_of
 from tests.support.matching import TODAY, a_person, numbered
 
 pytestmark = pytest.mark.unit
@@ -22,18 +22,24 @@ class TestSightOf:
     @pytest.mark.parametrize(
         ("consents", "seen"),
         [
-            ([consent("notice", "gjf", "2026-11-22")], Sight(ALIAS, why=False)),
-            ([consent("profile", "gjf", "2026-11-22")], Sight(ALIAS, why=True)),
-            ([consent("notice", "gjf", "2027-01-01"), consent("profile", "gjf", "2027-01-01")], Sight(ALIAS, why=True)),
+            ([consent("notice", "gjf", "2026-11-22")], Visibility(ALIAS, why=False)),
+            ([consent("profile", "gjf", "2026-11-22")], Visibility(ALIAS, why=True)),
+            (
+                [consent("notice", "gjf", "2027-01-01"), consent("profile", "gjf", "2027-01-01")],
+                Visibility(ALIAS, why=True),
+            ),
             (
                 [consent("notice", "gjf", "2027-01-01"), consent("profile", "gjf", "2026-11-21")],
-                Sight(ALIAS, why=False),
+                Visibility(ALIAS, why=False),
             ),
             (
                 [consent("notice", "gjf", "2027-01-01"), consent("profile", "khf", "2027-01-01")],
-                Sight(ALIAS, why=False),
+                Visibility(ALIAS, why=False),
             ),
-            ([consent("notice", "gjf", "2027-01-01"), consent("profile", None, "2027-01-01")], Sight(ALIAS, why=False)),
+            (
+                [consent("notice", "gjf", "2027-01-01"), consent("profile", None, "2027-01-01")],
+                Visibility(ALIAS, why=False),
+            ),
             ([consent("notice", "gjf", "2026-11-21")], None),
             ([consent("notice", "khf", "2027-01-01")], None),
             ([consent("follow-up", "gjf", "2027-01-01")], None),
@@ -42,19 +48,19 @@ class TestSightOf:
         ],
     )
     def test_others_see_what_a_live_consent_that_names_them_allows(
-        self, consents: list[dict[str, Any]], seen: Sight | None
+        self, consents: list[dict[str, Any]], seen: Visibility | None
     ) -> None:
         person = a_person(consents=consents, aliases=ALIASES)
-        assert sight_of(person, "gjf", TODAY) == seen
+        assert visibility_of(person, "gjf", TODAY) == seen
 
     def test_the_owner_needs_none(self) -> None:
         person = a_person(consents=[], aliases=ALIASES, status="left")
-        assert sight_of(person, "hanawon", TODAY) == Sight(numbered(0xD0), why=True)
+        assert visibility_of(person, "hanawon", TODAY) == Visibility(numbered(0xD0), why=True)
 
     def test_nobody_else_sees_who_left(self) -> None:
         person = a_person(consents=[consent("profile", "gjf", "2027-01-01")], aliases=ALIASES, status="left")
-        assert sight_of(person, "gjf", TODAY) is None
+        assert visibility_of(person, "gjf", TODAY) is None
 
     def test_without_an_alias_there_is_no_way_to_ask(self) -> None:
         person = a_person(consents=[consent("notice", "khf", "2027-01-01")], aliases=ALIASES)
-        assert sight_of(person, "khf", TODAY) is None
+        assert visibility_of(person, "khf", TODAY) is None

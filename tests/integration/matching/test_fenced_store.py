@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClientSession
 
-from services.matching.fence import FencedStore, NotActive
+from services.matching.fenced_store import FencedStore, NotActive
 from shared.kit.store.lease import Lease, LeaseLost
 from shared.kit.store.mongo import Database, connect
 from shared.kit.store.store import Operation, Store
@@ -39,7 +39,7 @@ class Matcher:
         self._client.close()
 
     async def gain(self) -> None:
-        """Become the active one, as `Activity` does it."""
+        """Become the active one, as `ActiveMatcher` does it."""
         assert await self.lease.acquire()
         await self.store.perform([])
         await self.lease.take_over_session(self.store.session_id)

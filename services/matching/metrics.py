@@ -1,0 +1,8 @@
+"""What this service counts beside what the kit counts for every service."""
+
+from shared.kit.base.metrics import counter, gauge
+
+matches = counter("matches", "What matching said", ["outcome"])
+openings_loaded = gauge("openings_loaded", "Openings in the matcher's memory")
+openings_to_load = gauge("openings_to_load", "Openings that it will hold once it is loaded")
+matching_waiting = gauge("matching_waiting", "People and openings not assessed yet, and people with changes not told")

@@ -1,0 +1,203 @@
+"""How changes of matches are published: what one transaction saves and emits for one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.matching import metrics
+from services.matching.documents import (
+    WITHDRAWN,
+    Cause,
+    StoredMatch,
+    StoredOpening,
+    StoredPerson,
+    StoredPurge,
+    fingerprint,
+)
+from services.matching.domain import explanations
+from services.matching.domain.assessment import band_of
+from services.matching.domain.index import MatchIndex, Pair, Revisions
+from shared.events import Event, EventType, registry
+from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
+from shared.kit.base.ids import Ids
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+SOURCE = "/services/matching"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchDelta:
+    """What is to be published of one person: openings to withdraw, and openings that stand now, each with its rank
+    (found, changed, or the same after all)."""
+
+    person: str
+    withdrawn: tuple[str, ...] = ()
+    standing: tuple[tuple[str, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.withdrawn or self.standing)
+
+
+class MatchPublisher:
+    """Publishes deltas. Pure over a unit of work; everything it compares with is in the transaction's snapshot."""
+
+    def __init__(self, index: MatchIndex, ids: Ids, model: str, purged: int) -> None:
+        self._index = index
+        self._ids = ids
+        self._model = model
+        self.purged = purged
+
+    def needs(self, delta: MatchDelta) -> Iterable[Need]:
+        """The person, the openings, and what was last published of each pair."""
+        yield StoredPerson.need(delta.person)
+        for opening in (*delta.withdrawn, *(opening for opening, _ in delta.standing)):
+            yield StoredOpening.need(opening)
+            yield StoredMatch.need(self._ids.derived(delta.person, opening))
+
+    def publish(self, delta: MatchDelta, work: UnitOfWork) -> dict[str, Revisions | None]:
+        """Withdrawals first, so that nobody ever holds more than stand. Returns what stands as published now (None:
+        withdrawn).
+
+        Nothing is published as standing on a state that is older than the one in the database: what came since may
+        forbid it, and is about to be assessed anyway.
+        """
+        after: dict[str, Revisions | None] = {}
+        person = StoredPerson.find(work, delta.person)
+        openings = {id: StoredOpening.find(work, id) for id, _ in delta.standing}
+        newest = max((one for one in openings.values() if one is not None), key=_age, default=None)
+        for id in delta.withdrawn:
+            before = self._last((delta.person, id), work)
+            if before is not None and before.standing:
+                self._withdraw(before, person, StoredOpening.find(work, id), newest, work)
+            after[id] = None
+        for id, rank in delta.standing:
+            revisions, opening = self._index.revisions(delta.person, id), openings[id]
+            if revisions is None or person is None or opening is None:
+                continue
+            if (person.revision, opening.revision) == (revisions.person, revisions.opening):
+                self._publish_standing(person, opening, rank, revisions, work)
+                after[id] = revisions
+        return after
+
+    def _publish_standing(
+        self, person: StoredPerson, opening: StoredOpening, rank: int, revisions: Revisions, work: UnitOfWork
+    ) -> None:
+        pair = person.id, opening.id
+        assessment = self._index.explain(pair)
+        assert assessment.state != "no", "what is on a list may match"
+        match = Match(
+            match=self._ids.derived(*pair),
+            person=pair[0],
+            opportunity=pair[1],
+            kind=assessment.opening.kind,
+            state=assessment.state,
+            score=assessment.score,
+            band=band_of(assessment.score, assessment.context.pack),
+            person_rank=rank,
+            reasons=explanations.reasons(assessment),
+            questions=explanations.questions(assessment),
+            model=self._model,
+            as_of=self._index.today,
+        )
+        content, before = fingerprint(match), self._last(pair, work)
+        if before is not None and before.content == content:
+            return
+        type = MATCH_CHANGED if before is not None and before.standing else MATCH_FOUND
+        cause = person.cause if _age(person) > _age(opening) else opening.cause
+        self._emit(type, match, content, revisions, before, cause, work)
+
+    def _withdraw(
+        self,
+        before: StoredMatch,
+        person: StoredPerson | None,
+        opening: StoredOpening | None,
+        newest: StoredOpening | None,
+        work: UnitOfWork,
+    ) -> None:
+        """The last score and band stay, so that whoever was told can say what ended; reasons and questions go. The
+        cause: what changed of the two since it was assessed; else the newest of those that are better; else the day."""
+        match = before.match.model_copy(
+            update={
+                "state": WITHDRAWN, "reasons": (), "questions": (), "model": self._model, "as_of": self._index.today,
+            }
+        )  # fmt: skip
+        then = before.revisions or Revisions(0, 0, "")
+        changed: list[StoredPerson | StoredOpening] = []
+        if person is not None and person.revision > then.person:
+            changed.append(person)
+        if opening is not None and opening.revision > then.opening:
+            changed.append(opening)
+        source = max(changed, key=_age, default=newest)
+        cause = caused_by_day(self._index.today, self._ids) if source is None else source.cause
+        self._emit(MATCH_WITHDRAWN, match, None, None, before, cause, work)
+
+    def _emit(
+        self,
+        type: EventType,
+        match: Match,
+        content: str | None,
+        revisions: Revisions | None,
+        before: StoredMatch | None,
+        cause: Cause,
+        work: UnitOfWork,
+    ) -> None:
+        sequence = max(before.sequence if before else 0, self.purged) + 1
+        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause).save(work)
+        work.emit(_event(type, match, sequence, work.now, cause, self._ids))
+        work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
+
+    def _last(self, pair: Pair, work: UnitOfWork) -> StoredMatch | None:
+        return StoredMatch.find(work, self._ids.derived(*pair))
+
+
+def _age(stored: StoredPerson | StoredOpening) -> tuple[int, str]:
+    return stored.revision, stored.id
+
+
+def purge_withdrawn(ids: Iterable[str], before: date, purged: int, work: UnitOfWork) -> int:
+    """Delete these matches, if they were withdrawn before that day. Needs them. Returns the highest sequence ever
+    purged.
+
+    Consumers drop what is not newer than what they hold, and may hold a match for longer than we do. So the highest
+    sequence ever purged is kept, one number for all pairs, and every new number lies above it: a hole harms nobody, a
+    number given twice would be lost. Who restores an older copy raises it (docs/runbook.md).
+    """
+    highest = purged
+    for id in ids:
+        stored = StoredMatch.find(work, id)
+        if stored is not None and not stored.standing and stored.match.as_of < before:
+            highest = max(highest, stored.sequence)
+            work.delete(StoredMatch.collection, id)
+    if highest > purged:
+        StoredPurge(highest).save(work)
+    return highest
+
+
+def caused_by_day(today: date, ids: Ids) -> Cause:
+    """No event caused it, the day did."""
+    return Cause(ids.derived("day", today.isoformat()))
+
+
+def republished_event(stored: StoredMatch, ids: Ids) -> Event[Match]:
+    """The event by which this match was last published: the same id, number and cause, without its rank."""
+    type = registry.find(stored.event_type)
+    return _event(type, stored.match, stored.sequence, stored.event_time, stored.cause, ids)
+
+
+def _event(type: EventType, match: Match, sequence: int, time: datetime, cause: Cause, ids: Ids) -> Event[Match]:
+    return Event(
+        id=ids.derived(type.name, match.match, sequence),
+        source=SOURCE,
+        type=type.name,
+        version=type.version,
+        time=time,
+        key=match.person,
+        data=match,
+        sequence=sequence,
+        correlationid=cause.correlationid,
+        causationid=cause.causationid,
+        recordedtime=cause.recordedtime,
+        traceparent=cause.traceparent,
+    )

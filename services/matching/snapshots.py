@@ -1,0 +1,64 @@
+"""Saves lists for the next load, and who fits an opening best for readers: a portion at a time, so that nothing waits
+for it long; then how far they reach."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from services.matching.service import Matching
+from shared.kit.store.store import Operation
+
+LISTS_AT_ONCE = 200
+CANDIDATES_AT_ONCE = 500
+SAVE_SECONDS = 2.0  # between two snapshots, while there is much to do
+SAVE_SHARE = 0.05  # of the time may go into it,
+SAVE_AT_LEAST_SECONDS = 15.0  # but what was not saved for longer has to be assessed again after a kill
+QUIET_SECONDS = 0.25
+
+
+class SnapshotWriter:
+    """``perform`` performs an operation in a transaction."""
+
+    def __init__(self, matching: Matching, perform: Callable[[Operation[None]], Awaitable[None]]) -> None:
+        self._matching = matching
+        self._perform = perform
+        self._left: list[Operation[None]] = []
+        self._assessed_through: int | None = None
+        self._next = self._ended = 0.0
+        self._spent = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._assessed_through is not None
+
+    async def save(self) -> None:
+        """One portion, if it is time."""
+        began = time.monotonic()
+        if self._assessed_through is None and not self._begins(began):
+            return
+        assert self._assessed_through is not None
+        if self._left:
+            await self._perform(self._left.pop())
+        else:
+            progress = self._matching.save_progress(self._assessed_through)
+            if progress is not None:
+                await self._perform(progress)
+            self._assessed_through, self._ended = None, time.monotonic()
+            self._next = self._ended + min(max(SAVE_SECONDS, self._spent / SAVE_SHARE), SAVE_AT_LEAST_SECONDS)
+        self._spent += time.monotonic() - began
+
+    def _begins(self, now: float) -> bool:
+        quiet = self._matching.waiting == 0
+        if now < (min(self._next, self._ended + QUIET_SECONDS) if quiet else self._next):
+            return False
+        people, candidates, self._assessed_through = self._matching.take_unsaved()
+        lists = (people[at : at + LISTS_AT_ONCE] for at in range(0, len(people), LISTS_AT_ONCE))
+        openings = (candidates[at : at + CANDIDATES_AT_ONCE] for at in range(0, len(candidates), CANDIDATES_AT_ONCE))
+        self._left = [
+            *(self._matching.save_lists(some, self._assessed_through) for some in lists),
+            *(self._matching.save_candidates(some) for some in openings),
+        ]
+        self._spent = 0.0
+        return True
