@@ -110,17 +110,6 @@ class PartitionCheckpoints:
         query = self._checkpoints.find({"_id": {"$in": list(of)}}, {"offset": 1}, max_time_ms=5_000)
         return dict.fromkeys(partitions, -1) | {of[each["_id"]]: each["offset"] async for each in query}
 
-    async def owned(self, ids: Mapping[str, str], partitions: int) -> dict[Partition, int]:
-        """Partitions of topics with these ids whose last owner was called what we are, and their last offset done."""
-        each = {
-            self._id(Partition(topic, n), id): Partition(topic, n)
-            for topic, id in ids.items()
-            for n in range(partitions)
-        }
-        ours = {"_id": {"$in": list(each)}, "owner": self._owner}
-        query = self._checkpoints.find(ours, {"offset": 1}, max_time_ms=5_000)
-        return {each[found["_id"]]: found["offset"] async for found in query}
-
     async def begin_again(self, partition: Partition, claim: Claim) -> None:
         """Nothing of this log is done any more: it is not the one that was read. Raises Fenced when not ours."""
         ours = {"_id": claim.id, "epoch": claim.epoch, "offset": claim.offset}

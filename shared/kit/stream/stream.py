@@ -31,7 +31,6 @@ from shared.kit.kafka.topics import Topics
 from shared.kit.kafka.ungrouped import UngroupedConsumer
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.stream.checkpoints import Fenced, Partition, PartitionCheckpoints
-from shared.kit.stream.early import EarlyReader
 from shared.kit.stream.progress import PartitionProgress, Progress
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.records import Origin, Record
@@ -154,24 +153,15 @@ class Stream:
         self._moved = time.monotonic()
         claims = self._claims
 
-        async def batch(records: Sequence[Record]) -> None:
-            if early is not None:
-                await early.stop()
-            await self._batch(claims, ids, records)
-
-        self._consumer = consumer = self._new_consumer(batch, claims)
-        early = self._early_reader(ids)
+        self._consumer = consumer = self._new_consumer(partial(self._batch, claims, ids), claims)
         try:
             if not self.everywhere:
                 self.opened.set()
             await consumer.start()
             self.opened.set()
-            if early is not None:
-                await early.stop()
         except BaseException:
             self._consumer = None
-            ending = [consumer.stop()] if early is None else [consumer.stop(), early.stop()]
-            await asyncio.gather(*ending, return_exceptions=True)
+            await asyncio.gather(consumer.stop(), return_exceptions=True)
             raise
 
     def _new_consumer(self, batch: Batch, claims: PartitionCheckpoints) -> Reader:
@@ -180,13 +170,6 @@ class Stream:
             return UngroupedConsumer(self._kafka, self.topics, batch, given, self._observer)
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
         return Consumer(kafka, self._group, self.topics, batch, given, revoked)
-
-    def _early_reader(self, ids: dict[str, str]) -> EarlyReader | None:
-        """Where there is a group to wait for; with claims of its own: its batches are not the group's."""
-        if self.everywhere:
-            return None
-        claims = self._new_claims()
-        return EarlyReader(self._kafka, claims, ids, partial(self._early_batch, claims, ids), self._observer)
 
     async def _run(self) -> None:
         while True:
@@ -284,14 +267,6 @@ class Stream:
             self._done |= offsets
 
     # --- a batch
-
-    async def _early_batch(
-        self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
-    ) -> None:
-        """Nobody looks at the ids of the topics while the group finds together, and it may take long."""
-        if self._stopping.is_set() or any(self._known.ids.get(topic) != id for topic, id in ids.items()):
-            raise Fenced("early")
-        await self._batch(claims, ids, records)
 
     async def _batch(self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""

@@ -174,80 +174,31 @@ async def test_a_hole_is_asked_for_again_by_every_assignment(database: Any, monk
         assert await database.effects.count_documents({"times": 1}) == 7
 
 
-async def test_a_start_that_is_cancelled_at_its_end_leaves_no_consumer_behind(
+async def test_a_start_that_is_cancelled_leaves_no_consumer_behind(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The group is together, and what was read early is still at the database: then a lease is lost."""
+    """The group is not together yet: then a lease is lost."""
     running: list[Any] = []
-    waiting, go_on = asyncio.Event(), asyncio.Event()
+    joining = asyncio.Event()
 
     class Life(Log):
         async def start(self) -> None:
             running.append(self)
+            joining.set()
+            await asyncio.sleep(1_000)
 
         async def stop(self) -> None:
             running.remove(self)
 
-    class Reader:
-        def __init__(self, *given: Any) -> None: ...
-
-        async def stop(self) -> None:
-            waiting.set()
-            await go_on.wait()
-
-    monkeypatch.setattr(stream, "EarlyReader", Reader)
     async with prepared(database, monkeypatch, Life, lambda: "one") as (made, _):
         beginning = asyncio.create_task(made._begin())
-        await waiting.wait()
+        await joining.wait()
         assert len(running) == 1
         beginning.cancel()
-        await asyncio.sleep(0)
-        go_on.set()
         await asyncio.gather(beginning, return_exceptions=True)
         assert beginning.cancelled()
         assert not running
         assert made._consumer is None
-
-
-async def test_nothing_is_read_early_of_a_topic_that_has_another_id_nor_during_a_stop(
-    database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batches: list[Callable[[Sequence[Fetched]], Awaitable[None]]] = []
-
-    class Reader:
-        def __init__(self, kafka: Any, claims: Any, ids: Any, batch: Any, observer: Any) -> None:
-            batches.append(batch)
-
-        async def stop(self) -> None: ...
-
-    monkeypatch.setattr(stream, "EarlyReader", Reader)
-    async with prepared(database, monkeypatch, Log, lambda: "one") as (made, _):
-        await made._begin()
-        made._known.ids["deliveries"] = "another"
-        with pytest.raises(Fenced):
-            await batches[0]([fetched(0, 0)])
-        made._known.ids["deliveries"] = "one"
-        made._stopping.set()
-        with pytest.raises(Fenced):
-            await batches[0]([fetched(0, 0)])
-        made._stopping.clear()
-        assert await database.effects.count_documents({}) == 0
-        await batches[0]([fetched(0, 0)])
-        assert await database.effects.count_documents({}) == 1
-
-
-async def test_a_gap_in_what_is_read_early_moves_no_consumer_and_is_never_believed(
-    database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with prepared(database, monkeypatch, Log, lambda: "one") as (made, _):
-        await made._begin()
-        made._known.ids["deliveries"] = "one"
-        claims = made._new_claims()
-        for _ in range(2):
-            with pytest.raises(Fenced):
-                await made._early_batch(claims, {"deliveries": "one"}, [fetched(3, 3)])
-        assert made._consumer.reads == -1
-        assert await database.effects.count_documents({}) == 0
 
 
 async def test_a_stop_ends_although_a_cancel_is_lost_on_the_way(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
