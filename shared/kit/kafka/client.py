@@ -6,8 +6,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka import AIOKafkaClient
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
@@ -16,9 +15,9 @@ from aiokafka.errors import (
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
-from aiokafka.protocol.metadata import MetadataRequest
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
+from shared.kit.kafka.aiokafka_internals import ask_each
 from shared.kit.kafka.settings import KafkaSettings
 
 _AUTHENTICATION = (
@@ -87,26 +86,25 @@ async def bootstrapped(kafka: KafkaSettings, timeout_ms: int) -> AIOKafkaClient:
 async def why_refused(kafka: KafkaSettings, timeout_ms: int) -> NotLetIn | None:
     """Why the brokers that can be reached let us not in; None when there is none, or one does. aiokafka itself writes
     that to a log and says of either that it cannot connect."""
+    how = {name: value for name, value in connection(kafka).items() if name != "bootstrap_servers"}
     found: NotLetIn | None = None
-    for host, port, _ in collect_hosts(kafka.bootstrap):
-        how = {name: value for name, value in connection(kafka).items() if name != "bootstrap_servers"}
-        try:
-            connected = await create_conn(host, port, request_timeout_ms=timeout_ms, **how)
-            try:
-                await connected.send(MetadataRequest([]))  # the first thing that an unknown client is refused
-            finally:
-                connected.close()
-        except _AUTHENTICATION:
-            found = WrongPassword()
-        except ssl.SSLError:
-            found = WrongCertificate()
-        except KafkaError as error:
-            certificate = kafka.security.tls and isinstance(error.__cause__ or error.__context__, ssl.SSLError)
-            found = WrongCertificate() if certificate else WrongProtocol()
-        except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
-            found = WrongProtocol()
-        except (OSError, TimeoutError, ValueError):
-            continue
-        else:
+    for error in await ask_each(kafka.bootstrap, timeout_ms, **how):
+        if error is None:
             return None
+        found = _refusal(error, kafka.security.tls) or found
     return found
+
+
+def _refusal(error: BaseException, tls: bool) -> NotLetIn | None:
+    if isinstance(error, _AUTHENTICATION):
+        return WrongPassword()
+    if isinstance(error, ssl.SSLError):
+        return WrongCertificate()
+    if isinstance(error, KafkaError):
+        certificate = tls and isinstance(error.__cause__ or error.__context__, ssl.SSLError)
+        return WrongCertificate() if certificate else WrongProtocol()
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
+        return WrongProtocol()
+    if isinstance(error, OSError | TimeoutError | ValueError):
+        return None  # nobody there
+    raise error

@@ -1,8 +1,7 @@
 """FastStream as the stream wants it: raw batches, rewound on any failure, static membership, no surprises.
 
 What its defaults would do to us is measured: ACK_FIRST loses, ``latest`` skips, the batch parser fails healthy
-neighbours of one bad header, a ``reply_to`` header makes it publish, its logger writes values of input. And aiokafka
-itself stands still for ever at a header whose name is no UTF-8.
+neighbours of one bad header, a ``reply_to`` header makes it publish, its logger writes values of input.
 """
 
 from __future__ import annotations
@@ -11,24 +10,23 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
-from faststream._internal.endpoint.subscriber.utils import MultiLock
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
+from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset
 from shared.kit.kafka.client import faststream_security
 from shared.kit.kafka.group import assigned_in
-from shared.kit.kafka.header_names import read_any_header_name
-from shared.kit.kafka.log_ends import close, log_ends
+from shared.kit.kafka.log_ends import log_ends
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
 STOP_SECONDS = 10.0
-read_any_header_name()
 
 
 class _Listener(ConsumerRebalanceListener):
@@ -82,13 +80,8 @@ class Reader(ABC):
         """Partitions of our topics that nobody reads. Raises KafkaError, TimeoutError."""
 
     def position(self, partition: TopicPartition) -> int | None:
-        """Which offset is read next. Asks nobody: aiokafka's own ``position`` waits until it is known."""
-        subscription = self.kafka._subscription.subscription if self.kafka is not None else None
-        assignment = subscription.assignment if subscription is not None else None
-        if assignment is None or partition not in assignment.tps:
-            return None
-        state = assignment.state_value(partition)
-        return int(state.position) if state.has_valid_position else None
+        """Which offset is read next, as far as is known without asking anybody."""
+        return None if self.kafka is None else next_offset(self.kafka, partition)
 
     def is_done(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Whether everything before these offsets was taken in, and nothing is in hand."""
@@ -193,6 +186,9 @@ class Consumer(Reader):
     async def start(self) -> None:
         """Join the group. Raises KafkaError when the broker does not answer."""
         try:
+            await self._broker.connect()
+            config: Any = self._broker.config.broker_config
+            config.builder = partial(consumer_of, **config.builder.keywords)  # instead of aiokafka's own class
             await self._broker.start()
         except BaseException:
             await self.stop()
@@ -212,18 +208,10 @@ class Consumer(Reader):
         and with it what the group gave it: seen on Apache Kafka, a member that came back on its own before its topics
         were made again was given nothing, and so was everybody who took its place."""
         self.subscriber.running = False
-        if isinstance(self.subscriber.lock, MultiLock):
-            await self.subscriber.lock.wait_release(STOP_SECONDS)
-        consumer: Any = self.kafka
-        if consumer is not None:
-            coordinator = consumer._coordinator
-            coordinator._coordination_task.cancel()  # it may be waiting for a group that is gone
-            await asyncio.gather(coordinator._coordination_task, return_exceptions=True)
-            coordinator._group_instance_id = None  # who has no name of its own is allowed to leave
-            for close in (consumer.stop, consumer._fetcher.close, consumer._client.close):
-                with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):
-                    async with asyncio.timeout(0.2):
-                        await close()
+        if (consumer := self.kafka) is not None:
+            in_hand: Any = self.subscriber.lock
+            await in_hand.wait_release(STOP_SECONDS)
+            await leave_group(consumer)
         await self.stop()
 
     @property

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.protocol import ConsumerProtocol
 
+from shared.kit.kafka.aiokafka_internals import decoded_assignment
 from shared.kit.kafka.client import connection
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import KAFKA_ERRORS
@@ -32,5 +32,4 @@ async def assigned_in(kafka: KafkaSettings, group: str) -> tuple[str, set[TopicP
         with contextlib.suppress(*KAFKA_ERRORS):
             await admin.close()
     _, _, state, _, _, members = answer.groups[0][:6]
-    given = [ConsumerProtocol.ASSIGNMENT.decode(member[4]) for member in members if member[4]]
-    return state, {TopicPartition(t, n) for each in given for t, numbers in each.assignment for n in numbers}
+    return state, set().union(*(decoded_assignment(member[4]) for member in members if member[4]))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Collection
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from shared.kit.kafka.aiokafka_internals import close, consumer_of
 from shared.kit.kafka.client import connection
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.kafka.topics import KAFKA_ERRORS
 
 ASK_SECONDS = 10.0
-CLOSE_SECONDS = 1.0
 POLL_MS = 20
 
 
@@ -25,7 +22,7 @@ async def log_ends(kafka: KafkaSettings, partitions: Collection[TopicPartition])
     the last batch and says the truth with the records; with Apache Kafka it is a new leader that may still be behind
     with the records, while it answers the question only when it knows.
     """
-    consumer = AIOKafkaConsumer(
+    consumer = consumer_of(
         **connection(kafka),
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -45,25 +42,3 @@ async def log_ends(kafka: KafkaSettings, partitions: Collection[TopicPartition])
             return {each: max(end, consumer.last_stable_offset(each) or 0) for each, end in answered.items()}
     finally:
         await close(consumer)
-
-
-async def close(consumer: AIOKafkaConsumer) -> None:
-    """Close a consumer, whatever state its broker is in. aiokafka's own ``stop`` can end half-way when a fetch is
-    waiting to be tried again, and leave the connections behind.
-
-    In a task of its own: inside aiokafka a cancel can be lost, and whoever is cancelled here must still end.
-    """
-    closing = asyncio.create_task(_close(consumer))
-    try:
-        await asyncio.shield(closing)
-    except asyncio.CancelledError:
-        await asyncio.wait([closing])
-        raise
-
-
-async def _close(consumer: AIOKafkaConsumer) -> None:
-    client: Any = consumer._client
-    for part in (consumer.stop, client.close):
-        with contextlib.suppress(*KAFKA_ERRORS, asyncio.CancelledError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await part()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.errors import KafkaTimeoutError
 
+from shared.kit.kafka.aiokafka_internals import never_expire
 from shared.kit.kafka.client import connection
 from shared.kit.kafka.partition_of import partition_of
 from shared.kit.kafka.settings import KafkaSettings
@@ -19,12 +18,12 @@ from shared.kit.kafka.settings import KafkaSettings
 WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
 
 
-def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
+def producer_of(kafka: KafkaSettings, topic: str) -> AIOKafkaProducer:
     """Not started. acks=all; idempotent if the broker knows how. One request per partition is under way at a time, so
     a retry keeps the order."""
     producer = AIOKafkaProducer(
         **connection(kafka),
-        client_id=f"{kafka.instance}-{lane}",
+        client_id=f"{kafka.instance}-{topic}",
         acks="all",
         enable_idempotence=kafka.idempotent,
         linger_ms=2,
@@ -34,9 +33,7 @@ def producer_of(kafka: KafkaSettings, lane: str) -> AIOKafkaProducer:
         metadata_max_age_ms=kafka.metadata_max_age_ms,
         retry_backoff_ms=100,
     )
-    # A batch that expires while a later one survives would come after it: with no time limit aiokafka retries the head
-    # of each partition until it is through. A log that is gone ends it: then the lane abandons the whole producer.
-    producer._message_accumulator._batch_ttl = math.inf
+    never_expire(producer)  # a log that is gone ends it: then the relay abandons the whole producer
     return producer
 
 
@@ -52,7 +49,7 @@ async def send_all(
     """
     if len(records) < WHOLE_BATCHES:
         return [await producer.send(topic, value, key=key, headers=headers) for key, value, headers in records]
-    builders: dict[int, list[BatchBuilder]] = {}
+    builders: dict[int, list[Any]] = {}
     for key, value, headers in records:
         number = partition_of(key, partitions)
         if number not in builders:
@@ -67,21 +64,8 @@ async def send_all(
     ]
 
 
-async def _send_batch(
-    producer: AIOKafkaProducer, builder: BatchBuilder, topic: str, number: int
-) -> asyncio.Future[Any]:
+async def _send_batch(producer: AIOKafkaProducer, builder: Any, topic: str, number: int) -> asyncio.Future[Any]:
     while True:
         with contextlib.suppress(KafkaTimeoutError):  # a batch before it still waits: nothing was appended
             sent: asyncio.Future[Any] = await producer.send_batch(builder, topic, partition=number)
             return sent
-
-
-async def abandon(producer: AIOKafkaProducer, seconds: float = 2.0) -> None:
-    """Close without flushing: what is in its buffers is not sent any more (its rows are in the outbox)."""
-    producer._closed = True
-    with contextlib.suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        async with asyncio.timeout(seconds):
-            await producer._sender.close()
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(seconds):
-            await producer.client.close()

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError
-from aiokafka.protocol.group import HeartbeatRequest
 
+from shared.kit.kafka.aiokafka_internals import heartbeat_of_nobody
 from shared.kit.kafka.client import connection
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
@@ -72,12 +71,9 @@ async def _groups_refused(kafka: KafkaSettings, groups: Iterable[str]) -> list[s
 
 
 async def _may_read(admin: AIOKafkaAdminClient, group: str) -> bool:
-    """Asked by a heartbeat of nobody: it needs the right to read, as joining does, and changes nothing."""
     try:
-        coordinator = await admin.find_coordinator(group)
-        answer: Any = await admin._send_request(HeartbeatRequest(group, -1, "nobody"), coordinator)
+        return await heartbeat_of_nobody(admin, group) != GroupAuthorizationFailedError.errno
     except GroupAuthorizationFailedError:
         return False
     except KAFKA_ERRORS:  # a cluster that has just started has no coordinators yet: the stream will see
         return True
-    return bool(answer.error_code != GroupAuthorizationFailedError.errno)

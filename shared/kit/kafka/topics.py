@@ -11,8 +11,8 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     KafkaError,
@@ -24,9 +24,9 @@ from aiokafka.errors import (
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observe import Observer
+from shared.kit.kafka.aiokafka_internals import Found, topic_ids
 from shared.kit.kafka.client import bootstrapped, connection
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.kafka.topic_ids import Found, topic_ids
 
 KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 _ASK_SECONDS = 5.0

@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observe import Observer
+from shared.kit.kafka.aiokafka_internals import close, consumer_of
 from shared.kit.kafka.client import connection
 from shared.kit.kafka.consumer import Batch, Reader
-from shared.kit.kafka.log_ends import close
 from shared.kit.kafka.settings import KafkaSettings
 
 POLL_MS = 100
@@ -46,7 +46,7 @@ class UngroupedConsumer(Reader):
 
     async def start(self) -> None:
         """Begin to read. Raises KafkaError when the broker does not answer."""
-        consumer = AIOKafkaConsumer(
+        consumer = consumer_of(
             **connection(self._settings),
             client_id=self._settings.instance,
             enable_auto_commit=False,

@@ -24,7 +24,8 @@ from aiokafka import AIOKafkaProducer
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observe import Observer
-from shared.kit.kafka.producer import abandon, producer_of, send_all
+from shared.kit.kafka.aiokafka_internals import abandon
+from shared.kit.kafka.producer import producer_of, send_all
 from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, Document

@@ -22,11 +22,11 @@ from deploy.local.apache.broker import ApacheBroker
 from deploy.local.login import ADMIN, READER, Login
 from deploy.rights.access import Rule, rules_of
 from deploy.rights.admin import add, apply
+from shared.kit.kafka.aiokafka_internals import topic_ids
 from shared.kit.kafka.client import (
     bootstrapped,
 )
 from shared.kit.kafka.rights import Rights, check_granted
-from shared.kit.kafka.topic_ids import topic_ids
 from shared.kit.kafka.topics import Topics
 from tests.integration.apache.parts import (
     ACTS,

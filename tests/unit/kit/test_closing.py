@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.kit.base.supervise import end_all
-from shared.kit.kafka.log_ends import close
+from shared.kit.kafka.aiokafka_internals import close
 
 pytestmark = pytest.mark.unit
 

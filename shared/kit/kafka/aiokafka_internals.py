@@ -1,0 +1,336 @@
+"""Every private part of aiokafka that the kit uses, in one file.
+
+Written for one version. tests/unit/kit/test_aiokafka_internals.py fails when another one is installed, and names the
+part that is missing or works otherwise; ruff refuses such imports and attributes everywhere else in `shared`.
+Nothing is patched: what has to work otherwise is a subclass, or set on one instance when it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import uuid
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple, SupportsIndex
+
+from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.consumer import fetcher
+from aiokafka.coordinator.protocol import ConsumerProtocol
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.protocol.abstract import AbstractType
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.group import HeartbeatRequest
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+
+VERSION = "0.14.0"
+CLOSE_SECONDS = 1.0
+LEAVE_SECONDS = 0.2
+_ERRORS = (KafkaError, OSError, TimeoutError)
+
+# --- connections
+
+
+async def ask_each(bootstrap: str, timeout_ms: int, **how: Any) -> Sequence[BaseException | None]:
+    """What comes of a first request to each broker that is named: None: it answered. Nothing is tried again."""
+    return await asyncio.gather(
+        *(_ask(host, port, timeout_ms, how) for host, port, _ in collect_hosts(bootstrap)), return_exceptions=True
+    )
+
+
+async def _ask(host: str, port: int, timeout_ms: int, how: dict[str, Any]) -> None:
+    connected = await create_conn(host, port, request_timeout_ms=timeout_ms, **how)
+    try:
+        await connected.send(MetadataRequest([]))  # the first thing that an unknown client is refused
+    finally:
+        connected.close()
+
+
+async def heartbeat_of_nobody(admin: AIOKafkaAdminClient, group: str) -> int:
+    """The error code of a heartbeat by no member. Needs the right to read in the group, as joining does, and changes
+    nothing. Raises KafkaError."""
+    coordinator = await admin.find_coordinator(group)
+    answer: Any = await admin._send_request(HeartbeatRequest(group, -1, "nobody"), coordinator)
+    return int(answer.error_code)
+
+
+def decoded_assignment(assignment: bytes) -> set[TopicPartition]:
+    """The partitions of one member, as its group's coordinator keeps them."""
+    decoded: Any = ConsumerProtocol.ASSIGNMENT.decode(assignment)
+    return {TopicPartition(topic, number) for topic, numbers in decoded.assignment for number in numbers}
+
+
+# --- producers
+
+
+def never_expire(producer: AIOKafkaProducer) -> None:
+    """A batch is retried until it is acknowledged. With a limit, one that expires while a later one survives would come
+    after it."""
+    producer._message_accumulator._batch_ttl = math.inf
+
+
+async def abandon(producer: AIOKafkaProducer, seconds: float = 2.0) -> None:
+    """Close without flushing: what is in its buffers is not sent any more."""
+    producer._closed = True
+    with contextlib.suppress(*_ERRORS, asyncio.CancelledError):
+        async with asyncio.timeout(seconds):
+            await producer._sender.close()
+    with contextlib.suppress(*_ERRORS):
+        async with asyncio.timeout(seconds):
+            await producer.client.close()
+
+
+# --- consumers
+
+
+def next_offset(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """Which offset is read next; None: not ours, or not known yet. Its own ``position`` waits until it is known."""
+    subscription = consumer._subscription.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None or partition not in assignment.tps:
+        return None
+    state = assignment.state_value(partition)
+    return int(state.position) if state.has_valid_position else None
+
+
+async def leave_group(consumer: AIOKafkaConsumer) -> None:
+    """Leave now, also as a static member, also while a join waits, and drop the connections. Its own ``stop`` keeps a
+    static member's place."""
+    parts: Any = consumer
+    coordinator = parts._coordinator
+    coordinator._coordination_task.cancel()  # it may be waiting for a group that is gone
+    await asyncio.gather(coordinator._coordination_task, return_exceptions=True)
+    coordinator._group_instance_id = None  # who has no name of its own is allowed to leave
+    await _end_each(LEAVE_SECONDS, parts.stop, parts._fetcher.close, parts._client.close)
+
+
+async def close(consumer: AIOKafkaConsumer) -> None:
+    """Close a consumer, whatever state its broker is in. Its own ``stop`` can end half-way when a fetch is waiting to
+    be tried again, and leave the connections behind.
+
+    In a task of its own: inside aiokafka a cancel can be lost, and whoever is cancelled here must still end.
+    """
+    parts: Any = consumer
+    closing = asyncio.create_task(_end_each(CLOSE_SECONDS, parts.stop, parts._client.close))
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait([closing])
+        raise
+
+
+async def _end_each(seconds: float, *parts: Any) -> None:
+    for end in parts:
+        with contextlib.suppress(*_ERRORS, asyncio.CancelledError):
+            async with asyncio.timeout(seconds):
+                await end()
+
+
+def consumer_of(**arguments: Any) -> AIOKafkaConsumer:
+    """Not started. Reads records whose header names are not UTF-8, too.
+
+    aiokafka dies of such a name while it unpacks what it fetched, at every attempt anew: one such record would hold its
+    partition up for ever. Here its batch is unpacked a second time, with the odd bytes of the name written as escapes;
+    what the record is worth is then for its reader to say.
+    """
+    return _TolerantConsumer(**arguments)
+
+
+class _TolerantConsumer(AIOKafkaConsumer):
+    @property
+    def _fetcher(self) -> Any:
+        """Made by ``start``, which fetches nothing before this is set."""
+        return self._own_fetcher
+
+    @_fetcher.setter
+    def _fetcher(self, made: Any) -> None:
+        self._own_fetcher = made
+        if made is not None:
+            vars(made)["_proc_fetch_request"] = MethodType(_PROC_FETCH_REQUEST, made)
+
+
+class ReadableRecords:
+    """Stands in for aiokafka's MemoryRecords: what one answer of the broker holds for one partition."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._quick, self._taken = data, MemoryRecords(data), 0
+
+    def has_next(self) -> bool:
+        """Whether there is another batch."""
+        return self._quick.has_next()
+
+    def next_batch(self) -> _Batch:
+        """The next batch."""
+        number, self._taken = self._taken, self._taken + 1
+        return _Batch(self._quick.next_batch(), self._data, number)
+
+    def size_in_bytes(self) -> int:
+        """Of all batches."""
+        return self._quick.size_in_bytes()
+
+
+class _Batch:
+    """One batch, as quickly unpacked as ever, and only when that fails as patiently as it needs."""
+
+    def __init__(self, quick: Any, data: bytes, number: int) -> None:
+        self._quick, self._data, self._number = quick, data, number
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._quick, name)
+
+    def __next__(self) -> Any:
+        return next(self._quick)
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._quick
+        except UnicodeDecodeError:
+            yield from self._patiently()  # from the batch's first record: the fetcher leaves out what it has had
+
+    def _patiently(self) -> Iterator[Any]:
+        batches = _MemoryRecordsPy(self._data)
+        for _ in range(self._number):
+            batches.next_batch()
+        piece: Any = batches._next_slice
+        batch: Any = _DefaultRecordBatchPy(piece)
+        batch._maybe_uncompress()
+        batch._buffer = _Bytes(batch._buffer)
+        return iter(batch)
+
+
+class _Bytes(bytearray):
+    """A buffer whose slices can always be decoded."""
+
+    def __getitem__(self, place: SupportsIndex | slice) -> Any:
+        found = super().__getitem__(place)
+        return _Bytes(found) if isinstance(found, bytearray) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
+        return super().decode(encoding, errors)
+
+
+# the fetcher's own method, which finds ReadableRecords under the name by which it makes what it has fetched
+_PROC_FETCH_REQUEST = FunctionType(
+    fetcher.Fetcher._proc_fetch_request.__code__, vars(fetcher) | {"MemoryRecords": ReadableRecords}
+)
+
+
+# --- the one request that aiokafka lacks: Metadata v12, which tells a topic's id (its own stops at v5). Works on Apache
+# --- Kafka and on the embedded broker. Format: Kafka's protocol guide, "Metadata Request (Version: 12)".
+
+_ANY = uuid.UUID(int=0)  # "by name, not by id"
+_UNKNOWN = -(2**31)  # operations of a topic that the broker does not tell
+
+
+class _Uuid(AbstractType[uuid.UUID]):
+    @classmethod
+    def encode(cls, value: uuid.UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> uuid.UUID:
+        return uuid.UUID(bytes=data.read(16))
+
+
+class _Metadata12Response(Response):
+    API_KEY = 3
+    API_VERSION = 12
+    SCHEMA = Schema(
+        ("throttle", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error", Int16),
+                ("name", CompactString("utf-8")),
+                ("id", _Uuid),
+                ("internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class _Metadata12(RequestStruct):
+    API_KEY = 3
+    API_VERSION = 12
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _Metadata12Response
+    SCHEMA = Schema(
+        ("topics", CompactArray(("id", _Uuid), ("name", CompactString("utf-8")), ("tags", TaggedFields))),
+        ("create", Boolean),
+        ("operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicsRequest(Request[_Metadata12]):
+    API_KEY = 3
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def build(self, request_struct_class: type[_Metadata12]) -> _Metadata12:
+        return request_struct_class([(_ANY, name, {}) for name in self._names], False, True, {})
+
+
+class Found(NamedTuple):
+    """A topic that exists: id (32 hex digits), number of partitions, and what the client may do with it: the codes of
+    Kafka's operations as bits, or None where the broker keeps no rights."""
+
+    id: str
+    partitions: int
+    operations: int | None
+
+
+async def topic_ids(client: AIOKafkaClient, names: Sequence[str]) -> tuple[dict[str, Found], set[str]]:
+    """Each topic that exists, and the names of those that the client may not even see. Creates none. Raises
+    KafkaError."""
+    answer = await client.send(client.get_random_node(), _TopicsRequest(names))
+    found = {
+        topic[1]: Found(topic[2].hex, len(topic[4]), None if topic[5] == _UNKNOWN else topic[5])
+        for topic in answer.topics
+        if topic[0] == 0
+    }
+    return found, {topic[1] for topic in answer.topics if topic[0] == TopicAuthorizationFailedError.errno}
