@@ -41,7 +41,7 @@ async def main():
         print("open", flush=True)
         await asyncio.Event().wait()
 
-    await store.perform([], alongside=alongside)
+    await store.perform([], in_transaction=alongside)
 
 asyncio.run(main())
 """
