@@ -15,7 +15,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 RIGHTS = Path(__file__).parent
 SERVICES = ("intake", "matching", "notifications")
@@ -31,9 +31,14 @@ class Rule(NamedTuple):
     operation: str
 
 
+def topics_read_by(service: str, folder: Path = RIGHTS) -> tuple[str, ...]:
+    """By name, without prefix."""
+    return tuple(_rights_of(service, folder)["reads"])
+
+
 def rules_of(service: str, prefix: str = "", folder: Path = RIGHTS) -> Iterator[Rule]:
     """What one service may do. ``prefix`` as in IEUM_TOPIC_PREFIX."""
-    rights = json.loads((folder / f"{service}.json").read_text())
+    rights = _rights_of(service, folder)
     user = rights["user"]
     for topic in rights["writes"]:
         for operation in ("Write", "Describe", "Create"):
@@ -44,6 +49,11 @@ def rules_of(service: str, prefix: str = "", folder: Path = RIGHTS) -> Iterator[
     for group in rights["groups"]:
         for operation in ("Read", "Describe"):
             yield Rule(user, "Group", prefix + group, operation)
+
+
+def _rights_of(service: str, folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"{service}.json").read_text())
+    return found
 
 
 def all_rules(prefix: str = "") -> list[Rule]:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from shared.events import registry
 from verification.harness.screen import Screen
 from verification.leaks.encodings import ENCODINGS
 from verification.leaks.scan import report_lines, scan
 
 pytestmark = pytest.mark.e2e
 SERVICES = ("intake", "matching", "notifications")
-TOPICS = ("people", "opportunities", "agencies", "prohibitions", "matches", "deliveries")
 
 
 class TestTheLeakScan:
@@ -26,7 +26,7 @@ class TestTheLeakScan:
             wanted = ("metrics", "openapi.json", "docs", "quarantine", "refusals")
             assert {f"{service} {what}" for what in wanted} <= looked_at
             assert {f"log {service}", f"database {service}"} <= looked_at
-        for topic in TOPICS:
+        for topic in registry.topics:
             parts = ("keys", "headers", "payloads")
             assert {f"topic {name} {part}" for name in (topic, f"{topic}.dead") for part in parts} <= looked_at
         assert {"feed as received", "webhook as received", "log broker", "log mongod", "database local"} <= looked_at

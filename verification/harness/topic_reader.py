@@ -12,13 +12,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.login import Login
 from deploy.local.timeouts import scaled
+from deploy.rights.access import SERVICES, topics_read_by
 
-READS = {
-    "intake": ("matches", "deliveries"),
-    "matching": ("people", "opportunities", "agencies", "prohibitions"),
-    "notifications": ("people", "matches", "agencies", "prohibitions"),
-}
-"""Which service reads which topics."""
+READS = {service: topics_read_by(service) for service in SERVICES}
+"""Which service reads which topics: what it says of itself when it asks for rights."""
 
 SECONDS = 5.0
 

@@ -23,7 +23,7 @@ from verification.leaks.faulty_service import POISON
 from verification.leaks.people import words
 from verification.leaks.search_terms import Planted, identity_values
 
-TOPICS = ("people", "opportunities", "agencies", "prohibitions", "matches", "deliveries")
+TOPICS = tuple(registry.topics)
 OVER_ONE_MEGABYTE = 1_100_000  # more than a consumer takes; packed it is little for the broker
 
 Headers = list[tuple[str, bytes]]
