@@ -23,18 +23,18 @@ ZERO = " or vector(0)"
 
 
 class Shown(NamedTuple):
-    """How many series a panel's query has now; `trouble`: what Prometheus has against it."""
+    """How many series a panel's query has now; `error`: what Prometheus has against it."""
 
     panel: str
     expression: str
     series: int
-    trouble: str = ""
+    error: str = ""
     may_be_empty: bool = False
 
     @property
     def well(self) -> bool:
         """It has something to show, or nothing and need not."""
-        return not self.trouble and (self.series > 0 or self.may_be_empty)
+        return not self.error and (self.series > 0 or self.may_be_empty)
 
 
 def check(prometheus: str) -> list[Shown]:
@@ -57,7 +57,7 @@ def _asked(prometheus: str, title: str, query: Query) -> Shown:
 
 def report(shown: Sequence[Shown]) -> str:
     """A line for each query, then the verdict."""
-    lines = [f"{one.series:5}  {one.panel}: {one.trouble or ' '.join(one.expression.split())}" for one in shown]
+    lines = [f"{one.series:5}  {one.panel}: {one.error or ' '.join(one.expression.split())}" for one in shown]
     may_be_empty, badly = sum(one.may_be_empty for one in shown), sum(not one.well for one in shown)
     asked = f"{len(shown)} queries asked, of which {may_be_empty} may be empty"
     return "\n".join([*lines, f"{asked}; {badly} wrong, or empty although they must not be"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-Told = Callable[[aiohttp.ClientResponse, bytes, Any], None]
+OnAnswer = Callable[[aiohttp.ClientResponse, bytes, Any], None]
 
 
 class Wire:
@@ -29,7 +29,7 @@ class Wire:
         return listening(lambda answer, body, _: self.heard(status_of(answer), answer.headers, body))
 
 
-def listening(told: Told) -> aiohttp.TraceConfig:
+def listening(on_answer: OnAnswer) -> aiohttp.TraceConfig:
     """Tells of every answer that a session has read: with its body and the context that the request was given."""
     config = aiohttp.TraceConfig()
 
@@ -37,7 +37,7 @@ def listening(told: Told) -> aiohttp.TraceConfig:
         context.answer = params.response  # its body is told when it has been read
 
     async def chunk(_: object, context: SimpleNamespace, params: aiohttp.TraceResponseChunkReceivedParams) -> None:
-        told(context.answer, params.chunk, context.trace_request_ctx)
+        on_answer(context.answer, params.chunk, context.trace_request_ctx)
 
     config.on_request_end.append(ended)
     config.on_response_chunk_received.append(chunk)

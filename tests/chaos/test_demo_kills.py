@@ -33,9 +33,9 @@ class TestAKillInTheMiddle:
         async with running_demo(Options(people=40, kill=target, keep=tmp_path), silent()) as (scenario, quiet):
             assert quiet, await scenario.unfinished()
             found = await asyncio.to_thread(judge, scenario)
-            apart = await asyncio.to_thread(scenario.databases.set_apart)
+            apart = await asyncio.to_thread(scenario.databases.quarantined)
         assert target in scenario.system.restarted
-        assert scenario.ledger.surprises == []
+        assert scenario.ledger.unexpected == []
         assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
         assert (found.unlike, apart, scenario.system.crashed()) == (0, 0, [])
 
@@ -58,10 +58,10 @@ class TestASecondRun:
                         await scenario.send_chapter(chapter)
                     assert await scenario.until_quiet(PATIENCE), await scenario.unfinished()
                     found = await asyncio.to_thread(judge, scenario)
-                    apart = await asyncio.to_thread(scenario.databases.set_apart)
+                    apart = await asyncio.to_thread(scenario.databases.quarantined)
                     scenario.databases.close()
             finally:
                 await system.stop()
             assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
             assert (found.unlike, apart, system.crashed()) == (0, 0, [])
-            assert scenario.ledger.surprises == []
+            assert scenario.ledger.unexpected == []

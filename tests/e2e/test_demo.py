@@ -59,7 +59,7 @@ def leaves(value: Any) -> Iterator[str]:
 
 class TestTheDay:
     async def test_every_event_is_answered_as_it_deserves(self, scenario: Scenario) -> None:
-        assert [outcome.receipt for outcome in scenario.ledger.surprises] == []
+        assert [outcome.receipt for outcome in scenario.ledger.unexpected] == []
         assert scenario.ledger.refused, "a day without a mistake shows nothing"
 
     async def test_the_matches_that_stand_are_those_of_the_oracle(self, judgement: Judgement) -> None:
@@ -86,7 +86,7 @@ class TestTheDay:
         assert sum(holding.recalls for holding in scenario.holdings().values()) > 0
 
     async def test_nothing_is_set_apart(self, scenario: Scenario) -> None:
-        assert await asyncio.to_thread(scenario.databases.set_apart) == 0
+        assert await asyncio.to_thread(scenario.databases.quarantined) == 0
 
     async def test_an_event_can_be_followed_to_the_partners_answer(self, scenario: Scenario) -> None:
         posted = [item for item in scenario.ledger.accepted if item.event["type"] == "job-posted"]
@@ -122,6 +122,6 @@ class TestASecondPack:
         async with running_demo(Options(people=25, pack="xx-island", keep=tmp_path), silent()) as (played, quiet):
             assert quiet, await played.unfinished()
             found = await asyncio.to_thread(judge, played)
-        assert played.ledger.surprises == []
+        assert played.ledger.unexpected == []
         assert (found.unlike, found.verdict.lost, found.verdict.doubled) == (0, 0, 0)
         assert found.expected.told

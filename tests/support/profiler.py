@@ -31,7 +31,7 @@ class Query:
     sorts: bool
 
     @property
-    def troubles(self) -> list[str]:
+    def violations(self) -> list[str]:
         """Why its cost grows with the store; nothing when it does not."""
         found = []
         if "COLLSCAN" in self.plan and self.documents > FEW:
@@ -51,11 +51,11 @@ class Seen:
     def __init__(self) -> None:
         self.queries: list[Query] = []
 
-    def troubles(self, *allowed: str) -> list[str]:
+    def violations(self, *allowed: str) -> list[str]:
         """One line for every kind of query that is not sound. ``allowed``: beginnings of lines to leave out; each needs
         its reason beside it."""
         lines = {
-            f"{query.what} [{query.plan}]: {', '.join(query.troubles)}" for query in self.queries if query.troubles
+            f"{query.what} [{query.plan}]: {', '.join(query.violations)}" for query in self.queries if query.violations
         }
         return sorted(line for line in lines if not line.startswith(allowed or ("\0",)))  # no line begins so
 

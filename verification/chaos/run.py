@@ -121,7 +121,7 @@ class Chaos:
         judgement = await asyncio.to_thread(judge, scenario)
         received = {system.agency(name): system.partner_store(name).received() for name in ("feed", "webhook")}
         found = await asyncio.to_thread(audit, scenario.databases, self._receipts, received)
-        apart = await asyncio.to_thread(scenario.databases.set_apart)
+        apart = await asyncio.to_thread(scenario.databases.quarantined)
         stuck = never_again(injector.without_end, behind)
         violations = [*system.violations, *stuck, *_violations(scenario, judgement, found, left, apart)]
         return Report(self._line(scenario, system, injector, watch, judgement, found), violations)
@@ -133,8 +133,8 @@ class Chaos:
         random = Random(f"{options.seed}/sending")
         senders = Senders(session, system.door, system.keyring.token)
 
-        def told(outcome: Outcome) -> None:
-            scenario.ledger.note(outcome)
+        def on_outcome(outcome: Outcome) -> None:
+            scenario.ledger.record(outcome)
             self._answered[outcome.receipt["status"]] += 1
             if outcome.accepted:
                 self._receipts.append(outcome.receipt["receipt"])
@@ -146,7 +146,7 @@ class Chaos:
             some: Sequence[Item] = items[start : start + SLICE]
             mode = random.choices([mode for mode, _ in MODES], [weight for _, weight in MODES])[0]
             began = time.monotonic()
-            await senders.send(some, mode, told)
+            await senders.send(some, mode, on_outcome)
             pause = len(some) / options.rate * (SLOWER if injector.behind else 1.0)
             await asyncio.sleep(max(0.0, began + pause - time.monotonic()))
             if time.monotonic() - said > 15.0:
@@ -216,7 +216,7 @@ def _violations(scenario: Scenario, judgement: Judgement, found: Audit, left: di
         violations.append(f"the first of them: {wrong}")
     if apart:
         violations.append(f"{apart} records were set apart")
-    for outcome in scenario.ledger.surprises[:10]:
+    for outcome in scenario.ledger.unexpected[:10]:
         violations.append(f"{outcome.item.event['type']} was refused: {outcome.problem.get('rule')}")
     return violations
 

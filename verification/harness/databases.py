@@ -76,7 +76,7 @@ class Databases:
                 done[key, log[1]] = max(done.get((key, log[1]), -1), document["offset"])
         return {key: done[key, id] for key, (_, id) in newest.items()}
 
-    def set_apart(self) -> int:
+    def quarantined(self) -> int:
         """Records that a service could not process: must be none."""
         return sum(self._client[service]["quarantine"].count_documents({}) for service in SERVICES)
 

@@ -121,12 +121,12 @@ class ExternalSystem(System):
         self._addresses = addresses
         self.keyring.accept(setting.admin.agency, addresses.admin_token)
 
-    async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
+    async def start(self, on_up: Callable[[str], None] = lambda _: None) -> None:
         """Wait until all services are ready. Raises StartError."""
         self.logs.mkdir(parents=True, exist_ok=True)
         urls = self._addresses.services
         self.services = {name: ExternalService(name, url, self.logs / f"{name}.log") for name, url in urls.items()}
-        await self._start_all(self.services, told)
+        await self._start_all(self.services, on_up)
 
     async def kill(self, name: str) -> None:
         """Ask for it on standard output and wait until it is away. Raises StartError when nobody does it."""

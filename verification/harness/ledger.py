@@ -11,23 +11,23 @@ from verification.oracle.state import Own
 
 @dataclass
 class Ledger:
-    """`accepted` in the order of acceptance; `surprises`: right events refused, wrong ones taken or refused otherwise.
+    """`accepted` in the order of acceptance; `unexpected`: right events refused, wrong ones taken or refused otherwise.
 
     `aliases`: the owner's alias of a person; `opportunities`: the hub's id of an opening, `titles` what it is called.
     """
 
     accepted: list[Item] = field(default_factory=list)
     refused: list[Outcome] = field(default_factory=list)
-    surprises: list[Outcome] = field(default_factory=list)
+    unexpected: list[Outcome] = field(default_factory=list)
     aliases: dict[Own, str] = field(default_factory=dict)
     opportunities: dict[Own, str] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
 
-    def note(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """Write one answer down."""
         item = outcome.item
         if not outcome.as_expected:
-            self.surprises.append(outcome)
+            self.unexpected.append(outcome)
         if not outcome.accepted:
             self.refused.append(outcome)
             return

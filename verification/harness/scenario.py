@@ -47,7 +47,7 @@ class Scenario:
             for agency in self.world.agencies()
         ]
         items = [event_writer.write(admin, "agency-registered", each) for each in data]
-        await self._senders.send(items, "structured", self.ledger.note)
+        await self._senders.send(items, "structured", self.ledger.record)
         self.screen.say(f"기관 {len(items)}곳 등록됨", f"{len(items)} agencies registered", "green")
 
     async def send_chapter(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -63,12 +63,12 @@ class Scenario:
         self.screen.chapter_end(len(self.ledger.accepted) - accepted, len(self.ledger.refused) - refused)
 
     async def _send(self, items: Sequence[Item], mode: Mode) -> None:
-        def told(outcome: Outcome) -> None:
-            self.ledger.note(outcome)
+        def on_outcome(outcome: Outcome) -> None:
+            self.ledger.record(outcome)
             if not outcome.accepted:
                 self.screen.refused(outcome)
 
-        await self._senders.send(items, mode, told)
+        await self._senders.send(items, mode, on_outcome)
 
     async def show_somebody(self) -> None:
         """Of the people who came first today, the one with the best match, as their own agency reads it."""

@@ -62,19 +62,21 @@ class Senders:
         self._url = url
         self._token = token
 
-    async def send(self, items: Iterable[Item], mode: Mode, told: Callable[[Outcome], None]) -> None:
-        """Send everything; ``told`` hears of each outcome as it comes. Raises HubUnavailable."""
+    async def send(self, items: Iterable[Item], mode: Mode, on_outcome: Callable[[Outcome], None]) -> None:
+        """Send everything; ``on_outcome`` is called with each outcome as it comes. Raises HubUnavailable."""
         by_agency: dict[str, list[Item]] = {}
         for item in items:
             by_agency.setdefault(item.agency, []).append(item)
-        await asyncio.gather(*(self._send_own(agency, own, mode, told) for agency, own in by_agency.items()))
+        await asyncio.gather(*(self._send_own(agency, own, mode, on_outcome) for agency, own in by_agency.items()))
 
-    async def _send_own(self, agency: str, items: Sequence[Item], mode: Mode, told: Callable[[Outcome], None]) -> None:
+    async def _send_own(
+        self, agency: str, items: Sequence[Item], mode: Mode, on_outcome: Callable[[Outcome], None]
+    ) -> None:
         size = BATCH_SIZE if mode == "batch" else 1
         for start in range(0, len(items), size):
             some = items[start : start + size]
             for outcome in await self._post(agency, some, mode):
-                told(outcome)
+                on_outcome(outcome)
 
     async def _post(self, agency: str, items: Sequence[Item], mode: Mode) -> list[Outcome]:
         what: dict[str, Any]

@@ -70,7 +70,7 @@ class System:
     """One demo in one folder. `start`, then `start_partners` once the agencies are registered, `stop` at the end.
 
     `restarted` tells what the supervisor had to start again, `killed` what was killed on purpose; ``on_restart`` is
-    told of each start at once.
+    called at each start.
     """
 
     def __init__(
@@ -96,19 +96,19 @@ class System:
         self._on_restart = on_restart
         self._supervisor: asyncio.Task[None] | None = None
 
-    async def start(self, told: Callable[[str], None] = lambda _: None) -> None:
+    async def start(self, on_up: Callable[[str], None] = lambda _: None) -> None:
         """Start the stack and the services, and watch over them. Raises StartError with the remedy."""
         private(self.folder)
         self.logs.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.unlink()
         await asyncio.to_thread(self.stack.start)
-        told("stack")
+        on_up("stack")
         self.services = {name: self._service(name) for name in SERVICES}
-        await self._start_all(self.services, told)
+        await self._start_all(self.services, on_up)
         self._supervisor = asyncio.create_task(self.watch_over(), name="supervisor")
 
-    async def start_partners(self, told: Callable[[str], None] = lambda _: None) -> None:
+    async def start_partners(self, on_up: Callable[[str], None] = lambda _: None) -> None:
         """Start both partners; returns when both have subscribed."""
         puller, caller = self._partner_folder("feed"), self._partner_folder("webhook")
         self.partners = {
@@ -122,7 +122,7 @@ class System:
             ),
         }
         caller.mkdir(parents=True, exist_ok=True)
-        await self._start_all(self.partners, told)
+        await self._start_all(self.partners, on_up)
 
     def partner_store(self, partner: str) -> PartnerStore:
         """What a partner (``feed`` or ``webhook``) has written down, read anew."""
@@ -188,11 +188,11 @@ class System:
             "PARTNER_PORT": str(self._ports.programs["webhook"]),
         }
 
-    async def _start_all(self, programs: dict[str, Program], told: Callable[[str], None]) -> None:
+    async def _start_all(self, programs: dict[str, Program], on_up: Callable[[str], None]) -> None:
         async def one(name: str, program: Program) -> None:
             await asyncio.to_thread(program.start)
             self._up.add(name)
-            told(name)
+            on_up(name)
 
         results = await asyncio.gather(*(one(*item) for item in programs.items()), return_exceptions=True)
         for result in results:

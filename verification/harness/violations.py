@@ -12,9 +12,9 @@ async def violations(scenario: Scenario, quiet: bool, judgement: Judgement | Non
     """Everything that is wrong, told on the screen as well. ``judgement``: None where the oracle cannot know all."""
     found = [] if quiet else ["it did not become quiet in time"]
     found += judgement.violations() if judgement else []
-    if set_apart := await asyncio.to_thread(scenario.databases.set_apart):
+    if set_apart := await asyncio.to_thread(scenario.databases.quarantined):
         found.append(f"{set_apart} records were set apart")
-    for outcome in scenario.ledger.surprises:
+    for outcome in scenario.ledger.unexpected:
         kind, mistake = outcome.item.event["type"], outcome.item.mistake
         wanted = mistake.rule if mistake else "accepted"
         answered = "accepted" if outcome.accepted else f"{outcome.problem['status']} {outcome.problem.get('rule')}"

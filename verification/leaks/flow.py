@@ -64,9 +64,9 @@ class Flow:
 
     async def _act(self, chapter: Chapter, between: Callable[[], Awaitable[None]] | None) -> None:
         """Send a chapter, and again what a fault of the hub failed: for one event of a batch nobody else does."""
-        before = len(self.scenario.ledger.surprises)
+        before = len(self.scenario.ledger.unexpected)
         await self.scenario.send_chapter(chapter, between)
-        unforeseen = [each for each in self.scenario.ledger.surprises[before:] if not each.accepted]
+        unforeseen = [each for each in self.scenario.ledger.unexpected[before:] if not each.accepted]
         failed = [each.item for each in unforeseen if each.problem["status"] >= 500]
         if failed:
             title = {"ko": "실패한 것 다시", "en": "What failed, again"}

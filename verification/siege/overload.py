@@ -162,7 +162,7 @@ class Overload:
         for number, batch in enumerate(_batches(adverts, size)):
             if time.monotonic() > end:
                 break
-            await senders.send(batch, "batch", scenario.ledger.note)
+            await senders.send(batch, "batch", scenario.ledger.record)
             sent += len(batch)
             share = number * len(SERVICES) / max(1, batches)
             if number % BATCHES_BETWEEN_WITHDRAWALS == 1 and (person := next(rest, None)) is not None:

@@ -72,7 +72,7 @@ class Revocations:
         """Send one event until it is answered. Raises HubUnavailable."""
         told: list[Outcome] = []
         await self._senders.send([item], "structured", told.append)
-        self.scenario.ledger.note(told[0])
+        self.scenario.ledger.record(told[0])
         if not told[0].accepted:
             self.violations.append(f"{item.event['type']} was refused: {told[0].problem.get('rule')}")
         return told[0]

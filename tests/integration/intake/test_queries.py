@@ -110,6 +110,6 @@ async def test_no_query_examines_more_than_it_gives(
             return bool(await database.people.count_documents({"ends": today()}) == 0)
 
         await eventually(lapsed)
-    troubles = seen.troubles(*ALLOWED) + later.troubles(*ALLOWED)
-    assert not troubles, "\n".join(troubles)
+    violations = seen.violations(*ALLOWED) + later.violations(*ALLOWED)
+    assert not violations, "\n".join(violations)
     assert {"inbox", "people", "opportunities", "rejections", "steps", "agencies", "outbox"} <= seen.collections

@@ -55,5 +55,5 @@ async def test_no_query_examines_more_than_it_gives(
             await eventually(all_gone)
             days[0] = 60
             await asyncio.sleep(6)  # every loop looks at least once
-    assert not seen.troubles(), "\n".join(seen.troubles())
+    assert not seen.violations(), "\n".join(seen.violations())
     assert {"people", "opportunities", "matches", "agencies", "outbox"} <= seen.collections

@@ -109,5 +109,5 @@ async def _no(found: Any) -> bool:
 @pytest.mark.parametrize("people", [SMALL, LARGE])
 async def test_no_query_examines_more_than_it_gives(setup: Setup, database: Any, people: int) -> None:
     seen = await _flow(setup, database, people)
-    assert not seen.troubles(), "\n".join(seen.troubles())
+    assert not seen.violations(), "\n".join(seen.violations())
     assert {"deliveries", "threads", "people", "matches", "agencies", "subscriptions", "outbox"} <= seen.collections

@@ -18,20 +18,20 @@ def entry(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def troubles(**changes: Any) -> list[str]:
+def violations(**changes: Any) -> list[str]:
     query = query_of(entry(**changes))
     assert query is not None
-    return query.troubles
+    return query.violations
 
 
 def test_what_examines_no_more_than_it_gives_is_sound() -> None:
-    assert troubles() == []
-    assert troubles(op="update", nreturned=0, nMatched=100) == []
-    assert troubles(docsExamined=110, keysExamined=300) == []
+    assert violations() == []
+    assert violations(op="update", nreturned=0, nMatched=100) == []
+    assert violations(docsExamined=110, keysExamined=300) == []
 
 
 @pytest.mark.parametrize(
-    ("changes", "trouble"),
+    ("changes", "violation"),
     [
         ({"planSummary": "COLLSCAN", "keysExamined": 0}, "scans the collection"),
         ({"docsExamined": 200}, "examines 200 documents for 100"),
@@ -39,14 +39,14 @@ def test_what_examines_no_more_than_it_gives_is_sound() -> None:
         ({"hasSortStage": True}, "sorts in memory"),
     ],
 )
-def test_what_grows_with_the_store_is_not(changes: dict[str, Any], trouble: str) -> None:
-    assert troubles(**changes) == [trouble]
+def test_what_grows_with_the_store_is_not(changes: dict[str, Any], violation: str) -> None:
+    assert violations(**changes) == [violation]
 
 
 def test_a_list_of_ids_may_look_each_of_them_up_also_those_that_are_not_there() -> None:
     command = {"find": "things", "filter": {"_id": {"$in": [str(n) for n in range(100)]}}}
-    assert troubles(command=command, nreturned=0, docsExamined=0, keysExamined=300) == []
-    assert troubles(command=command, nreturned=0, docsExamined=100, keysExamined=300) != []
+    assert violations(command=command, nreturned=0, docsExamined=0, keysExamined=300) == []
+    assert violations(command=command, nreturned=0, docsExamined=100, keysExamined=300) != []
 
 
 def test_values_are_not_in_its_line() -> None:

@@ -29,7 +29,7 @@ class Played:
         self.ledger = Ledger()
         self.apart = 0
         self.quiet = True
-        self.databases = SimpleNamespace(set_apart=lambda: self.apart)
+        self.databases = SimpleNamespace(quarantined=lambda: self.apart)
         self.world = SimpleNamespace(day=lambda number: [])
         self.console = Console(file=io.StringIO(), width=200)
         self.screen = Screen(self.console)
@@ -73,7 +73,7 @@ class TestTroubles:
 
     async def test_name_an_answer_that_should_have_been_another(self, played: Played) -> None:
         item = Item("hanawon", {"type": "person-left", "data": {}})
-        played.ledger.note(Outcome(item, {"status": "refused", "problem": {"status": 422, "rule": "unknown-field"}}))
+        played.ledger.record(Outcome(item, {"status": "refused", "problem": {"status": 422, "rule": "unknown-field"}}))
         assert await played.found() == ["person-left should have been accepted, was 422 unknown-field"]
 
     async def test_name_who_ended_by_itself(self, played: Played) -> None:
