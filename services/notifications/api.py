@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
-from services.notifications.delivery.checks import not_forbidden
+from services.notifications.delivery.pre_send_check import without_forbidden
 from services.notifications.documents import Document
 from services.notifications.repository import Repository
-from services.notifications.service import ChannelName, Receipts, Subscribed, Subscriptions
+from services.notifications.service import ChannelName, CreatedSubscription, Deliveries, Subscriptions
 from shared.access.keys import Caller, Calling
 from shared.events.fields import Id
 from shared.kit.web.bounds import Bounds, Router, bounded
@@ -22,11 +22,11 @@ MOST_ENTRIES = 500
 OneId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
-class Parts:
+class UseCases:
     """What the routes call; filled in before the service is ready."""
 
     subscriptions: Subscriptions
-    receipts: Receipts
+    deliveries: Deliveries
     feed: FeedReader
     repository: Repository
 
@@ -119,35 +119,35 @@ def _shown(document: Document, url: str | None) -> dict[str, Any]:
     }
 
 
-def _made(made: Subscribed, url: str | None) -> SubscriptionMade:
+def _made(made: CreatedSubscription, url: str | None) -> SubscriptionMade:
     return SubscriptionMade(**_shown(made.subscription, url), secret=made.secret)
 
 
-def make_router(parts: Parts) -> APIRouter:
+def make_router(use_cases: UseCases) -> APIRouter:
     """All routes of partners."""
     router = Router(tags=["partners"])
 
     @router.post("/subscriptions", status_code=201)
     async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
         """Take part in a channel. What stands already is told at once."""
-        made = await parts.subscriptions.subscribe(_recipient(caller), wanted.channel, wanted.url)
+        made = await use_cases.subscriptions.subscribe(_recipient(caller), wanted.channel, wanted.url)
         return _made(made, wanted.url)
 
     @router.get("/subscriptions")
     async def subscriptions(caller: Calling) -> SubscriptionList:
         """The caller's own."""
-        found = await parts.subscriptions.of(_recipient(caller))
+        found = await use_cases.subscriptions.of(_recipient(caller))
         return SubscriptionList(subscriptions=[SubscriptionShown(**_shown(each, each["url"])) for each in found])
 
     @router.post("/subscriptions/{subscription}/secret")
     async def replace_secret(caller: Calling, subscription: OneId) -> SubscriptionMade:
         """A new secret; the old one signs along for a while."""
-        return _made(await parts.subscriptions.replace_secret(_recipient(caller), subscription), None)
+        return _made(await use_cases.subscriptions.replace_secret(_recipient(caller), subscription), None)
 
     @router.delete("/subscriptions/{subscription}", status_code=204)
     async def unsubscribe(caller: Calling, subscription: OneId) -> Response:
         """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
-        await parts.subscriptions.unsubscribe(caller.agency.agency, subscription)
+        await use_cases.subscriptions.unsubscribe(caller.agency.agency, subscription)
         return Response(status_code=204)
 
     @router.get("/feed")
@@ -161,7 +161,7 @@ def make_router(parts: Parts) -> APIRouter:
     ) -> FeedPage:
         """The caller's notices and recalls after a cursor; ``wait`` seconds for the first one (long poll)."""
         recipient, keys = caller.agency.agency, request.app.state.runtime.keys
-        if not await parts.subscriptions.has_feed(recipient):
+        if not await use_cases.subscriptions.has_feed(recipient):
             raise Problem(
                 409,
                 "not-subscribed",
@@ -169,7 +169,7 @@ def make_router(parts: Parts) -> APIRouter:
                 remedy='POST /subscriptions {"channel": "feed"} first.',
             )
         try:
-            page = await parts.feed.read(recipient, after or None, limit, wait, lambda: keys.again(caller))
+            page = await use_cases.feed.read(recipient, after or None, limit, wait, lambda: keys.again(caller))
         except UnknownCursor:
             raise Problem(
                 422,
@@ -185,7 +185,7 @@ def make_router(parts: Parts) -> APIRouter:
     @bounded(Bounds(most_bytes=65_536))
     async def acknowledge(caller: Calling, said: Acknowledgements) -> Acknowledged:
         """Say that notices were dealt with, or recalls obeyed. May be said again."""
-        known = set(await parts.receipts.acknowledge(caller.agency.agency, said.notices))
+        known = set(await use_cases.deliveries.acknowledge(caller.agency.agency, said.notices))
         return Acknowledged(
             results=[{"notice": n, "status": "acknowledged" if n in known else "unknown"} for n in said.notices]
         )
@@ -199,16 +199,16 @@ def make_router(parts: Parts) -> APIRouter:
     ) -> DeliveryPage:
         """What was, is and will be delivered to the caller, in order of id."""
         caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
-        found = await parts.repository.deliveries_of(caller.agency.agency, state, after, limit)
-        shown = await not_forbidden(parts.repository, found)
+        found = await use_cases.repository.deliveries_of(caller.agency.agency, state, after, limit)
+        shown = await without_forbidden(use_cases.repository, found)
         return DeliveryPage(
             deliveries=[_delivery(each) for each in shown], next=found[-1]["_id"] if len(found) == limit else None
         )
 
     @router.post("/deliveries/{delivery}/retry", status_code=202)
-    async def try_again(caller: Calling, delivery: OneId) -> DeliveryShown:
+    async def retry(caller: Calling, delivery: OneId) -> DeliveryShown:
         """Send it now, whatever the schedule says."""
-        return _delivery(await parts.receipts.try_again(_recipient(caller), delivery))
+        return _delivery(await use_cases.deliveries.retry(_recipient(caller), delivery))
 
     return router
 

@@ -9,7 +9,7 @@ threads       _id recipient:person; what the recipient holds of the person, and 
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
 attempts      _id delivery-number-claim; how each attempt went, 30 days
 floors        _id person; what older states may not be used for any more; as in every service (shared.access.floors)
-sweeps        _id agency; how far a walk over all people that concern this agency has come
+resyncs        _id agency; how far the resync of this agency has come
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
 a withdrawal and an erasure must reach, and it counts the versions, which must never go back for a partner. There is one
@@ -24,7 +24,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifications.domain.permission import Allowance, Subject
-from services.notifications.domain.threads import Held, OpenRecall, Standing, Thread
+from services.notifications.domain.threads import Held, MatchSummary, OpenRecall, Thread
 from shared.access.floors import floors_of
 from shared.events import Event
 from shared.events.topics.matches import Match
@@ -38,7 +38,7 @@ RECIPIENTS = "recipients"
 THREADS = "threads"
 DELIVERIES = "deliveries"
 ATTEMPTS = "attempts"
-SWEEPS = "sweeps"
+RESYNCS = "resyncs"
 CALENDAR = "calendar"  # one document, LATEST_DAY: the one that was believed
 LATEST_DAY = "day"
 
@@ -57,7 +57,7 @@ _RELEVANT = frozenset({"matching", "notice"})
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Causation:
     """What a notice goes back to; handed on with its outcome."""
 
     event: str | None
@@ -65,14 +65,14 @@ class Cause:
     recordedtime: datetime | None
 
     @staticmethod
-    def of(event: Event[Any]) -> Cause:
+    def of(event: Event[Any]) -> Causation:
         """An event as cause."""
-        return Cause(event.id, event.correlationid, event.recordedtime)
+        return Causation(event.id, event.correlationid, event.recordedtime)
 
     @staticmethod
-    def kept_in(document: Mapping[str, Any]) -> Cause:
+    def kept_in(document: Mapping[str, Any]) -> Causation:
         """The cause that was kept with a document."""
-        return Cause(document["causationid"], document["correlationid"], document["recordedtime"])
+        return Causation(document["causationid"], document["correlationid"], document["recordedtime"])
 
     def document(self) -> Document:
         """The fields that keep it."""
@@ -98,7 +98,7 @@ def person_document(event: Event[Person]) -> Document:
         "consents": consents,
         "recipients": sorted({c["recipient"] for c in consents if c["purpose"] == "notice" and c["recipient"]}),
         "aliases": [{"agency": a.agency, "alias": a.alias} for a in person.aliases],
-        **Cause.of(event).document(),
+        **Causation.of(event).document(),
     }
 
 
@@ -128,14 +128,14 @@ def match_document(event: Event[Match], now: datetime) -> Document:
         "kind": match.kind,
         "band": match.band,
         "stands": match.state != "withdrawn",
-        **Cause.of(event).document(),
+        **Causation.of(event).document(),
     }
     return document if document["stands"] else {**document, "ended": now}
 
 
-def standing_of(document: Mapping[str, Any]) -> Standing:
+def summary_of(document: Mapping[str, Any]) -> MatchSummary:
     """A kept match as it is told."""
-    return Standing(document["opportunity"], document["kind"], document["band"])
+    return MatchSummary(document["opportunity"], document["kind"], document["band"])
 
 
 def thread_id(recipient: str, person: str) -> str:
@@ -149,7 +149,7 @@ def thread_of(document: Mapping[str, Any] | None) -> Thread:
         return Thread(alias="")
     held = {
         opportunity: Held(
-            Standing(opportunity, h["kind"], h["band"]), h["version"], h["month"], frozenset(h["told_by"])
+            MatchSummary(opportunity, h["kind"], h["band"]), h["version"], h["month"], frozenset(h["sent_via"])
         )
         for opportunity, h in document["held"].items()
     }
@@ -157,14 +157,14 @@ def thread_of(document: Mapping[str, Any] | None) -> Thread:
     return Thread(
         alias=document["alias"],
         version=document["version"],
-        told=document["told"],
+        recall_required=document["recall_required"],
         held=held,
         recall=recall
         and OpenRecall(
             recall["version"],
             recall["alias"],
             recall["month"],
-            frozenset(recall["told_by"]),
+            frozenset(recall["sent_via"]),
             recall.get("taken", False),
         ),
     )
@@ -178,14 +178,14 @@ def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping
         "person": person,
         "alias": thread.alias,
         "version": thread.version,
-        "told": thread.told,
+        "recall_required": thread.recall_required,
         "held": {
             opportunity: {
-                "kind": h.standing.kind,
-                "band": h.standing.band,
+                "kind": h.summary.kind,
+                "band": h.summary.band,
                 "version": h.version,
                 "month": h.month,
-                "told_by": sorted(h.told_by),
+                "sent_via": sorted(h.sent_via),
             }
             for opportunity, h in thread.held.items()
         },
@@ -194,7 +194,7 @@ def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping
             "version": thread.recall.version,
             "alias": thread.recall.alias,
             "month": thread.recall.month,
-            "told_by": sorted(thread.recall.told_by),
+            "sent_via": sorted(thread.recall.sent_via),
             "taken": thread.recall.taken,
         },
         "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},

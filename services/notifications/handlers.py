@@ -10,15 +10,15 @@ from services.notifications.documents import (
     AGENCIES,
     MATCHES,
     PEOPLE,
-    SWEEPS,
-    Cause,
+    RESYNCS,
+    Causation,
     Document,
     match_document,
     person_document,
 )
 from services.notifications.domain.permission import receives
 from services.notifications.fan_out.reconcile import Reconciler
-from services.notifications.fan_out.sweeps import start_sweep
+from services.notifications.fan_out.resync import request_resync
 from shared.access.agencies import agency_document, took_effect
 from shared.access.floors import Following, Raised, follow_prohibitions, road_of_prohibitions
 from shared.events import Event, registry
@@ -36,18 +36,18 @@ TOPICS = ("people", "matches")
 
 
 class Handlers:
-    """One method per topic, and beside it what it needs. ``swept`` is called when an agency's right changed."""
+    """One method per topic, and beside it what it needs. ``resync_requested``: an agency's right changed."""
 
-    def __init__(self, reconciler: Reconciler, swept: Callable[[], None]) -> None:
+    def __init__(self, reconciler: Reconciler, resync_requested: Callable[[], None]) -> None:
         self._reconciler = reconciler
-        self._swept = swept
+        self._resync_requested = resync_requested
 
     def stream(self) -> Stream:
         """People and matches. A type that is added and carries the whole state is heard without a change here; one
         with another model is passed over until it has a handler of its own."""
         stream = Stream(SERVICE, topics=TOPICS)
-        stream.subscriber(*registry.carrying("people", Person), needs=self.of_person)(self.person_told)
-        stream.subscriber(*registry.carrying("matches", Match), needs=self.of_match)(self.match_told)
+        stream.subscriber(*registry.carrying("people", Person), needs=self.needs_of_person)(self.on_person)
+        stream.subscriber(*registry.carrying("matches", Match), needs=self.needs_of_match)(self.on_match)
         return stream
 
     def prohibitions(self, raised: Callable[[], None]) -> Stream:
@@ -56,46 +56,46 @@ class Handlers:
         """
         stream = road_of_prohibitions(SERVICE)
         follow_prohibitions(stream, raised)
-        stream.subscriber(*registry.carrying("agencies", Agency), needs=self.of_agency)(self.agency_told)
+        stream.subscriber(*registry.carrying("agencies", Agency), needs=self.needs_of_agency)(self.on_agency)
         return stream
 
     def following(self, database: Database, store: Store, asked: asyncio.Event, observer: Observer) -> Following:
         """Recalls for those whose floors were raised."""
 
         def do(work: UnitOfWork, person: str, raised: Raised) -> None:
-            self._reconciler.reconcile(work, person, Cause(raised.event, raised.correlationid, raised.recordedtime))
+            self._reconciler.reconcile(work, person, Causation(raised.event, raised.correlationid, raised.recordedtime))
 
         return Following(database, store, self._reconciler.needs, do, asked, observer)
 
-    def of_person(self, event: Event[Person], work: UnitOfWork) -> Iterator[Need]:
-        """What `person_told` reads."""
+    def needs_of_person(self, event: Event[Person], work: UnitOfWork) -> Iterator[Need]:
+        """What `on_person` reads."""
         named = {c.recipient for c in event.data.consents if c.purpose == "notice" and c.recipient}
         return self._reconciler.needs(work, event.data.person, named=named)
 
-    def person_told(self, event: Event[Person], work: UnitOfWork) -> None:
+    def on_person(self, event: Event[Person], work: UnitOfWork) -> None:
         """A person is now like this."""
         held = work.get(PEOPLE, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(PEOPLE, person_document(event))
-            self._reconciler.reconcile(work, event.data.person, Cause.of(event))
+            self._reconciler.reconcile(work, event.data.person, Causation.of(event))
 
-    def of_match(self, event: Event[Match], work: UnitOfWork) -> Iterator[Need]:
-        """What `match_told` reads."""
+    def needs_of_match(self, event: Event[Match], work: UnitOfWork) -> Iterator[Need]:
+        """What `on_match` reads."""
         return self._reconciler.needs(work, event.data.person, match=event.data)
 
-    def match_told(self, event: Event[Match], work: UnitOfWork) -> None:
+    def on_match(self, event: Event[Match], work: UnitOfWork) -> None:
         """A match is now like this. Before its person or consent is known it is kept and says nothing."""
         held = work.get(MATCHES, event.data.match)
         if held is None or held["sequence"] < (event.sequence or 0):
             work.save(MATCHES, match_document(event, work.now))
-            self._reconciler.reconcile(work, event.data.person, Cause.of(event), match=event.data)
+            self._reconciler.reconcile(work, event.data.person, Causation.of(event), match=event.data)
 
-    def of_agency(self, event: Event[Agency], work: UnitOfWork) -> Iterator[Need]:
-        """What `agency_told` reads."""
+    def needs_of_agency(self, event: Event[Agency], work: UnitOfWork) -> Iterator[Need]:
+        """What `on_agency` reads."""
         yield Need.by_id(AGENCIES, event.data.agency)
-        yield Need.by_id(SWEEPS, event.data.agency)
+        yield Need.by_id(RESYNCS, event.data.agency)
 
-    def agency_told(self, event: Event[Agency], work: UnitOfWork) -> None:
+    def on_agency(self, event: Event[Agency], work: UnitOfWork) -> None:
         """An agency is now like this; if it may now receive, or no longer, everybody is looked at again."""
         held = work.get(AGENCIES, event.data.agency)
         if held is not None and held["sequence"] >= (event.sequence or 0):
@@ -104,8 +104,8 @@ class Handlers:
         work.save(AGENCIES, document)
         took_effect(work, event.recordedtime, "agency")
         if held is None or _may_receive(held) != _may_receive(document):
-            start_sweep(work, event.data.agency)
-            work.after_commit(self._swept)
+            request_resync(work, event.data.agency)
+            work.after_commit(self._resync_requested)
 
 
 def _may_receive(document: Document) -> bool:

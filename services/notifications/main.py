@@ -8,24 +8,24 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.notifications.api import Parts, make_router
+from services.notifications.api import UseCases, make_router
 from services.notifications.channels.channel import Push
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.guard import REGISTERING, Resolver
 from services.notifications.channels.webhook import Webhook
+from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
-from services.notifications.delivery.lane import Tools
+from services.notifications.delivery.dispatcher_lease import DispatcherLease
+from services.notifications.delivery.endpoint_worker import Dependencies
 from services.notifications.delivery.message import Messages
-from services.notifications.delivery.recorder import Recorder
-from services.notifications.delivery.settle import Settler
-from services.notifications.delivery.tenure import Tenure
+from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.reconcile import Reconciler
-from services.notifications.fan_out.recovery import ClockRecovery
-from services.notifications.fan_out.sweeps import Sweeper
+from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.handlers import Handlers
 from services.notifications.outcomes import Outcomes
 from services.notifications.repository import INDEXES, Repository
-from services.notifications.service import Receipts, Subscriptions
+from services.notifications.service import Deliveries, Subscriptions
 from services.notifications.settings import NotificationsSettings
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
@@ -41,7 +41,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     zone = ZoneInfo(load_pack(settings.pack).timezone)
     ids, sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
     outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
-    dispatcher, sweep_asked, floor_raised = Dispatcher(STOP_WITHIN), asyncio.Event(), asyncio.Event()
+    dispatcher, resync_requested, floor_raised = Dispatcher(STOP_WITHIN), asyncio.Event(), asyncio.Event()
 
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
@@ -51,28 +51,28 @@ def build(settings: NotificationsSettings) -> FastAPI:
     pushed: dict[str, Push] = {webhook.name: webhook}  # the partner does not come for these: the dispatcher calls it
     reconciler = Reconciler(ids, {feed.name: feed, **pushed}, outcomes, today)
     queues = reconciler.queues
-    handlers = Handlers(reconciler, sweep_asked.set)
+    handlers = Handlers(reconciler, resync_requested.set)
     streams = (handlers.prohibitions(floor_raised.set), handlers.stream())
     runtime = ServiceRuntime(settings, streams=streams, writes=WRITES, indexes=INDEXES, zone=zone)
-    parts = Parts()
-    tools: Tools | None = None
+    use_cases = UseCases()
+    deps: Dependencies | None = None
 
     async def put_together() -> None:
         store, repository = runtime.store, Repository(runtime.database)
-        parts.repository = repository
-        parts.subscriptions = Subscriptions(
-            store, repository, sealer, sweep_asked.set, settings.url_rules, settings.secret_overlap, resolver
+        use_cases.repository = repository
+        use_cases.subscriptions = Subscriptions(
+            store, repository, sealer, resync_requested.set, settings.url_rules, settings.secret_overlap, resolver
         )
-        parts.receipts = Receipts(store, repository, queues, outcomes)
-        parts.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
+        use_cases.deliveries = Deliveries(store, repository, queues, outcomes)
+        use_cases.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
 
-        nonlocal tools  # they live longer than one run of the dispatcher: what was answered waits in the recorder
-        tools = Tools(
+        nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
+        deps = Dependencies(
             repository=repository,
             channels=pushed,
-            settler=Settler(queues, settings.retry_rules, sweep_asked.set),
-            recorder=Recorder(store),
-            tenure=Tenure(
+            transitions=DeliveryTransitions(queues, settings.retry_rules, resync_requested.set),
+            recorder=AttemptRecorder(store),
+            lease=DispatcherLease(
                 runtime.database,
                 repository,
                 settings.instance,
@@ -80,20 +80,20 @@ def build(settings: NotificationsSettings) -> FastAPI:
                 timedelta(seconds=settings.deadline_seconds),
             ),
             messages=messages,
-            rules=settings.lane_rules,
+            rules=settings.endpoint_limits,
             today=today,
             clock=runtime.clock,
         )
 
     async def dispatch() -> None:
-        assert tools is not None
-        await dispatcher.run(tools, runtime.stopping)
+        assert deps is not None
+        await dispatcher.run(deps, runtime.stopping)
 
-    async def sweep() -> None:
-        await Sweeper(runtime.store, parts.repository, reconciler, sweep_asked).run(runtime.stopping)
+    async def resync() -> None:
+        await ResyncJob(runtime.store, use_cases.repository, reconciler, resync_requested).run(runtime.stopping)
 
     async def recover() -> None:
-        await ClockRecovery(runtime.store, parts.repository, runtime.clock, today, sweep_asked.set).run(
+        await ClockRecovery(runtime.store, use_cases.repository, runtime.clock, today, resync_requested.set).run(
             runtime.stopping
         )
 
@@ -102,8 +102,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
     return runtime.app(
         title="Ieum notifications",
-        routers=(make_router(parts),),
+        routers=(make_router(use_cases),),
         before_streams=(put_together,),
-        loops=(dispatch, sweep, recall, recover),
+        loops=(dispatch, resync, recall, recover),
         on_stop=(webhook.close, resolver.close),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from services.notifications.documents import Cause, Document
+from services.notifications.documents import Causation, Document
 from shared.events import Event, EventType
 from shared.events.topics.deliveries import (
     NOTICE_ACKNOWLEDGED,
@@ -53,7 +53,7 @@ class Outcomes:
         self._tell(work, delivery, told, None)
         self._count(work, delivery["channel"], "acknowledged")
 
-    def unreachable(self, work: UnitOfWork, recall: str, recipient: str, person: str, cause: Cause) -> None:
+    def unreachable(self, work: UnitOfWork, recall: str, recipient: str, person: str, cause: Causation) -> None:
         """A recall that no subscription can bring: somebody has to call this partner."""
         self._tell(
             work,
@@ -65,7 +65,7 @@ class Outcomes:
                 "person": person,
                 "opportunity": None,
                 "attempts": 0,
-                "told": 0,
+                "outcome_sequence": 0,
                 **cause.document(),
             },
             NOTICE_FAILED,
@@ -76,16 +76,16 @@ class Outcomes:
 
     def _tell(self, work: UnitOfWork, delivery: Document, event_type: EventType, reason: str | None) -> None:
         about: Literal["notice", "recall"] = delivery["about"]
-        delivery["told"] += 1
+        delivery["outcome_sequence"] += 1
         work.emit(
             Event(
-                id=self._ids.derived(event_type.name, delivery["_id"], delivery["told"]),
+                id=self._ids.derived(event_type.name, delivery["_id"], delivery["outcome_sequence"]),
                 source=SOURCE,
                 type=event_type.name,
                 version=event_type.version,
                 time=work.now,
                 key=delivery["_id"],
-                sequence=delivery["told"],
+                sequence=delivery["outcome_sequence"],
                 correlationid=delivery["correlationid"],
                 causationid=delivery["causationid"],
                 recordedtime=delivery["recordedtime"],

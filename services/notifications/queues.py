@@ -33,13 +33,13 @@ _UNSENT = frozenset({WAITING, DUE, POSTED})
 def may_be_held(thread: Document, delivery: Document) -> bool:
     """True when the partner may hold this notice and no later recall covers it."""
     recalled = thread["recall"]["version"] if thread["recall"] else 0
-    return bool(delivery["about"] == "notice" and delivery["left"] and delivery["version"] > recalled)
+    return bool(delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled)
 
 
 Entry = list[Any]
 
 
-def touches(entry: Entry, opportunity: str | None) -> bool:
+def ordered_with(entry: Entry, opportunity: str | None) -> bool:
     """True when the order of an entry and of something about this opportunity (None: a recall) matters."""
     return None in (opportunity, entry[1]) or entry[1] == opportunity
 
@@ -56,7 +56,7 @@ class Queues:
         """The open deliveries of a thread that matter for one about this opportunity; all of them without one."""
         for queue in thread["queues"].values() if thread else ():
             for entry in queue:
-                if touches(entry, opportunity):
+                if ordered_with(entry, opportunity):
                     yield Need.by_id(DELIVERIES, entry[0])
 
     @staticmethod
@@ -73,7 +73,7 @@ class Queues:
         found = (work.get(DELIVERIES, entry[0]) for entry in entries if entry[1] is None)
         return [delivery for delivery in found if delivery is not None]
 
-    def push(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
+    def enqueue(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
         """Add a delivery. Older ones about the same opportunity that surely have not left us are superseded.
 
         If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
@@ -83,40 +83,42 @@ class Queues:
         if opportunity is not None:
             same = [entry[0] for entry in thread["queues"].get(subscription, ()) if entry[1] == opportunity]
             found = (work.get(DELIVERIES, id) for id in same)
-            superseded = [older for older in found if older and older["state"] in _UNSENT and not older["left"]]
+            superseded = [
+                older for older in found if older and older["state"] in _UNSENT and not older["possibly_sent"]
+            ]
             for older in superseded:
-                self._end(work, thread, older, DROPPED, "superseded")
+                self._close(work, thread, older, DROPPED, "superseded")
             if superseded:
                 delivery["before"] = superseded[0]["before"]
                 if delivery["before"] == delivery["after"]:
                     return
         queue = thread["queues"].setdefault(subscription, [])
-        first = not any(touches(entry, opportunity) for entry in queue)
+        first = not any(ordered_with(entry, opportunity) for entry in queue)
         queue.append([delivery["_id"], opportunity])
-        self._channels[delivery["channel"]].place(work, delivery, first)
+        self._channels[delivery["channel"]].accept(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
     def drop(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
         """End a delivery that must not be sent (any more). One that is under way is left to its dispatcher."""
         if delivery["state"] != SENDING:
-            self._end(work, thread, delivery, DROPPED, reason)
+            self._close(work, thread, delivery, DROPPED, reason)
 
     def delivered(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
         """It has arrived."""
         recall = thread["recall"]
         if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
             recall["taken"] = True
-        self._end(work, thread, delivery, DELIVERED, None)
+        self._close(work, thread, delivery, DELIVERED, None)
 
     def failed(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
         """It is not tried again."""
-        self._end(work, thread, delivery, FAILED, reason)
+        self._close(work, thread, delivery, FAILED, reason)
 
     def abandoned(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
         """A dispatcher found that what it holds must not be sent."""
-        self._end(work, thread, delivery, DROPPED, reason)
+        self._close(work, thread, delivery, DROPPED, reason)
 
-    def again(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
+    def requeue(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
         """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
         queue = thread["queues"].setdefault(delivery["subscription"], [])
         entry = [delivery["_id"], delivery["opportunity"]]
@@ -124,16 +126,16 @@ class Queues:
             queue.append(entry)
             delivery.update(attempts=0, reason=None)
             delivery.pop("ended", None)
-        first = not any(touches(older, delivery["opportunity"]) for older in queue[: queue.index(entry)])
-        self._channels[delivery["channel"]].place(work, delivery, first)
+        first = not any(ordered_with(older, delivery["opportunity"]) for older in queue[: queue.index(entry)])
+        self._channels[delivery["channel"]].accept(work, delivery, first)
         work.save(DELIVERIES, delivery)
 
-    def _end(self, work: UnitOfWork, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
+    def _close(self, work: UnitOfWork, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
         delivery.update(state=state, reason=reason, owner=None, ended=work.now)
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
-        delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["left"])
+        delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["possibly_sent"])
         if may_be_held(thread, delivery):
-            thread["told"] = True
+            thread["recall_required"] = True
         if reason is None:
             self._outcomes.delivered(work, delivery)
         else:
@@ -146,9 +148,11 @@ class Queues:
             return
         thread["queues"][subscription] = queue
         for place, entry in enumerate(queue):
-            if not touches(entry, delivery["opportunity"]) or any(touches(older, entry[1]) for older in queue[:place]):
+            if not ordered_with(entry, delivery["opportunity"]) or any(
+                ordered_with(older, entry[1]) for older in queue[:place]
+            ):
                 continue
             waiting = work.get(DELIVERIES, entry[0])
             if waiting is not None and waiting["state"] == WAITING:
-                self._channels[waiting["channel"]].place(work, waiting, first=True)
+                self._channels[waiting["channel"]].accept(work, waiting, first=True)
                 work.save(DELIVERIES, waiting)

@@ -19,11 +19,11 @@ from services.notifications.documents import (
     LATEST_DAY,
     MATCHES,
     PEOPLE,
+    RESYNCS,
     SENDING,
     SERVED,
     STATES,
     SUBSCRIPTIONS,
-    SWEEPS,
     THREADS,
     Document,
 )
@@ -39,10 +39,10 @@ KEEP_ATTEMPTS_SECONDS = 30 * _DAY
 # Longer than an older event of the match can come again: 7 days from matching's outbox, 7 more in the topic after that.
 KEEP_WITHDRAWN_SECONDS = 30 * _DAY
 
-PATIENCE_MS = 5_000
-LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/tenure.py
+TIME_LIMIT_MS = 5_000
+LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 
-MOMENTS = 6  # tries of a snapshot read, over about a second
+SNAPSHOT_TRIES = 6  # tries of a snapshot read, over about a second
 _NO_SUCH_MOMENT = frozenset({239, 246})  # SnapshotTooOld, SnapshotUnavailable
 
 _IN_TURN = [("due", ASCENDING), ("_id", ASCENDING)]
@@ -59,7 +59,7 @@ NEXT = "next"  # what is due, by endpoint, recalls apart from notices
 HELD = "held"  # what is being sent, by dispatcher
 LISTED = "listed"  # what a recipient may look up
 BY_ID = [("_id", ASCENDING)]
-NOT_PROVED = "not_proved"
+UNCONFIRMED = "unconfirmed"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **floors.INDEXES,
@@ -67,12 +67,12 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     MATCHES: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
     THREADS: [_index("person"), _index("recipient", "person")],
     SUBSCRIPTIONS: [_index("agency", "_id")],
-    SWEEPS: [_index("not_before")],
+    RESYNCS: [_index("not_before")],
     DELIVERIES: [
         _index("state", "about", "subscription", "due", "_id", name=NEXT, partialFilterExpression={"state": DUE}),
         _index("state", "owner", name=HELD, partialFilterExpression={"state": SENDING}),
         _index("recipient", "position", name=FEED_ORDER, partialFilterExpression={"position": {"$gte": 0}}),
-        _index("recipient", "position", name=NOT_PROVED, partialFilterExpression={"state": SERVED, "channel": FEED}),
+        _index("recipient", "position", name=UNCONFIRMED, partialFilterExpression={"state": SERVED, "channel": FEED}),
         _index("recipient", "notice"),
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),  # only what has ended has this field: never the open
@@ -95,18 +95,18 @@ class Repository:
         second = [d["person"] for d in await told.sort("person", ASCENDING).limit(limit).to_list(limit)]
         return sorted({*first, *second})[:limit]
 
-    async def due_sweeps(self) -> list[Document]:
+    async def due_resyncs(self) -> list[Document]:
         """Walks with something to do, a few at a time."""
-        return await self._database[SWEEPS].find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
+        return await self._database[RESYNCS].find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
 
     async def latest_day(self) -> str | None:
         """The latest day that was believed (ISO)."""
-        found = await self._database[CALENDAR].find_one({"_id": LATEST_DAY}, max_time_ms=PATIENCE_MS)
+        found = await self._database[CALENDAR].find_one({"_id": LATEST_DAY}, max_time_ms=TIME_LIMIT_MS)
         return None if found is None else found["day"]
 
     async def recipients(self) -> list[str]:
         """Every agency that has a subscription."""
-        return sorted(await self._database[SUBSCRIPTIONS].distinct("agency", maxTimeMS=PATIENCE_MS))
+        return sorted(await self._database[SUBSCRIPTIONS].distinct("agency", maxTimeMS=TIME_LIMIT_MS))
 
     async def subscriptions_of(self, agency: str) -> list[Document]:
         """All subscriptions of an agency, active or disabled."""
@@ -138,7 +138,7 @@ class Repository:
             {"$sort": {"subscription": ASCENDING, "due": ASCENDING}},
             {"$group": {"_id": "$subscription", "due": {"$first": "$due"}}},
         ]
-        found = self._database[DELIVERIES].aggregate(pipeline, hint=NEXT, maxTimeMS=PATIENCE_MS)
+        found = self._database[DELIVERIES].aggregate(pipeline, hint=NEXT, maxTimeMS=TIME_LIMIT_MS)
         return sorted([first["_id"] async for first in found if first["due"] <= now])
 
     async def claim(
@@ -151,29 +151,29 @@ class Repository:
         """
         deliveries = self._database[DELIVERIES]
         query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
-        due = deliveries.find(query, {"_id": 1}, hint=NEXT, max_time_ms=PATIENCE_MS).sort(_IN_TURN)
+        due = deliveries.find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN)
         ids = [d["_id"] for d in await due.limit(limit).to_list(limit)]
         if not ids:
             return []
-        taken = {"state": SENDING, "owner": owner, "claim": claim, "left_before": "$left"}
+        taken = {"state": SENDING, "owner": owner, "claim": claim, "possibly_sent_before": "$possibly_sent"}
         # left: from here on it may have, a crash will not tell
         await deliveries.update_many(
-            {"_id": {"$in": ids}, "state": DUE}, [{"$set": {**taken, "left": True}}], hint=BY_ID
+            {"_id": {"$in": ids}, "state": DUE}, [{"$set": {**taken, "possibly_sent": True}}], hint=BY_ID
         )
         mine = deliveries.find({"_id": {"$in": ids}, "claim": claim, "state": SENDING}, hint=BY_ID)
-        found = await mine.max_time_ms(PATIENCE_MS).to_list(limit)
+        found = await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit)
         return sorted(found, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
-    async def release_lost(self, but: Set[str] = frozenset()) -> int:
+    async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
         says so."""
         deliveries = self._database[DELIVERIES]
-        owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=PATIENCE_MS)
+        owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=TIME_LIMIT_MS)
         if not owners:
             return 0
         named = {"$gte": LEASES_OF_DISPATCHERS, "$lt": LEASES_OF_DISPATCHERS[:-1] + "0"}  # "0" follows "/" in ASCII
         leases = self._database[LEASES].find({"_id": named, "$expr": {"$gt": ["$until", "$$NOW"]}})
-        live = {f"{lease['owner']}/{lease['epoch']}" async for lease in leases.max_time_ms(PATIENCE_MS)}
+        live = {f"{lease['owner']}/{lease['epoch']}" async for lease in leases.max_time_ms(TIME_LIMIT_MS)}
         released = 0
         for owner in set(owners) - live - but:
             found = await deliveries.update_many(
@@ -182,18 +182,18 @@ class Repository:
             released += found.modified_count
         return released
 
-    async def give_back(self, claim: str, ids: Sequence[str]) -> None:
+    async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
         """Let go of claimed deliveries that were not sent."""
         await self._database[DELIVERIES].update_many(
             {"_id": {"$in": list(ids)}, "claim": claim, "state": SENDING},
-            [{"$set": {"state": DUE, "owner": None, "left": "$left_before"}}],
+            [{"$set": {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}}],
             hint=BY_ID,
         )
 
-    async def let_go(self, owner: str, claim: str) -> None:
+    async def release_claim(self, owner: str, claim: str) -> None:
         """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
         mine = {"state": SENDING, "owner": owner, "claim": claim}
-        back = {"state": DUE, "owner": None, "left": "$left_before"}
+        back = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
         await self._database[DELIVERIES].update_many(mine, [{"$set": back}], hint=HELD)
 
     async def feed_after(self, recipient: str, position: int, limit: int) -> list[Document]:
@@ -204,7 +204,7 @@ class Repository:
         That moment may be one that MongoDB cannot show (yet, or any more): then it is another. Raises Unavailable.
         """
         backoff = Backoff(0.02, 0.5)
-        for _ in range(MOMENTS):
+        for _ in range(SNAPSHOT_TRIES):
             try:
                 return await self._feed_of_a_moment(recipient, position, limit)
             except OperationFailure as error:
@@ -220,11 +220,11 @@ class Repository:
             return await found.sort("position", ASCENDING).limit(limit).to_list(limit)
 
     async def served_until(self, recipient: str, position: int, limit: int) -> list[Document]:
-        """Entries that were given to the recipient, up to a position, and not yet proved to have arrived."""
+        """Entries that were given to the recipient, up to a position, and not yet confirmed to have arrived."""
         found = self._database[DELIVERIES].find(
             {"recipient": recipient, "channel": FEED, "state": SERVED, "position": {"$lte": position}},
             {"_id": 1, "thread": 1, "opportunity": 1},
-            hint=NOT_PROVED,
+            hint=UNCONFIRMED,
         )
         return await found.limit(limit).to_list(limit)
 

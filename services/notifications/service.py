@@ -20,17 +20,17 @@ from services.notifications.documents import (
     FAILED,
     FEED,
     RECIPIENTS,
+    RESYNCS,
     SENDING,
     SERVED,
     SUBSCRIPTIONS,
-    SWEEPS,
     THREADS,
     WAITING,
     WEBHOOK,
     Document,
 )
 from services.notifications.domain.addresses import Network, UrlRefused, check_url
-from services.notifications.fan_out.sweeps import start_sweep
+from services.notifications.fan_out.resync import request_resync
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
@@ -53,7 +53,7 @@ class UrlRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribed:
+class CreatedSubscription:
     """``secret`` is shown this once and never again."""
 
     subscription: Document
@@ -63,7 +63,7 @@ class Subscribed:
 class Subscriptions:
     """One subscription per channel and agency. A new one is told what stands already; an ended one is sent nothing.
 
-    ``swept`` is called once a walk over the agency's people was asked for (fan_out/sweeps.py).
+    ``resync_requested`` is called once a resync of the agency was asked for (fan_out/resync.py).
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Subscriptions:
         store: Store,
         repository: Repository,
         sealer: Sealer,
-        swept: Callable[[], None],
+        resync_requested: Callable[[], None],
         urls: UrlRules,
         overlap: timedelta,
         resolver: AbstractResolver | None = None,
@@ -79,13 +79,13 @@ class Subscriptions:
         self._store = store
         self._repository = repository
         self._sealer = sealer
-        self._swept = swept
+        self._resync_requested = resync_requested
         self._urls = urls
         self._overlap = overlap
         self._resolver = resolver or Resolver(REGISTERING)
         self._resolving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> Subscribed:
+    async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> CreatedSubscription:
         """Raises a 422 problem for a URL that may not be called, 409 when the channel is taken."""
         subscription, secret = random_id(), None
         document: Document = {
@@ -112,7 +112,7 @@ class Subscriptions:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.where(SUBSCRIPTIONS, "agency", agency)
             yield Need.by_id(RECIPIENTS, agency)
-            yield Need.by_id(SWEEPS, agency)
+            yield Need.by_id(RESYNCS, agency)
 
         def do(work: UnitOfWork) -> None:
             for other in work.find(SUBSCRIPTIONS, "agency", agency):
@@ -124,13 +124,13 @@ class Subscriptions:
             # both of two requests at once write this document, so that one of them sees the other
             work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
             work.save(SUBSCRIPTIONS, document)
-            start_sweep(work, agency)
-            work.after_commit(self._swept)
+            request_resync(work, agency)
+            work.after_commit(self._resync_requested)
 
         await self._store.submit(Operation(needs, do))
-        return Subscribed(document, secret)
+        return CreatedSubscription(document, secret)
 
-    async def replace_secret(self, agency: str, subscription: str) -> Subscribed:
+    async def replace_secret(self, agency: str, subscription: str) -> CreatedSubscription:
         """A new secret; the one before signs along for the overlap, older ones end now. Raises 404."""
         secret = new_secret()
 
@@ -148,20 +148,20 @@ class Subscriptions:
             return found
 
         document = await self._store.submit(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription)], do))
-        return Subscribed(document, secret)
+        return CreatedSubscription(document, secret)
 
     async def unsubscribe(self, agency: str, subscription: str) -> None:
         """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404."""
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(SUBSCRIPTIONS, subscription)
-            yield Need.by_id(SWEEPS, agency)
+            yield Need.by_id(RESYNCS, agency)
 
         def do(work: UnitOfWork) -> None:
             self._own(work, agency, subscription)
             work.delete(SUBSCRIPTIONS, subscription)
-            start_sweep(work, agency)
-            work.after_commit(self._swept)
+            request_resync(work, agency)
+            work.after_commit(self._resync_requested)
 
         await self._store.submit(Operation(needs, do))
 
@@ -207,7 +207,7 @@ class Subscriptions:
         return found
 
 
-class Receipts:
+class Deliveries:
     """What partners say about what they were told."""
 
     def __init__(self, store: Store, repository: Repository, queues: Queues, outcomes: Outcomes) -> None:
@@ -257,7 +257,7 @@ class Receipts:
             self._outcomes.acknowledged(work, first)
             work.save(DELIVERIES, first)
 
-    async def try_again(self, agency: str, delivery: str) -> Document:
+    async def retry(self, agency: str, delivery: str) -> Document:
         """Make a failed or waiting delivery due now. Asked twice, it is sent once. Raises 404 or 409."""
         known = await self._repository.delivery(agency, delivery)
         if known is None:
@@ -280,7 +280,7 @@ class Receipts:
                 raise _no_retry()
             if found["state"] == FAILED and not _still_current(thread, found):
                 raise _no_retry()
-            self._queues.again(work, thread, found)
+            self._queues.requeue(work, thread, found)
             work.save(THREADS, thread)
             return found
 
@@ -289,7 +289,7 @@ class Receipts:
 
 def _may_have_arrived(delivery: Document) -> bool:
     """``left`` also of one that is under way, or was when its sender died: a partner may answer before we know."""
-    return bool(delivery["attempts"] > 0 or delivery["left"])
+    return bool(delivery["attempts"] > 0 or delivery["possibly_sent"])
 
 
 def _still_current(thread: Document, delivery: Document) -> bool:

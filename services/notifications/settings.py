@@ -9,9 +9,9 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from services.notifications.channels.webhook import Limits
-from services.notifications.delivery.lane import LaneRules
+from services.notifications.delivery.endpoint_worker import EndpointLimits
 from services.notifications.delivery.message import DEFAULT_ASK
-from services.notifications.delivery.settle import RetryRules
+from services.notifications.delivery.transitions import RetryRules
 from services.notifications.domain.addresses import Network
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from services.notifications.service import UrlRules
@@ -85,9 +85,9 @@ class NotificationsSettings(ServiceSettings):
         return RetryRules(self.retry_schedule, timedelta(seconds=self.retry_after_max_seconds))
 
     @property
-    def lane_rules(self) -> LaneRules:
+    def endpoint_limits(self) -> EndpointLimits:
         """Attempts at one endpoint."""
-        return LaneRules(
+        return EndpointLimits(
             slots=self.endpoint_slots,
             jitter=self.retry_jitter,
             longest_hold=timedelta(seconds=self.retry_after_max_seconds),

@@ -198,9 +198,9 @@ async def prepared(stack: LocalStack, service: Service, webhooks: Webhooks, data
     await service.end()
     await copy(database, due)
     await database.deliveries.update_many({}, {"$set": {"due": datetime.now(UTC)}})
-    for collection in await database.list_collection_names():  # a walk over new subscriptions has nothing to say
-        if collection == "sweeps":
-            await database.sweeps.delete_many({})
+    for collection in await database.list_collection_names():  # a resync of new subscriptions has nothing to say
+        if collection == "resyncs":
+            await database.resyncs.delete_many({})
 
 
 async def copy(database: Any, due: int) -> None:

@@ -33,7 +33,7 @@ _ATTEMPT, _STORE, _RELAY = (
 _CLAIMS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
 _NOTIFY, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
-_RECEIPTS, _REPOSITORY = "services.notifications.service:Receipts", "services.notifications.repository:Repository"
+_RECEIPTS, _REPOSITORY = "services.notifications.service:Deliveries", "services.notifications.repository:Repository"
 _MATCHER, _SNAPSHOTS = "services.matching.active_matcher:ActiveMatcher", "services.matching.snapshots:SnapshotWriter"
 
 FAILPOINTS: tuple[Failpoint, ...] = (

@@ -22,9 +22,9 @@ class Channel(Protocol):
     name: str
 
     def needs(self, recipient: str) -> Iterable[Need]:
-        """What `place` reads."""
+        """What `accept` reads."""
 
-    def place(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
+    def accept(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
         """Take a new delivery in (or one whose turn has come): set its state. ``first``: it need not wait for an
         earlier one."""
 

@@ -41,7 +41,7 @@ from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-LOOK_SECONDS = 1.0  # entries that another replica wrote are seen this late
+POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
 MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
 
@@ -50,7 +50,7 @@ class UnknownCursor(ValueError):
     """Not a cursor of ours, or not this recipient's."""
 
 
-class _NotInSight(Exception):
+class _NotYetVisible(Exception):
     """An entry that was read is not in the transaction's view of the database: read again, never pass it over."""
 
 
@@ -66,7 +66,7 @@ class Feed:
         """The counter of the recipient."""
         return [Need.by_id(RECIPIENTS, recipient)]
 
-    def place(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
+    def accept(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
         """Into the feed, whatever stands before it: the partner reads in order."""
         counter = work.get(RECIPIENTS, delivery["recipient"]) or {"_id": delivery["recipient"], "position": 0}
         counter["position"] += 1
@@ -93,7 +93,7 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ServedPage:
     """What one call of the partner gives. ``until``: the cursor stops there, because what comes next is in doubt; what
     was recalled behind it is given all the same, and once more when the cursor gets there."""
 
@@ -151,7 +151,7 @@ class FeedReader:
             left = end - asyncio.get_running_loop().time()
             if events or left <= 0 or self._stopping.is_set():
                 return Page(events, self._sealed(position, recipient))
-            await self._feed.wait(recipient, min(left, LOOK_SECONDS))
+            await self._feed.wait(recipient, min(left, POLL_SECONDS))
             await still()
 
     async def _page(
@@ -162,33 +162,33 @@ class FeedReader:
             if not entries and not arrived:
                 break
             try:
-                turn = await self._store.submit(self.turn(recipient, arrived, entries))
-            except _NotInSight:
+                served = await self._store.submit(self.serve(recipient, arrived, entries))
+            except _NotYetVisible:
                 await asyncio.sleep(0.05)
                 continue
             arrived = ()
-            if turn.until is not None:
-                return turn.events, turn.until
+            if served.until is not None:
+                return served.events, served.until
             position = entries[-1]["position"] if entries else position
-            if turn.events or not entries:
-                return turn.events, position
+            if served.events or not entries:
+                return served.events, position
         return [], position
 
-    def turn(self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]) -> Operation[Turn]:
+    def serve(self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]) -> Operation[ServedPage]:
         """One call of the partner in one transaction: what it has is delivered, what comes next is served."""
-        proved, served = self._proved(arrived), self._served(recipient, entries)
+        confirmed, served = self._confirmed(arrived), self._served(recipient, entries)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield from proved.needs(work)
+            yield from confirmed.needs(work)
             yield from served.needs(work)
 
-        def do(work: UnitOfWork) -> Turn:
-            proved.do(work)
+        def do(work: UnitOfWork) -> ServedPage:
+            confirmed.do(work)
             return served.do(work)
 
         return Operation(needs, do)
 
-    def _served(self, recipient: str, entries: Sequence[Document]) -> Operation[Turn]:
+    def _served(self, recipient: str, entries: Sequence[Document]) -> Operation[ServedPage]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(AGENCIES, recipient)
             for entry in entries:
@@ -197,17 +197,17 @@ class FeedReader:
                 yield the_floors(entry["person"])
                 yield Need.by_id(THREADS, entry["thread"])
 
-        def do(work: UnitOfWork) -> Turn:
+        def do(work: UnitOfWork) -> ServedPage:
             found = [d for entry in entries if (d := work.get(DELIVERIES, entry["_id"])) is not None]
             if len(found) < len(entries):
-                raise _NotInSight
+                raise _NotYetVisible
             doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))
             given = [d for d in found[:doubted] if self._may_be_given(work, d, work.latest)]
             given += [d for d in found[doubted:] if d["about"] == "recall" and d["state"] == POSTED]
             until = found[doubted]["position"] - 1 if doubted < len(found) else None
             # by alias, and in order under it: the order of what happened would be the same for two partners
             given.sort(key=lambda d: (d["alias"], d["position"]))
-            return Turn([self._given(work, d) for d in given], until)
+            return ServedPage([self._given(work, d) for d in given], until)
 
         return Operation(needs, do)
 
@@ -230,11 +230,11 @@ class FeedReader:
 
     def _given(self, work: UnitOfWork, delivery: Document) -> dict[str, Any]:
         if delivery["state"] == POSTED:
-            delivery.update(state=SERVED, attempts=1, left=True)
+            delivery.update(state=SERVED, attempts=1, possibly_sent=True)
             work.save(DELIVERIES, delivery)
             thread = work.get(THREADS, delivery["thread"])
             if thread is not None and delivery["about"] == "notice":
-                thread["told"] = True
+                thread["recall_required"] = True
                 work.save(THREADS, thread)
             if delivery["recordedtime"] is not None:
                 seconds = max(0.0, (work.now - delivery["recordedtime"]).total_seconds())
@@ -247,10 +247,10 @@ class FeedReader:
             served = await self._repository.served_until(recipient, position, MOST_AT_ONCE)
             if len(served) < MOST_AT_ONCE:
                 return served
-            await self._store.submit(self._proved(served))
+            await self._store.submit(self._confirmed(served))
         return ()
 
-    def _proved(self, entries: Sequence[Document]) -> Operation[None]:
+    def _confirmed(self, entries: Sequence[Document]) -> Operation[None]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             for entry in entries:
                 yield Need.by_id(DELIVERIES, entry["_id"])

@@ -66,7 +66,7 @@ class Webhook:
         """Nothing."""
         return ()
 
-    def place(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
+    def accept(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
         """Due at once when it need not wait for another, else waiting for its turn."""
         share = int(delivery["_id"][:8], 16) / 2**32
         delivery.update(state=DUE if first else WAITING, due=work.now + self._limits.spread * share)

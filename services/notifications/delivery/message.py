@@ -36,7 +36,7 @@ class Messages:
                 opportunity=delivery["opportunity"],
                 kind=delivery["kind"],
                 version=delivery["version"],
-                state=delivery["said"],
+                state=delivery["match_state"],
                 band=delivery["band"],
                 month=delivery["month"],
                 ask=ask,

@@ -14,7 +14,7 @@ State = Literal["proposed", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MatchSummary:
     """A match that stands: what a recipient may be told of it."""
 
     opportunity: str
@@ -26,10 +26,10 @@ class Standing:
 class Held:
     """What the recipient was last told of an opportunity, in which version, by which of its subscriptions."""
 
-    standing: Standing
+    summary: MatchSummary
     version: int
     month: str
-    told_by: frozenset[str]
+    sent_via: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class OpenRecall:
     version: int
     alias: str
     month: str
-    told_by: frozenset[str]
+    sent_via: frozenset[str]
     taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """``told``: something may have left us since the last recall, so an end of consent needs one."""
+    """``recall_required``: something may have left us since the last recall, so an end of consent needs one."""
 
     alias: str
     version: int = 0
-    told: bool = False
+    recall_required: bool = False
     held: Mapping[str, Held] = field(default_factory=dict)
     recall: OpenRecall | None = None
 
@@ -57,14 +57,14 @@ class Thread:
 NOTHING, UNKNOWN = "", "?"
 
 
-def content(standing: Standing | None) -> str:
+def content(summary: MatchSummary | None) -> str:
     """What the recipient holds of an opportunity, as one word to compare; NOTHING when it holds none."""
-    return NOTHING if standing is None else f"{standing.kind} {standing.band}"
+    return NOTHING if summary is None else f"{summary.kind} {summary.band}"
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """One notice or recall to be delivered by these subscriptions; ``standing`` and ``state`` are None in a recall.
+class OutboundMessage:
+    """One notice or recall to be delivered by these subscriptions; ``summary`` and ``state`` are None in a recall.
 
     ``before``: the `content` that was told before it, UNKNOWN for a subscription that joins later.
     """
@@ -73,104 +73,108 @@ class Saying:
     version: int
     month: str
     subscriptions: tuple[str, ...]
-    standing: Standing | None = None
+    summary: MatchSummary | None = None
     state: State | None = None
     before: str = UNKNOWN
 
     @property
     def after(self) -> str:
         """The `content` that the recipient holds once it has this."""
-        return content(self.standing if self.state == "proposed" else None)
+        return content(self.summary if self.state == "proposed" else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class ThreadUpdate:
     """What follows: the thread as it is then, what is to be said, and whether unsent notices are now forbidden."""
 
     thread: Thread
-    sayings: tuple[Saying, ...] = ()
-    silence: bool = False
+    messages: tuple[OutboundMessage, ...] = ()
+    cancel_unsent: bool = False
 
 
-def next_of(
+def update_thread(
     thread: Thread,
     alias: str | None,
-    standing: Mapping[str, Standing],
+    standing: Mapping[str, MatchSummary],
     about: Collection[str],
     subscriptions: Collection[str],
     month: str,
     order: Callable[[str], str],
-) -> Next:
+) -> ThreadUpdate:
     """Bring a thread to what it should be.
 
     ``alias`` is the name under which the recipient may hear of the person, None when it may not (no consent, no
     right, the person left). ``standing`` are the matches that stand among the opportunities ``about``, the only ones
     looked at. ``subscriptions`` are the recipient's active ones: with none, nothing is proposed or ended and the
-    thread waits. ``order`` sorts the sayings by something that differs from recipient to recipient, so that two of
+    thread waits. ``order`` sorts the messages by something that differs from recipient to recipient, so that two of
     them cannot line their lists up.
     """
-    if alias is None or (thread.alias != alias and (thread.held or thread.told)):
-        forgotten = _forget(thread, tuple(sorted(subscriptions)), month)
+    if alias is None or (thread.alias != alias and (thread.held or thread.recall_required)):
+        recalled = _recall(thread, tuple(sorted(subscriptions)), month)
         if alias is None:
-            return forgotten
-        renewed = _tell(replace(forgotten.thread, alias=alias), standing, about, subscriptions, month, order)
-        return replace(renewed, sayings=forgotten.sayings + renewed.sayings, silence=True)
-    return _tell(replace(thread, alias=alias), standing, about, subscriptions, month, order)
+            return recalled
+        renewed = _notify(replace(recalled.thread, alias=alias), standing, about, subscriptions, month, order)
+        return replace(renewed, messages=recalled.messages + renewed.messages, cancel_unsent=True)
+    return _notify(replace(thread, alias=alias), standing, about, subscriptions, month, order)
 
 
-def _forget(thread: Thread, subscriptions: tuple[str, ...], month: str) -> Next:
-    if thread.told:
+def _recall(thread: Thread, subscriptions: tuple[str, ...], month: str) -> ThreadUpdate:
+    if thread.recall_required:
         recall = OpenRecall(thread.version + 1, thread.alias, month, frozenset(subscriptions))
-        after = replace(thread, version=recall.version, told=False, held={}, recall=recall)
-        return Next(after, (Saying(thread.alias, recall.version, month, subscriptions),), silence=True)
-    brought, sayings = _bring_recall(replace(thread, held={}), subscriptions)
-    return Next(brought, sayings, silence=True)
+        after = replace(thread, version=recall.version, recall_required=False, held={}, recall=recall)
+        return ThreadUpdate(
+            after, (OutboundMessage(thread.alias, recall.version, month, subscriptions),), cancel_unsent=True
+        )
+    brought, messages = _bring_recall(replace(thread, held={}), subscriptions)
+    return ThreadUpdate(brought, messages, cancel_unsent=True)
 
 
-def _bring_recall(thread: Thread, subscriptions: tuple[str, ...]) -> tuple[Thread, tuple[Saying, ...]]:
+def _bring_recall(thread: Thread, subscriptions: tuple[str, ...]) -> tuple[Thread, tuple[OutboundMessage, ...]]:
     """An open recall through the subscriptions that were not there when it was said."""
     recall = thread.recall
     if recall is None or recall.taken:
         return thread, ()
-    missing = tuple(subscription for subscription in subscriptions if subscription not in recall.told_by)
+    missing = tuple(subscription for subscription in subscriptions if subscription not in recall.sent_via)
     if not missing:
         return thread, ()
-    recall = replace(recall, told_by=recall.told_by | set(missing))
-    return replace(thread, recall=recall), (Saying(recall.alias, recall.version, recall.month, missing),)
+    recall = replace(recall, sent_via=recall.sent_via | set(missing))
+    return replace(thread, recall=recall), (OutboundMessage(recall.alias, recall.version, recall.month, missing),)
 
 
-def _tell(
+def _notify(
     thread: Thread,
-    standing: Mapping[str, Standing],
+    standing: Mapping[str, MatchSummary],
     about: Collection[str],
     subscriptions: Collection[str],
     month: str,
     order: Callable[[str], str],
-) -> Next:
+) -> ThreadUpdate:
     if not subscriptions:
-        return Next(thread)
+        return ThreadUpdate(thread)
     to_all = tuple(sorted(subscriptions))
     thread, recalls = _bring_recall(thread, to_all)  # what consent was given again for may not be all that is held
     held = dict(thread.held)
     version = thread.version
-    sayings = list(recalls)
+    messages = list(recalls)
     for opportunity in sorted(about, key=order):
         now, before = standing.get(opportunity), held.get(opportunity)
-        if now is not None and (before is None or before.standing != now):
+        if now is not None and (before is None or before.summary != now):
             version += 1
             held[opportunity] = Held(now, version, month, frozenset(to_all))
-            sayings.append(
-                Saying(
-                    thread.alias, version, month, to_all, now, "proposed", content(before.standing if before else None)
+            messages.append(
+                OutboundMessage(
+                    thread.alias, version, month, to_all, now, "proposed", content(before.summary if before else None)
                 )
             )
         elif now is None and before is not None:
             version += 1
             del held[opportunity]
-            sayings.append(
-                Saying(thread.alias, version, month, to_all, before.standing, "ended", content(before.standing))
+            messages.append(
+                OutboundMessage(thread.alias, version, month, to_all, before.summary, "ended", content(before.summary))
             )
-        elif before is not None and (missing := tuple(s for s in to_all if s not in before.told_by)):
-            held[opportunity] = replace(before, told_by=before.told_by | set(missing))
-            sayings.append(Saying(thread.alias, before.version, before.month, missing, before.standing, "proposed"))
-    return Next(replace(thread, version=version, held=held), tuple(sayings))
+        elif before is not None and (missing := tuple(s for s in to_all if s not in before.sent_via)):
+            held[opportunity] = replace(before, sent_via=before.sent_via | set(missing))
+            messages.append(
+                OutboundMessage(thread.alias, before.version, before.month, missing, before.summary, "proposed")
+            )
+    return ThreadUpdate(replace(thread, version=version, held=held), tuple(messages))

@@ -17,17 +17,17 @@ from services.notifications.documents import (
     PEOPLE,
     SUBSCRIPTIONS,
     THREADS,
-    Cause,
+    Causation,
     Document,
-    standing_of,
     subject_of,
+    summary_of,
     thread_document,
     thread_id,
     thread_of,
 )
 from services.notifications.domain.body import month_of
 from services.notifications.domain.permission import alias_to_tell, receives
-from services.notifications.domain.threads import Held, Saying, Standing, next_of
+from services.notifications.domain.threads import Held, MatchSummary, OutboundMessage, update_thread
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
 from shared.access.floors import FLOORS, the_floors
@@ -80,7 +80,13 @@ class Reconciler:
                 yield from self.queues.needs(thread, match.opportunity if match and plain else None)
 
     def reconcile(
-        self, work: UnitOfWork, person: str, cause: Cause | None, *, match: Match | None = None, only: str | None = None
+        self,
+        work: UnitOfWork,
+        person: str,
+        cause: Causation | None,
+        *,
+        match: Match | None = None,
+        only: str | None = None,
     ) -> None:
         """Say to every recipient (or ``only`` one) what follows for this person (or this one ``match``).
 
@@ -124,7 +130,7 @@ class Reconciler:
         recipient: str,
         matches: list[Document],
         whole: bool,
-        cause: Cause | None,
+        cause: Causation | None,
     ) -> None:
         alias, active = self._alias(work, kept, recipient), self._active(work, recipient)
         if before is None and (alias is None or not active):
@@ -132,12 +138,12 @@ class Reconciler:
         document = before or thread_document(recipient, person, thread_of(None), {})
         thread = thread_of(before)
         thread = replace(thread, held={**self._endings_left_behind(work, document, active), **thread.held})
-        standing: dict[str, Standing] = {m["opportunity"]: standing_of(m) for m in matches if m["stands"]}
+        standing: dict[str, MatchSummary] = {m["opportunity"]: summary_of(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         # only when there may be something to forget: what has left us and is still open counts as told
         if alias != thread.alias and any(may_be_held(document, each) for each in self.queues.open(work, document)):
-            thread = replace(thread, told=True)
-        following = next_of(
+            thread = replace(thread, recall_required=True)
+        following = update_thread(
             thread,
             alias,
             standing,
@@ -147,12 +153,12 @@ class Reconciler:
             lambda opportunity: self._ids.derived("order", recipient, person, opportunity),
         )
         after = thread_document(recipient, person, following.thread, document["queues"])
-        self._quieten(work, after, active, following.silence)
+        self._cancel_unsent(work, after, active, following.cancel_unsent)
         causes = {m["opportunity"]: m for m in matches}
-        for saying in following.sayings:
-            source = causes.get(saying.standing.opportunity) if saying.standing else kept
-            why = cause or Cause.kept_in(source or kept or _NOBODY)
-            self._say(work, after, saying, active, why)
+        for message in following.messages:
+            source = causes.get(message.summary.opportunity) if message.summary else kept
+            why = cause or Causation.kept_in(source or kept or _NOBODY)
+            self._enqueue(work, after, message, active, why)
         if before is None or after != before:
             work.save(THREADS, after)
 
@@ -172,31 +178,40 @@ class Reconciler:
         if document["queues"].keys() <= active.keys():
             return {}
         return {
-            delivery["opportunity"]: Held(standing_of(delivery), delivery["version"], delivery["month"], frozenset())
+            delivery["opportunity"]: Held(summary_of(delivery), delivery["version"], delivery["month"], frozenset())
             for delivery in self.queues.open(work, document)
-            if delivery["subscription"] not in active and delivery["about"] == "notice" and delivery["said"] == "ended"
+            if delivery["subscription"] not in active
+            and delivery["about"] == "notice"
+            and delivery["match_state"] == "ended"
         }
 
-    def _quieten(self, work: UnitOfWork, thread: Document, active: Mapping[str, Document], silence: bool) -> None:
-        if not silence and thread["queues"].keys() <= active.keys():
+    def _cancel_unsent(
+        self, work: UnitOfWork, thread: Document, active: Mapping[str, Document], cancel_unsent: bool
+    ) -> None:
+        if not cancel_unsent and thread["queues"].keys() <= active.keys():
             return
         for delivery in self.queues.open(work, thread):
             if delivery["subscription"] not in active:
                 self.queues.drop(work, thread, delivery, "unsubscribed")
-            elif silence and delivery["about"] == "notice":
+            elif cancel_unsent and delivery["about"] == "notice":
                 self.queues.drop(work, thread, delivery, "consent-ended")
 
-    def _say(
-        self, work: UnitOfWork, thread: Document, saying: Saying, active: Mapping[str, Document], cause: Cause
+    def _enqueue(
+        self,
+        work: UnitOfWork,
+        thread: Document,
+        message: OutboundMessage,
+        active: Mapping[str, Document],
+        cause: Causation,
     ) -> None:
         recipient, person = thread["recipient"], thread["person"]
-        notice = self._ids.derived("notice", recipient, saying.alias, saying.version)
-        if not saying.subscriptions:
+        notice = self._ids.derived("notice", recipient, message.alias, message.version)
+        if not message.subscriptions:
             self._outcomes.unreachable(work, notice, recipient, person, cause)
-        for subscription in saying.subscriptions:
+        for subscription in message.subscriptions:
             delivery = self._ids.derived("delivery", notice, subscription)
-            told = saying.standing
-            self.queues.push(
+            told = message.summary
+            self.queues.enqueue(
                 work,
                 thread,
                 {
@@ -205,22 +220,22 @@ class Reconciler:
                     "thread": thread_id(recipient, person),
                     "recipient": recipient,
                     "person": person,
-                    "alias": saying.alias,
-                    "version": saying.version,
-                    "month": saying.month,
+                    "alias": message.alias,
+                    "version": message.version,
+                    "month": message.month,
                     "about": "recall" if told is None else "notice",
                     "opportunity": told and told.opportunity,
                     "kind": told and told.kind,
                     "band": told and told.band,
-                    "said": saying.state,
+                    "match_state": message.state,
                     "subscription": subscription,
                     "channel": active[subscription]["channel"],
-                    "before": saying.before,
-                    "after": saying.after,
-                    "left": False,  # whether it may have left us: such a one is never superseded
+                    "before": message.before,
+                    "after": message.after,
+                    "possibly_sent": False,  # whether it may have left us: such a one is never superseded
                     "listed": True,
                     "attempts": 0,
-                    "told": 0,
+                    "outcome_sequence": 0,
                     "acknowledged": False,
                     "reason": None,
                     "owner": None,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import LocalStack
-from services.notifications.delivery.tenure import Tenure
+from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.repository import INDEXES, Repository
 from shared.kit.store.mongo import connect
 from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person
@@ -24,7 +24,7 @@ LEASE, LONGEST = timedelta(seconds=2), timedelta(seconds=0.1)
 def delivery(number: int, about: str = "notice", minutes: int = 0) -> dict[str, Any]:
     return {
         "_id": f"{number:04d}", "subscription": "s", "about": about, "state": "due", "owner": None, "claim": None,
-        "left": False, "due": NOW + timedelta(minutes=minutes),
+        "possibly_sent": False, "due": NOW + timedelta(minutes=minutes),
     }  # fmt: skip
 
 
@@ -34,8 +34,8 @@ async def repository(database: Any) -> Repository:
     return Repository(database)
 
 
-def tenure_of(database: Any, repository: Repository, instance: str = "n-1") -> Tenure:
-    return Tenure(database, repository, instance, LEASE, LONGEST)
+def lease_of(database: Any, repository: Repository, instance: str = "n-1") -> DispatcherLease:
+    return DispatcherLease(database, repository, instance, LEASE, LONGEST)
 
 
 async def states(database: Any) -> Counter[str]:
@@ -74,11 +74,11 @@ class TestClaims:
     ) -> None:
         await database.deliveries.insert_many([delivery(n) for n in range(4)])
         await repository.claim("s", "notice", "n-1/1", "c", NOW, 10)
-        await repository.give_back("c", ["0000"])
-        await repository.give_back("another", ["0001"])
+        await repository.release_unsent("c", ["0000"])
+        await repository.release_unsent("another", ["0001"])
         assert await states(database) == {"due": 1, "sending": 3}
-        assert await repository.release_lost() == 3
-        left = [d["left"] async for d in database.deliveries.find({}).sort("_id", 1)]
+        assert await repository.release_orphaned() == 3
+        left = [d["possibly_sent"] async for d in database.deliveries.find({}).sort("_id", 1)]
         assert left == [False, True, True, True]
 
 
@@ -86,54 +86,54 @@ class TestTenure:
     async def test_nothing_is_lost_while_its_lease_is_renewed_however_long_that_is(
         self, repository: Repository, database: Any
     ) -> None:
-        tenure = tenure_of(database, repository)
-        await tenure.renew()
-        assert tenure.owner == "n-1/1"
+        lease = lease_of(database, repository)
+        await lease.renew()
+        assert lease.owner == "n-1/1"
         await database.deliveries.insert_many([delivery(n) for n in range(3)])
-        await repository.claim("s", "notice", tenure.owner, "c", NOW, 10)
+        await repository.claim("s", "notice", lease.owner, "c", NOW, 10)
         end = asyncio.get_running_loop().time() + 2 * LEASE.total_seconds()
         while asyncio.get_running_loop().time() < end:
-            await tenure.renew()
-            assert await repository.release_lost() == 0
+            await lease.renew()
+            assert await repository.release_orphaned() == 0
             await asyncio.sleep(0.1)
 
         async def released() -> bool:
-            return await repository.release_lost() == 3
+            return await repository.release_orphaned() == 3
 
         await eventually(released)  # nobody renews it any more
 
     async def test_a_new_start_of_the_instance_takes_over_at_once_and_the_old_one_stops(
         self, repository: Repository, database: Any
     ) -> None:
-        old, new = tenure_of(database, repository), tenure_of(database, repository)
+        old, new = lease_of(database, repository), lease_of(database, repository)
         await old.renew()
         await database.deliveries.insert_one(delivery(1))
         await repository.claim("s", "notice", str(old.owner), "c", NOW, 10)
         await new.renew()
         assert new.owner == "n-1/2"
-        assert await new.release_lost() == 1
+        assert await new.release_orphaned() == 1
         await old.renew()
         assert old.owner is None
 
     async def test_what_this_process_still_writes_down_is_not_lost_for_it(
         self, repository: Repository, database: Any
     ) -> None:
-        tenure = tenure_of(database, repository)
+        lease = lease_of(database, repository)
         await database.deliveries.insert_one(delivery(1))
         await repository.claim("s", "notice", "n-1/7", "c", NOW, 10)
-        tenure.in_hand["n-1/7"] += 1
-        assert await tenure.release_lost() == 0
-        tenure.in_hand["n-1/7"] -= 1
-        assert await tenure.release_lost() == 1
+        lease.unrecorded["n-1/7"] += 1
+        assert await lease.release_orphaned() == 0
+        lease.unrecorded["n-1/7"] -= 1
+        assert await lease.release_orphaned() == 1
 
     async def test_a_claim_in_doubt_is_let_go(self, repository: Repository, database: Any) -> None:
-        tenure = tenure_of(database, repository)
-        await tenure.renew()
+        lease = lease_of(database, repository)
+        await lease.renew()
         await database.deliveries.insert_many([delivery(n) for n in range(4)])
-        await repository.claim("s", "notice", str(tenure.owner), "known", NOW, 2)
-        await repository.claim("s", "notice", str(tenure.owner), "answer lost", NOW, 2)
-        tenure.doubt(str(tenure.owner), "answer lost")
-        await tenure.pay()
+        await repository.claim("s", "notice", str(lease.owner), "known", NOW, 2)
+        await repository.claim("s", "notice", str(lease.owner), "answer lost", NOW, 2)
+        lease.claim_unknown(str(lease.owner), "answer lost")
+        await lease.release_pending()
         assert await states(database) == {"due": 2, "sending": 2}
 
 

@@ -15,13 +15,13 @@ from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.ports import free_port
-from services.notifications.api import Parts, make_router
+from services.notifications.api import UseCases, make_router
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.delivery.message import Messages
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
-from services.notifications.service import Receipts, Subscriptions, UrlRules
+from services.notifications.service import Deliveries, Subscriptions, UrlRules
 from shared.access.keys import Caller
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
@@ -54,20 +54,23 @@ async def app() -> AsyncIterator[FastAPI]:
     client: Any = AsyncIOMotorClient(url, serverSelectionTimeoutMS=100, tz_aware=True)
     store, repository = Store(client["nowhere"], patience=0.2), Repository(client["nowhere"])
     await store.start()
-    feed, outcomes, parts = Feed(), Outcomes(Ids(bytes(32))), Parts()
+    feed, outcomes, use_cases = Feed(), Outcomes(Ids(bytes(32))), UseCases()
     queues = Queues({feed.name: feed}, outcomes)
-    parts.repository = repository
+    use_cases.repository = repository
     urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
-    parts.subscriptions = Subscriptions(store, repository, SEALER, lambda: None, urls, timedelta(days=7))
-    parts.receipts = Receipts(store, repository, queues, outcomes)
-    parts.feed = FeedReader(
+    use_cases.subscriptions = Subscriptions(store, repository, SEALER, lambda: None, urls, timedelta(days=7))
+    use_cases.deliveries = Deliveries(store, repository, queues, outcomes)
+    use_cases.feed = FeedReader(
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
     )
     made = FastAPI()
     made.add_middleware(Outermost)
     problems.install(made)
-    made.include_router(make_router(parts))
-    made.state.runtime, made.state.parts = SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())), parts
+    made.include_router(make_router(use_cases))
+    made.state.runtime, made.state.use_cases = (
+        SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())),
+        use_cases,
+    )
     yield made
     await store.stop()
     client.close()
@@ -108,8 +111,8 @@ class TestMongoDbAway:
         async def subscribed(agency: str) -> bool:
             return True
 
-        app.state.parts.subscriptions.has_feed = subscribed
-        cursor = app.state.parts.feed._sealed(7, "gjf")
+        app.state.use_cases.subscriptions.has_feed = subscribed
+        cursor = app.state.use_cases.feed._sealed(7, "gjf")
         async with Client(app, None) as http:
             for query in ({}, {"after": cursor}):
                 answer = await http.get("/feed", params=query)

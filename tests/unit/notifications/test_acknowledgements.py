@@ -10,7 +10,7 @@ import pytest
 
 from services.notifications.documents import DELIVERIES
 from services.notifications.domain.verdict import Answer, judge
-from services.notifications.service import Receipts
+from services.notifications.service import Deliveries
 from shared.kit.store.store import Operation
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 
 class OverTheWorld:
-    """The store and the repository of `Receipts`, over a world's dictionaries."""
+    """The store and the repository of `Deliveries`, over a world's dictionaries."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -40,7 +40,7 @@ class OneNotice:
         self.world.hear(self.world.event("person-updated", person_of("a", ("gjf",)), hexid("person", "a"), 1))
         self.world.hear(self.world.event("match-found", match_of("a", "x"), hexid("match", "a", "x"), 1))
         over: Any = OverTheWorld(self.world)
-        self._receipts = Receipts(over, over, self.world.reconciler.queues, self.world.outcomes)
+        self._receipts = Deliveries(over, over, self.world.reconciler.queues, self.world.outcomes)
 
     @property
     def delivery(self) -> dict[str, Any]:
@@ -56,9 +56,9 @@ class OneNotice:
     async def acknowledge(self) -> list[str]:
         return await self._receipts.acknowledge("gjf", [self.delivery["notice"]])
 
-    def settle(self, held: dict[str, Any]) -> None:
+    def after_attempt(self, held: dict[str, Any]) -> None:
         verdict = judge(Answer(200, {}), self.world.now, timedelta(hours=24))
-        self.world.perform(self.world.settler.settle(held, verdict, timedelta(0), 0.0))
+        self.world.perform(self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ class TestAnAcknowledgement:
         held = told.world.claim(told.delivery["_id"])
         assert await told.acknowledge() == [held["notice"]]
         assert (told.delivery["state"], told.delivery["acknowledged"]) == ("delivered", True)
-        told.settle(held)
+        told.after_attempt(held)
         assert told.outcomes == BOTH
 
     async def test_of_what_a_sender_sent_before_it_died_is_kept_and_told(self, told: OneNotice) -> None:
@@ -84,7 +84,7 @@ class TestAnAcknowledgement:
         assert told.outcomes == BOTH
 
     async def test_after_our_note_is_told_once_however_often_it_is_said(self, told: OneNotice) -> None:
-        told.settle(told.world.claim(told.delivery["_id"]))
+        told.after_attempt(told.world.claim(told.delivery["_id"]))
         for _ in range(3):
             assert await told.acknowledge() == [told.delivery["notice"]]
         assert told.outcomes == BOTH

@@ -20,7 +20,7 @@ AGENCIES = ("gjf", "hana", "portal")
 CLASSES = {"gjf": "service", "hana": "case", "portal": "employer"}
 PEOPLE = ("a", "b")
 OPPORTUNITIES = ("x", "y", "z")
-ACTIONS = ("event",) * 6 + ("again", "subscribe", "leave", "sweep", "follow", "send", "fail", "die", "pull")
+ACTIONS = ("event",) * 6 + ("again", "subscribe", "leave", "resync", "follow", "send", "fail", "die", "pull")
 
 person_states = st.builds(
     lambda notice, matching, active: {"notice": tuple(sorted(notice)), "matching": matching, "active": active},
@@ -167,8 +167,8 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
                 subscribed[key] = world.subscribe(*key)
             elif action == "leave" and key in subscribed:
                 world.unsubscribe(subscribed.pop(key))
-        elif action == "sweep":
-            world.sweep()
+        elif action == "resync":
+            world.resync()
         elif action == "follow":
             world.follow()
         elif action == "pull":
@@ -194,7 +194,7 @@ def finish(world: World) -> None:
     """Time passes until nothing waits any more; every partner reads and answers."""
     for _ in range(5):
         world.follow()
-        world.sweep()
+        world.resync()
         world.deliver_all()
         for agency in AGENCIES:
             position = 0

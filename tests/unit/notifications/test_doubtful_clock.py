@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.notifications.delivery.checks import look
+from services.notifications.delivery.pre_send_check import recheck_before_send
 from services.notifications.documents import CALENDAR, DELIVERIES
-from services.notifications.fan_out.recovery import ClockRecovery
+from services.notifications.fan_out.clock_recovery import ClockRecovery
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.test_permission import Database
 from tests.unit.notifications.world import START, World, agency_of, hexid, holding, match_of, person_of
@@ -46,7 +46,7 @@ class TestTheLastLookBeforeAWebhook:
     ) -> None:
         waiting = world.due()
         database: Any = Database(world)
-        looked = await look(
+        looked = await recheck_before_send(
             database, waiting[0]["subscription"], waiting, clock_of(wall, server), lambda now: now.date()
         )
         ended = max(wall, server) > timedelta(days=40)
@@ -57,17 +57,17 @@ class TestTheLastLookBeforeAWebhook:
     async def test_forbids_what_has_ended_by_both(self, world: World) -> None:
         database: Any = Database(world)
         waiting = world.due()
-        looked = await look(
+        looked = await recheck_before_send(
             database, waiting[0]["subscription"], waiting, clock_of(DAYS, 3 * DAYS), lambda now: now.date()
         )
         assert (len(looked.sendable), len(looked.in_doubt), len(looked.forbidden)) == (0, 1, 1)
 
     def test_what_waits_is_due_again_in_a_minute_and_no_attempt_is_counted(self, world: World) -> None:
         held = world.claim(world.due()[0]["_id"])
-        world.perform(world.settler.postpone(held))
+        world.perform(world.transitions.postpone(held))
         [again] = world.all(DELIVERIES, _id=held["_id"])
         assert (again["state"], again["attempts"], again["due"]) == ("due", 0, world.now + timedelta(minutes=1))
-        assert not again["left"]
+        assert not again["possibly_sent"]
 
 
 class TestReconciling:
@@ -127,19 +127,19 @@ class Days:
 class TestAfterTheClockWasWrong:
     async def test_where_nobody_could_doubt_it_partners_get_back_what_they_should_hold(self, world: World) -> None:
         days = Days(world)
-        assert not await days.recovery.look()
+        assert not await days.recovery.check()
         world.deliver_all()
         world.now += DAYS  # the whole machine, MongoDB with it
-        assert not await days.recovery.look()
+        assert not await days.recovery.check()
         for person in ("short", "long"):
             world.hear(world.event("match-found", match_of(person, "y"), hexid("person", person), 1))
         world.deliver_all()
         short = hexid("alias", "short", "gjf")
         assert short not in {alias for alias, _ in holding(world.partners["gjf"])}, "recalled by the wrong day"
         world.now -= DAYS
-        assert await days.recovery.look()
-        assert not await days.recovery.look(), "once"
-        world.sweep()
+        assert await days.recovery.check()
+        assert not await days.recovery.check(), "once"
+        world.resync()
         world.deliver_all()
         assert {opportunity for alias, opportunity in holding(world.partners["gjf"]) if alias == short} == {
             hexid("opportunity", "x"),
@@ -148,16 +148,16 @@ class TestAfterTheClockWasWrong:
 
     async def test_when_doubt_has_ended_everybody_is_gone_through_once(self, world: World) -> None:
         days = Days(world)
-        await days.recovery.look()
+        await days.recovery.check()
         days.clock.heard(START - DAYS, 0.0, 0.0)
-        assert not await days.recovery.look(), "not while it lasts"
+        assert not await days.recovery.check(), "not while it lasts"
         days.clock.heard(START, 0.0, 0.0)
-        assert await days.recovery.look()
-        assert not await days.recovery.look()
+        assert await days.recovery.check()
+        assert not await days.recovery.check()
 
     async def test_a_new_day_asks_for_nothing(self, world: World) -> None:
         days = Days(world)
-        await days.recovery.look()
+        await days.recovery.check()
         world.now += timedelta(days=1)
-        assert not await days.recovery.look()
+        assert not await days.recovery.check()
         assert await days.latest_day() == (START + timedelta(days=1)).date().isoformat()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from services.notifications.repository import MOMENTS, Repository
+from services.notifications.repository import SNAPSHOT_TRIES, Repository
 from shared.kit.store.store import Unavailable
 
 pytestmark = pytest.mark.unit
@@ -64,7 +64,7 @@ class TestMoments:
         deliveries = Deliveries([UNAVAILABLE] * 100)
         with pytest.raises(Unavailable):
             await Repository(deliveries).feed_after("gjf", 0, 10)  # type: ignore[arg-type]  # as much as is used
-        assert deliveries.reads == MOMENTS
+        assert deliveries.reads == SNAPSHOT_TRIES
 
     async def test_another_failure_is_not_hidden(self) -> None:
         deliveries = Deliveries([13])

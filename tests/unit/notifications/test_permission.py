@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.delivery.checks import look
+from services.notifications.delivery.pre_send_check import recheck_before_send
 from services.notifications.documents import AGENCIES, PEOPLE, SUBSCRIPTIONS
 from services.notifications.domain.permission import (
     MATCHING,
@@ -85,7 +85,7 @@ class TestReceives:
 
 
 class Database:
-    """What the last look reads, from the dictionaries of the world."""
+    """What the pre-send check reads, from the dictionaries of the world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -128,17 +128,17 @@ class TestAConsentThatLapsedWhileNobodySaidSo:
         assert position > 0  # there was an entry
 
     @pytest.mark.parametrize(("later", "sendable"), [(0, 1), (1, 0), (30, 0)])
-    async def test_the_last_look_before_a_webhook_forbids_it_after_the_last_day(
+    async def test_the_check_before_a_webhook_forbids_it_after_the_last_day(
         self, world: World, later: int, sendable: int
     ) -> None:
         world.now += timedelta(days=later)
         [waiting] = world.due()
         database: Any = Database(world)
-        looked = await look(
+        check = await recheck_before_send(
             database, waiting["subscription"], [waiting], Clock(wall=lambda: world.now), lambda now: now.date()
         )
-        assert looked.endpoint is not None
-        assert (len(looked.sendable), len(looked.forbidden)) == (sendable, 1 - sendable)
+        assert check.endpoint is not None
+        assert (len(check.sendable), len(check.forbidden)) == (sendable, 1 - sendable)
 
     @pytest.mark.parametrize(("later", "sent"), [(0, 1), (1, 0), (30, 0)])
     def test_a_webhook_is_sent_nothing_after_the_last_day(self, world: World, later: int, sent: int) -> None:

@@ -52,7 +52,7 @@ class Told:
         self.world.hear(self.world.event(type, state, hexid("person", "a"), self._sequences["match"]))
 
     def finish(self) -> None:
-        self.world.sweep()
+        self.world.resync()
         self.world.deliver_all()
 
 

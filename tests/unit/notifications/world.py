@@ -14,23 +14,23 @@ import bson
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.message import Messages
-from services.notifications.delivery.settle import RetryRules, Settler
+from services.notifications.delivery.transitions import DeliveryTransitions, RetryRules
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
     FEED,
     PEOPLE,
     RECIPIENTS,
+    RESYNCS,
     SENDING,
     SUBSCRIPTIONS,
-    SWEEPS,
     THREADS,
     subject_of,
 )
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.verdict import Answer, judge
 from services.notifications.fan_out.reconcile import Reconciler
-from services.notifications.fan_out.sweeps import Sweeper, start_sweep
+from services.notifications.fan_out.resync import ResyncJob, request_resync
 from services.notifications.handlers import Handlers
 from services.notifications.outcomes import Outcomes
 from shared.access.floors import FLOORS, raise_floors, the_floors
@@ -68,9 +68,9 @@ class World:
             self.ids, {"webhook": self.webhook, "feed": self.feed}, self.outcomes, lambda now: now.date()
         )
         self.handlers = Handlers(self.reconciler, lambda: None)
-        self.settler = Settler(self.reconciler.queues, RetryRules(schedule), lambda: None)
+        self.transitions = DeliveryTransitions(self.reconciler.queues, RetryRules(schedule), lambda: None)
         nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
-        self.sweeper = Sweeper(nothing, nothing, self.reconciler, asyncio.Event())
+        self.resync_job = ResyncJob(nothing, nothing, self.reconciler, asyncio.Event())
         self.following = self.handlers.following({FLOORS: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
         self.messages = Messages()
         self.reader = FeedReader(
@@ -129,9 +129,9 @@ class World:
     def hear(self, event: Event[Any]) -> None:
         topic = event.event_type.topic.name
         handler, needs = {
-            "people": (self.handlers.person_told, self.handlers.of_person),
-            "matches": (self.handlers.match_told, self.handlers.of_match),
-            "agencies": (self.handlers.agency_told, self.handlers.of_agency),
+            "people": (self.handlers.on_person, self.handlers.needs_of_person),
+            "matches": (self.handlers.on_match, self.handlers.needs_of_match),
+            "agencies": (self.handlers.on_agency, self.handlers.needs_of_agency),
             "prohibitions": (raise_floors, lambda event, work: [the_floors(event.data.person)]),
         }[topic]
         self.perform(Operation(lambda work: needs(event, work), lambda work: handler(event, work)))
@@ -171,9 +171,9 @@ class World:
         def do(work: UnitOfWork) -> None:
             work.save(SUBSCRIPTIONS, document)
             work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
-            start_sweep(work, agency)
+            request_resync(work, agency)
 
-        self.perform(Operation(lambda work: [Need.by_id(SWEEPS, agency), Need.by_id(RECIPIENTS, agency)], do))
+        self.perform(Operation(lambda work: [Need.by_id(RESYNCS, agency), Need.by_id(RECIPIENTS, agency)], do))
         return subscription
 
     def unsubscribe(self, subscription: str) -> None:
@@ -181,20 +181,20 @@ class World:
             document = work.get(SUBSCRIPTIONS, subscription)
             assert document
             work.delete(SUBSCRIPTIONS, subscription)
-            start_sweep(work, document["agency"])
+            request_resync(work, document["agency"])
 
         agency = self.all(SUBSCRIPTIONS, _id=subscription)[0]["agency"]
-        self.perform(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription), Need.by_id(SWEEPS, agency)], do))
+        self.perform(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription), Need.by_id(RESYNCS, agency)], do))
 
-    def sweep(self) -> None:
-        """Every walk that was asked for, to its end."""
-        while sweeps := self.all(SWEEPS):
-            for sweep in sweeps:
-                agency = sweep["_id"]
+    def resync(self) -> None:
+        """Every resync that was asked for, to its end."""
+        while resyncs := self.all(RESYNCS):
+            for resync in resyncs:
+                agency = resync["_id"]
                 named = {p["_id"] for p in self.all(PEOPLE) if agency in p["recipients"]}
                 told = {t["person"] for t in self.all(THREADS, recipient=agency)}
-                people = sorted(p for p in named | told if p > sweep["after"])[:100]
-                self.perform(self.sweeper.task(sweep, people))
+                people = sorted(p for p in named | told if p > resync["after"])[:100]
+                self.perform(self.resync_job.operation(resync, people))
 
     # --- delivery
 
@@ -205,7 +205,9 @@ class World:
         document = self.all(DELIVERIES, _id=delivery)[0]
         assert document["state"] == DUE
         claim = hexid("claim", next(self._counter))
-        document.update(state=SENDING, owner=owner, claim=claim, left_before=document["left"], left=True)
+        document.update(
+            state=SENDING, owner=owner, claim=claim, possibly_sent_before=document["possibly_sent"], possibly_sent=True
+        )
         self.rows[DELIVERIES][delivery] = bson.encode(document)
         return document
 
@@ -216,16 +218,16 @@ class World:
         self.rows[DELIVERIES][delivery] = bson.encode(document)
 
     def attempt(self, delivery: str, answer: Answer | None = None, *, reaches: bool = True, dies: bool = False) -> None:
-        """One attempt as the lane does it: claim, look, send, settle. ``reaches``: the partner got the body."""
+        """One attempt as the worker does it: claim, check, send, record. ``reaches``: the partner got the body."""
         held = self.claim(delivery)
         endpoints = self.all(SUBSCRIPTIONS, _id=held["subscription"])
         if not endpoints or endpoints[0]["state"] != "active":  # ended subscriptions are deleted
             document = self.all(DELIVERIES, _id=delivery)[0]
-            document.update(state=DUE, owner=None, left=document["left_before"])
+            document.update(state=DUE, owner=None, possibly_sent=document["possibly_sent_before"])
             self.rows[DELIVERIES][delivery] = bson.encode(document)
             return
         if held["about"] == "notice" and not self.allowed(held):
-            self.perform(self.settler.abandon(held, "consent-ended"))
+            self.perform(self.transitions.drop(held, "consent-ended"))
             return
         if reaches:
             self.partners[held["recipient"]].append(self.messages.of(held))
@@ -233,7 +235,7 @@ class World:
             self.release(delivery)
             return
         verdict = judge(answer or Answer(200, {}), self.now, timedelta(hours=24))
-        self.perform(self.settler.settle(held, verdict, timedelta(0), 0.0))
+        self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0))
 
     def allowed(self, delivery: dict[str, Any]) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])
@@ -251,7 +253,7 @@ class World:
             for delivery in due:
                 if any(s["state"] == "active" for s in self.all(SUBSCRIPTIONS, _id=delivery["subscription"])):
                     self.attempt(delivery["_id"])
-            self.sweep()
+            self.resync()
         raise AssertionError("delivery does not come to an end")
 
     def pull(self, recipient: str, position: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], int]:
@@ -265,11 +267,11 @@ class World:
             (d for d in self.all(DELIVERIES, recipient=recipient, channel=FEED) if d["position"] > position),
             key=lambda d: d["position"],
         )[:limit]
-        turn = self.perform(self.reader.turn(recipient, served, entries))
-        self.partners[recipient].extend(turn.events)
-        if turn.until is not None:
-            return turn.events, turn.until
-        return turn.events, entries[-1]["position"] if entries else position
+        served = self.perform(self.reader.serve(recipient, served, entries))
+        self.partners[recipient].extend(served.events)
+        if served.until is not None:
+            return served.events, served.until
+        return served.events, entries[-1]["position"] if entries else position
 
 
 def holding(told: list[dict[str, Any]]) -> set[tuple[str, str]]:

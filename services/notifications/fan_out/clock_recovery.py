@@ -3,9 +3,9 @@
 While two clocks differ nothing is done that cannot be taken back (shared/kit/base/clock.py). But a clock may have been
 wrong where nobody could doubt it: MongoDB's and the service's run on one machine. Then consents seemed to have ended,
 recalls went out, notices were dropped, and no event says that it was a mistake. So the latest day that was believed is
-kept; when the calendar is behind it, or doubt has ended, every recipient's people are walked over (sweeps.py), which
-brings each partner to what it should hold now. A recall that went out cannot be unsaid: the notice goes out again,
-with a newer version.
+kept; when the calendar is behind it, or doubt has ended, every recipient is resynced (resync.py), which brings each
+partner to what it should hold now. A recall that went out cannot be unsaid: the notice goes out again, with a newer
+version.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 
-from services.notifications.documents import CALENDAR, LATEST_DAY, SWEEPS, Document
-from services.notifications.fan_out.sweeps import start_sweep
+from services.notifications.documents import CALENDAR, LATEST_DAY, RESYNCS, Document
+from services.notifications.fan_out.resync import request_resync
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 from shared.kit.base.logs import logger
@@ -23,12 +23,13 @@ from shared.kit.base.supervise import wait_or_stop
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 _log = logger("recovery")
 
 
 class ClockRecovery:
-    """``today`` is the day in the programme's zone; ``swept`` wakes the walk. Several replicas may run it."""
+    """``today`` is the day in the programme's zone; ``resync_requested`` wakes the resync. Several
+    replicas may run it."""
 
     def __init__(
         self,
@@ -36,23 +37,23 @@ class ClockRecovery:
         repository: Repository,
         clock: Clock,
         today: Callable[[datetime], date],
-        swept: Callable[[], None],
+        resync_requested: Callable[[], None],
     ) -> None:
         self._store = store
         self._repository = repository
         self._clock = clock
         self._today = today
-        self._swept = swept
+        self._resync_requested = resync_requested
         self._doubted = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Look every few seconds until stopped."""
+        """Check every few seconds until stopped."""
         while True:
-            await self.look()
-            if await wait_or_stop(stopping, LOOK_SECONDS):
+            await self.check()
+            if await wait_or_stop(stopping, CHECK_SECONDS):
                 return
 
-    async def look(self) -> bool:
+    async def check(self) -> bool:
         """Whether everybody is to be gone through again, which is then asked for. While in doubt: not yet."""
         if self._clock.doubtful:
             self._doubted = True
@@ -62,27 +63,27 @@ class ClockRecovery:
             return False
         again = self._doubted or (kept is not None and day < kept)
         recipients = await self._repository.recipients() if again else []
-        await self._store.submit(self.task(day, recipients))
+        await self._store.submit(self.operation(day, recipients))
         self._doubted = False
         if again:
             _log.warning("clock_was_wrong_all_recipients_again", count=len(recipients))
         return again
 
-    def task(self, day: str, recipients: list[str]) -> Operation[None]:
-        """This is the day; and walk over these."""
+    def operation(self, day: str, recipients: list[str]) -> Operation[None]:
+        """This is the day; and resync these."""
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield Need.by_id(CALENDAR, LATEST_DAY)
             for recipient in recipients:
-                yield Need.by_id(SWEEPS, recipient)
+                yield Need.by_id(RESYNCS, recipient)
 
         def do(work: UnitOfWork) -> None:
             document: Document = {"_id": LATEST_DAY, "day": day}
             if work.get(CALENDAR, LATEST_DAY) != document:
                 work.save(CALENDAR, document)
             for recipient in recipients:
-                start_sweep(work, recipient)
+                request_resync(work, recipient)
             if recipients:
-                work.after_commit(self._swept)
+                work.after_commit(self._resync_requested)
 
         return Operation(needs, do)

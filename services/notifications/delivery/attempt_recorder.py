@@ -1,8 +1,8 @@
-"""Writes down what became of attempts, in groups, and says how much may be sent meanwhile.
+"""Write-behind queue with group commit and back-pressure: what became of attempts is written in groups behind them.
 
 What was answered is kept in memory until it is in the database, however slow that is: a claim is not let go before, so
-nothing that was answered is sent again. Only so much may be unsettled at once (`room`): sending never runs ahead of
-what can be written down. Promises nothing over a kill: what was unsettled then is sent again, under the same ids.
+nothing that was answered is sent again. Only so much may be unrecorded at once (`capacity`): sending never runs ahead
+of what can be written down. Promises nothing over a kill: what was unrecorded then is sent again, under the same ids.
 """
 
 from __future__ import annotations
@@ -19,87 +19,87 @@ from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation, Store, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work
-UNSETTLED = 2 * GROUP  # one group being written, one coming in behind it
-FRESH_SECONDS = 0.5
+MOST_UNRECORDED = 2 * GROUP  # one group being written, one coming in behind it
+RESERVED_SECONDS = 0.5  # an attempt under way for longer counts again only when it is answered
 _log = logger("recorder")
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    task: Operation[None]
+class _Pending:
+    operation: Operation[None]
     recorded: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class Attempt:
-    """One about to be made. It counts as unsettled until it has been under way for a moment, and again once it is
-    answered: a partner that hangs must not take the room of the others."""
+class Reservation:
+    """The capacity that one attempt takes: until it has been under way for a moment, and again once it is answered. A
+    partner that hangs must not take the capacity of the others."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder: Recorder | None = recorder
+    def __init__(self, recorder: AttemptRecorder) -> None:
+        self._recorder: AttemptRecorder | None = recorder
         self._timer: asyncio.TimerHandle | None = None
-        recorder.fresh += 1
+        recorder.unanswered += 1
 
     def sent(self) -> None:
         """Now it leaves."""
-        self._timer = asyncio.get_running_loop().call_later(FRESH_SECONDS, self.ended)
+        self._timer = asyncio.get_running_loop().call_later(RESERVED_SECONDS, self.release)
 
-    def ended(self) -> None:
+    def release(self) -> None:
         """It was answered, takes long, or is not made. Safe to call twice."""
         if self._timer is not None:
             self._timer.cancel()
         if (recorder := self._recorder) is not None:
             self._recorder = None
-            recorder.fresh -= 1
-            recorder.tell()
+            recorder.unanswered -= 1
+            recorder.call_waiting()
 
 
-class Recorder:
-    """``unsettled``: the most attempts that are fresh or answered, and not written down."""
+class AttemptRecorder:
+    """``most_unrecorded``: how many attempts may be reserved, just sent, or answered and not written down."""
 
-    def __init__(self, store: Store, group: int = GROUP, unsettled: int = UNSETTLED) -> None:
+    def __init__(self, store: Store, group: int = GROUP, most_unrecorded: int = MOST_UNRECORDED) -> None:
         self._store = store
-        self._unsettled = unsettled
+        self._most_unrecorded = most_unrecorded
         self._batch_size = AdaptiveBatchSize(group)
-        self._waiting: deque[_Waiting] = deque()
-        self._came = asyncio.Event()
+        self._pending: deque[_Pending] = deque()
+        self._not_empty = asyncio.Event()
         self._callers: list[Callable[[], None]] = []
         self._failing = False
         self._gauge = metrics.attempts_to_record.of()
         self._lost = metrics.attempts_not_recorded.of()
-        self.fresh = 0
+        self.unanswered = 0
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many attempts may be started now. None while the database takes nothing."""
-        return 0 if self._failing else max(0, self._unsettled - self.fresh - len(self._waiting))
+        return 0 if self._failing else max(0, self._most_unrecorded - self.unanswered - len(self._pending))
 
-    def when_room(self, call: Callable[[], None]) -> None:
-        """Call this once, when there is room. Who asked first is called first."""
+    def when_capacity(self, call: Callable[[], None]) -> None:
+        """Call this once, when there is capacity. Who asked first is called first."""
         self._callers.append(call)
 
-    def attempt(self) -> Attempt:
-        """Take room for one."""
-        return Attempt(self)
+    def reserve(self) -> Reservation:
+        """Take capacity for one attempt."""
+        return Reservation(self)
 
-    def record(self, task: Operation[None]) -> asyncio.Future[None]:
+    def record(self, operation: Operation[None]) -> asyncio.Future[None]:
         """Write this down, after what came before. The future is done when it is committed; nobody needs to wait. It
-        fails only when the task itself cannot be done, whatever the database does."""
-        waiting = _Waiting(task)
-        self._waiting.append(waiting)
-        self._gauge.set(len(self._waiting))
-        self._came.set()
-        return waiting.recorded
+        fails only when the operation itself cannot be done, whatever the database does."""
+        pending = _Pending(operation)
+        self._pending.append(pending)
+        self._gauge.set(len(self._pending))
+        self._not_empty.set()
+        return pending.recorded
 
     async def run(self) -> None:
         """Until cancelled. Afterwards what waits is still there, for another `run`."""
         backoff = Backoff(0.05, 2.0)
         while True:
-            if not self._waiting:
-                self._came.clear()
-                await self._came.wait()
-            group = [self._waiting[n] for n in range(min(len(self._waiting), self._batch_size.size))]
+            if not self._pending:
+                self._not_empty.clear()
+                await self._not_empty.wait()
+            group = [self._pending[n] for n in range(min(len(self._pending), self._batch_size.size))]
             try:
-                results = await self._store.perform([each.task for each in group])
+                results = await self._store.perform([each.operation for each in group])
             except Exception as error:  # also what nobody foresaw: what was answered is not forgotten for it
                 self._failing = True
                 metrics.retries.of(kind="recorder", reason=type(error).__name__).inc()
@@ -111,24 +111,24 @@ class Recorder:
             backoff.reset()
             self._batch_size.worked(len(group))
             for each, result in zip(group, results, strict=True):
-                self._waiting.popleft()
-                self._settle(each, result)
-            self._gauge.set(len(self._waiting))
-            self.tell()
+                self._pending.popleft()
+                self._resolve(each, result)
+            self._gauge.set(len(self._pending))
+            self.call_waiting()
 
     async def flush(self) -> None:
         """Until nothing waits; while `run` runs."""
-        while self._waiting:
-            await asyncio.wait([self._waiting[-1].recorded])
+        while self._pending:
+            await asyncio.wait([self._pending[-1].recorded])
 
-    def tell(self) -> None:
-        """There may be room: call those who wait for it."""
-        if self._callers and self.room:
+    def call_waiting(self) -> None:
+        """There may be capacity: call those who wait for it."""
+        if self._callers and self.capacity:
             callers, self._callers = self._callers, []
             for call in callers:
                 call()
 
-    def _settle(self, each: _Waiting, result: Exception | None) -> None:
+    def _resolve(self, each: _Pending, result: Exception | None) -> None:
         if isinstance(result, Exception):
             self._lost.inc()  # it stays claimed, and is sent again after the next start
             _log.error("attempt_not_recorded", exc_info=result)

@@ -11,15 +11,15 @@ from services.notifications.documents import (
     ATTEMPTS,
     DELIVERIES,
     DUE,
+    RESYNCS,
     SENDING,
     SUBSCRIPTIONS,
-    SWEEPS,
     THREADS,
     Document,
 )
 from services.notifications.domain.retry import STANDARD_SCHEDULE, next_attempt
 from services.notifications.domain.verdict import Verdict
-from services.notifications.fan_out.sweeps import start_sweep
+from services.notifications.fan_out.resync import request_resync
 from services.notifications.queues import Queues, may_be_held
 from shared.kit.base import metrics
 from shared.kit.store.store import Operation
@@ -36,15 +36,16 @@ class RetryRules:
     longest_hold: timedelta = timedelta(hours=24)
 
 
-class Settler:
-    """Makes the transaction's part for one attempt. ``swept`` wakes the walk over an ended subscription's people."""
+class DeliveryTransitions:
+    """State transitions of a delivery, each an operation of a transaction. ``resync_requested`` wakes the resync of a
+    recipient whose subscription has ended."""
 
-    def __init__(self, queues: Queues, rules: RetryRules, swept: Callable[[], None]) -> None:
+    def __init__(self, queues: Queues, rules: RetryRules, resync_requested: Callable[[], None]) -> None:
         self._queues = queues
         self._rules = rules
-        self._swept = swept
+        self._resync_requested = resync_requested
 
-    def settle(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
+    def after_attempt(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
         """After an attempt under the claim that ``held`` names. When that was let go and another one took it, only the
         log is written; but what was taken is delivered, whoever holds it now."""
 
@@ -58,9 +59,9 @@ class Settler:
                 return
             delivery["attempts"] = max(number, delivery["attempts"])
             if verdict.reason in NOTHING_LEFT:
-                delivery["left"] = delivery["left_before"]
+                delivery["possibly_sent"] = delivery["possibly_sent_before"]
             if may_be_held(thread, delivery):
-                thread["told"] = True
+                thread["recall_required"] = True
             self._apply(work, thread, delivery, verdict, jitter)
             work.save(THREADS, thread)
             if verdict.disable or verdict.hold:
@@ -70,17 +71,17 @@ class Settler:
             yield from self._needs(work, held)
             if verdict.disable or verdict.hold:
                 yield Need.by_id(SUBSCRIPTIONS, held["subscription"])
-                yield Need.by_id(SWEEPS, held["recipient"])
+                yield Need.by_id(RESYNCS, held["recipient"])
 
         return Operation(needs, do)
 
-    def abandon(self, held: Document, reason: str) -> Operation[None]:
+    def drop(self, held: Document, reason: str) -> Operation[None]:
         """Found at the moment of sending that it must not be sent: nothing left us."""
 
         def do(work: UnitOfWork) -> None:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
-                delivery["left"] = delivery["left_before"]
+                delivery["possibly_sent"] = delivery["possibly_sent_before"]
                 self._queues.abandoned(work, thread, delivery, reason)
                 work.save(THREADS, thread)
 
@@ -94,11 +95,13 @@ class Settler:
             delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 if self._recalled(work, thread, delivery):  # what forbids has come meanwhile, and goes first
-                    delivery["left"] = delivery["left_before"]
+                    delivery["possibly_sent"] = delivery["possibly_sent_before"]
                     self._queues.abandoned(work, thread, delivery, "superseded")
                     work.save(THREADS, thread)
                     return
-                delivery.update(state=DUE, due=work.now + IN_DOUBT, owner=None, left=delivery["left_before"])
+                delivery.update(
+                    state=DUE, due=work.now + IN_DOUBT, owner=None, possibly_sent=delivery["possibly_sent_before"]
+                )
                 work.save(DELIVERIES, delivery)
 
         return Operation(lambda work: self._needs(work, held), do)
@@ -144,8 +147,8 @@ class Settler:
             return
         if verdict.disable:
             endpoint.update(state="disabled", reason=verdict.reason or "disabled-by-recipient")
-            start_sweep(work, endpoint["agency"])
-            work.after_commit(self._swept)
+            request_resync(work, endpoint["agency"])
+            work.after_commit(self._resync_requested)
         elif verdict.hold:
             until = work.now + verdict.hold
             before: datetime | None = endpoint["held_until"]

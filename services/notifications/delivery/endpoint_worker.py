@@ -1,10 +1,10 @@
-"""One endpoint's lane. It has slots of its own, so a partner that hangs takes nobody else's; and it takes fewer the
-worse the endpoint answers, down to one at a time, which then serves as the probe that finds it well again.
+"""One worker per endpoint (a bulkhead): a partner that hangs takes nobody else's slots. How many attempts it makes at
+once is adaptive, down to one at a time, which then serves as the half-open probe that finds the endpoint well again.
 
 Recalls go first: they are claimed before anything else, and one slot is kept for them. An attempt that was taken frees
 its slot at once; it is written down behind it, in groups with others. After any other answer the slot is kept until it
 is written down, because that may close or hold the endpoint. Nothing is started that could not be written down soon
-(recorder.py), nor while this process does not surely hold its lease (tenure.py).
+(attempt_recorder.py), nor while this process does not surely hold its lease (dispatcher_lease.py).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from functools import partial
 from pymongo.errors import PyMongoError
 
 from services.notifications.channels.channel import Push
-from services.notifications.delivery.checks import is_open, look
+from services.notifications.delivery.attempt_recorder import AttemptRecorder, Reservation
+from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.message import Messages
-from services.notifications.delivery.recorder import Attempt, Recorder
-from services.notifications.delivery.settle import Settler
-from services.notifications.delivery.tenure import Tenure
+from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
+from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import Document
 from services.notifications.domain.body import encode
-from services.notifications.domain.slots import Slots
+from services.notifications.domain.concurrency import ConcurrencyLimit
 from services.notifications.domain.verdict import judge
 from services.notifications.repository import Repository
 from shared.kit.base import metrics
@@ -38,12 +38,12 @@ _log = logger("delivery")
 
 
 ABOUT = ("recall", "notice")  # in the order in which they are claimed
-AHEAD = 1_000  # claimed by all lanes together beyond what they can send at once
-GATHER_SECONDS = 0.005  # slots that become free together share the last look before sending
+PREFETCH_LIMIT = 1_000  # claimed by all workers together beyond what they can send at once
+GATHER_SECONDS = 0.005  # slots that become free together share the check before sending
 
 
 @dataclass(frozen=True, slots=True)
-class LaneRules:
+class EndpointLimits:
     """``slots``: the most attempts at once to one endpoint. ``jitter``: the largest share that is added to a wait
     before a retry. ``longest_hold``: at most this much of Retry-After.
     """
@@ -54,38 +54,38 @@ class LaneRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """What every lane works with. ``channels``: those on which we call the partner, by name."""
+class Dependencies:
+    """What every worker works with. ``channels``: those on which we call the partner, by name."""
 
     repository: Repository
     channels: Mapping[str, Push]
-    settler: Settler
-    recorder: Recorder
-    tenure: Tenure
+    transitions: DeliveryTransitions
+    recorder: AttemptRecorder
+    lease: DispatcherLease
     messages: Messages
-    rules: LaneRules
+    rules: EndpointLimits
     today: Callable[[datetime], date]
     clock: Clock
 
 
-class Lane:
+class EndpointWorker:
     """Sends what is due to one subscription until nothing is; `run` again when there is more."""
 
-    def __init__(self, subscription: str, tools: Tools) -> None:
+    def __init__(self, subscription: str, deps: Dependencies) -> None:
         self._subscription = subscription
-        self._tools = tools
-        self._slots = Slots(tools.rules.slots)
+        self._deps = deps
+        self._limit = ConcurrencyLimit(deps.rules.slots)
         self._moved = asyncio.Event()
         self._due = dict.fromkeys(ABOUT, True)  # whether there may be any
         self._stopped = False
         self._held: deque[Document] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._waits_for_room = False
+        self._waits_for_capacity = False
 
     @property
-    def well(self) -> bool:
+    def at_full_concurrency(self) -> bool:
         """True when the endpoint has all its slots."""
-        return self._slots.all
+        return self._limit.at_maximum
 
     def wake(self, about: Iterable[str] = ABOUT) -> None:
         """There may be something due."""
@@ -98,7 +98,7 @@ class Lane:
         self._stopped = True
         self._moved.set()
 
-    def cut_off(self) -> None:
+    def cancel_in_flight(self) -> None:
         """End the attempts that are under way."""
         for task in self._in_flight:
             task.cancel()
@@ -109,123 +109,123 @@ class Lane:
             while not self._stopped:
                 self._moved.clear()
                 started = await self._start_some()
-                if self._in_flight or self._waits_for_room:
+                if self._in_flight or self._waits_for_capacity:
                     await self._moved.wait()
                     await asyncio.sleep(GATHER_SECONDS)
                 elif not started and not self._moved.is_set():
                     return
         finally:
-            await self._give_back()
+            await self._release_prefetched()
             if self._in_flight:
                 await asyncio.wait(self._in_flight)
 
     async def _start_some(self) -> bool:
-        tools = self._tools
-        if self._held and self._held[0]["owner"] != tools.tenure.owner:
-            await self._give_back()  # the lease is not ours any more, or again under another epoch
-        if not self._slots.free("recall") or not (self._held or any(self._due.values())):
+        deps = self._deps
+        if self._held and self._held[0]["owner"] != deps.lease.owner:
+            await self._release_prefetched()  # the lease is not ours any more, or again under another epoch
+        if not self._limit.available("recall") or not (self._held or any(self._due.values())):
             return False
-        if not tools.recorder.room:
-            self._wait_for_room()
+        if not deps.recorder.capacity:
+            self._wait_for_capacity()
             return False
-        now = tools.clock.calendar()
+        now = deps.clock.calendar()
         if not await self._claim(now):
             return False
         batch = self._next_batch()
         if not batch:
-            if not tools.recorder.room:  # others were quicker
-                self._wait_for_room()
+            if not deps.recorder.capacity:  # others were quicker
+                self._wait_for_capacity()
             return False
-        attempts = {delivery["_id"]: tools.recorder.attempt() for delivery in batch}
+        reservations = {delivery["_id"]: deps.recorder.reserve() for delivery in batch}
         try:
-            return await self._send(batch, attempts)
+            return await self._send(batch, reservations)
         finally:
-            for attempt in attempts.values():  # those that are not made
-                attempt.ended()
+            for reservation in reservations.values():  # those that are not made
+                reservation.release()
 
-    async def _send(self, batch: list[Document], attempts: dict[str, Attempt]) -> bool:
-        tools = self._tools
+    async def _send(self, batch: list[Document], reservations: dict[str, Reservation]) -> bool:
+        deps = self._deps
         try:
-            looked = await look(tools.repository, self._subscription, batch, tools.clock, tools.today)
+            check = await recheck_before_send(deps.repository, self._subscription, batch, deps.clock, deps.today)
         except BaseException:
             self._put_back(batch)
             raise
-        if looked.endpoint is None or tools.tenure.owner != batch[0]["owner"]:
+        if check.endpoint is None or deps.lease.owner != batch[0]["owner"]:
             self._put_back(batch)
             self._due = dict.fromkeys(ABOUT, False)
-            await self._give_back()
+            await self._release_prefetched()
             return False
-        channel = tools.channels[looked.endpoint["channel"]]
-        for delivery in looked.forbidden:
-            tools.recorder.record(tools.settler.abandon(delivery, "consent-ended"))
-        for delivery in looked.in_doubt:
-            tools.recorder.record(tools.settler.postpone(delivery))
-        for delivery in looked.sendable:
-            self._slots.take(delivery["about"])
-            attempt = attempts.pop(delivery["_id"])
-            attempt.sent()
-            self._go(channel, self._attempt(channel, looked.endpoint, delivery, attempt))
+        channel = deps.channels[check.endpoint["channel"]]
+        for delivery in check.forbidden:
+            deps.recorder.record(deps.transitions.drop(delivery, "consent-ended"))
+        for delivery in check.in_doubt:
+            deps.recorder.record(deps.transitions.postpone(delivery))
+        for delivery in check.sendable:
+            self._limit.acquire(delivery["about"])
+            reservation = reservations.pop(delivery["_id"])
+            reservation.sent()
+            self._go(channel, self._attempt(channel, check.endpoint, delivery, reservation))
         return True
 
-    def _wait_for_room(self) -> None:
-        if not self._waits_for_room:
-            self._waits_for_room = True
-            self._tools.recorder.when_room(self._there_is_room)
+    def _wait_for_capacity(self) -> None:
+        if not self._waits_for_capacity:
+            self._waits_for_capacity = True
+            self._deps.recorder.when_capacity(self._on_capacity)
 
-    def _there_is_room(self) -> None:
-        self._waits_for_room = False
+    def _on_capacity(self) -> None:
+        self._waits_for_capacity = False
         self._moved.set()
 
     def _next_batch(self) -> list[Document]:
         """What can be sent now of what is held; recalls are in front."""
         batch: list[Document] = []
-        room = self._tools.recorder.room
+        room = self._deps.recorder.capacity
         while self._held and len(batch) < room:
             about = self._held[0]["about"]
-            if len(batch) >= self._slots.free(about):
+            if len(batch) >= self._limit.available(about):
                 break
             batch.append(self._held.popleft())
-        self._tools.tenure.ahead -= len(batch)
+        self._deps.lease.prefetched -= len(batch)
         return batch
 
     def _put_back(self, batch: list[Document]) -> None:
         self._held.extendleft(reversed(batch))
-        self._tools.tenure.ahead += len(batch)
+        self._deps.lease.prefetched += len(batch)
 
     async def _claim(self, now: datetime) -> bool:
         """Take what is due, recalls first. False when nothing is held then, or the endpoint is closed."""
         if not self._due["recall"] and self._held:
             return True
-        endpoint = await self._tools.repository.subscription(self._subscription)
-        known = endpoint is not None and endpoint["channel"] in self._tools.channels  # a newer replica's: left to it
+        endpoint = await self._deps.repository.subscription(self._subscription)
+        known = endpoint is not None and endpoint["channel"] in self._deps.channels  # a newer replica's: left to it
         if not known or not is_open(endpoint, now):
             self._due = dict.fromkeys(ABOUT, False)
-            await self._give_back()
+            await self._release_prefetched()
             return False
         if self._due["recall"]:
-            self._held.extendleft(reversed(await self._claim_some("recall", now, self._slots.free("recall"))))
+            self._held.extendleft(reversed(await self._claim_some("recall", now, self._limit.available("recall"))))
         if not self._held and self._due["notice"]:
-            tenure = self._tools.tenure
-            ahead = max(0, AHEAD - tenure.ahead) if self.well else 0
-            at_once = self._slots.free("notice")
-            limit = at_once + min(ahead, 3 * self._tools.rules.slots) if at_once else 0
+            lease = self._deps.lease
+            ahead = max(0, PREFETCH_LIMIT - lease.prefetched) if self.at_full_concurrency else 0
+            at_once = self._limit.available("notice")
+            limit = at_once + min(ahead, 3 * self._deps.rules.slots) if at_once else 0
             self._held.extend(await self._claim_some("notice", now, limit))
         return bool(self._held)
 
     async def _claim_some(self, about: str, now: datetime, limit: int) -> list[Document]:
-        tenure = self._tools.tenure
-        owner, claim = tenure.owner, secrets.token_hex(8)  # a claim whose answer was lost is never mistaken for this
+        lease = self._deps.lease
+        owner, claim = lease.owner, secrets.token_hex(8)  # a claim whose answer was lost is never mistaken for this
         if owner is None or limit < 1:
             return []
         self._due[about] = False
         claimed: list[Document] = []
         try:
-            claimed = await self._tools.repository.claim(self._subscription, about, owner, claim, now, limit)
+            claimed = await self._deps.repository.claim(self._subscription, about, owner, claim, now, limit)
         except PyMongoError:
-            tenure.doubt(owner, claim)
+            lease.claim_unknown(owner, claim)
             raise
         self._due[about] = self._due[about] or len(claimed) == limit
-        tenure.ahead += len(claimed)
+        lease.prefetched += len(claimed)
         return claimed
 
     def _go(self, channel: Push, work: Coroutine[None, None, None]) -> None:
@@ -241,32 +241,32 @@ class Lane:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("attempt_failed", exc_info=error)
 
-    async def _attempt(self, channel: Push, endpoint: Document, delivery: Document, attempt: Attempt) -> None:
-        tools, clock = self._tools, asyncio.get_running_loop().time
-        began, now = clock(), tools.clock.calendar()
-        in_hand, owner = tools.tenure.in_hand, delivery["owner"]
-        in_hand[owner] += 1
+    async def _attempt(self, channel: Push, endpoint: Document, delivery: Document, reservation: Reservation) -> None:
+        deps, clock = self._deps, asyncio.get_running_loop().time
+        began, now = clock(), deps.clock.calendar()
+        unrecorded, owner = deps.lease.unrecorded, delivery["owner"]
+        unrecorded[owner] += 1
         recorded: asyncio.Future[None] | None = None
         try:
-            body = encode(tools.messages.of(delivery))
+            body = encode(deps.messages.of(delivery))
             answer = await channel.send(endpoint, delivery["notice"], body, now)
-            verdict = judge(answer, tools.clock.calendar(), tools.rules.longest_hold)
-            self._slots.answered(verdict.endpoint_well)
-            jitter = tools.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
+            verdict = judge(answer, deps.clock.calendar(), deps.rules.longest_hold)
+            self._limit.adjust(verdict.endpoint_well)
+            jitter = deps.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
-            recorded = tools.recorder.record(tools.settler.settle(delivery, verdict, took, jitter))
-            recorded.add_done_callback(lambda _: in_hand.subtract([owner]))
-            attempt.ended()
+            recorded = deps.recorder.record(deps.transitions.after_attempt(delivery, verdict, took, jitter))
+            recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
+            reservation.release()
             if verdict.outcome != "delivered" or verdict.disable:
                 await asyncio.wait([recorded])
         finally:
             if recorded is None:
-                in_hand[owner] -= 1
-            attempt.ended()
-            self._slots.give(delivery["about"])
+                unrecorded[owner] -= 1
+            reservation.release()
+            self._limit.release(delivery["about"])
 
-    async def _give_back(self) -> None:
+    async def _release_prefetched(self) -> None:
         held, self._held = list(self._held), deque()
-        self._tools.tenure.ahead -= len(held)
+        self._deps.lease.prefetched -= len(held)
         for claim in {delivery["claim"] for delivery in held}:
-            await self._tools.tenure.give_back(claim, [d["_id"] for d in held if d["claim"] == claim])
+            await self._deps.lease.release_unsent(claim, [d["_id"] for d in held if d["claim"] == claim])

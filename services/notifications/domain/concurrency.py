@@ -1,9 +1,9 @@
-"""How many attempts at once one endpoint gets: fewer the worse it answers, down to one, and one kept for recalls."""
+"""How many attempts at once one endpoint gets: an adaptive limit, AIMD."""
 
 from __future__ import annotations
 
 
-class Slots:
+class ConcurrencyLimit:
     """``most``: while it answers well. Halved by every answer that is the endpoint's fault, one more by every good one.
 
     Notices leave one slot to recalls, as long as there is more than one.
@@ -14,23 +14,23 @@ class Slots:
         self._taken = {"recall": 0, "notice": 0}
 
     @property
-    def all(self) -> bool:
-        """Whether the endpoint has all its slots."""
+    def at_maximum(self) -> bool:
+        """Whether nothing is held back at the moment."""
         return self._now == self._most
 
-    def free(self, about: str) -> int:
+    def available(self, about: str) -> int:
         """How many recalls or notices may be started now."""
         most = self._now if about == "recall" else max(1, self._now - 1)
         return max(0, most - sum(self._taken.values()))
 
-    def take(self, about: str) -> None:
-        """One is started."""
+    def acquire(self, about: str) -> None:
+        """One attempt starts."""
         self._taken[about] += 1
 
-    def give(self, about: str) -> None:
-        """One has ended."""
+    def release(self, about: str) -> None:
+        """One attempt has ended."""
         self._taken[about] -= 1
 
-    def answered(self, well: bool) -> None:
+    def adjust(self, well: bool) -> None:
         """The endpoint gave a sensible answer, or not."""
         self._now = min(self._most, self._now + 1) if well else max(1, self._now // 2)

@@ -1,4 +1,4 @@
-"""The last look before something leaves: read from the database at that moment, never from memory."""
+"""The check just before something is sent: read from the database at that moment, never from memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.kit.base.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class PreSendCheck:
     """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all. ``in_doubt``: two
     clocks differ, and only by the earlier one they might be sent; they wait."""
 
@@ -24,13 +24,13 @@ class Looked:
     in_doubt: tuple[Document, ...] = ()
 
 
-async def look(
+async def recheck_before_send(
     repository: Repository,
     subscription: str,
     deliveries: Sequence[Document],
     clock: Clock,
     today: Callable[[datetime], date],
-) -> Looked:
+) -> PreSendCheck:
     """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent."""
     recipient = deliveries[0]["recipient"]
     told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice"})
@@ -41,7 +41,7 @@ async def look(
         repository.floors(told_of),
     )
     if not is_open(endpoint, clock.calendar()):
-        return Looked(None)
+        return PreSendCheck(None)
     state = agency["state"] if agency else None
     may = state is not None and receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
 
@@ -53,7 +53,7 @@ async def look(
         subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
         return may and alias_to_tell(subject, recipient, day) == delivery["alias"]
 
-    return Looked(
+    return PreSendCheck(
         endpoint,
         tuple(d for d in deliveries if allowed(d, latest)),
         tuple(d for d in deliveries if not allowed(d, earliest)),
@@ -61,10 +61,10 @@ async def look(
     )
 
 
-async def not_forbidden(repository: Repository, deliveries: Sequence[Document]) -> list[Document]:
+async def without_forbidden(repository: Repository, deliveries: Sequence[Document]) -> list[Document]:
     """Without the notices that have not left us and that their people do not allow any more: until these are dropped
     nobody is to learn that there would have been one."""
-    unsent = {d["_id"] for d in deliveries if d["about"] == "notice" and not d["left"]}
+    unsent = {d["_id"] for d in deliveries if d["about"] == "notice" and not d["possibly_sent"]}
     people = sorted({d["person"] for d in deliveries if d["_id"] in unsent})
     if not people:
         return list(deliveries)

@@ -1,4 +1,4 @@
-"""The right of one dispatcher to hold deliveries: one lease for the whole process, renewed while it runs.
+"""The lease of one dispatcher: the right to hold deliveries, for the whole process, renewed while it runs.
 
 Every delivery that is being sent names its ``owner``: an instance and the epoch of its lease. What names an owner that
 holds no lease is due again. So a delivery is nobody else's while it is being sent, however long that takes, and a
@@ -18,11 +18,11 @@ from shared.kit.base.logs import logger
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database
 
-DOUBT_LOOKS = 30
+UNKNOWN_CLAIM_TRIES = 30
 _log = logger("dispatcher")
 
 
-class Tenure:
+class DispatcherLease:
     """``longest``: how long an attempt may take; none may begin that could outlast the lease."""
 
     def __init__(
@@ -33,11 +33,11 @@ class Tenure:
         self._instance = instance
         self._seconds = lease.total_seconds()
         self._longest = longest.total_seconds()
-        self._owed: deque[tuple[str, Sequence[str]]] = deque()
-        self._doubts: dict[tuple[str, str], int] = {}
+        self._unreleased: deque[tuple[str, Sequence[str]]] = deque()
+        self._unknown_claims: dict[tuple[str, str], int] = {}
         self._lease: Lease | None = None
-        self.ahead = 0  # claimed by all lanes and not being sent
-        self.in_hand = Counter[str]()  # by owner: sent, and not yet written down
+        self.prefetched = 0  # claimed by all workers and not being sent
+        self.unrecorded = Counter[str]()  # by owner: sent, and not yet written down
 
     @property
     def owner(self) -> str | None:
@@ -61,41 +61,41 @@ class Tenure:
         )
         self._lease = lease if await lease.acquire() else None
 
-    async def release_lost(self) -> int:
+    async def release_orphaned(self) -> int:
         """Make due again what is held without a lease. But what this process itself still sends or writes down is not
         lost, even if its lease was for a while."""
-        return await self._repository.release_lost({owner for owner, count in self.in_hand.items() if count})
+        return await self._repository.release_orphaned({owner for owner, count in self.unrecorded.items() if count})
 
     async def end(self) -> None:
-        """Let go of it: what is still held is due again for whoever looks next. Raises PyMongoError."""
+        """Let go of it: what is still held is due again for whoever tries next. Raises PyMongoError."""
         lease, self._lease = self._lease, None
         if lease is not None:
             await lease.release()
 
-    async def give_back(self, claim: str, ids: Sequence[str]) -> None:
+    async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
         """Let go of what was claimed and not sent. When the database does not take it, it is tried again later."""
-        self._owed.append((claim, ids))
+        self._unreleased.append((claim, ids))
         try:
-            await self.pay()
+            await self.release_pending()
         except PyMongoError:
             _log.info("given_back_later", count=len(ids))
 
-    def doubt(self, owner: str, claim: str) -> None:
+    def claim_unknown(self, owner: str, claim: str) -> None:
         """It is not known whether this claim was made: if so, nobody knows of it. It is let go, also when it comes
         late."""
-        self._doubts[owner, claim] = DOUBT_LOOKS
+        self._unknown_claims[owner, claim] = UNKNOWN_CLAIM_TRIES
 
-    async def pay(self) -> None:
+    async def release_pending(self) -> None:
         """Give back what could not be given back yet. Call it every second. Raises PyMongoError."""
-        while self._owed:
-            owed = self._owed.popleft()  # at once: lanes pay at the same time
+        while self._unreleased:
+            unreleased = self._unreleased.popleft()  # at once: workers do this at the same time
             try:
-                await self._repository.give_back(*owed)
+                await self._repository.release_unsent(*unreleased)
             except BaseException:
-                self._owed.append(owed)
+                self._unreleased.append(unreleased)
                 raise
-        for (owner, claim), looks in list(self._doubts.items()):
-            await self._repository.let_go(owner, claim)
-            self._doubts[owner, claim] = looks - 1
-            if looks <= 1:
-                del self._doubts[owner, claim]
+        for (owner, claim), tries in list(self._unknown_claims.items()):
+            await self._repository.release_claim(owner, claim)
+            self._unknown_claims[owner, claim] = tries - 1
+            if tries <= 1:
+                del self._unknown_claims[owner, claim]

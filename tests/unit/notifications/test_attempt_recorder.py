@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from services.notifications.delivery.recorder import Recorder
+from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from shared.kit.store.store import Operation, Unavailable
 
 pytestmark = pytest.mark.unit
 
 
-def task(name: str) -> Operation[None]:
+def operation(name: str) -> Operation[None]:
     def do(work: Any) -> None:
         work.append(name)
 
@@ -45,8 +45,8 @@ class SlowStore:
 
 
 @asynccontextmanager
-async def running(store: Any, group: int = 10, unsettled: int = 20) -> AsyncIterator[Recorder]:
-    recorder = Recorder(store, group, unsettled)
+async def running(store: Any, group: int = 10, most_unrecorded: int = 20) -> AsyncIterator[AttemptRecorder]:
+    recorder = AttemptRecorder(store, group, most_unrecorded)
     loop = asyncio.create_task(recorder.run())
     async with asyncio.timeout(30):
         yield recorder
@@ -63,47 +63,47 @@ async def test_it_is_written_in_order_and_in_groups() -> None:
     store = SlowStore()
     async with running(store, group=3) as recorder:
         for n in range(7):
-            recorder.record(task(str(n)))
+            recorder.record(operation(str(n)))
         store.open.set()
         await recorder.flush()
     assert [name for group in store.written for name in group] == list("0123456")
     assert max(store.asked) == 3
 
 
-async def test_there_is_room_for_so_many_and_no_more_until_they_are_written_down() -> None:
+async def test_on_capacity_for_so_many_and_no_more_until_they_are_written_down() -> None:
     store = SlowStore()
-    async with running(store, unsettled=4) as recorder:
-        attempts = [recorder.attempt() for _ in range(3)]
-        assert recorder.room == 1
+    async with running(store, most_unrecorded=4) as recorder:
+        attempts = [recorder.reserve() for _ in range(3)]
+        assert recorder.capacity == 1
         for attempt in attempts:
-            recorder.record(task("answered"))
-            attempt.ended()
-        recorder.record(task("answered"))
-        assert recorder.room == 0
+            recorder.record(operation("answered"))
+            attempt.release()
+        recorder.record(operation("answered"))
+        assert recorder.capacity == 0
         called: list[str] = []
-        recorder.when_room(lambda: called.append("first"))
-        recorder.when_room(lambda: called.append("second"))
+        recorder.when_capacity(lambda: called.append("first"))
+        recorder.when_capacity(lambda: called.append("second"))
         await settled()
         assert called == []
         store.open.set()
         await recorder.flush()
         await settled()
         assert called == ["first", "second"]
-        assert recorder.room == 4
+        assert recorder.capacity == 4
 
 
-async def test_an_attempt_that_takes_long_gives_its_room_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notifications.delivery.recorder.FRESH_SECONDS", 0.0)
-    async with running(SlowStore(), unsettled=1) as recorder:
-        attempt = recorder.attempt()
-        assert recorder.room == 0
+async def test_an_attempt_that_takes_long_gives_its_capacity_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifications.delivery.attempt_recorder.RESERVED_SECONDS", 0.0)
+    async with running(SlowStore(), most_unrecorded=1) as recorder:
+        attempt = recorder.reserve()
+        assert recorder.capacity == 0
         attempt.sent()
         called = asyncio.Event()
-        recorder.when_room(called.set)
+        recorder.when_capacity(called.set)
         await called.wait()
-        assert recorder.room == 1
-        attempt.ended()
-        assert recorder.room == 1
+        assert recorder.capacity == 1
+        attempt.release()
+        assert recorder.capacity == 1
 
 
 async def test_what_the_database_does_not_take_is_tried_again_and_nothing_is_started_until_then() -> None:
@@ -111,11 +111,11 @@ async def test_what_the_database_does_not_take_is_tried_again_and_nothing_is_sta
     store.failing = [Unavailable("AutoReconnect"), RuntimeError("nobody foresaw it")]
     store.open.set()
     async with running(store) as recorder:
-        recorded = recorder.record(task("a"))
+        recorded = recorder.record(operation("a"))
         await settled()
-        assert recorder.room == 0
+        assert recorder.capacity == 0
         await recorded
-        assert recorder.room == 20
+        assert recorder.capacity == 20
     assert store.written == [["a"]]
 
 
@@ -124,7 +124,7 @@ async def test_a_group_that_was_too_much_is_halved() -> None:
     store.failing = [Unavailable("ExecutionTimeout", too_much=True)]
     async with running(store, group=8) as recorder:
         for n in range(8):
-            recorder.record(task(str(n)))
+            recorder.record(operation(str(n)))
         store.open.set()
         await recorder.flush()
     assert store.asked == [8, 4, 4]
@@ -135,7 +135,7 @@ async def test_one_that_cannot_be_done_holds_up_nobody() -> None:
     store.impossible = {"b"}
     store.open.set()
     async with running(store) as recorder:
-        each = [recorder.record(task(name)) for name in "abc"]
+        each = [recorder.record(operation(name)) for name in "abc"]
         await asyncio.wait(each)
         assert isinstance(each[1].exception(), ValueError)
     assert store.written == [["a", "c"]]

@@ -1,0 +1,101 @@
+"""Full resync of one agency: every person who concerns it is reconciled, after it subscribed, unsubscribed, or its
+rights changed.
+
+A pass over the people goes in chunks, in order of person, and keeps its place, so that it goes on after a crash where
+it was; it can be repeated at will, because reconciling is idempotent. There are two passes: an event that was being
+handled while the subscription was made may have committed behind the first one; the second starts when no such
+transaction can be alive any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from services.notifications.documents import RESYNCS, Document
+from services.notifications.fan_out.reconcile import Reconciler
+from services.notifications.repository import Repository
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+CHUNK = 100
+SECOND_PASS = timedelta(seconds=60)  # longer than MongoDB lets a transaction live, with retries
+IDLE_SECONDS = 1.0
+
+
+def request_resync(work: UnitOfWork, agency: str) -> None:
+    """Reconcile everybody who concerns this agency, from the start. Needs `RESYNCS` by the agency's id."""
+    before = work.get(RESYNCS, agency)
+    work.save(
+        RESYNCS,
+        {
+            "_id": agency,
+            "generation": (before["generation"] if before else 0) + 1,
+            "pass": 1,
+            "after": "",
+            "not_before": work.trusted,
+        },
+    )
+
+
+class ResyncJob:
+    """Does what `request_resync` asked for; several replicas may: a chunk that another one did is not done again.
+
+    ``asked`` is set by whoever called `request_resync`, once that is committed.
+    """
+
+    def __init__(self, store: Store, repository: Repository, reconciler: Reconciler, asked: asyncio.Event) -> None:
+        self._store = store
+        self._repository = repository
+        self._reconciler = reconciler
+        self._asked = asked
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until stopped: every resync that is due, chunk by chunk, one agency after the other."""
+        while not stopping.is_set():
+            self._asked.clear()
+            busy = False
+            for resync in await self._repository.due_resyncs():
+                busy = True
+                if stopping.is_set():
+                    return
+                await self.step(resync)
+            if not busy:
+                try:
+                    await asyncio.wait_for(self._asked.wait(), IDLE_SECONDS)
+                except TimeoutError:
+                    continue
+
+    async def step(self, resync: Document) -> None:
+        """One chunk of one pass."""
+        people = await self._repository.people_concerning(resync["_id"], after=resync["after"], limit=CHUNK)
+        await self._store.submit(self.operation(resync, people))
+
+    def operation(self, resync: Document, people: Sequence[str]) -> Operation[None]:
+        """The work of one chunk; does nothing if the resync went on or started anew in the meantime."""
+        agency: str = resync["_id"]
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield Need.by_id(RESYNCS, agency)
+            for person in people:
+                yield from self._reconciler.needs(work, person, only=agency, named=(agency,))
+
+        def do(work: UnitOfWork) -> None:
+            now = work.get(RESYNCS, agency)
+            if now is None or (now["generation"], now["pass"], now["after"]) != (
+                resync["generation"],
+                resync["pass"],
+                resync["after"],
+            ):
+                return
+            for person in people:
+                self._reconciler.reconcile(work, person, None, only=agency)
+            if len(people) >= CHUNK:
+                work.save(RESYNCS, {**now, "after": people[-1]})
+            elif now["pass"] == 1:
+                work.save(RESYNCS, {**now, "pass": 2, "after": "", "not_before": work.trusted + SECOND_PASS})
+            else:
+                work.delete(RESYNCS, agency)
+
+        return Operation(needs, do)

@@ -1,0 +1,114 @@
+"""The right to hold deliveries: under one name as long as the lease lasts, under another one after it was lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from services.notifications.delivery import dispatcher_lease as module
+from services.notifications.delivery.dispatcher_lease import UNKNOWN_CLAIM_TRIES, DispatcherLease
+
+pytestmark = pytest.mark.unit
+
+
+class Leases:
+    """Stands for the kit's lease; every new one has the next epoch."""
+
+    made = 0
+    theirs = False
+    left = 30.0
+
+    def __init__(self, *_: Any) -> None:
+        Leases.made += 1
+        self.epoch = Leases.made
+
+    @property
+    def held(self) -> bool:
+        return self.left > 0
+
+    async def acquire(self) -> bool:
+        return not Leases.theirs
+
+    async def release(self) -> None:
+        pass
+
+
+class FakeRepository:
+    """Stands for the repository."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.given: list[Any] = []
+
+    async def release_unsent(self, *what: Any) -> None:
+        if self.away:
+            raise AutoReconnect
+        self.given.append(what)
+
+    release_claim = release_unsent
+
+
+@pytest.fixture
+def repository() -> FakeRepository:
+    return FakeRepository()
+
+
+@pytest.fixture
+def lease(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> DispatcherLease:
+    for name, value in (("made", 0), ("theirs", False), ("left", 30.0)):
+        monkeypatch.setattr(Leases, name, value)
+    monkeypatch.setattr(module, "Lease", Leases)
+    anything: Any = repository
+    return DispatcherLease(anything, anything, "n-1", timedelta(seconds=45), timedelta(seconds=15))
+
+
+async def test_it_has_a_name_while_the_lease_outlasts_an_attempt(
+    lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lease.owner is None
+    await lease.renew()
+    await lease.renew()
+    assert lease.owner == "n-1/1"
+    monkeypatch.setattr(Leases, "left", 15.0)
+    assert lease.owner is None
+
+
+async def test_who_has_lost_it_begins_anew_under_another_name(
+    lease: DispatcherLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lease.renew()
+    monkeypatch.setattr(Leases, "left", 0.0)
+    await lease.renew()
+    monkeypatch.setattr(Leases, "left", 30.0)
+    assert lease.owner == "n-1/2"
+    monkeypatch.setattr(Leases, "theirs", True)
+    await lease.renew()
+    assert lease.owner is None
+
+
+def test_it_is_renewed_several_times_before_attempts_would_have_to_wait(lease: DispatcherLease) -> None:
+    assert 4 * lease.renew_seconds + 15 <= 0.8 * 45
+
+
+async def test_what_cannot_be_given_back_now_is_given_back_later(
+    lease: DispatcherLease, repository: FakeRepository
+) -> None:
+    repository.away = True
+    await lease.release_unsent("c1", ["a"])
+    with pytest.raises(AutoReconnect):
+        await lease.release_pending()
+    repository.away = False
+    await lease.release_unsent("c2", ["b"])
+    assert sorted(repository.given) == [("c1", ["a"]), ("c2", ["b"])]
+
+
+async def test_a_claim_in_doubt_is_let_go_several_times_as_it_may_come_late(
+    lease: DispatcherLease, repository: FakeRepository
+) -> None:
+    lease.claim_unknown("n-1/1", "c1")
+    for _ in range(2 * UNKNOWN_CLAIM_TRIES):
+        await lease.release_pending()
+    assert repository.given == UNKNOWN_CLAIM_TRIES * [("n-1/1", "c1")]
