@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
 from services.notifications.delivery.pre_send_check import without_forbidden
-from services.notifications.documents import Document
+from services.notifications.documents import ChannelName, DeliveryDocument, SubscriptionDocument
 from services.notifications.repository import Repository
-from services.notifications.service import ChannelName, CreatedSubscription, Deliveries, Subscriptions
+from services.notifications.service import CreatedSubscription, Deliveries, Subscriptions
 from shared.access.keys import Caller, Calling
 from shared.events.fields import Id
 from shared.kit.web.bounds import Bounds, Router, bounded
@@ -109,7 +109,7 @@ def _recipient(caller: Caller) -> str:
     return caller.agency.agency
 
 
-def _shown(document: Document, url: str | None) -> dict[str, Any]:
+def _shown(document: SubscriptionDocument, url: str | None) -> dict[str, Any]:
     return {
         "subscription": document["_id"],
         "channel": document["channel"],
@@ -137,7 +137,7 @@ def make_router(use_cases: UseCases) -> APIRouter:
     async def subscriptions(caller: Calling) -> SubscriptionList:
         """The caller's own."""
         found = await use_cases.subscriptions.of(_recipient(caller))
-        return SubscriptionList(subscriptions=[SubscriptionShown(**_shown(each, each["url"])) for each in found])
+        return SubscriptionList(subscriptions=[SubscriptionShown(**_shown(each, url)) for each, url in found])
 
     @router.post("/subscriptions/{subscription}/secret")
     async def replace_secret(caller: Calling, subscription: OneId) -> SubscriptionMade:
@@ -213,7 +213,7 @@ def make_router(use_cases: UseCases) -> APIRouter:
     return router
 
 
-def _delivery(document: Document) -> DeliveryShown:
+def _delivery(document: DeliveryDocument) -> DeliveryShown:
     return DeliveryShown(
         delivery=document["_id"],
         notice=document["notice"],

@@ -1,4 +1,4 @@
-"""How things are kept: the collections, and the way between documents and the values of the domain.
+"""What is stored: the collections and the fields of their documents (mappers.py: to and from the values of the domain).
 
 people        _id person; what telling needs of the person's state, nothing more
 matches       _id match; the newest version of each match, withdrawn ones for 30 days as a marker that drops older ones
@@ -9,7 +9,8 @@ threads       _id recipient:person; what the recipient holds of the person, and 
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
 attempts      _id delivery-number-claim; how each attempt went, 30 days
 floors        _id person; what older states may not be used for any more; as in every service (shared.access.floors)
-resyncs        _id agency; how far the resync of this agency has come
+resyncs       _id agency; how far the resync of this agency has come
+calendar      _id LATEST_DAY; the latest day that was believed
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
 a withdrawal and an erasure must reach, and it counts the versions, which must never go back for a partner. There is one
@@ -18,184 +19,254 @@ for each recipient that a person consented to, and no more in it than what that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from typing import Final, Literal, NotRequired, TypedDict
 
-from services.notifications.domain.permission import Allowance, Subject
-from services.notifications.domain.threads import Held, MatchSummary, OpenRecall, Thread
-from shared.access.floors import floors_of
-from shared.events import Event
-from shared.events.topics.matches import Match
-from shared.events.topics.people import Person
+from services.notifications.domain.threads import State
+from shared.access import agencies, floors
+from shared.events.topics.matches import Band
+from shared.kit.store.collection import Collection
+from shared.kit.store.mongo import Document
 
-PEOPLE = "people"
-MATCHES = "matches"
-AGENCIES = "agencies"
-SUBSCRIPTIONS = "subscriptions"
-RECIPIENTS = "recipients"
-THREADS = "threads"
-DELIVERIES = "deliveries"
-ATTEMPTS = "attempts"
-RESYNCS = "resyncs"
-CALENDAR = "calendar"  # one document, LATEST_DAY: the one that was believed
-LATEST_DAY = "day"
-
-FEED = "feed"
-WEBHOOK = "webhook"
+FEED: Final = "feed"
+WEBHOOK: Final = "webhook"
+ChannelName = Literal["feed", "webhook"]  # part of the published API
+About = Literal["notice", "recall"]
 
 # A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
 # by the dispatcher `owner`, taken in the `claim` of that name. Posted: in the feed. Served: the partner has been given
 # it. The rest are final.
-WAITING, DUE, SENDING, POSTED, SERVED = "waiting", "due", "sending", "posted", "served"
-DELIVERED, FAILED, DROPPED = "delivered", "failed", "dropped"
+WAITING: Final = "waiting"
+DUE: Final = "due"
+SENDING: Final = "sending"
+POSTED: Final = "posted"
+SERVED: Final = "served"
+DELIVERED: Final = "delivered"
+FAILED: Final = "failed"
+DROPPED: Final = "dropped"
+DeliveryState = Literal["waiting", "due", "sending", "posted", "served", "delivered", "failed", "dropped"]
 STATES = frozenset({WAITING, DUE, SENDING, POSTED, SERVED, DELIVERED, FAILED, DROPPED})
 
-Document = dict[str, Any]
-_RELEVANT = frozenset({"matching", "notice"})
 
+class CauseEntry(TypedDict):
+    """What a notice goes back to."""
 
-@dataclass(frozen=True, slots=True)
-class Causation:
-    """What a notice goes back to; handed on with its outcome."""
-
-    event: str | None
+    causationid: str | None
     correlationid: str | None
     recordedtime: datetime | None
 
-    @staticmethod
-    def of(event: Event[Any]) -> Causation:
-        """An event as cause."""
-        return Causation(event.id, event.correlationid, event.recordedtime)
 
-    @staticmethod
-    def kept_in(document: Mapping[str, Any]) -> Causation:
-        """The cause that was kept with a document."""
-        return Causation(document["causationid"], document["correlationid"], document["recordedtime"])
+class ConsentEntry(TypedDict):
+    """A consent; ``until`` is an ISO day."""
 
-    def document(self) -> Document:
-        """The fields that keep it."""
-        return {
-            "causationid": self.event,
-            "correlationid": self.correlationid,
-            "recordedtime": self.recordedtime,
-        }
+    purpose: str
+    recipient: str | None
+    until: str
 
 
-def person_document(event: Event[Person]) -> Document:
-    """What is kept of a person: status, the consents telling asks for, aliases."""
-    person = event.data
-    consents = [
-        {"purpose": c.purpose, "recipient": c.recipient, "until": c.until.isoformat()}
-        for c in person.consents
-        if c.purpose in _RELEVANT
-    ]
-    return {
-        "_id": person.person,
-        "sequence": event.sequence or 0,
-        "active": person.status == "active",
-        "consents": consents,
-        "recipients": sorted({c["recipient"] for c in consents if c["purpose"] == "notice" and c["recipient"]}),
-        "aliases": [{"agency": a.agency, "alias": a.alias} for a in person.aliases],
-        **Causation.of(event).document(),
-    }
+class AliasEntry(TypedDict):
+    """How an agency calls the person."""
+
+    agency: str
+    alias: str
 
 
-def subject_of(document: Mapping[str, Any] | None, floors: Document | None) -> Subject | None:
-    """A kept person, as the rule of permission wants it: with as much as this state still allows under the person's
-    floors (collection ``floors``), whatever waits on `people`."""
-    if document is None:
-        return None
-    forbidden, sequence = floors_of(floors), document["sequence"]
-    allowances = tuple(
-        Allowance(c["purpose"], c["recipient"], date.fromisoformat(c["until"]))
-        for c in document["consents"]
-        if not forbidden.forbid(sequence, c["purpose"], c["recipient"])
-    )
-    active = document["active"] and not forbidden.forbid_all(sequence)
-    return Subject(active, allowances, {a["agency"]: a["alias"] for a in document["aliases"]})
+class PersonDocument(TypedDict):
+    """``recipients``: whom the consents to notices name."""
+
+    _id: str
+    sequence: int
+    active: bool
+    consents: list[ConsentEntry]
+    recipients: list[str]
+    aliases: list[AliasEntry]
+    cause: CauseEntry
 
 
-def match_document(event: Event[Match], now: datetime) -> Document:
-    """What is kept of a match; no reasons, no score. A withdrawn one is dated, and forgotten some time after."""
-    match = event.data
-    document = {
-        "_id": match.match,
-        "sequence": event.sequence or 0,
-        "person": match.person,
-        "opportunity": match.opportunity,
-        "kind": match.kind,
-        "band": match.band,
-        "stands": match.state != "withdrawn",
-        **Causation.of(event).document(),
-    }
-    return document if document["stands"] else {**document, "ended": now}
+class MatchDocument(TypedDict):
+    """``stands``: not withdrawn. ``ended``: when it was, by the clock of MongoDB's TTL."""
+
+    _id: str
+    sequence: int
+    person: str
+    opportunity: str
+    kind: str
+    band: Band
+    stands: bool
+    cause: CauseEntry
+    ended: NotRequired[datetime]
 
 
-def summary_of(document: Mapping[str, Any]) -> MatchSummary:
-    """A kept match as it is told."""
-    return MatchSummary(document["opportunity"], document["kind"], document["band"])
+class SecretEntry(TypedDict):
+    """``until``: how long a replaced secret still signs along; None: the live one."""
+
+    sealed: bytes
+    until: datetime | None
 
 
-def thread_id(recipient: str, person: str) -> str:
-    """The `_id` of a thread."""
-    return f"{recipient}:{person}"
+class SubscriptionDocument(TypedDict):
+    """``reason``: why it is disabled. ``held_until``: nothing is sent before."""
+
+    _id: str
+    agency: str
+    channel: ChannelName
+    state: Literal["active", "disabled"]
+    reason: str | None
+    held_until: datetime | None
+    url: bytes | None
+    secrets: list[SecretEntry]
 
 
-def thread_of(document: Mapping[str, Any] | None) -> Thread:
-    """A kept thread; an empty one when there is none."""
-    if document is None:
-        return Thread(alias="")
-    held = {
-        opportunity: Held(
-            MatchSummary(opportunity, h["kind"], h["band"]), h["version"], h["month"], frozenset(h["sent_via"])
-        )
-        for opportunity, h in document["held"].items()
-    }
-    recall = document["recall"]
-    return Thread(
-        alias=document["alias"],
-        version=document["version"],
-        recall_required=document["recall_required"],
-        held=held,
-        recall=recall
-        and OpenRecall(
-            recall["version"],
-            recall["alias"],
-            recall["month"],
-            frozenset(recall["sent_via"]),
-            recall.get("taken", False),
-        ),
-    )
+class RecipientDocument(TypedDict):
+    """``position``: the last one that was given in its feed."""
+
+    _id: str
+    position: int
 
 
-def thread_document(recipient: str, person: str, thread: Thread, queues: Mapping[str, list[list[Any]]]) -> Document:
-    """A thread as it is kept; ``queues``: open deliveries by subscription, oldest first (see queues.py)."""
-    return {
-        "_id": thread_id(recipient, person),
-        "recipient": recipient,
-        "person": person,
-        "alias": thread.alias,
-        "version": thread.version,
-        "recall_required": thread.recall_required,
-        "held": {
-            opportunity: {
-                "kind": h.summary.kind,
-                "band": h.summary.band,
-                "version": h.version,
-                "month": h.month,
-                "sent_via": sorted(h.sent_via),
-            }
-            for opportunity, h in thread.held.items()
-        },
-        "recall": thread.recall
-        and {
-            "version": thread.recall.version,
-            "alias": thread.recall.alias,
-            "month": thread.recall.month,
-            "sent_via": sorted(thread.recall.sent_via),
-            "taken": thread.recall.taken,
-        },
-        "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},
-    }
+class HeldEntry(TypedDict):
+    """What the recipient was last told of an opportunity; ``sent_via``: by which subscriptions."""
+
+    kind: str
+    band: Band
+    version: int
+    month: str
+    sent_via: list[str]
+
+
+class RecallEntry(TypedDict):
+    """The last recall; ``taken``: it has arrived through some subscription."""
+
+    version: int
+    alias: str
+    month: str
+    sent_via: list[str]
+    taken: bool
+
+
+class QueueEntry(TypedDict):
+    """An open delivery; ``opportunity`` is None for a recall."""
+
+    delivery: str
+    opportunity: str | None
+
+
+class ThreadDocument(TypedDict):
+    """``queues``: open deliveries by subscription, oldest first (queues.py)."""
+
+    _id: str
+    recipient: str
+    person: str
+    alias: str
+    version: int
+    recall_required: bool
+    held: dict[str, HeldEntry]
+    recall: RecallEntry | None
+    queues: dict[str, list[QueueEntry]]
+
+
+class DeliveryReference(TypedDict):
+    """A delivery and what has to be loaded with it."""
+
+    _id: str
+    thread: str
+    opportunity: str | None
+
+
+class OutcomeFields(TypedDict):
+    """What an outcome event says of a delivery; ``outcome_sequence`` counts these events."""
+
+    _id: str
+    recipient: str
+    channel: str
+    about: About
+    person: str
+    opportunity: str | None
+    attempts: int
+    outcome_sequence: int
+    cause: CauseEntry
+
+
+class DeliveryFields(OutcomeFields):
+    """``before``, ``after``: contents without and with it (domain/threads.py). ``possibly_sent``: it may have left us:
+    such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones; ``position``: of
+    those in a feed. ``ended``: by the clock of MongoDB's TTL."""
+
+    notice: str
+    thread: str
+    alias: str
+    version: int
+    month: str
+    kind: str | None
+    band: Band | None
+    match_state: State | None
+    subscription: str
+    before: str
+    after: str
+    possibly_sent: bool
+    listed: bool
+    acknowledged: bool
+    state: DeliveryState
+    reason: str | None
+    due: NotRequired[datetime]
+    position: NotRequired[int]
+    ended: NotRequired[datetime]
+
+
+class DeliveryDocument(DeliveryFields):
+    """Any delivery; what a claim left in it stays when the claim has ended."""
+
+    owner: str | None
+    claim: str | None
+    possibly_sent_before: NotRequired[bool]
+
+
+class ClaimedDelivery(DeliveryFields):
+    """One that is being sent. ``possibly_sent_before``: whether it may have left us before this claim."""
+
+    owner: str
+    claim: str
+    possibly_sent_before: bool
+
+
+class AttemptDocument(TypedDict):
+    """``at``: by the clock of MongoDB's TTL."""
+
+    _id: str
+    delivery: str
+    number: int
+    outcome: str
+    reason: str | None
+    milliseconds: int
+    at: datetime
+
+
+class ResyncDocument(TypedDict):
+    """``generation`` counts requests; ``after``: the last person of this pass that is done."""
+
+    _id: str
+    generation: int
+    second_pass: bool
+    after: str
+    not_before: datetime
+
+
+class CalendarDocument(TypedDict):
+    """``day``: ISO."""
+
+    _id: str
+    day: str
+
+
+PEOPLE = Collection[PersonDocument]("people")
+MATCHES = Collection[MatchDocument]("matches")
+AGENCIES = Collection[Document](agencies.AGENCIES)
+FLOORS = Collection[Document](floors.FLOORS)
+SUBSCRIPTIONS = Collection[SubscriptionDocument]("subscriptions")
+RECIPIENTS = Collection[RecipientDocument]("recipients")
+THREADS = Collection[ThreadDocument]("threads")
+DELIVERIES = Collection[DeliveryDocument]("deliveries")
+ATTEMPTS = Collection[AttemptDocument]("attempts")
+RESYNCS = Collection[ResyncDocument]("resyncs")
+CALENDAR = Collection[CalendarDocument]("calendar")
+LATEST_DAY = "day"

@@ -6,19 +6,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
-from services.notifications.documents import (
-    AGENCIES,
-    MATCHES,
-    PEOPLE,
-    RESYNCS,
-    Causation,
-    Document,
-    match_document,
-    person_document,
-)
-from services.notifications.domain.permission import receives
+from services.notifications.documents import AGENCIES, MATCHES, PEOPLE, RESYNCS
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import request_resync
+from services.notifications.mappers import Causation, agency_receives, match_document, person_document
 from shared.access.agencies import agency_document, took_effect
 from shared.access.floors import Following, Raised, follow_prohibitions, road_of_prohibitions
 from shared.events import Event, registry
@@ -74,9 +65,9 @@ class Handlers:
 
     def on_person(self, event: Event[Person], work: UnitOfWork) -> None:
         """A person is now like this."""
-        held = work.get(PEOPLE, event.data.person)
+        held = PEOPLE.get(work, event.data.person)
         if held is None or held["sequence"] < (event.sequence or 0):
-            work.save(PEOPLE, person_document(event))
+            PEOPLE.save(work, person_document(event))
             self._reconciler.reconcile(work, event.data.person, Causation.of(event))
 
     def needs_of_match(self, event: Event[Match], work: UnitOfWork) -> Iterator[Need]:
@@ -85,29 +76,24 @@ class Handlers:
 
     def on_match(self, event: Event[Match], work: UnitOfWork) -> None:
         """A match is now like this. Before its person or consent is known it is kept and says nothing."""
-        held = work.get(MATCHES, event.data.match)
+        held = MATCHES.get(work, event.data.match)
         if held is None or held["sequence"] < (event.sequence or 0):
-            work.save(MATCHES, match_document(event, work.now))
+            MATCHES.save(work, match_document(event, work.trusted))
             self._reconciler.reconcile(work, event.data.person, Causation.of(event), match=event.data)
 
     def needs_of_agency(self, event: Event[Agency], work: UnitOfWork) -> Iterator[Need]:
         """What `on_agency` reads."""
-        yield Need.by_id(AGENCIES, event.data.agency)
-        yield Need.by_id(RESYNCS, event.data.agency)
+        yield AGENCIES.by_id(event.data.agency)
+        yield RESYNCS.by_id(event.data.agency)
 
     def on_agency(self, event: Event[Agency], work: UnitOfWork) -> None:
         """An agency is now like this; if it may now receive, or no longer, everybody is looked at again."""
-        held = work.get(AGENCIES, event.data.agency)
+        held = AGENCIES.get(work, event.data.agency)
         if held is not None and held["sequence"] >= (event.sequence or 0):
             return
         document = agency_document(event.data, event.sequence or 0)
-        work.save(AGENCIES, document)
+        AGENCIES.save(work, document)
         took_effect(work, event.recordedtime, "agency")
-        if held is None or _may_receive(held) != _may_receive(document):
+        if held is None or agency_receives(held) != agency_receives(document):
             request_resync(work, event.data.agency)
             work.after_commit(self._resync_requested)
-
-
-def _may_receive(document: Document) -> bool:
-    state = document["state"]
-    return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))

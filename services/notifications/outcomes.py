@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from services.notifications.documents import Causation, Document
+from services.notifications.documents import OutcomeFields
+from services.notifications.mappers import Causation
 from shared.events import Event, EventType
 from shared.events.topics.deliveries import (
     NOTICE_ACKNOWLEDGED,
@@ -29,12 +28,12 @@ class Outcomes:
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
 
-    def delivered(self, work: UnitOfWork, delivery: Document) -> None:
+    def delivered(self, work: UnitOfWork, delivery: OutcomeFields) -> None:
         """The partner's system has taken it."""
         self._tell(work, delivery, NOTICE_DELIVERED, None)
         self._count(work, delivery["channel"], "delivered")
 
-    def failed(self, work: UnitOfWork, delivery: Document, reason: str) -> None:
+    def failed(self, work: UnitOfWork, delivery: OutcomeFields, reason: str) -> None:
         """It is not tried again: refused for good, schedule used up, superseded, no longer allowed, unsubscribed.
 
         A recall among them is counted as one that reaches nobody too, and the log names whom to call: the partner may
@@ -47,7 +46,7 @@ class Outcomes:
             told = {"recipient": delivery["recipient"], "channel": delivery["channel"], "reason": reason}
             work.after_commit(lambda: _log.error("recall_given_up", remedy=CALL_THEM, **told))
 
-    def acknowledged(self, work: UnitOfWork, delivery: Document) -> None:
+    def acknowledged(self, work: UnitOfWork, delivery: OutcomeFields) -> None:
         """The partner says it has dealt with it."""
         told = RECALL_ACKNOWLEDGED if delivery["about"] == "recall" else NOTICE_ACKNOWLEDGED
         self._tell(work, delivery, told, None)
@@ -66,7 +65,7 @@ class Outcomes:
                 "opportunity": None,
                 "attempts": 0,
                 "outcome_sequence": 0,
-                **cause.document(),
+                "cause": cause.fields(),
             },
             NOTICE_FAILED,
             "no-subscription",
@@ -74,8 +73,7 @@ class Outcomes:
         self._count(work, "none", "no-subscription")
         work.after_commit(lambda: _log.error("recall_without_subscription", recipient=recipient, remedy=CALL_THEM))
 
-    def _tell(self, work: UnitOfWork, delivery: Document, event_type: EventType, reason: str | None) -> None:
-        about: Literal["notice", "recall"] = delivery["about"]
+    def _tell(self, work: UnitOfWork, delivery: OutcomeFields, event_type: EventType, reason: str | None) -> None:
         delivery["outcome_sequence"] += 1
         work.emit(
             Event(
@@ -86,14 +84,14 @@ class Outcomes:
                 time=work.now,
                 key=delivery["_id"],
                 sequence=delivery["outcome_sequence"],
-                correlationid=delivery["correlationid"],
-                causationid=delivery["causationid"],
-                recordedtime=delivery["recordedtime"],
+                correlationid=delivery["cause"]["correlationid"],
+                causationid=delivery["cause"]["causationid"],
+                recordedtime=delivery["cause"]["recordedtime"],
                 data=Delivery(
                     delivery=delivery["_id"],
                     recipient=delivery["recipient"],
                     channel=delivery["channel"],
-                    about=about,
+                    about=delivery["about"],
                     person=delivery["person"],
                     opportunity=delivery["opportunity"],
                     attempts=delivery["attempts"],

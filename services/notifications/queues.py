@@ -1,16 +1,15 @@
 """The open deliveries of a thread, one queue per subscription, oldest first.
 
 What is said of one opening arrives in order, and nothing overtakes a recall in either direction; openings do not wait
-for each other. A queue's entries are [delivery, opportunity], without an opportunity for a recall, so that a notice
-only has to load what is about its own opening.
-The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread too, so
-that two of them at once cannot both be right, and one of them starts over.
+for each other. An entry names its opportunity (None: a recall), so that a notice only has to load what is about its own
+opening. The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread
+too, so that two of them at once cannot both be right, and one of them starts over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Literal
 
 from services.notifications.channels.channel import Channel
 from services.notifications.documents import (
@@ -22,7 +21,9 @@ from services.notifications.documents import (
     POSTED,
     SENDING,
     WAITING,
-    Document,
+    DeliveryDocument,
+    QueueEntry,
+    ThreadDocument,
 )
 from services.notifications.outcomes import Outcomes
 from shared.kit.store.unit_of_work import Need, UnitOfWork
@@ -30,18 +31,15 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 _UNSENT = frozenset({WAITING, DUE, POSTED})
 
 
-def may_be_held(thread: Document, delivery: Document) -> bool:
+def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     """True when the partner may hold this notice and no later recall covers it."""
     recalled = thread["recall"]["version"] if thread["recall"] else 0
-    return bool(delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled)
+    return delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled
 
 
-Entry = list[Any]
-
-
-def ordered_with(entry: Entry, opportunity: str | None) -> bool:
+def ordered_with(entry: QueueEntry, opportunity: str | None) -> bool:
     """True when the order of an entry and of something about this opportunity (None: a recall) matters."""
-    return None in (opportunity, entry[1]) or entry[1] == opportunity
+    return opportunity is None or entry["opportunity"] in (None, opportunity)
 
 
 class Queues:
@@ -52,28 +50,24 @@ class Queues:
         self._outcomes = outcomes
 
     @staticmethod
-    def needs(thread: Document | None, opportunity: str | None = None) -> Iterable[Need]:
+    def needs(thread: ThreadDocument | None, opportunity: str | None = None) -> Iterable[Need]:
         """The open deliveries of a thread that matter for one about this opportunity; all of them without one."""
         for queue in thread["queues"].values() if thread else ():
             for entry in queue:
                 if ordered_with(entry, opportunity):
-                    yield Need.by_id(DELIVERIES, entry[0])
+                    yield DELIVERIES.by_id(entry["delivery"])
 
     @staticmethod
-    def open(work: UnitOfWork, thread: Document) -> list[Document]:
+    def open(work: UnitOfWork, thread: ThreadDocument) -> list[DeliveryDocument]:
         """All open deliveries, those of one subscription in order."""
-        queues: dict[str, list[Entry]] = thread["queues"]
-        found = (work.get(DELIVERIES, entry[0]) for name in sorted(queues) for entry in queues[name])
-        return [delivery for delivery in found if delivery is not None]
+        return _found(work, (entry for _, queue in sorted(thread["queues"].items()) for entry in queue))
 
     @staticmethod
-    def recalls(work: UnitOfWork, thread: Document, subscription: str) -> list[Document]:
+    def recalls(work: UnitOfWork, thread: ThreadDocument, subscription: str) -> list[DeliveryDocument]:
         """The open recalls of one subscription."""
-        entries = thread["queues"].get(subscription, ())
-        found = (work.get(DELIVERIES, entry[0]) for entry in entries if entry[1] is None)
-        return [delivery for delivery in found if delivery is not None]
+        return _found(work, (e for e in thread["queues"].get(subscription, ()) if e["opportunity"] is None))
 
-    def enqueue(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
+    def enqueue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """Add a delivery. Older ones about the same opportunity that surely have not left us are superseded.
 
         If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
@@ -81,57 +75,62 @@ class Queues:
         """
         subscription, opportunity = delivery["subscription"], delivery["opportunity"]
         if opportunity is not None:
-            same = [entry[0] for entry in thread["queues"].get(subscription, ()) if entry[1] == opportunity]
-            found = (work.get(DELIVERIES, id) for id in same)
-            superseded = [
-                older for older in found if older and older["state"] in _UNSENT and not older["possibly_sent"]
-            ]
+            same = [e for e in thread["queues"].get(subscription, ()) if e["opportunity"] == opportunity]
+            superseded = [d for d in _found(work, same) if d["state"] in _UNSENT and not d["possibly_sent"]]
             for older in superseded:
-                self._close(work, thread, older, DROPPED, "superseded")
+                self._end(work, thread, older, DROPPED, "superseded")
             if superseded:
                 delivery["before"] = superseded[0]["before"]
                 if delivery["before"] == delivery["after"]:
                     return
-        queue = thread["queues"].setdefault(subscription, [])
-        first = not any(ordered_with(entry, opportunity) for entry in queue)
-        queue.append([delivery["_id"], opportunity])
+        self._append(work, thread, delivery)
+
+    def requeue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
+        if "ended" in delivery:
+            delivery["attempts"], delivery["reason"] = 0, None
+            del delivery["ended"]
+        self._append(work, thread, delivery)
+
+    def _append(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """At the end of its queue, unless it stands there already; its channel takes it in."""
+        queue = thread["queues"].setdefault(delivery["subscription"], [])
+        entry: QueueEntry = {"delivery": delivery["_id"], "opportunity": delivery["opportunity"]}
+        if entry not in queue:
+            queue.append(entry)
+        first = not any(ordered_with(older, entry["opportunity"]) for older in queue[: queue.index(entry)])
         self._channels[delivery["channel"]].accept(work, delivery, first)
-        work.save(DELIVERIES, delivery)
+        DELIVERIES.save(work, delivery)
 
-    def drop(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
-        """End a delivery that must not be sent (any more). One that is under way is left to its dispatcher."""
-        if delivery["state"] != SENDING:
-            self._close(work, thread, delivery, DROPPED, reason)
-
-    def delivered(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
+    def delivered(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """It has arrived."""
         recall = thread["recall"]
         if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
             recall["taken"] = True
-        self._close(work, thread, delivery, DELIVERED, None)
+        self._end(work, thread, delivery, DELIVERED, None)
 
-    def failed(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
+    def failed(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
         """It is not tried again."""
-        self._close(work, thread, delivery, FAILED, reason)
+        self._end(work, thread, delivery, FAILED, reason)
 
-    def abandoned(self, work: UnitOfWork, thread: Document, delivery: Document, reason: str) -> None:
-        """A dispatcher found that what it holds must not be sent."""
-        self._close(work, thread, delivery, DROPPED, reason)
+    def drop(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
+        """It must not be sent (any more). One that is under way is left to its dispatcher."""
+        if delivery["state"] != SENDING:
+            self._end(work, thread, delivery, DROPPED, reason)
 
-    def requeue(self, work: UnitOfWork, thread: Document, delivery: Document) -> None:
-        """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
-        queue = thread["queues"].setdefault(delivery["subscription"], [])
-        entry = [delivery["_id"], delivery["opportunity"]]
-        if entry not in queue:
-            queue.append(entry)
-            delivery.update(attempts=0, reason=None)
-            delivery.pop("ended", None)
-        first = not any(ordered_with(older, delivery["opportunity"]) for older in queue[: queue.index(entry)])
-        self._channels[delivery["channel"]].accept(work, delivery, first)
-        work.save(DELIVERIES, delivery)
+    def drop_claimed(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
+        """Its dispatcher found that it must not be sent (any more)."""
+        self._end(work, thread, delivery, DROPPED, reason)
 
-    def _close(self, work: UnitOfWork, thread: Document, delivery: Document, state: str, reason: str | None) -> None:
-        delivery.update(state=state, reason=reason, owner=None, ended=work.now)
+    def _end(
+        self,
+        work: UnitOfWork,
+        thread: ThreadDocument,
+        delivery: DeliveryDocument,
+        state: Literal["delivered", "failed", "dropped"],
+        reason: str | None,
+    ) -> None:
+        delivery.update({"state": state, "reason": reason, "owner": None, "ended": work.trusted})
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
         delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["possibly_sent"])
         if may_be_held(thread, delivery):
@@ -140,19 +139,22 @@ class Queues:
             self._outcomes.delivered(work, delivery)
         else:
             self._outcomes.failed(work, delivery, reason)
-        work.save(DELIVERIES, delivery)
-        subscription = delivery["subscription"]
-        queue = [entry for entry in thread["queues"].get(subscription, ()) if entry[0] != delivery["_id"]]
+        DELIVERIES.save(work, delivery)
+        subscription, opportunity = delivery["subscription"], delivery["opportunity"]
+        queue = [entry for entry in thread["queues"].pop(subscription, ()) if entry["delivery"] != delivery["_id"]]
         if not queue:
-            thread["queues"].pop(subscription, None)
             return
         thread["queues"][subscription] = queue
         for place, entry in enumerate(queue):
-            if not ordered_with(entry, delivery["opportunity"]) or any(
-                ordered_with(older, entry[1]) for older in queue[:place]
-            ):
+            blocked = any(ordered_with(older, entry["opportunity"]) for older in queue[:place])
+            if blocked or not ordered_with(entry, opportunity):
                 continue
-            waiting = work.get(DELIVERIES, entry[0])
+            waiting = DELIVERIES.get(work, entry["delivery"])
             if waiting is not None and waiting["state"] == WAITING:
                 self._channels[waiting["channel"]].accept(work, waiting, first=True)
-                work.save(DELIVERIES, waiting)
+                DELIVERIES.save(work, waiting)
+
+
+def _found(work: UnitOfWork, entries: Iterable[QueueEntry]) -> list[DeliveryDocument]:
+    found = (DELIVERIES.get(work, entry["delivery"]) for entry in entries)
+    return [delivery for delivery in found if delivery is not None]

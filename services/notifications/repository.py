@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import OperationFailure
@@ -16,6 +16,7 @@ from services.notifications.documents import (
     DELIVERIES,
     DUE,
     FEED,
+    FLOORS,
     LATEST_DAY,
     MATCHES,
     PEOPLE,
@@ -25,12 +26,18 @@ from services.notifications.documents import (
     STATES,
     SUBSCRIPTIONS,
     THREADS,
-    Document,
+    AttemptDocument,
+    ClaimedDelivery,
+    DeliveryDocument,
+    DeliveryReference,
+    PersonDocument,
+    ResyncDocument,
+    SubscriptionDocument,
 )
 from shared.access import floors
 from shared.kit.base.backoff import Backoff
 from shared.kit.store.lease import COLLECTION as LEASES
-from shared.kit.store.mongo import Database
+from shared.kit.store.mongo import Database, Document
 from shared.kit.store.store import Unavailable
 
 _DAY = 86_400
@@ -63,12 +70,12 @@ UNCONFIRMED = "unconfirmed"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **floors.INDEXES,
-    PEOPLE: [_index("recipients", "_id")],
-    MATCHES: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
-    THREADS: [_index("person"), _index("recipient", "person")],
-    SUBSCRIPTIONS: [_index("agency", "_id")],
-    RESYNCS: [_index("not_before")],
-    DELIVERIES: [
+    PEOPLE.name: [_index("recipients", "_id")],
+    MATCHES.name: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
+    THREADS.name: [_index("person"), _index("recipient", "person")],
+    SUBSCRIPTIONS.name: [_index("agency", "_id")],
+    RESYNCS.name: [_index("not_before")],
+    DELIVERIES.name: [
         _index("state", "about", "subscription", "due", "_id", name=NEXT, partialFilterExpression={"state": DUE}),
         _index("state", "owner", name=HELD, partialFilterExpression={"state": SENDING}),
         _index("recipient", "position", name=FEED_ORDER, partialFilterExpression={"position": {"$gte": 0}}),
@@ -77,7 +84,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),  # only what has ended has this field: never the open
     ],
-    ATTEMPTS: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS), _index("delivery", "number")],
+    ATTEMPTS.name: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS), _index("delivery", "number")],
 }
 
 
@@ -89,46 +96,46 @@ class Repository:
 
     async def people_concerning(self, agency: str, after: str, limit: int) -> list[str]:
         """People who name the agency in a consent or of whom it was told something, in order, after this one."""
-        named = self._database[PEOPLE].find({"recipients": agency, "_id": {"$gt": after}}, {"_id": 1})
-        told = self._database[THREADS].find({"recipient": agency, "person": {"$gt": after}}, {"person": 1})
+        named = PEOPLE.of(self._database).find({"recipients": agency, "_id": {"$gt": after}}, {"_id": 1})
+        told = THREADS.of(self._database).find({"recipient": agency, "person": {"$gt": after}}, {"person": 1})
         first = [d["_id"] for d in await named.sort("_id", ASCENDING).limit(limit).to_list(limit)]
         second = [d["person"] for d in await told.sort("person", ASCENDING).limit(limit).to_list(limit)]
         return sorted({*first, *second})[:limit]
 
-    async def due_resyncs(self) -> list[Document]:
+    async def due_resyncs(self) -> list[ResyncDocument]:
         """Walks with something to do, a few at a time."""
-        return await self._database[RESYNCS].find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
+        return await RESYNCS.of(self._database).find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
 
     async def latest_day(self) -> str | None:
         """The latest day that was believed (ISO)."""
-        found = await self._database[CALENDAR].find_one({"_id": LATEST_DAY}, max_time_ms=TIME_LIMIT_MS)
+        found = await CALENDAR.of(self._database).find_one({"_id": LATEST_DAY}, max_time_ms=TIME_LIMIT_MS)
         return None if found is None else found["day"]
 
     async def recipients(self) -> list[str]:
         """Every agency that has a subscription."""
-        return sorted(await self._database[SUBSCRIPTIONS].distinct("agency", maxTimeMS=TIME_LIMIT_MS))
+        return sorted(await SUBSCRIPTIONS.of(self._database).distinct("agency", maxTimeMS=TIME_LIMIT_MS))
 
-    async def subscriptions_of(self, agency: str) -> list[Document]:
+    async def subscriptions_of(self, agency: str) -> list[SubscriptionDocument]:
         """All subscriptions of an agency, active or disabled."""
-        found = self._database[SUBSCRIPTIONS].find({"agency": agency})
+        found = SUBSCRIPTIONS.of(self._database).find({"agency": agency})
         return await found.sort("_id", ASCENDING).to_list(100)
 
-    async def subscription(self, subscription: str) -> Document | None:
+    async def subscription(self, subscription: str) -> SubscriptionDocument | None:
         """One subscription as it is now."""
-        return await self._database[SUBSCRIPTIONS].find_one({"_id": subscription})
+        return await SUBSCRIPTIONS.of(self._database).find_one({"_id": subscription})
 
     async def agency(self, agency: str) -> Document | None:
         """One agency as it is now."""
-        return await self._database[AGENCIES].find_one({"_id": agency})
+        return await AGENCIES.of(self._database).find_one({"_id": agency})
 
-    async def people(self, people: Sequence[str]) -> dict[str, Document]:
+    async def people(self, people: Sequence[str]) -> dict[str, PersonDocument]:
         """These people as they are now."""
-        found = await self._database[PEOPLE].find({"_id": {"$in": list(people)}}).to_list(len(people))
+        found = await PEOPLE.of(self._database).find({"_id": {"$in": list(people)}}).to_list(len(people))
         return {document["_id"]: document for document in found}
 
     async def floors(self, people: Sequence[str]) -> dict[str, Document]:
         """What is forbidden of these people now."""
-        found = await self._database[floors.FLOORS].find({"_id": {"$in": list(people)}}).to_list(len(people))
+        found = await FLOORS.of(self._database).find({"_id": {"$in": list(people)}}).to_list(len(people))
         return {document["_id"]: document for document in found}
 
     async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:
@@ -138,18 +145,18 @@ class Repository:
             {"$sort": {"subscription": ASCENDING, "due": ASCENDING}},
             {"$group": {"_id": "$subscription", "due": {"$first": "$due"}}},
         ]
-        found = self._database[DELIVERIES].aggregate(pipeline, hint=NEXT, maxTimeMS=TIME_LIMIT_MS)
+        found = DELIVERIES.of(self._database).aggregate(pipeline, hint=NEXT, maxTimeMS=TIME_LIMIT_MS)
         return sorted([first["_id"] async for first in found if first["due"] <= now])
 
     async def claim(
         self, subscription: str, about: str, owner: str, claim: str, now: datetime, limit: int
-    ) -> list[Document]:
+    ) -> list[ClaimedDelivery]:
         """Take up to ``limit`` due notices or recalls for ``owner`` under a name used once, those that are due longest
         first, and by id what became due at the same moment: that order is another one for every recipient.
 
         Two claims of one delivery cannot both succeed: each changes it only while it is due.
         """
-        deliveries = self._database[DELIVERIES]
+        deliveries = DELIVERIES.of(self._database)
         query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
         due = deliveries.find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN)
         ids = [d["_id"] for d in await due.limit(limit).to_list(limit)]
@@ -162,12 +169,13 @@ class Repository:
         )
         mine = deliveries.find({"_id": {"$in": ids}, "claim": claim, "state": SENDING}, hint=BY_ID)
         found = await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit)
-        return sorted(found, key=lambda delivery: (delivery["due"], delivery["_id"]))
+        claimed = cast(list[ClaimedDelivery], found)
+        return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
     async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
         says so."""
-        deliveries = self._database[DELIVERIES]
+        deliveries = DELIVERIES.of(self._database)
         owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=TIME_LIMIT_MS)
         if not owners:
             return 0
@@ -184,7 +192,7 @@ class Repository:
 
     async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
         """Let go of claimed deliveries that were not sent."""
-        await self._database[DELIVERIES].update_many(
+        await DELIVERIES.of(self._database).update_many(
             {"_id": {"$in": list(ids)}, "claim": claim, "state": SENDING},
             [{"$set": {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}}],
             hint=BY_ID,
@@ -194,9 +202,9 @@ class Repository:
         """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
         mine = {"state": SENDING, "owner": owner, "claim": claim}
         back = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
-        await self._database[DELIVERIES].update_many(mine, [{"$set": back}], hint=HELD)
+        await DELIVERIES.of(self._database).update_many(mine, [{"$set": back}], hint=HELD)
 
-    async def feed_after(self, recipient: str, position: int, limit: int) -> list[Document]:
+    async def feed_after(self, recipient: str, position: int, limit: int) -> list[DeliveryDocument]:
         """The feed of a recipient after a position, whatever became of its entries.
 
         All of it as of one moment: a plain query may let a commit pass while it reads, miss its first entries and find
@@ -213,31 +221,31 @@ class Repository:
             await backoff.wait()
         raise Unavailable("SnapshotUnavailable")
 
-    async def _feed_of_a_moment(self, recipient: str, position: int, limit: int) -> list[Document]:
+    async def _feed_of_a_moment(self, recipient: str, position: int, limit: int) -> list[DeliveryDocument]:
         async with await self._database.client.start_session(snapshot=True) as session:
             query = {"recipient": recipient, "position": {"$gt": position}}
-            found = self._database[DELIVERIES].find(query, session=session, hint=FEED_ORDER)
+            found = DELIVERIES.of(self._database).find(query, session=session, hint=FEED_ORDER)
             return await found.sort("position", ASCENDING).limit(limit).to_list(limit)
 
-    async def served_until(self, recipient: str, position: int, limit: int) -> list[Document]:
+    async def served_until(self, recipient: str, position: int, limit: int) -> Sequence[DeliveryReference]:
         """Entries that were given to the recipient, up to a position, and not yet confirmed to have arrived."""
-        found = self._database[DELIVERIES].find(
+        found = DELIVERIES.of(self._database).find(
             {"recipient": recipient, "channel": FEED, "state": SERVED, "position": {"$lte": position}},
             {"_id": 1, "thread": 1, "opportunity": 1},
             hint=UNCONFIRMED,
         )
         return await found.limit(limit).to_list(limit)
 
-    async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[Document]:
+    async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[DeliveryDocument]:
         """Deliveries of these notices to this recipient."""
-        found = self._database[DELIVERIES].find({"recipient": recipient, "notice": {"$in": list(notices)}})
-        return sorted(await found.to_list(10 * len(notices)), key=lambda delivery: str(delivery["_id"]))
+        found = DELIVERIES.of(self._database).find({"recipient": recipient, "notice": {"$in": list(notices)}})
+        return sorted(await found.to_list(10 * len(notices)), key=lambda delivery: delivery["_id"])
 
-    async def delivery(self, recipient: str, delivery: str) -> Document | None:
+    async def delivery(self, recipient: str, delivery: str) -> DeliveryDocument | None:
         """One delivery, if it is this recipient's."""
-        return await self._database[DELIVERIES].find_one({"_id": delivery, "recipient": recipient})
+        return await DELIVERIES.of(self._database).find_one({"_id": delivery, "recipient": recipient})
 
-    async def deliveries_of(self, recipient: str, state: str | None, after: str, limit: int) -> list[Document]:
+    async def deliveries_of(self, recipient: str, state: str | None, after: str, limit: int) -> list[DeliveryDocument]:
         """Deliveries of one recipient in order of id; none that was dropped before it could leave: that it was to be
         told, and then not, would tell of a consent that ended."""
         if state is not None and state not in STATES:  # somebody's text: the database would log it
@@ -248,9 +256,9 @@ class Repository:
             "state": state or {"$in": sorted(STATES)},  # each a stretch of the index in order of id
             "_id": {"$gt": after},
         }
-        found = self._database[DELIVERIES].find(query, hint=LISTED)
+        found = DELIVERIES.of(self._database).find(query, hint=LISTED)
         return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
 
-    async def attempts_of(self, delivery: str) -> list[Document]:
+    async def attempts_of(self, delivery: str) -> list[AttemptDocument]:
         """How the attempts of a delivery went."""
-        return await self._database[ATTEMPTS].find({"delivery": delivery}).sort("number", ASCENDING).to_list(100)
+        return await ATTEMPTS.of(self._database).find({"delivery": delivery}).sort("number", ASCENDING).to_list(100)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver
@@ -27,7 +26,10 @@ from services.notifications.documents import (
     THREADS,
     WAITING,
     WEBHOOK,
-    Document,
+    ChannelName,
+    DeliveryDocument,
+    SubscriptionDocument,
+    ThreadDocument,
 )
 from services.notifications.domain.addresses import Network, UrlRefused, check_url
 from services.notifications.fan_out.resync import request_resync
@@ -39,8 +41,6 @@ from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import Problem, not_found
-
-ChannelName = Literal["feed", "webhook"]  # what the door takes; part of the published API
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class UrlRules:
 class CreatedSubscription:
     """``secret`` is shown this once and never again."""
 
-    subscription: Document
+    subscription: SubscriptionDocument
     secret: str | None = field(repr=False)
 
 
@@ -88,7 +88,7 @@ class Subscriptions:
     async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> CreatedSubscription:
         """Raises a 422 problem for a URL that may not be called, 409 when the channel is taken."""
         subscription, secret = random_id(), None
-        document: Document = {
+        document: SubscriptionDocument = {
             "_id": subscription,
             "agency": agency,
             "channel": channel,
@@ -110,20 +110,20 @@ class Subscriptions:
             )
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield Need.where(SUBSCRIPTIONS, "agency", agency)
-            yield Need.by_id(RECIPIENTS, agency)
-            yield Need.by_id(RESYNCS, agency)
+            yield SUBSCRIPTIONS.where("agency", agency)
+            yield RECIPIENTS.by_id(agency)
+            yield RESYNCS.by_id(agency)
 
         def do(work: UnitOfWork) -> None:
-            for other in work.find(SUBSCRIPTIONS, "agency", agency):
+            for other in SUBSCRIPTIONS.find(work, "agency", agency):
                 if other["channel"] != channel:
                     continue
                 if other["state"] == "active":
                     raise _taken(other["_id"])
-                work.delete(SUBSCRIPTIONS, other["_id"])  # one that was disabled: this one takes its place
+                SUBSCRIPTIONS.delete(work, other["_id"])  # one that was disabled: this one takes its place
             # both of two requests at once write this document, so that one of them sees the other
-            work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
-            work.save(SUBSCRIPTIONS, document)
+            RECIPIENTS.save(work, RECIPIENTS.get(work, agency) or {"_id": agency, "position": 0})
+            SUBSCRIPTIONS.save(work, document)
             request_resync(work, agency)
             work.after_commit(self._resync_requested)
 
@@ -134,7 +134,7 @@ class Subscriptions:
         """A new secret; the one before signs along for the overlap, older ones end now. Raises 404."""
         secret = new_secret()
 
-        def do(work: UnitOfWork) -> Document:
+        def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
             if not found["secrets"]:  # a channel without one, as the feed
                 raise not_found()
@@ -144,34 +144,30 @@ class Subscriptions:
                 {"sealed": self._seal_secret(secret, subscription), "until": None},
                 {"sealed": before["sealed"], "until": until},
             ]
-            work.save(SUBSCRIPTIONS, found)
+            SUBSCRIPTIONS.save(work, found)
             return found
 
-        document = await self._store.submit(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription)], do))
+        document = await self._store.submit(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
         return CreatedSubscription(document, secret)
 
     async def unsubscribe(self, agency: str, subscription: str) -> None:
         """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404."""
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield Need.by_id(SUBSCRIPTIONS, subscription)
-            yield Need.by_id(RESYNCS, agency)
+            yield SUBSCRIPTIONS.by_id(subscription)
+            yield RESYNCS.by_id(agency)
 
         def do(work: UnitOfWork) -> None:
             self._own(work, agency, subscription)
-            work.delete(SUBSCRIPTIONS, subscription)
+            SUBSCRIPTIONS.delete(work, subscription)
             request_resync(work, agency)
             work.after_commit(self._resync_requested)
 
         await self._store.submit(Operation(needs, do))
 
-    async def of(self, agency: str) -> list[Document]:
-        """All of them, one per channel at most; URLs opened."""
-        found = await self._repository.subscriptions_of(agency)
-        for document in found:
-            if document["url"] is not None:
-                document["url"] = self._sealer.open(document["url"], "subscription-url", document["_id"]).decode()
-        return found
+    async def of(self, agency: str) -> list[tuple[SubscriptionDocument, str | None]]:
+        """All of them, one per channel at most, with their URLs opened."""
+        return [(each, self._opened_url(each)) for each in await self._repository.subscriptions_of(agency)]
 
     async def has_feed(self, agency: str) -> bool:
         """Whether the agency reads a feed."""
@@ -196,12 +192,16 @@ class Subscriptions:
                 "without user, password or fragment.",
             ) from None
 
+    def _opened_url(self, subscription: SubscriptionDocument) -> str | None:
+        sealed = subscription["url"]
+        return None if sealed is None else self._sealer.open(sealed, "subscription-url", subscription["_id"]).decode()
+
     def _seal_secret(self, secret: str, subscription: str) -> bytes:
         return self._sealer.seal(secret.encode(), "subscription-secret", subscription)
 
     @staticmethod
-    def _own(work: UnitOfWork, agency: str, subscription: str) -> Document:
-        found = work.get(SUBSCRIPTIONS, subscription)
+    def _own(work: UnitOfWork, agency: str, subscription: str) -> SubscriptionDocument:
+        found = SUBSCRIPTIONS.get(work, subscription)
         if found is None or found["agency"] != agency:
             raise not_found()
         return found
@@ -222,14 +222,14 @@ class Deliveries:
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             for delivery in deliveries:
-                yield Need.by_id(DELIVERIES, delivery["_id"])
-                yield Need.by_id(THREADS, delivery["thread"])
-                yield from self._queues.needs(work.get(THREADS, delivery["thread"]), delivery["opportunity"])
+                yield DELIVERIES.by_id(delivery["_id"])
+                yield THREADS.by_id(delivery["thread"])
+                yield from self._queues.needs(THREADS.get(work, delivery["thread"]), delivery["opportunity"])
 
         def do(work: UnitOfWork) -> set[str]:
             known: set[str] = set()
             for each in deliveries:
-                delivery = work.get(DELIVERIES, each["_id"])
+                delivery = DELIVERIES.get(work, each["_id"])
                 if delivery is not None and _may_have_arrived(delivery):
                     self._arrived(work, delivery)
                     known.add(delivery["notice"])
@@ -240,64 +240,64 @@ class Deliveries:
         known = await self._store.submit(Operation(needs, do)) if deliveries else set()
         return [notice for notice in notices if notice in known]
 
-    def _arrived(self, work: UnitOfWork, delivery: Document) -> None:
-        thread = work.get(THREADS, delivery["thread"])
+    def _arrived(self, work: UnitOfWork, delivery: DeliveryDocument) -> None:
+        thread = THREADS.get(work, delivery["thread"])
         if thread is not None and delivery["state"] in (SERVED, SENDING, DUE):
             self._queues.delivered(work, thread, delivery)
-            work.save(THREADS, thread)
+            THREADS.save(work, thread)
 
     def _acknowledged(self, work: UnitOfWork, ids: list[str]) -> None:
         """One event per notice, however many channels brought it and however often it is said."""
-        found = [d for d in (work.get(DELIVERIES, i) for i in sorted(ids)) if d is not None]
+        found = [d for d in (DELIVERIES.get(work, i) for i in sorted(ids)) if d is not None]
         if any(delivery["acknowledged"] for delivery in found):
             return
         first = next((d for d in found if _may_have_arrived(d)), None)
         if first is not None:
             first["acknowledged"] = True
             self._outcomes.acknowledged(work, first)
-            work.save(DELIVERIES, first)
+            DELIVERIES.save(work, first)
 
-    async def retry(self, agency: str, delivery: str) -> Document:
+    async def retry(self, agency: str, delivery: str) -> DeliveryDocument:
         """Make a failed or waiting delivery due now. Asked twice, it is sent once. Raises 404 or 409."""
         known = await self._repository.delivery(agency, delivery)
         if known is None:
             raise not_found()
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield Need.by_id(DELIVERIES, delivery)
-            yield Need.by_id(THREADS, known["thread"])
-            yield Need.by_id(SUBSCRIPTIONS, known["subscription"])
-            yield from self._queues.needs(work.get(THREADS, known["thread"]), known["opportunity"])
+            yield DELIVERIES.by_id(delivery)
+            yield THREADS.by_id(known["thread"])
+            yield SUBSCRIPTIONS.by_id(known["subscription"])
+            yield from self._queues.needs(THREADS.get(work, known["thread"]), known["opportunity"])
 
-        def do(work: UnitOfWork) -> Document:
-            found, thread = work.get(DELIVERIES, delivery), work.get(THREADS, known["thread"])
+        def do(work: UnitOfWork) -> DeliveryDocument:
+            found, thread = DELIVERIES.get(work, delivery), THREADS.get(work, known["thread"])
             if found is None or thread is None:
                 raise not_found()
             if found["channel"] == FEED or found["state"] in (WAITING, SENDING):
                 return found  # the partner comes for it, its turn comes, or it is under way
-            endpoint = work.get(SUBSCRIPTIONS, found["subscription"])
+            endpoint = SUBSCRIPTIONS.get(work, found["subscription"])
             if found["state"] not in (DUE, FAILED) or endpoint is None or endpoint["state"] != "active":
                 raise _no_retry()
             if found["state"] == FAILED and not _still_current(thread, found):
                 raise _no_retry()
             self._queues.requeue(work, thread, found)
-            work.save(THREADS, thread)
+            THREADS.save(work, thread)
             return found
 
         return await self._store.submit(Operation(needs, do))
 
 
-def _may_have_arrived(delivery: Document) -> bool:
+def _may_have_arrived(delivery: DeliveryDocument) -> bool:
     """``left`` also of one that is under way, or was when its sender died: a partner may answer before we know."""
-    return bool(delivery["attempts"] > 0 or delivery["possibly_sent"])
+    return delivery["attempts"] > 0 or delivery["possibly_sent"]
 
 
-def _still_current(thread: Document, delivery: Document) -> bool:
+def _still_current(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     """True when it is the last thing that was said: sent later, it must not undo what came after it."""
     if delivery["about"] == "recall":
         recall = thread["recall"]
         return recall is not None and recall["version"] == delivery["version"]
-    held = thread["held"].get(delivery["opportunity"])
+    held = thread["held"].get(delivery["opportunity"] or "")
     return held is not None and held["version"] == delivery["version"]
 
 

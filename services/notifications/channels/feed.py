@@ -24,18 +24,20 @@ from services.notifications.documents import (
     DELIVERED,
     DELIVERIES,
     FEED,
+    FLOORS,
     PEOPLE,
     POSTED,
     RECIPIENTS,
     SERVED,
     THREADS,
-    Document,
-    subject_of,
+    DeliveryDocument,
+    DeliveryReference,
 )
-from services.notifications.domain.permission import alias_to_tell, receives
+from services.notifications.domain.permission import alias_to_tell
+from services.notifications.mappers import agency_receives, subject_of
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
-from shared.access.floors import FLOORS, the_floors
+from shared.access.floors import the_floors
 from shared.kit.base import metrics
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
@@ -64,14 +66,14 @@ class Feed:
 
     def needs(self, recipient: str) -> Iterable[Need]:
         """The counter of the recipient."""
-        return [Need.by_id(RECIPIENTS, recipient)]
+        return [RECIPIENTS.by_id(recipient)]
 
-    def accept(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
+    def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
         """Into the feed, whatever stands before it: the partner reads in order."""
-        counter = work.get(RECIPIENTS, delivery["recipient"]) or {"_id": delivery["recipient"], "position": 0}
+        counter = RECIPIENTS.get(work, delivery["recipient"]) or {"_id": delivery["recipient"], "position": 0}
         counter["position"] += 1
-        work.save(RECIPIENTS, counter)
-        delivery.update(state=POSTED, position=counter["position"])
+        RECIPIENTS.save(work, counter)
+        delivery.update({"state": POSTED, "position": counter["position"]})
         work.after_commit(lambda: self._wake(delivery["recipient"]))
 
     def _wake(self, recipient: str) -> None:
@@ -155,7 +157,7 @@ class FeedReader:
             await still()
 
     async def _page(
-        self, recipient: str, position: int, limit: int, arrived: Sequence[Document]
+        self, recipient: str, position: int, limit: int, arrived: Sequence[DeliveryReference]
     ) -> tuple[list[dict[str, Any]], int]:
         for _ in range(MOST_PAGES):
             entries = await self._repository.feed_after(recipient, position, limit)
@@ -174,7 +176,9 @@ class FeedReader:
                 return served.events, position
         return [], position
 
-    def serve(self, recipient: str, arrived: Sequence[Document], entries: Sequence[Document]) -> Operation[ServedPage]:
+    def serve(
+        self, recipient: str, arrived: Sequence[DeliveryReference], entries: Sequence[DeliveryDocument]
+    ) -> Operation[ServedPage]:
         """One call of the partner in one transaction: what it has is delivered, what comes next is served."""
         confirmed, served = self._confirmed(arrived), self._served(recipient, entries)
 
@@ -188,17 +192,17 @@ class FeedReader:
 
         return Operation(needs, do)
 
-    def _served(self, recipient: str, entries: Sequence[Document]) -> Operation[ServedPage]:
+    def _served(self, recipient: str, entries: Sequence[DeliveryDocument]) -> Operation[ServedPage]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield Need.by_id(AGENCIES, recipient)
+            yield AGENCIES.by_id(recipient)
             for entry in entries:
-                yield Need.by_id(DELIVERIES, entry["_id"])
-                yield Need.by_id(PEOPLE, entry["person"])
+                yield DELIVERIES.by_id(entry["_id"])
+                yield PEOPLE.by_id(entry["person"])
                 yield the_floors(entry["person"])
-                yield Need.by_id(THREADS, entry["thread"])
+                yield THREADS.by_id(entry["thread"])
 
         def do(work: UnitOfWork) -> ServedPage:
-            found = [d for entry in entries if (d := work.get(DELIVERIES, entry["_id"])) is not None]
+            found = [d for entry in entries if (d := DELIVERIES.get(work, entry["_id"])) is not None]
             if len(found) < len(entries):
                 raise _NotYetVisible
             doubted = next((n for n, d in enumerate(found) if self._in_doubt(work, d)), len(found))
@@ -211,37 +215,33 @@ class FeedReader:
 
         return Operation(needs, do)
 
-    def _in_doubt(self, work: UnitOfWork, delivery: Document) -> bool:
+    def _in_doubt(self, work: UnitOfWork, delivery: DeliveryDocument) -> bool:
         """Two clocks differ, and only by the earlier one it might be given: the cursor does not pass it."""
         return self._may_be_given(work, delivery, work.earliest) and not self._may_be_given(work, delivery, work.latest)
 
-    def _may_be_given(self, work: UnitOfWork, delivery: Document, now: datetime) -> bool:
+    def _may_be_given(self, work: UnitOfWork, delivery: DeliveryDocument, now: datetime) -> bool:
         if delivery["state"] not in (POSTED, SERVED, DELIVERED):
             return False
         if delivery["about"] == "recall":
             return True
-        agency = work.get(AGENCIES, delivery["recipient"])
-        if agency is None:
-            return False
-        state = agency["state"]
-        subject = subject_of(work.get(PEOPLE, delivery["person"]), work.get(FLOORS, delivery["person"]))
+        subject = subject_of(PEOPLE.get(work, delivery["person"]), FLOORS.get(work, delivery["person"]))
         alias = alias_to_tell(subject, delivery["recipient"], self._today(now))
-        return receives(state["recipient_class"], bool(state["rights"].get("receives"))) and alias == delivery["alias"]
+        return agency_receives(AGENCIES.get(work, delivery["recipient"])) and alias == delivery["alias"]
 
-    def _given(self, work: UnitOfWork, delivery: Document) -> dict[str, Any]:
+    def _given(self, work: UnitOfWork, delivery: DeliveryDocument) -> dict[str, Any]:
         if delivery["state"] == POSTED:
-            delivery.update(state=SERVED, attempts=1, possibly_sent=True)
-            work.save(DELIVERIES, delivery)
-            thread = work.get(THREADS, delivery["thread"])
+            delivery.update({"state": SERVED, "attempts": 1, "possibly_sent": True})
+            DELIVERIES.save(work, delivery)
+            thread = THREADS.get(work, delivery["thread"])
             if thread is not None and delivery["about"] == "notice":
                 thread["recall_required"] = True
-                work.save(THREADS, thread)
-            if delivery["recordedtime"] is not None:
-                seconds = max(0.0, (work.now - delivery["recordedtime"]).total_seconds())
+                THREADS.save(work, thread)
+            if delivery["cause"]["recordedtime"] is not None:
+                seconds = max(0.0, (work.now - delivery["cause"]["recordedtime"]).total_seconds())
                 work.after_commit(lambda: metrics.event_to_partner_seconds.of(channel=FEED).observe(seconds))
         return self._messages.of(delivery)
 
-    async def _arrived(self, recipient: str, position: int) -> Sequence[Document]:
+    async def _arrived(self, recipient: str, position: int) -> Sequence[DeliveryReference]:
         """A cursor that comes back shows that everything up to it has arrived. Marks it, but for the last few."""
         for _ in range(MOST_PAGES):
             served = await self._repository.served_until(recipient, position, MOST_AT_ONCE)
@@ -250,19 +250,19 @@ class FeedReader:
             await self._store.submit(self._confirmed(served))
         return ()
 
-    def _confirmed(self, entries: Sequence[Document]) -> Operation[None]:
+    def _confirmed(self, entries: Sequence[DeliveryReference]) -> Operation[None]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             for entry in entries:
-                yield Need.by_id(DELIVERIES, entry["_id"])
-                yield Need.by_id(THREADS, entry["thread"])
-                yield from self._queues.needs(work.get(THREADS, entry["thread"]), entry["opportunity"])
+                yield DELIVERIES.by_id(entry["_id"])
+                yield THREADS.by_id(entry["thread"])
+                yield from self._queues.needs(THREADS.get(work, entry["thread"]), entry["opportunity"])
 
         def do(work: UnitOfWork) -> None:
             for entry in entries:
-                delivery, thread = work.get(DELIVERIES, entry["_id"]), work.get(THREADS, entry["thread"])
+                delivery, thread = DELIVERIES.get(work, entry["_id"]), THREADS.get(work, entry["thread"])
                 if delivery is not None and thread is not None and delivery["state"] == SERVED:
                     self._queues.delivered(work, thread, delivery)
-                    work.save(THREADS, thread)
+                    THREADS.save(work, thread)
 
         return Operation(needs, do)
 

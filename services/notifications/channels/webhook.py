@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver
 from services.notifications.channels.channel import Wake
 from services.notifications.channels.guard import guarded_connector
 from services.notifications.channels.signing import signed_headers
-from services.notifications.documents import DUE, WAITING, WEBHOOK, Document
+from services.notifications.documents import DUE, WAITING, WEBHOOK, DeliveryDocument, SubscriptionDocument
 from services.notifications.domain.addresses import Network
 from services.notifications.domain.verdict import Answer
 from shared.kit.base.sealing import Sealer
@@ -66,17 +66,17 @@ class Webhook:
         """Nothing."""
         return ()
 
-    def accept(self, work: UnitOfWork, delivery: Document, first: bool) -> None:
+    def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
         """Due at once when it need not wait for another, else waiting for its turn."""
         share = int(delivery["_id"][:8], 16) / 2**32
-        delivery.update(state=DUE if first else WAITING, due=work.now + self._limits.spread * share)
+        delivery.update({"state": DUE if first else WAITING, "due": work.now + self._limits.spread * share})
         if first:
             work.after_commit(lambda: self._wake(delivery["subscription"], delivery["about"]))
 
-    async def send(self, endpoint: Document, notice: str, body: bytes, now: datetime) -> Answer:
+    async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Answer:
         """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""
         try:
-            url = self._sealer.open(endpoint["url"], "subscription-url", endpoint["_id"]).decode()
+            url = self._sealer.open(endpoint["url"] or b"", "subscription-url", endpoint["_id"]).decode()
             headers = signed_headers(self.secrets(endpoint, now), notice, now, body)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Answer(error="secret")
@@ -88,7 +88,7 @@ class Webhook:
         except Exception as error:  # whatever a partner brings about is an answer, else it would be sent for ever
             return Answer(error=reason_of(error))
 
-    def secrets(self, endpoint: Document, now: datetime) -> list[str]:
+    def secrets(self, endpoint: SubscriptionDocument, now: datetime) -> list[str]:
         """The live secrets of an endpoint, the newest first."""
         live = [s for s in endpoint["secrets"] if s["until"] is None or s["until"] > now]
         return [self._sealer.open(s["sealed"], "subscription-secret", endpoint["_id"]).decode() for s in live]

@@ -9,7 +9,8 @@ from datetime import timedelta
 from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
-from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
+from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies, EndpointWorker
+from services.notifications.documents import About
 from shared.kit.base import metrics
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import end_all
@@ -28,13 +29,13 @@ class Dispatcher:
 
     def __init__(self, stop_within: timedelta) -> None:
         self._stop_within = stop_within.total_seconds()
-        self._woken: dict[str, set[str]] = {}
+        self._woken: dict[str, set[About]] = {}
         self._moved = asyncio.Event()
         self._workers: dict[str, EndpointWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._polls = 0
 
-    def wake(self, subscription: str, about: str) -> None:
+    def wake(self, subscription: str, about: About) -> None:
         """This subscription has a notice or a recall (``about``) due."""
         self._woken.setdefault(subscription, set()).add(about)
         self._moved.set()
@@ -76,11 +77,11 @@ class Dispatcher:
         if self._polls % POLLS_PER_ORPHAN_CHECK == 1 and (released := await deps.lease.release_orphaned()):
             _log.info("released", count=released)
         await deps.lease.release_pending()
-        for about in ("recall", "notice"):
+        for about in ABOUT:
             for subscription in await deps.repository.waiting_endpoints(about, deps.clock.calendar()):
                 self._woken.setdefault(subscription, set()).add(about)
 
-    def _start(self, subscription: str, about: set[str], deps: Dependencies) -> None:
+    def _start(self, subscription: str, about: set[About], deps: Dependencies) -> None:
         if subscription not in self._running:
             worker = self._workers.setdefault(subscription, EndpointWorker(subscription, deps))
             worker.wake()

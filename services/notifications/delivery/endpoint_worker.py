@@ -25,7 +25,7 @@ from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.message import Messages
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
 from services.notifications.delivery.transitions import DeliveryTransitions
-from services.notifications.documents import Document
+from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.body import encode
 from services.notifications.domain.concurrency import ConcurrencyLimit
 from services.notifications.domain.verdict import judge
@@ -37,7 +37,7 @@ from shared.kit.base.logs import logger
 _log = logger("delivery")
 
 
-ABOUT = ("recall", "notice")  # in the order in which they are claimed
+ABOUT: tuple[About, ...] = ("recall", "notice")  # in the order in which they are claimed
 PREFETCH_LIMIT = 1_000  # claimed by all workers together beyond what they can send at once
 GATHER_SECONDS = 0.005  # slots that become free together share the check before sending
 
@@ -78,7 +78,7 @@ class EndpointWorker:
         self._moved = asyncio.Event()
         self._due = dict.fromkeys(ABOUT, True)  # whether there may be any
         self._stopped = False
-        self._held: deque[Document] = deque()
+        self._held: deque[ClaimedDelivery] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._waits_for_capacity = False
 
@@ -87,7 +87,7 @@ class EndpointWorker:
         """True when the endpoint has all its slots."""
         return self._limit.at_maximum
 
-    def wake(self, about: Iterable[str] = ABOUT) -> None:
+    def wake(self, about: Iterable[About] = ABOUT) -> None:
         """There may be something due."""
         for each in about:
             self._due[each] = True
@@ -143,7 +143,7 @@ class EndpointWorker:
             for reservation in reservations.values():  # those that are not made
                 reservation.release()
 
-    async def _send(self, batch: list[Document], reservations: dict[str, Reservation]) -> bool:
+    async def _send(self, batch: list[ClaimedDelivery], reservations: dict[str, Reservation]) -> bool:
         deps = self._deps
         try:
             check = await recheck_before_send(deps.repository, self._subscription, batch, deps.clock, deps.today)
@@ -176,9 +176,9 @@ class EndpointWorker:
         self._waits_for_capacity = False
         self._moved.set()
 
-    def _next_batch(self) -> list[Document]:
+    def _next_batch(self) -> list[ClaimedDelivery]:
         """What can be sent now of what is held; recalls are in front."""
-        batch: list[Document] = []
+        batch: list[ClaimedDelivery] = []
         room = self._deps.recorder.capacity
         while self._held and len(batch) < room:
             about = self._held[0]["about"]
@@ -188,7 +188,7 @@ class EndpointWorker:
         self._deps.lease.prefetched -= len(batch)
         return batch
 
-    def _put_back(self, batch: list[Document]) -> None:
+    def _put_back(self, batch: list[ClaimedDelivery]) -> None:
         self._held.extendleft(reversed(batch))
         self._deps.lease.prefetched += len(batch)
 
@@ -212,13 +212,13 @@ class EndpointWorker:
             self._held.extend(await self._claim_some("notice", now, limit))
         return bool(self._held)
 
-    async def _claim_some(self, about: str, now: datetime, limit: int) -> list[Document]:
+    async def _claim_some(self, about: About, now: datetime, limit: int) -> list[ClaimedDelivery]:
         lease = self._deps.lease
         owner, claim = lease.owner, secrets.token_hex(8)  # a claim whose answer was lost is never mistaken for this
         if owner is None or limit < 1:
             return []
         self._due[about] = False
-        claimed: list[Document] = []
+        claimed: list[ClaimedDelivery] = []
         try:
             claimed = await self._deps.repository.claim(self._subscription, about, owner, claim, now, limit)
         except PyMongoError:
@@ -241,7 +241,9 @@ class EndpointWorker:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("attempt_failed", exc_info=error)
 
-    async def _attempt(self, channel: Push, endpoint: Document, delivery: Document, reservation: Reservation) -> None:
+    async def _attempt(
+        self, channel: Push, endpoint: SubscriptionDocument, delivery: ClaimedDelivery, reservation: Reservation
+    ) -> None:
         deps, clock = self._deps, asyncio.get_running_loop().time
         began, now = clock(), deps.clock.calendar()
         unrecorded, owner = deps.lease.unrecorded, delivery["owner"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.notifications.documents import Document
+from services.notifications.documents import DeliveryFields
 from services.notifications.domain.body import cloudevent
+from services.notifications.mappers import match_told
 from shared.events.notices import Notice, Recall
 
 DEFAULT_ASK = "/people/{alias}/matches"
@@ -17,28 +18,23 @@ class Messages:
     def __init__(self, ask: str = DEFAULT_ASK) -> None:
         self._ask = ask
 
-    def of(self, delivery: Document) -> dict[str, Any]:
+    def of(self, delivery: DeliveryFields) -> dict[str, Any]:
         """The padded CloudEvent; the same for every attempt and every channel."""
         ask = self._ask.replace("{alias}", delivery["alias"])
-        told: Notice | Recall
-        if delivery["about"] == "recall":
-            told = Recall(
-                notice=delivery["notice"],
-                alias=delivery["alias"],
-                version=delivery["version"],
-                month=delivery["month"],
+        notice, alias, version, month = delivery["notice"], delivery["alias"], delivery["version"], delivery["month"]
+        told, state = match_told(delivery), delivery["match_state"]
+        if told is None or state is None:
+            return cloudevent(Recall(notice=notice, alias=alias, version=version, month=month, ask=ask))
+        return cloudevent(
+            Notice(
+                notice=notice,
+                alias=alias,
+                opportunity=told.opportunity,
+                kind=told.kind,
+                version=version,
+                state=state,
+                band=told.band,
+                month=month,
                 ask=ask,
             )
-        else:
-            told = Notice(
-                notice=delivery["notice"],
-                alias=delivery["alias"],
-                opportunity=delivery["opportunity"],
-                kind=delivery["kind"],
-                version=delivery["version"],
-                state=delivery["match_state"],
-                band=delivery["band"],
-                month=delivery["month"],
-                ask=ask,
-            )
-        return cloudevent(told)
+        )

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.notifications.documents import Document, subject_of
-from services.notifications.domain.permission import alias_to_tell, receives
+from services.notifications.documents import ClaimedDelivery, DeliveryDocument, SubscriptionDocument
+from services.notifications.domain.permission import alias_to_tell
+from services.notifications.mappers import agency_receives, subject_of
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 
@@ -18,16 +19,16 @@ class PreSendCheck:
     """``endpoint`` None: nothing may be sent there now. ``forbidden``: these may not be sent at all. ``in_doubt``: two
     clocks differ, and only by the earlier one they might be sent; they wait."""
 
-    endpoint: Document | None
-    sendable: tuple[Document, ...] = ()
-    forbidden: tuple[Document, ...] = ()
-    in_doubt: tuple[Document, ...] = ()
+    endpoint: SubscriptionDocument | None
+    sendable: tuple[ClaimedDelivery, ...] = ()
+    forbidden: tuple[ClaimedDelivery, ...] = ()
+    in_doubt: tuple[ClaimedDelivery, ...] = ()
 
 
 async def recheck_before_send(
     repository: Repository,
     subscription: str,
-    deliveries: Sequence[Document],
+    deliveries: Sequence[ClaimedDelivery],
     clock: Clock,
     today: Callable[[datetime], date],
 ) -> PreSendCheck:
@@ -42,12 +43,10 @@ async def recheck_before_send(
     )
     if not is_open(endpoint, clock.calendar()):
         return PreSendCheck(None)
-    state = agency["state"] if agency else None
-    may = state is not None and receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
-
+    may = agency_receives(agency)
     latest, earliest = today(clock.latest()), today(clock.earliest())
 
-    def allowed(delivery: Document, day: date) -> bool:
+    def allowed(delivery: ClaimedDelivery, day: date) -> bool:
         if delivery["about"] == "recall":
             return True
         subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
@@ -61,7 +60,7 @@ async def recheck_before_send(
     )
 
 
-async def without_forbidden(repository: Repository, deliveries: Sequence[Document]) -> list[Document]:
+async def without_forbidden(repository: Repository, deliveries: Sequence[DeliveryDocument]) -> list[DeliveryDocument]:
     """Without the notices that have not left us and that their people do not allow any more: until these are dropped
     nobody is to learn that there would have been one."""
     unsent = {d["_id"] for d in deliveries if d["about"] == "notice" and not d["possibly_sent"]}
@@ -70,15 +69,15 @@ async def without_forbidden(repository: Repository, deliveries: Sequence[Documen
         return list(deliveries)
     held, floors = await asyncio.gather(repository.people(people), repository.floors(people))
 
-    def allowed(delivery: Document) -> bool:
+    def allowed(delivery: DeliveryDocument) -> bool:
         subject = subject_of(held.get(delivery["person"]), floors.get(delivery["person"]))
         # whatever the day: what ends by the calendar is dropped by the calendar
-        return bool(alias_to_tell(subject, delivery["recipient"], date.min) == delivery["alias"])
+        return alias_to_tell(subject, delivery["recipient"], date.min) == delivery["alias"]
 
     return [delivery for delivery in deliveries if delivery["_id"] not in unsent or allowed(delivery)]
 
 
-def is_open(endpoint: Document | None, now: datetime) -> bool:
+def is_open(endpoint: SubscriptionDocument | None, now: datetime) -> bool:
     """Active and not held back."""
     return (
         endpoint is not None

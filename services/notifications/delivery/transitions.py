@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.notifications.channels.channel import NOTHING_LEFT
 from services.notifications.documents import (
@@ -15,7 +15,9 @@ from services.notifications.documents import (
     SENDING,
     SUBSCRIPTIONS,
     THREADS,
-    Document,
+    ClaimedDelivery,
+    DeliveryDocument,
+    ThreadDocument,
 )
 from services.notifications.domain.retry import STANDARD_SCHEDULE, next_attempt
 from services.notifications.domain.verdict import Verdict
@@ -45,12 +47,12 @@ class DeliveryTransitions:
         self._rules = rules
         self._resync_requested = resync_requested
 
-    def after_attempt(self, held: Document, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
+    def after_attempt(self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
         """After an attempt under the claim that ``held`` names. When that was let go and another one took it, only the
         log is written; but what was taken is delivered, whoever holds it now."""
 
         def do(work: UnitOfWork) -> None:
-            delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
+            delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             number = held["attempts"] + 1
             self._log(work, held, number, verdict, took)
             if delivery is None or thread is None or delivery["state"] not in (SENDING, DUE):
@@ -59,63 +61,69 @@ class DeliveryTransitions:
                 return
             delivery["attempts"] = max(number, delivery["attempts"])
             if verdict.reason in NOTHING_LEFT:
-                delivery["possibly_sent"] = delivery["possibly_sent_before"]
+                self._claim_undone(delivery)
             if may_be_held(thread, delivery):
                 thread["recall_required"] = True
             self._apply(work, thread, delivery, verdict, jitter)
-            work.save(THREADS, thread)
+            THREADS.save(work, thread)
             if verdict.disable or verdict.hold:
                 self._endpoint(work, delivery["subscription"], verdict)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield from self._needs(work, held)
             if verdict.disable or verdict.hold:
-                yield Need.by_id(SUBSCRIPTIONS, held["subscription"])
-                yield Need.by_id(RESYNCS, held["recipient"])
+                yield SUBSCRIPTIONS.by_id(held["subscription"])
+                yield RESYNCS.by_id(held["recipient"])
 
         return Operation(needs, do)
 
-    def drop(self, held: Document, reason: str) -> Operation[None]:
+    def drop(self, held: ClaimedDelivery, reason: str) -> Operation[None]:
         """Found at the moment of sending that it must not be sent: nothing left us."""
 
         def do(work: UnitOfWork) -> None:
-            delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
+            delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
-                delivery["possibly_sent"] = delivery["possibly_sent_before"]
-                self._queues.abandoned(work, thread, delivery, reason)
-                work.save(THREADS, thread)
+                self._claim_undone(delivery)
+                self._queues.drop_claimed(work, thread, delivery, reason)
+                THREADS.save(work, thread)
 
         return Operation(lambda work: self._needs(work, held), do)
 
-    def postpone(self, held: Document) -> Operation[None]:
+    def postpone(self, held: ClaimedDelivery) -> Operation[None]:
         """Found at the moment of sending that two clocks differ about whether it may be sent: it waits a minute. No
         attempt is counted."""
 
         def do(work: UnitOfWork) -> None:
-            delivery, thread = work.get(DELIVERIES, held["_id"]), work.get(THREADS, held["thread"])
+            delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             if delivery and thread and delivery["state"] == SENDING and delivery["claim"] == held["claim"]:
                 if self._recalled(work, thread, delivery):  # what forbids has come meanwhile, and goes first
-                    delivery["possibly_sent"] = delivery["possibly_sent_before"]
-                    self._queues.abandoned(work, thread, delivery, "superseded")
-                    work.save(THREADS, thread)
+                    self._claim_undone(delivery)
+                    self._queues.drop_claimed(work, thread, delivery, "superseded")
+                    THREADS.save(work, thread)
                     return
-                delivery.update(
-                    state=DUE, due=work.now + IN_DOUBT, owner=None, possibly_sent=delivery["possibly_sent_before"]
-                )
-                work.save(DELIVERIES, delivery)
+                self._claim_undone(delivery)
+                delivery.update({"state": DUE, "due": work.now + IN_DOUBT, "owner": None})
+                DELIVERIES.save(work, delivery)
 
         return Operation(lambda work: self._needs(work, held), do)
 
-    def _needs(self, work: UnitOfWork, held: Document) -> Iterator[Need]:
-        yield Need.by_id(DELIVERIES, held["_id"])
-        yield Need.by_id(THREADS, held["thread"])
-        yield from self._queues.needs(work.get(THREADS, held["thread"]), held["opportunity"])
+    @staticmethod
+    def _claim_undone(delivery: DeliveryDocument) -> None:
+        """Nothing left us under this claim."""
+        delivery["possibly_sent"] = delivery["possibly_sent_before"]
 
-    def _apply(self, work: UnitOfWork, thread: Document, delivery: Document, verdict: Verdict, jitter: float) -> None:
+    def _needs(self, work: UnitOfWork, held: ClaimedDelivery) -> Iterator[Need]:
+        yield DELIVERIES.by_id(held["_id"])
+        yield THREADS.by_id(held["thread"])
+        yield from self._queues.needs(THREADS.get(work, held["thread"]), held["opportunity"])
+
+    def _apply(
+        self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, verdict: Verdict, jitter: float
+    ) -> None:
         if verdict.outcome == "delivered":
             self._queues.delivered(work, thread, delivery)
-            if delivery["recordedtime"] is not None:
-                seconds = (work.now - delivery["recordedtime"]).total_seconds()
+            if delivery["cause"]["recordedtime"] is not None:
+                seconds = (work.now - delivery["cause"]["recordedtime"]).total_seconds()
                 channel = metrics.event_to_partner_seconds.of(channel=delivery["channel"])
                 work.after_commit(lambda: channel.observe(max(0.0, seconds)))
             return
@@ -123,7 +131,7 @@ class DeliveryTransitions:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
         if self._recalled(work, thread, delivery):
-            self._queues.abandoned(work, thread, delivery, "superseded")
+            self._queues.drop_claimed(work, thread, delivery, "superseded")
             return
         when = next_attempt(self._rules.schedule, delivery["attempts"], work.now, delivery["due"], jitter)
         if when is None:
@@ -131,10 +139,10 @@ class DeliveryTransitions:
             return
         if verdict.hold is not None:
             when = max(when, work.now + verdict.hold)
-        delivery.update(state=DUE, due=when, owner=None)
-        work.save(DELIVERIES, delivery)
+        delivery.update({"state": DUE, "due": when, "owner": None})
+        DELIVERIES.save(work, delivery)
 
-    def _recalled(self, work: UnitOfWork, thread: Document, delivery: Document) -> bool:
+    def _recalled(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
         """True when a recall waits behind it."""
         return delivery["about"] == "notice" and any(
             later["version"] > delivery["version"]
@@ -142,23 +150,22 @@ class DeliveryTransitions:
         )
 
     def _endpoint(self, work: UnitOfWork, subscription: str, verdict: Verdict) -> None:
-        endpoint = work.get(SUBSCRIPTIONS, subscription)
+        endpoint = SUBSCRIPTIONS.get(work, subscription)
         if endpoint is None or endpoint["state"] != "active":
             return
         if verdict.disable:
-            endpoint.update(state="disabled", reason=verdict.reason or "disabled-by-recipient")
+            endpoint.update({"state": "disabled", "reason": verdict.reason or "disabled-by-recipient"})
             request_resync(work, endpoint["agency"])
             work.after_commit(self._resync_requested)
         elif verdict.hold:
             until = work.now + verdict.hold
-            before: datetime | None = endpoint["held_until"]
-            endpoint["held_until"] = until if before is None else max(before, until)
-        work.save(SUBSCRIPTIONS, endpoint)
+            endpoint["held_until"] = max(endpoint["held_until"] or until, until)
+        SUBSCRIPTIONS.save(work, endpoint)
 
     @staticmethod
-    def _log(work: UnitOfWork, held: Document, number: int, verdict: Verdict, took: timedelta) -> None:
-        work.save(
-            ATTEMPTS,
+    def _log(work: UnitOfWork, held: ClaimedDelivery, number: int, verdict: Verdict, took: timedelta) -> None:
+        ATTEMPTS.save(
+            work,
             {
                 "_id": f"{held['_id']}-{number}-{held['claim'][:8]}",
                 "delivery": held["_id"],
@@ -166,6 +173,6 @@ class DeliveryTransitions:
                 "outcome": verdict.outcome,
                 "reason": verdict.reason,
                 "milliseconds": int(took.total_seconds() * 1000),
-                "at": work.now,
+                "at": work.trusted,
             },
         )

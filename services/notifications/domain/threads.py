@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from shared.events.topics.matches import Band
+
 State = Literal["proposed", "ended"]
 
 
@@ -19,7 +21,7 @@ class MatchSummary:
 
     opportunity: str
     kind: str
-    band: str
+    band: Band
 
 
 @dataclass(frozen=True, slots=True)

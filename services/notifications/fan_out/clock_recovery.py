@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 
-from services.notifications.documents import CALENDAR, LATEST_DAY, RESYNCS, Document
+from services.notifications.documents import CALENDAR, LATEST_DAY, RESYNCS, CalendarDocument
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
@@ -73,14 +73,14 @@ class ClockRecovery:
         """This is the day; and resync these."""
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield Need.by_id(CALENDAR, LATEST_DAY)
+            yield CALENDAR.by_id(LATEST_DAY)
             for recipient in recipients:
-                yield Need.by_id(RESYNCS, recipient)
+                yield RESYNCS.by_id(recipient)
 
         def do(work: UnitOfWork) -> None:
-            document: Document = {"_id": LATEST_DAY, "day": day}
-            if work.get(CALENDAR, LATEST_DAY) != document:
-                work.save(CALENDAR, document)
+            document: CalendarDocument = {"_id": LATEST_DAY, "day": day}
+            if CALENDAR.get(work, LATEST_DAY) != document:
+                CALENDAR.save(work, document)
             for recipient in recipients:
                 request_resync(work, recipient)
             if recipients:

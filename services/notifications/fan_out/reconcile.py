@@ -13,24 +13,32 @@ from datetime import date, datetime
 from services.notifications.channels.channel import Channel
 from services.notifications.documents import (
     AGENCIES,
+    FLOORS,
     MATCHES,
     PEOPLE,
     SUBSCRIPTIONS,
     THREADS,
-    Causation,
-    Document,
-    subject_of,
-    summary_of,
-    thread_document,
-    thread_id,
-    thread_of,
+    CauseEntry,
+    MatchDocument,
+    PersonDocument,
+    SubscriptionDocument,
+    ThreadDocument,
 )
 from services.notifications.domain.body import month_of
-from services.notifications.domain.permission import alias_to_tell, receives
+from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.threads import Held, MatchSummary, OutboundMessage, update_thread
+from services.notifications.mappers import (
+    Causation,
+    agency_receives,
+    delivery_document,
+    match_told,
+    subject_of,
+    thread_document,
+    thread_of,
+)
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
-from shared.access.floors import FLOORS, the_floors
+from shared.access.floors import the_floors
 from shared.events.topics.matches import Match
 from shared.kit.base.ids import Ids
 from shared.kit.store.unit_of_work import Need, UnitOfWork
@@ -61,13 +69,13 @@ class Reconciler:
 
         Of the open deliveries, those about the match when nothing else can follow from it, else all.
         """
-        yield Need.by_id(PEOPLE, person)
+        yield PEOPLE.by_id(person)
         yield the_floors(person)
-        yield Need.where(THREADS, "person", person)
-        yield Need.by_id(MATCHES, match.match) if match else Need.where(MATCHES, "person", person)
-        kept, threads = work.get(PEOPLE, person), self._threads(work, person)
+        yield THREADS.where("person", person)
+        yield MATCHES.by_id(match.match) if match else MATCHES.where("person", person)
+        kept, threads = PEOPLE.get(work, person), self._threads(work, person)
         for recipient in self._recipients(kept, threads, only) | set(named):
-            of_recipient = (Need.by_id(AGENCIES, recipient), Need.where(SUBSCRIPTIONS, "agency", recipient))
+            of_recipient = (AGENCIES.by_id(recipient), SUBSCRIPTIONS.where("agency", recipient))
             yield from of_recipient
             for channel in self._channels.values():
                 yield from channel.needs(recipient)
@@ -93,42 +101,42 @@ class Reconciler:
         ``cause`` None: what was kept with the match or person is the cause.
         """
         if match is None:
-            matches = work.find(MATCHES, "person", person)
+            matches = MATCHES.find(work, "person", person)
         else:
-            found = work.get(MATCHES, match.match)
+            found = MATCHES.get(work, match.match)
             matches = [found] if found is not None else []
-        kept, threads = work.get(PEOPLE, person), self._threads(work, person)
+        kept, threads = PEOPLE.get(work, person), self._threads(work, person)
         for recipient in sorted(self._recipients(kept, threads, only)):
             self._bring_up_to_date(work, kept, threads.get(recipient), person, recipient, matches, match is None, cause)
 
     @staticmethod
-    def _threads(work: UnitOfWork, person: str) -> dict[str, Document]:
-        return {thread["recipient"]: thread for thread in work.find(THREADS, "person", person)}
+    def _threads(work: UnitOfWork, person: str) -> dict[str, ThreadDocument]:
+        return {thread["recipient"]: thread for thread in THREADS.find(work, "person", person)}
 
     @staticmethod
-    def _recipients(kept: Document | None, threads: Iterable[str], only: str | None) -> set[str]:
+    def _recipients(kept: PersonDocument | None, threads: Iterable[str], only: str | None) -> set[str]:
         named = {*(kept["recipients"] if kept else ()), *threads}
         return named if only is None else named & {only}
 
-    def _alias(self, work: UnitOfWork, kept: Document | None, recipient: str) -> str | None:
+    def _alias(self, work: UnitOfWork, kept: PersonDocument | None, recipient: str) -> str | None:
         if not self._may(work, recipient):
             return None
-        subject = None if kept is None else subject_of(kept, work.get(FLOORS, kept["_id"]))
+        subject = None if kept is None else subject_of(kept, FLOORS.get(work, kept["_id"]))
         # what this ends is recalled, which cannot be taken back: in doubt the earlier clock decides
         return alias_to_tell(subject, recipient, self._today(work.earliest))
 
     @staticmethod
-    def _active(work: UnitOfWork, recipient: str) -> dict[str, Document]:
-        return {s["_id"]: s for s in work.find(SUBSCRIPTIONS, "agency", recipient) if s["state"] == "active"}
+    def _active(work: UnitOfWork, recipient: str) -> dict[str, SubscriptionDocument]:
+        return {s["_id"]: s for s in SUBSCRIPTIONS.find(work, "agency", recipient) if s["state"] == "active"}
 
     def _bring_up_to_date(
         self,
         work: UnitOfWork,
-        kept: Document | None,
-        before: Document | None,
+        kept: PersonDocument | None,
+        before: ThreadDocument | None,
         person: str,
         recipient: str,
-        matches: list[Document],
+        matches: list[MatchDocument],
         whole: bool,
         cause: Causation | None,
     ) -> None:
@@ -138,7 +146,9 @@ class Reconciler:
         document = before or thread_document(recipient, person, thread_of(None), {})
         thread = thread_of(before)
         thread = replace(thread, held={**self._endings_left_behind(work, document, active), **thread.held})
-        standing: dict[str, MatchSummary] = {m["opportunity"]: summary_of(m) for m in matches if m["stands"]}
+        standing = {
+            m["opportunity"]: MatchSummary(m["opportunity"], m["kind"], m["band"]) for m in matches if m["stands"]
+        }
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         # only when there may be something to forget: what has left us and is still open counts as told
         if alias != thread.alias and any(may_be_held(document, each) for each in self.queues.open(work, document)):
@@ -154,39 +164,35 @@ class Reconciler:
         )
         after = thread_document(recipient, person, following.thread, document["queues"])
         self._cancel_unsent(work, after, active, following.cancel_unsent)
-        causes = {m["opportunity"]: m for m in matches}
+        causes = {m["opportunity"]: m["cause"] for m in matches}
         for message in following.messages:
-            source = causes.get(message.summary.opportunity) if message.summary else kept
-            why = cause or Causation.kept_in(source or kept or _NOBODY)
-            self._enqueue(work, after, message, active, why)
+            kept_cause = causes.get(message.summary.opportunity) if message.summary else None
+            kept_cause = kept_cause or (kept["cause"] if kept else _UNKNOWN)
+            self._enqueue(work, after, message, active, cause or Causation.kept_in(kept_cause))
         if before is None or after != before:
-            work.save(THREADS, after)
+            THREADS.save(work, after)
 
     @staticmethod
     def _may(work: UnitOfWork, recipient: str) -> bool:
-        agency = work.get(AGENCIES, recipient)
-        if agency is None:
-            return False
-        state = agency["state"]
-        return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
+        return agency_receives(AGENCIES.get(work, recipient))
 
     def _endings_left_behind(
-        self, work: UnitOfWork, document: Document, active: Mapping[str, Document]
+        self, work: UnitOfWork, document: ThreadDocument, active: Mapping[str, SubscriptionDocument]
     ) -> dict[str, Held]:
         """What a subscription that has gone was still to be told the end of: the recipient may hold it, and whoever is
         there now, or comes next, is told."""
         if document["queues"].keys() <= active.keys():
             return {}
         return {
-            delivery["opportunity"]: Held(summary_of(delivery), delivery["version"], delivery["month"], frozenset())
+            told.opportunity: Held(told, delivery["version"], delivery["month"], frozenset())
             for delivery in self.queues.open(work, document)
             if delivery["subscription"] not in active
-            and delivery["about"] == "notice"
             and delivery["match_state"] == "ended"
+            and (told := match_told(delivery)) is not None
         }
 
     def _cancel_unsent(
-        self, work: UnitOfWork, thread: Document, active: Mapping[str, Document], cancel_unsent: bool
+        self, work: UnitOfWork, thread: ThreadDocument, active: Mapping[str, SubscriptionDocument], cancel_unsent: bool
     ) -> None:
         if not cancel_unsent and thread["queues"].keys() <= active.keys():
             return
@@ -199,9 +205,9 @@ class Reconciler:
     def _enqueue(
         self,
         work: UnitOfWork,
-        thread: Document,
+        thread: ThreadDocument,
         message: OutboundMessage,
-        active: Mapping[str, Document],
+        active: Mapping[str, SubscriptionDocument],
         cause: Causation,
     ) -> None:
         recipient, person = thread["recipient"], thread["person"]
@@ -209,40 +215,9 @@ class Reconciler:
         if not message.subscriptions:
             self._outcomes.unreachable(work, notice, recipient, person, cause)
         for subscription in message.subscriptions:
-            delivery = self._ids.derived("delivery", notice, subscription)
-            told = message.summary
-            self.queues.enqueue(
-                work,
-                thread,
-                {
-                    "_id": delivery,
-                    "notice": notice,
-                    "thread": thread_id(recipient, person),
-                    "recipient": recipient,
-                    "person": person,
-                    "alias": message.alias,
-                    "version": message.version,
-                    "month": message.month,
-                    "about": "recall" if told is None else "notice",
-                    "opportunity": told and told.opportunity,
-                    "kind": told and told.kind,
-                    "band": told and told.band,
-                    "match_state": message.state,
-                    "subscription": subscription,
-                    "channel": active[subscription]["channel"],
-                    "before": message.before,
-                    "after": message.after,
-                    "possibly_sent": False,  # whether it may have left us: such a one is never superseded
-                    "listed": True,
-                    "attempts": 0,
-                    "outcome_sequence": 0,
-                    "acknowledged": False,
-                    "reason": None,
-                    "owner": None,
-                    "claim": None,
-                    **cause.document(),
-                },
-            )
+            id = self._ids.derived("delivery", notice, subscription)
+            delivery = delivery_document(id, notice, thread, message, active[subscription], cause)
+            self.queues.enqueue(work, thread, delivery)
 
 
-_NOBODY: Document = {"causationid": None, "correlationid": None, "recordedtime": None}
+_UNKNOWN: CauseEntry = {"causationid": None, "correlationid": None, "recordedtime": None}

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from services.notifications.documents import RESYNCS, Document
+from services.notifications.documents import RESYNCS, ResyncDocument
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.repository import Repository
 from shared.kit.store.store import Operation, Store
@@ -26,13 +26,13 @@ IDLE_SECONDS = 1.0
 
 def request_resync(work: UnitOfWork, agency: str) -> None:
     """Reconcile everybody who concerns this agency, from the start. Needs `RESYNCS` by the agency's id."""
-    before = work.get(RESYNCS, agency)
-    work.save(
-        RESYNCS,
+    before = RESYNCS.get(work, agency)
+    RESYNCS.save(
+        work,
         {
             "_id": agency,
             "generation": (before["generation"] if before else 0) + 1,
-            "pass": 1,
+            "second_pass": False,
             "after": "",
             "not_before": work.trusted,
         },
@@ -67,35 +67,35 @@ class ResyncJob:
                 except TimeoutError:
                     continue
 
-    async def step(self, resync: Document) -> None:
+    async def step(self, resync: ResyncDocument) -> None:
         """One chunk of one pass."""
         people = await self._repository.people_concerning(resync["_id"], after=resync["after"], limit=CHUNK)
         await self._store.submit(self.operation(resync, people))
 
-    def operation(self, resync: Document, people: Sequence[str]) -> Operation[None]:
+    def operation(self, resync: ResyncDocument, people: Sequence[str]) -> Operation[None]:
         """The work of one chunk; does nothing if the resync went on or started anew in the meantime."""
-        agency: str = resync["_id"]
+        agency = resync["_id"]
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
-            yield Need.by_id(RESYNCS, agency)
+            yield RESYNCS.by_id(agency)
             for person in people:
                 yield from self._reconciler.needs(work, person, only=agency, named=(agency,))
 
         def do(work: UnitOfWork) -> None:
-            now = work.get(RESYNCS, agency)
-            if now is None or (now["generation"], now["pass"], now["after"]) != (
+            now = RESYNCS.get(work, agency)
+            if now is None or (now["generation"], now["second_pass"], now["after"]) != (
                 resync["generation"],
-                resync["pass"],
+                resync["second_pass"],
                 resync["after"],
             ):
                 return
             for person in people:
                 self._reconciler.reconcile(work, person, None, only=agency)
             if len(people) >= CHUNK:
-                work.save(RESYNCS, {**now, "after": people[-1]})
-            elif now["pass"] == 1:
-                work.save(RESYNCS, {**now, "pass": 2, "after": "", "not_before": work.trusted + SECOND_PASS})
+                RESYNCS.save(work, {**now, "after": people[-1]})
+            elif not now["second_pass"]:
+                RESYNCS.save(work, {**now, "second_pass": True, "after": "", "not_before": work.trusted + SECOND_PASS})
             else:
-                work.delete(RESYNCS, agency)
+                RESYNCS.delete(work, agency)
 
         return Operation(needs, do)

@@ -8,13 +8,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
 from pymongo import IndexModel
 from pymongo.errors import ConfigurationError
 
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
+DriverCollection = AsyncIOMotorCollection
 Session = AsyncIOMotorClientSession
 UTC_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 

@@ -44,7 +44,7 @@ def entry(position: int, **changes: Any) -> dict[str, Any]:
 async def commit(database: Any, first: int, count: int) -> None:
     async with await database.client.start_session() as session, session.start_transaction():
         entries = [entry(position) for position in range(first, first + count)]
-        await database[DELIVERIES].insert_many(entries, session=session)
+        await database[DELIVERIES.name].insert_many(entries, session=session)
 
 
 async def test_a_reader_that_races_with_commits_sees_every_position_once_and_in_order(
@@ -70,11 +70,11 @@ async def test_a_reader_that_races_with_commits_sees_every_position_once_and_in_
 async def test_both_ways_of_reading_the_feed_look_only_at_what_they_give(repository: Repository, database: Any) -> None:
     """Else a page costs more the longer the feed is: 40,000 entries behind the cursor were looked at for each."""
     before = [entry(position, state="delivered") for position in range(1, 501)]
-    await database[DELIVERIES].insert_many([*before, *(entry(n, state=SERVED) for n in range(501, 511))])
+    await database[DELIVERIES.name].insert_many([*before, *(entry(n, state=SERVED) for n in range(501, 511))])
     after = {"recipient": "gjf", "position": {"$gt": 500}}
     confirmed = {"recipient": "gjf", "channel": FEED, "state": SERVED, "position": {"$lte": 510}}
     for query, index in ((after, FEED_ORDER), (confirmed, UNCONFIRMED)):
-        cursor = database[DELIVERIES].find(query).hint(index).sort("position", 1).limit(20)
+        cursor = database[DELIVERIES.name].find(query).hint(index).sort("position", 1).limit(20)
         looked = (await cursor.explain())["executionStats"]["totalDocsExamined"]
         assert looked == 10
     assert len(await repository.feed_after("gjf", 500, 20)) == 10

@@ -86,7 +86,7 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         await eventually(lambda: count("deliveries", people // 5, recipient="gjf", about="recall"))
         (subscription,) = (await clients["gjf"].get("/subscriptions")).json()["subscriptions"]
         assert (await clients["gjf"].delete(f"/subscriptions/{subscription['subscription']}")).status_code == 204
-        await eventually(lambda: count("resyncs", 1, **{"pass": 2}, _id="gjf"))
+        await eventually(lambda: count("resyncs", 1, second_pass=True, _id="gjf"))
         await database.resyncs.update_many({}, {"$set": {"not_before": datetime.now(UTC) - timedelta(seconds=1)}})
         await eventually(lambda: _no(count("resyncs", 1)))
         await asyncio.sleep(6)  # every loop looks at least once: for what was lost, left behind, not published

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.notifications.documents import DELIVERIES, THREADS
 from services.notifications.domain.verdict import Answer
 from shared.events.topics.prohibitions import Floor, Floors
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
@@ -231,8 +232,8 @@ class TestAnyOrder:
         ends = [r for r in world.emitted if dict(r.headers)["ce_type"] in (b"notice-delivered", b"notice-failed")]
         keys = [record.key for record in ends]
         assert len(keys) == len(set(keys))
-        assert {d["state"] for d in world.all("deliveries")} <= {"delivered", "failed", "dropped"}
-        assert all(not thread["queues"] for thread in world.all("threads"))
+        assert {d["state"] for d in world.all(DELIVERIES)} <= {"delivered", "failed", "dropped"}
+        assert all(not thread["queues"] for thread in world.all(THREADS))
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories, data=st.data())

@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.notifications.channels.signing import new_secret, signed_headers
+from services.notifications.documents import DELIVERIES
 from services.notifications.domain.body import TooLong, cloudevent, encode
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from services.notifications.settings import NotificationsSettings
@@ -87,8 +88,14 @@ class TestTwoPartners:
         world.hear(world.event("match-found", match_of("a", "x"), hexid("person", "a"), 1))
         world.deliver_all()
         wire = json.dumps(world.partners["gjf"])
-        (delivery,) = world.all("deliveries")
-        for ours in (hexid("person", "a"), hexid("match", "a", "x"), delivery["_id"], delivery["correlationid"], "gjf"):
+        (delivery,) = world.all(DELIVERIES)
+        for ours in (
+            hexid("person", "a"),
+            hexid("match", "a", "x"),
+            delivery["_id"],
+            delivery["cause"]["correlationid"],
+            "gjf",
+        ):
             assert ours not in wire
 
 

@@ -106,7 +106,7 @@ class TestTheFeed:
 
 
 class Days:
-    """A repository and store over the world's rows, and the walk that is asked for."""
+    """A repository and store over the world's rows, and the resync that is asked for."""
 
     def __init__(self, world: World) -> None:
         self.world = world

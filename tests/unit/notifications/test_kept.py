@@ -27,7 +27,7 @@ class TestWithdrawnMatches:
     def test_they_are_dated_and_mongodb_forgets_them_after_thirty_days(self) -> None:
         (marker,) = told_and_withdrawn().all(MATCHES)
         assert marker["ended"] is not None
-        (index,) = [index.document for index in INDEXES[MATCHES] if "expireAfterSeconds" in index.document]
+        (index,) = [index.document for index in INDEXES[MATCHES.name] if "expireAfterSeconds" in index.document]
         assert dict(index["key"]) == {"ended": 1}
         assert index["expireAfterSeconds"] == KEEP_WITHDRAWN_SECONDS > 14 * 86_400
 
@@ -47,7 +47,7 @@ class TestWithdrawnMatches:
     def test_once_it_is_forgotten_the_pair_is_told_again_and_the_partners_version_goes_on(self) -> None:
         world = told_and_withdrawn()
         version = world.all(THREADS)[0]["version"]
-        world.rows[MATCHES].clear()  # the thirty days are over
+        world.rows[MATCHES.name].clear()  # the thirty days are over
         world.hear(world.event("match-found", match_of("kim", "job"), PERSON, 9))
         (thread,) = world.all(THREADS)
         assert list(thread["held"]) == [match_of("kim", "job").opportunity]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.delivery.pre_send_check import recheck_before_send
-from services.notifications.documents import AGENCIES, PEOPLE, SUBSCRIPTIONS
+from services.notifications.documents import AGENCIES, FLOORS, PEOPLE, SUBSCRIPTIONS
 from services.notifications.domain.permission import (
     MATCHING,
     NOTICE,
@@ -17,7 +17,6 @@ from services.notifications.domain.permission import (
     alias_to_tell,
     receives,
 )
-from shared.access.floors import FLOORS
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 

@@ -19,24 +19,26 @@ from services.notifications.documents import (
     DELIVERIES,
     DUE,
     FEED,
+    FLOORS,
     PEOPLE,
     RECIPIENTS,
     RESYNCS,
     SENDING,
     SUBSCRIPTIONS,
     THREADS,
-    subject_of,
 )
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.verdict import Answer, judge
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob, request_resync
 from services.notifications.handlers import Handlers
+from services.notifications.mappers import subject_of
 from services.notifications.outcomes import Outcomes
-from shared.access.floors import FLOORS, raise_floors, the_floors
+from shared.access.floors import raise_floors, the_floors
 from shared.events import Event, registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
+from shared.kit.store.collection import Collection
 from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
@@ -56,6 +58,7 @@ class World:
     def __init__(self, schedule: tuple[float, ...] = (0.0, 5.0, 300.0)) -> None:
         self.now = START
         self.doubt = timedelta(0)  # by so much the other clock is later
+        self.moved = timedelta(0)  # by so much the calendar is ahead of MongoDB's clock
         self.rows: Rows = defaultdict(dict)
         self.emitted: list[Any] = []
         self.woken: list[str] = []
@@ -71,7 +74,7 @@ class World:
         self.transitions = DeliveryTransitions(self.reconciler.queues, RetryRules(schedule), lambda: None)
         nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
         self.resync_job = ResyncJob(nothing, nothing, self.reconciler, asyncio.Event())
-        self.following = self.handlers.following({FLOORS: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
+        self.following = self.handlers.following({FLOORS.name: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
         self.messages = Messages()
         self.reader = FeedReader(
             self.feed,
@@ -89,7 +92,7 @@ class World:
     # --- the database
 
     def perform(self, task: Operation[Any]) -> Any:
-        work = UnitOfWork(self.now, earliest=self.now, latest=self.now + self.doubt)
+        work = UnitOfWork(self.now, earliest=self.now, latest=self.now + self.doubt, trusted=self.now - self.moved)
         work.asking = True
         for _ in range(5):
             missing = list(work.missing(task.needs(work)))
@@ -120,8 +123,8 @@ class World:
         found = [raw for raw in self.rows[need.collection].values() if held(raw)]
         work.loaded(need.collection, need.field, [need.value], found)
 
-    def all(self, collection: str, **where: Any) -> list[dict[str, Any]]:
-        found = [bson.decode(raw, UTC_CODEC) for _, raw in sorted(self.rows[collection].items())]
+    def all(self, collection: Collection[Any], **where: Any) -> list[dict[str, Any]]:
+        found = [bson.decode(raw, UTC_CODEC) for _, raw in sorted(self.rows[collection.name].items())]
         return [d for d in found if all(d.get(field) == value for field, value in where.items())]
 
     # --- what happens
@@ -169,22 +172,22 @@ class World:
         }
 
         def do(work: UnitOfWork) -> None:
-            work.save(SUBSCRIPTIONS, document)
-            work.save(RECIPIENTS, work.get(RECIPIENTS, agency) or {"_id": agency, "position": 0})
+            SUBSCRIPTIONS.save(work, document)
+            RECIPIENTS.save(work, RECIPIENTS.get(work, agency) or {"_id": agency, "position": 0})
             request_resync(work, agency)
 
-        self.perform(Operation(lambda work: [Need.by_id(RESYNCS, agency), Need.by_id(RECIPIENTS, agency)], do))
+        self.perform(Operation(lambda work: [RESYNCS.by_id(agency), RECIPIENTS.by_id(agency)], do))
         return subscription
 
     def unsubscribe(self, subscription: str) -> None:
         def do(work: UnitOfWork) -> None:
-            document = work.get(SUBSCRIPTIONS, subscription)
+            document = SUBSCRIPTIONS.get(work, subscription)
             assert document
-            work.delete(SUBSCRIPTIONS, subscription)
+            SUBSCRIPTIONS.delete(work, subscription)
             request_resync(work, document["agency"])
 
         agency = self.all(SUBSCRIPTIONS, _id=subscription)[0]["agency"]
-        self.perform(Operation(lambda work: [Need.by_id(SUBSCRIPTIONS, subscription), Need.by_id(RESYNCS, agency)], do))
+        self.perform(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription), RESYNCS.by_id(agency)], do))
 
     def resync(self) -> None:
         """Every resync that was asked for, to its end."""
@@ -208,14 +211,14 @@ class World:
         document.update(
             state=SENDING, owner=owner, claim=claim, possibly_sent_before=document["possibly_sent"], possibly_sent=True
         )
-        self.rows[DELIVERIES][delivery] = bson.encode(document)
+        self.rows[DELIVERIES.name][delivery] = bson.encode(document)
         return document
 
     def release(self, delivery: str) -> None:
         """The dispatcher that held it is gone; nobody knows what it did."""
         document = self.all(DELIVERIES, _id=delivery)[0]
         document.update(state=DUE, owner=None)
-        self.rows[DELIVERIES][delivery] = bson.encode(document)
+        self.rows[DELIVERIES.name][delivery] = bson.encode(document)
 
     def attempt(self, delivery: str, answer: Answer | None = None, *, reaches: bool = True, dies: bool = False) -> None:
         """One attempt as the worker does it: claim, check, send, record. ``reaches``: the partner got the body."""
@@ -224,7 +227,7 @@ class World:
         if not endpoints or endpoints[0]["state"] != "active":  # ended subscriptions are deleted
             document = self.all(DELIVERIES, _id=delivery)[0]
             document.update(state=DUE, owner=None, possibly_sent=document["possibly_sent_before"])
-            self.rows[DELIVERIES][delivery] = bson.encode(document)
+            self.rows[DELIVERIES.name][delivery] = bson.encode(document)
             return
         if held["about"] == "notice" and not self.allowed(held):
             self.perform(self.transitions.drop(held, "consent-ended"))

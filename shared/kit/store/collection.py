@@ -1,0 +1,47 @@
+"""A collection and the type of its documents. Documents stay the plain dictionaries of the unit of work; the type (a
+TypedDict) is what the type checker knows of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+from shared.kit.store.mongo import Database, Document, DriverCollection
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+D = TypeVar("D", bound=Mapping[str, Any])
+
+
+class Collection(Generic[D]):
+    """``Collection[PersonDocument]("people")``. Nothing is checked at run time: a document is what was saved."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def by_id(self, id: str) -> Need:
+        """The need of one document."""
+        return Need.by_id(self.name, id)
+
+    def where(self, field: str, value: Hashable) -> Need:
+        """The need of all with this value in ``field``."""
+        return Need.where(self.name, field, value)
+
+    def get(self, work: UnitOfWork, id: str) -> D | None:
+        """As `UnitOfWork.get`."""
+        return cast("D | None", work.get(self.name, id))
+
+    def find(self, work: UnitOfWork, field: str, value: Hashable) -> list[D]:
+        """As `UnitOfWork.find`."""
+        return cast("list[D]", work.find(self.name, field, value))
+
+    def save(self, work: UnitOfWork, document: D) -> None:
+        """As `UnitOfWork.save`."""
+        work.save(self.name, cast(Document, document))
+
+    def delete(self, work: UnitOfWork, id: str) -> None:
+        """As `UnitOfWork.delete`."""
+        work.delete(self.name, id)
+
+    def of(self, database: Database) -> DriverCollection[D]:
+        """The driver's own collection, for queries outside of a unit of work."""
+        return cast("DriverCollection[D]", database[self.name])
