@@ -214,7 +214,7 @@ async def copy(database: Any, due: int) -> None:
         thread = threads[delivery["thread"]]
         person, id = secrets.token_hex(16), secrets.token_hex(16)
         of = thread["_id"].replace(thread["person"], person)
-        queues = {name: [[id, entry[1]] for entry in queue] for name, queue in thread["queues"].items()}
+        queues = {name: [{**entry, "delivery": id} for entry in queue] for name, queue in thread["queues"].items()}
         rows["people"].append({**people[delivery["person"]], "_id": person})
         rows["threads"].append({**thread, "_id": of, "person": person, "queues": queues})
         notice = secrets.token_hex(16)
