@@ -30,7 +30,7 @@ from shared.kit.stream.stream import Stream
 FLOORS = "floors"
 TOPICS = ("prohibitions", "agencies")
 AT_ONCE = 50
-LOOK_SECONDS = 0.5  # what another replica has heard is followed this late
+LOOK_SECONDS = 5.0  # what a replica has heard that did not live to follow it is followed this late
 INDEXES: dict[str, list[IndexModel]] = {FLOORS: [IndexModel([("due", ASCENDING)], name="due", sparse=True)]}
 _NOTHING = Floors(person="0" * 32)
 
@@ -51,21 +51,22 @@ def road_of_prohibitions(service: str) -> Stream:
 
 
 def follow_prohibitions(stream: Stream, raised: Callable[[], None] = lambda: None) -> None:
-    """Register the handler that keeps the floors. ``raised`` is called once a higher one is stored."""
+    """Register the handler that keeps the floors. ``raised`` is called once they are stored, whichever replica was
+    quicker: it may not be the one that follows."""
 
     @stream.subscriber(FLOOR_RAISED, needs=lambda event, work: [the_floors(event.data.person)])
     def floor_raised(event: Event[Floors], work: UnitOfWork) -> None:
-        if raise_floors(event, work):
-            work.after_commit(raised)
+        raise_floors(event, work)
+        work.after_commit(raised)
 
 
-def raise_floors(event: Event[Floors], work: UnitOfWork) -> bool:
-    """Keep the highest floors of the person; whether any is higher now. Needs `the_floors`."""
+def raise_floors(event: Event[Floors], work: UnitOfWork) -> None:
+    """Keep the highest floors of the person. Needs `the_floors`."""
     held = work.get(FLOORS, event.data.person)
     before = floors_of(held)
     after = event.data if held is None else merged(before, event.data)
     if held is not None and after == before:
-        return False
+        return
     work.save(
         FLOORS,
         {
@@ -79,7 +80,6 @@ def raise_floors(event: Event[Floors], work: UnitOfWork) -> bool:
         },
     )
     took_effect(work, event.recordedtime, "floor")
-    return True
 
 
 def the_floors(person: str) -> Need:

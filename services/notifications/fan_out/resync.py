@@ -21,7 +21,7 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 CHUNK = 100
 SECOND_PASS = timedelta(seconds=60)  # longer than MongoDB lets a transaction live, with retries
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 5.0  # what another replica asked for is seen this late
 
 
 def request_resync(work: UnitOfWork, agency: str) -> None:

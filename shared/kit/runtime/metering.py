@@ -16,6 +16,7 @@ from shared.kit.web.probes import Watchdog
 
 SAY_AGAIN_SECONDS = 30.0
 LOOK_SECONDS = 2.0
+LOOKS_AT_OUTBOX = 5  # every so many looks the database is asked
 _log = logger("kit")
 
 
@@ -85,11 +86,14 @@ class Metering(Observer):
 
 async def look(streams: Sequence[Stream], outbox: Outbox, watchdog: Watchdog, stopping: asyncio.Event) -> None:
     """Until ``stopping``: lag per partition and the outbox's backlog into metrics, positions to the watchdog."""
+    looks = 0
     while not await wait_or_stop(stopping, LOOK_SECONDS):
         note_progress(streams, watchdog)
-        state = await outbox.state()
-        metrics.outbox_rows.of().set(state.rows)
-        metrics.outbox_oldest_seconds.of().set(state.oldest_seconds)
+        if looks % LOOKS_AT_OUTBOX == 0:
+            state = await outbox.state()
+            metrics.outbox_rows.of().set(state.rows)
+            metrics.outbox_oldest_seconds.of().set(state.oldest_seconds)
+        looks += 1
 
 
 def note_progress(streams: Sequence[Stream], watchdog: Watchdog) -> None:

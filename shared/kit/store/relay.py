@@ -66,6 +66,7 @@ class OutboxRelay:
         self._unmarked: dict[str, bool] = {}  # rows sent, in order; whether they were acknowledged
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
+        self._acknowledged_any = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -214,10 +215,13 @@ class OutboxRelay:
             refused.set_exception(error)  # not retriable: stop here, wait, and begin again from the database
         elif id in self._unmarked:
             self._unmarked[id] = True
+            self._acknowledged_any.set()
 
     async def _mark_published_often(self, id: str) -> None:
         while True:
-            await asyncio.sleep(_STAMP_SECONDS)
+            await self._acknowledged_any.wait()
+            await asyncio.sleep(_STAMP_SECONDS)  # what is acknowledged meanwhile is marked by the same update
+            self._acknowledged_any.clear()
             acknowledged = list(takewhile(self._unmarked.__getitem__, self._unmarked))
             if not acknowledged:
                 continue
@@ -225,6 +229,7 @@ class OutboxRelay:
                 await self._mark_published(acknowledged, id)
             except KAFKA_ERRORS as error:
                 self._observer.retried("stamp", type(error).__name__)
+                self._acknowledged_any.set()
                 continue  # they stay acknowledged; the next read of the id decides
             for row in acknowledged:
                 self._unmarked.pop(row, None)

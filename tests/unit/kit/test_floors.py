@@ -10,7 +10,16 @@ from typing import Any, cast
 import bson
 import pytest
 
-from shared.access.floors import FLOORS, Following, Raised, floors_of, raise_floors, the_floors
+from shared.access.floors import (
+    FLOORS,
+    Following,
+    Raised,
+    floors_of,
+    follow_prohibitions,
+    raise_floors,
+    road_of_prohibitions,
+    the_floors,
+)
 from shared.events import Event
 from shared.events.topics.prohibitions import FLOOR_RAISED, Floor, Floors
 from shared.kit.base.observe import Observer
@@ -55,13 +64,32 @@ class Database:
         return result
 
     def hear(self, event: Event[Floors]) -> bool:
-        return bool(
-            self.perform(Operation(lambda work: [the_floors(SOMEBODY)], lambda work: raise_floors(event, work)))
-        )
+        """Whether any floor is higher now."""
+        before = dict(self.floors)
+        self.perform(Operation(lambda work: [the_floors(SOMEBODY)], lambda work: raise_floors(event, work)))
+        return self.floors != before
 
 
 class TestRaising:
-    def test_keeps_the_highest_of_each_and_says_whether_any_rose(self) -> None:
+    def test_who_follows_is_woken_also_by_what_another_replica_has_stored_already(self) -> None:
+        stream, woken = road_of_prohibitions("matching"), 0
+
+        def wake() -> None:
+            nonlocal woken
+            woken += 1
+
+        follow_prohibitions(stream, wake)
+        database, handler = Database(), stream._routes._handlers["floor-raised"][0]
+        for _ in range(2):
+            work = UnitOfWork(NOW)
+            work.loaded(FLOORS, "_id", [SOMEBODY], (bson.encode(each) for each in database.floors.values()))
+            handler(raised(7), work)
+            for call in work.calls:
+                call()
+            database.hear(raised(7))
+        assert woken == 2
+
+    def test_keeps_the_highest_of_each(self) -> None:
         database = Database()
         heard = [
             raised(7),
