@@ -92,68 +92,113 @@ def a_training(number: int = 1, **changes: Any) -> Opportunity:
     return Opportunity.model_validate(merged(base, changes), strict=False)
 
 
-REGIONS = [SUWON, GWANGMYEONG, YEONCHEON, SEOUL, None]
+REGIONS = [SUWON, GWANGMYEONG, YEONCHEON, SEOUL, GYEONGGI, None]
 OCCUPATIONS = [BAKER, CARE, "keco-2018:5312", "keco-2018:8711", "keco-2018:9012", "work24-2024-occupation:024100"]
 SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening", "kr-gyeonggi-1:night", "work24-2024-shift:6"]
 CERTIFICATES = ["kr-certificate-2020:7910", "kr-certificate-2020:care-worker", "kr-certificate-2020:driving-1-large"]
+COURSES = ["ncs-2026:21", "ncs-2026:06", "ncs-2026:15"]
+STRENGTHS = ["kr-gyeonggi-1:precision", "kr-gyeonggi-1:teamwork", "kr-gyeonggi-1:service"]
+NEEDS = ["childcare-hours", "near-home", "public-transport", "lighter-work"]
+LICENCES = ["kr-gyeonggi-1:driving-licence", "kr-gyeonggi-1:driving-licence-large", "kr-gyeonggi-1:own-car"]
+CONTRACTS = ["work24-2024-employment:10", "work24-2024-employment:20"]
+EMPLOYERS = ["111-22-33333", "222-22-33333"]
+KINDS = ["job", "internship", "training", "consulting"]
+
+
+class Draws:
+    """What many profiles and adverts lack is often lacking."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+
+    def maybe(self, value: Any, chance: float = 0.5) -> Any:
+        return value if self.dice.random() < chance else None
+
+    def some(self, values: list[Any], most: int, chance: float = 1.0) -> list[Any]:
+        """A few of them, or an empty list."""
+        return self.dice.sample(values, self.dice.randint(0, most)) if self.dice.random() < chance else []
 
 
 def random_person(number: int, dice: random.Random) -> Person:
-    """Somebody; what many profiles lack is often lacking."""
-
-    def maybe(value: Any, chance: float = 0.6) -> Any:
-        return value if dice.random() < chance else None
-
+    """Somebody."""
+    draws = Draws(dice)
+    maybe, some = draws.maybe, draws.some
+    amount = dice.randint(18, 30) * 100_000
+    wants = {
+        "kinds": dice.sample(KINDS[:3], dice.randint(1, 3)),
+        "employment": some(CONTRACTS, 1, 0.4),
+        "wage_min": maybe({"per": "month", "amount": amount, "currency": dice.choice(["KRW"] * 9 + ["XTS"])}, 0.4),
+        "shifts": maybe(dice.sample(SHIFTS[:3], dice.randint(1, 2)), 0.4),
+        "hours_per_week": maybe({"min": maybe(20), "max": maybe(dice.choice([30, 40]))}, 0.3),
+        "commute_minutes": maybe(dice.choice([30, 60, 90])),
+        "from": maybe(dice.choice(["2026-11", "2027-02"]), 0.3),
+        "not_to": [f"employer:{number}" for number in some(EMPLOYERS, 1, 0.3)],
+        "growth": dice.random() < 0.8,
+    }
     return a_person(
         number,
         status=dice.choices(["active", "left"], [12, 1])[0],
         year_of_birth=maybe(dice.randint(1960, 2007), 0.8),
         sex=maybe(dice.choice(["female", "male"]), 0.9),
         residence=dice.choice(REGIONS),
-        education=maybe(f"work24-2024-education:0{dice.randint(1, 6)}"),
-        certificates=dice.sample(CERTIFICATES, dice.randint(0, 2)),
+        education=maybe(f"work24-2024-education:0{dice.randint(1, 6)}", 0.6),
+        certificates=some(CERTIFICATES, 2),
+        courses=[{"code": code} for code in some(COURSES, 2, 0.5)],
         occupations=[
-            {"code": code, "months": dice.randint(0, 60), "interest": dice.choice([0.0, 0.5, 1.0])}
-            for code in dice.sample(OCCUPATIONS, dice.randint(0, 2))
+            {"code": code, "months": dice.randint(0, 60), "interest": dice.choice([0.0, 0.1, 0.5, 1.0])}
+            for code in some(OCCUPATIONS, 2)
         ],
-        wants={
-            "kinds": dice.sample(["job", "internship", "training"], dice.randint(1, 3)),
-            "wage_min": maybe({"per": "month", "amount": dice.randint(18, 30) * 100_000, "currency": "KRW"}, 0.4),
-            "shifts": maybe(dice.sample(SHIFTS[:3], dice.randint(1, 2)), 0.4),
-            "commute_minutes": maybe(dice.choice([30, 60, 90]), 0.5),
-            "from": maybe(dice.choice(["2026-11", "2027-02"]), 0.3),
-            "growth": dice.random() < 0.8,
+        wants={name: value for name, value in wants.items() if value is not None} if dice.random() < 0.95 else None,
+        has={"driving_licence": maybe(dice.random() < 0.5, 0.6), "car": maybe(dice.random() < 0.3, 0.6)},
+        situation={
+            "jobless": maybe(dice.random() < 0.7, 0.6),
+            "income_percent_of_median": maybe(dice.randint(40, 160)),
         },
-        has={"driving_licence": maybe(dice.random() < 0.5), "car": maybe(dice.random() < 0.3)},
-        situation={"jobless": maybe(True)},
-        counselling={"needs": maybe(["kr-gyeonggi-1:childcare-hours"], 0.2) or []},
+        counselling={
+            "interests": some([*OCCUPATIONS[2:5], "keco-2018:53"], 1, 0.4),
+            "strengths": some(STRENGTHS, 2, 0.5),
+            "needs": [f"kr-gyeonggi-1:{name}" for name in some(NEEDS, 2, 0.4)],
+        },
         consents=[{"purpose": "matching", "until": (TODAY + timedelta(days=dice.randint(-1, 5))).isoformat()}],
     )
 
 
 def random_opening(number: int, dice: random.Random) -> Opportunity:
     """An advert or a training, with some of the rules adverts have."""
-
-    def maybe(value: Any, chance: float = 0.5) -> Any:
-        return value if dice.random() < chance else None
-
+    draws = Draws(dice)
+    maybe, some = draws.maybe, draws.some
+    pay, currency = dice.randint(20, 40) * 100_000, dice.choice(["KRW"] * 9 + ["XTS"])
     return a_job(
         number,
-        kind=dice.choice(["job", "job", "internship", "training"]),
+        kind=dice.choice(["job", "job", *KINDS]),
         status=dice.choices(["open", "closed"], [12, 1])[0],
         occupation=maybe(dice.choice(OCCUPATIONS), 0.9),
+        employer=maybe({"name": "x", "number": maybe(dice.choice(EMPLOYERS), 0.8)}, 0.8),
         region=dice.choice(REGIONS),
-        wage=maybe({"per": "month", "minimum": dice.randint(20, 40) * 100_000, "currency": "KRW"}, 0.9),
+        employment=maybe(dice.choice(CONTRACTS), 0.8),
+        wage=maybe({"per": "month", "minimum": pay, "maximum": maybe(pay + 300_000), "currency": currency}, 0.9),
         hours_per_week=maybe(dice.choice([20, 40])),
-        shifts=dice.sample(SHIFTS, dice.randint(0, 2)),
-        benefits=maybe(["work24-2024-welfare:01"], 0.2),
+        shifts=some(SHIFTS, 2),
+        benefits=some(["work24-2024-welfare:01", "work24-2024-welfare:02"], 1, 0.3),
         places=maybe(dice.randint(0, 9), 0.3),
-        closes=(TODAY + timedelta(days=dice.randint(-1, 6))).isoformat(),
-        certificates=maybe([dice.choice(CERTIFICATES)], 0.15),
-        certificates_wanted=maybe([dice.choice(CERTIFICATES)], 0.3),
+        starts=maybe(dice.choice(["2026-12-01", "2027-01-10", "2027-02-01"]), 0.3),
+        closes=maybe((TODAY + timedelta(days=dice.randint(-1, 6))).isoformat(), 0.9),
+        until_filled=dice.random() < 0.3,
+        certificates=some(CERTIFICATES, 1, 0.3),
+        certificates_wanted=some(CERTIFICATES, 1, 0.5),
+        courses_wanted=some(COURSES, 2, 0.3),
+        strengths=some(STRENGTHS, 2, 0.4),
+        teaches=some(COURSES, 2, 0.5),
         rules={
             "age_min": maybe(dice.randint(18, 50), 0.2),
-            "licences": maybe(["kr-gyeonggi-1:driving-licence"], 0.15) or [],
+            "age_max": maybe(dice.randint(30, 64), 0.1),
+            "sex": maybe("female", 0.1),
+            "income_max_percent_of_median": maybe(120, 0.1),
+            "jobless": maybe(True, 0.1),
+            "residence": some([GYEONGGI, SUWON], 1, 0.2),
+            "licences": some(LICENCES, 2, 0.2),
+            "car": dice.random() < 0.1,
+            "experience_months": maybe(dice.choice([6, 24]), 0.15),
             "education_min": maybe(f"work24-2024-education:0{dice.randint(0, 4)}", 0.3),
         },
     )

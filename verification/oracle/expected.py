@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services.matching.domain.matcher import matches_of
 from shared.events.topics.people import Person
+from verification.oracle.matches import matches_of
 from verification.oracle.state import Own, State
 
 Told = tuple[str, Own, Own]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from services.matching.domain.answers import ASK, NO, Answer
 from services.matching.domain.conditions import CONDITIONS, Condition
@@ -19,21 +19,7 @@ from shared.events.topics.people import Person
 from shared.reference import Pack
 
 DIGITS = 6
-_ANSWERS = tuple((condition.name, condition.answer) for condition in CONDITIONS)
 State = Literal["eligible", "possible", "no"]
-
-
-class Verdict(NamedTuple):
-    """What the engine keeps of a pair that may match: score, what each factor adds, conditions to ask about."""
-
-    score: float
-    contributions: tuple[tuple[str, float], ...]
-    asks: tuple[str, ...]
-
-    @property
-    def state(self) -> Literal["eligible", "possible"]:
-        """`possible` while there is something to ask."""
-        return "possible" if self.asks else "eligible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +70,6 @@ def check_weights(pack: Pack) -> None:
     """ValueError when the pack's weights are not exactly for the factors there are."""
     if set(pack.weights) != {factor.name for factor in FACTORS}:
         raise ValueError(f"{pack.name}: weights must be for {sorted(factor.name for factor in FACTORS)}")
-
-
-def verdict_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Verdict | None:
-    """The fast way: None as soon as one condition says no. The same as `assess` otherwise."""
-    asks: list[str] = []
-    for name, answer_of in _ANSWERS:
-        answer = answer_of(person, opening, context)
-        if answer is NO:
-            return None
-        if answer is ASK:
-            asks.append(name)
-    contributions = tuple((result.factor.name, result.contribution) for result in weigh(person, opening, context))
-    return Verdict(round(sum(part for _, part in contributions), DIGITS), contributions, tuple(asks))
 
 
 def weigh(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> tuple[FactorResult, ...]:

@@ -4,14 +4,13 @@ Once nothing is waiting it holds exactly the matches that docs/matching.md defin
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from services.matching.domain.assessment import Assessment, assess, check_weights, verdict_of
+from services.matching.domain.assessment import Assessment, assess, check_weights
 from services.matching.domain.context import AssessmentContext
-from services.matching.domain.matcher import Standing, standing
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.scoring import PreparedOpening, PreparedPerson, Scoring
@@ -59,7 +58,6 @@ class MatchIndex:
 
     def __init__(self, pack: Pack, today: date, reserve: int = RESERVE) -> None:
         check_weights(pack)
-        self._pack = pack
         self._best = pack.matching.best_of_person
         self._shown = pack.matching.best_of_opportunity
         self._most = self._best + reserve
@@ -206,14 +204,6 @@ class MatchIndex:
         """Whether a pair may match at all, at or above the threshold, as both are now."""
         one, other = self._people.get(person), self._openings.get(opening)
         return one is not None and other is not None and self._scoring.score(one, other) is not None
-
-    def standing(self, person: str) -> Iterator[tuple[Pair, Standing]]:
-        """The matches of a person as they stand now."""
-        for rank, opening in enumerate(self.best(person), 1):
-            facts = self._people[person].facts, self._openings[opening].facts
-            verdict = verdict_of(*facts, self._scoring.context)
-            assert verdict is not None, "what is listed may match"
-            yield (person, opening), standing(verdict, rank, self._pack)
 
     def explain(self, pair: Pair) -> Assessment:
         """Everything about a pair of two that are held. KeyError otherwise."""

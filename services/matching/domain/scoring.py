@@ -1,4 +1,4 @@
-"""The score of a pair, fast: what `assessment.verdict_of` says, without saying why.
+"""The score of a pair, fast: what `assessment.assess` says, without saying why.
 
 Only a no counts here, so of 23 conditions those are left out that cannot say no to a person whatever the opening, or at
 an opening whoever comes: what is left for a pair is the common part of two bit masks. What a table below does not name

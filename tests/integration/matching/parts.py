@@ -15,7 +15,6 @@ from fastapi import FastAPI
 
 from deploy.local.timeouts import scaled
 from services.matching.domain.index import Pair
-from services.matching.domain.matcher import matches_of
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
 from shared.access.keys import make_key
@@ -29,6 +28,7 @@ from shared.kit.base.clock import Clock
 from shared.reference import load_pack
 from tests.support.broker import IDEMPOTENT
 from tests.support.matching import numbered
+from verification.oracle.matches import matches_of
 
 PACK = load_pack("kr-gyeonggi")
 NOON = datetime(2026, 11, 22, 3, tzinfo=UTC)  # twelve o'clock where the pack lives
@@ -149,7 +149,7 @@ async def standing(database: Any) -> dict[Pair, tuple[Any, ...]]:
 
 
 def expected(people: Iterable[Person], openings: Iterable[Opportunity], now: datetime = NOON) -> dict[Pair, Any]:
-    """The same by the plain engine."""
+    """The same by the oracle."""
     found = matches_of(people, openings, PACK, now.date())
     return {pair: (match.state, match.score, match.band, match.asks) for pair, match in found.items()}
 

@@ -1,4 +1,4 @@
-"""The incremental index says what the plain engine says, whatever happened between the slices of its scans."""
+"""The incremental index says what the oracle says, whatever happened between the slices of its scans."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from services.matching.assessment_queue import AssessmentQueue
 from services.matching.domain import index as index_module
-from services.matching.domain.assessment import verdict_of
+from services.matching.domain.assessment import assess
 from services.matching.domain.context import AssessmentContext
 from services.matching.domain.index import MatchIndex, Pair
-from services.matching.domain.matcher import Standing, matches_of
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.scoring import Scoring
@@ -23,6 +22,8 @@ from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
 from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
+from tests.unit.matching.asking import held
+from verification.oracle.matches import Standing, matches_of
 
 pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
@@ -33,10 +34,6 @@ NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everyb
 def small_pack() -> Pack:
     """The pack with so few places that ranks matter in a small world."""
     return replace(PACK, matching=SMALL)
-
-
-def held(index: MatchIndex) -> dict[Pair, Standing]:
-    return {pair: standing for person in index.people() for pair, standing in index.standing(person)}
 
 
 class World:
@@ -113,9 +110,9 @@ class TestIndex:
                 world.step(*step)
                 if number % 7 == 6:
                     world.drain()
-                    assert held(world.index) == world.expected()
+                    assert held(world.index, world.pack) == world.expected()
             world.drain()
-            assert held(world.index) == world.expected()
+            assert held(world.index, world.pack) == world.expected()
             assert world.queue.assessed_through == world.revision
             dirty_lists = world.queue.dirty_lists  # whoever has anything was looked at
             assert {person for person, _ in world.expected()} <= dirty_lists
@@ -130,8 +127,8 @@ class TestIndex:
             opening = opening_facts(random_opening(number, dice), PACK)
             if not person.takes_part(TODAY) or not opening.takes_people(TODAY):
                 continue
-            plain = verdict_of(person, opening, scoring.context)
-            score = plain.score if plain is not None and plain.score >= PACK.matching.threshold else None
+            plain = assess(person, opening, scoring.context)
+            score = plain.score if plain.state != "no" and plain.score >= PACK.matching.threshold else None
             assert scoring.score(scoring.person(person, 0), scoring.opening(opening, 0)) == score
 
     def test_the_next_best_takes_over_when_the_best_goes_and_when_the_reserve_is_used_up_all_is_looked_at_again(

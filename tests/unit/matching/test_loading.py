@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from services.matching.documents import StoredMatch, StoredProgress
-from services.matching.domain.matcher import matches_of
 from services.matching.fenced_store import NotActive
 from services.matching.publisher import MatchDelta
 from tests.support.matching import TODAY, a_job, a_person, numbered
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import JOB, Scene
+from verification.oracle.matches import matches_of
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from services.matching.active_matcher import warn_of_an_old_wage_table
 from services.matching.documents import StoredMatch
-from services.matching.domain.matcher import matches_of
 from services.matching.publisher import republished_event
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.opportunities import Opportunity
@@ -22,6 +21,7 @@ from shared.events.topics.people import Person
 from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import IDS, JOB, Scene
+from verification.oracle.matches import matches_of
 
 pytestmark = pytest.mark.unit
 

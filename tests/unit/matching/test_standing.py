@@ -10,12 +10,11 @@ import pytest
 
 from services.matching.domain import explanations
 from services.matching.domain.assessment import assess_pair
-from services.matching.domain.matcher import matches_of
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
 from tests.support.matching import GWANGMYEONG, TODAY, a_job, a_person, merged, numbered
-from tests.unit.matching.asking import PACK, assessed
+from tests.unit.matching.asking import PACK, assessed, standing
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +25,7 @@ def with_numbers(**numbers: Any) -> Pack:
 
 class TestKept:
     def test_one_pair_that_fits(self) -> None:
-        found = matches_of([a_person()], [a_job()], PACK, TODAY)
+        found = standing([a_person()], [a_job()], PACK, TODAY)
         [(pair, match)] = found.items()
         assert pair == (numbered(1), a_job().opportunity)
         assert (match.state, match.rank) == ("eligible", 1)
@@ -34,30 +33,30 @@ class TestKept:
 
     def test_a_score_at_the_threshold_is_kept_and_one_below_is_not(self) -> None:
         score = assessed().score
-        assert matches_of([a_person()], [a_job()], with_numbers(threshold=score), TODAY)
-        assert not matches_of([a_person()], [a_job()], with_numbers(threshold=score + 1e-6), TODAY)
+        assert standing([a_person()], [a_job()], with_numbers(threshold=score), TODAY)
+        assert not standing([a_person()], [a_job()], with_numbers(threshold=score + 1e-6), TODAY)
 
     def test_the_best_of_each_person_are_kept_whoever_else_wants_them_and_ties_go_by_id(self) -> None:
         pack = with_numbers(best_of_person=2, best_of_opportunity=1)
         near, twin, far = a_job(2), a_job(1), a_job(3, region=GWANGMYEONG)
         people = [a_person(n) for n in (3, 1, 2)]
-        found = matches_of(people, [far, near, twin], pack, TODAY)
+        found = standing(people, [far, near, twin], pack, TODAY)
         assert {pair: match.rank for pair, match in found.items()} == {
             (numbered(n), job.opportunity): rank for n in (1, 2, 3) for job, rank in ((twin, 1), (near, 2))
         }
 
     def test_however_many_adverts_come_nobody_has_more_than_their_best(self) -> None:
         people, jobs = [a_person(n) for n in range(3)], [a_job(n) for n in range(60)]
-        found = matches_of(people, jobs, PACK, TODAY)
+        found = standing(people, jobs, PACK, TODAY)
         assert len(found) == 3 * PACK.matching.best_of_person
 
     def test_the_order_of_arguments_changes_nothing(self) -> None:
         people = [a_person(n, year_of_birth=1960 + n) for n in range(8)]
         jobs = [a_job(n, wage={"minimum": 2_200_000 + n * 50_000}) for n in range(8)]
-        assert matches_of(people, jobs, PACK, TODAY) == matches_of(people[::-1], jobs[::-1], PACK, TODAY)
+        assert standing(people, jobs, PACK, TODAY) == standing(people[::-1], jobs[::-1], PACK, TODAY)
 
     def test_a_job_below_the_legal_floor_is_proposed_to_nobody(self) -> None:
-        assert not matches_of([a_person()], [a_job(wage={"minimum": 2_156_879})], PACK, TODAY)
+        assert not standing([a_person()], [a_job(wage={"minimum": 2_156_879})], PACK, TODAY)
 
 
 class TestSentences:
@@ -137,4 +136,4 @@ class TestSecondPack:
         someone, opening = self.pair({}, {})
         found = assess_pair(someone, opening, self.pack, TODAY)
         assert all(list(reason.text) == ["en", "fr"] for reason in explanations.reasons(found))
-        assert matches_of([someone], [opening], self.pack, TODAY)
+        assert standing([someone], [opening], self.pack, TODAY)

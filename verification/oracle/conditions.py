@@ -1,0 +1,354 @@
+"""The hard conditions of docs/matching.md, written down a second time: plainly, from that page and the pack alone.
+
+Nothing of the service is used here. A function of a pair answers "yes", "no" or "ask"; the table below has them in the
+order of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.reference import Pack
+
+Answer = Literal["yes", "no", "ask"]
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A person, an opening, and what decides about them besides."""
+
+    person: Person
+    opening: Opportunity
+    pack: Pack
+    today: date
+
+    @property
+    def paid(self) -> bool:
+        return self.opening.kind in self.pack.matching.paid_kinds
+
+    def hourly(self) -> tuple[float, float] | None:
+        """Least and most pay per hour; None when it does not say, or in another money."""
+        wage = self.opening.wage
+        if wage is None or wage.currency != self.pack.currency:
+            return None
+        amounts = (wage.minimum, max(wage.minimum, wage.maximum or 0))
+        least, most = (self.pack.hourly(amount, wage.per, self.opening.hours_per_week) for amount in amounts)
+        return least, most
+
+    def minutes(self, car: bool | None = None) -> int | None:
+        """The way to work; None when it is not known. ``car``: as if there were one."""
+        home, work = self.person.residence, self.opening.region
+        if home is None or work is None:
+            return None
+        return self.pack.commute_minutes(home, work, bool(self.person.has.car) if car is None else car)
+
+    def offers(self, benefits: tuple[str, ...]) -> bool:
+        return any(code in benefits for code in self.opening.benefits)
+
+    @property
+    def blank(self) -> bool:
+        """Nothing about skills was recorded."""
+        return not (self.person.certificates or self.person.courses or self.person.occupations)
+
+    @property
+    def needs_car(self) -> bool:
+        rules = self.opening.rules
+        return rules.car or any(code in self.pack.matching.own_car for code in rules.licences)
+
+
+def last_day(opening: Opportunity) -> date | None:
+    if opening.closes is not None:
+        return opening.closes
+    return None if opening.until_filled else opening.starts
+
+
+def active(pair: Pair) -> Answer:
+    return "yes" if pair.person.status == "active" else "no"
+
+
+def consent(pair: Pair) -> Answer:
+    days = [each.until for each in pair.person.consents if each.purpose == "matching"]
+    return "yes" if days and max(days) >= pair.today else "no"
+
+
+def open_(pair: Pair) -> Answer:
+    last = last_day(pair.opening)
+    return "yes" if pair.opening.status == "open" and (last is None or last >= pair.today) else "no"
+
+
+def places(pair: Pair) -> Answer:
+    return "no" if pair.opening.places == 0 else "yes"
+
+
+def kind(pair: Pair) -> Answer:
+    wants = pair.person.wants
+    if wants is None or not wants.kinds:
+        return "ask"
+    return "yes" if pair.opening.kind in wants.kinds else "no"
+
+
+def minimum_wage(pair: Pair) -> Answer:
+    pay = pair.hourly()
+    if not pair.paid or pay is None:
+        return "yes"
+    legal = pair.pack.wage_floor(pair.today)
+    if legal is None:
+        return "ask"
+    return "yes" if pay[0] >= legal * (1 - ROUNDING) else "no"
+
+
+def dates(pair: Pair) -> Answer:
+    first = pair.person.wants.start if pair.person.wants else None
+    begins = pair.opening.starts
+    if first is None or begins is None:
+        return "yes"
+    year, month = (int(part) for part in first.split("-"))
+    return "yes" if (year, month) <= (begins.year, begins.month) else "no"
+
+
+def excluded_employer(pair: Pair) -> Answer:
+    wants, employer = pair.person.wants, pair.opening.employer
+    if wants is None or not wants.not_to:
+        return "yes"
+    if employer is None or not employer.number:
+        return "ask" if pair.paid else "yes"
+    excluded = [_plain(mark.removeprefix("employer:")) for mark in wants.not_to]
+    return "no" if _plain(employer.number) in excluded else "yes"
+
+
+def _plain(number: str) -> str:
+    return number.replace("-", "").casefold()
+
+
+def certificate(pair: Pair) -> Answer:
+    missing = [code for code in pair.opening.certificates if code not in pair.person.certificates]
+    if not missing:
+        return "yes"
+    return "ask" if pair.blank else "no"
+
+
+def education(pair: Pair) -> Answer:
+    wanted, held = pair.opening.rules.education_min, pair.person.education
+    least = (pair.pack.education_rank(wanted) or 0) if wanted else 0
+    if least == 0:
+        return "yes"
+    rank = pair.pack.education_rank(held) if held else None
+    if rank is None:
+        return "ask"
+    return "yes" if rank >= least else "no"
+
+
+def sex(pair: Pair) -> Answer:
+    rule, own = pair.opening.rules.sex, pair.person.sex
+    if rule is None or rule == own:
+        return "yes"
+    return "ask" if own is None else "no"
+
+
+def age(pair: Pair) -> Answer:
+    rules, born = pair.opening.rules, pair.person.year_of_birth
+    if rules.age_min is None and rules.age_max is None:
+        return "yes"
+    if born is None:
+        return "ask"
+    begins = pair.opening.starts or pair.today
+    year = max(begins, pair.today).year
+    low = 0 if rules.age_min is None else rules.age_min
+    high = 10_000 if rules.age_max is None else rules.age_max
+    fits = [low <= years <= high for years in (year - born, year - born - 1)]
+    if all(fits):
+        return "yes"
+    return "ask" if any(fits) else "no"
+
+
+def income(pair: Pair) -> Answer:
+    limit, own = pair.opening.rules.income_max_percent_of_median, pair.person.situation.income_percent_of_median
+    if limit is None:
+        return "yes"
+    if own is None:
+        return "ask"
+    return "yes" if own <= limit else "no"
+
+
+def jobless(pair: Pair) -> Answer:
+    if not pair.opening.rules.jobless:
+        return "yes"
+    known = pair.person.situation.jobless
+    if known is None:
+        return "ask"
+    return "yes" if known else "no"
+
+
+def region(pair: Pair) -> Answer:
+    areas, home = pair.opening.rules.residence, pair.person.residence
+    if not areas:
+        return "yes"
+    if home is None or not pair.pack.known(home):
+        return "ask"
+    if any(pair.pack.lies_in(home, area) for area in areas):
+        return "yes"
+    return "ask" if any(pair.pack.lies_in(area, home) for area in areas) else "no"
+
+
+def licence(pair: Pair) -> Answer:
+    data, has = pair.pack.matching, pair.person.has
+    parts: list[Answer] = []
+    for code in pair.opening.rules.licences:
+        if code in data.own_car:
+            continue
+        proofs = (code, *data.licence_certificates.get(code, ()))
+        if any(proof in pair.person.certificates for proof in proofs):
+            continue
+        if code in data.driving_licences:
+            parts.append(_as_said(has.driving_licence))
+        else:
+            provable = code in data.licence_certificates
+            parts.append("no" if provable and has.driving_licence is False else "ask")
+    if pair.needs_car:
+        parts.append(_as_said(has.car))
+    if "no" in parts:
+        return "no"
+    return "ask" if "ask" in parts else "yes"
+
+
+def _as_said(known: bool | None) -> Answer:
+    if known is None:
+        return "ask"
+    return "yes" if known else "no"
+
+
+def shifts(pair: Pair) -> Answer:
+    wants = pair.person.wants
+    if wants is None:
+        return "yes"
+    own = {plain for code in wants.shifts for plain in pair.pack.means(code)}
+    if not own:
+        return "yes"
+    stated = [pair.pack.means(code) for code in pair.opening.shifts]
+    if not stated:
+        return "ask" if pair.paid else "yes"
+    fitting = [needed for needed in stated if needed and needed <= own]
+    failing = [needed for needed in stated if needed and not needed <= own]
+    if len(fitting) == len(stated):
+        return "yes"
+    return "no" if len(failing) == len(stated) else "ask"
+
+
+def hours(pair: Pair) -> Answer:
+    bounds = pair.person.wants.hours_per_week if pair.person.wants else None
+    if bounds is None:
+        return "yes"
+    low, high = bounds.min or 0, bounds.max or 10_000
+    stated = pair.opening.hours_per_week
+    if stated is not None:
+        return "yes" if low <= stated <= high else "no"
+    full = pair.pack.manifest.working_time.hours_per_week
+    return "yes" if not pair.paid or low <= full <= high else "ask"
+
+
+def wage_floor(pair: Pair) -> Answer:
+    floor = pair.person.wants.wage_min if pair.person.wants else None
+    if floor is None or floor.currency != pair.pack.currency or not pair.paid:
+        return "yes"
+    pay = pair.hourly()
+    if pay is None:
+        return "ask"
+    # what one unit of money a period is an hour, at the hours of this opening: so the floor becomes one an hour
+    needed = floor.amount * pair.pack.hourly(1, floor.per, pair.opening.hours_per_week) * (1 - ROUNDING)
+    if pay[0] >= needed:
+        return "yes"
+    return "ask" if pay[1] >= needed else "no"
+
+
+def commute(pair: Pair) -> Answer:
+    wish = pair.person.wants.commute_minutes if pair.person.wants else None
+    if wish is None or (pair.opening.region is None and not pair.paid):
+        return "yes"
+    minutes = pair.minutes()
+    if minutes is None:
+        return "ask"
+    if minutes <= wish:
+        return "yes"
+    data = pair.pack.matching
+    if pair.offers(data.lodging) or pair.offers(data.commuter_bus):
+        return "ask"
+    by_car = pair.minutes(car=True) if pair.person.has.car is None else None
+    return "ask" if by_car is not None and by_car <= wish else "no"
+
+
+def experience(pair: Pair) -> Answer:
+    needed, work = pair.opening.rules.experience_months, pair.opening.occupation
+    if not needed:
+        return "yes"
+    if pair.blank:
+        return "ask"
+    related = pair.pack.matching.related_occupation
+    months = 0
+    for known in pair.person.occupations:
+        if work is None or pair.pack.occupation_nearness(known.code, work) >= related:
+            months += known.months
+    return "yes" if months >= needed else "no"
+
+
+def employment(pair: Pair) -> Answer:
+    wanted = pair.person.wants.employment if pair.person.wants else ()
+    if not wanted or not pair.paid:
+        return "yes"
+    return "yes" if pair.opening.employment in wanted else "ask"
+
+
+def needs(pair: Pair) -> Answer:
+    return "ask" if any(_against(pair, code) for code in pair.person.counselling.needs) else "yes"
+
+
+def _against(pair: Pair, need: str) -> bool:
+    rule, opening = pair.pack.matching.needs.get(need), pair.opening
+    if rule is None:
+        return False
+    if rule.no_car and pair.needs_car:
+        return True
+    if any(part in rule.shifts_not for code in opening.shifts for part in pair.pack.means(code)):
+        return True
+    strength = pair.pack.work_strength(opening.occupation) if opening.occupation else None
+    if rule.strength_max is not None and strength is not None and strength > rule.strength_max:
+        return True
+    minutes = pair.minutes()
+    return rule.commute_minutes_max is not None and minutes is not None and minutes > rule.commute_minutes_max
+
+
+CONDITIONS: dict[str, Callable[[Pair], Answer]] = {
+    "active": active,
+    "consent": consent,
+    "open": open_,
+    "places": places,
+    "kind": kind,
+    "minimum-wage": minimum_wage,
+    "dates": dates,
+    "excluded-employer": excluded_employer,
+    "certificate": certificate,
+    "education": education,
+    "sex": sex,
+    "age": age,
+    "income": income,
+    "jobless": jobless,
+    "region": region,
+    "licence": licence,
+    "shifts": shifts,
+    "hours": hours,
+    "wage-floor": wage_floor,
+    "commute": commute,
+    "experience": experience,
+    "employment": employment,
+    "needs": needs,
+}
+
+
+def answers(pair: Pair) -> Iterator[tuple[str, Answer]]:
+    """The answers in the order of the page; lazily, for a no ends most pairs early."""
+    return ((name, condition(pair)) for name, condition in CONDITIONS.items())
