@@ -8,14 +8,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.admission import Counted, Large, admission
-from services.intake.answers import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections, refusing
+from services.intake.admission import Admission, Received
+from services.intake.answers import refusing
 from services.intake.journeys import Journeys
-from services.intake.service import Door, Item
+from services.intake.schemas import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections
+from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from shared.access.keys import Calling
 from shared.events.fields import Reference
-from shared.events.incoming import BATCH, STRUCTURED, split
+from shared.events.incoming import BATCH, STRUCTURED
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.bounds import Bounds, Router, bounded
 from shared.kit.web.problems import MEDIA_TYPE, not_found, refused, unavailable
@@ -78,9 +79,10 @@ class Lookup(BaseModel):
     reference: Reference
 
 
-class Parts:
+class Endpoints:
     """What the routes call. The port may open before they are put together: until then the answer is 503."""
 
+    admission: Admission
     door: Door
     journeys: Journeys
 
@@ -89,14 +91,9 @@ class Parts:
         raise unavailable()
 
 
-def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter:
+def make_router(endpoints: Endpoints, settings: IntakeSettings, pack: Pack) -> APIRouter:
     """All routes of intake."""
     router = Router()
-    large = Large()
-
-    def refuse(refusal: Refusal | Refused) -> JSONResponse:
-        refusals = refusal.refusals if isinstance(refusal, Refused) else (refusal,)
-        return _problem(refusing(refusals, pack))
 
     @router.post(
         "/events",
@@ -112,22 +109,15 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         result per event in order; a bad event stops nobody else. The same event twice gets the first receipt. `failed`
         (500 for one event) is a fault of ours with an `incident` to quote: send that event again, the same way."""
         quotas: Quotas = request.app.state.runtime.quotas
-        body = await request.body()
         content_type = request.headers.get("content-type", "")
-        batch = content_type.partition(";")[0].strip().lower() == BATCH
-        looked = Counted[Item]()
-        async with large.turn(caller, len(body)):
-            # apart from single events: what forbids comes as one and stands behind no batch, however many wait
-            done = await quotas.turn(f"{caller.key_id} batches") if batch else lambda: None
+        received = Received(content_type, request.headers.items(), await request.body())
+        async with endpoints.admission.turn(received, caller, quotas):
             try:
-                looked.items = split(content_type, request.headers.items(), body)
-                receipts = await parts.door.take(looked, caller, settings.most_events, admission(quotas, caller))
-            except Refused as reasons:  # nobody has charged it so far
-                await quotas.charge("events", caller.key_id, max(1, looked.number))
-                return refuse(reasons)
-            finally:
-                done()
-        if batch:
+                admitted = await endpoints.admission.admit(received, caller, quotas)
+            except Refused as reasons:
+                return _problem(refusing(reasons.refusals, pack))
+            receipts = await endpoints.door.take(admitted, caller)
+        if received.batch:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]
         return _answer(receipt, 202) if receipt.problem is None else _problem(receipt.problem, receipt.id)
@@ -136,13 +126,13 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
     async def event(id: str, source: Annotated[str, Query(max_length=200)], caller: Calling) -> Response:
         """Its whole journey: accepted or refused, emitted, matched, told, acknowledged; nothing about a person."""
         caller.must(caller.administers or caller.reads("journeys"), "reads journeys")
-        return _found(await parts.journeys.of_event(id, source, caller))
+        return _found(await endpoints.journeys.of_event(id, source, caller))
 
     @router.get("/receipts/{receipt}", response_model=Journey, responses=_NOT_FOUND, summary="The same by receipt")
     async def receipt(receipt: str, caller: Calling) -> Response:
         """The journey of the event with this receipt."""
         caller.must(caller.administers or caller.reads("journeys"), "reads journeys")
-        return _found(await parts.journeys.of_receipt(receipt, caller))
+        return _found(await endpoints.journeys.of_receipt(receipt, caller))
 
     @router.get("/rejections", response_model=Rejections, responses=_NOT_FOUND, summary="What was refused")
     async def rejections(
@@ -153,7 +143,7 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
         """Your refused events, newest first, with field, rule and remedy. Administrators see everybody's."""
         caller.must(caller.administers or caller.reads("rejections"), "reads rejections")
         try:
-            return _answer(await parts.journeys.rejections(caller, limit, before))
+            return _answer(await endpoints.journeys.rejections(caller, limit, before))
         except ValueError:
             raise refused([Refusal("wrong-form", "/query/before")]) from None
 
@@ -162,7 +152,7 @@ def make_router(parts: Parts, settings: IntakeSettings, pack: Pack) -> APIRouter
     async def lookup(asked: Lookup, caller: Calling) -> Response:
         """The alias by which the other APIs know your person, from your own reference."""
         caller.must_read("lookup")
-        alias = await parts.journeys.alias(asked.reference, caller)
+        alias = await endpoints.journeys.alias(asked.reference, caller)
         return _found(None if alias is None else Alias(alias=alias))
 
     return router

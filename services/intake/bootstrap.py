@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from services.intake.changes.agencies import KEY_ID
-from services.intake.changes.effect import AGENCIES, Effect, Emission, Tools
-from services.intake.changes.publish import Root, publish
+from services.intake.changes.effect import Effect, Emission
+from services.intake.changes.publish import publish
+from services.intake.dependencies import Dependencies
+from services.intake.documents import AGENCIES, Causation, StoredAgency
 from services.intake.repository import Repository
-from shared.access.agencies import agency_document
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency, Key, Rights
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
@@ -20,7 +21,9 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 _log = logger("bootstrap")
 
 
-async def first_administrator(given: str | None, store: Store, repository: Repository, tools: Tools) -> bool:
+async def first_administrator(
+    given: str | None, store: Store, repository: Repository, dependencies: Dependencies
+) -> bool:
     """Register the agency of IEUM_FIRST_ADMIN if nobody may administer yet; whether somebody may now. Logged."""
     if await repository.has_administrator():
         return True
@@ -28,7 +31,7 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
         _log.warning("no_administrator", remedy="Set IEUM_FIRST_ADMIN=<agency>:<key id>:<sha256 of the secret>.")
         return False
     try:
-        agency = administrator(given, tools.pack.languages)
+        agency = administrator(given, dependencies.pack.languages)
     except ValidationError:
         _log.error("first_administrator_unreadable", remedy="<agency>:<key id>:<sha256 of the secret, 64 hex digits>")
         return False
@@ -41,14 +44,15 @@ async def first_administrator(given: str | None, store: Store, repository: Repos
     def do(work: UnitOfWork) -> bool:
         if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key_id)):
             return False
-        held = work.get(AGENCIES, agency.agency)
-        sequence = 1 if held is None else held["sequence"] + 1
+        document = work.get(AGENCIES, agency.agency)
+        sequence = 1 if document is None else StoredAgency.kept_in(document).sequence + 1
         effect = Effect(
             {},
-            thing=(AGENCIES, agency_document(agency, sequence)),
+            thing=StoredAgency(id=agency.agency, sequence=sequence, state=agency),
             emitted=[Emission(AGENCY_REGISTERED, agency.agency, sequence, agency)],
         )
-        publish(effect, Root(random_id(), random_id(), work.now, work.now), work, tools.ids)
+        causation = Causation(correlationid=random_id(), causationid=random_id(), time=work.now, recordedtime=work.now)
+        publish(effect, causation, work, dependencies.ids)
         return True
 
     if not await store.submit(Operation(needs, do)):

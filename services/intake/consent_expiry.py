@@ -6,18 +6,18 @@ shown until then is decided by the later one, elsewhere."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 
-from services.intake.changes.effect import PEOPLE, Effect, Emission, Tools
-from services.intake.changes.people import document_of, person_of
-from services.intake.changes.publish import Root, publish
+from services.intake import metrics
+from services.intake.changes.effect import Effect, Emission
+from services.intake.changes.publish import publish
+from services.intake.dependencies import Dependencies
+from services.intake.documents import PEOPLE, Causation, StoredPerson
 from services.intake.domain import consents
 from services.intake.domain.endings import endings, until
 from services.intake.repository import Repository
-from services.intake.service import Door
 from shared.events.topics.people import CONSENT_LAPSED
-from shared.kit.base import metrics
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation, Store
@@ -31,17 +31,10 @@ class ConsentExpiryJob:
     """Says consent-lapsed, and tells operators ahead. Safe to run twice, or in two replicas: the first to write it
     leaves nothing to lapse."""
 
-    def __init__(
-        self,
-        store: Store,
-        repository: Repository,
-        door: Door,
-        tools: Tools,
-    ) -> None:
+    def __init__(self, store: Store, repository: Repository, dependencies: Dependencies) -> None:
         self._store = store
         self._repository = repository
-        self._door = door
-        self._tools = tools
+        self._dependencies = dependencies
         self._foretold: date | None = None
 
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
@@ -57,9 +50,9 @@ class ConsentExpiryJob:
 
     async def lapse(self) -> int:
         """End every consent whose last day has passed; how many people that concerned."""
-        today, total = self._door.day(self._tools.clock.earliest()), 0
+        today, total = self._today(), 0
         while ended := await self._repository.ended(today.isoformat(), AT_ONCE):
-            results = await self._store.perform([self._task(person) for person in ended])
+            results = await self._store.perform([self._lapse(person, today) for person in ended])
             for result in results:
                 if isinstance(result, Exception):
                     raise result
@@ -70,7 +63,7 @@ class ConsentExpiryJob:
 
     async def foretell(self) -> None:
         """Once a day: how many people's consents end soon, as a metric. Once, so that no single renewal shows."""
-        today = self._door.day(self._tools.clock.earliest())
+        today = self._today()
         if self._foretold == today:
             return
         found = endings(*await self._repository.ending(today.isoformat(), until(today).isoformat()))
@@ -78,26 +71,30 @@ class ConsentExpiryJob:
         metrics.people_with_consent_ending_share.of().set(found.share)
         self._foretold = today
 
-    def _task(self, id: str) -> Operation[None]:
-        def needs(work: UnitOfWork) -> Iterable[Need]:
-            return [Need.by_id(PEOPLE, id)]
+    def _today(self) -> date:
+        return self._dependencies.day(self._dependencies.clock.earliest())
 
+    def _lapse(self, id: str, today: date) -> Operation[None]:
         def do(work: UnitOfWork) -> None:
-            held = work.get(PEOPLE, id)
-            if held is None:
+            document = work.get(PEOPLE, id)
+            if document is None:
                 return
-            person = person_of(held)
-            after = consents.lapse(person, self._door.day(self._tools.clock.earliest()))
-            sequence = held["sequence"] + 1
-            if after == person:
+            held = StoredPerson.kept_in(document)
+            after = consents.lapse(held.state, today)
+            if after == held.state:
                 return
+            sequence, ids = held.sequence + 1, self._dependencies.ids
             effect = Effect(
                 {},
-                thing=(PEOPLE, document_of(after, held, sequence)),
+                thing=replace(held, sequence=sequence, state=after),
                 emitted=[Emission(CONSENT_LAPSED, id, sequence, after)],
             )
-            cause = self._tools.ids.derived("lapse", id, sequence)
-            root = Root(correlationid=random_id(), causationid=cause, time=work.now, recordedtime=work.now)
-            publish(effect, root, work, self._tools.ids)
+            causation = Causation(
+                correlationid=random_id(),
+                causationid=ids.derived("lapse", id, sequence),
+                time=work.now,
+                recordedtime=work.now,
+            )
+            publish(effect, causation, work, ids)
 
-        return Operation(needs, do)
+        return Operation(lambda work: [Need.by_id(PEOPLE, id)], do)

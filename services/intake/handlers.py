@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from services.intake.repository import STEPS
+from services.intake.documents import STEPS, StepRow
 from shared.events import Event
 from shared.events.topics.deliveries import (
     NOTICE_ACKNOWLEDGED,
@@ -20,20 +20,20 @@ from shared.kit.stream.stream import Stream
 
 
 def make_stream() -> Stream:
-    """The stream of matches and deliveries. A step is kept under its event's id, so a repeat changes nothing.
-
-    A step holds what happened and when: no person, no alias, no match.
-    """
+    """The stream of matches and deliveries. A step is kept under its event's id, so a repeat changes nothing."""
     stream = Stream("intake", topics=("matches", "deliveries"))
 
     @stream.subscriber(MATCH_FOUND, MATCH_CHANGED, MATCH_WITHDRAWN, needs=_the_step)
-    def match_told(event: Event[Match], work: UnitOfWork) -> None:
-        _keep(event, work, {})
+    def on_match(event: Event[Match], work: UnitOfWork) -> None:
+        if (step := _new_step(event, work)) is not None:
+            work.save(STEPS, dict(step))
 
     @stream.subscriber(NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_ACKNOWLEDGED, RECALL_ACKNOWLEDGED, needs=_the_step)
-    def delivery_told(event: Event[Delivery], work: UnitOfWork) -> None:
-        told = event.data
-        _keep(event, work, {"recipient": told.recipient, "channel": told.channel, "about": told.about})
+    def on_delivery(event: Event[Delivery], work: UnitOfWork) -> None:
+        if (step := _new_step(event, work)) is not None:
+            told = event.data
+            step["recipient"], step["channel"], step["about"] = told.recipient, told.channel, told.about
+            work.save(STEPS, dict(step))
 
     return stream
 
@@ -42,7 +42,8 @@ def _the_step(event: Event[Any], work: UnitOfWork) -> Iterable[Need]:
     return [Need.by_id(STEPS, event.id)]
 
 
-def _keep(event: Event[Any], work: UnitOfWork, told: dict[str, str]) -> None:
-    if event.correlationid is not None and work.get(STEPS, event.id) is None:
-        step = {"_id": event.id, "type": event.type, "correlationid": event.correlationid, "at": event.time}
-        work.save(STEPS, {**step, **told})
+def _new_step(event: Event[Any], work: UnitOfWork) -> StepRow | None:
+    """The step that this event is; None when it is there already, or follows from nothing that came to the door."""
+    if event.correlationid is None or work.get(STEPS, event.id) is not None:
+        return None
+    return StepRow(_id=event.id, type=event.type, correlationid=event.correlationid, at=event.time)

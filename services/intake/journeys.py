@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
 
-from services.intake.answers import Emitted, Journey, Rejection, Rejections, findings, journey_of
-from services.intake.changes.effect import Tools
-from services.intake.changes.people import person_of
+from services.intake.answers import findings
+from services.intake.decision import rejections_tally
+from services.intake.dependencies import Dependencies
+from services.intake.documents import INBOX, REJECTIONS, InboxRow, RejectionRow, StepsRow
 from services.intake.domain.people import alias_of
-from services.intake.repository import INBOX, REJECTIONS, Repository
+from services.intake.repository import Repository
+from services.intake.schemas import Emitted, Journey, Matched, Partner, Rejection, Rejections, Times
 from shared.access.keys import Caller
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import is_id
 
-Document = dict[str, Any]
 # Of a page of refusals: a page costs some 5 ms and 100 kB at most.
 FINDINGS_LISTED = 10  # of one event
 MOST_LISTED = 200  # of a page, reached by the last one
@@ -30,19 +31,19 @@ MOST_LISTED = 200  # of a page, reached by the last one
 class Journeys:
     """Reads for agencies about what they sent; administrators see every agency's events, and no more of them."""
 
-    def __init__(self, repository: Repository, tools: Tools) -> None:
+    def __init__(self, repository: Repository, dependencies: Dependencies) -> None:
         self._repository = repository
-        self._tools = tools
+        self._dependencies = dependencies
 
     async def of_event(self, event_id: str, source: str, caller: Caller) -> Journey | None:
         """The journey of the event with that id and source; None when there is none for this caller."""
         agency = source.removeprefix("/agencies/")
         if not await self._may_see(agency, caller, "journey-of-others"):
             return None
-        row = await self._repository.receipt(index=self._tools.references.event(source, event_id))
+        row = await self._repository.receipt(index=self._dependencies.references.event(source, event_id))
         if row is not None:
             return await self._journey(row, caller)
-        refused = await self._repository.rejection(self._tools.ids.derived("rejection", agency, event_id))
+        refused = await self._repository.rejection(self._dependencies.ids.derived("rejection", agency, event_id))
         return None if refused is None else self._refused(refused)
 
     async def of_receipt(self, receipt: str, caller: Caller) -> Journey | None:
@@ -55,10 +56,10 @@ class Journeys:
     async def alias(self, reference: str, caller: Caller) -> str | None:
         """The caller's name for the person of its own reference; None if it has none."""
         agency = caller.agency.agency
-        index = self._tools.references.index("person", agency, reference)
-        document = await self._repository.person_by_reference(index)
-        found = None if document is None else alias_of(person_of(document), agency)
-        await self._audit(caller, "lookup", None if document is None else document["_id"], found is not None)
+        index = self._dependencies.references.index("person", agency, reference)
+        person = await self._repository.person_by_reference(index)
+        found = None if person is None else alias_of(person.state, agency)
+        await self._audit(caller, "lookup", None if person is None else person.id, found is not None)
         return found
 
     async def rejections(self, caller: Caller, limit: int, before: str | None) -> Rejections:
@@ -77,7 +78,10 @@ class Journeys:
                 if len(found) == limit or told >= MOST_LISTED:
                     last = row
                     break
-        return Rejections(rejections=found, next=None if last is None else _cursor(last))
+        agencies = {agency} if agency is not None else {one.agency for one in found}
+        full = await self._repository.full(self._tallies(agencies), self._dependencies.most_rejections)
+        told_of = sorted(id.partition("/")[0] for id in full) or None
+        return Rejections(rejections=found, next=None if last is None else _cursor(last), full_today=told_of)
 
     async def _may_see(self, agency: str, caller: Caller, action: str) -> bool:
         """Its own, or anybody's for an administrator, whose look at others is written down first."""
@@ -87,9 +91,9 @@ class Journeys:
             await self._audit(caller, action, None, True)
         return caller.administers
 
-    async def _journey(self, row: Document, caller: Caller) -> Journey:
+    async def _journey(self, row: InboxRow, caller: Caller) -> Journey:
         if row["about"] == "people":
-            await self._audit(caller, "journey", row.get("person"), True)  # rows of earlier versions name nobody
+            await self._audit(caller, "journey", row["person"], True)
         matches, partners = journey_of(await self._repository.steps(row["correlationid"]))
         return Journey(
             id=self._opened(row["event"], INBOX, row["_id"]) or "",
@@ -103,7 +107,7 @@ class Journeys:
             partners=partners,
         )
 
-    def _refused(self, row: Document) -> Journey:
+    def _refused(self, row: RejectionRow) -> Journey:
         told = self._rejection(row)
         return Journey(
             id=told.id or "",
@@ -114,23 +118,27 @@ class Journeys:
             errors=told.errors,
         )
 
-    def _rejection(self, row: Document) -> Rejection:
+    def _rejection(self, row: RejectionRow) -> Rejection:
         refusals = [Refusal(item["rule"], item["field"], item["values"]) for item in row["refusals"]]
         return Rejection(
             agency=row["agency"],
             id=self._opened(row["event"], REJECTIONS, row["_id"]),
             type=row["type"],
             at=row["at"],
-            errors=findings(refusals, self._tools.pack),
+            errors=findings(refusals, self._dependencies.pack),
             more=row.get("findings", 0) - len(refusals) or None,
         )
 
     def _opened(self, sealed: bytes, collection: str, id: str) -> str | None:
-        return self._tools.sealer.open(sealed, collection, id).decode() or None
+        return self._dependencies.sealer.open(sealed, collection, id).decode() or None
+
+    def _tallies(self, agencies: Iterable[str]) -> list[str]:
+        now = self._dependencies.clock.trusted()
+        return [rejections_tally(agency, now) for agency in agencies]
 
     async def _audit(self, caller: Caller, action: str, person: str | None, found: bool) -> None:
         await self._repository.audit(
-            self._tools.clock.trusted(),
+            self._dependencies.clock.trusted(),
             caller.agency.agency,
             caller.key_id,
             action,
@@ -139,7 +147,7 @@ class Journeys:
         )
 
 
-def _cursor(row: Document) -> str:
+def _cursor(row: RejectionRow) -> str:
     return base64.urlsafe_b64encode(f"{row['at'].isoformat()} {row['_id']}".encode()).decode()
 
 
@@ -152,3 +160,36 @@ def _point(cursor: str) -> tuple[datetime, str]:
         return moment.astimezone(UTC), id  # overflows for what no store can hold
     except (ValueError, OverflowError, binascii.Error):
         raise ValueError("not a cursor of ours") from None
+
+
+def journey_of(steps: Sequence[StepsRow]) -> tuple[Matched, list[Partner]]:
+    """Matches and partners from the grouped steps of `Repository.steps`."""
+    matched = {"found": 0, "changed": 0, "withdrawn": 0}
+    partners: dict[tuple[str, str], dict[str, Times]] = {}
+    for step in steps:
+        what = step["_id"]
+        if what["type"].startswith("match-"):
+            matched[what["type"].removeprefix("match-")] += step["count"]
+            continue
+        times = Times(count=step["count"], first=step["first"], last=step["last"])
+        outcomes = partners.setdefault((what["recipient"], what["channel"]), {})
+        name = _OUTCOMES.get((what["type"], what["about"]), "failed")
+        outcomes[name] = _together(outcomes[name], times) if name in outcomes else times
+    told = [
+        Partner(recipient=recipient, channel=channel, **outcomes)
+        for (recipient, channel), outcomes in sorted(partners.items())
+    ]
+    return Matched(**matched), told
+
+
+_OUTCOMES = {
+    ("notice-delivered", "notice"): "delivered",
+    ("notice-delivered", "recall"): "recalled",
+    ("notice-acknowledged", "notice"): "acknowledged",
+    ("notice-acknowledged", "recall"): "recall_acknowledged",
+    ("recall-acknowledged", "recall"): "recall_acknowledged",
+}
+
+
+def _together(one: Times, other: Times) -> Times:
+    return Times(count=one.count + other.count, first=min(one.first, other.first), last=max(one.last, other.last))

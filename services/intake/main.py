@@ -7,21 +7,23 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.intake.api import Parts, make_router
+from services.intake.admission import Admission
+from services.intake.api import Endpoints, make_router
 from services.intake.bootstrap import first_administrator
-from services.intake.changes.effect import Tools
 from services.intake.consent_expiry import ConsentExpiryJob
+from services.intake.dependencies import Dependencies
 from services.intake.handlers import make_stream
 from services.intake.identity import References, Vault
 from services.intake.journeys import Journeys
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from shared.events import registry
 from shared.kit.base.logs import logger
 from shared.kit.runtime.service import ServiceRuntime
 from shared.reference import Pack, load_pack
 
-WRITES = ("people", "opportunities", "agencies", "prohibitions")
+WRITES = tuple(topic.name for topic in registry.topics.values() if topic.written_by == "intake")
 _log = logger("intake")
 
 
@@ -32,25 +34,34 @@ def build(settings: IntakeSettings) -> FastAPI:
     runtime = ServiceRuntime(
         settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False, zone=zone
     )
-    tools = Tools(pack, runtime.ids, runtime.sealer, Vault(settings.kek_bytes), References(runtime.ids), runtime.clock)
-    parts = Parts()
+    dependencies = Dependencies(
+        pack,
+        runtime.ids,
+        runtime.sealer,
+        Vault(settings.kek_bytes),
+        References(runtime.ids),
+        runtime.clock,
+        most_rejections=settings.most_rejections,
+    )
+    endpoints = Endpoints()
 
     async def put_together() -> None:
-        warn_of_an_old_wage_table(pack, runtime.clock.calendar().astimezone(zone).date())
+        warn_of_an_old_wage_table(pack, dependencies.day(runtime.clock.calendar()))
         repository = Repository(runtime.database)
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
-        await first_administrator(given, runtime.store, repository, tools)
-        parts.door = Door(runtime.store, tools)
-        parts.journeys = Journeys(repository, tools)
+        await first_administrator(given, runtime.store, repository, dependencies)
+        endpoints.admission = Admission(dependencies.slices, settings.most_events)
+        endpoints.door = Door(runtime.store, dependencies)
+        endpoints.journeys = Journeys(repository, dependencies)
 
     async def lapse_consents() -> None:
-        job = ConsentExpiryJob(runtime.store, Repository(runtime.database), parts.door, tools)
+        job = ConsentExpiryJob(runtime.store, Repository(runtime.database), dependencies)
         await job.run(settings.lapse_seconds, runtime.stopping)
 
     return runtime.app(
         title="Ieum intake",
-        routers=(make_router(parts, settings, pack),),
+        routers=(make_router(endpoints, settings, pack),),
         before_streams=(put_together,),
         loops=(lapse_consents,),
     )

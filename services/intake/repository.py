@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.intake.changes.early import EARLY_DAYS
-from services.intake.changes.effect import AGENCIES, IDENTITIES, OPPORTUNITIES, PEOPLE, REFERENCES
+from services.intake.documents import (
+    AGENCIES,
+    AUDIT,
+    IDENTITIES,
+    INBOX,
+    PEOPLE,
+    REFERENCES,
+    REJECTIONS,
+    STEPS,
+    Document,
+    InboxRow,
+    Reference,
+    RejectionRow,
+    StepsRow,
+    StoredPerson,
+)
 from shared.kit.base.ids import random_id
 from shared.kit.store.mongo import Database
 
-INBOX = "inbox"
-REJECTIONS = "rejections"
 PAGE_ROWS = 25  # of a list, taken from the database at once
-STEPS = "steps"
-AUDIT = "audit"
 REJECTIONS_DAYS = 90
 STEPS_DAYS = 400
 _DAY = 24 * 3600
@@ -31,13 +41,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     ],
     STEPS: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
     PEOPLE: [IndexModel("ends")],
-    # what is remembered of a subject that is not here; a reference that leads to one has no such field and stays
+    # tombstones and tallies; a reference that leads to a thing has no such field and stays
     REFERENCES: [
         IndexModel(
-            "early_at",
-            name="early",
-            expireAfterSeconds=EARLY_DAYS * _DAY,
-            partialFilterExpression={"early_at": {"$exists": True}},
+            "until", name="kept_until", expireAfterSeconds=0, partialFilterExpression={"until": {"$exists": True}}
         )
     ],
     # a key id has one holder, whoever writes and however many doors are open; an agency without keys is not in it
@@ -90,44 +97,50 @@ class Repository:
         entry = {"_id": random_id(), "at": at, "agency": agency, "key_id": key_id, "action": action, "outcome": outcome}
         await self._database[AUDIT].insert_one(entry if person is None else {**entry, "person": person})
 
-    async def person_by_reference(self, index: str) -> dict[str, Any] | None:
-        """The person's document that a blind index leads to."""
-        found = await self._database[REFERENCES].find_one({"_id": index})
-        if found is None or "thing" not in found:
-            return None
-        return await self._database[PEOPLE].find_one({"_id": found["thing"]})
+    async def person_by_reference(self, index: str) -> StoredPerson | None:
+        """The person that a blind index leads to."""
+        known = Reference.kept_in(index, await self._database[REFERENCES].find_one({"_id": index}))
+        document = None if known.thing is None else await self._database[PEOPLE].find_one({"_id": known.thing})
+        return None if document is None else StoredPerson.kept_in(document)
 
-    async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> dict[str, Any] | None:
+    async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> InboxRow | None:
         """The inbox row of an accepted event, by the hash of (source, id) or by its receipt."""
-        return await self._database[INBOX].find_one({"_id": index} if index is not None else {"receipt": receipt})
+        query = {"_id": index} if index is not None else {"receipt": receipt}
+        return cast(InboxRow | None, await self._database[INBOX].find_one(query))
 
-    async def rejection(self, id: str) -> dict[str, Any] | None:
+    async def rejection(self, id: str) -> RejectionRow | None:
         """One rejection."""
-        return await self._database[REJECTIONS].find_one({"_id": id})
+        return cast(RejectionRow | None, await self._database[REJECTIONS].find_one({"_id": id}))
+
+    async def full(self, tallies: Sequence[str], most: int) -> list[str]:
+        """Those of these tallies that have reached the most."""
+        query = {"_id": {"$in": list(tallies)}, "count": {"$gte": most}}
+        return [document["_id"] async for document in self._database[REFERENCES].find(query, {"_id": 1})]
 
     async def rejections(
         self, agency: str | None, limit: int, before: tuple[datetime, str] | None, findings: int
-    ) -> AsyncGenerator[dict[str, Any], None]:
+    ) -> AsyncGenerator[RejectionRow, None]:
         """The newest rejections, of one agency or of all, with their first `findings`, and `findings`: how many there
         are. `before`: time and id of the last one seen. Read in small portions: who has enough may stop."""
-        query: dict[str, Any] = {} if agency is None else {"agency": agency}
+        query: Document = {} if agency is None else {"agency": agency}
         if before is not None:
             query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
-        shown: dict[str, Any] = dict.fromkeys(("agency", "event", "type", "at"), 1)
+        shown: Document = dict.fromkeys(("agency", "event", "type", "at"), 1)
         shown |= {"refusals": {"$slice": ["$refusals", findings]}, "findings": {"$size": "$refusals"}}
         newest = self._database[REJECTIONS].find(query, shown).sort([("at", DESCENDING), ("_id", ASCENDING)])
         async for document in newest.limit(limit).batch_size(PAGE_ROWS):
-            yield document
+            yield cast(RejectionRow, document)
 
-    async def steps(self, correlationid: str) -> list[dict[str, Any]]:
+    async def steps(self, correlationid: str) -> list[StepsRow]:
         """What followed from one accepted event: for each kind of step how often, first and last time."""
         what = {name: f"${name}" for name in ("type", "recipient", "channel", "about", "reason")}
-        pipeline: list[dict[str, Any]] = [
+        pipeline: list[Document] = [
             {"$match": {"correlationid": correlationid}},
             {"$group": {"_id": what, "count": {"$sum": 1}, "first": {"$min": "$at"}, "last": {"$max": "$at"}}},
             {"$sort": {"_id": 1}},
         ]
-        return [step async for step in self._database[STEPS].aggregate(pipeline, maxTimeMS=5_000)]
+        found = self._database[STEPS].aggregate(pipeline, maxTimeMS=5_000)
+        return [cast(StepsRow, step) async for step in found]
 
     async def ended(self, today: str, limit: int) -> list[str]:
         """People with a consent whose last day lies before today."""
@@ -141,7 +154,6 @@ class Repository:
         return soon, await people.count_documents({"ends": {"$gte": first}}, maxTimeMS=5_000)
 
     async def everything(self, collection: str) -> AsyncIterator[str]:
-        """The ids of all people, opportunities or agencies, in order."""
-        assert collection in (PEOPLE, OPPORTUNITIES, AGENCIES)
+        """The ids of all things of a kind, in order."""
         async for document in self._database[collection].find({}, {"_id": 1}).sort("_id", ASCENDING):
             yield document["_id"]

@@ -1,14 +1,14 @@
 """Tell the current state of everything again, so that other services can rebuild their stores.
 
-The same events as the last time (id, number, cause), so whoever holds them already drops them. Agencies first, then
-opportunities, then people: who rebuilds knows a recipient before a consent names it.
+The same events as the last time (id, number, cause), so whoever holds them already drops them. Agencies first: who
+rebuilds knows a recipient before a consent names it.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from services.intake.changes.effect import AGENCIES, OPPORTUNITIES, PEOPLE
+from services.intake.changes import topic_handlers
 from services.intake.changes.publish import again
 from services.intake.repository import Repository
 from services.intake.settings import IntakeSettings
@@ -23,6 +23,6 @@ async def tell_again(store: Store, settings: IntakeSettings) -> int:
 
 
 async def _tellings(repository: Repository, ids: Ids) -> AsyncIterator[Operation[None]]:
-    for collection in (AGENCIES, OPPORTUNITIES, PEOPLE):
-        async for id in repository.everything(collection):
-            yield Operation(*again(collection, id, ids))
+    for handler in topic_handlers().values():
+        async for id in repository.everything(handler.STORED.COLLECTION):
+            yield again(handler.STORED, id, ids)

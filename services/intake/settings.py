@@ -18,6 +18,7 @@ class IntakeSettings(ServiceSettings):
     """`kek`: the key that wraps every person's data key, 32 bytes as hex; whoever loses it loses every identity.
 
     `first_admin`: "<agency>:<key id>:<SHA-256 of the secret, hex>", used once, at a start without any administrator.
+    `most_rejections`: refused events of one agency that are kept in a day; the rest is answered, and counted.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = (*ServiceSettings.KEYS, "kek")
@@ -28,6 +29,7 @@ class IntakeSettings(ServiceSettings):
     first_admin: SecretStr | None = None
     most_events: int = Field(default=500, ge=1, le=5_000)
     most_bytes: int = Field(default=5_000_000, ge=1_000, le=8_000_000)
+    most_rejections: int = Field(default=5_000, ge=100, le=1_000_000)
     lapse_seconds: float = Field(default=60.0, gt=0, le=3_600)
 
     @field_validator("first_admin")

@@ -152,7 +152,7 @@ def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]])
         data = event_type.bus.model_validate_json(value)
     except ValidationError as error:
         raise Refused(*refusals_of(error, event_type.bus)) from None
-    event_type, data = registry.lifted(event_type, data)
+    event_type, data = registry.upcast(event_type, data)
     try:
         sequence = found.get("sequence")
         recorded = found.get("recordedtime")

@@ -57,6 +57,9 @@ class Incoming:
     testrun: bool = False
 
 
+Item = dict[str, Any] | Refused  # one event of a request as it was parsed, or why it is none
+
+
 class _Batch:
     """The events of a batch, parsed one by one as they are asked for; whoever asks again gets them parsed again: the
     body is kept, and nothing that was made of it."""
@@ -64,11 +67,11 @@ class _Batch:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def __iter__(self) -> Iterator[dict[str, Any] | Refused]:
+    def __iter__(self) -> Iterator[Item]:
         return _batch(_Text(self._body))
 
 
-def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) -> Iterable[dict[str, Any] | Refused]:
+def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) -> Iterable[Item]:
     """The events of one request as JSON objects, still unchecked, to be gone through more than once; those of a batch
     are parsed one by one, as they are asked for. Raises Refused, here or on the way, when the request is unreadable."""
     media = content_type.partition(";")[0].strip().lower()
@@ -191,7 +194,7 @@ class _Text:
         return True
 
 
-def _batch(text: _Text) -> Iterator[dict[str, Any] | Refused]:
+def _batch(text: _Text) -> Iterator[Item]:
     if (first := text.next()) != "[":
         raise Refused(Refusal("wrong-form" if first == "{" else "not-json", ""))
     text.skip()

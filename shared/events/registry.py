@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from shared.events.classes import DataClass, Model, highest_class
+from shared.events.limits import LONGEST_NAME
 
 SCHEMA_BASE = "https://schemas.ieum.invalid/"
 
@@ -39,7 +40,8 @@ class Topic:
 class EventType:
     """One version of one type: what travels on the bus and, if agencies may send it, what the door takes.
 
-    ``lift`` makes of the version before's data this one's. Whoever reads sees the newest version only.
+    ``upcast`` makes of the version before's data this one's: whoever reads sees the newest version only. ``forbids``:
+    it ends or takes away what somebody may do, so it waits for nothing else that its sender sends.
     """
 
     name: str
@@ -50,7 +52,8 @@ class EventType:
     example: Mapping[str, Any]
     door: type[Model] | None = None
     door_example: Mapping[str, Any] | None = None
-    lift: Callable[[Any], Model] | None = None
+    upcast: Callable[[Any], Model] | None = None
+    forbids: bool = False
 
     @property
     def dataschema(self) -> str:
@@ -83,7 +86,7 @@ class Registry:
 
     def add_type(self, event_type: EventType) -> EventType:
         """Register one version of a type, one after the other from 1: all share a topic, one with another model than
-        the version before knows how to lift that one's data, and none carries an identity on the bus."""
+        the version before knows how to upcast that one's data, and none carries an identity on the bus."""
         key = (event_type.name, event_type.version)
         if key in self.types:
             raise ValueError(f"event type {key} is registered twice")
@@ -92,8 +95,8 @@ class Registry:
             raise ValueError(f"event type {key}: the next version is {len(older) + 1}")
         if any(other.topic.name != event_type.topic.name for other in older):
             raise ValueError(f"{event_type.name}: all versions of a type live on one topic, else their order is lost")
-        if older and older[-1].bus is not event_type.bus and event_type.lift is None:
-            raise ValueError(f"event type {key}: with another model than before it needs lift, for those who read")
+        if older and older[-1].bus is not event_type.bus and event_type.upcast is None:
+            raise ValueError(f"event type {key}: with another model than before it needs upcast, for those who read")
         if event_type.dataclassification is DataClass.IDENTITY:
             raise ValueError(f"{event_type.name}: a model with an identity field may not go on the bus")
         if (event_type.door is None) != (event_type.door_example is None):
@@ -104,6 +107,10 @@ class Registry:
     def versions(self, name: str) -> list[EventType]:
         """All versions of a type, oldest first; empty when the name is unknown."""
         return sorted((t for (n, _), t in self.types.items() if n == name), key=lambda t: t.version)
+
+    def known_name(self, value: object) -> str | None:
+        """The value, if it is the name of a type. Whatever was sent may be asked about."""
+        return value if isinstance(value, str) and len(value) <= LONGEST_NAME and self.versions(value) else None
 
     def find(self, name: str, version: int | None = None) -> EventType:
         """One version, or the newest when none is asked for. Raises UnknownType."""
@@ -120,10 +127,10 @@ class Registry:
         newest = {each.name: each for each in self if each.topic.name == topic}
         return [each for each in newest.values() if each.bus is model]
 
-    def lifted(self, event_type: EventType, data: Model) -> tuple[EventType, Model]:
+    def upcast(self, event_type: EventType, data: Model) -> tuple[EventType, Model]:
         """The newest version of the type, and the data as that one has it."""
         while (later := self.types.get((event_type.name, event_type.version + 1))) is not None:
-            event_type, data = later, later.lift(data) if later.lift else data
+            event_type, data = later, later.upcast(data) if later.upcast else data
         return event_type, data
 
     def __iter__(self) -> Iterator[EventType]:

@@ -1,1 +1,40 @@
-"""What an event that kept the rules changes: read from the Work, decided here, written by `service.py`."""
+"""What an event changes, by topic: each module here that is named after a topic takes the events of that topic.
+
+It says which rules need no store (`features`), what has to be loaded (`needs`), what the event does (`decide`), and as
+what a thing of the topic is kept (`STORED`). A new topic is a new module; nobody lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from typing import Protocol, cast
+
+from services.intake.changes.effect import DoorEvent, Effect, Features
+from services.intake.dependencies import Dependencies
+from services.intake.documents import AGENCIES, Thing
+from services.intake.domain.findings import Findings
+from shared.events import registry
+from shared.events.classes import Model
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+
+class TopicHandler(Protocol):
+    """A module of this package. All of it is pure over the unit of work: no clock, no network, no query of its own."""
+
+    STORED: type[Thing]
+
+    def features(self, data: Model, findings: Findings, today: date) -> Features: ...
+    def needs(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]: ...
+    def decide(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect: ...
+
+
+@cache
+def topic_handlers() -> Mapping[str, TopicHandler]:
+    """By topic; agencies first, so that who is told everything again knows a recipient before a consent names it."""
+    modules = sorted({module.name for module in pkgutil.iter_modules(__path__)} & registry.topics.keys())
+    modules.sort(key=lambda name: name != AGENCIES)
+    return {name: cast(TopicHandler, importlib.import_module(f"{__name__}.{name}")) for name in modules}

@@ -3,52 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
-from services.intake.changes.effect import AGENCIES, Accepted, Effect, Emission, Tools
+from services.intake.changes.effect import DoorEvent, Effect, Emission, Features
+from services.intake.dependencies import Dependencies
+from services.intake.documents import AGENCIES, StoredAgency
+from services.intake.domain.agencies import check_agency
+from services.intake.domain.findings import Findings
 from services.intake.domain.precedence import is_older
-from shared.access.agencies import agency_document, held_agency
+from shared.events.classes import Model
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
+STORED = StoredAgency
 KEY_ID = "state.keys.key_id"
 
 
-def needs(event: Accepted, work: UnitOfWork, tools: Tools) -> Iterable[Need]:
+def features(data: Model, findings: Findings, today: date) -> Features:
+    """Nothing; what is wrong is added to `findings`."""
+    if isinstance(data, Agency):
+        check_agency(data, findings)
+    return {}
+
+
+def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The agency, and whoever else has a key of the same name."""
     agency = _agency(event)
     return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
 
 
-def decide(event: Accepted, work: UnitOfWork, tools: Tools) -> Effect:
+def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:
     """Register or change. Raises Refused for an agency that is there already, or is not, or a key id in use."""
-    agency = _agency(event)
+    agency, number = _agency(event), event.sequence
     for index, key in enumerate(agency.keys):
         if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key.key_id)):
             raise Refused(Refusal("key-taken", f"/data/keys/{index}/key_id"))
-    held = work.get(AGENCIES, agency.agency)
+    document = work.get(AGENCIES, agency.agency)
+    held = None if document is None else StoredAgency.kept_in(document)
     registering = event.name == AGENCY_REGISTERED.name
-    answer = {"agency": agency.agency}
+    answer, sequence, sender = {"agency": agency.agency}, 1, number
     if held is None:
         if not registering:
             raise Refused(Refusal("unknown-agency", "/data/agency"))
-        sequence = 0
     else:
-        sequence = held["sequence"]
-        if is_older(event.incoming.sequence, held.get("sender")):
+        if is_older(number, held.sender):
             return Effect(answer, "superseded")
-        if held_agency(held) == agency:
+        if held.state == agency:
             return Effect(answer, "duplicate" if registering else "accepted")
         if registering:
             raise Refused(Refusal("already-known", "/data/agency"))
-    sender = event.incoming.sequence if event.incoming.sequence is not None else (held or {}).get("sender")
+        sequence, sender = held.sequence + 1, held.sender if number is None else number
     return Effect(
         answer,
-        thing=(AGENCIES, {**agency_document(agency, sequence + 1), "sender": sender}),
-        emitted=[Emission(event.incoming.event_type, agency.agency, sequence + 1, agency)],
+        thing=StoredAgency(id=agency.agency, sequence=sequence, state=agency, sender=sender),
+        emitted=[Emission(event.incoming.event_type, agency.agency, sequence, agency)],
     )
 
 
-def _agency(event: Accepted) -> Agency:
+def _agency(event: DoorEvent) -> Agency:
     assert isinstance(event.incoming.data, Agency)
     return event.incoming.data

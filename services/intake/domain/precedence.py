@@ -6,8 +6,8 @@ or first. Of equal numbers the one that forbids holds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 MOST_KEYS = 50  # consents taken back that are remembered one by one, for a person who is not here yet
 
@@ -34,50 +34,54 @@ def floor_of(taken: Numbers, purpose: str, recipient: str | None) -> int | None:
     return latest(taken.get(f"{purpose}/{recipient or ''}"), taken.get(f"{purpose}/"))
 
 
-def remembered_end(early: Mapping[str, Any], sequence: int | None) -> dict[str, Any]:
-    """What is kept about a thing that is not here yet: that it has ended. Without a number it holds for whatever comes
-    first, so nothing with a number weakens it."""
-    by = sequence if not early.get("ended") else _both(early.get("by"), sequence)
-    return {**early, "ended": True, "by": by}
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What was ended or taken back of a thing before the thing came.
 
+    `ended`: that it has ended, `by` which number (None: by an act without one, which holds for whatever comes first);
+    `taken`: the consents taken back, "purpose/recipient" to number.
+    """
 
-def remembered_withdrawal(
-    early: Mapping[str, Any], consents: Iterable[tuple[str, str | None]], sequence: int | None
-) -> dict[str, Any]:
-    """The same for consents taken back. Too many of one person become "from everybody", which forbids more."""
-    taken: dict[str, int | None] = dict(early.get("taken", {}))
-    for purpose, recipient in consents:
-        key = f"{purpose}/{recipient or ''}"
-        taken[key] = _both(taken[key], sequence) if key in taken else sequence
-    if len(taken) > MOST_KEYS:
-        wide: dict[str, int | None] = {}
-        for key, number in taken.items():
-            purpose = key.partition("/")[0] + "/"
-            wide[purpose] = _both(wide[purpose], number) if purpose in wide else number
-        taken = wide
-    return {**early, "taken": taken}
+    ended: bool = False
+    by: int | None = None
+    taken: Numbers = field(default_factory=dict)
 
+    def with_end(self, sequence: int | None) -> Tombstone:
+        """It has ended. An end without a number is weakened by nothing that has one."""
+        return replace(self, ended=True, by=_both(self.by, sequence) if self.ended else sequence)
 
-def was_taken(early: Mapping[str, Any], purpose: str, recipient: str | None, sequence: int | None) -> bool:
-    """Whether a consent inside an arrival was taken back before the arrival came."""
-    taken = early.get("taken", {})
-    return any(key in taken and not is_newer(sequence, taken[key]) for key in _keys(purpose, recipient))
+    def with_withdrawal(self, consents: Iterable[tuple[str, str | None]], sequence: int | None) -> Tombstone:
+        """The same for consents taken back. Too many of one person become "from everybody", which forbids more."""
+        taken = dict(self.taken)
+        for purpose, recipient in consents:
+            key = f"{purpose}/{recipient or ''}"
+            taken[key] = _both(taken[key], sequence) if key in taken else sequence
+        if len(taken) > MOST_KEYS:
+            wide: dict[str, int | None] = {}
+            for key, number in taken.items():
+                purpose = key.partition("/")[0] + "/"
+                wide[purpose] = _both(wide[purpose], number) if purpose in wide else number
+            taken = wide
+        return replace(self, taken=taken)
 
+    def took(self, purpose: str, recipient: str | None, sequence: int | None) -> bool:
+        """Whether a consent inside an arrival was taken back before the arrival came."""
+        keys = {f"{purpose}/{recipient or ''}", f"{purpose}/"}
+        return any(key in self.taken and not is_newer(sequence, self.taken[key]) for key in keys)
 
-def had_ended(early: Mapping[str, Any], sequence: int | None) -> bool:
-    """Whether what begins here was ended before it came."""
-    return bool(early.get("ended")) and not is_newer(sequence, early.get("by"))
+    def forbids(self, sequence: int | None) -> bool:
+        """Whether what begins here was ended before it came."""
+        return self.ended and not is_newer(sequence, self.by)
 
+    def end(self, sequence: int | None) -> int | None:
+        """The number of the end that goes on once the thing is here; None: it never ended, or nobody counted."""
+        return None if not self.ended else self.by if self.by is not None else sequence
 
-def kept_floors(early: Mapping[str, Any], sequence: int | None) -> dict[str, int]:
-    """The floors that go on once the thing is here. What was taken back without a number was taken from everything up
-    to the arrival."""
-    floors = {key: number if number is not None else sequence for key, number in early.get("taken", {}).items()}
-    return {key: number for key, number in floors.items() if number is not None}
-
-
-def _keys(purpose: str, recipient: str | None) -> Collection[str]:
-    return {f"{purpose}/{recipient or ''}", f"{purpose}/"}
+    def floors(self, sequence: int | None) -> dict[str, int]:
+        """The floors of consents that go on once the thing is here. What was taken back without a number was taken from
+        everything up to the arrival."""
+        floors = {key: number if number is not None else sequence for key, number in self.taken.items()}
+        return {key: number for key, number in floors.items() if number is not None}
 
 
 def _both(one: int | None, other: int | None) -> int | None:

@@ -1,18 +1,17 @@
 """Identity at rest: every field sealed under the person's own data key, every data key wrapped by one key above them.
 
-A record is a plain document, so that it is written in the same transaction as everything else:
-`{"_id": person, "key": wrapped data key, "sealed": {field: sealed value}}`. Person and field are bound into each seal:
-a value moved to another person or field does not open. Erasing a person is destroying the record's `key`. All
-cryptography is behind `shared.kit.base.sealing.Sealer` (AES-256-GCM); a body that needs a validated module changes
-that one.
+A record is a plain document, so that it is written in the same transaction as everything else. Person and field are
+bound into each seal: a value moved to another person or field does not open. Erasing a person is destroying the
+record's `key`. All cryptography is behind `shared.kit.base.sealing.Sealer` (AES-256-GCM); a body that needs a validated
+module changes that one.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
+from services.intake.documents import IdentityRecord
 from shared.events.topics.people import Identity
 from shared.kit.base.sealing import Sealer
 
@@ -28,28 +27,24 @@ class Vault:
     def __init__(self, kek: bytes) -> None:
         self._kek = Sealer(kek)
 
-    def new_record(self, person: str, reference: str, identity: Identity) -> dict[str, Any]:
+    def new_record(self, person: str, reference: str, identity: Identity) -> IdentityRecord:
         """A record with a new data key for a new person."""
-        record = {
-            "_id": person,
-            "key": self._kek.seal(secrets.token_bytes(KEY_BYTES), _KEY, person),
-            "sealed": {},
-        }
+        key = self._kek.seal(secrets.token_bytes(KEY_BYTES), _KEY, person)
+        record = IdentityRecord(_id=person, key=key, sealed={})
         return self.with_values(record, {REFERENCE: reference} | _values(identity))
 
-    def with_identity(self, record: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    def with_identity(self, record: IdentityRecord, identity: Identity) -> IdentityRecord:
         """The record with another identity under the same data key; the reference stays."""
         kept = {REFERENCE: record["sealed"][REFERENCE]}
-        return self.with_values({**record, "sealed": kept}, _values(identity))
+        return self.with_values(IdentityRecord(_id=record["_id"], key=record["key"], sealed=kept), _values(identity))
 
-    def with_values(self, record: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    def with_values(self, record: IdentityRecord, values: Mapping[str, str]) -> IdentityRecord:
         """The record with these fields sealed in. Raises SealBroken if its data key does not open."""
-        person = str(record["_id"])
-        sealer = self._data_key(record)
+        person, sealer = record["_id"], self._data_key(record)
         sealed = {name: sealer.seal(value.encode(), _FIELD, person, name) for name, value in values.items()}
-        return {**record, "sealed": {**record["sealed"], **sealed}}
+        return IdentityRecord(_id=person, key=record["key"], sealed={**record["sealed"], **sealed})
 
-    def open(self, record: Mapping[str, Any], field: str) -> str | None:
+    def open(self, record: IdentityRecord, field: str) -> str | None:
         """One field in clear; None when it was never given. Raises SealBroken for anything that was altered or moved.
 
         The only way to a plaintext: whoever calls it writes the audit entry first.
@@ -57,10 +52,10 @@ class Vault:
         sealed = record["sealed"].get(field)
         if sealed is None:
             return None
-        return self._data_key(record).open(sealed, _FIELD, str(record["_id"]), field).decode()
+        return self._data_key(record).open(sealed, _FIELD, record["_id"], field).decode()
 
-    def _data_key(self, record: Mapping[str, Any]) -> Sealer:
-        return Sealer(self._kek.open(record["key"], _KEY, str(record["_id"])))
+    def _data_key(self, record: IdentityRecord) -> Sealer:
+        return Sealer(self._kek.open(record["key"], _KEY, record["_id"]))
 
 
 def _values(identity: Identity) -> dict[str, str]:

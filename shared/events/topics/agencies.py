@@ -86,5 +86,6 @@ AGENCY_CHANGED = register(
         example=_EXAMPLE,
         door=Agency,
         door_example=_EXAMPLE,
+        forbids=True,
     )
 )

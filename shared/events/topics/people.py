@@ -256,7 +256,12 @@ _BUS = {
 
 
 def _people_event(
-    name: str, summary: str, door: type[Model] | None, door_example: Mapping[str, object] | None
+    name: str,
+    summary: str,
+    door: type[Model] | None,
+    door_example: Mapping[str, object] | None,
+    *,
+    forbids: bool = False,
 ) -> EventType:
     return register(
         EventType(
@@ -268,6 +273,7 @@ def _people_event(
             example=_BUS,
             door=door,
             door_example=door_example,
+            forbids=forbids,
         )
     )
 
@@ -282,7 +288,7 @@ PERSON_UPDATED = _people_event(
     "person-updated", "The profile changed.", PersonUpdatedAtDoor, {"reference": "HW-8841", **_PROFILE}
 )
 PERSON_LEFT = _people_event(
-    "person-left", "The person leaves.", PersonLeftAtDoor, {"reference": "HW-8841", "reason": "own-wish"}
+    "person-left", "The person leaves.", PersonLeftAtDoor, {"reference": "HW-8841", "reason": "own-wish"}, forbids=True
 )
 CONSENT_GIVEN = _people_event(
     "consent-given",
@@ -295,6 +301,7 @@ CONSENT_WITHDRAWN = _people_event(
     "The person takes an allowance back.",
     ConsentWithdrawnAtDoor,
     {"reference": "HW-8841", "consents": [{"purpose": "notice", "recipient": "gjf"}]},
+    forbids=True,
 )
 CONSENT_LAPSED = _people_event(
     "consent-lapsed", "The last day of a consent has passed (said by the clock).", None, None

@@ -1,7 +1,7 @@
-"""All metrics of a service, each defined once. A label is one of a short list, and never tells of a person.
+"""Metrics, each defined once, here or by the service it belongs to. A label is one of a short list, never of a person.
 
-``metrics.events_accepted.of(type="job-posted").inc()``: ``of`` hands out a held child (three times cheaper than
-``labels``). Label values that look like an id, or are not plain words, become ``other``.
+``metrics.events_consumed.of(topic="people", type="job-posted").inc()``: ``of`` hands out a held child (three
+times cheaper than ``labels``). Label values that look like an id, or are not plain words, become ``other``.
 """
 
 from __future__ import annotations
@@ -96,8 +96,6 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _LONG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
-events_accepted = counter("events_accepted", "Door events accepted, without repeated and superseded ones", ["type"])
-events_refused = counter("events_refused", "Door events refused, by rule", ["reason"])
 events_consumed = counter("events_consumed", "Records of a topic that had their effect", ["topic", "type"])
 events_passed_over = counter("events_passed_over", "Records nobody here handles, and test runs", ["topic", "type"])
 events_set_apart = counter("events_set_apart", "Records in quarantine", ["topic", "reason"])
@@ -122,13 +120,6 @@ event_to_partner_seconds = histogram(
 in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
 attempts_to_record = gauge("attempts_to_record", "Attempts at partners that were answered and not yet written down")
 attempts_not_recorded = counter("attempts_not_recorded", "Attempts whose outcome cannot be written down")
-last_event_timestamp_seconds = gauge("last_event_timestamp_seconds", "When an agency last spoke", ["agency", "type"])
-people_with_consent_ending = gauge(
-    "people_with_consent_ending", "People whose first consent ends within 30 days: at least so many; 0 below 20"
-)
-people_with_consent_ending_share = gauge(
-    "people_with_consent_ending_share", "The same as a share of all with a consent, in tenths, rounded down"
-)
 clock_difference_seconds = gauge("clock_difference_seconds", "This machine's clock minus MongoDB's")
 clock_doubtful = gauge("clock_doubtful", "1 while the two differ by more than a minute")
 build_info = gauge("build_info", "1; which build runs", ["service", "version"])

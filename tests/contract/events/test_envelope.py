@@ -44,12 +44,12 @@ def second_version() -> Iterator[EventType]:
     class NewPerson(Person):
         languages: Annotated[tuple[str, ...], FEATURE]
 
-    def lift(before: Person) -> NewPerson:
+    def upcast(before: Person) -> NewPerson:
         return NewPerson(languages=(), **dict(before))
 
     first = registry.find("person-updated", 1)
     example = {**first.example, "languages": ["ko"]}
-    second = replace(first, version=2, bus=NewPerson, example=example, door=None, door_example=None, lift=lift)
+    second = replace(first, version=2, bus=NewPerson, example=example, door=None, door_example=None, upcast=upcast)
     yield registry.add_type(second)
     del registry.types["person-updated", 2]
 
@@ -60,7 +60,7 @@ class TestKafkaBinaryMode:
     def test_brings_back_the_same_event(self, event_type: EventType, more: dict[str, Any]) -> None:
         event = event_of(event_type, **more)
         key, value, headers = to_kafka(event)
-        newest, data = registry.lifted(event_type, event.data)
+        newest, data = registry.upcast(event_type, event.data)
         assert from_kafka(value, headers) == replace(event, version=newest.version, data=data)
         assert key == event.key.encode()
 

@@ -15,10 +15,11 @@ import pytest_asyncio
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
-from services.intake.api import Parts, make_router
+from services.intake.admission import Admission
+from services.intake.api import Endpoints, make_router
 from services.intake.changes import opportunities
+from services.intake.documents import REJECTIONS
 from services.intake.journeys import Journeys
-from services.intake.repository import REJECTIONS
 from services.intake.settings import IntakeSettings
 from shared.access.keys import Caller, unauthorised
 from shared.kit.web import problems
@@ -116,14 +117,14 @@ async def door() -> AsyncIterator[Door]:
     full["rights"]["reads"] = ["journeys", "rejections", "lookup"]
     house.add(type(agency("hanawon")).model_validate(full, strict=False))
     app = FastAPI()
-    parts = Parts()
-    parts.door = house.door
-    parts.journeys = Journeys(cast(Any, Rows(house.store)), house.tools)
+    endpoints = Endpoints()
+    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500), house.door
+    endpoints.journeys = Journeys(cast(Any, Rows(house.store)), house.dependencies)
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(keys=Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)
     chosen = IntakeSettings(kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/", profile="development")
-    app.include_router(make_router(parts, chosen, pack()))
+    app.include_router(make_router(endpoints, chosen, pack()))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
         yield Door(house, client)

@@ -22,7 +22,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.intake.api import Parts, make_router
+from services.intake.admission import Admission
+from services.intake.api import Endpoints, make_router
 from services.intake.settings import IntakeSettings
 from shared.access.keys import Caller
 from shared.events import EventType, registry
@@ -117,13 +118,13 @@ async def http() -> AsyncIterator[Http]:
     for name in ("trainee-graduated", "job-posted", "programme-opened"):
         await house.send(name, example(name, reference=KNOWN["reference"]))
     app = FastAPI()
-    parts = Parts()
-    parts.door = house.door
+    endpoints = Endpoints()
+    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(keys=_Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
-    app.include_router(make_router(parts, chosen, pack()))
+    app.include_router(make_router(endpoints, chosen, pack()))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
         yield Http(client, house)

@@ -26,8 +26,7 @@ class TestForetell:
         job = ConsentExpiryJob(
             house.store,  # type: ignore[arg-type]  # stands in for the real store
             Repository(database),
-            house.door,
-            replace(house.tools, clock=Clock(wall=lambda: house.store.now + timedelta(days=days[0]))),
+            replace(house.dependencies, clock=Clock(wall=lambda: house.store.now + timedelta(days=days[0]))),
         )
 
         async def foretold(*ends: int) -> tuple[float | None, ...]:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pymongo.errors import DuplicateKeyError
 
+from services.intake.admission import Admitted
 from services.intake.bootstrap import first_administrator
-from services.intake.changes.effect import AGENCIES
+from services.intake.documents import AGENCIES
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from shared.access.agencies import agency_document
@@ -18,7 +19,7 @@ from shared.access.keys import Caller
 from shared.kit.store.mongo import Database, connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Store
-from tests.unit.intake.memory import House, agency, tools
+from tests.unit.intake.memory import House, agency, dependencies
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +31,7 @@ class Doors:
         self.clients = [connect(mongo_url) for _ in range(2)]
         self.database: Database = self.clients[0][name]
         self.stores = [Store(client[name], _outbox(client[name])) for client in self.clients]
-        self.doors = [Door(store, tools()) for store in self.stores]
+        self.doors = [Door(store, dependencies()) for store in self.stores]
         self.caller = Caller(agency("ops", "public", administers=True), "ops-1")
 
     async def __aenter__(self) -> Doors:
@@ -68,7 +69,7 @@ class TestOneHolder:
                 key_id = f"shared-{number}"
                 answers = await asyncio.gather(
                     *(
-                        door.take([both.registered(f"{name}-{number}", key_id)], both.caller)
+                        door.take(Admitted([both.registered(f"{name}-{number}", key_id)], 1), both.caller)
                         for door, name in zip(both.doors, ("one", "other"), strict=True)
                     )
                 )
@@ -96,6 +97,6 @@ class TestOneHolder:
             await database[AGENCIES].delete_many({})
             await database[AGENCIES].insert_one(agency_document(agency("gjf", "service"), 1))
             given, repository = "ops:gjf-1:" + "ab" * 32, Repository(database)
-            assert not await first_administrator(given, both.stores[0], repository, tools())
+            assert not await first_administrator(given, both.stores[0], repository, dependencies())
             assert await database[AGENCIES].count_documents({}) == 1
-            assert await first_administrator("ops:ops-1:" + "ab" * 32, both.stores[0], repository, tools())
+            assert await first_administrator("ops:ops-1:" + "ab" * 32, both.stores[0], repository, dependencies())

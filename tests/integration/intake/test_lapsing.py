@@ -8,11 +8,10 @@ from time import monotonic
 
 import pytest
 
-from services.intake.changes.effect import Tools
 from services.intake.consent_expiry import ConsentExpiryJob
+from services.intake.dependencies import Dependencies
 from services.intake.identity import References, Vault
 from services.intake.repository import Repository
-from services.intake.service import Door
 from shared.kit.base.clock import Clock
 from shared.reference import load_pack
 from tests.integration.intake.running import on_the_bus
@@ -30,11 +29,11 @@ class TestConsentExpiry:
         ]
         receipt = (await world.hanawon.send("trainee-graduated", graduate("R-50", consents=consents))).json()
         runtime, pack = world.runtime, load_pack("kr-gyeonggi")
-        tools = Tools(pack, runtime.ids, runtime.sealer, Vault(bytes(32)), References(runtime.ids))
-        repository, door = Repository(runtime.database), Door(runtime.store, tools)
+        dependencies = Dependencies(pack, runtime.ids, runtime.sealer, Vault(bytes(32)), References(runtime.ids))
+        repository = Repository(runtime.database)
 
         def job(clock: Clock) -> ConsentExpiryJob:
-            return ConsentExpiryJob(runtime.store, repository, door, replace(tools, clock=clock))
+            return ConsentExpiryJob(runtime.store, repository, replace(dependencies, clock=clock))
 
         today_, tomorrow = Clock(), Clock(timedelta(days=1))
         wrong = Clock(wall=lambda: datetime.now(UTC) + timedelta(days=70))

@@ -38,7 +38,7 @@ HARMLESS = {
     "mongo_url", "database", "topic_prefix", "partitions", "host", "port",
     "metrics_host", "session_timeout_ms", "batch_max_records", "batch_timeout_ms", "stalled_seconds", "pack",
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
-    "most_events", "most_bytes", "lapse_seconds",
+    "most_events", "most_bytes", "most_rejections", "lapse_seconds",
     "lease_seconds", "day_check_seconds", "netting_seconds",
     "head_seconds", "body_seconds", "idle_seconds", "unread_seconds", "body_bytes_per_second", "connections",
     "connections_per_address", "at_once_bodies", "at_once_requests", "at_once_polls", "at_once_working",

@@ -124,24 +124,24 @@ class TestRegistry:
     def test_a_version_with_another_model_must_say_how_the_one_before_is_read(self) -> None:
         registry = Registry()
         registry.add_type(event_type())
-        with pytest.raises(ValueError, match="needs lift"):
+        with pytest.raises(ValueError, match="needs upcast"):
             registry.add_type(event_type(version=2, bus=Wide))
-        registry.add_type(event_type(version=2, bus=Wide, lift=widened))
+        registry.add_type(event_type(version=2, bus=Wide, upcast=widened))
 
     def test_lifts_data_to_the_newest_version_over_all_between(self) -> None:
         registry = Registry()
         first = registry.add_type(event_type())
         registry.add_type(event_type(version=2))
-        third = registry.add_type(event_type(version=3, bus=Wide, lift=widened))
+        third = registry.add_type(event_type(version=3, bus=Wide, upcast=widened))
         newest = (third, Wide(words=("a",)))
-        assert registry.lifted(first, Open(word="a")) == newest
-        assert registry.lifted(*newest) == newest
+        assert registry.upcast(first, Open(word="a")) == newest
+        assert registry.upcast(*newest) == newest
 
     def test_a_handler_of_a_model_is_given_the_types_that_are_read_as_it(self) -> None:
         registry = Registry()
         registry.add_type(event_type())
         assert registry.carrying("things", Open) == [registry.find("thing-made")]
-        registry.add_type(event_type(version=2, bus=Wide, lift=widened))
+        registry.add_type(event_type(version=2, bus=Wide, upcast=widened))
         assert registry.carrying("things", Open) == []
         assert registry.carrying("things", Wide) == [registry.find("thing-made", 2)]
 

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import bson
 
-from services.intake.answers import Receipt
-from services.intake.changes.effect import AGENCIES, Tools
+from services.intake.admission import Admitted
+from services.intake.dependencies import Dependencies
+from services.intake.documents import AGENCIES
 from services.intake.identity import References, Vault
+from services.intake.schemas import Receipt
 from services.intake.service import Door
 from shared.access.agencies import agency_document
 from shared.access.keys import Caller
@@ -88,9 +90,9 @@ def pack() -> Pack:
     return load_pack("kr-gyeonggi")
 
 
-def tools() -> Tools:
+def dependencies() -> Dependencies:
     ids = Ids(KEY)
-    return Tools(pack(), ids, Sealer(KEY), Vault(KEY), References(ids))
+    return Dependencies(pack(), ids, Sealer(KEY), Vault(KEY), References(ids))
 
 
 def agency(name: str, recipient_class: str = "case", *, administers: bool = False) -> Agency:
@@ -116,8 +118,8 @@ class House:
 
     def __init__(self) -> None:
         self.store = MemoryStore()
-        self.tools = tools()
-        self.door = Door(self.store, self.tools)  # type: ignore[arg-type]  # stands in for the real store
+        self.dependencies = dependencies()
+        self.door = Door(self.store, self.dependencies)  # type: ignore[arg-type]  # stands in for the real store
         self.callers = {}
         for name, recipient_class in (("hanawon", "case"), ("gjf", "service"), ("khf", "case"), ("acme", "employer")):
             self.add(agency(name, recipient_class))
@@ -132,7 +134,7 @@ class House:
         return (await self.send_all([self.event(type, data, by, **attributes)], by))[0]
 
     async def send_all(self, events: list[Any], by: str = "hanawon") -> list[Receipt]:
-        return await self.door.take(events, self.callers[by])
+        return await self.door.take(Admitted(events, len(events)), self.callers[by])
 
     def event(self, type: str, data: Mapping[str, Any], by: str = "hanawon", **attributes: Any) -> dict[str, Any]:
         self._number += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.intake.admission import FORBIDS, admission
-from services.intake.answers import Receipt
-from services.intake.api import Parts, make_router
+from services.intake.admission import FORBIDS, Admission, Admitted, Received
+from services.intake.api import Endpoints, make_router
+from services.intake.schemas import Receipt
 from services.intake.settings import IntakeSettings
 from shared.access.keys import Caller
 from shared.events import registry
+from shared.events.incoming import BATCH
+from shared.kit.base.slices import Slices
 from shared.kit.web import problems, quotas
 from shared.kit.web.edge import EdgeSettings
 from shared.kit.web.http import Outermost
@@ -36,8 +39,10 @@ async def asked(known: Quotas, *types: str | None, emits: Collection[str] = FORB
     """Whether these go ahead, and which are put off."""
     rights = SimpleNamespace(emits=emits, administers="agency-changed" in emits)
     caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights))
-    ahead, late = await admission(known, caller)(types)
-    return ahead, list(late)
+    received = Received(BATCH, (), json.dumps([{"type": type} for type in types]).encode())
+    admitted = await Admission(Slices(), 500).admit(received, caller, known)
+    assert admitted.count == len(types)
+    return admitted.ahead, sorted(admitted.late)
 
 
 async def test_withdrawals_go_ahead_when_the_adverts_of_the_key_are_too_many() -> None:
@@ -84,10 +89,6 @@ def test_what_forbids_is_in_the_contract() -> None:
 
 async def test_what_is_put_off_is_said_to_each_and_is_not_kept() -> None:
     house = House()
-
-    async def second_is_late(types: Any) -> tuple[bool, list[int]]:
-        return False, [1]
-
     events = [
         {
             "specversion": "1.0", "id": f"e-{number}", "source": "/agencies/gjf", "type": "job-posted",
@@ -95,13 +96,13 @@ async def test_what_is_put_off_is_said_to_each_and_is_not_kept() -> None:
         }
         for number in range(2)
     ]  # fmt: skip
-    first, second = await house.door.take(events, house.callers["gjf"], admit=second_is_late)
+    first, second = await house.door.take(Admitted(events, 2, late=frozenset({1})), house.callers["gjf"])
     assert (first.status, second.status) == ("accepted", "failed")
     assert (second.id, second.receipt) == ("e-1", None)
     assert second.problem is not None
     assert (second.problem.status, second.problem.rule) == (429, "too-many-at-a-time")
     again: Receipt
-    [again] = await house.door.take(events[1:], house.callers["gjf"])
+    [again] = await house.send_all(events[1:], "gjf")
     assert again.status == "accepted"
 
 
@@ -122,13 +123,13 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
         async def again(self, caller: Caller) -> Caller:
             return caller
 
-    parts = Parts()
-    parts.door = house.door
+    endpoints = Endpoints()
+    endpoints.admission, endpoints.door = Admission(Slices(), 500), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(keys=Keys(), quotas=known)
     problems.install(app)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
-    app.include_router(make_router(parts, chosen, pack()))
+    app.include_router(make_router(endpoints, chosen, pack()))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.answers import journey_of
 from services.intake.bootstrap import administrator
+from services.intake.journeys import journey_of
 from services.intake.settings import IntakeSettings
 from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 

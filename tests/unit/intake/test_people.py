@@ -30,7 +30,7 @@ class TestArrival:
         await house.send("trainee-graduated", example("trainee-graduated"))
         person = house.newest
         assert (person.year_of_birth, person.sex) == (1991, "female")
-        assert [house.tools.pack.label(code, "ko") for code in person.certificates] == ["제과기능사"]
+        assert [house.dependencies.pack.label(code, "ko") for code in person.certificates] == ["제과기능사"]
         assert person.courses[0].code == "ncs-2026:21"
         said = house.newest.model_dump_json()
         for secret in ("예시 사람", "1991-03-02", "0000-0000", REFERENCE):
@@ -61,7 +61,7 @@ class TestArrival:
         assert all(len(each or "") == 32 for each in told)
         assert actor not in str(house.store.collections)
         inbox = house.store.all("inbox")[0]
-        assert house.tools.sealer.open(inbox["actor"], "inbox", inbox["_id"], "actor").decode() == actor
+        assert house.dependencies.sealer.open(inbox["actor"], "inbox", inbox["_id"], "actor").decode() == actor
 
     async def test_the_same_arrival_under_another_id_changes_nothing(self, house: House) -> None:
         first = await house.send("trainee-graduated", example("trainee-graduated"))
@@ -116,9 +116,9 @@ class TestUpdates:
         await house.send("person-updated", example("person-updated", identity=identity))
         assert (house.newest.year_of_birth, house.newest.sex) == (1985, "male")
         record = house.store.all("identities")[0]
-        assert house.tools.vault.open(record, "name") == "다른 예시"
-        assert house.tools.vault.open(record, "phone") is None
-        assert house.tools.vault.open(record, "reference") == REFERENCE
+        assert house.dependencies.vault.open(record, "name") == "다른 예시"
+        assert house.dependencies.vault.open(record, "phone") is None
+        assert house.dependencies.vault.open(record, "reference") == REFERENCE
 
     @pytest.mark.parametrize("type", ["person-updated", "person-left", "consent-given", "consent-withdrawn"])
     async def test_an_unknown_reference_is_refused(self, house: House, type: str) -> None:

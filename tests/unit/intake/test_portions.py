@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
 
 import pytest
 
-from services.intake.admission import LARGE_BODY, Large
-from services.intake.answers import Receipt
-from services.intake.service import PORTION_BYTES, PORTION_EVENTS
-from shared.events.incoming import BATCH, split
+from services.intake.admission import LARGE_BODY, Admission, Admitted, Received
+from services.intake.schemas import Receipt
+from services.intake.service import PORTION_BYTES, PORTION_EVENTS, Door
+from shared.events.incoming import BATCH, STRUCTURED
 from shared.events.refusal import Refused
+from shared.kit.base.clock import Clock
+from shared.kit.base.slices import Slices
 from shared.kit.store.store import Unavailable
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.quotas import Quotas
 from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit
@@ -74,30 +80,16 @@ async def test_large_events_are_few_in_one_transaction(house: House, portions: l
 @pytest.mark.parametrize("end", [",", ",7", "]]", ', {"id": "a", "id": "b"}]'])
 async def test_what_breaks_behind_the_first_portion_leaves_nothing(house: House, portions: list[int], end: str) -> None:
     text = ",".join(map(json.dumps, adverts(house, PORTION_EVENTS + 50)))
+    received = Received(BATCH, (), f"[{text}{end}".encode())
     with pytest.raises(Refused):
-        await house.door.take(split(BATCH, [], f"[{text}{end}".encode()), house.callers["gjf"])
-    assert portions == []
-    assert not house.store.emitted
-
-
-async def test_too_many_behind_the_first_portion_leave_nothing(house: House, portions: list[int]) -> None:
-    with pytest.raises(Refused):
-        await house.door.take(adverts(house, PORTION_EVENTS + 2), house.callers["gjf"], PORTION_EVENTS + 1)
+        await Admission(Slices(), 500).admit(received, house.callers["gjf"], Quotas(EdgeSettings()))
     assert portions == []
 
 
-async def test_admission_is_asked_once_for_all_of_it(house: House) -> None:
-    asked: list[Sequence[str | None]] = []
+async def test_what_is_put_off_is_put_off_in_every_portion(house: House) -> None:
     late = [3, PORTION_EVENTS + 3]
-
-    async def admit(types: Sequence[str | None]) -> tuple[bool, list[int]]:
-        asked.append(types)
-        return False, late
-
     events: list[Any] = adverts(house, PORTION_EVENTS + 10)
-    events[PORTION_EVENTS + 5] = {"type": "made-up"}
-    receipts = await house.door.take(events, house.callers["gjf"], admit=admit)
-    assert [list(types) for types in asked] == [[event["type"] for event in events[:-5]] + [None] + ["job-posted"] * 4]
+    receipts = await house.door.take(Admitted(events, len(events), late=frozenset(late)), house.callers["gjf"])
     assert [n for n, receipt in enumerate(receipts) if receipt.status == "failed"] == late
 
 
@@ -125,16 +117,32 @@ async def test_after_an_outage_in_the_middle_all_of_it_is_sent_again_and_kept_on
 
 async def test_what_can_be_gone_through_only_once_is_never_answered_in_part(house: House) -> None:
     with pytest.raises(RuntimeError):
-        await house.door.take(iter(adverts(house, PORTION_EVENTS + 1)), house.callers["gjf"])
+        await house.door.take(Admitted(iter(()), PORTION_EVENTS + 1), house.callers["gjf"])
+    assert not house.store.emitted
+
+
+async def test_a_request_reads_the_clock_once_however_many_events_it_has(house: House) -> None:
+    class Counting(Clock):
+        read = 0
+
+        def _readings(self) -> tuple[datetime, datetime, datetime]:
+            self.read += 1
+            return super()._readings()
+
+    clock = Counting()
+    door = Door(cast(Any, house.store), replace(house.dependencies, clock=clock))
+    await door.take(Admitted(adverts(house, PORTION_EVENTS + 1), PORTION_EVENTS + 1), house.callers["gjf"])
+    assert clock.read == 1
 
 
 async def test_large_bodies_of_one_key_are_one_at_a_time_and_nobody_elses(house: House) -> None:
-    large, working, most, order = Large(), 0, 0, []
+    admission, working, most, order = Admission(Slices(), 500), 0, 0, []
+    quotas = Quotas(EdgeSettings())
     gjf, khf = house.callers["gjf"], house.callers["khf"]
 
     async def work(name: str, caller: Any, size: int) -> None:
         nonlocal working, most
-        async with large.turn(caller, size):
+        async with admission.turn(Received(STRUCTURED, (), bytes(size)), caller, quotas):
             working += name == "gjf"
             most = max(most, working)
             order.append(name)

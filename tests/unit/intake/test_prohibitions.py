@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from services.intake.changes.publish import again
+from services.intake.documents import StoredPerson
 from services.intake.domain.prohibitions import raised
 from shared.events.envelope import from_kafka
+from shared.events.topics.people import Consent, Person
 from shared.events.topics.prohibitions import MOST_FLOORS, Floor, Floors, merged
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.unit.intake.memory import House, example, today
@@ -100,11 +103,11 @@ class TestAgain:
         await withdrawn(house, {"purpose": "matching"})
         given = {"purpose": "matching", "until": today(20)}
         await house.send("consent-given", {"reference": REFERENCE, "consents": [given]})
-        _, do = again("people", house.newest.person, house.tools.ids)
+        telling = again(StoredPerson, house.newest.person, house.dependencies.ids)
         work = UnitOfWork(house.store.now)
         work.loaded("people", "_id", [house.newest.person], [])
         work.save("people", house.store.all("people")[0])
-        do(work)
+        telling.do(work)
         said = [from_kafka(record.value, list(record.headers)) for record in work.emitted]
         assert [(event.type, event.sequence) for event in said] == [("consent-given", 4), ("floor-raised", 3)]
         (first,) = house.store.prohibitions
@@ -114,7 +117,8 @@ class TestAgain:
 class TestRaised:
     def test_what_stands_unchanged_is_not_forbidden(self) -> None:
         floors = Floors(person=SOMEBODY)
-        state = {"status": "active", "consents": [{"purpose": "matching", "until": "2027-01-01"}]}
+        consent = Consent(purpose="matching", until=date(2027, 1, 1))
+        state = Person(person=SOMEBODY, status="active", owner="hanawon", consents=(consent,))
         assert raised(floors, state, state, 9) is floors
 
     def test_the_floors_of_somebody_with_very_many_fit_the_contract_and_forbid_no_less(self) -> None:

@@ -44,16 +44,16 @@ class TestLabels:
 class TestSeries:
     def test_do_not_grow_with_people(self) -> None:
         for _ in range(10):
-            metrics.events_refused.of(reason=random_id()).inc()
+            metrics.http_limited.of(reason=random_id()).inc()
         few = series()
         for _ in range(10_000):
-            metrics.events_refused.of(reason=random_id()).inc()
+            metrics.http_limited.of(reason=random_id()).inc()
         assert series() == few
-        assert len(metrics.events_refused._children) < 100
+        assert len(metrics.http_limited._children) < 100
 
     @pytest.mark.parametrize("value", ["김철수", "+82 10 0000", "a\nb", "", "x" * 100, "a@b.kr", "0a" * 16])
     def test_values_that_are_no_words_are_other(self, value: str) -> None:
-        assert metrics.events_refused.of(reason=value) is metrics.events_refused.of(reason="other")
+        assert metrics.http_limited.of(reason=value) is metrics.http_limited.of(reason="other")
 
     def test_are_capped_per_metric(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(metrics, "_MOST_SERIES", 3)
@@ -62,7 +62,7 @@ class TestSeries:
         assert len(children) == 4  # three of their own, and "other"
 
     def test_a_child_is_held(self) -> None:
-        assert metrics.events_accepted.of(type="x") is metrics.events_accepted.of(type="x")
+        assert metrics.http_requests.of(code="200") is metrics.http_requests.of(code="200")
 
     def test_the_order_of_labels_does_not_matter(self) -> None:
         one = metrics.deliveries.of(channel="feed", outcome="delivered")

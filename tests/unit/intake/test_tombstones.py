@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.changes import early
-from services.intake.changes.effect import REFERENCES
-from services.intake.domain.precedence import MOST_KEYS, had_ended, remembered_end, remembered_withdrawal, was_taken
+from services.intake.changes import tombstones
+from services.intake.documents import REFERENCES
+from services.intake.domain.precedence import MOST_KEYS, Tombstone
 from services.intake.repository import INDEXES
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, example, today
@@ -197,17 +197,17 @@ class TestAfterTheEnd:
 class TestWhatIsKept:
     async def test_is_a_keyed_hash_and_nothing_that_says_who(self, house: House) -> None:
         await house.send(*WITHDRAWN, sequence=2, actor="w-17")
-        row = next(row for row in house.store.all(REFERENCES) if "early" in row)
-        assert row["_id"] == house.tools.references.index("person", "hanawon", REFERENCE)
-        assert set(row) == {"_id", "early", "early_at"}
-        assert row["early"] == {"taken": {"notice/gjf": 2}}
-        assert (row["early_at"].hour, row["early_at"].minute, row["early_at"].microsecond) == (0, 0, 0)
+        row = next(row for row in house.store.all(REFERENCES) if "tombstone" in row)
+        assert row["_id"] == house.dependencies.references.index("person", "hanawon", REFERENCE)
+        assert set(row) == {"_id", "tombstone", "until"}
+        assert row["tombstone"] == {"ended": False, "by": None, "taken": {"notice/gjf": 2}}
+        assert (row["until"].hour, row["until"].minute, row["until"].microsecond) == (0, 0, 0)
         assert REFERENCE not in str(house.store.collections)
 
     async def test_is_gone_when_the_subject_is_here(self, house: House) -> None:
         await house.send(*WITHDRAWN)
         await house.send(*ARRIVES)
-        assert not [row for row in house.store.all(REFERENCES) if "early" in row]
+        assert not [row for row in house.store.all(REFERENCES) if "tombstone" in row]
 
     async def test_tells_nobody_whether_another_agency_has_the_reference(self, house: House) -> None:
         await house.send(*ARRIVES)
@@ -227,7 +227,7 @@ class TestWhatIsKept:
         assert not house.store.all(REFERENCES)
 
     async def test_is_bounded_for_each_agency_and_month(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(early, "MOST_A_MONTH", 3)
+        monkeypatch.setattr(tombstones, "MOST_A_MONTH", 3)
 
         async def rules(by: str, references: range) -> list[str]:
             found = []
@@ -246,18 +246,18 @@ class TestWhatIsKept:
 
     def test_outlives_every_consent_that_a_late_original_can_bring(self) -> None:
         for name in available_packs():
-            assert all(purpose.longest_days < early.EARLY_DAYS for purpose in load_pack(name).purposes.values())
+            assert all(one.longest_days < tombstones.TOMBSTONE_DAYS for one in load_pack(name).purposes.values())
         (index,) = INDEXES[REFERENCES]
-        assert index.document["expireAfterSeconds"] == early.EARLY_DAYS * 24 * 3600
+        assert (list(index.document["key"]), index.document["expireAfterSeconds"]) == (["until"], 0)
 
     def test_of_one_person_stays_small_and_forbids_no_less(self) -> None:
         keys = [("notice", f"agency-{number}") for number in range(MOST_KEYS + 1)]
-        kept = remembered_withdrawal({}, keys[:-1], 3)
-        assert len(kept["taken"]) == MOST_KEYS
-        wide = remembered_withdrawal(kept, keys[-1:], 2)
-        assert wide["taken"] == {"notice/": 3}
-        assert all(was_taken(wide, *key, 3) for key in keys)
-        assert not was_taken(wide, *keys[0], 4)
+        kept = Tombstone().with_withdrawal(keys[:-1], 3)
+        assert len(kept.taken) == MOST_KEYS
+        wide = kept.with_withdrawal(keys[-1:], 2)
+        assert wide.taken == {"notice/": 3}
+        assert all(wide.took(*key, 3) for key in keys)
+        assert not wide.took(*keys[0], 4)
 
 
 def _people(numbered: bool) -> list[tuple[str, dict[str, Any], int | None]]:
@@ -323,11 +323,11 @@ class TestEveryInterleaving:
 
     def test_an_end_without_a_number_is_not_weakened_by_one_with_it(self) -> None:
         for numbers in itertools.permutations((None, 2)):
-            kept: dict[str, Any] = {}
+            kept = Tombstone()
             for number in numbers:
-                kept = remembered_withdrawal(remembered_end(kept, number), [("notice", "gjf")], number)
-            assert had_ended(kept, 9)
-            assert was_taken(kept, "notice", "gjf", 9)
+                kept = kept.with_end(number).with_withdrawal([("notice", "gjf")], number)
+            assert kept.forbids(9)
+            assert kept.took("notice", "gjf", 9)
 
 
 def _histories(kinds: tuple[str, ...]) -> st.SearchStrategy[list[tuple[str, int]]]:

@@ -1,0 +1,32 @@
+"""What use cases and decisions of intake are given: the pack, the keyed parts of this service, the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from services.intake.identity import References, Vault
+from shared.kit.base.clock import Clock
+from shared.kit.base.ids import Ids
+from shared.kit.base.sealing import Sealer
+from shared.kit.base.slices import Slices
+from shared.reference import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """`most_rejections`: refused events of one agency that are kept in a day."""
+
+    pack: Pack
+    ids: Ids
+    sealer: Sealer
+    vault: Vault
+    references: References
+    clock: Clock = field(default_factory=Clock)
+    slices: Slices = field(default_factory=Slices)  # the turns of all requests
+    most_rejections: int = 5_000
+
+    def day(self, moment: datetime) -> date:
+        """The pack's day at that moment: `today` of every rule."""
+        return moment.astimezone(ZoneInfo(self.pack.timezone)).date()

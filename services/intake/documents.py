@@ -1,0 +1,355 @@
+"""What intake stores: one type per kind of document, and the one way into a document and back.
+
+agencies       _id agency; as in every service (shared.access.agencies), and the sender's number
+people         _id person; the state, the sender's numbers, what was taken back, the floors, the first last day (`ends`)
+opportunities  _id opportunity; the state, the owner's numbers, the sealed reference
+identities     _id person; who it is, sealed (identity/vault.py)
+references     _id keyed hash of agency and reference; the thing it leads to, or a tombstone of one that is not
+               here yet; and tallies, _id agency/month or agency/day: how many of something the agency has begun
+inbox          _id keyed hash of source and id; an accepted event and its receipt
+rejections     _id keyed hash of agency and id; a refused event, without any value of it
+steps          _id event; what the other services said that followed from an accepted event
+audit          _id random; who read about whom
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, NotRequired, TypedDict
+
+from services.intake.domain.consents import first_end
+from services.intake.domain.precedence import Tombstone
+from shared.access.agencies import agency_document, held_agency
+from shared.events import EventType
+from shared.events.classes import Model
+from shared.events.topics.agencies import Agency
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.events.topics.prohibitions import Floors
+
+AGENCIES = "agencies"
+AUDIT = "audit"
+IDENTITIES = "identities"
+INBOX = "inbox"
+OPPORTUNITIES = "opportunities"
+PEOPLE = "people"
+REFERENCES = "references"
+REJECTIONS = "rejections"
+STEPS = "steps"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Causation:
+    """What every event on the bus that follows from one acceptance has in common."""
+
+    correlationid: str
+    causationid: str
+    time: datetime
+    recordedtime: datetime
+    actor: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastTold:
+    """How a thing's newest event was told, so that the very same event can be told again."""
+
+    type: str
+    version: int
+    causation: Causation
+
+    @staticmethod
+    def by(event_type: EventType, causation: Causation) -> LastTold:
+        """Told as this type."""
+        return LastTold(event_type.name, event_type.version, causation)
+
+    @staticmethod
+    def kept_in(document: Mapping[str, Any]) -> LastTold | None:
+        """How the thing in this document was last told; None: never."""
+        kept = document.get("last")
+        return None if kept is None else LastTold(kept["type"], kept["version"], Causation(**kept["causation"]))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFloors:
+    """What is forbidden of a person's older states, and how that was last told."""
+
+    sequence: int
+    state: Floors
+    causation: Causation
+
+    @staticmethod
+    def kept_in(document: Mapping[str, Any]) -> KeptFloors | None:
+        """The floors in a person's document; None: nothing was ever forbidden."""
+        kept = document.get("floors")
+        if kept is None:
+            return None
+        state = Floors.model_validate(kept["state"], strict=False)
+        return KeptFloors(kept["sequence"], state, Causation(**kept["causation"]))
+
+    def document(self) -> Document:
+        """The part of the person's document that keeps them."""
+        state = self.state.model_dump(mode="json", exclude_none=True)
+        return {"sequence": self.sequence, "state": state, "causation": asdict(self.causation)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAgency:
+    """`sender`: the sender's own version of the registration."""
+
+    COLLECTION: ClassVar[str] = AGENCIES
+    id: str
+    sequence: int
+    state: Agency
+    sender: int | None = None
+    last: LastTold | None = None
+
+    @staticmethod
+    def kept_in(document: Document) -> StoredAgency:
+        """The agency in this document."""
+        return StoredAgency(
+            id=document["_id"],
+            sequence=document["sequence"],
+            state=held_agency(document),
+            sender=document.get("sender"),
+            last=LastTold.kept_in(document),
+        )
+
+    def document(self) -> Document:
+        """As it is stored."""
+        return {**agency_document(self.state, self.sequence), "sender": self.sender, **_told(self.last)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOpportunity:
+    """`sender`: the owner's version of the advert; `opened`, `ended`: its highest versions of an opening and of a
+    closing act; `reference`: sealed."""
+
+    COLLECTION: ClassVar[str] = OPPORTUNITIES
+    id: str
+    sequence: int
+    owner: str
+    state: Opportunity
+    reference: bytes
+    sender: int | None = None
+    opened: int | None = None
+    ended: int | None = None
+    last: LastTold | None = None
+
+    @staticmethod
+    def kept_in(document: Document) -> StoredOpportunity:
+        """The opportunity in this document."""
+        return StoredOpportunity(
+            id=document["_id"],
+            sequence=document["sequence"],
+            owner=document["owner"],
+            state=Opportunity.model_validate(document["state"], strict=False),
+            reference=document["reference"],
+            sender=document["sender"],
+            opened=document["opened"],
+            ended=document["ended"],
+            last=LastTold.kept_in(document),
+        )
+
+    def document(self) -> Document:
+        """As it is stored."""
+        return {
+            "_id": self.id,
+            "sequence": self.sequence,
+            "owner": self.owner,
+            "state": _dumped(self.state),
+            "reference": self.reference,
+            "sender": self.sender,
+            "opened": self.opened,
+            "ended": self.ended,
+            **_told(self.last),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPerson:
+    """`sender`: the owner's version of the profile; `opened`, `ended`: its highest versions of arriving and of leaving;
+    `arrival`: content of the arrival, as a keyed hash; `consent_senders`: its version of each consent, by
+    "purpose/recipient"; `taken`: by the same names the version up to which a consent was taken back."""
+
+    COLLECTION: ClassVar[str] = PEOPLE
+    id: str
+    sequence: int
+    owner: str
+    state: Person
+    arrival: str
+    sender: int | None = None
+    opened: int | None = None
+    ended: int | None = None
+    consent_senders: Mapping[str, int | None] = field(default_factory=dict)
+    taken: Mapping[str, int] = field(default_factory=dict)
+    floors: KeptFloors | None = None
+    last: LastTold | None = None
+
+    @staticmethod
+    def kept_in(document: Document) -> StoredPerson:
+        """The person in this document."""
+        return StoredPerson(
+            id=document["_id"],
+            sequence=document["sequence"],
+            owner=document["owner"],
+            state=Person.model_validate(document["state"], strict=False),
+            arrival=document["arrival"],
+            sender=document["sender"],
+            opened=document["opened"],
+            ended=document["ended"],
+            consent_senders=document["consent_senders"],
+            taken=document["taken"],
+            floors=KeptFloors.kept_in(document),
+            last=LastTold.kept_in(document),
+        )
+
+    def document(self) -> Document:
+        """As it is stored; `ends`, the first last day of a consent, is there to be found by."""
+        return {
+            "_id": self.id,
+            "sequence": self.sequence,
+            "owner": self.owner,
+            "state": _dumped(self.state),
+            "arrival": self.arrival,
+            "sender": self.sender,
+            "opened": self.opened,
+            "ended": self.ended,
+            "consent_senders": dict(self.consent_senders),
+            "taken": dict(self.taken),
+            "ends": first_end(self.state),
+            **({} if self.floors is None else {"floors": self.floors.document()}),
+            **_told(self.last),
+        }
+
+
+Thing = StoredAgency | StoredOpportunity | StoredPerson
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a reference leads to: a thing, or a tombstone of one that is not here yet; neither when nothing is known."""
+
+    id: str
+    thing: str | None = None
+    tombstone: Tombstone = field(default_factory=Tombstone)
+    until: datetime | None = None
+
+    @staticmethod
+    def kept_in(id: str, document: Document | None) -> Reference:
+        """What is known under this hash."""
+        if document is None:
+            return Reference(id)
+        tombstone = Tombstone(**document.get("tombstone", {}))
+        return Reference(id, document.get("thing"), tombstone, document.get("until"))
+
+    def document(self) -> Document:
+        """As it is stored; what leads to a thing has no `until` and stays."""
+        if self.thing is not None:
+            return {"_id": self.id, "thing": self.thing}
+        return {"_id": self.id, "tombstone": asdict(self.tombstone), "until": self.until}
+
+
+class Tally(TypedDict):
+    """How many of something an agency has begun in a month or a day; forgotten at `until`."""
+
+    _id: str
+    count: int
+    until: datetime
+
+
+class IdentityRecord(TypedDict):
+    """`key`: the wrapped data key; `sealed`: field to sealed value."""
+
+    _id: str
+    key: bytes
+    sealed: dict[str, bytes]
+
+
+class EmittedRow(TypedDict):
+    """One event on the bus that an accepted event led to."""
+
+    type: str
+    sequence: int
+
+
+class InboxRow(TypedDict):
+    """`event`, `actor`: the sender's id and actor, sealed; `about`: the topic; `person`: whom the event was about."""
+
+    _id: str
+    receipt: str
+    content: str
+    agency: str
+    type: str
+    event: bytes
+    actor: bytes
+    status: str
+    answer: dict[str, Any]
+    about: str
+    person: str | None
+    at: datetime
+    correlationid: str
+    emitted: list[EmittedRow]
+
+
+class FindingRow(TypedDict):
+    """One reason of a refusal; `values` are public."""
+
+    rule: str
+    field: str
+    values: dict[str, str | int | float]
+
+
+class RejectionRow(TypedDict):
+    """`event`: the sender's id, sealed, for it may hold a reference; `findings`: only read, of a list that shows the
+    first ones: how many there are."""
+
+    _id: str
+    agency: str
+    event: bytes
+    type: str | None
+    at: datetime
+    refusals: list[FindingRow]
+    findings: NotRequired[int]
+
+
+class StepRow(TypedDict):
+    """What happened and when: no person, no alias, no match. The last three of a delivery only."""
+
+    _id: str
+    type: str
+    correlationid: str
+    at: datetime
+    recipient: NotRequired[str]
+    channel: NotRequired[str]
+    about: NotRequired[str]
+
+
+class StepsKind(TypedDict):
+    """What the steps of a group have in common; the last three are missing of a match."""
+
+    type: str
+    recipient: str
+    channel: str
+    about: str
+
+
+class StepsRow(TypedDict):
+    """Steps of one kind that followed from an event, grouped by the database: how often, first and last time."""
+
+    _id: StepsKind
+    count: int
+    first: datetime
+    last: datetime
+
+
+def _dumped(state: Model) -> Document:
+    return state.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _told(last: LastTold | None) -> Document:
+    return {} if last is None else {"last": asdict(last)}

@@ -1,0 +1,16 @@
+"""What intake measures of its own business; what every service measures is in the kit."""
+
+from __future__ import annotations
+
+from shared.kit.base.metrics import counter, gauge
+
+events_accepted = counter("events_accepted", "Door events accepted, without repeated and superseded ones", ["type"])
+events_refused = counter("events_refused", "Door events refused, by rule", ["reason"])
+rejections_not_kept = counter("rejections_not_kept", "Refused events that were answered and not kept", ["agency"])
+last_event_timestamp_seconds = gauge("last_event_timestamp_seconds", "When an agency last spoke", ["agency", "type"])
+people_with_consent_ending = gauge(
+    "people_with_consent_ending", "People whose first consent ends within 30 days: at least so many; 0 below 20"
+)
+people_with_consent_ending_share = gauge(
+    "people_with_consent_ending_share", "The same as a share of all with a consent, in tenths, rounded down"
+)

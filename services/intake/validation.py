@@ -1,0 +1,88 @@
+"""Validate: one event of a request is read and put to every rule that needs no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.intake.changes import topic_handlers
+from services.intake.changes.effect import DoorEvent, Features
+from services.intake.dependencies import Dependencies
+from services.intake.domain.collected import NeverCollected
+from services.intake.domain.envelope import check_envelope
+from services.intake.domain.findings import Budget, Findings
+from services.intake.schemas import Receipt, ReceiptStatus
+from shared.events import registry
+from shared.events.incoming import Item, read
+from shared.events.limits import check_structure
+from shared.events.refusal import MOST, Refusal, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What of an event can be said back to its sender, whatever is wrong with the rest."""
+
+    id: str | None
+    source: str | None
+    type: str | None
+    testrun: bool
+
+    @staticmethod
+    def of(item: Mapping[str, Any] | Refused) -> Echo:
+        """Of what was sent."""
+        given: Mapping[str, Any] = {} if isinstance(item, Refused) else item
+        id, source, type = _text(given.get("id")), _text(given.get("source")), registry.known_name(given.get("type"))
+        return Echo(id, source, type, given.get("testrun") in (True, "true"))
+
+    def receipt(self, status: ReceiptStatus, **more: Any) -> Receipt:
+        """The receipt of this event."""
+        testrun = True if self.testrun else None
+        return Receipt(id=self.id, source=self.source, type=self.type, status=status, testrun=testrun, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """`event`: None when its form is unsound. With `refusals` its features must not be used; it may still be a
+    duplicate of what was accepted when the rules or the calendar allowed it."""
+
+    echo: Echo
+    event: DoorEvent | None
+    refusals: tuple[Refusal, ...]
+
+
+class Validation:
+    """The rules of the pack, made ready once."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._never = NeverCollected(dependencies.pack)
+
+    def validate(self, item: Item, agency: str, now: datetime, budget: Budget) -> Validated:
+        """Findings are part of the result. `budget`: what one request may use up of what costs more than its size."""
+        echo = Echo.of(item)
+        if isinstance(item, Refused):
+            return Validated(echo, None, item.refusals)
+        event: DoorEvent | None = None
+        findings = Findings(self._dependencies.pack, budget)
+        try:
+            check_structure(item)  # before anything looks into it
+            findings.refusals += self._never.find(item.get("data"))
+            findings.end()
+            incoming = read(item)
+            handler = topic_handlers().get(incoming.event_type.topic.name)
+            if handler is None:  # in the contract, but nothing here says what it changes
+                raise Refused(Refusal("not-for-the-door", "/type"))
+            check_envelope(incoming, findings, now)
+            features: Features = handler.features(incoming.data, findings, self._dependencies.day(now))
+            content = self._dependencies.references.content(incoming.content)
+            event = DoorEvent(incoming, agency, content, features)
+        except Refused as refused:
+            findings.refusals = list(refused.refusals)
+        return Validated(echo, event, tuple(findings.refusals[:MOST]))
+
+
+def _text(value: object) -> str | None:
+    """The sender's own id or source back to the sender, if it is one."""
+    return value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None
