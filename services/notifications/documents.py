@@ -3,7 +3,7 @@
 people        _id person; what telling needs of the person's state, nothing more
 matches       _id match; the newest version of each match, withdrawn ones for 30 days as a marker that drops older ones
 agencies      _id agency; as in every service (shared.access.agencies)
-subscriptions _id; agency, channel, state; URL and secrets sealed
+subscriptions _id; agency, channel, state; target and secrets sealed
 recipients    _id agency; the last feed position, and what two requests of one agency must agree on
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
@@ -105,7 +105,7 @@ class SecretEntry(TypedDict):
 
 
 class SubscriptionDocument(TypedDict):
-    """``reason``: why it is disabled. ``held_until``: nothing is sent before."""
+    """``reason``: why it is disabled. ``held_until``: nothing is sent before. ``target``: where to send, sealed."""
 
     _id: str
     agency: str
@@ -113,7 +113,7 @@ class SubscriptionDocument(TypedDict):
     state: Literal["active", "disabled"]
     reason: str | None
     held_until: datetime | None
-    url: bytes | None
+    target: bytes | None
     secrets: list[SecretEntry]
 
 

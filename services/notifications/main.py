@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from services.notifications.api import UseCases, make_router
-from services.notifications.channels.channel import Push
+from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
-from services.notifications.channels.guard import REGISTERING, Resolver
-from services.notifications.channels.webhook import Webhook
+from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
@@ -40,16 +40,17 @@ def build(settings: NotificationsSettings) -> FastAPI:
     """The application, not started: its lifespan opens MongoDB and Kafka."""
     zone = ZoneInfo(load_pack(settings.pack).timezone)
     ids, sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
+    credentials = Credentials(sealer)
     outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
     dispatcher, resync_requested, floor_raised = Dispatcher(STOP_WITHIN), asyncio.Event(), asyncio.Event()
 
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
 
-    resolver = Resolver(REGISTERING)  # not the webhooks' own: names that hang when registered hold up no delivery
-    feed, webhook = Feed(), Webhook(sealer, dispatcher.wake, settings.limits, settings.networks)
-    pushed: dict[str, Push] = {webhook.name: webhook}  # the partner does not come for these: the dispatcher calls it
-    reconciler = Reconciler(ids, {feed.name: feed, **pushed}, outcomes, today)
+    feed = Feed()
+    webhook = Webhook(credentials, dispatcher.wake, _limits(settings), settings.url_rules, settings.spread)
+    channels: dict[str, Channel] = {feed.name: feed, webhook.name: webhook}
+    reconciler = Reconciler(ids, channels, outcomes, today)
     queues = reconciler.queues
     handlers = Handlers(reconciler, resync_requested.set)
     streams = (handlers.prohibitions(floor_raised.set), handlers.stream())
@@ -61,7 +62,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         store, repository = runtime.store, Repository(runtime.database)
         use_cases.repository = repository
         use_cases.subscriptions = Subscriptions(
-            store, repository, sealer, resync_requested.set, settings.url_rules, settings.secret_overlap, resolver
+            store, repository, channels, credentials, settings.secret_overlap, resync_requested.set
         )
         use_cases.deliveries = Deliveries(store, repository, queues, outcomes)
         use_cases.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
@@ -69,8 +70,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
         nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
         deps = Dependencies(
             repository=repository,
-            channels=pushed,
-            transitions=DeliveryTransitions(queues, settings.retry_rules, resync_requested.set),
+            channels={name: each for name, each in channels.items() if isinstance(each, PushChannel)},
+            transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set),
             recorder=AttemptRecorder(store),
             lease=DispatcherLease(
                 runtime.database,
@@ -80,7 +81,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
                 timedelta(seconds=settings.deadline_seconds),
             ),
             messages=messages,
-            rules=settings.endpoint_limits,
+            slots=settings.endpoint_slots,
+            jitter=settings.retry_jitter,
             today=today,
             clock=runtime.clock,
         )
@@ -105,5 +107,15 @@ def build(settings: NotificationsSettings) -> FastAPI:
         routers=(make_router(use_cases),),
         before_streams=(put_together,),
         loops=(dispatch, resync, recall, recover),
-        on_stop=(webhook.close, resolver.close),
+        on_stop=(webhook.close,),
+    )
+
+
+def _limits(settings: NotificationsSettings) -> Limits:
+    """Bounds of one attempt at a webhook."""
+    return Limits(
+        total=timedelta(seconds=settings.deadline_seconds),
+        connect=timedelta(seconds=min(settings.connect_seconds, settings.deadline_seconds)),
+        answer_bytes=settings.answer_bytes,
+        longest_hold=timedelta(seconds=settings.retry_after_max_seconds),
     )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-from aiohttp.abc import AbstractResolver
-
-from services.notifications.channels.guard import REGISTERING, Resolver, leads_outside
-from services.notifications.channels.signing import new_secret
+from services.notifications.channels.channel import Channel
+from services.notifications.channels.credentials import Credentials
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -25,31 +20,19 @@ from services.notifications.documents import (
     SUBSCRIPTIONS,
     THREADS,
     WAITING,
-    WEBHOOK,
     ChannelName,
     DeliveryDocument,
     SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.addresses import Network, UrlRefused, check_url
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
 from shared.kit.base.ids import random_id
-from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import Problem, not_found
-
-
-@dataclass(frozen=True, slots=True)
-class UrlRules:
-    """What `check_url` is asked with."""
-
-    plain_http: bool = False
-    ports: frozenset[int] = frozenset({443, 8443})
-    allowed: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +53,22 @@ class Subscriptions:
         self,
         store: Store,
         repository: Repository,
-        sealer: Sealer,
-        resync_requested: Callable[[], None],
-        urls: UrlRules,
+        channels: Mapping[str, Channel],
+        credentials: Credentials,
         overlap: timedelta,
-        resolver: AbstractResolver | None = None,
+        resync_requested: Callable[[], None],
     ) -> None:
         self._store = store
         self._repository = repository
-        self._sealer = sealer
-        self._resync_requested = resync_requested
-        self._urls = urls
+        self._channels = channels
+        self._credentials = credentials
         self._overlap = overlap
-        self._resolver = resolver or Resolver(REGISTERING)
-        self._resolving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._resync_requested = resync_requested
 
     async def subscribe(self, agency: str, channel: ChannelName, url: str | None) -> CreatedSubscription:
-        """Raises a 422 problem for a URL that may not be called, 409 when the channel is taken."""
-        subscription, secret = random_id(), None
+        """Raises a 422 problem for what the channel cannot use, 409 when the channel is taken."""
+        subscription = random_id()
+        configured = await self._channels[channel].configure(subscription, agency, url)
         document: SubscriptionDocument = {
             "_id": subscription,
             "agency": agency,
@@ -95,19 +76,9 @@ class Subscriptions:
             "state": "active",
             "reason": None,
             "held_until": None,
-            "url": None,
-            "secrets": [],
+            "target": configured.target,
+            "secrets": configured.secrets,
         }
-        if channel == WEBHOOK:
-            async with self._resolving[agency]:  # one name at a time: no agency takes all threads
-                await self._check(url or "")
-            secret = new_secret()
-            document["url"] = self._sealer.seal((url or "").encode(), "subscription-url", subscription)
-            document["secrets"] = [{"sealed": self._seal_secret(secret, subscription), "until": None}]
-        elif url is not None:
-            raise Problem(
-                422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected", remedy="Leave it out."
-            )
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.where("agency", agency)
@@ -128,22 +99,18 @@ class Subscriptions:
             work.after_commit(self._resync_requested)
 
         await self._store.submit(Operation(needs, do))
-        return CreatedSubscription(document, secret)
+        return CreatedSubscription(document, configured.secret)
 
     async def replace_secret(self, agency: str, subscription: str) -> CreatedSubscription:
         """A new secret; the one before signs along for the overlap, older ones end now. Raises 404."""
-        secret = new_secret()
+        secret, kept = self._credentials.new_secret(subscription)
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
             if not found["secrets"]:  # a channel without one, as the feed
                 raise not_found()
-            until = work.now + self._overlap
             before = found["secrets"][0]
-            found["secrets"] = [
-                {"sealed": self._seal_secret(secret, subscription), "until": None},
-                {"sealed": before["sealed"], "until": until},
-            ]
+            found["secrets"] = [kept, {"sealed": before["sealed"], "until": work.now + self._overlap}]
             SUBSCRIPTIONS.save(work, found)
             return found
 
@@ -166,38 +133,13 @@ class Subscriptions:
         await self._store.submit(Operation(needs, do))
 
     async def of(self, agency: str) -> list[tuple[SubscriptionDocument, str | None]]:
-        """All of them, one per channel at most, with their URLs opened."""
-        return [(each, self._opened_url(each)) for each in await self._repository.subscriptions_of(agency)]
+        """All of them, one per channel at most, with their targets opened."""
+        return [(each, self._credentials.target_of(each)) for each in await self._repository.subscriptions_of(agency)]
 
     async def has_feed(self, agency: str) -> bool:
         """Whether the agency reads a feed."""
         found = await self._repository.subscriptions_of(agency)
         return any(s["channel"] == FEED and s["state"] == "active" for s in found)
-
-    async def _check(self, url: str) -> None:
-        """Its form, then where its host leads: to public addresses only. Raises the 422 problem, one remedy for all."""
-        try:
-            check_url(url, plain_http=self._urls.plain_http, ports=self._urls.ports, allowed=self._urls.allowed)
-            host = urlsplit(url).hostname or ""
-            if not await leads_outside(host, 0, self._urls.allowed, self._resolver):
-                raise UrlRefused("url-host")
-        except UrlRefused as refused:
-            raise Problem(
-                422,
-                "url-refused",
-                "This URL cannot be called",
-                field="/url",
-                rule=refused.rule,
-                remedy="Give an https URL on a host name that resolves to public addresses only, "
-                "without user, password or fragment.",
-            ) from None
-
-    def _opened_url(self, subscription: SubscriptionDocument) -> str | None:
-        sealed = subscription["url"]
-        return None if sealed is None else self._sealer.open(sealed, "subscription-url", subscription["_id"]).decode()
-
-    def _seal_secret(self, secret: str, subscription: str) -> bytes:
-        return self._sealer.seal(secret.encode(), "subscription-secret", subscription)
 
     @staticmethod
     def _own(work: UnitOfWork, agency: str, subscription: str) -> SubscriptionDocument:

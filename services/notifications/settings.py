@@ -8,13 +8,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from services.notifications.channels.webhook import Limits
-from services.notifications.delivery.endpoint_worker import EndpointLimits
-from services.notifications.delivery.message import DEFAULT_ASK
-from services.notifications.delivery.transitions import RetryRules
-from services.notifications.domain.addresses import Network
+from services.notifications.domain.addresses import Network, UrlRules
+from services.notifications.domain.body import DEFAULT_ASK
 from services.notifications.domain.retry import STANDARD_SCHEDULE
-from services.notifications.service import UrlRules
 from shared.kit.runtime.settings import ServiceSettings
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -70,28 +66,9 @@ class NotificationsSettings(ServiceSettings):
         return UrlRules(plain_http=not production, ports=frozenset(ports), allowed=self.networks)
 
     @property
-    def limits(self) -> Limits:
-        """Bounds of one attempt."""
-        return Limits(
-            total=timedelta(seconds=self.deadline_seconds),
-            connect=timedelta(seconds=min(self.connect_seconds, self.deadline_seconds)),
-            answer_bytes=self.answer_bytes,
-            spread=timedelta(seconds=self.spread_seconds),
-        )
-
-    @property
-    def retry_rules(self) -> RetryRules:
-        """When to try again."""
-        return RetryRules(self.retry_schedule, timedelta(seconds=self.retry_after_max_seconds))
-
-    @property
-    def endpoint_limits(self) -> EndpointLimits:
-        """Attempts at one endpoint."""
-        return EndpointLimits(
-            slots=self.endpoint_slots,
-            jitter=self.retry_jitter,
-            longest_hold=timedelta(seconds=self.retry_after_max_seconds),
-        )
+    def spread(self) -> timedelta:
+        """Within which time the webhooks of one change leave."""
+        return timedelta(seconds=self.spread_seconds)
 
     @property
     def dispatcher_lease(self) -> timedelta:

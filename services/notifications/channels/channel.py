@@ -1,36 +1,76 @@
-"""What a way to a partner must be able to do."""
+"""What a way to a partner must be able to do. On one kind the partner comes to us (`Channel`), on the other we call the
+partner (`PushChannel`). Permission, order, retries, attempts and outcomes are the same for all and stand elsewhere."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from services.notifications.documents import About, DeliveryDocument, SubscriptionDocument
-from services.notifications.domain.verdict import Answer
+from services.notifications.documents import (
+    DUE,
+    WAITING,
+    About,
+    ChannelName,
+    DeliveryDocument,
+    SecretEntry,
+    SubscriptionDocument,
+)
+from services.notifications.domain.verdict import Verdict
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 Wake = Callable[[str, About], None]  # the subscription, and whether a notice or a recall is due
 
-# Errors of an `Answer` after which nothing can have reached the partner.
-NOTHING_LEFT = frozenset({"no-connection", "tls", "url", "secret"})
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a new subscription keeps of its channel, sealed. ``secret`` is shown once and never again."""
+
+    target: bytes | None = None
+    secrets: list[SecretEntry] = field(default_factory=list)
+    secret: str | None = field(default=None, repr=False)
 
 
-class Channel(Protocol):
-    """A way to a partner, as far as fan-out goes."""
+class Channel(ABC):
+    """A way to a partner, as far as subscribing and fan-out go."""
 
-    name: str
+    name: ChannelName
+
+    @abstractmethod
+    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
+        """Check what a new subscription says. Raises a 422 problem with field, rule and remedy."""
 
     def needs(self, recipient: str) -> Iterable[Need]:
         """What `accept` reads."""
+        return ()
 
+    @abstractmethod
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
         """Take a new delivery in (or one whose turn has come): set its state. ``first``: it need not wait for an
         earlier one."""
 
 
-class Push(Channel, Protocol):
-    """A channel on which we call the partner; the dispatcher does so."""
+class PushChannel(Channel):
+    """A channel on which we call the partner. ``wake`` tells the dispatcher that a subscription has something to send;
+    ``spread``: deliveries wait a share of it (each its own), so that times at two partners tell less."""
 
-    async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Answer:
-        """One attempt, bounded in time and memory. Never raises for anything the partner does."""
+    def __init__(self, wake: Wake, spread: timedelta = timedelta(0)) -> None:
+        self._wake = wake
+        self._spread = spread
+
+    def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
+        """Due at once when it need not wait for another, else waiting for its turn."""
+        share = int(delivery["_id"][:8], 16) / 2**32
+        delivery.update({"state": DUE if first else WAITING, "due": work.now + self._spread * share})
+        if first:
+            work.after_commit(lambda: self._wake(delivery["subscription"], delivery["about"]))
+
+    @abstractmethod
+    async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
+        """One attempt, bounded in time and memory. Never raises for anything the partner does. ``body``: the structured
+        CloudEvent, the same bytes at every attempt."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        return

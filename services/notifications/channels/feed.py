@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from services.notifications.channels.channel import Channel, Configuration
 from services.notifications.delivery.message import Messages
 from services.notifications.documents import (
     AGENCIES,
@@ -42,6 +43,7 @@ from shared.kit.base import metrics
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.web.problems import Problem
 
 POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
@@ -56,13 +58,21 @@ class _NotYetVisible(Exception):
     """An entry that was read is not in the transaction's view of the database: read again, never pass it over."""
 
 
-class Feed:
+class Feed(Channel):
     """The channel `feed`, as far as fan-out goes: gives an entry its position, and wakes those who wait for it."""
 
     name = FEED
 
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
+        """Nothing: the partner comes to us."""
+        if url is not None:
+            raise Problem(
+                422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected", remedy="Leave it out."
+            )
+        return Configuration()
 
     def needs(self, recipient: str) -> Iterable[Need]:
         """The counter of the recipient."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,14 +13,15 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from services.notifications.channels.channel import Wake
-from services.notifications.channels.guard import guarded_connector
+from services.notifications.channels.channel import Configuration, PushChannel, Wake
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.guard import REGISTERING, Resolver, guarded_connector, leads_outside
 from services.notifications.channels.signing import signed_headers
-from services.notifications.documents import DUE, WAITING, WEBHOOK, DeliveryDocument, SubscriptionDocument
-from services.notifications.domain.addresses import Network
-from services.notifications.domain.verdict import Answer
-from shared.kit.base.sealing import Sealer
-from shared.kit.store.unit_of_work import Need, UnitOfWork
+from services.notifications.channels.webhook_answer import Answer, judge
+from services.notifications.documents import WEBHOOK, SubscriptionDocument
+from services.notifications.domain.addresses import UrlRefused, UrlRules, check_url
+from services.notifications.domain.verdict import Verdict
+from shared.kit.web.problems import Problem
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
@@ -32,52 +33,70 @@ class Limits:
     """``total``: one deadline for everything from the name lookup to the last byte that is read.
 
     ``answer_bytes`` and ``answer_seconds``: how much of an answer's body is read, only so that the connection can be
-    used again. ``spread``: notices wait a share of it (each its own), so that times at two partners tell less.
+    used again. ``longest_hold``: at most this much of Retry-After.
     """
 
     total: timedelta = timedelta(seconds=15)
     connect: timedelta = timedelta(seconds=5)
     answer_bytes: int = 16_384
     answer_seconds: float = 1.0
-    spread: timedelta = timedelta(0)
+    longest_hold: timedelta = timedelta(hours=24)
 
 
-class Webhook:
-    """The channel `webhook`. ``wake`` tells the dispatcher that a subscription has something to send."""
+class Webhook(PushChannel):
+    """The channel `webhook`. ``registering`` looks names up for new subscriptions: not with the threads of those that
+    are called, so that names that hang hold up no delivery."""
 
     name = WEBHOOK
 
     def __init__(
         self,
-        sealer: Sealer,
+        credentials: Credentials,
         wake: Wake,
         limits: Limits,
-        allowed: Sequence[Network] = (),
+        urls: UrlRules,
+        spread: timedelta = timedelta(0),
+        *,
+        registering: AbstractResolver | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._sealer = sealer
-        self._wake = wake
+        super().__init__(wake, spread)
+        self._credentials = credentials
         self._limits = limits
-        self._allowed = allowed
+        self._urls = urls
+        self._registering = registering or Resolver(REGISTERING)
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
-    def needs(self, recipient: str) -> Iterable[Need]:
-        """Nothing."""
-        return ()
-
-    def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
-        """Due at once when it need not wait for another, else waiting for its turn."""
-        share = int(delivery["_id"][:8], 16) / 2**32
-        delivery.update({"state": DUE if first else WAITING, "due": work.now + self._limits.spread * share})
-        if first:
-            work.after_commit(lambda: self._wake(delivery["subscription"], delivery["about"]))
-
-    async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Answer:
-        """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""
+    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
+        """The URL's form, then where its host leads: to public addresses only. One remedy for all."""
         try:
-            url = self._sealer.open(endpoint["url"] or b"", "subscription-url", endpoint["_id"]).decode()
-            headers = signed_headers(self.secrets(endpoint, now), notice, now, body)
+            host = check_url(url or "", self._urls)
+            async with self._asking[agency]:  # one name at a time: no agency takes all threads
+                if not await leads_outside(host, 0, self._urls.allowed, self._registering):
+                    raise UrlRefused("url-host")
+        except UrlRefused as refused:
+            raise Problem(
+                422,
+                "url-refused",
+                "This URL cannot be called",
+                field="/url",
+                rule=refused.rule,
+                remedy="Give an https URL on a host name that resolves to public addresses only, "
+                "without user, password or fragment.",
+            ) from None
+        secret, kept = self._credentials.new_secret(subscription)
+        return Configuration(self._credentials.sealed_target(subscription, url or ""), [kept], secret)
+
+    async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
+        """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""
+        return judge(await self._request(endpoint, notice, body, now), now, self._limits.longest_hold)
+
+    async def _request(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Answer:
+        try:
+            url = self._credentials.target_of(endpoint) or ""
+            headers = signed_headers(self._credentials.live_secrets(endpoint, now), notice, now, body)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Answer(error="secret")
         try:
@@ -87,11 +106,6 @@ class Webhook:
             return Answer(error="timeout")
         except Exception as error:  # whatever a partner brings about is an answer, else it would be sent for ever
             return Answer(error=reason_of(error))
-
-    def secrets(self, endpoint: SubscriptionDocument, now: datetime) -> list[str]:
-        """The live secrets of an endpoint, the newest first."""
-        live = [s for s in endpoint["secrets"] if s["until"] is None or s["until"] > now]
-        return [self._sealer.open(s["sealed"], "subscription-secret", endpoint["_id"]).decode() for s in live]
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         async with self._open().post(
@@ -117,7 +131,7 @@ class Webhook:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=guarded_connector(self._allowed, self._resolver),
+                connector=guarded_connector(self._urls.allowed, self._resolver),
                 timeout=aiohttp.ClientTimeout(
                     total=self._limits.total.total_seconds(), sock_connect=self._limits.connect.total_seconds()
                 ),
@@ -131,6 +145,7 @@ class Webhook:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._registering.close()
         if self._session is not None:
             await self._session.close()
             self._session = None

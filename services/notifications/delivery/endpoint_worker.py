@@ -19,7 +19,7 @@ from functools import partial
 
 from pymongo.errors import PyMongoError
 
-from services.notifications.channels.channel import Push
+from services.notifications.channels.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import AttemptRecorder, Reservation
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.message import Messages
@@ -28,7 +28,6 @@ from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.body import encode
 from services.notifications.domain.concurrency import ConcurrencyLimit
-from services.notifications.domain.verdict import judge
 from services.notifications.repository import Repository
 from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
@@ -43,27 +42,18 @@ GATHER_SECONDS = 0.005  # slots that become free together share the check before
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointLimits:
-    """``slots``: the most attempts at once to one endpoint. ``jitter``: the largest share that is added to a wait
-    before a retry. ``longest_hold``: at most this much of Retry-After.
-    """
-
-    slots: int = 8
-    jitter: float = 0.2
-    longest_hold: timedelta = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What every worker works with. ``channels``: those on which we call the partner, by name."""
+    """What every worker works with. ``channels``: those on which we call the partner, by name. ``slots``: the most
+    attempts at once to one endpoint. ``jitter``: the largest share that is added to a wait before a retry."""
 
     repository: Repository
-    channels: Mapping[str, Push]
+    channels: Mapping[str, PushChannel]
     transitions: DeliveryTransitions
     recorder: AttemptRecorder
     lease: DispatcherLease
     messages: Messages
-    rules: EndpointLimits
+    slots: int
+    jitter: float
     today: Callable[[datetime], date]
     clock: Clock
 
@@ -74,7 +64,7 @@ class EndpointWorker:
     def __init__(self, subscription: str, deps: Dependencies) -> None:
         self._subscription = subscription
         self._deps = deps
-        self._limit = ConcurrencyLimit(deps.rules.slots)
+        self._limit = ConcurrencyLimit(deps.slots)
         self._moved = asyncio.Event()
         self._due = dict.fromkeys(ABOUT, True)  # whether there may be any
         self._stopped = False
@@ -208,7 +198,7 @@ class EndpointWorker:
             lease = self._deps.lease
             ahead = max(0, PREFETCH_LIMIT - lease.prefetched) if self.at_full_concurrency else 0
             at_once = self._limit.available("notice")
-            limit = at_once + min(ahead, 3 * self._deps.rules.slots) if at_once else 0
+            limit = at_once + min(ahead, 3 * self._deps.slots) if at_once else 0
             self._held.extend(await self._claim_some("notice", now, limit))
         return bool(self._held)
 
@@ -228,7 +218,7 @@ class EndpointWorker:
         lease.prefetched += len(claimed)
         return claimed
 
-    def _go(self, channel: Push, work: Coroutine[None, None, None]) -> None:
+    def _go(self, channel: PushChannel, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._in_flight.add(task)
         metrics.in_flight.of(channel=channel.name).inc()
@@ -242,7 +232,7 @@ class EndpointWorker:
             _log.error("attempt_failed", exc_info=error)
 
     async def _attempt(
-        self, channel: Push, endpoint: SubscriptionDocument, delivery: ClaimedDelivery, reservation: Reservation
+        self, channel: PushChannel, endpoint: SubscriptionDocument, delivery: ClaimedDelivery, reservation: Reservation
     ) -> None:
         deps, clock = self._deps, asyncio.get_running_loop().time
         began, now = clock(), deps.clock.calendar()
@@ -251,10 +241,9 @@ class EndpointWorker:
         recorded: asyncio.Future[None] | None = None
         try:
             body = encode(deps.messages.of(delivery))
-            answer = await channel.send(endpoint, delivery["notice"], body, now)
-            verdict = judge(answer, deps.clock.calendar(), deps.rules.longest_hold)
-            self._limit.adjust(verdict.endpoint_well)
-            jitter = deps.rules.jitter * secrets.randbelow(1_000_000) / 1_000_000
+            verdict = await channel.send(endpoint, delivery["notice"], body, now)
+            self._limit.adjust(verdict.endpoint_healthy)
+            jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
             recorded = deps.recorder.record(deps.transitions.after_attempt(delivery, verdict, took, jitter))
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from services.notifications.documents import DeliveryFields
-from services.notifications.domain.body import cloudevent
+from services.notifications.domain.body import DEFAULT_ASK, cloudevent
 from services.notifications.mappers import match_told
 from shared.events.notices import Notice, Recall
-
-DEFAULT_ASK = "/people/{alias}/matches"
 
 
 class Messages:

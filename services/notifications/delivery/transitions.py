@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
-from services.notifications.channels.channel import NOTHING_LEFT
 from services.notifications.documents import (
     ATTEMPTS,
     DELIVERIES,
@@ -19,7 +17,7 @@ from services.notifications.documents import (
     DeliveryDocument,
     ThreadDocument,
 )
-from services.notifications.domain.retry import STANDARD_SCHEDULE, next_attempt
+from services.notifications.domain.retry import next_attempt
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.queues import Queues, may_be_held
@@ -30,21 +28,14 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 IN_DOUBT = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRules:
-    """``schedule``: waits before attempt 1, 2, ... in seconds. ``longest_hold``: at most this much of Retry-After."""
-
-    schedule: Sequence[float] = STANDARD_SCHEDULE
-    longest_hold: timedelta = timedelta(hours=24)
-
-
 class DeliveryTransitions:
-    """State transitions of a delivery, each an operation of a transaction. ``resync_requested`` wakes the resync of a
+    """State transitions of a delivery, each an operation of a transaction. ``schedule``: waits before attempt 1, 2, ...
+    in seconds. ``resync_requested`` wakes the resync of a
     recipient whose subscription has ended."""
 
-    def __init__(self, queues: Queues, rules: RetryRules, resync_requested: Callable[[], None]) -> None:
+    def __init__(self, queues: Queues, schedule: Sequence[float], resync_requested: Callable[[], None]) -> None:
         self._queues = queues
-        self._rules = rules
+        self._schedule = schedule
         self._resync_requested = resync_requested
 
     def after_attempt(self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
@@ -60,7 +51,7 @@ class DeliveryTransitions:
             if delivery["claim"] != held["claim"] and verdict.outcome != "delivered":
                 return
             delivery["attempts"] = max(number, delivery["attempts"])
-            if verdict.reason in NOTHING_LEFT:
+            if not verdict.possibly_sent:
                 self._claim_undone(delivery)
             if may_be_held(thread, delivery):
                 thread["recall_required"] = True
@@ -133,7 +124,7 @@ class DeliveryTransitions:
         if self._recalled(work, thread, delivery):
             self._queues.drop_claimed(work, thread, delivery, "superseded")
             return
-        when = next_attempt(self._rules.schedule, delivery["attempts"], work.now, delivery["due"], jitter)
+        when = next_attempt(self._schedule, delivery["attempts"], work.now, delivery["due"], jitter)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -40,6 +41,16 @@ class UrlRefused(ValueError):
         self.rule = rule
 
 
+@dataclass(frozen=True, slots=True)
+class UrlRules:
+    """What a webhook's URL must be like. ``ports``: the only ones, none means any. ``allowed``: inner networks that it
+    may lead to all the same."""
+
+    plain_http: bool = False
+    ports: frozenset[int] = frozenset({443, 8443})
+    allowed: tuple[Network, ...] = ()
+
+
 def may_dial(address: str, allowed: Sequence[Network] = ()) -> bool:
     """True when a connection to this final address (as given to connect()) is allowed.
 
@@ -58,12 +69,12 @@ def may_dial(address: str, allowed: Sequence[Network] = ()) -> bool:
     return found.version == 4 or found in _GLOBAL_V6
 
 
-def check_url(url: str, *, plain_http: bool, ports: Collection[int], allowed: Sequence[Network] = ()) -> None:
-    """Refuse a webhook URL at the door. Raises UrlRefused. What a name resolves to is
-    checked by ``channels.guard``: when it is registered, and again whenever it is dialled.
+def check_url(url: str, rules: UrlRules) -> str:
+    """The host of a webhook's URL. Raises UrlRefused. What a name resolves to is checked by ``channels.guard``: when it
+    is registered, and again whenever it is dialled.
 
-    ``ports``: the only ones allowed, none means any. A host must be written in lower-case ASCII (an international
-    name in its ``xn--`` form), so that everybody who reads the URL reads the same host.
+    A host must be written in lower-case ASCII (an international name in its ``xn--`` form), so that everybody who reads
+    the URL reads the same host.
     """
     if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>^`{|}'):
         raise UrlRefused("url-form")
@@ -72,7 +83,7 @@ def check_url(url: str, *, plain_http: bool, ports: Collection[int], allowed: Se
         port = parts.port
     except ValueError:
         raise UrlRefused("url-form") from None
-    if parts.scheme != "https" and not (plain_http and parts.scheme == "http"):
+    if parts.scheme != "https" and not (rules.plain_http and parts.scheme == "http"):
         raise UrlRefused("url-scheme")
     if "@" in parts.netloc:
         raise UrlRefused("url-credentials")
@@ -80,9 +91,11 @@ def check_url(url: str, *, plain_http: bool, ports: Collection[int], allowed: Se
         raise UrlRefused("url-fragment")
     if port is None:
         port = 443 if parts.scheme == "https" else 80
-    if port == 0 or (ports and port not in ports):
+    if port == 0 or (rules.ports and port not in rules.ports):
         raise UrlRefused("url-port")
-    _check_host(parts.hostname or "", allowed, bracketed=parts.netloc.startswith("["))
+    host = parts.hostname or ""
+    _check_host(host, rules.allowed, bracketed=parts.netloc.startswith("["))
+    return host
 
 
 def _check_host(host: str, allowed: Sequence[Network], bracketed: bool) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from shared.events.notices import BODY_BYTES, NOTICE, NOTICE_SOURCE, RECALL, Notice, Recall
 
+DEFAULT_ASK = "/people/{alias}/matches"  # the path of the matching API where a recipient asks with its own key
+
 
 class TooLong(ValueError):
     """What is to be said does not fit into a body. A bug or a setting: never padded away, never cut."""

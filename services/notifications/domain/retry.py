@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 # Waits before attempt 1, 2, ... in seconds: 0, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
 STANDARD_SCHEDULE: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -21,23 +20,3 @@ def next_attempt(
     if attempts >= len(schedule):
         return None
     return max(now, planned) + timedelta(seconds=schedule[attempts] * (1 + max(0.0, jitter)))
-
-
-def retry_after(value: str | None, now: datetime, longest: timedelta) -> timedelta | None:
-    """What ``Retry-After`` asks for (RFC 9110 10.2.3): seconds or an HTTP date, at most ``longest``.
-
-    None when there is none or it makes no sense; a date that has passed asks for nothing (zero).
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        seconds = int(text) if len(text) <= 12 else 10**12
-        return min(timedelta(seconds=min(seconds, 10**9)), longest)
-    try:
-        moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:  # "-0000": RFC 5322 for a UTC time without a zone
-            moment = moment.replace(tzinfo=UTC)
-        return min(max(moment - now, timedelta(0)), longest)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

@@ -15,39 +15,42 @@ import pytest
 import pytest_asyncio
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.guard import leads_outside
-from services.notifications.channels.signing import new_secret
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.domain.verdict import Answer, judge
+from services.notifications.domain.addresses import UrlRules
+from services.notifications.domain.verdict import Verdict
 from shared.kit.base.sealing import Sealer
 from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of
 
 pytestmark = pytest.mark.integration
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-SEALER = Sealer(b"s" * 32)
+CREDENTIALS = Credentials(Sealer(b"s" * 32))
 LIMITS = Limits(total=timedelta(seconds=1), connect=timedelta(seconds=1), answer_seconds=0.3)
 NOTICE, BODY = "1" * 32, b"{}" + b" " * 1022
 
 
-def endpoint(url: str) -> dict[str, Any]:
-    return {
-        "_id": "e" * 32,
-        "url": SEALER.seal(url.encode(), "subscription-url", "e" * 32),
-        "secrets": [{"sealed": SEALER.seal(new_secret().encode(), "subscription-secret", "e" * 32), "until": None}],
-    }
+def endpoint(url: str) -> Any:
+    _, kept = CREDENTIALS.new_secret("e" * 32)
+    return {"_id": "e" * 32, "target": CREDENTIALS.sealed_target("e" * 32, url), "secrets": [kept]}
+
+
+def webhook_to(allowed: tuple[Any, ...], resolver: Any = None) -> Webhook:
+    urls = UrlRules(plain_http=True, ports=frozenset(), allowed=allowed)
+    return Webhook(CREDENTIALS, lambda *_: None, LIMITS, urls, resolver=resolver)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def webhook() -> AsyncIterator[Webhook]:
-    channel = Webhook(SEALER, lambda subscription: None, LIMITS, LOOPBACK)
+    channel = webhook_to(LOOPBACK)
     yield channel
     await channel.close()
 
 
-async def sent(webhook: Webhook, answering: Answering, times: int = 1) -> tuple[Partner, list[Answer]]:
+async def sent(webhook: Webhook, answering: Answering, times: int = 1) -> tuple[Partner, list[Verdict]]:
     async with Partner(answering) as partner:
-        answers = [await webhook.send(endpoint(partner.url), NOTICE, BODY, datetime.now(UTC)) for _ in range(times)]
-    return partner, answers
+        verdicts = [await webhook.send(endpoint(partner.url), NOTICE, BODY, datetime.now(UTC)) for _ in range(times)]
+    return partner, verdicts
 
 
 def saying(*parts: bytes | None, every: float = 0.0) -> Answering:
@@ -73,42 +76,42 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 class TestMisbehaviour:
     @pytest.mark.parametrize(
-        ("answering", "status", "error"),
+        ("answering", "reason"),
         [
-            pytest.param(saying(OK), 204, None, id="well"),
-            pytest.param(saying(None), None, "timeout", id="never answers"),
-            pytest.param(saying(b"H", b"T", b"T", b"P", None, every=0.1), None, "timeout", id="drips its status line"),
-            pytest.param(saying(LINE, *[b"a: b\r\n"] * 8, None, every=0.1), None, "timeout", id="drips headers"),
-            pytest.param(saying(HEAD, *[b"x"] * 5, None, every=0.1), 200, None, id="drips its body for ever"),
-            pytest.param(saying(CHUNKED, *[b"1\r\nx\r\n"] * 5, None, every=0.1), 200, None, id="drips chunks for ever"),
-            pytest.param(saying(HEAD, *[b"x" * 65536] * 64, None), 200, None, id="endless body"),
-            pytest.param(saying(answer_of(200, "content-encoding: gzip", body=BOMB)), 200, None, id="gzip bomb"),
-            pytest.param(saying(LINE + b"a: " + b"b" * 100_000 + b"\r\n\r\n"), None, "not-http", id="huge header"),
-            pytest.param(saying(LINE + b"a: b\r\n" * 100_000 + b"\r\n"), None, "not-http", id="many headers"),
-            pytest.param(saying(b"SSH-2.0-OpenSSH_9\r\n"), None, "not-http", id="not http"),
-            pytest.param(saying(b"HTTP/1.1 abc OK\r\n\r\n"), None, "not-http", id="malformed status"),
-            pytest.param(saying(LINE + b"x: \xff\xfe\r\ncontent-length: 0\r\n\r\n"), 200, None, id="binary headers"),
-            pytest.param(saying(b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + OK), 204, None, id="flood of 100-continue"),
-            pytest.param(saying(*[b"HTTP/1.1 103 Hints\r\n\r\n" * 500] * 50, OK), None, "not-http", id="endless hints"),
-            pytest.param(saying(answer_of(302, "location: http://169.254.169.254/")), 302, None, id="redirect inside"),
-            pytest.param(saying(answer_of(307, "location: /hook")), 307, None, id="redirect to itself"),
-            pytest.param(saying(answer_of(410)), 410, None, id="gone"),
-            pytest.param(saying(answer_of(500, body=b"x" * 1000)), 500, None, id="error with text"),
+            pytest.param(saying(OK), None, id="well"),
+            pytest.param(saying(None), "timeout", id="never answers"),
+            pytest.param(saying(b"H", b"T", b"T", b"P", None, every=0.1), "timeout", id="drips its status line"),
+            pytest.param(saying(LINE, *[b"a: b\r\n"] * 8, None, every=0.1), "timeout", id="drips headers"),
+            pytest.param(saying(HEAD, *[b"x"] * 5, None, every=0.1), None, id="drips its body for ever"),
+            pytest.param(saying(CHUNKED, *[b"1\r\nx\r\n"] * 5, None, every=0.1), None, id="drips chunks for ever"),
+            pytest.param(saying(HEAD, *[b"x" * 65536] * 64, None), None, id="endless body"),
+            pytest.param(saying(answer_of(200, "content-encoding: gzip", body=BOMB)), None, id="gzip bomb"),
+            pytest.param(saying(LINE + b"a: " + b"b" * 100_000 + b"\r\n\r\n"), "not-http", id="huge header"),
+            pytest.param(saying(LINE + b"a: b\r\n" * 100_000 + b"\r\n"), "not-http", id="many headers"),
+            pytest.param(saying(b"SSH-2.0-OpenSSH_9\r\n"), "not-http", id="not http"),
+            pytest.param(saying(b"HTTP/1.1 abc OK\r\n\r\n"), "not-http", id="malformed status"),
+            pytest.param(saying(LINE + b"x: \xff\xfe\r\ncontent-length: 0\r\n\r\n"), None, id="binary headers"),
+            pytest.param(saying(b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + OK), None, id="flood of 100-continue"),
+            pytest.param(saying(*[b"HTTP/1.1 103 Hints\r\n\r\n" * 500] * 50, OK), "not-http", id="endless hints"),
+            pytest.param(saying(answer_of(302, "location: http://169.254.169.254/")), "redirect", id="redirect inside"),
+            pytest.param(saying(answer_of(307, "location: /hook")), "redirect", id="redirect to itself"),
+            pytest.param(saying(answer_of(410)), "gone", id="gone"),
+            pytest.param(saying(answer_of(500, body=b"x" * 1000)), "refused-500", id="error with text"),
         ],
     )  # fmt: skip
     async def test_one_attempt_is_one_request_bounded_and_judged_by_its_status(
-        self, webhook: Webhook, answering: Answering, status: int | None, error: str | None
+        self, webhook: Webhook, answering: Answering, reason: str | None
     ) -> None:
-        partner, (answer,) = await sent(webhook, answering)
-        assert (answer.status, answer.error) == (status, error)
+        partner, (verdict,) = await sent(webhook, answering)
+        assert (verdict.outcome == "delivered", verdict.reason) == (reason is None, reason)
         assert len(partner.requests) == 1
 
     async def test_a_reset_after_the_request_was_read_is_not_posted_again_blindly(self, webhook: Webhook) -> None:
         async def reset(request: Request) -> None:
             return None
 
-        partner, (answer,) = await sent(webhook, reset)
-        assert (answer.error, len(partner.requests)) == ("connection-lost", 1)
+        partner, (verdict,) = await sent(webhook, reset)
+        assert (verdict.reason, len(partner.requests)) == ("connection-lost", 1)
 
     async def test_a_kept_connection_that_was_closed_is_not_posted_to_twice(self, webhook: Webhook) -> None:
         async def once(request: Request) -> bytes | None:
@@ -116,26 +119,26 @@ class TestMisbehaviour:
 
         async with Partner(once) as partner:
             for _ in range(2):
-                answer = await webhook.send(endpoint(partner.url), NOTICE, BODY, datetime.now(UTC))
-        assert (answer.error, len(partner.requests)) == ("connection-lost", 2)
+                verdict = await webhook.send(endpoint(partner.url), NOTICE, BODY, datetime.now(UTC))
+        assert (verdict.reason, len(partner.requests)) == ("connection-lost", 2)
 
     async def test_connections_are_kept(self, webhook: Webhook) -> None:
-        partner, answers = await sent(webhook, saying(OK), times=3)
-        assert [answer.status for answer in answers] == [204] * 3
+        partner, verdicts = await sent(webhook, saying(OK), times=3)
+        assert [verdict.outcome for verdict in verdicts] == ["delivered"] * 3
         assert partner.connections == 1
 
     async def test_nobody_there(self, webhook: Webhook) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-            answer = await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
-        assert answer.error == "no-connection"
+            verdict = await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+        assert verdict.reason == "no-connection"
 
     async def test_plain_http_where_tls_was_promised(self, webhook: Webhook) -> None:
         async with Partner() as partner:
             url = partner.url.replace("http:", "https:")
-            answer = await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
-        assert answer.status is None
+            verdict = await webhook.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
+        assert verdict.outcome == "again"
         assert partner.requests == []
 
     async def test_a_huge_answer_takes_little_memory(self, webhook: Webhook) -> None:
@@ -146,10 +149,10 @@ class TestMisbehaviour:
         assert peak < 8_000_000
 
     async def test_headers_that_steer_are_heard_and_cut(self, webhook: Webhook) -> None:
-        _, (answer,) = await sent(webhook, saying(answer_of(429, "Retry-After: 7")))
-        assert judge(answer, datetime.now(UTC), timedelta(days=1)).hold == timedelta(seconds=7)
-        _, (answer,) = await sent(webhook, saying(answer_of(200, "Webhook-Delivery: disable")))
-        assert judge(answer, datetime.now(UTC), timedelta(days=1)).disable
+        _, (verdict,) = await sent(webhook, saying(answer_of(429, "Retry-After: 7")))
+        assert verdict.hold == timedelta(seconds=7)
+        _, (verdict,) = await sent(webhook, saying(answer_of(200, "Webhook-Delivery: disable")))
+        assert verdict.disable
 
     async def test_what_is_sent_is_neutral_and_exactly_what_was_signed(self, webhook: Webhook) -> None:
         partner, _ = await sent(webhook, saying(OK))
@@ -235,38 +238,38 @@ class TestRegistration:
     async def test_reasons_do_not_tell_an_inner_name_from_one_that_is_not_there(self) -> None:
         told = set()
         for resolver in (Fake(["10.0.0.1"]), Fake(["127.0.0.1"]), Fake(["::1"]), NoName([]), None):
-            channel = Webhook(SEALER, lambda s: None, LIMITS, (), resolver)
+            channel = webhook_to((), resolver)
             host = "partner.example" if resolver is not None else "10.0.0.1"
-            told.add((await channel.send(endpoint(f"http://{host}:9/"), NOTICE, BODY, datetime.now(UTC))).error)
+            told.add((await channel.send(endpoint(f"http://{host}:9/"), NOTICE, BODY, datetime.now(UTC))).reason)
             await channel.close()
         assert told == {"no-connection"}
 
 
 class TestInnerAddresses:
-    async def dialled(self, url: str, *answers: list[str]) -> tuple[int, Answer]:
+    async def dialled(self, url: str, *answers: list[str]) -> tuple[int, Verdict]:
         """Connections that a listener on every local address counts, and what the attempt came to."""
         async with Partner() as partner:
-            channel = Webhook(SEALER, lambda s: None, LIMITS, (), Fake(*answers) if answers else None)
+            channel = webhook_to((), Fake(*answers) if answers else None)
             try:
-                answer = await channel.send(
+                verdict = await channel.send(
                     endpoint(url.replace("{port}", str(partner.port))), NOTICE, BODY, datetime.now(UTC)
                 )
             finally:
                 await channel.close()
             await asyncio.sleep(0)
-            return partner.connections, answer
+            return partner.connections, verdict
 
     @pytest.mark.parametrize("host", LITERALS)
     async def test_no_spelling_of_this_machine_is_dialled(self, host: str) -> None:
-        connections, answer = await self.dialled(f"http://{host}:{{port}}/hook")
+        connections, verdict = await self.dialled(f"http://{host}:{{port}}/hook")
         assert connections == 0
-        assert answer.status is None
+        assert not verdict.possibly_sent
 
     @pytest.mark.parametrize("address", RESOLVED)
     async def test_no_name_leads_inside(self, address: str) -> None:
-        connections, answer = await self.dialled("http://partner.example:{port}/hook", [address])
+        connections, verdict = await self.dialled("http://partner.example:{port}/hook", [address])
         assert connections == 0
-        assert answer.error == "no-connection"
+        assert verdict.reason == "no-connection"
 
     async def test_of_good_and_bad_answers_the_bad_one_is_not_dialled(self) -> None:
         connections, _ = await self.dialled("http://partner.example:{port}/hook", ["192.0.2.1", "127.0.0.1"])
@@ -274,18 +277,18 @@ class TestInnerAddresses:
 
     async def test_the_guard_lets_pass_what_is_allowed_so_the_count_can_fail(self) -> None:
         async with Partner() as partner:
-            channel = Webhook(SEALER, lambda s: None, LIMITS, LOOPBACK, Fake(["127.0.0.1"]))
-            answer = await channel.send(
+            channel = webhook_to(LOOPBACK, Fake(["127.0.0.1"]))
+            verdict = await channel.send(
                 endpoint(f"http://partner.example:{partner.port}/"), NOTICE, BODY, datetime.now(UTC)
             )
             await channel.close()
-        assert (partner.connections, answer.status) == (1, 204)
+        assert (partner.connections, verdict.outcome) == (1, "delivered")
 
     async def test_a_name_that_turns_inward_the_second_time_is_not_dialled(self) -> None:
         async with Partner() as partner:
             resolver = Fake(["127.0.0.1"], ["127.0.0.2"])
             only_one = (ipaddress.ip_network("127.0.0.1/32"),)
-            channel = Webhook(SEALER, lambda s: None, LIMITS, only_one, resolver)
+            channel = webhook_to(only_one, resolver)
             url = f"http://partner.example:{partner.port}/"
 
             async def close(request: Request) -> bytes:
@@ -295,4 +298,4 @@ class TestInnerAddresses:
             first = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
             second = await channel.send(endpoint(url), NOTICE, BODY, datetime.now(UTC))
             await channel.close()
-        assert (first.status, second.error) == (204, "no-connection")
+        assert (first.outcome, second.reason) == ("delivered", "no-connection")

@@ -16,12 +16,15 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.ports import free_port
 from services.notifications.api import UseCases, make_router
+from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.message import Messages
+from services.notifications.domain.addresses import UrlRules
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
-from services.notifications.service import Deliveries, Subscriptions, UrlRules
+from services.notifications.service import Deliveries, Subscriptions
 from shared.access.keys import Caller
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
@@ -55,10 +58,13 @@ async def app() -> AsyncIterator[FastAPI]:
     store, repository = Store(client["nowhere"], patience=0.2), Repository(client["nowhere"])
     await store.start()
     feed, outcomes, use_cases = Feed(), Outcomes(Ids(bytes(32))), UseCases()
+    urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+    credentials = Credentials(SEALER)
+    webhook = Webhook(credentials, lambda *_: None, Limits(), urls)
     queues = Queues({feed.name: feed}, outcomes)
     use_cases.repository = repository
-    urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
-    use_cases.subscriptions = Subscriptions(store, repository, SEALER, lambda: None, urls, timedelta(days=7))
+    channels = {feed.name: feed, webhook.name: webhook}
+    use_cases.subscriptions = Subscriptions(store, repository, channels, credentials, timedelta(days=7), lambda: None)
     use_cases.deliveries = Deliveries(store, repository, queues, outcomes)
     use_cases.feed = FeedReader(
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
@@ -72,6 +78,7 @@ async def app() -> AsyncIterator[FastAPI]:
         use_cases,
     )
     yield made
+    await webhook.close()
     await store.stop()
     client.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.compose.demo import HEALTHY, Containers, Failed, ended_badly, play
-from services.notifications.domain.addresses import check_url
+from services.notifications.domain.addresses import UrlRules, check_url
 
 pytestmark = pytest.mark.unit
 
@@ -70,6 +70,6 @@ class TestPartner:
         [name] = re.findall(r"EXTERNAL_SELF: (\S+)", text)
         [networks] = re.findall(r"IEUM_ALLOW_NETWORKS: '(.+)'", text)
         allowed = [ipaddress.ip_network(network) for network in json.loads(networks)]
-        check_url(f"http://{name}:8110/notices", plain_http=True, ports=(), allowed=allowed)
+        check_url(f"http://{name}:8110/notices", UrlRules(plain_http=True, ports=frozenset(), allowed=allowed))
         assert f"aliases: [{name}]" in text
         assert all(any(ipaddress.ip_address(each) in one for one in allowed) for each in ("172.18.0.2", "192.168.16.2"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.notifications.documents import DELIVERIES
-from services.notifications.domain.verdict import Answer, judge
+from services.notifications.domain.verdict import Verdict
 from services.notifications.service import Deliveries
 from shared.kit.store.store import Operation
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
@@ -57,7 +57,7 @@ class OneNotice:
         return await self._receipts.acknowledge("gjf", [self.delivery["notice"]])
 
     def after_attempt(self, held: dict[str, Any]) -> None:
-        verdict = judge(Answer(200, {}), self.world.now, timedelta(hours=24))
+        verdict = Verdict("delivered")
         self.world.perform(self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0))
 
 

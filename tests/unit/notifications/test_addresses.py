@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.domain.addresses import UrlRefused, check_url, may_dial
+from services.notifications.domain.addresses import UrlRefused, UrlRules, check_url, may_dial
 
 pytestmark = pytest.mark.unit
 
@@ -25,6 +25,7 @@ INNER = [
 NO_ADDRESS = ["", "localhost", "127.1", "0x7f000001", "2130706433", "017700000001", "127.0.0.1.", "1.2.3", "a", "[::1]"]
 OUTER = ["8.8.8.8", "1.1.1.1", "211.249.220.24", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2400:cb00::1"]
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+INSIDE = UrlRules(plain_http=True, ports=frozenset(), allowed=LOOPBACK)
 
 
 class TestMayDial:
@@ -106,7 +107,7 @@ class TestCheckUrl:
     @pytest.mark.parametrize(("url", "rule"), BAD_URLS)
     def test_a_url_that_may_not_be_called_is_refused_with_its_rule(self, url: str, rule: str) -> None:
         with pytest.raises(UrlRefused) as refused:
-            check_url(url, plain_http=False, ports=(443, 8443))
+            check_url(url, UrlRules())
         assert refused.value.rule == rule
 
     @pytest.mark.parametrize(
@@ -114,9 +115,9 @@ class TestCheckUrl:
         ["https://example.com", "https://hook.example.com:8443/a?b=c", "https://xn--r8jz45g.jp/", "https://8.8.8.8/x"],
     )
     def test_public_https_urls_are_taken(self, url: str) -> None:
-        check_url(url, plain_http=False, ports=(443, 8443))
+        check_url(url, UrlRules())
 
     def test_development_may_take_loopback(self) -> None:
-        check_url("http://127.0.0.1:8901/hook", plain_http=True, ports=(), allowed=LOOPBACK)
+        check_url("http://127.0.0.1:8901/hook", INSIDE)
         with pytest.raises(UrlRefused):
-            check_url("http://10.0.0.1:8901/hook", plain_http=True, ports=(), allowed=LOOPBACK)
+            check_url("http://10.0.0.1:8901/hook", INSIDE)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.notifications.documents import DELIVERIES, THREADS
-from services.notifications.domain.verdict import Answer
+from services.notifications.domain.verdict import Verdict
 from shared.events.topics.prohibitions import Floor, Floors
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
@@ -182,7 +182,7 @@ def run(history: dict[str, Any], data: st.DataObject) -> World:
             elif action == "die":
                 world.attempt(delivery, reaches=reaches, dies=True)
             else:
-                world.attempt(delivery, Answer(error="connection-lost"), reaches=reaches)
+                world.attempt(delivery, Verdict("again", "connection-lost"), reaches=reaches)
         guard.look()
     for agency in AGENCIES:
         if (agency, "webhook") not in subscribed:

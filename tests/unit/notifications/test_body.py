@@ -181,4 +181,4 @@ class TestSettings:
 
     def test_a_lease_outlives_an_attempt(self) -> None:
         settings = self.settings()
-        assert settings.dispatcher_lease > 2 * settings.limits.total
+        assert settings.dispatcher_lease > 2 * timedelta(seconds=settings.deadline_seconds)

@@ -14,15 +14,16 @@ from pymongo.errors import AutoReconnect
 
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
-from services.notifications.delivery.endpoint_worker import Dependencies, EndpointLimits, EndpointWorker
+from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
 from services.notifications.delivery.message import Messages
-from services.notifications.domain.verdict import Answer
+from services.notifications.domain.verdict import Verdict
 from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit
 SLOTS = 4
+DELIVERED, AGAIN = Verdict("delivered", endpoint_healthy=True), Verdict("again", "refused-500")
 MOST_UNRECORDED = 50
 
 
@@ -37,8 +38,8 @@ def delivery(number: int, about: str = "recall") -> dict[str, Any]:
 class FakeDependencies:
     """Everything a worker works with; nothing is written down until ``written`` is set."""
 
-    def __init__(self, answer: Answer, name: str = "webhook", about: str = "recall") -> None:
-        self.answer = answer
+    def __init__(self, verdict: Verdict, name: str = "webhook", about: str = "recall") -> None:
+        self.verdict = verdict
         self.waiting = [delivery(number, about) for number in range(1, 101)]
         self.sent: list[str] = []
         self.claimed: list[tuple[str, int]] = []
@@ -103,10 +104,10 @@ class FakeDependencies:
     async def end(self) -> None:
         pass
 
-    async def send(self, endpoint: Any, notice: str, *_: Any) -> Answer:
+    async def send(self, endpoint: Any, notice: str, *_: Any) -> Verdict:
         self.sent.append(notice)
         await self.answering.wait()
-        return self.answer
+        return self.verdict
 
     def after_attempt(self, *_: Any) -> None:
         pass
@@ -120,7 +121,7 @@ class FakeDependencies:
         others: Any = channels
         return Dependencies(
             repository=anything, channels={each.name: each for each in others}, transitions=anything,
-            recorder=self.recorder, lease=anything, messages=Messages(), rules=EndpointLimits(slots=SLOTS),
+            recorder=self.recorder, lease=anything, messages=Messages(), slots=SLOTS, jitter=0.2,
             today=lambda now: now.date(), clock=Clock(wall=lambda: START),
         )  # fmt: skip
 
@@ -150,23 +151,26 @@ class FakeDependencies:
 
 class TestSlots:
     async def test_what_was_taken_does_not_wait_to_be_written_down_but_not_without_bound(self) -> None:
-        deps = FakeDependencies(Answer(204, {}))
+        deps = FakeDependencies(DELIVERED)
         assert await deps.run_until_stuck() == MOST_UNRECORDED
         assert len(set(deps.sent)) == len(deps.sent)
 
-    @pytest.mark.parametrize("answer", [Answer(500, {}), Answer(410, {}), Answer(200, {"webhook-delivery": "disable"})])
-    async def test_any_other_answer_is_written_down_before_the_slot_is_used_again(self, answer: Answer) -> None:
-        assert await FakeDependencies(answer).run_until_stuck() == SLOTS
+    @pytest.mark.parametrize(
+        "verdict",
+        [AGAIN, Verdict("failed", "gone", disable=True), Verdict("delivered", disable=True, endpoint_healthy=True)],
+    )
+    async def test_any_other_verdict_is_written_down_before_the_slot_is_used_again(self, verdict: Verdict) -> None:
+        assert await FakeDependencies(verdict).run_until_stuck() == SLOTS
 
     async def test_all_workers_together_send_no_more_than_can_be_written_down(self) -> None:
-        several = [FakeDependencies(Answer(204, {})) for _ in range(3)]
+        several = [FakeDependencies(DELIVERED) for _ in range(3)]
         for deps in several[1:]:
             deps.recorder = several[0].recorder
         found = await asyncio.gather(*(deps.run_until_stuck() for deps in several))
         assert sum(found) == MOST_UNRECORDED
 
     async def test_all_that_was_claimed_and_not_sent_is_released(self) -> None:
-        deps = FakeDependencies(Answer(500, {}), about="notice")
+        deps = FakeDependencies(AGAIN, about="notice")
         sent = await deps.run_until_stuck()
         assert sent == SLOTS - 1, "one is kept for recalls"
         assert len(deps.released) == 100 - len(deps.waiting) - sent > 0
@@ -175,7 +179,7 @@ class TestSlots:
 
 class TestRecalls:
     async def test_a_recall_goes_before_all_notices_that_wait_also_those_that_are_claimed(self) -> None:
-        deps = FakeDependencies(Answer(204, {}), about="notice")
+        deps = FakeDependencies(DELIVERED, about="notice")
         deps.answering.clear()
         worker = EndpointWorker("s", deps.dependencies(deps))
         running = asyncio.create_task(worker.run())
@@ -190,7 +194,7 @@ class TestRecalls:
         await running
 
     async def test_what_is_due_at_the_start_is_claimed_with_the_recalls_first(self) -> None:
-        deps = FakeDependencies(Answer(204, {}), about="notice")
+        deps = FakeDependencies(DELIVERED, about="notice")
         deps.waiting += [delivery(777), delivery(778)]
         await deps.run_until_stuck()
         assert deps.claimed[0] == ("recall", 2)
@@ -199,13 +203,13 @@ class TestRecalls:
 
 class TestLease:
     async def test_nothing_is_claimed_or_sent_without_the_lease(self) -> None:
-        deps = FakeDependencies(Answer(204, {}))
+        deps = FakeDependencies(DELIVERED)
         deps.owner = None
         assert await deps.run_until_stuck() == 0
         assert deps.claimed == []
 
     async def test_what_was_claimed_under_a_lease_that_is_lost_is_not_sent(self) -> None:
-        deps = FakeDependencies(Answer(204, {}), about="notice")
+        deps = FakeDependencies(DELIVERED, about="notice")
         deps.answering.clear()
         worker = EndpointWorker("s", deps.dependencies(deps))
         running = asyncio.create_task(worker.run())
@@ -219,7 +223,7 @@ class TestLease:
         assert len(deps.released) > first
 
     async def test_a_claim_of_which_nothing_is_known_is_let_go(self) -> None:
-        deps = FakeDependencies(Answer(204, {}))
+        deps = FakeDependencies(DELIVERED)
         deps.away = True
         with pytest.raises(AutoReconnect):
             await EndpointWorker("s", deps.dependencies(deps)).run()
@@ -230,7 +234,7 @@ class ThreePartners(FakeDependencies):
     """What the dispatcher works with: three subscriptions, each named like its channel; one is not known here."""
 
     def __init__(self) -> None:
-        super().__init__(Answer(204, {}))
+        super().__init__(DELIVERED)
         self.written.set()
         self.due = {name: [delivery(number)] for number, name in enumerate(("webhook", "letter", "later"), start=1)}
 
@@ -253,18 +257,18 @@ class TestChannels:
     async def test_every_delivery_goes_out_by_the_channel_of_its_subscription(self) -> None:
         deps, webhook, letter = (
             ThreePartners(),
-            FakeDependencies(Answer(204, {})),
-            FakeDependencies(Answer(204, {}), "letter"),
+            FakeDependencies(DELIVERED),
+            FakeDependencies(DELIVERED, "letter"),
         )
         gauges = {name: metrics.in_flight.of(channel=name) for name in ("webhook", "letter")}
         during: list[float] = []
         sent = asyncio.Event()
 
-        async def send(endpoint: Any, notice: str, *_: Any) -> Answer:
+        async def send(endpoint: Any, notice: str, *_: Any) -> Verdict:
             letter.sent.append(f"{endpoint['_id']} {notice}")
             during.append(gauges["letter"]._value.get())
             sent.set()
-            return letter.answer
+            return letter.verdict
 
         letter.send = send  # type: ignore[method-assign]  # as it looks while one is under way
         dispatcher, stopping = Dispatcher(timedelta(seconds=5)), asyncio.Event()

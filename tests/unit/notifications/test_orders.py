@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from services.notifications.channels import guard
+from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.guard import Resolver
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.documents import SUBSCRIPTIONS
+from services.notifications.domain.addresses import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
@@ -94,8 +96,8 @@ class TestResolver:
 class TestAnAttempt:
     async def test_ends_with_an_answer_whatever_goes_wrong_on_the_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
         world = World()
-        sealer = Sealer(b"s" * 32)
-        webhook = Webhook(sealer, lambda _: None, Limits())
+        credentials = Credentials(Sealer(b"s" * 32))
+        webhook = Webhook(credentials, lambda *_: None, Limits(), UrlRules())
 
         async def breaks(*_: Any) -> Any:
             raise RuntimeError("a bug of a library")
@@ -103,6 +105,6 @@ class TestAnAttempt:
         monkeypatch.setattr(webhook, "_post", breaks)
         subscription = world.subscribe("gjf", "webhook")
         [endpoint] = world.all(SUBSCRIPTIONS)
-        endpoint["url"] = sealer.seal(b"https://partner.example/", "subscription-url", subscription)
-        answer = await webhook.send(endpoint, "n", b"{}", START)
-        assert (answer.status, answer.error) == (None, "not-http")
+        endpoint["target"] = credentials.sealed_target(subscription, "https://partner.example/")
+        verdict = await webhook.send(endpoint, "n", b"{}", START)
+        assert (verdict.outcome, verdict.reason) == ("again", "not-http")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifications.domain.verdict import Answer
+from services.notifications.domain.verdict import Verdict
 from shared.kit.base import metrics
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
@@ -75,7 +75,7 @@ class TestARecallThatNobodyCouldBring:
         told = Told()
         told.consent(False)
         [recall] = told.world.due()
-        told.world.attempt(recall["_id"], Answer(410, {}), reaches=False)
+        told.world.attempt(recall["_id"], Verdict("failed", "gone", disable=True), reaches=False)
         told.finish()
         told.match("x", stands=False)
         told.consent(True)
@@ -111,7 +111,7 @@ class TestARecallThatIsGivenUp:
         for _ in range(3):  # the whole schedule
             (recall,) = told.world.due()
             assert (recall["about"], counted._value.get()) == ("recall", before)
-            told.world.attempt(recall["_id"], Answer(status=500), reaches=False)
+            told.world.attempt(recall["_id"], Verdict("again", "refused-500"), reaches=False)
             told.world.now += timedelta(hours=1)
         assert not told.world.due()
         assert counted._value.get() == before + 1
@@ -127,7 +127,7 @@ class TestARecallThatIsGivenUp:
         told.match("y")
         for _ in range(3):
             (notice,) = told.world.due()
-            told.world.attempt(notice["_id"], Answer(status=500), reaches=False)
+            told.world.attempt(notice["_id"], Verdict("again", "refused-500"), reaches=False)
             told.world.now += timedelta(hours=1)
         assert not told.world.due()
         assert counted._value.get() == before

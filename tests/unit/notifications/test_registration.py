@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from services.notifications.service import Subscriptions, UrlRules
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.domain.addresses import UrlRules
+from services.notifications.service import Subscriptions
 from shared.kit.base.sealing import Sealer
 from shared.kit.web.problems import Problem
 
@@ -55,8 +58,9 @@ NAMES = {"public": ["8.8.8.8", "2606:4700::1111"], "inner": ["10.0.0.1"], "mixed
 
 
 def subscriptions(names: Names) -> tuple[Subscriptions, Store]:
-    store, nothing = Store(), timedelta(0)
-    made = Subscriptions(store, None, Sealer(b"s" * 32), lambda: None, UrlRules(), nothing, names)  # type: ignore[arg-type]  # a store and no repository are enough
+    store, credentials = Store(), Credentials(Sealer(b"s" * 32))
+    webhook = Webhook(credentials, lambda *_: None, Limits(), UrlRules(), registering=names)
+    made = Subscriptions(store, None, {"webhook": webhook}, credentials, timedelta(0), lambda: None)  # type: ignore[arg-type]  # a store and no repository are enough
     return made, store
 
 

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.signing import new_secret, signed_headers
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.signing import signed_headers
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.domain.verdict import Answer
+from services.notifications.channels.webhook_answer import Answer
+from services.notifications.domain.addresses import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit
-SEALER = Sealer(b"s" * 32)
+CREDENTIALS = Credentials(Sealer(b"s" * 32))
 UNTIL = START + timedelta(days=7)
-OLD, NEW = new_secret(), new_secret()
+(OLD, OLD_KEPT), (NEW, NEW_KEPT) = CREDENTIALS.new_secret("subscription"), CREDENTIALS.new_secret("subscription")
 MOMENT = timedelta(microseconds=1)
 
 
@@ -24,7 +26,7 @@ class Kept(Webhook):
     """Posts nothing; remembers the headers."""
 
     def __init__(self) -> None:
-        super().__init__(SEALER, lambda _: None, Limits())
+        super().__init__(CREDENTIALS, lambda *_: None, Limits(), UrlRules())
         self.headers: dict[str, str] = {}
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
@@ -32,19 +34,12 @@ class Kept(Webhook):
         return Answer(200, {})
 
 
-def endpoint() -> dict[str, Any]:
+def endpoint() -> Any:
     """A subscription whose secret was replaced; the old one signs along until UNTIL."""
-
-    def sealed(what: str, value: str) -> bytes:
-        return SEALER.seal(value.encode(), what, "subscription")
-
     return {
         "_id": "subscription",
-        "url": sealed("subscription-url", "https://partner.example/hook"),
-        "secrets": [
-            {"sealed": sealed("subscription-secret", NEW), "until": None},
-            {"sealed": sealed("subscription-secret", OLD), "until": UNTIL},
-        ],
+        "target": CREDENTIALS.sealed_target("subscription", "https://partner.example/hook"),
+        "secrets": [NEW_KEPT, {**OLD_KEPT, "until": UNTIL}],
     }
 
 
@@ -61,7 +56,7 @@ def endpoint() -> dict[str, Any]:
 )
 async def test_a_replaced_secret_signs_until_its_time_is_over(now: datetime, live: list[str]) -> None:
     webhook = Kept()
-    answer = await webhook.send(endpoint(), "notice", b"{}", now)
-    assert answer.status == 200
+    verdict = await webhook.send(endpoint(), "notice", b"{}", now)
+    assert verdict.outcome == "delivered"
     assert webhook.headers == signed_headers(live, "notice", now, b"{}")
     assert len(webhook.headers["webhook-signature"].split()) == len(live)

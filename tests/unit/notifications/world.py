@@ -11,10 +11,11 @@ from typing import Any
 
 import bson
 
+from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.message import Messages
-from services.notifications.delivery.transitions import DeliveryTransitions, RetryRules
+from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import (
     DELIVERIES,
     DUE,
@@ -27,8 +28,9 @@ from services.notifications.documents import (
     SUBSCRIPTIONS,
     THREADS,
 )
+from services.notifications.domain.addresses import UrlRules
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.domain.verdict import Answer, judge
+from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob, request_resync
 from services.notifications.handlers import Handlers
@@ -64,14 +66,19 @@ class World:
         self.woken: list[str] = []
         self.ids = Ids(b"k" * 32)
         self.sealer = Sealer(b"s" * 32)
-        self.webhook = Webhook(self.sealer, lambda subscription, about: self.woken.append(subscription), Limits())
+        self.webhook = Webhook(
+            Credentials(self.sealer),
+            lambda subscription, about: self.woken.append(subscription),
+            Limits(),
+            UrlRules(),
+        )
         self.feed = Feed()
         self.outcomes = Outcomes(self.ids)
         self.reconciler = Reconciler(
             self.ids, {"webhook": self.webhook, "feed": self.feed}, self.outcomes, lambda now: now.date()
         )
         self.handlers = Handlers(self.reconciler, lambda: None)
-        self.transitions = DeliveryTransitions(self.reconciler.queues, RetryRules(schedule), lambda: None)
+        self.transitions = DeliveryTransitions(self.reconciler.queues, schedule, lambda: None)
         nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
         self.resync_job = ResyncJob(nothing, nothing, self.reconciler, asyncio.Event())
         self.following = self.handlers.following({FLOORS.name: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
@@ -167,7 +174,7 @@ class World:
             "state": "active",
             "reason": None,
             "held_until": None,
-            "url": None,
+            "target": None,
             "secrets": [],
         }
 
@@ -220,7 +227,9 @@ class World:
         document.update(state=DUE, owner=None)
         self.rows[DELIVERIES.name][delivery] = bson.encode(document)
 
-    def attempt(self, delivery: str, answer: Answer | None = None, *, reaches: bool = True, dies: bool = False) -> None:
+    def attempt(
+        self, delivery: str, verdict: Verdict = Verdict("delivered"), *, reaches: bool = True, dies: bool = False
+    ) -> None:
         """One attempt as the worker does it: claim, check, send, record. ``reaches``: the partner got the body."""
         held = self.claim(delivery)
         endpoints = self.all(SUBSCRIPTIONS, _id=held["subscription"])
@@ -237,7 +246,6 @@ class World:
         if dies:
             self.release(delivery)
             return
-        verdict = judge(answer or Answer(200, {}), self.now, timedelta(hours=24))
         self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0))
 
     def allowed(self, delivery: dict[str, Any]) -> bool:
