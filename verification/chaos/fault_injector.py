@@ -67,7 +67,7 @@ class FaultInjector:
         return self._waiting
 
     async def finish(self) -> None:
-        """Wait for what is under way; raises what went wrong in it. Nothing is frozen or doubled afterwards."""
+        """Wait for what is under way; raises what went wrong in it. Nothing is frozen afterwards, no second replica runs."""
         await asyncio.gather(*self._running)
         for name in (f"{service}-2" for service in SERVICES):
             await self._system.gone(name)

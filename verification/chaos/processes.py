@@ -1,4 +1,4 @@
-"""Everything that runs in a chaos run: services that can be hurt, their second replicas, a supervisor like systemd."""
+"""Everything that runs in a chaos run: services into which faults are injected, their second replicas, a supervisor like systemd."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FaultTarget(Program):
 
 
 class ChaosSystem(System):
-    """A system whose services can be hurt. ``away``: what the supervisor leaves alone for now; ``violations``: what did
+    """A system into which faults are injected. ``away``: what the supervisor leaves alone for now; ``violations``: what did
     not go as it must (a service that did not end on SIGTERM)."""
 
     def __init__(self, folder: Path, setting: Setting, session_timeout_ms: int) -> None:
@@ -143,7 +143,7 @@ class ChaosSystem(System):
         except StartError:  # the broker is away too, or it was hurt again: the next look tries anew
             await asyncio.sleep(0.2)
 
-    # --- hurting
+    # --- faults
 
     def send(self, name: str, number: signal.Signals) -> int | None:
         """Send a signal; the process id it went to, None when there is none."""

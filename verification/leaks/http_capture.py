@@ -1,4 +1,4 @@
-"""Hears every answer that the harness gets by HTTP: headers and bodies, sorted into sinks by service and route."""
+"""Captures every answer that the harness gets by HTTP: headers and bodies, sorted into sinks by service and route."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Verdict:
 
 
 async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None, *, kills: bool = True) -> Verdict:
-    """Scenario the flow with so many planted people and search everything. Raises StartError, HubUnavailable."""
+    """Send so many planted people through everything, then search. Raises StartError, HubUnavailable."""
     setting = load_setting()
     world = World(setting, seed=seed, people=number, today=today_of(setting))
     people.plant(world)

@@ -1,4 +1,4 @@
-"""The shape that every attack on a door has, and what it shoots with.
+"""The shape of every attack by HTTP, and the client it uses.
 
 An attack is bounded in count and in time, and speaks to the loopback only. `harmless` is load of the same volume by
 somebody who means well: what the healthy ones see beside it is what an attack is compared with.

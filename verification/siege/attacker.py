@@ -1,4 +1,4 @@
-"""The process that attacks: ``python -m verification.siege.attacker NAME``, the field as JSON on standard input.
+"""The process that attacks: ``python -m verification.siege.attacker NAME``, the target as JSON on standard input.
 
 Then one word a line: ``harmless`` or ``hostile``; each is answered by one line, the tally. It is a process of its own
 so that its work does not slow down whoever measures.

@@ -1,4 +1,4 @@
-"""Forged records: every kind that `forged` knows, by outsiders and by each service on what is not its own.
+"""Forged records: every kind of `forged_records`, by outsiders and by each service on what is not its own.
 
 Where the broker has users and rules it refuses all of them. One that it takes counts as an effect: whoever reads the
 topic cannot tell it from a true one.

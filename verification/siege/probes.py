@@ -1,4 +1,4 @@
-"""AttackResult from outside: whether /live is answered, and how much memory each service has."""
+"""Seen from outside: whether /live is answered, and how much memory each service has."""
 
 from __future__ import annotations
 

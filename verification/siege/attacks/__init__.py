@@ -1,4 +1,4 @@
-"""Every attack on a door. A new one is a class with `Attack`'s shape in a module of this folder, named in its `ALL`."""
+"""Every attack by HTTP. A new one is a class with `Attack`'s shape in a module of this folder, named in its `ALL`."""
 
 from verification.siege.attack import Attack
 from verification.siege.attacks import bodies, connections, floods, records, smuggling, webhooks
