@@ -32,7 +32,7 @@ class FaultInjector:
 
     ``recoveries``: of services that were killed and started again; ``takeovers``: by another replica, from one that was
     frozen or went for good, which nobody can know before its session has timed out; ``returns``: of the whole after the
-    broker or the database was hurt. ``outages``: from such a fault until every service has done a record again.
+    broker or the database was disturbed. ``outages``: from such a fault until every service has done a record again.
     """
 
     def __init__(
@@ -67,13 +67,14 @@ class FaultInjector:
         return self._waiting
 
     async def finish(self) -> None:
-        """Wait for what is under way; raises what went wrong in it. Nothing is frozen afterwards, no second replica runs."""
+        """Wait for what is under way; raises what went wrong in it. Nothing is frozen afterwards, no replica is
+        left."""
         await asyncio.gather(*self._running)
         for name in (f"{service}-2" for service in SERVICES):
             await self._system.gone(name)
 
     async def _in_turn(self, fault: Fault) -> None:
-        """Locks are fair: who came first hurts first. What all stand on is hurt while services are, too."""
+        """Locks are fair: first come, first served. What all stand on is disturbed while services are, too."""
         async with AsyncExitStack() as stack:
             self._waiting += 1
             try:

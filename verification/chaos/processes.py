@@ -1,4 +1,4 @@
-"""Everything that runs in a chaos run: services into which faults are injected, their second replicas, a supervisor like systemd."""
+"""Everything that runs in a chaos run: services with failpoints, second replicas, a supervisor like systemd."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class FaultTarget(Program):
 
 
 class ChaosSystem(System):
-    """A system into which faults are injected. ``away``: what the supervisor leaves alone for now; ``violations``: what did
-    not go as it must (a service that did not end on SIGTERM)."""
+    """A system into which faults are injected. ``away``: what the supervisor leaves alone for now; ``violations``: what
+    did not go as it must (a service that did not end on SIGTERM)."""
 
     def __init__(self, folder: Path, setting: Setting, session_timeout_ms: int) -> None:
         super().__init__(folder, setting, Ports.any())
@@ -140,7 +140,7 @@ class ChaosSystem(System):
         self.starts[name] += 1
         try:
             await asyncio.to_thread(program.start)
-        except StartError:  # the broker is away too, or it was hurt again: the next look tries anew
+        except StartError:  # the broker is away too, or there was another fault: the next look tries anew
             await asyncio.sleep(0.2)
 
     # --- faults

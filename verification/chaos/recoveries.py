@@ -54,7 +54,7 @@ class Recovery:
 
     def look(self, checkpoints: Checkpoints, now: float) -> bool:
         """Whether a record of its partitions is done by whoever came after."""
-        if not self.partitions:  # it was hurt before its first record
+        if not self.partitions:  # the fault came before its first record
             self.partitions |= {
                 partition: checkpoint._replace(offset=-1)
                 for partition, checkpoint in checkpoints.items()
@@ -122,7 +122,7 @@ class RecoveryWatch:
             self._pending = [each for each in self._pending if not each.look(found[each.service], now)]
 
     def began(self, service: str, owner: str, what: str, at: float) -> Recovery:
-        """A replica of a service was hurt at that moment: how long until its partitions are worked on again?"""
+        """There was a fault in a replica at that moment: how long until its partitions are worked on again?"""
         own = {
             partition: checkpoint
             for partition, checkpoint in self._checkpoints[service].items()
@@ -135,7 +135,7 @@ class RecoveryWatch:
         return self._add(Recovery(service, what, at, own or dict(self._checkpoints[service])))
 
     def away(self, service: str, what: str, at: float, forgot: bool) -> Recovery:
-        """The broker or the database was hurt: how long until the service does any record, claimed anew or not?"""
+        """There was a fault of broker or database: how long until the service does any record, claimed anew or not?"""
         checkpoints = dict(self._checkpoints[service])
         return self._add(Recovery(service, what, at, checkpoints, claimed_anew=False, other_log=forgot))
 

@@ -110,7 +110,7 @@ class Chaos:
         try:
             await self._flow(scenario, system, session, injector)
             await injector.finish()
-            self.say("everything is sent and nobody is hurt any more: waiting until all is quiet")
+            self.say("everything is sent, no fault is left: waiting until all is quiet")
             quiet = await scenario.until_quiet(PATIENCE)
             left = {} if quiet else await scenario.unfinished()
             behind = {} if quiet else await _behind(scenario)
