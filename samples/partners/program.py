@@ -14,7 +14,7 @@ import aiohttp
 
 from samples.partners.hub import Hub
 from samples.partners.store import PartnerStore
-from samples.partners.wire import Wire
+from samples.partners.wire import WireLog
 
 LOOPBACK = "127.0.0.1"
 
@@ -54,7 +54,7 @@ async def run(partner: Callable[[Hub, PartnerStore, Settings], Awaitable[None]])
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        timeout, traces = aiohttp.ClientTimeout(total=60), [Wire(settings.folder).tracing()]
+        timeout, traces = aiohttp.ClientTimeout(total=60), [WireLog(settings.folder).tracing()]
         async with aiohttp.ClientSession(timeout=timeout, trace_configs=traces) as session:
             await partner(Hub(session, settings.hub, settings.token), store, settings)
 

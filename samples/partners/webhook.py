@@ -14,7 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from samples.partners.hub import Hub
 from samples.partners.program import LOOPBACK, Settings, acknowledge_for_ever, run
 from samples.partners.store import PartnerStore
-from samples.partners.wire import Wire
+from samples.partners.wire import WireLog
 
 PATH = "/notices"
 
@@ -24,7 +24,7 @@ class Receiver:
 
     def __init__(self, store: PartnerStore) -> None:
         self._store = store
-        self._wire = Wire(store.folder)
+        self._wire_log = WireLog(store.folder)
         self._secret_known = asyncio.Event()
         self._webhook: Webhook | None = None
         self.new = asyncio.Event()
@@ -37,7 +37,7 @@ class Receiver:
     async def take(self, request: web.Request) -> web.Response:
         """One delivery."""
         body = await request.read()
-        self._wire.heard(f"{request.method} {request.raw_path}", request.headers, body)
+        self._wire_log.write(f"{request.method} {request.raw_path}", request.headers, body)
         await self._secret_known.wait()  # the first one may be faster than the answer to our subscription
         assert self._webhook is not None
         try:

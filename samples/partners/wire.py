@@ -12,21 +12,21 @@ import aiohttp
 OnAnswer = Callable[[aiohttp.ClientResponse, bytes, Any], None]
 
 
-class Wire:
+class WireLog:
     """Appends to ``<folder>/wire``. Nothing is read, nothing is left out."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "wire"
 
-    def heard(self, first_line: str, headers: Mapping[str, str], body: bytes) -> None:
+    def write(self, first_line: str, headers: Mapping[str, str], body: bytes) -> None:
         """A request or an answer."""
         with self._path.open("ab") as file:
             file.write(head(first_line, headers) + body + b"\n")
 
     def tracing(self) -> aiohttp.TraceConfig:
-        """For a client's session: everything that is answered is heard."""
-        return listening(lambda answer, body, _: self.heard(status_of(answer), answer.headers, body))
+        """For a client's session: everything that is answered is written down."""
+        return listening(lambda answer, body, _: self.write(status_of(answer), answer.headers, body))
 
 
 def listening(on_answer: OnAnswer) -> aiohttp.TraceConfig:

@@ -127,7 +127,7 @@ class TestAWrongClock:
                 scenario.databases.close()
         finally:
             await system.stop()
-        assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
+        assert (found.verdict.missing, found.verdict.surplus, found.verdict.doubled) == (frozenset(), frozenset(), 0)
         assert (found.unlike, apart, system.crashed()) == (0, 0, [])
         assert scenario.ledger.unexpected == []
         types = {dict(map(tuple, event["h"])).get("ce_type") for row in sent for event in row["events"]}

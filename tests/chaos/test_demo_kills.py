@@ -36,7 +36,7 @@ class TestAKillInTheMiddle:
             apart = await asyncio.to_thread(scenario.databases.quarantined)
         assert target in scenario.system.restarted
         assert scenario.ledger.unexpected == []
-        assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
+        assert (found.verdict.missing, found.verdict.surplus, found.verdict.doubled) == (frozenset(), frozenset(), 0)
         assert (found.unlike, apart, scenario.system.crashed()) == (0, 0, [])
 
 
@@ -62,6 +62,10 @@ class TestASecondRun:
                     scenario.databases.close()
             finally:
                 await system.stop()
-            assert (found.verdict.missing, found.verdict.left, found.verdict.doubled) == (frozenset(), frozenset(), 0)
+            assert (found.verdict.missing, found.verdict.surplus, found.verdict.doubled) == (
+                frozenset(),
+                frozenset(),
+                0,
+            )
             assert (found.unlike, apart, system.crashed()) == (0, 0, [])
             assert scenario.ledger.unexpected == []

@@ -68,7 +68,7 @@ class TestTheDay:
 
     async def test_each_partner_holds_what_it_must_and_nothing_else(self, judgement: Judgement) -> None:
         assert judgement.verdict.missing == frozenset()
-        assert judgement.verdict.left == frozenset()
+        assert judgement.verdict.surplus == frozenset()
         assert {partner for partner, _, _ in judgement.expected.told} == {"gjf", "khf"}
 
     async def test_nothing_is_told_twice(self, judgement: Judgement) -> None:

@@ -212,7 +212,7 @@ def _violations(scenario: Scenario, judgement: Judgement, found: Audit, left: di
     if left:
         violations.append(f"did not become quiet: {left}")
     violations += judgement.violations()
-    if wrong := sorted(judgement.verdict.missing | judgement.verdict.left)[:3]:
+    if wrong := sorted(judgement.verdict.missing | judgement.verdict.surplus)[:3]:
         violations.append(f"the first of them: {wrong}")
     if apart:
         violations.append(f"{apart} records were set apart")

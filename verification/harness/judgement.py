@@ -23,7 +23,7 @@ class Judgement:
         """Everything that is not as it must be, counted, in words; of whom stands in no line."""
         counted = {
             "notices are missing at the partners": len(self.verdict.missing),
-            "are held that should not be": len(self.verdict.left),
+            "are held that should not be": len(self.verdict.surplus),
             "changes were told under two ids": self.verdict.doubled,
             "matches differ from the oracle's": self.unlike,
         }

@@ -11,7 +11,7 @@ import aiohttp
 
 from deploy.local.login import ADMIN
 from samples.partners.hub import Hub
-from samples.partners.wire import Wire
+from samples.partners.wire import WireLog
 from samples.world import Chapter, Item
 from verification.harness.scenario import Scenario
 from verification.leaks import hostile_requests, people
@@ -151,7 +151,7 @@ async def plant_in_answers(flow: Flow, controls: Controls) -> None:
         for sink in sorted(flow.capture.captured):
             async with flow.session.get(url, params={"sink": sink}, trace_request_ctx=sink) as answer:
                 await answer.read()
-        timeout, traces = aiohttp.ClientTimeout(total=10), [Wire(system.partner_store("feed").folder).tracing()]
+        timeout, traces = aiohttp.ClientTimeout(total=10), [WireLog(system.partner_store("feed").folder).tracing()]
         async with aiohttp.ClientSession(timeout=timeout, trace_configs=traces) as session:
             with contextlib.suppress(ValueError):  # it is no JSON, but it was captured
                 await Hub(session, f"{url}/x?sink=feed as received&also=", "none").feed("", 0)

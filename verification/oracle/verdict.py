@@ -12,19 +12,19 @@ from verification.oracle.state import Own
 
 @dataclass(frozen=True)
 class Verdict:
-    """`missing`: expected and not held; `left`: held and not expected (after an end or a recall, or by mistake).
+    """`missing`: expected and not held; `surplus`: held and not expected (after an end or a recall, or by mistake).
 
     `lost` counts both: a partner that still holds what was taken back has lost the recall.
     """
 
     missing: frozenset[Told]
-    left: frozenset[Told]
+    surplus: frozenset[Told]
     doubled: int
 
     @property
     def lost(self) -> int:
         """Everything that is not as it must be."""
-        return len(self.missing) + len(self.left)
+        return len(self.missing) + len(self.surplus)
 
 
 def verdict_of(

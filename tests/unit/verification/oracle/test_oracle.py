@@ -158,7 +158,7 @@ class TestVerdict:
 
     def test_counts_what_is_held_after_it_should_be_gone(self) -> None:
         found = verdict_of(frozenset(), {"gjf": holding(("a", "o"))}, {("gjf", "a"): PERSON}, {"o": JOB})
-        assert found.left == {("gjf", PERSON, JOB)}
+        assert found.surplus == {("gjf", PERSON, JOB)}
 
     def test_counts_an_alias_that_nobody_knows(self) -> None:
         assert verdict_of(frozenset(), {"gjf": holding(("x", "y"), ("z", "y"))}, {}, {}).lost == 2

@@ -1,0 +1,41 @@
+"""What the documents name is there: every path of this repository, every module that `python -m` is said to run."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = "shared|services|samples|verification|deploy|tests|docs|requirements"
+OF_THE_PAST = {"CHANGELOG.md"}
+DOCUMENTS = sorted(each for each in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if each.name not in OF_THE_PAST)
+
+
+def paths_in(text: str) -> Iterator[str]:
+    """As they are written; ``<service>`` and the like stand for anything."""
+    for found in re.findall(rf"(?<![\w./-])((?:{FOLDERS})/[\w./*<>-]+)", text):
+        yield found.rstrip("./")
+
+
+def modules_in(text: str) -> Iterator[str]:
+    """Of this repository, as they are written."""
+    yield from re.findall(rf"-m ((?:{FOLDERS})(?:\.\w+)+)", text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_names_only_what_is_there(document: Path) -> None:
+    text = document.read_text()
+    assert [path for path in paths_in(text) if not any(ROOT.glob(re.sub(r"<[^>]*>", "*", path)))] == []
+    assert [module for module in modules_in(text) if importlib.util.find_spec(module) is None] == []
+
+
+def test_paths_and_modules_are_found_in_a_text() -> None:
+    text = "In `services/<service>/api.py` (see docs/siege.md), `.venv/bin/python -m verification.chaos --help`."
+    assert list(paths_in(text)) == ["services/<service>/api.py", "docs/siege.md"]
+    assert list(modules_in(text)) == ["verification.chaos"]
