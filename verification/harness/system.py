@@ -16,6 +16,7 @@ from deploy.local.errors import StartError
 from deploy.local.folder import STACK, private
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
 from samples.partners.store import PartnerStore
 from samples.world import Setting
 from verification.harness.keyring import SERVICES, Keyring
@@ -23,6 +24,7 @@ from verification.harness.programs import Program
 
 PARTNER_PORT = 8110
 SESSION_TIMEOUT_MS = 4_000
+START_SECONDS = 90.0  # for which a service waits for Kafka: less than it is given to answer
 USUAL_PORTS = {"intake": 8101, "matching": 8102, "notifications": 8103, "webhook": PARTNER_PORT}
 
 
@@ -167,6 +169,7 @@ class System:
             "IEUM_ID_KEY": key(f"{name}/id"),
             "IEUM_SEALING_KEY": key(f"{name}/sealing"),
             "IEUM_PACK": self.setting.pack,
+            "IEUM_START_SECONDS": str(max(5, min(3_600, round(scaled(START_SECONDS))))),  # the bounds of the setting
         }
         if not self.stack.broker.keeps_its_log:  # the embedded one lets a group wait half of this before it begins
             variables["IEUM_SESSION_TIMEOUT_MS"] = str(SESSION_TIMEOUT_MS)

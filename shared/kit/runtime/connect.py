@@ -45,7 +45,9 @@ async def open_both(
 ) -> Client:
     """MongoDB and Kafka at the same time. When both are missing both are said, and CannotStart is Kafka's."""
     kafka, mongo = await asyncio.gather(
-        open_kafka(topics, rights, retention_ms), open_mongo(settings, indexes), return_exceptions=True
+        open_kafka(topics, rights, retention_ms, settings.start_seconds),
+        open_mongo(settings, indexes),
+        return_exceptions=True,
     )
     if not isinstance(mongo, BaseException) and kafka is None:
         return mongo
@@ -101,12 +103,13 @@ def _mongo(remedy: str, address: str) -> CannotStart:
     return CannotStart(MONGODB_MISSING, "MongoDB", remedy, mongo_url=address)
 
 
-async def open_kafka(topics: Topics, rights: Rights, retention_ms: Mapping[str, int]) -> None:
-    """Declare the topics, begin to watch them, see that all that must be done may be. Raises CannotStart."""
+async def open_kafka(topics: Topics, rights: Rights, retention_ms: Mapping[str, int], seconds: float) -> None:
+    """Declare the topics, begin to watch them, see that all that must be done may be. Raises CannotStart, at the latest
+    after so many seconds."""
     if not topics.kafka.security.authenticated:
         _log.warning("kafka_is_open", remedy="Whoever reaches it can forge every record: for one machine, never more.")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             await topics.start({*rights.reads, *rights.writes}, retention_ms)
             await check_granted(topics, rights)
     except NotLetIn as refused:

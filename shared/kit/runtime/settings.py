@@ -67,6 +67,7 @@ class ServiceSettings(EdgeSettings):
     development may go without, production may not. ``topic_prefix`` stands before every topic and consumer group, its
     separator included ("test."). Keys (``KEYS``) are 32 bytes as hex, the same in every replica of a service, each for
     one purpose. ``metrics_port``: where ``/metrics`` is instead of beside the API.
+    ``start_seconds``: for how long a start waits for Kafka before it ends with what is missing.
     ``calendar_offset_seconds`` moves what consents and schedules follow (clock.py), to rehearse a later day.
     """
 
@@ -102,6 +103,7 @@ class ServiceSettings(EdgeSettings):
     batch_max_records: int = Field(default=500, ge=1, le=10_000)
     batch_timeout_ms: int = Field(default=10, ge=1, le=10_000)
     stalled_seconds: int = Field(default=120, ge=5, le=3_600)
+    start_seconds: int = Field(default=30, ge=5, le=3_600)
     calendar_offset_seconds: int = Field(default=0, ge=-315_360_000, le=315_360_000)
     pack: str = "kr-gyeonggi"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

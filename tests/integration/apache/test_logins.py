@@ -72,7 +72,7 @@ class TestTheKit:
         )
         topics = Topics(settings)
         with pytest.raises(CannotStart) as raised:
-            await open_kafka(topics, rights, {})
+            await open_kafka(topics, rights, {}, 30)
         await topics.stop()
         assert raised.value.code == KAFKA_MISSING
         return str(raised.value)
@@ -83,7 +83,7 @@ class TestTheKit:
             rights = Rights(
                 user=service, writes=tuple(WRITES[service]), reads=tuple(READS[service]), groups=tuple(GROUPS[service])
             )
-            await open_kafka(topics, rights, {})
+            await open_kafka(topics, rights, {}, 30)
             await topics.stop()
 
     async def test_a_topic_that_was_lost_is_made_again_by_its_owner_alone(self, broker: ApacheBroker) -> None:
