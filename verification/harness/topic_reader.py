@@ -17,21 +17,21 @@ from deploy.rights.access import SERVICES, topics_read_by
 READS = {service: topics_read_by(service) for service in SERVICES}
 """Which service reads which topics: what it says of itself when it asks for rights."""
 
-SECONDS = 5.0
+SECONDS = 5.0  # for the ends: who asks for them in a row asks again
+PATIENCE = 60.0  # for records: one answer may be as large as a topic
 
 # A broker that was just killed is nothing to print here: whoever asks gets the exception. No level is set: the tests of
 # logs share this process.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
-def _milliseconds() -> int:
-    return round(1_000 * scaled(SECONDS))
-
-
 @asynccontextmanager
-async def _consumer(login: Login) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(login: Login, seconds: float) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        **login.arguments, enable_auto_commit=False, auto_offset_reset="earliest", request_timeout_ms=_milliseconds()
+        **login.arguments,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=round(1_000 * scaled(seconds)),
     )
     await consumer.start()
     try:
@@ -42,7 +42,7 @@ async def _consumer(login: Login) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def _partitions(login: Login) -> list[TopicPartition]:
     """All of them, asked for by name: a consumer without a subscription is told none by Apache Kafka."""
-    admin = AIOKafkaAdminClient(**login.arguments, request_timeout_ms=_milliseconds())
+    admin = AIOKafkaAdminClient(**login.arguments, request_timeout_ms=round(1_000 * scaled(SECONDS)))
     await admin.start()
     try:
         described = await admin.describe_topics()
@@ -65,7 +65,7 @@ async def ends(login: Login) -> dict[tuple[str, int], int]:
     partitions = await _partitions(login)
     if not partitions:
         return {}
-    async with _consumer(login) as consumer:
+    async with _consumer(login, SECONDS) as consumer:
         near = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         for partition, end in near.items():
@@ -79,16 +79,20 @@ async def ends(login: Login) -> dict[tuple[str, int], int]:
 
 
 async def records(login: Login) -> list[ConsumerRecord[bytes, bytes]]:
-    """Every record of every topic, from offset 0."""
+    """Every record of every topic, from offset 0. Raises TimeoutError when nothing comes any more before the ends."""
     left = {TopicPartition(*partition): end for partition, end in (await ends(login)).items() if end > 0}
     found: list[ConsumerRecord[bytes, bytes]] = []
-    async with _consumer(login) as consumer:
+    async with _consumer(login, PATIENCE) as consumer:
         consumer.assign(list(left))
+        moved_at = time.monotonic()
         while left:
             for partition, some in (await consumer.getmany(timeout_ms=1_000)).items():
                 found += some
+                moved_at = time.monotonic()
                 if some and partition in left and some[-1].offset + 1 >= left[partition]:
                     del left[partition]
+            if time.monotonic() - moved_at > scaled(PATIENCE):
+                raise TimeoutError(f"{len(found)} records, then nothing; not at its end: {sorted(left)}")
     return found
 
 
