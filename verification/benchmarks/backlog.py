@@ -42,7 +42,7 @@ from deploy.local.timeouts import scaled
 from shared.access.keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import to_kafka
-from verification.benchmarks.command import Void
+from verification.benchmarks.command import InvalidTrial
 from verification.benchmarks.task import PARTITIONS, WRITES, hex_id
 from verification.benchmarks.webhooks import Webhooks
 
@@ -50,7 +50,7 @@ ENDPOINTS = 100
 ROWS_AT_ONCE = 1_000
 STALLED_SECONDS = 60.0
 START_SECONDS = 120.0
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
 KEYS_SECONDS = 2.0  # the service reads its keys again when it holds them for longer than a second
 SHOWN_LINES = 20  # of what the service had to say: nothing, when all is well
@@ -97,8 +97,8 @@ class Service:
                 async with httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS)) as http:
                     if (await http.get(f"http://127.0.0.1:{self.port}/ready")).status_code == 200:
                         return
-            await asyncio.sleep(5 * LOOK_SECONDS)
-        raise Void(f"the service did not become ready: {self.end_of_log()}")
+            await asyncio.sleep(5 * POLL_SECONDS)
+        raise InvalidTrial(f"the service did not become ready: {self.end_of_log()}")
 
     async def end(self, *, kill: bool = False) -> None:
         """SIGTERM or SIGKILL, and wait."""
@@ -256,7 +256,7 @@ async def drain(
     while (len(webhooks.taken) < until or (left and to_the_end)) and time.monotonic() - moved_at < scaled(
         STALLED_SECONDS
     ):
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
         if to_the_end and (len(webhooks.taken) >= until or time.monotonic() - moved_at > 1):
             left = await _open(database)
         if seen != (now := (webhooks.taken.total(), left)):
@@ -292,7 +292,7 @@ async def drained(
 
 
 async def measure(stack: LocalStack, folder: Path, due: int, kill: bool) -> Document:
-    """One backlog from beginning to end. Raises Void when it could not be made."""
+    """One backlog from beginning to end. Raises InvalidTrial when it could not be made."""
     service = Service(stack, folder)
     client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
     database = client["notifications"]
@@ -334,11 +334,11 @@ async def _open(database: Any) -> int:
     return sum([await database.deliveries.count_documents({"state": state}) for state in ("due", "sending")])
 
 
-async def _until(true: Any, what: str, every: float = LOOK_SECONDS) -> None:
+async def _until(true: Any, what: str, every: float = POLL_SECONDS) -> None:
     end = time.monotonic() + scaled(START_SECONDS)
     while not await true():
         if time.monotonic() > end:
-            raise Void(f"{what} did not come")
+            raise InvalidTrial(f"{what} did not come")
         await asyncio.sleep(every)
 
 
@@ -364,7 +364,7 @@ async def main(due: int, kill: bool) -> int:
     try:
         async with _stack(os.environ.get("KAFKA") or "embedded") as (stack, folder):
             found = await measure(stack, folder, due, kill)
-    except (StartError, Void) as reason:
+    except (StartError, InvalidTrial) as reason:
         print(reason, file=sys.stderr)
         return 2
     print(json.dumps(found))

@@ -16,7 +16,7 @@ from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
 
 
-class Void(Exception):
+class InvalidTrial(Exception):
     """Something was lost, doubled, stuck, or not said: there is nothing to compare then."""
 
 
@@ -38,7 +38,7 @@ def command(measure: Measure, events: int) -> int:
             return 2
         try:
             found = uvloop.run(measure(stack, rounds, count))
-        except Void as reason:
+        except InvalidTrial as reason:
             print(f"void: {reason}", file=sys.stderr)
             return 1
         finally:

@@ -43,7 +43,7 @@ from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 from tests.support.poison import BUGGY, KINDS, Bad, Raw, raw
-from verification.benchmarks.command import Void, command
+from verification.benchmarks.command import InvalidTrial, command
 
 SHARE = 0.01
 WARM_UP = 0.15
@@ -168,7 +168,7 @@ async def trial(stack: LocalStack, records: Records, seen: Counter[str]) -> floa
                 async with asyncio.timeout(scaled(_STALLED_SECONDS)):
                     await clock.news.wait()
             except TimeoutError:
-                raise Void(f"stuck after {clock.healthy} of {healthy}") from None
+                raise InvalidTrial(f"stuck after {clock.healthy} of {healthy}") from None
         await _all_apart(service, len(bad))
         await _check(service, healthy, bad, seen)
         begun, before = next((at, count) for at, count in clock.moments if count >= healthy * WARM_UP)
@@ -192,24 +192,24 @@ async def _all_apart(service: Service, bad: int) -> None:
     end = time.monotonic() + scaled(_STALLED_SECONDS)
     while await service.database[quarantine.COLLECTION].count_documents({}) < bad:
         if time.monotonic() > end:
-            raise Void("a bad record is not apart")
+            raise InvalidTrial("a bad record is not apart")
         await asyncio.sleep(0.05)
 
 
 async def _check(service: Service, healthy: int, bad: dict[str, Bad], seen: Counter[str]) -> None:
     """Each effect once, each bad record named once and with its reason, each mended one worked once."""
     if not await service.outbox.wait_until_published(scaled(_STALLED_SECONDS)):
-        raise Void("not everything was said")
+        raise InvalidTrial("not everything was said")
     if await service.database[STATE].count_documents({"times": 1}) != healthy:
-        raise Void("an effect is missing or doubled")
+        raise InvalidTrial("an effect is missing or doubled")
     named: Counter[str] = Counter()
     for letter in await _everything(service, f"{READS}.dead"):
         origin, said = letter.key.decode(), json.loads(letter.value)
         named[origin] += 1
         if origin not in bad or said["reason"] != bad[origin].reason:
-            raise Void(f"a dead letter says {said['reason']}")
+            raise InvalidTrial(f"a dead letter says {said['reason']}")
     if wrong := sum(named[origin] != 1 for origin in bad):
-        raise Void(f"{wrong} of {len(bad)} bad records are not on the dead topic exactly once")
+        raise InvalidTrial(f"{wrong} of {len(bad)} bad records are not on the dead topic exactly once")
     seen["bad"] += len(bad)
     seen["once"] += len(named)
     service.mended = True
@@ -217,10 +217,10 @@ async def _check(service: Service, healthy: int, bad: dict[str, Bad], seen: Coun
     seen["replayed"] += worked
     mended = sum(kind.mended for kind in bad.values())
     if (worked, still) != (mended, len(bad) - mended):
-        raise Void(f"a replay mended {worked} of {mended}")
+        raise InvalidTrial(f"a replay mended {worked} of {mended}")
     effects = await service.database[STATE].count_documents({"times": 1})
     if effects != healthy + mended:
-        raise Void("a replay had no effect, or twice")
+        raise InvalidTrial("a replay had no effect, or twice")
 
 
 async def _everything(service: Service, topic: str) -> list[Any]:

@@ -1,7 +1,7 @@
 """One trial: a contender in a fresh process, a topic and a database of its own, watched only from outside.
 
 What counts is what comes out: the outgoing topic is tailed, each event must come out once and be kept once. A trial
-that lost or doubled anything raises Void: there is nothing to compare then.
+that lost or doubled anything raises InvalidTrial: there is nothing to compare then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pymongo import AsyncMongoClient
 from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
 from verification.benchmarks.arithmetic import percentile, rate
-from verification.benchmarks.command import Void
+from verification.benchmarks.command import InvalidTrial
 from verification.benchmarks.task import BEFORE, PARTITIONS, READS, STATE, WRITES, Names, Record, document, match_found
 
 STALLED_SECONDS = 30.0
@@ -40,7 +40,7 @@ class Tail:
         self.count = 0
 
     async def follow(self, total: int) -> None:
-        """Until that many have come out. Raises Void when nothing comes any more."""
+        """Until that many have come out. Raises InvalidTrial when nothing comes any more."""
         while self.count < total:
             try:
                 async with asyncio.timeout(scaled(STALLED_SECONDS)):
@@ -48,7 +48,7 @@ class Tail:
                     while not polled:
                         polled = await self._consumer.getmany(timeout_ms=1_000)
             except TimeoutError:
-                raise Void(
+                raise InvalidTrial(
                     f"{self.count} of {total} came out, then nothing for {scaled(STALLED_SECONDS):.0f} s"
                 ) from None
             now = time.perf_counter()
@@ -57,9 +57,9 @@ class Tail:
             self.count += len(found)
 
     async def nothing_more(self) -> None:
-        """Raises Void when more comes out than went in."""
+        """Raises InvalidTrial when more comes out than went in."""
         if polled := await self._consumer.getmany(timeout_ms=300):
-            raise Void(f"{sum(map(len, polled.values()))} more came out than went in")
+            raise InvalidTrial(f"{sum(map(len, polled.values()))} more came out than went in")
 
     def arrivals(self) -> list[tuple[float, int]]:
         """Moments and how many were out by then."""
@@ -229,7 +229,7 @@ class Trials:
     async def _check(self, names: Names, tail: Tail, total: int) -> None:
         await tail.nothing_more()
         if len(tail.moments()) != total:
-            raise Void(f"{total - len(tail.moments())} of {total} did not come out, others twice")
+            raise InvalidTrial(f"{total - len(tail.moments())} of {total} did not come out, others twice")
         await self._kept(names, total)
 
     async def _kept(self, names: Names, total: int) -> None:
@@ -237,7 +237,7 @@ class Trials:
         async with AsyncMongoClient(names.mongo_url) as mongo:
             kept = await mongo[names.database][STATE].count_documents({"sequence": {"$gt": BEFORE}})
         if kept != total:
-            raise Void(f"{kept} of {total} are kept")
+            raise InvalidTrial(f"{kept} of {total} are kept")
 
 
 async def _hold(names: Names, count: int) -> None:
@@ -258,5 +258,5 @@ async def _line(process: asyncio.subprocess.Process) -> str:
     async with asyncio.timeout(scaled(60)):
         line = await process.stdout.readline()
     if not line:
-        raise Void("the contender ended by itself")
+        raise InvalidTrial("the contender ended by itself")
     return line.decode().strip()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from shared.kit.base import clock
 
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 class SkewedClock:
@@ -27,22 +27,22 @@ class SkewedClock:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._wrong = timedelta(0)
-        self.look()
+        self.poll()
 
     def __call__(self) -> datetime:
         """What the machine believes."""
         return datetime.now(UTC) + self._wrong
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read the file again."""
         with contextlib.suppress(FileNotFoundError, ValueError):  # none yet, or half written
             self._wrong = timedelta(seconds=float(self._file.read_text()))
 
-    def look_for_ever(self) -> None:
+    def poll_forever(self) -> None:
         """In a thread of its own."""
         while True:
-            time.sleep(LOOK_SECONDS)
-            self.look()
+            time.sleep(POLL_SECONDS)
+            self.poll()
 
 
 def main(arguments: list[str]) -> None:
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
     (module,) = arguments
     wrong = SkewedClock(Path(os.environ["CLOCK_SKEW_FILE"]))
     clock.machine_time = wrong
-    threading.Thread(target=wrong.look_for_ever, name="wrong time", daemon=True).start()
+    threading.Thread(target=wrong.poll_forever, name="wrong time", daemon=True).start()
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -24,15 +24,15 @@ from typing import Any
 
 from verification.chaos.failpoints import ALL, Failpoint
 
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 class Trigger:
     """Counts passes of the one failpoint that is armed."""
 
-    def __init__(self, orders: Path, strike: Callable[[signal.Signals], None]) -> None:
+    def __init__(self, orders: Path, send_signal: Callable[[signal.Signals], None]) -> None:
         self._orders = orders
-        self._strike = strike
+        self._send_signal = send_signal
         self._failpoint: str | None = None
         self._left = 0
         self._signal = signal.SIGKILL
@@ -47,9 +47,9 @@ class Trigger:
         self._failpoint = None
         done = self._orders.with_suffix(".done")
         done.write_text(json.dumps({"failpoint": failpoint, "at": time.time()}))
-        self._strike(self._signal)
+        self._send_signal(self._signal)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take a new order if there is one."""
         try:
             order: dict[str, Any] = json.loads(self._orders.read_text() or "{}")
@@ -60,11 +60,11 @@ class Trigger:
         self._failpoint = order.get("failpoint")
         self._orders.unlink()
 
-    def look_for_ever(self) -> None:
+    def poll_forever(self) -> None:
         """In a thread of its own: the service's loop is not to be disturbed."""
         while True:
-            self.look()
-            time.sleep(LOOK_SECONDS)
+            self.poll()
+            time.sleep(POLL_SECONDS)
 
 
 def wrap(failpoint: Failpoint, trigger: Trigger) -> None:
@@ -103,11 +103,11 @@ def main(arguments: list[str]) -> None:
     (module,) = arguments
     trigger = Trigger(Path(os.environ["CHAOS_ORDERS"]), lambda number: os.kill(os.getpid(), number))
     service = module.rpartition(".")[2]
-    trigger.look()  # an order may be there already: for what happens only at the beginning
+    trigger.poll()  # an order may be there already: for what happens only at the beginning
     for failpoint in ALL:
         if service in failpoint.services:
             wrap(failpoint, trigger)
-    threading.Thread(target=trigger.look_for_ever, name="orders", daemon=True).start()
+    threading.Thread(target=trigger.poll_forever, name="orders", daemon=True).start()
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -71,7 +71,7 @@ class FaultInjector:
         left."""
         await asyncio.gather(*self._running)
         for name in (f"{service}-2" for service in SERVICES):
-            await self._system.gone(name)
+            await self._system.remove_replica(name)
 
     async def _in_turn(self, fault: Fault) -> None:
         """Locks are fair: first come, first served. What all stand on is disturbed while services are, too."""
@@ -147,7 +147,7 @@ class FaultInjector:
         self._tell(fault.target, f"SIGKILL of its successor: {fault.failpoint.name}")
         self._system.service(fault.target).arm(fault.failpoint)
         at = await self._wait_until_stopped(fault.target, PASSED_WITHIN * 2)
-        await self._watch.look()
+        await self._watch.poll()
         await self._recovered(self._measure(fault.target, fault.failpoint.name, at))
 
     # --- two replicas
@@ -167,7 +167,7 @@ class FaultInjector:
         self._tell(fault.target, f"SIGSTOP for {seconds:.1f} s, with {name} beside it")
         began = time.time()
         self._system.send(fault.target, signal.SIGSTOP)
-        await self._watch.look()
+        await self._watch.poll()
         recovery = self._measure(fault.target, "SIGSTOP", began, self.takeovers)
         await asyncio.sleep(seconds)
         await self._recovered(recovery, seconds)
@@ -203,10 +203,10 @@ class FaultInjector:
     async def _come(self, service: str) -> str | None:
         for _ in range(ATTEMPTS):
             try:
-                name = await self._system.second(service)
+                name = await self._system.start_replica(service)
                 break
             except StartError:  # what it needs is away just now
-                await self._system.gone(f"{service}-2")
+                await self._system.remove_replica(f"{service}-2")
                 await asyncio.sleep(3.0)
         else:
             self._system.violations.append(f"{service}-2 could not start {ATTEMPTS} times")
@@ -224,7 +224,7 @@ class FaultInjector:
             await self._system.end(name, pid)
         else:
             await self._system.ended(name, pid, 10.0)
-        await self._system.gone(name)
+        await self._system.remove_replica(name)
         await self._recovered(recovery)
 
     # --- what they stand on
@@ -273,7 +273,7 @@ class FaultInjector:
         began = time.time()
         pid = self._system.send(name, signal.SIGKILL)
         await self._system.ended(name, pid, 10.0)
-        await self._watch.look()
+        await self._watch.poll()
         return self._measure(name, "SIGKILL", began)
 
     async def _stopped_at_failpoint(
@@ -283,7 +283,7 @@ class FaultInjector:
         self._tell(name, f"{number} at pass {passes} of: {failpoint.name}")
         self._system.service(name).arm(failpoint, passes, number)
         at = await self._wait_until_stopped(name, PASSED_WITHIN)
-        await self._watch.look()
+        await self._watch.poll()
         return self._measure(name, failpoint.name, at, self.takeovers if number == "SIGSTOP" else self.recoveries)
 
     async def _wait_until_stopped(self, name: str, seconds: float) -> float:

@@ -22,7 +22,7 @@ from verification.harness.system import Ports, Supervised, System
 
 TERM_SECONDS = 30.0  # as long as a container is given to stop
 LEASE_SHARE = 0.4  # of the session time-out: the matcher that stands by waits for the lease, then for the group
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 INFRASTRUCTURE = ("broker", "database")
 
 
@@ -103,7 +103,7 @@ class ChaosSystem(System):
 
     # --- who comes and goes
 
-    async def second(self, service: str) -> str:
+    async def start_replica(self, service: str) -> str:
         """Start a second replica; returns its name when it is ready. Raises StartError."""
         name, port = f"{service}-2", free_port()
         variables = self.variables(service) | {"IEUM_INSTANCE": name, "IEUM_PORT": str(port)}
@@ -113,7 +113,7 @@ class ChaosSystem(System):
         await asyncio.to_thread(program.start)
         return name
 
-    async def gone(self, name: str) -> None:
+    async def remove_replica(self, name: str) -> None:
         """A second replica has ended: forget it."""
         program = self.services.pop(name, None)
         if program is not None:
@@ -124,7 +124,7 @@ class ChaosSystem(System):
         starting: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
                 for name, program in self.everything().items():
                     begun = starting.get(name)
                     if (begun is not None and not begun.done()) or program.pid is not None or name in self.away:
@@ -160,7 +160,7 @@ class ChaosSystem(System):
             found = self.everything().get(name)
             if found is None or found.pid != pid:
                 return True
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         return False
 
     async def end(self, name: str, pid: int | None) -> None:

@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 
 from verification.harness.keyring import SERVICES
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 SAME_REBALANCE_SECONDS = 3.0  # partitions are claimed as their records come: what follows so soon belongs together
 Partition = tuple[str, int]
 
@@ -52,7 +52,7 @@ class Recovery:
     seconds: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def look(self, checkpoints: Checkpoints, now: float) -> bool:
+    def poll(self, checkpoints: Checkpoints, now: float) -> bool:
         """Whether a record of its partitions is done by whoever came after."""
         if not self.partitions:  # the fault came before its first record
             self.partitions |= {
@@ -75,7 +75,7 @@ class Recovery:
         return False
 
 
-def never_again(recoveries: Iterable[Recovery], behind: Mapping[str, int]) -> list[str]:
+def unrecovered(recoveries: Iterable[Recovery], behind: Mapping[str, int]) -> list[str]:
     """Those without an end whose partitions still hold records, in words; ``behind``: as `topic_reader` says.
 
     One whose partitions hold nothing more had nothing to do: that is no fault.
@@ -104,14 +104,14 @@ class RecoveryWatch:
     async def run(self) -> None:
         """For ever; a database that is away is not looked at."""
         while True:
-            await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await self.poll()
+            await asyncio.sleep(POLL_SECONDS)
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Look now."""
         with contextlib.suppress(PyMongoError):
             found = await asyncio.to_thread(self._read)
@@ -119,7 +119,7 @@ class RecoveryWatch:
             for service, checkpoints in found.items():
                 self._rebalanced(service, self._checkpoints[service], checkpoints)
             self._checkpoints = found
-            self._pending = [each for each in self._pending if not each.look(found[each.service], now)]
+            self._pending = [each for each in self._pending if not each.poll(found[each.service], now)]
 
     def began(self, service: str, owner: str, what: str, at: float) -> Recovery:
         """There was a fault in a replica at that moment: how long until its partitions are worked on again?"""

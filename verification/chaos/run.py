@@ -26,7 +26,7 @@ from verification.chaos.fault_injector import FaultInjector
 from verification.chaos.flow import Flow
 from verification.chaos.plan import Fault, plan_of
 from verification.chaos.processes import INFRASTRUCTURE, ChaosSystem
-from verification.chaos.recoveries import Recovery, RecoveryWatch, never_again
+from verification.chaos.recoveries import Recovery, RecoveryWatch, unrecovered
 from verification.harness import topic_reader
 from verification.harness.folders import folder_of
 from verification.harness.judgement import Judgement, judge
@@ -122,7 +122,7 @@ class Chaos:
         received = {system.agency(name): system.partner_store(name).received() for name in ("feed", "webhook")}
         found = await asyncio.to_thread(audit, scenario.databases, self._receipts, received)
         apart = await asyncio.to_thread(scenario.databases.quarantined)
-        stuck = never_again(injector.without_end, behind)
+        stuck = unrecovered(injector.without_end, behind)
         violations = [*system.violations, *stuck, *_violations(scenario, judgement, found, left, apart)]
         return Report(self._line(scenario, system, injector, watch, judgement, found), violations)
 
@@ -200,10 +200,10 @@ class Chaos:
 async def _behind(scenario: Scenario) -> dict[str, int]:
     """How many records each service has still to read; a broker that is away is told elsewhere."""
     try:
-        ends = await topic_reader.ends(scenario.system.stack.login(READER))
+        ends = await topic_reader.end_offsets(scenario.system.stack.login(READER))
     except (KafkaError, TimeoutError):
         return {}
-    return topic_reader.behind(ends, await asyncio.to_thread(scenario.databases.checkpoints))
+    return topic_reader.lag(ends, await asyncio.to_thread(scenario.databases.checkpoints))
 
 
 def _violations(scenario: Scenario, judgement: Judgement, found: Audit, left: dict[str, int], apart: int) -> list[str]:

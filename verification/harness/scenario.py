@@ -164,10 +164,10 @@ class Scenario:
             found[f"acknowledgements of {name}"] = len(self.system.partner_store(name).unacknowledged())
         if not any(found.values()):  # only now worth asking the broker
             try:
-                ends = await topic_reader.ends(self.system.stack.login(READER))
+                ends = await topic_reader.end_offsets(self.system.stack.login(READER))
             except (KafkaError, TimeoutError):
                 return {"broker away": 1}
-            found |= topic_reader.behind(ends, await asyncio.to_thread(self.databases.checkpoints))
+            found |= topic_reader.lag(ends, await asyncio.to_thread(self.databases.checkpoints))
         return {name: count for name, count in found.items() if count}
 
 

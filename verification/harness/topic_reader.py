@@ -56,7 +56,7 @@ async def _partitions(login: Login) -> list[TopicPartition]:
     ]
 
 
-async def ends(login: Login) -> dict[tuple[str, int], int]:
+async def end_offsets(login: Login) -> dict[tuple[str, int], int]:
     """The offset after the last record of every partition. Raises KafkaError when the broker is away.
 
     Taken from what the broker says with its records: the embedded one, asked for the end of a log (ListOffsets),
@@ -80,7 +80,7 @@ async def ends(login: Login) -> dict[tuple[str, int], int]:
 
 async def records(login: Login) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record of every topic, from offset 0. Raises TimeoutError when nothing comes any more before the ends."""
-    left = {TopicPartition(*partition): end for partition, end in (await ends(login)).items() if end > 0}
+    left = {TopicPartition(*partition): end for partition, end in (await end_offsets(login)).items() if end > 0}
     found: list[ConsumerRecord[bytes, bytes]] = []
     async with _consumer(login, PATIENCE) as consumer:
         consumer.assign(list(left))
@@ -96,7 +96,7 @@ async def records(login: Login) -> list[ConsumerRecord[bytes, bytes]]:
     return found
 
 
-def behind(ends: dict[tuple[str, int], int], checkpoints: dict[tuple[str, str, int], int]) -> dict[str, int]:
+def lag(ends: dict[tuple[str, int], int], checkpoints: dict[tuple[str, str, int], int]) -> dict[str, int]:
     """How many records each service has still to read; ``checkpoints``: (service, topic, partition) to the last done.
 
     A checkpoint beyond the end belongs to a log that the broker forgot: then the new one is still to be read.

@@ -43,7 +43,7 @@ def topic_sink(topic: str, part: str) -> str:
 
 async def plant_in_topics(login: Login, controls: Controls, files: bool) -> None:
     """A control in every part of a record of every topic; ``files``: whether the broker keeps any."""
-    topics = sorted({topic for topic, _ in await topic_reader.ends(login)})
+    topics = sorted({topic for topic, _ in await topic_reader.end_offsets(login)})
     producer = AIOKafkaProducer(**login.arguments)
     await producer.start()
     try:

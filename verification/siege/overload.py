@@ -45,7 +45,7 @@ BATCHES_BETWEEN_WITHDRAWALS = 4
 RESERVED = 8  # of the people: their withdrawals are sent after kills
 SETTLE_WITHIN = 300.0
 STEPS = 3  # of a recovery
-LOOK_SECONDS = 1.0  # at what is left for one that was killed
+POLL_SECONDS = 1.0  # at what is left for one that was killed
 LOOKS_AT_NOTHING = 2
 
 
@@ -122,14 +122,14 @@ class Overload:
             await revocations.send(item)
         await scenario.until_quiet(60.0)
         with contextlib.suppress(StartError):
-            await system.second("matching")
+            await system.start_replica("matching")
         kills = _Kills(self, scenario, system, watch, revocations, flood)
         began = time.monotonic()
         await self._flooded(scenario, system, session, revocations, flood, kills)
         self.seen.flood_seconds = time.monotonic() - began
         self._say(f"the flood has ended after {self.seen.flood_seconds:.0f} s, {self.seen.adverts} adverts")
         if self._sizes.kills:
-            await system.gone("matching-2")
+            await system.remove_replica("matching-2")
             for service in SERVICES:
                 await kills.kill(service, "after the flood")
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -265,11 +265,11 @@ class _Kills:
         empty = 0
         while empty < LOOKS_AT_NOTHING:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(recovery.done.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(recovery.done.wait(), POLL_SECONDS)
                 return True
             with contextlib.suppress(KafkaError, TimeoutError):
-                ends = await topic_reader.ends(self._scenario.system.stack.login(READER))
-                behind = topic_reader.behind(ends, await asyncio.to_thread(self._scenario.databases.checkpoints))
+                ends = await topic_reader.end_offsets(self._scenario.system.stack.login(READER))
+                behind = topic_reader.lag(ends, await asyncio.to_thread(self._scenario.databases.checkpoints))
                 left = sum(count for reads, count in behind.items() if reads.startswith(f"{service} reads "))
                 empty = 0 if left else empty + 1
         return False

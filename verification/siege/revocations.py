@@ -15,7 +15,7 @@ from samples.world.envelope import Json
 from verification.harness.scenario import Scenario
 from verification.harness.senders import Outcome, Senders
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 PATIENCE = 90.0  # what takes longer is told as this
 Urls = Callable[[], Mapping[str, str]]
 
@@ -136,5 +136,5 @@ async def _until_never(looks: Callable[[], list[Awaitable[bool | None]]]) -> flo
             last = time.monotonic() - began
         elif None not in seen:
             return last
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
     return PATIENCE

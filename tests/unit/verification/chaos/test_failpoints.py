@@ -30,7 +30,7 @@ class Struck:
 
     def order(self, **order: Any) -> None:
         self.orders.write_text(json.dumps(order))
-        self.trigger.look()
+        self.trigger.poll()
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ class TestThePoints:
 
 
 class TestTrigger:
-    def test_strikes_at_the_pass_it_was_told_and_never_again(self, struck: Struck) -> None:
+    def test_send_signals_at_the_pass_it_was_told_and_never_again(self, struck: Struck) -> None:
         struck.order(failpoint="here", passes=2, signal="SIGSTOP")
         for _ in range(5):
             struck.trigger.passed("here")
@@ -67,9 +67,9 @@ class TestTrigger:
         assert struck.signals == []
 
     def test_does_nothing_without_an_order_or_with_half_of_one(self, struck: Struck) -> None:
-        struck.trigger.look()
+        struck.trigger.poll()
         struck.orders.write_text('{"failpoint": "he')
-        struck.trigger.look()
+        struck.trigger.poll()
         struck.trigger.passed("here")
         assert struck.signals == []
 

@@ -11,7 +11,7 @@ from samples.partners.held import Holding
 from samples.world import Item, World, load_setting
 from samples.world.envelope import EventWriter
 from shared.events.topics.people import Consent
-from verification.harness.topic_reader import behind
+from verification.harness.topic_reader import lag
 from verification.oracle.expected import expected_of, may_hear, receivers
 from verification.oracle.state import State
 from verification.oracle.verdict import percentile, verdict_of
@@ -183,12 +183,12 @@ class TestPercentile:
 
 class TestBehind:
     def test_is_nothing_when_every_reader_is_at_the_end(self) -> None:
-        found = behind({("people", 0): 3}, {("matching", "people", 0): 2, ("notifications", "people", 0): 2})
+        found = lag({("people", 0): 3}, {("matching", "people", 0): 2, ("notifications", "people", 0): 2})
         assert not any(found.values())
 
     def test_counts_for_each_reader(self) -> None:
-        found = behind({("people", 0): 3}, {("matching", "people", 0): 0})
+        found = lag({("people", 0): 3}, {("matching", "people", 0): 0})
         assert found == {"matching reads people/0": 2, "notifications reads people/0": 3}
 
     def test_takes_a_checkpoint_of_a_lost_log_for_unread(self) -> None:
-        assert behind({("deliveries", 0): 1}, {("intake", "deliveries", 0): 9}) == {"intake reads deliveries/0": 9}
+        assert lag({("deliveries", 0): 1}, {("intake", "deliveries", 0): 9}) == {"intake reads deliveries/0": 9}
