@@ -28,10 +28,11 @@ from services.matching.snapshots import SnapshotWriter
 from shared.kit.base.batch_size import AdaptiveBatchSize
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import supervise
+from shared.kit.kafka.records import Partition
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease
 from shared.kit.store.store import Operation, Unavailable
-from shared.kit.stream.checkpoints import Partition, PartitionCheckpoints
+from shared.kit.stream.checkpoints import PartitionCheckpoints
 from shared.kit.stream.stream import Stream
 from shared.kit.web.probes import Role
 from shared.reference import Pack

@@ -77,7 +77,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         lease = Lease(runtime.database, NAME, settings.instance, settings.lease_seconds)
         store = FencedStore(runtime.store, lease)
         # cast: it is all of a store that a stream uses
-        stream.bind(cast(Store, store), runtime.topics, runtime.quarantine, runtime.observer)
+        stream.bind(cast(Store, store), runtime.topics, runtime.quarantine, runtime.codec, runtime.observer)
         follow_up = floor_follow_up(matching, store, floor_raised, runtime.observer)
         active = ActiveMatcher(
             matching,

@@ -14,6 +14,7 @@ from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store import outbox
 from shared.kit.store.mongo import connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
@@ -28,7 +29,7 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
     database = client[names.database]
     await ensure_indexes(database, {**outbox.INDEXES, **claim.INDEXES})
     kafka = KafkaSettings(bootstrap=names.kafka, service="bench", instance="bench-1", prefix=names.prefix)
-    box = Outbox(database, Topics(kafka))
+    box = Outbox(database, Topics(kafka), CloudEventCodec())
     await database[claim.COLLECTION].insert_one({"_id": "bench/0", "epoch": 1, "offset": -1})
     groups = [_documents(range(start, min(start + BATCH, count)), box) for start in range(0, count, BATCH)]
     write = _replacement if names.held else InsertOne[dict[str, Any]]

@@ -33,6 +33,7 @@ from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.runtime.metering import Metering
 from shared.kit.store import outbox
 from shared.kit.store.mongo import connect, ensure_indexes
@@ -85,12 +86,13 @@ class Service:
         self.client = connect(stack.mongo_url)
         self.database = self.client[name]
         self.topics = Topics(self.kafka, self.clock)
-        self.outbox = Outbox(self.database, self.topics, self.clock)
+        codec = CloudEventCodec()
+        self.outbox = Outbox(self.database, self.topics, codec, self.clock)
         self.store = Store(self.database, self.outbox, self.clock)
         self.stream = Stream("poisoned", [READS])
         self.stream.subscriber(NOTICE_DELIVERED, needs=_needs)(self._handle)
-        sealed = Quarantine(self.database, Sealer(bytes(range(32))), "poisoned")
-        self.stream.bind(self.store, self.topics, sealed, self.clock)
+        sealed = Quarantine(self.database, Sealer(bytes(range(32))), "poisoned", codec)
+        self.stream.bind(self.store, self.topics, sealed, codec, self.clock)
 
     def _handle(self, event: Event[Delivery], work: UnitOfWork) -> None:
         held = work.get(STATE, event.id) or {"_id": event.id, "times": 0}

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.runtime.connect import MONGODB_MISSING, CannotStart, open_mongo
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store.outbox import Outbox
@@ -50,7 +51,7 @@ async def store_beside(settings: ServiceSettings) -> AsyncIterator[Store]:
     try:
         nobody = replace(settings.kafka_settings, instance=f"{settings.instance}-republish")
         database = client[settings.database]
-        store = Store(database, Outbox(database, Topics(nobody)))
+        store = Store(database, Outbox(database, Topics(nobody), CloudEventCodec()))
         await store.start()
         try:
             yield store

@@ -31,6 +31,7 @@ from shared.kit.base.sealing import Sealer
 from shared.kit.base.supervise import Loop, supervise, wait_or_stop
 from shared.kit.kafka.rights import Rights
 from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.runtime.connect import open_both
 from shared.kit.runtime.metering import Metering, look
 from shared.kit.runtime.settings import ServiceSettings
@@ -103,6 +104,7 @@ class ServiceRuntime:
         self.settings = settings
         self.ids = Ids(settings.id_key_bytes)
         self.sealer = Sealer(settings.sealing_key_bytes)
+        self.codec = CloudEventCodec()
         self.metrics = metrics
         self.observer = Metering()
         self.clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
@@ -199,7 +201,7 @@ class ServiceRuntime:
         self.database = self.client[settings.database]
         await self._hear_the_time()  # before anything is decided or stamped
         urgent = [topic.name for topic in registry.topics.values() if topic.urgent]
-        self.outbox = Outbox(self.database, self.topics, self.observer, clock=self.clock, urgent=urgent)
+        self.outbox = Outbox(self.database, self.topics, self.codec, self.observer, clock=self.clock, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.observer, clock=self.clock)
         self.aside = Store(self.database, self.outbox, self.observer, clock=self.clock)
         for name, store in (("store", self.store), ("aside", self.aside)):
@@ -210,11 +212,11 @@ class ServiceRuntime:
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.aside.stop)
         self.audit = Audit(self.database)
-        self.quarantine = Quarantine(self.database, self.sealer, settings.service)
+        self.quarantine = Quarantine(self.database, self.sealer, settings.service, self.codec)
         self.keys = Keys(self.database, zone=self._zone, now=self.clock.latest)
         for stream in self._all_streams:
             store = self.aside if stream.everywhere else self.store
-            stream.bind(store, self.topics, self.quarantine, self.observer)
+            stream.bind(store, self.topics, self.quarantine, self.codec, self.observer)
         self.health = self._make_health()
         logs.capture()
         garbage_collection.tune_gc()

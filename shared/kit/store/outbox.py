@@ -27,11 +27,11 @@ from pymongo.errors import PyMongoError
 
 from shared.kit.base.clock import Clock
 from shared.kit.base.observe import Observer
+from shared.kit.kafka.records import EventCodec, Outgoing
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.relay import OutboxRelay
-from shared.kit.store.unit_of_work import Outgoing
 
 COLLECTION = "outbox"
 OWNERS = "outbox_owners"
@@ -66,12 +66,14 @@ class OutboxState:
 
 
 class Outbox:
-    """One service replica's outbox. ``start`` after the topics are declared; give it all topics that it writes."""
+    """One service replica's outbox. ``start`` after the topics are declared; give it all topics that it writes.
+    ``codec``: makes records of what is emitted."""
 
     def __init__(
         self,
         database: Database,
         topics: Topics,
+        codec: EventCodec,
         observer: Observer | None = None,
         *,
         clock: Clock | None = None,
@@ -82,6 +84,7 @@ class Outbox:
         self._database = database
         self._rows = database[COLLECTION]
         self._topics = topics
+        self.codec = codec
         self._observer = observer or Observer()
         self._crash = crash
         self._owner = topics.kafka.instance

@@ -279,10 +279,11 @@ class Store:
                     await self._commit()
                     if settled is mine:
                         return mine.round.results
-                clock, topics = self._clock, self._outbox.writes if self._outbox is not None else None
+                clock, outbox = self._clock, self._outbox
                 work = UnitOfWork(
                     clock.calendar(),
-                    topics,
+                    outbox.writes if outbox is not None else None,
+                    codec=outbox.codec if outbox is not None else None,
                     earliest=clock.earliest(),
                     latest=clock.latest(),
                     trusted=clock.trusted(),

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 import bson
 
-from shared.events.envelope import Event, to_kafka
+from shared.kit.kafka.records import LARGEST_RECORD, EventCodec, Outgoing
 from shared.kit.store.mongo import UTC_CODEC, Document
 
 LARGEST_DOCUMENT = 12 * 1024 * 1024  # the server's limit is 16 MB, and a batch is one transaction
-LARGEST_EVENT = 900_000  # Kafka's default limit is 1 MiB per record, headers included
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +50,6 @@ class NotWritten(LookupError):
     """An event for a topic that this service does not write: nobody would publish it."""
 
 
-class Outgoing(NamedTuple):
-    """One record to publish, as it will be on the wire (topic without prefix)."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
-
-    @property
-    def size(self) -> int:
-        """Bytes of it all."""
-        return len(self.key) + len(self.value) + sum([len(name) + len(value) for name, value in self.headers])
-
-
 class Savepoint(NamedTuple):
     """A point to go back to."""
 
@@ -79,8 +64,8 @@ class UnitOfWork:
     ``now``: aware UTC, one for the whole transaction: what is written down and scheduled. What has ended by ``latest``
     may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
     ``trusted``: what MongoDB compares with its own clock; a calendar that was moved moves it not.
-    ``topics``: those that may be emitted to; None: any. Nothing is written before the commit; documents handed out are
-    copies, the handler's to change freely.
+    ``topics``: those that may be emitted to; None: any. ``codec``: makes records of events; without one nothing can be
+    emitted. Nothing is written before the commit; documents handed out are copies, the handler's to change freely.
     """
 
     def __init__(
@@ -88,6 +73,7 @@ class UnitOfWork:
         now: datetime,
         topics: Collection[str] | None = None,
         *,
+        codec: EventCodec | None = None,
         earliest: datetime | None = None,
         latest: datetime | None = None,
         trusted: datetime | None = None,
@@ -97,6 +83,7 @@ class UnitOfWork:
         self.earliest = earliest or now
         self.latest = latest or now
         self._topics = topics
+        self._codec = codec
         self.asking = False
         self.operation_index = 0
         self._documents: dict[str, dict[str, bytes | None]] = {}  # None: known to be absent, or deleted
@@ -144,19 +131,19 @@ class UnitOfWork:
         """Delete the document, if it is there."""
         self._change(collection, id, None)
 
-    def emit(self, event: Event[Any]) -> None:
-        """Publish after the commit, in order, through the outbox. Raises when it is no sound event of the contract, and
-        NotWritten: the piece of work fails alone and is set apart, instead of saying what nobody will ever hear."""
-        topic = event.event_type.topic.name
-        if self._topics is not None and topic not in self._topics:
-            raise NotWritten(topic)
-        key, value, headers = to_kafka(event)
-        self.emit_record(Outgoing(topic, key, value, headers))
+    def emit(self, event: Any) -> None:
+        """Publish after the commit, in order, through the outbox. Raises what the codec raises, and NotWritten: the
+        operation fails alone and is set apart, instead of saying what nobody will ever hear."""
+        assert self._codec is not None, "a unit of work without a codec cannot emit"
+        record = self._codec.encode(event)
+        if self._topics is not None and record.topic not in self._topics:
+            raise NotWritten(record.topic)
+        self.emit_record(record)
 
     def emit_record(self, record: Outgoing) -> None:
-        """The same for a record that is no event of the contract (the kit's own dead letters). To any topic: a bad
-        record whose dead letter was refused would be kept nowhere."""
-        if record.size > LARGEST_EVENT:
+        """The same for a record that is made already (dead letters). To any topic: a bad record whose dead letter was
+        refused would be kept nowhere."""
+        if record.size > LARGEST_RECORD:
             raise TooLarge(f"{record.topic}: {record.size} bytes in one event")
         self._forbid_while_asking()
         self.emitted.append(record)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared.kit.base.clock import machine_time
+from shared.kit.kafka.records import Partition
 from shared.kit.store.mongo import Client, Database, Session
 
 COLLECTION = "checkpoints"
@@ -32,13 +33,6 @@ INDEXES = {
 
 class Fenced(Exception):
     """Somebody else has claimed the partition since: nothing of this transaction may stay."""
-
-
-class Partition(NamedTuple):
-    """A partition of a topic (without prefix)."""
-
-    topic: str
-    number: int
 
 
 @dataclass(slots=True)

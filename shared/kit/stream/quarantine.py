@@ -8,27 +8,21 @@ moves the checkpoint past the record: exactly once. A record that no document ca
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import bson
 from pymongo import ASCENDING, IndexModel
 
-from shared.events.envelope import isotime
-from shared.events.registry import SCHEMA_BASE
 from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.records import Bad, DeadLetter, EventCodec, Origin, Record
 from shared.kit.store.mongo import Database, Document
-from shared.kit.store.unit_of_work import LARGEST_DOCUMENT, Outgoing, UnitOfWork
-from shared.kit.stream.records import Bad, Origin, Record
+from shared.kit.store.unit_of_work import LARGEST_DOCUMENT, UnitOfWork
 
 COLLECTION = "quarantine"
 KEPT = timedelta(days=30)
 LARGEST_KEPT = LARGEST_DOCUMENT - 64 * 1024
-RECORD_SET_APART = "record-set-apart"
 INDEXES = {
     COLLECTION: [
         IndexModel([("expires", ASCENDING)], expireAfterSeconds=0, name="kept_30_days"),
@@ -44,7 +38,7 @@ def dead_topic(topic: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeptRecord:
-    """A record taken out of quarantine (records.Record)."""
+    """A record taken out of quarantine (`kafka.records.Record`)."""
 
     topic: str
     partition: int
@@ -55,12 +49,13 @@ class KeptRecord:
 
 
 class Quarantine:
-    """One service's quarantine. ``service`` names who could not process, on the dead letter."""
+    """One service's quarantine. ``service`` names who could not process, on the dead letter, which ``codec`` writes."""
 
-    def __init__(self, database: Database, sealer: Sealer, service: str) -> None:
+    def __init__(self, database: Database, sealer: Sealer, service: str, codec: EventCodec) -> None:
         self._kept = database[COLLECTION]
         self._sealer = sealer
         self._service = service
+        self._codec = codec
 
     def set_apart(self, work: UnitOfWork, record: Record, origin: Origin, bad: Bad) -> None:
         """In the batch's transaction: keep the record sealed and say so on the dead topic."""
@@ -83,7 +78,8 @@ class Quarantine:
                 "sealed": None if content is None else self._sealer.seal(content, COLLECTION, origin.id),
             },
         )
-        work.emit_record(self._dead_letter(origin, bad, work.now))
+        topic = dead_topic(origin.partition.topic)
+        work.emit_record(self._codec.dead_letter(DeadLetter(topic, self._service, origin, bad, work.now)))
 
     def taken_out(self, document: Document) -> KeptRecord:
         """The record of a quarantine document that has one (``sealed``). Raises SealBroken."""
@@ -110,30 +106,6 @@ class Quarantine:
         """The newest entries without their content, for an operator."""
         found = self._kept.find({"state": "apart"}, {"sealed": 0}).sort("set_apart", -1).limit(limit)
         return [document async for document in found]
-
-    def _dead_letter(self, origin: Origin, bad: Bad, now: datetime) -> Outgoing:
-        id = hashlib.sha256(f"{self._service}/{origin.id}".encode()).hexdigest()[:32]  # where, not who: no secret in it
-        topic, partition = origin.partition
-        attributes = {
-            "specversion": "1.0",
-            "type": RECORD_SET_APART,
-            "source": f"/services/{self._service}",
-            "id": id,
-            "time": isotime(now),
-            "dataschema": f"{SCHEMA_BASE}{RECORD_SET_APART}/1",
-            "partitionkey": origin.id,
-            "dataclassification": "public",
-        }
-        value: dict[str, Any] = {
-            "service": self._service,
-            "origin": {"topic": topic, "topic_id": origin.topic_id, "partition": partition, "offset": origin.offset},
-            "reason": bad.reason,
-            "field": bad.field,
-            "type": bad.type,
-        }
-        headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-        headers.append(("content-type", b"application/json"))
-        return Outgoing(dead_topic(topic), origin.id.encode(), json.dumps(value).encode(), headers)
 
 
 def _encoded(record: Record) -> bytes | None:

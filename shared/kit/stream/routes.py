@@ -6,17 +6,15 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from shared.events import Event, EventType
+from shared.kit.kafka.records import Bad, DecodedEvent, EventCodec, EventType, Origin, Record
 from shared.kit.store.mongo import Document
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.kit.stream.checkpoints import Partition
 from shared.kit.stream.quarantine import COLLECTION as QUARANTINE
 from shared.kit.stream.quarantine import Quarantine
-from shared.kit.stream.records import Bad, Origin, Record, bad_by, read_record
 
-Needs = Callable[[Event[Any], UnitOfWork], Iterable[Need]]
-Handler = Callable[[Event[Any], UnitOfWork], None]
+Needs = Callable[[Any, UnitOfWork], Iterable[Need]]  # the first: an event as the codec decodes it
+Handler = Callable[[Any, UnitOfWork], None]
 
 
 class _StillBad(Exception):
@@ -26,9 +24,10 @@ class _StillBad(Exception):
 
 
 class Routes:
-    """Handlers by type, all versions of a type to one. ``quarantine`` is set before the first task is made."""
+    """Handlers by type, all versions of a type to one. ``quarantine`` and ``codec`` are set before a record comes."""
 
     quarantine: Quarantine
+    codec: EventCodec
 
     def __init__(self, service: str, topics: Sequence[str]) -> None:
         self._service = service
@@ -43,18 +42,11 @@ class Routes:
             raise ValueError(f"{type.name} has a handler already")
         self._handlers[type.name] = (handler, needs)
 
-    def read(self, record: Record, origin: Origin) -> Event[Any] | Bad:
-        """The event, or why it is none: also when its type belongs on another topic."""
-        event = read_record(record)
-        if isinstance(event, Event) and event.event_type.topic.name != origin.partition.topic:
-            return Bad("wrong-topic", "/type", event.type)
-        return event
-
-    def passes_over(self, event: Event[Any] | Bad) -> bool:
+    def passes_over(self, event: DecodedEvent | Bad) -> bool:
         """Sound, but without effect here: no handler, or a test run."""
-        return isinstance(event, Event) and (event.testrun or event.type not in self._handlers)
+        return not isinstance(event, Bad) and (event.testrun or event.type not in self._handlers)
 
-    def task(self, event: Event[Any] | Bad, origin: Origin, record: Record) -> Operation[None]:
+    def task(self, event: DecodedEvent | Bad, origin: Origin, record: Record) -> Operation[None]:
         """A sound event's work; a bad record's, and a failed handler's, way into quarantine."""
 
         def set_apart(work: UnitOfWork, error: Exception) -> None:
@@ -101,20 +93,18 @@ class Routes:
 
         return Operation(needs, do, otherwise)
 
-    def _taken_out(self, document: Document) -> Event[Any]:
+    def _taken_out(self, document: Document) -> DecodedEvent:
         if document["sealed"] is None:
             raise _StillBad(Bad(document["reason"], document["field"], document["type"]))
-        record = self.quarantine.taken_out(document)
-        partition = Partition(document["topic"], document["partition"])
-        event = self.read(record, Origin(partition, document["topic_id"], document["offset"]))
+        event: DecodedEvent | Bad = self.codec.decode(self.quarantine.taken_out(document), document["topic"])
         if isinstance(event, Bad):
             raise _StillBad(event)
         return event
 
 
-def bad_of(error: Exception, type: str) -> Bad:
-    """Why a task failed, in words of ours."""
-    return error.bad if isinstance(error, _StillBad) else bad_by(error, type)
+def bad_of(error: Exception, event_type: str) -> Bad:
+    """Why it failed: of an error of a handler its class, no word of its text."""
+    return error.bad if isinstance(error, _StillBad) else Bad("handler-failed", type(error).__name__, event_type)
 
 
 def _raiser(error: Exception) -> Callable[[UnitOfWork], None]:

@@ -19,7 +19,6 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.events import EventType
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.observe import Observer
@@ -27,13 +26,13 @@ from shared.kit.base.slices import in_slices
 from shared.kit.base.supervise import end_all
 from shared.kit.kafka.consumer import Batch, Consumer, Reader
 from shared.kit.kafka.log_ends import log_ends
+from shared.kit.kafka.records import EventCodec, EventType, Origin, Partition, Record
 from shared.kit.kafka.topics import Topics
 from shared.kit.kafka.ungrouped import UngroupedConsumer
 from shared.kit.store.store import Operation, Store, Unavailable
-from shared.kit.stream.checkpoints import Fenced, Partition, PartitionCheckpoints
+from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
 from shared.kit.stream.progress import PartitionProgress, Progress
 from shared.kit.stream.quarantine import Quarantine
-from shared.kit.stream.records import Origin, Record
 from shared.kit.stream.routes import Handler, Needs, Routes, bad_of
 
 CAUGHT_UP_SECONDS = 0.02
@@ -67,13 +66,20 @@ class Stream:
 
         return register
 
-    def bind(self, store: Store, topics: Topics, quarantine: Quarantine, observer: Observer | None = None) -> None:
+    def bind(
+        self,
+        store: Store,
+        topics: Topics,
+        quarantine: Quarantine,
+        codec: EventCodec,
+        observer: Observer | None = None,
+    ) -> None:
         """Give it what it works with. Once, before ``start``."""
         self._store = store
         self._known = topics
         self._kafka = topics.kafka
         self._quarantine = quarantine
-        self._routes.quarantine = quarantine
+        self._routes.quarantine, self._routes.codec = quarantine, codec
         self._observer = observer or Observer()
         name = f"{self.service}@{self._kafka.instance}" if self.everywhere else self.service
         self._group = self._kafka.physical(name)
@@ -342,7 +348,7 @@ class Stream:
         tasks: list[Operation[None]] = []
         names: list[tuple[str, str]] = []
         async for origin, record in in_slices(records):
-            event = self._routes.read(record, origin)
+            event = self._routes.codec.decode(record, origin.partition.topic)
             name = (origin.partition.topic, event.type)
             if self._routes.passes_over(event):
                 passed[name] += 1

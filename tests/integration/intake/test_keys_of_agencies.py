@@ -16,6 +16,7 @@ from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from shared.access.agencies import agency_document
 from shared.access.keys import Caller
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.mongo import Database, connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Store
@@ -57,7 +58,7 @@ def _outbox(database: Database) -> Outbox:
     class Nowhere:
         kafka = type("Kafka", (), {"instance": secrets.token_hex(4)})
 
-    return Outbox(database, Nowhere())  # type: ignore[arg-type]  # never started: rows stay in the database
+    return Outbox(database, Nowhere(), CloudEventCodec())  # type: ignore[arg-type]  # never started: rows stay in the database
 
 
 class TestOneHolder:

@@ -24,6 +24,7 @@ from shared.kit.base.observe import Observer
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store import outbox
 from shared.kit.store.mongo import Client, Database, connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
@@ -36,6 +37,7 @@ from shared.kit.stream.stream import Stream
 from tests.support.broker import IDEMPOTENT
 
 SEALER = Sealer(bytes(range(32)))
+CODEC = CloudEventCodec()
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
@@ -126,11 +128,11 @@ class Service:
         self.client: Client = connect(mongo_url)
         self.database: Database = self.client[database]
         self.topics = Topics(self.settings, self.seen)
-        self.outbox = Outbox(self.database, self.topics, self.seen, crash=crash, urgent=urgent)
+        self.outbox = Outbox(self.database, self.topics, CODEC, self.seen, crash=crash, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.seen, crash=crash)
         self.stream = Stream("test", ["deliveries"], everywhere=everywhere)
         self.stream.subscriber(NOTICE_DELIVERED, needs=needs_of)(handler)
-        self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test"), self.seen)
+        self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test", CODEC), CODEC, self.seen)
 
     async def start(self, *, stream: bool = True) -> Service:
         await ensure_indexes(self.database, {**outbox.INDEXES, **claim.INDEXES, **quarantine.INDEXES})

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
+from shared.kit.kafka.records import Partition
 from shared.kit.store.mongo import Client, connect
 from shared.kit.store.store import Operation, Store
-from shared.kit.stream.checkpoints import Fenced, Partition, PartitionCheckpoints
+from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
 
 pytestmark = pytest.mark.integration
 PARTITION = Partition("people", 0)

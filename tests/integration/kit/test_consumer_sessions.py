@@ -20,7 +20,7 @@ from shared.kit.stream import stream
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
-from tests.integration.kit.parts import SEALER, Seen, count, delivery, hex_id, needs_of, until
+from tests.integration.kit.parts import CODEC, SEALER, Seen, count, delivery, hex_id, needs_of, until
 
 pytestmark = pytest.mark.integration
 
@@ -75,11 +75,11 @@ async def prepared(
     monkeypatch.setattr(stream, "Consumer", consumer)
     topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
     monkeypatch.setattr(topics, "declare", declared)
-    store = Store(database, Outbox(database, topics))
+    store = Store(database, Outbox(database, topics, CODEC))
     await store.start()
     made = Stream("test", ["deliveries"])
     made.subscriber(NOTICE_DELIVERED, needs=needs_of)(handler)
-    made.bind(store, topics, Quarantine(database, SEALER, "test"), seen)
+    made.bind(store, topics, Quarantine(database, SEALER, "test", CODEC), CODEC, seen)
     yield made, store
     await store.stop()
 

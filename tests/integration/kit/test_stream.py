@@ -18,7 +18,18 @@ from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.stream.quarantine import COLLECTION as QUARANTINE
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
-from tests.integration.kit.parts import SEALER, Service, count, data_of, delivery, everything, hex_id, publish, until
+from tests.integration.kit.parts import (
+    CODEC,
+    SEALER,
+    Service,
+    count,
+    data_of,
+    delivery,
+    everything,
+    hex_id,
+    publish,
+    until,
+)
 
 pytestmark = pytest.mark.integration
 PERSONAL = "Hong Gildong"
@@ -161,7 +172,7 @@ async def test_a_topic_that_a_new_version_reads_as_well_is_read_although_its_pla
     await old.stop()
     new = Service(kafka, mongo_url, database, prefix)
     new.stream = Stream("test", ["deliveries", "agencies"])
-    new.stream.bind(new.store, new.topics, Quarantine(new.database, SEALER, "test"), new.seen)
+    new.stream.bind(new.store, new.topics, Quarantine(new.database, SEALER, "test", CODEC), CODEC, new.seen)
     await new.start()
 
     async def both() -> bool:  # what the old version said on agencies, too

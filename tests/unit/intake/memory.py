@@ -23,6 +23,7 @@ from shared.events.envelope import from_kafka
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.reference import Pack, load_pack
@@ -56,7 +57,7 @@ class MemoryStore:
             return error
 
     async def submit(self, task: Operation[T]) -> T:
-        work = UnitOfWork(self.now)
+        work = UnitOfWork(self.now, codec=CloudEventCodec())
         work.asking = True
         for _ in range(5):
             missing = list(work.missing(task.needs(work)))

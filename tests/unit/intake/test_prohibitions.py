@@ -13,6 +13,7 @@ from services.intake.domain.prohibitions import raised
 from shared.events.envelope import from_kafka
 from shared.events.topics.people import Consent, Person
 from shared.events.topics.prohibitions import MOST_FLOORS, Floor, Floors, merged
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.unit.intake.memory import House, example, today
 
@@ -104,7 +105,7 @@ class TestAgain:
         given = {"purpose": "matching", "until": today(20)}
         await house.send("consent-given", {"reference": REFERENCE, "consents": [given]})
         telling = again(StoredPerson, house.newest.person, house.dependencies.ids)
-        work = UnitOfWork(house.store.now)
+        work = UnitOfWork(house.store.now, codec=CloudEventCodec())
         work.loaded("people", "_id", [house.newest.person], [])
         work.save("people", house.store.all("people")[0])
         telling.do(work)

@@ -20,12 +20,14 @@ from shared.kit.base.batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.store import Unavailable
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 
 pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
 
 
 class TestTooMuch:
@@ -103,7 +105,7 @@ class TestAStream:
         store: Any = type("Store", (), {"database": type("Database", (defaultdict,), {"client": None})(object)})
         topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
         reading = Stream("test", ["people"])
-        reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test"))
+        reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test", CODEC), CODEC)
 
         async def fresh(*_: Any) -> list[Any]:
             return [object()]

@@ -13,6 +13,7 @@ from shared.kit.base.observe import Observer
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store import outbox
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.relay import OutboxRelay
@@ -21,6 +22,7 @@ from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 
 pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
 KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1", watch_seconds=0.0)
 
 
@@ -84,7 +86,7 @@ class TestGoesOn:
 
     async def test_the_signs_of_life(self, heard: Heard, database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(outbox, "HEARTBEAT_SECONDS", 0.0)
-        kept, failing = Outbox(database, Topics(KAFKA), heard), Failing()
+        kept, failing = Outbox(database, Topics(KAFKA), CODEC, heard), Failing()
         monkeypatch.setattr(kept, "_beat", failing)
         await goes_on(kept._keep_house, failing)
         assert heard.said[0] == ("outbox", "AssertionError")
@@ -110,7 +112,7 @@ class TestGoesOn:
         monkeypatch.setattr(topics, "declare", declared)
         reading = Stream("test", ["people"])
         store: Any = type("Store", (), {"database": type("Database", (defaultdict,), {"client": None})(object)})
-        reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test"), heard)
+        reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test", CODEC), CODEC, heard)
         reading._session = asyncio.create_task(reading._run())
         async with asyncio.timeout(20):
             await failing.again.wait()

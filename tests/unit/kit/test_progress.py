@@ -12,15 +12,18 @@ from aiokafka import TopicPartition
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.records import Partition
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.runtime.metering import note_progress
-from shared.kit.stream.checkpoints import Claim, Partition
+from shared.kit.stream.checkpoints import Claim
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 from shared.kit.web.probes import Watchdog
 
 pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
 KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")
 PARTITION = Partition("people", 0)
 RECORD: Any = SimpleNamespace(topic="people", partition=0, offset=40, headers=[], key=b"k", value=b"")
@@ -47,7 +50,7 @@ def stream() -> Stream:
     database: Any = type("Database", (defaultdict,), {"client": None})(lambda: None)
     store: Any = SimpleNamespace(database=database, session_id={}, perform=fails)
     made = Stream("test", ["people"])
-    made.bind(store, Topics(KAFKA), Quarantine(database, Sealer(bytes(32)), "test"))
+    made.bind(store, Topics(KAFKA), Quarantine(database, Sealer(bytes(32)), "test", CODEC), CODEC)
     made._consumer = Consumer()  # type: ignore[assignment]  # as much of it as is asked
     made._backoff = Backoff(0.0, 0.0)
     return made

@@ -9,14 +9,15 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED
 from shared.events.topics.deliveries import NOTICE_DELIVERED
-from shared.kit.stream.checkpoints import Partition
+from shared.kit.kafka.records import LARGEST_RECORD, Bad, Origin, Partition
+from shared.kit.runtime.codec import CloudEventCodec, type_of
 from shared.kit.stream.quarantine import KeptRecord
-from shared.kit.stream.records import LARGEST_VALUE, Bad, Origin, bad_by, read_record, type_of
-from shared.kit.stream.routes import Routes
+from shared.kit.stream.routes import Routes, bad_of
 from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import agency_event, count, delivery, needs_of
 
 pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
 ORIGIN = Origin(Partition("deliveries", 2), "ab" * 16, 7)
 
 
@@ -26,7 +27,11 @@ def record(event: Event[Any] | None = None, *, value: Any = ..., headers: dict[s
     return KeptRecord("deliveries", 2, 7, key, content if value is ... else value, list(changed.items()))
 
 
-class TestReadRecord:
+def read_record(record: KeptRecord, topic: str = "deliveries") -> Any:
+    return CODEC.decode(record, topic)
+
+
+class TestDecode:
     def test_gives_a_sound_event(self) -> None:
         assert read_record(record()) == delivery(1)
 
@@ -39,7 +44,7 @@ class TestReadRecord:
             (record(value=b"\xff\xfe"), "not-json"),
             (record(value=b"{}"), "missing-field"),
             (record(value=b"[" * 100_000), "not-json"),
-            (record(value=b"x" * (LARGEST_VALUE + 1)), "too-large"),
+            (record(value=b"x" * (LARGEST_RECORD + 1)), "too-large"),
             (record(headers={"ce_id": None}), "unreadable-header"),
             (record(headers={"ce_actor": b"\xff"}), "unreadable-header"),
             (record(headers={"ce_type": b"no-such", "ce_dataschema": b"https://x/no-such/1"}), "unknown-type"),
@@ -66,6 +71,9 @@ class TestReadRecord:
             "unreadable-header", "/headers", NOTICE_DELIVERED.name
         )
 
+    def test_a_type_of_another_topic_is_bad(self) -> None:
+        assert read_record(record(agency_event("gjf", 1))) == Bad("wrong-topic", "/type", AGENCY_CHANGED.name)
+
     def test_a_header_of_somebody_elses_may_be_anything(self) -> None:
         assert read_record(record(headers={"trace": None, "x": b"\xff"})) == delivery(1)
 
@@ -84,7 +92,7 @@ class TestTypeOf:
 
 class TestBadBy:
     def test_names_the_class_of_the_error_only(self) -> None:
-        assert bad_by(ValueError("born 1991-03-02"), "t") == Bad("handler-failed", "ValueError", "t")
+        assert bad_of(ValueError("born 1991-03-02"), "t") == Bad("handler-failed", "ValueError", "t")
 
 
 class TestRoutes:
@@ -92,11 +100,6 @@ class TestRoutes:
         routes = Routes("test", ["deliveries"])
         routes.add(NOTICE_DELIVERED, count, needs_of)
         return routes
-
-    def test_a_type_of_another_topic_is_bad(self) -> None:
-        assert self.routes().read(record(agency_event("gjf", 1)), ORIGIN) == Bad(
-            "wrong-topic", "/type", AGENCY_CHANGED.name
-        )
 
     def test_a_test_run_and_a_type_without_handler_are_passed_over(self) -> None:
         routes = self.routes()

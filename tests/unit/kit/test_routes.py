@@ -13,13 +13,14 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
 from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.records import Bad, Origin, Partition
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.unit_of_work import UnitOfWork
-from shared.kit.stream.checkpoints import Partition
 from shared.kit.stream.quarantine import COLLECTION, LARGEST_KEPT, KeptRecord, Quarantine
-from shared.kit.stream.records import Bad, Origin
 from shared.kit.stream.routes import Routes
 
 pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 EXAMPLE = Delivery(delivery="a" * 32, recipient="gjf", channel="feed", about="notice", person="b" * 32)
 EVENT = Event(
@@ -35,10 +36,11 @@ class Again:
 
     def __post_init__(self) -> None:
         self.handled: list[str] = []
-        self.work = UnitOfWork(NOW)
+        self.work = UnitOfWork(NOW, codec=CODEC)
         database: Any = defaultdict(object)
         self.routes = Routes("test", self.topics)
-        self.routes.quarantine = Quarantine(database, Sealer(bytes(32)), "test")
+        self.routes.codec = CODEC
+        self.routes.quarantine = Quarantine(database, Sealer(bytes(32)), "test", CODEC)
 
     def known(self) -> Again:
         self.routes.add(NOTICE_DELIVERED, lambda event, work: self.handled.append(event.id), lambda event, work: [])

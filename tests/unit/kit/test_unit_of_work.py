@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 import bson
 import pytest
 
-from shared.kit.store.unit_of_work import LARGEST_EVENT, Need, NotNeeded, NotWritten, Outgoing, TooLarge, UnitOfWork
+from shared.kit.kafka.records import LARGEST_RECORD, Outgoing
+from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.store.unit_of_work import Need, NotNeeded, NotWritten, TooLarge, UnitOfWork
 from tests.integration.kit.parts import agency_event
 
 pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
 def work_with(collection: str, *documents: dict[str, object], absent: tuple[str, ...] = ()) -> UnitOfWork:
-    work = UnitOfWork(NOW)
+    work = UnitOfWork(NOW, codec=CODEC)
     ids = [str(document["_id"]) for document in documents]
     work.loaded(collection, "_id", [*ids, *absent], [bson.encode(document) for document in documents])
     return work
@@ -118,7 +121,7 @@ class TestSave:
         assert not work.writes
 
     def test_may_not_happen_in_needs(self) -> None:
-        work = UnitOfWork(NOW)
+        work = UnitOfWork(NOW, codec=CODEC)
         work.asking = True
         with pytest.raises(RuntimeError):
             work.save("people", {"_id": "a"})
@@ -154,7 +157,7 @@ class TestChanges:
 
 class TestEmit:
     def test_keeps_the_order_and_names_the_topic_of_the_type(self) -> None:
-        work = UnitOfWork(NOW)
+        work = UnitOfWork(NOW, codec=CODEC)
         work.emit(agency_event("gjf", 1))
         work.emit(agency_event("gjf", 2))
         assert [r.topic for r in work.emitted] == ["agencies", "agencies"]
@@ -162,10 +165,10 @@ class TestEmit:
 
     def test_refuses_what_kafka_could_not_take(self) -> None:
         with pytest.raises(TooLarge):
-            UnitOfWork(NOW).emit_record(Outgoing("agencies", b"k", b"x" * (LARGEST_EVENT + 1), []))
+            UnitOfWork(NOW, codec=CODEC).emit_record(Outgoing("agencies", b"k", b"x" * (LARGEST_RECORD + 1), []))
 
     def test_refuses_a_topic_that_is_not_written_here_but_no_dead_letter(self) -> None:
-        work = UnitOfWork(NOW, {"people"})
+        work = UnitOfWork(NOW, {"people"}, codec=CODEC)
         with pytest.raises(NotWritten, match="agencies"):
             work.emit(agency_event("gjf", 1))
         work.emit_record(Outgoing("agencies.dead", b"k", b"{}", []))
@@ -174,7 +177,7 @@ class TestEmit:
     def test_refuses_a_naive_time_in_the_handler_that_made_it(self) -> None:
         event = agency_event("gjf", 1)
         with pytest.raises(ValueError, match="zone"):
-            UnitOfWork(NOW).emit(replace(event, time=datetime(2026, 1, 1)))  # noqa: DTZ001 - naive on purpose
+            UnitOfWork(NOW, codec=CODEC).emit(replace(event, time=datetime(2026, 1, 1)))  # noqa: DTZ001 - naive on purpose
 
 
 class TestMissing:

@@ -16,15 +16,18 @@ from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.base.ids import Ids
+from shared.kit.kafka.records import Outgoing
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import Outgoing, UnitOfWork
+from shared.kit.store.unit_of_work import UnitOfWork
 from tests.support.matching import TODAY, a_job, numbered
 from tests.unit.matching.asking import PACK
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 RECORDED = NOW - timedelta(seconds=3)
 IDS = Ids(bytes(32))
+CODEC = CloudEventCodec()
 JOB = a_job().opportunity
 
 
@@ -37,7 +40,7 @@ class Store:
 
     def perform(self, *tasks: Operation[None], committed: bool = True) -> None:
         for task in tasks:
-            work = UnitOfWork(NOW)
+            work = UnitOfWork(NOW, codec=CODEC)
             for need in list(task.needs(work)):
                 raw = self.documents.get((need.collection, need.value))
                 work.loaded(need.collection, "_id", [need.value], [] if raw is None else [raw])

@@ -40,12 +40,14 @@ from shared.access.floors import raise_floors, the_floors
 from shared.events import Event, registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
+from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.collection import Collection
 from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
+CODEC = CloudEventCodec()
 EVER = date(2199, 12, 31)  # the contract's last day: integration tests, too, on the real clock, are about other things
 Rows = dict[str, dict[str, bytes]]
 
@@ -99,7 +101,8 @@ class World:
     # --- the database
 
     def perform(self, task: Operation[Any]) -> Any:
-        work = UnitOfWork(self.now, earliest=self.now, latest=self.now + self.doubt, trusted=self.now - self.moved)
+        latest, trusted = self.now + self.doubt, self.now - self.moved
+        work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
         work.asking = True
         for _ in range(5):
             missing = list(work.missing(task.needs(work)))

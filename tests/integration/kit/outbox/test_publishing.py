@@ -14,12 +14,13 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from deploy.local.stack import LocalStack
 from shared.kit.base.backoff import Backoff
 from shared.kit.kafka.producer import WHOLE_BATCHES, producer_of, send_all
+from shared.kit.kafka.records import Outgoing
 from shared.kit.kafka.topics import Topics, WrongPartitionCount
 from shared.kit.store import relay
 from shared.kit.store.outbox import LARGEST_ROW
 from shared.kit.store.relay import OutboxRelay
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import NotWritten, Outgoing
+from shared.kit.store.unit_of_work import NotWritten
 from tests.integration.kit.outbox.parts import saying, sequences
 from tests.integration.kit.parts import Service, agency_event, delivery, everything, publish
 from tests.support.topics import CreateTopics

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.events.envelope import to_kafka
+from shared.kit.kafka.records import Outgoing
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import Outgoing
 from tests.integration.kit.outbox.parts import saying, sequences
 from tests.integration.kit.parts import Service, agency_event, until
 
