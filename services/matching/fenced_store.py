@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from shared.kit.store.lease import Lease, LeaseLost
 from shared.kit.store.mongo import Database, Session
-from shared.kit.store.store import Alongside, Operation, Store, Unavailable
+from shared.kit.store.store import InTransaction, Operation, Store, Unavailable
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class FencedStore:
         return self._store.session_id
 
     async def perform(
-        self, tasks: Sequence[Operation[T]], *, in_transaction: Alongside | None = None
+        self, tasks: Sequence[Operation[T]], *, in_transaction: InTransaction | None = None
     ) -> list[T | Exception]:
         """As the store does it. Raises NotActive, and nothing is kept, when the lease is not ours."""
 

@@ -62,7 +62,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     )
 
     async def join_transactions() -> None:
-        runtime.store.join(matching)
+        runtime.store.enlist(matching)
 
     def on_role_change(role: Role) -> None:
         runtime.health.role = role

@@ -18,8 +18,8 @@ def too_much(error: BaseException) -> bool:
 
 
 class AdaptiveBatchSize:
-    """Halved when it was too much; then it grows back slowly, by steps of a sixteenth of ``most`` after sixteen full
-    transactions each: what is too much costs a whole time-out every time it is tried."""
+    """AIMD: halved when it was too much; then it grows back slowly, by steps of a sixteenth of ``most`` after sixteen
+    full transactions each: what is too much costs a whole time-out every time it is tried."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -40,7 +40,7 @@ class _Listener(ConsumerRebalanceListener):
         self._assigned()
 
 
-class _Look(NamedTuple):
+class _Sample(NamedTuple):
     """How many batches had come, where each partition of ours was read next, and where its log ended."""
 
     batches: int
@@ -56,7 +56,7 @@ class Reader(ABC):
         self._topics = [kafka.physical(topic) for topic in topics]
         self._batch = batch
         self._batches, self._in_hand = 0, False
-        self._last_look: _Look | None = None
+        self._last_sample: _Sample | None = None
 
     @property
     @abstractmethod
@@ -73,7 +73,7 @@ class Reader(ABC):
 
     @abstractmethod
     async def abandon(self) -> None:
-        """The same, before a new life begins at once."""
+        """The same, before a new session begins at once."""
 
     @abstractmethod
     async def unassigned_partitions(self) -> set[TopicPartition]:
@@ -99,13 +99,13 @@ class Reader(ABC):
         return (await log_ends(self._settings, [partition]))[partition] < offset
 
     async def stalled_partitions(self) -> set[TopicPartition]:
-        """Partitions of ours that held records at the last such look already, of which none has come since, nor any of
+        """Partitions of ours that held records at the last sample already, of which none has come since, nor any of
         others: something in the client has stopped for good. Raises KafkaError, TimeoutError.
 
-        The looks must lie further apart than a rebalance takes. One partition that stands still while others flow is
+        The samples must lie further apart than a rebalance takes. One partition that stands still while others flow is
         not found here: it may just have to wait for its turn.
         """
-        before, self._last_look = self._last_look, None
+        before, self._last_sample = self._last_sample, None
         if self._in_hand or self.kafka is None:
             return set()
         batches, positions = self._batches, {each: self.position(each) for each in self.kafka.assignment()}
@@ -113,7 +113,7 @@ class Reader(ABC):
         if before is not None and before[:2] == (batches, positions):
             found = {each for each, position in positions.items() if before.ends[each] > (position or 0)}
         ends = await log_ends(self._settings, positions) if positions else {}
-        self._last_look = _Look(batches, positions, ends)
+        self._last_sample = _Sample(batches, positions, ends)
         return found if not self._in_hand and self._batches == batches else set()
 
     def _partitions(self) -> set[TopicPartition]:
@@ -128,7 +128,7 @@ class Reader(ABC):
 
 
 class Consumer(Reader):
-    """One life of a consumer. Make another one when a topic has a new id: what this one fetched or buffers belongs to
+    """One consumer session. Make another one when a topic has a new id: what this one fetched or buffers belongs to
     the ids of before.
 
     ``batch`` is awaited with the records of several partitions; when it raises, all are rewound and come again; when it

@@ -1,4 +1,4 @@
-"""A reader without a group: every replica reads every partition, by its own checkpoints.
+"""A standalone consumer: without a group, every replica reads every partition, by its own checkpoints.
 
 For small topics that each replica must hear at once. There is nothing to join, so nobody waits for a group that finds
 together or for a member that died; the price is that each replica does the work again, so it must be harmless.
@@ -22,7 +22,7 @@ POLL_MS = 100
 
 
 class UngroupedConsumer(Reader):
-    """One life of it, as `Consumer` is one of a member of a group: the same promises."""
+    """One consumer session, as `Consumer` is one of a member of a group: the same promises."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class UngroupedConsumer(Reader):
         self._observer = observer
         self._consumer: AIOKafkaConsumer | None = None
         self._stopped = False
-        self._life: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def kafka(self) -> AIOKafkaConsumer | None:
@@ -63,13 +63,13 @@ class UngroupedConsumer(Reader):
         consumer.assign(sorted(self._partitions()))
         self._consumer = consumer
         self._assigned()
-        self._life = asyncio.create_task(self._read(consumer), name="ungrouped reader")
+        self._reading = asyncio.create_task(self._read(consumer), name="ungrouped reader")
 
     async def stop(self) -> None:
         """Let the batch in hand end, then close."""
         self._stopped = True
-        if self._life is not None:
-            await asyncio.wait([self._life])
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
         if self._consumer is not None:
             await close(self._consumer)
 

@@ -15,8 +15,8 @@ from shared.kit.stream.stream import Stream
 from shared.kit.web.probes import Watchdog
 
 SAY_AGAIN_SECONDS = 30.0
-LOOK_SECONDS = 2.0
-LOOKS_AT_OUTBOX = 5  # every so many looks the database is asked
+SAMPLE_SECONDS = 2.0
+SAMPLES_PER_QUESTION = 5  # every so many samples the database is asked
 _log = logger("kit")
 
 
@@ -84,20 +84,20 @@ class Metering(Observer):
             _log.warning(event, **values)
 
 
-async def look(streams: Sequence[Stream], outbox: Outbox, watchdog: Watchdog, stopping: asyncio.Event) -> None:
+async def sample_gauges(streams: Sequence[Stream], outbox: Outbox, watchdog: Watchdog, stopping: asyncio.Event) -> None:
     """Until ``stopping``: lag per partition and the outbox's backlog into metrics, positions to the watchdog."""
-    looks = 0
-    while not await wait_or_stop(stopping, LOOK_SECONDS):
+    samples = 0
+    while not await wait_or_stop(stopping, SAMPLE_SECONDS):
         note_progress(streams, watchdog)
-        if looks % LOOKS_AT_OUTBOX == 0:
+        if samples % SAMPLES_PER_QUESTION == 0:
             state = await outbox.state()
             metrics.outbox_rows.of().set(state.rows)
             metrics.outbox_oldest_seconds.of().set(state.oldest_seconds)
-        looks += 1
+        samples += 1
 
 
 def note_progress(streams: Sequence[Stream], watchdog: Watchdog) -> None:
-    """One look at the streams, without asking anybody."""
+    """One sample of the streams, without asking anybody."""
     positions: dict[tuple[str, int], tuple[int, int]] = {}
     metrics.consumer_lag.clear()  # a partition that went to another replica is not ours to report
     for stream in streams:

@@ -1,7 +1,7 @@
 """The command that tells everything again, for followers that lost their store; beside a running service or alone.
 
-Promises: needs only MongoDB; safe to interrupt, to repeat, and beside running replicas, as long as the tasks emit what
-was emitted before under the same ids and numbers. Does not publish: the rows get an owner that is not alive, and a
+Promises: needs only MongoDB; safe to interrupt, to repeat, and beside running replicas, as long as the operations emit
+what was emitted before under the same ids and numbers. Does not publish: the rows get an owner that is not alive, and a
 running replica takes them over, within about 20 seconds.
 """
 
@@ -75,7 +75,7 @@ async def tell_all(store: Store, tellings: AsyncIterable[Operation[None]]) -> in
     return total
 
 
-async def _perform(store: Store, tasks: list[Operation[None]]) -> None:
-    for result in await store.perform(tasks) if tasks else ():
+async def _perform(store: Store, operations: list[Operation[None]]) -> None:
+    for result in await store.perform(operations) if operations else ():
         if isinstance(result, Exception):
             raise result

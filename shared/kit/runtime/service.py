@@ -33,7 +33,7 @@ from shared.kit.kafka.rights import Rights
 from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
 from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.runtime.connect import open_both
-from shared.kit.runtime.metering import Metering, look
+from shared.kit.runtime.metering import Metering, sample_gauges
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store import outbox
 from shared.kit.store.mongo import Client, Database, ping, server_time
@@ -206,7 +206,7 @@ class ServiceRuntime:
         self.aside = Store(self.database, self.outbox, self.observer, clock=self.clock)
         for name, store in (("store", self.store), ("aside", self.aside)):
             await store.start()
-            await store.succeed(f"{settings.instance}/{name}")
+            await store.take_over_session(f"{settings.instance}/{name}")
         await self.outbox.start(self._writes)
         stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
@@ -304,7 +304,7 @@ class ServiceRuntime:
             self.cut_short = bool(waiting)
 
     async def _look(self) -> None:
-        await look(self._all_streams, self.outbox, self._watchdog, self.stopping)
+        await sample_gauges(self._all_streams, self.outbox, self._watchdog, self.stopping)
 
     async def _hear_the_time(self) -> None:
         asked = time.monotonic()

@@ -1,8 +1,8 @@
 """The outbox: what a service has said, kept in its database until the topic's retention has passed.
 
-Kafka is the road, not the store. An event is a row here, written in the transaction that caused it; publishing follows
-at once from memory (see relay.py), and a row is marked with the topic id it reached, never deleted by us: when a broker
-comes back with another topic id, everything is published again in order.
+The transactional outbox pattern. An event is a row here, written in the transaction that caused it; the relay publishes
+it at once from memory (relay.py) and marks the row with the id of the topic that it reached. No row is deleted by us:
+when a broker comes back with another topic id, everything is published again in order.
 
 A row: {"_id": time-ordered, "owner": instance, "topic", "created", "events": [{"k", "v", "h"}],
 "topic_id": None or the id of the topic it is known to be in, "published": when that became known}.
@@ -111,7 +111,7 @@ class Outbox:
             self._housekeeping.append(asyncio.create_task(self._hurry(), name="outbox of urgent topics"))
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Send and stamp what is in hand, at most so long; the rest waits in the database for the next start."""
+        """Send and mark what is in hand, at most so long; the rest waits in the database for the next start."""
         for task in self._housekeeping:
             task.cancel()
         await asyncio.gather(*self._housekeeping, return_exceptions=True)
@@ -175,7 +175,7 @@ class Outbox:
         return OutboxState(rows, max(0.0, age))
 
     async def wait_until_published(self, seconds: float = 30.0) -> bool:
-        """Until every row of this replica is stamped (tests, a clean end of a load). False when time ran out."""
+        """Until every row of this replica is marked as published (tests, a clean end of a load). False: it was not."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if not await self._rows.find_one({"owner": self._owner, "topic_id": None}, {"_id": 1}):

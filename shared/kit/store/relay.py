@@ -1,12 +1,13 @@
 """One topic's way from the outbox to Kafka, in order.
 
 Live: rows come from memory right after their commit. Behind (at start, after an overflow, a failure or an outage): own
-unstamped rows are read from the database in order until none is left. Opening: when the topic has an id that nobody
-has opened yet, one replica at a time sends everything again that earlier ids had; until that is done nobody sends.
+rows that are not marked as published are read from the database in order until none is left. Opening: when the topic
+has an id that nobody has opened yet, one replica at a time sends everything again that earlier ids had; until that is
+done nobody sends.
 
-A row is stamped only when the topic id read before the send and the id read after its acknowledgement agree: an
-acknowledgement alone may have come from a log that died since (seen: 300 of 300). Rows are stamped in their order, so
-what follows a row that the broker refuses (no right to write, an invalid topic) comes again after it.
+A row is marked as published only when the topic id read before the send and the id read after its acknowledgement
+agree: an acknowledgement alone may have come from a log that died since (seen: 300 of 300). Rows are marked in their
+order, so what follows a row that the broker refuses (no right to write, an invalid topic) comes again after it.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, Document
 
 OPENED = "outbox_opened"
-_WINDOW_ROWS = 200  # sent and not yet stamped
+_WINDOW_ROWS = 200  # sent and not yet marked as published
 _QUEUE_ROWS = 1_000
 _PAGE_ROWS = 50
-_STAMP_SECONDS = 0.1
+_MARK_SECONDS = 0.1
 _LEASE_SECONDS = 15.0
 
 
@@ -77,7 +78,7 @@ class OutboxRelay:
         self._task = asyncio.create_task(self._run(), name=f"relay {self.topic}")
 
     async def stop(self, seconds: float) -> None:
-        """Wait until all is sent and stamped, at most so long, then end."""
+        """Wait until all is sent and marked, at most so long, then end."""
         self._stopping = True
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -103,7 +104,7 @@ class OutboxRelay:
         self._wake.set()
 
     def on_its_way(self, row: str) -> bool:
-        """Whether this row was sent and only its stamp is missing."""
+        """Whether this row was sent and only its mark is missing."""
         return row in self._unmarked
 
     @property
@@ -117,7 +118,7 @@ class OutboxRelay:
         self._behind = self._more = True
         self._position = ""
 
-    # --- the life of a relay
+    # --- publishing
 
     async def _run(self) -> None:
         backoff = Backoff(0.1, 5.0)
@@ -220,7 +221,7 @@ class OutboxRelay:
     async def _mark_published_often(self, id: str) -> None:
         while True:
             await self._acknowledged_any.wait()
-            await asyncio.sleep(_STAMP_SECONDS)  # what is acknowledged meanwhile is marked by the same update
+            await asyncio.sleep(_MARK_SECONDS)  # what is acknowledged meanwhile is marked by the same update
             self._acknowledged_any.clear()
             acknowledged = list(takewhile(self._unmarked.__getitem__, self._unmarked))
             if not acknowledged:
@@ -228,7 +229,7 @@ class OutboxRelay:
             try:
                 await self._mark_published(acknowledged, id)
             except KAFKA_ERRORS as error:
-                self._observer.retried("stamp", type(error).__name__)
+                self._observer.retried("mark_published", type(error).__name__)
                 self._acknowledged_any.set()
                 continue  # they stay acknowledged; the next read of the id decides
             for row in acknowledged:
@@ -238,7 +239,7 @@ class OutboxRelay:
 
     async def _mark_published(self, rows: list[str], id: str) -> None:
         """Mark rows acknowledged since ``id`` was read, if the topic still has that id. Raises _TopicChanged."""
-        self._crash("acknowledged, not stamped")
+        self._crash("acknowledged, not marked")
         if (await self._topics.read([self.topic])).get(self.topic) != id:
             raise _TopicChanged(self.topic)
         # the retention counts from the first time, else a broker that forgets every day would keep rows for ever

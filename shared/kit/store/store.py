@@ -1,9 +1,9 @@
-"""One MongoDB transaction for many pieces of work, and their events in its outbox.
+"""One MongoDB transaction for many operations, and their events in its outbox (group commit).
 
-Promises: what ``perform`` returns is committed with w=majority, its events are in the outbox and on their way; a task
-that raises leaves no trace and fails nobody else; in-memory views follow the commits exactly. Does not promise that a
-call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out as soon as MongoDB
-answers again, and before the next transaction), so callers must be able to repeat.
+Promises: what ``perform`` returns is committed with w=majority, its events are in the outbox and on their way; an
+operation that raises leaves no trace and fails nobody else; participants in memory follow the commits exactly. Does not
+promise that a call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out as
+soon as MongoDB answers again, and before the next transaction), so callers must be able to repeat.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from bson.binary import Binary
@@ -34,6 +33,7 @@ from shared.kit.store.attempt import (
     WriteRejected,
     write_rejected_of,
 )
+from shared.kit.store.group_commit import GroupQueue, Submitted, answer
 from shared.kit.store.mongo import Client, Database, Document, Session
 from shared.kit.store.outbox import COLLECTION as OUTBOX
 from shared.kit.store.outbox import Outbox
@@ -43,9 +43,7 @@ __all__ = ["Operation", "Store", "TransactionParticipant", "Unavailable", "Write
 
 T = TypeVar("T")
 SESSIONS = "sessions"  # of each store of each replica: {"_id": name, "session": the one it writes in}
-GROUP = 500
-LONGEST_QUEUE = 10_000
-ACQUITTALS = 3  # of one task: each costs an attempt of the whole transaction
+ACQUITTALS = 3  # of one operation: each costs an attempt of the whole transaction
 
 
 class Unavailable(Exception):
@@ -58,7 +56,7 @@ class Unavailable(Exception):
         self.too_much = too_much
 
 
-Alongside = Callable[[Session], Awaitable[None]]
+InTransaction = Callable[[Session], Awaitable[None]]
 Crash = Callable[[str], None]
 
 
@@ -66,15 +64,8 @@ Crash = Callable[[str], None]
 class _Committing:
     """A transaction between its commit request and the answer."""
 
-    round: TransactionAttempt[Any]
+    attempt: TransactionAttempt[Any]
     rows: list[Document]
-
-
-@dataclass(slots=True)
-class _Submitted:
-    tasks: Sequence[Operation[Any]]
-    ahead: bool
-    answer: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Store:
@@ -100,7 +91,7 @@ class Store:
         self._patience = patience
         self._clock = clock or Clock()
         self._crash = crash
-        self._views: list[TransactionParticipant] = []
+        self._participants: list[TransactionParticipant] = []
         self._session: Session | None = None
         self._name: str | None = None
         self._turn = asyncio.Lock()
@@ -108,9 +99,7 @@ class Store:
         self._resolving: asyncio.Task[None] | None = None
         self._broken: str | None = None
         self._latest = math.inf
-        self._queues: dict[bool, deque[_Submitted]] = {True: deque(), False: deque()}  # ahead, and the others
-        self._waiting = {True: 0, False: 0}  # tasks in them
-        self._went_ahead = False
+        self._queue = GroupQueue()
         self._running: set[asyncio.Task[Any]] = set()
         self._grouping: asyncio.Task[None] | None = None
 
@@ -118,7 +107,7 @@ class Store:
         """Open the session. Raises PyMongoError when MongoDB does not answer."""
         self._session = await self._client.start_session()
 
-    async def succeed(self, name: str) -> None:
+    async def take_over_session(self, name: str) -> None:
         """End the open transaction of whoever wrote under this name before: after a crash the server keeps all it had
         written locked, for a minute by default, and whoever wants to write there waits. ``name``: of one replica and
         one store of it; two processes that share it only cost each other a repetition. Raises PyMongoError."""
@@ -154,7 +143,7 @@ class Store:
 
     @property
     def broken(self) -> bool:
-        """Whether a view does not follow any more, so that nothing will be done until a restart."""
+        """Whether a participant does not follow any more, so that nothing will be done until a restart."""
         return self._broken is not None
 
     @property
@@ -164,121 +153,94 @@ class Store:
         found: Any = self._session.session_id  # motor types it as a method
         return dict(found)
 
-    def join(self, view: TransactionParticipant) -> None:
-        """Memory that must follow the store: told of every undo, commit and abort."""
-        self._views.append(view)
+    def enlist(self, participant: TransactionParticipant) -> None:
+        """Memory that must follow the store: told of every rollback, commit and abort."""
+        self._participants.append(participant)
 
     async def perform(
-        self, tasks: Sequence[Operation[T]], *, in_transaction: Alongside | None = None
+        self, operations: Sequence[Operation[T]], *, in_transaction: InTransaction | None = None
     ) -> list[T | Exception]:
-        """Do the tasks in order in ONE transaction; a task's exception stands in its place.
+        """Do the operations in order in ONE transaction; the exception of one stands in its place.
 
         ``in_transaction`` may write in the same transaction (checkpoints); what it raises undoes all and is raised.
         Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
         Once begun it ends, even when the caller is cancelled.
         """
-        running = asyncio.create_task(self._in_turn(tasks, in_transaction))
+        running = asyncio.create_task(self._in_turn(operations, in_transaction))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return await asyncio.shield(running)
 
-    async def submit(self, task: Operation[T]) -> T:
-        """Do one task in a transaction that it shares with others waiting at the same time (at most 500).
+    async def submit(self, operation: Operation[T]) -> T:
+        """Group commit: do one operation in a transaction that it shares with others that wait (up to 500).
 
-        Raises the task's own exception, or Unavailable (also at once, when too many wait).
+        Raises the operation's own exception, or Unavailable (also at once, when too many wait).
         """
-        (result,) = await self.submit_all([task])
+        (result,) = await self.submit_all([operation])
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def submit_all(self, tasks: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
-        """The same for tasks that belong together: in order, in one transaction; exceptions stand for results.
+    async def submit_all(self, operations: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
+        """The same for operations that belong together: in order, in one transaction; exceptions stand for results.
 
-        So when Unavailable is raised, no later task was kept without the earlier ones: repeating all keeps the order.
-        ``ahead``: in a queue of its own, as long as the other, whose tasks are in the next transaction but one at the
-        latest and share it with nobody else: for what must not wait behind traffic. The others have every second turn.
+        So when Unavailable is raised, no later one was kept without the earlier ones: repeating all keeps the order.
+        ``ahead``: in a queue of its own, as long as the other, which is served in the next transaction but one at the
+        latest and shares it with nobody else: for what must not wait behind traffic. The others have every second turn.
         """
-        if not tasks:
+        if not operations:
             return []
-        if self._waiting[ahead] >= LONGEST_QUEUE:
+        if (answer_of := self._queue.add(operations, ahead=ahead)) is None:
             raise Unavailable("QueueFull")
-        submitted = _Submitted(tasks, ahead)
-        self._queues[ahead].append(submitted)
-        self._waiting[ahead] += len(tasks)
         if self._grouping is None or self._grouping.done():
-            self._grouping = asyncio.create_task(self._group())
-        return cast("list[T | Exception]", await submitted.answer)
+            self._grouping = asyncio.create_task(self._commit_groups())
+        return cast("list[T | Exception]", await answer_of)
 
-    async def _group(self) -> None:
+    async def _commit_groups(self) -> None:
         try:
-            while any(self._queues.values()):
-                await self._next_transaction()
+            while self._queue:
+                async with self._turn:  # while another transaction runs, the group grows
+                    await self._commit_group(self._queue.next_group())
         except BaseException as error:  # it is torn down: who came in the meantime is not left waiting
-            for ahead, queue in self._queues.items():
-                self._answer(queue, Unavailable(type(error).__name__))
-                queue.clear()
-                self._waiting[ahead] = 0
+            self._queue.refuse_all(Unavailable(type(error).__name__))
             raise
 
-    async def _next_transaction(self) -> None:
-        async with self._turn:  # while another transaction runs, the group grows
-            group = self._next_group()
-            try:
-                results = iter(await self._perform([task for each in group for task in each.tasks], None))
-                self._answer(group, [list(islice(results, len(each.tasks))) for each in group])
-            except Exception as error:
-                self._answer(group, error)
-            except BaseException as error:
-                self._answer(group, Unavailable(type(error).__name__))
-                raise
+    async def _commit_group(self, group: list[Submitted]) -> None:
+        try:
+            answer(group, await self._perform([one for each in group for one in each.operations], None))
+        except Exception as error:
+            answer(group, error)
+        except BaseException as error:
+            answer(group, Unavailable(type(error).__name__))
+            raise
 
-    @staticmethod
-    def _answer(group: Iterable[_Submitted], answers: list[list[Any]] | Exception) -> None:
-        for n, each in enumerate(group):
-            if each.answer.done():
-                continue  # its caller has gone
-            if isinstance(answers, Exception):
-                each.answer.set_exception(answers)
-            else:
-                each.answer.set_result(answers[n])
-
-    def _next_group(self) -> list[_Submitted]:
-        """Who goes into one transaction: as many as fit, at least one, all of one queue."""
-        ahead = bool(self._queues[True]) and not (self._went_ahead and self._queues[False])
-        self._went_ahead = ahead
-        queue = self._queues[ahead]
-        group = [queue.popleft()]
-        size = len(group[0].tasks)
-        while queue and size + len(queue[0].tasks) <= GROUP:
-            size += len(queue[0].tasks)
-            group.append(queue.popleft())
-        self._waiting[ahead] -= size
-        return group
-
-    async def _in_turn(self, tasks: Sequence[Operation[T]], in_transaction: Alongside | None) -> list[T | Exception]:
+    async def _in_turn(
+        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None
+    ) -> list[T | Exception]:
         async with self._turn:
-            return await self._perform(tasks, in_transaction)
+            return await self._perform(operations, in_transaction)
 
-    async def _perform(self, tasks: Sequence[Operation[T]], in_transaction: Alongside | None) -> list[T | Exception]:
+    async def _perform(
+        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None
+    ) -> list[T | Exception]:
         end = time.monotonic() + self._patience
         backoff = Backoff(0.01, 1.0)
-        clashes: dict[int, WriteRejected] = {}  # tasks that the database refused twice
+        rejected: dict[int, WriteRejected] = {}  # operations that the database refused twice
         suspects: set[int] = set()
         acquitted = Counter[int]()
         mine: _Committing | None = None
         while True:
-            round: TransactionAttempt[T] | None = None
+            attempt: TransactionAttempt[T] | None = None
             if self._broken is not None:
                 raise Unavailable(self._broken)
             if time.monotonic() > self._latest:
                 raise Unavailable("Stopping")
             try:
                 if self._committing is not None:  # its outcome is not known: nothing new before it is
-                    settled = self._committing
+                    resolved = self._committing
                     await self._commit()
-                    if settled is mine:
-                        return mine.round.results
+                    if resolved is mine:
+                        return mine.attempt.results
                 clock, outbox = self._clock, self._outbox
                 work = UnitOfWork(
                     clock.calendar(),
@@ -288,28 +250,19 @@ class Store:
                     latest=clock.latest(),
                     trusted=clock.trusted(),
                 )
-                round = TransactionAttempt(tasks, work, self._views, clashes)
-                mine = await self._prepare(round, in_transaction)
+                attempt = TransactionAttempt(operations, work, self._participants, rejected)
+                mine = await self._prepare(attempt, in_transaction)
                 await self._commit()
-                return round.results
+                return attempt.results
             except PyMongoError as error:
                 self._observer.retried("store", type(error).__name__)
-                if (
-                    round is not None
-                    and (clash := write_rejected_of(error, round)) is not None
-                    and clash.operation_index not in clashes
-                ):
-                    if (
-                        clash.operation_index in suspects
-                    ):  # not a race: it fails alone, and the others need not wait for it
-                        clashes[clash.operation_index] = clash
-                        # whoever changed the document last is blamed first; the fault may be this one's alone
-                        for later in [n for n in clashes if n > clash.operation_index and acquitted[n] < ACQUITTALS]:
-                            if clashes[later].collection == clash.collection:
-                                del clashes[later]
-                                acquitted[later] += 1
+                refused = write_rejected_of(error, attempt) if attempt is not None else None
+                if refused is not None and (index := refused.operation_index) not in rejected:
+                    if index in suspects:  # not a race: it fails alone, and the others need not wait for it
+                        rejected[index] = refused
+                        _acquit_later(rejected, refused, acquitted)
                         end = time.monotonic() + self._patience
-                    suspects.add(clash.operation_index)
+                    suspects.add(index)
                     if time.monotonic() <= min(end, self._latest):
                         continue
                 if time.monotonic() > min(end, self._latest):
@@ -336,7 +289,7 @@ class Store:
         finally:
             self._resolving = None
 
-    async def _prepare(self, round: TransactionAttempt[Any], in_transaction: Alongside | None) -> _Committing:
+    async def _prepare(self, attempt: TransactionAttempt[Any], in_transaction: InTransaction | None) -> _Committing:
         """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
         session = self._session
         assert session is not None, "start() first"
@@ -347,23 +300,23 @@ class Store:
             max_commit_time_ms=10_000,
         )
         try:
-            await round.run(self.database, session)
+            await attempt.run(self.database, session)
             self._crash("in transaction")
             if in_transaction is not None:
                 await in_transaction(session)
-            await round.write(self.database, session)
+            await attempt.write(self.database, session)
             rows = []
-            if round.work.emitted:
+            if attempt.work.emitted:
                 assert self._outbox is not None, "a store without an outbox cannot emit"
-                rows = self._outbox.rows(round.work.emitted, self._clock.trusted())
+                rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
                 await self.database[OUTBOX].insert_many(rows, session=session)
             self._crash("before commit")
         except BaseException:
-            self._told(round.aborted)
+            self._told(attempt.aborted)
             with contextlib.suppress(PyMongoError):
                 await session.abort_transaction()
             raise
-        self._committing = _Committing(round, rows)
+        self._committing = _Committing(attempt, rows)
         return self._committing
 
     async def _commit(self) -> None:
@@ -376,27 +329,35 @@ class Store:
         except PyMongoError as error:
             if _undone(error):
                 self._committing = None
-                self._told(committing.round.aborted)
+                self._told(committing.attempt.aborted)
             raise
         self._committing = None
         self._crash("after commit")
         if self._outbox is not None:
             self._outbox.hand_over(committing.rows)
-        self._told(committing.round.committed)
-        for call in committing.round.work.calls:
+        self._told(committing.attempt.committed)
+        for call in committing.attempt.work.calls:
             try:
                 call()
             except Exception as error:  # it is committed: whatever a caller's metric does, that stays
                 self._observer.retried("after_commit", type(error).__name__)
 
     def _told(self, tell: Callable[[], None]) -> None:
-        """Tell the views. One that fails does not follow the store any more: nothing is done on its word from here on
-        (Unavailable), until a restart builds it anew."""
+        """Tell the participants. One that fails does not follow the store any more: nothing is done on its word from
+        here on (Unavailable), until a restart builds it anew."""
         try:
             tell()
         except Exception as error:
             self._broken = f"Participant{type(error).__name__}"
-            self._observer.retried("view", type(error).__name__)
+            self._observer.retried("participant", type(error).__name__)
+
+
+def _acquit_later(rejected: dict[int, WriteRejected], refused: WriteRejected, acquitted: Counter[int]) -> None:
+    """Whoever changed a document last is blamed first; the fault may be this earlier operation's alone."""
+    for later in [n for n in rejected if n > refused.operation_index and acquitted[n] < ACQUITTALS]:
+        if rejected[later].collection == refused.collection:
+            del rejected[later]
+            acquitted[later] += 1
 
 
 def _undone(error: PyMongoError) -> bool:

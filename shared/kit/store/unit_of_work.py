@@ -59,7 +59,7 @@ class Savepoint(NamedTuple):
 
 
 class UnitOfWork:
-    """Reads and writes of many pieces of work, in order; a later piece sees what an earlier one saved.
+    """Reads and writes of many operations, in order; a later one sees what an earlier one saved.
 
     ``now``: aware UTC, one for the whole transaction: what is written down and scheduled. What has ended by ``latest``
     may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
@@ -90,7 +90,7 @@ class UnitOfWork:
         self._indexes: dict[str, dict[str, dict[Hashable, set[str]]]] = {}  # collection, field, value, ids
         self._where: set[Need] = set()
         self._absent: set[tuple[str, str]] = set()  # absent in the database
-        self._changed: dict[tuple[str, str], int] = {}  # and by which piece of work
+        self._changed: dict[tuple[str, str], int] = {}  # and by which operation
         self._journal: list[tuple[str, str, bytes | None, bool, int | None]] = []
         self.emitted: list[Outgoing] = []
         self.calls: list[Callable[[], None]] = []
@@ -185,7 +185,7 @@ class UnitOfWork:
         self._where.update(Need(collection, field, value) for value in values)
 
     def savepoint(self) -> Savepoint:
-        """Where this piece of work begins."""
+        """Where this operation begins."""
         return Savepoint(len(self._journal), len(self.emitted), len(self.calls))
 
     def rollback_to(self, savepoint: Savepoint) -> None:
@@ -211,13 +211,13 @@ class UnitOfWork:
         return bool(self._changed or self.emitted)
 
     def changes(self) -> dict[str, list[tuple[str, bytes | None, bool, int]]]:
-        """By collection: id, document (None: delete), whether it is known to be new, and whose work it was."""
+        """By collection: id, document (None: delete), whether it is known to be new, and which operation wrote it."""
         found: dict[str, list[tuple[str, bytes | None, bool, int]]] = {}
-        for (collection, id), piece in self._changed.items():
+        for (collection, id), index in self._changed.items():
             raw = self._documents[collection][id]
             new = (collection, id) in self._absent
             if raw is not None or not new:
-                found.setdefault(collection, []).append((id, raw, new, piece))
+                found.setdefault(collection, []).append((id, raw, new, index))
         return found
 
     def _change(self, collection: str, id: str, raw: bytes | None) -> None:

@@ -1,8 +1,9 @@
-"""Who owns a partition, and how far its work is committed.
+"""Who owns a partition, and how far its work is committed: consumer checkpoints with a fencing token.
 
-A checkpoint: {"_id": group/topic/topic id/partition, "epoch": grows with every claim, "offset": the last one done (-1:
-none), "session": the owner's MongoDB session, "owner": its instance}. It is moved in the same transaction as the work,
-by compare-and-set on epoch and offset: two owners can never both commit. Kafka's own committed offset is only a hint.
+A checkpoint: {"_id": group/topic/topic id/partition, "epoch": the fencing token, which grows with every claim,
+"offset": the last one done (-1: none), "session": the owner's MongoDB session, "owner": its instance}. It is moved in
+the same transaction as the work, by compare-and-set on epoch and offset: two owners can never both commit. Kafka's own
+committed offset is only a hint.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class Fenced(Exception):
 
 
 @dataclass(slots=True)
-class Claim:
-    """Our right to a partition of one topic id. ``asked_again``: the offset at which a hole was asked for again."""
+class Checkpoint:
+    """A checkpoint that is ours: of a partition of one topic id. ``asked_again``: the offset at which a hole was asked
+    for again."""
 
     id: str
     epoch: int
@@ -46,25 +48,25 @@ class Claim:
 
 
 class PartitionCheckpoints:
-    """The partitions that this process owns. Claims are made when the first record of a partition comes."""
+    """Those of the partitions that this process owns. A partition is claimed when its first record comes."""
 
     def __init__(self, database: Database, group: str, owner: str) -> None:
         self._database = database
         self._client: Client = database.client
         self._checkpoints = database[COLLECTION]
         self._group, self._owner = group, owner
-        self._held: dict[Partition, Claim] = {}
+        self._held: dict[Partition, Checkpoint] = {}
 
-    def get(self, partition: Partition) -> Claim | None:
-        """Our claim, if we hold one."""
+    def get(self, partition: Partition) -> Checkpoint | None:
+        """Ours, if we hold it."""
         return self._held.get(partition)
 
     def drop(self, partitions: Iterable[Partition] | None = None) -> None:
-        """Forget claims (all, without an argument): the next record makes us claim and read the checkpoint anew."""
+        """Forget them (all, without an argument): the next record makes us claim the partition and read anew."""
         for partition in list(self._held) if partitions is None else partitions:
             self._held.pop(partition, None)
 
-    async def claim(self, partition: Partition, topic_id: str, session_id: Mapping[str, Any]) -> Claim:
+    async def claim(self, partition: Partition, topic_id: str, session_id: Mapping[str, Any]) -> Checkpoint:
         """Become the owner: end the predecessor's open transaction, take the next epoch, learn the offset.
 
         The session is killed first: its uncommitted write to this very checkpoint would make ours wait for up to 90 s.
@@ -84,7 +86,7 @@ class PartitionCheckpoints:
                 except DuplicateKeyError:
                     continue
                 await self._let_go_of_topics_gone(partition.topic, topic_id)
-                return self._hold(partition, Claim(id, 1, -1))
+                return self._hold(partition, Checkpoint(id, 1, -1))
             if old["session"] != mine["session"]:
                 await self._client.admin.command({"killSessions": [old["session"]]}, maxTimeMS=5_000)
             # read again what the predecessor may have committed before it was killed; only the epoch must be the same
@@ -95,7 +97,7 @@ class PartitionCheckpoints:
             if now is not None:
                 if now.get("expires") is not None:  # the topic is the one of before again (a fail-over, and back)
                     await self._let_go_of_topics_gone(partition.topic, topic_id)
-                return self._hold(partition, Claim(id, now["epoch"] + 1, now["offset"]))
+                return self._hold(partition, Checkpoint(id, now["epoch"] + 1, now["offset"]))
         raise Fenced(partition.topic)
 
     async def done(self, partitions: Mapping[Partition, str]) -> dict[Partition, int]:
@@ -104,24 +106,23 @@ class PartitionCheckpoints:
         query = self._checkpoints.find({"_id": {"$in": list(of)}}, {"offset": 1}, max_time_ms=5_000)
         return dict.fromkeys(partitions, -1) | {of[each["_id"]]: each["offset"] async for each in query}
 
-    async def begin_again(self, partition: Partition, claim: Claim) -> None:
+    async def begin_again(self, partition: Partition, held: Checkpoint) -> None:
         """Nothing of this log is done any more: it is not the one that was read. Raises Fenced when not ours."""
-        ours = {"_id": claim.id, "epoch": claim.epoch, "offset": claim.offset}
+        ours = {"_id": held.id, "epoch": held.epoch, "offset": held.offset}
         done = await self._checkpoints.update_one(ours, {"$inc": {"epoch": 1}, "$set": {"offset": -1}})
         if done.matched_count != 1:
             raise Fenced(partition.topic)
-        claim.epoch, claim.offset, claim.asked_again = claim.epoch + 1, -1, -1
+        held.epoch, held.offset, held.asked_again = held.epoch + 1, -1, -1
 
     async def advance(self, offsets: Mapping[Partition, int], session: Session) -> None:
         """In the transaction: these are the last offsets done. Raises Fenced when any partition is no longer ours."""
         moves = []
         for partition, offset in offsets.items():
-            claim = self._held.get(partition)
-            if claim is None:  # revoked while we worked
+            held = self._held.get(partition)
+            if held is None:  # revoked while we worked
                 raise Fenced(partition.topic)
-            moves.append(
-                UpdateOne({"_id": claim.id, "epoch": claim.epoch, "offset": claim.offset}, {"$set": {"offset": offset}})
-            )
+            ours = {"_id": held.id, "epoch": held.epoch, "offset": held.offset}
+            moves.append(UpdateOne(ours, {"$set": {"offset": offset}}))
         if moves:
             done = await self._checkpoints.bulk_write(moves, ordered=False, session=session)
             if done.matched_count != len(moves):
@@ -130,15 +131,15 @@ class PartitionCheckpoints:
     def advanced(self, offsets: Mapping[Partition, int]) -> None:
         """The transaction was committed."""
         for partition, offset in offsets.items():
-            if (claim := self._held.get(partition)) is not None:
-                claim.offset = offset
+            if (held := self._held.get(partition)) is not None:
+                held.offset = offset
 
     def _id(self, partition: Partition, topic_id: str) -> str:
         return f"{self._group}/{partition.topic}/{topic_id}/{partition.number}"
 
-    def _hold(self, partition: Partition, claim: Claim) -> Claim:
-        self._held[partition] = claim
-        return claim
+    def _hold(self, partition: Partition, held: Checkpoint) -> Checkpoint:
+        self._held[partition] = held
+        return held
 
     async def _let_go_of_topics_gone(self, topic: str, topic_id: str) -> None:
         gone = {"group": self._group, "topic": topic, "topic_id": {"$ne": topic_id}, "expires": None}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """How far one partition is: ``done`` is the last offset committed (-1: none; before the first record of a life:
-    where it is read from), ``lag`` what the broker has beyond it as far as the consumer has heard."""
+    """How far one partition is: ``done`` is the last offset committed (-1: none; before the first record of a
+    session: where it is read from), ``lag`` what the broker has beyond it as far as the consumer has heard."""
 
     topic: str
     partition: int

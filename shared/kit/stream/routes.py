@@ -46,8 +46,8 @@ class Routes:
         """Sound, but without effect here: no handler, or a test run."""
         return not isinstance(event, Bad) and (event.testrun or event.type not in self._handlers)
 
-    def task(self, event: DecodedEvent | Bad, origin: Origin, record: Record) -> Operation[None]:
-        """A sound event's work; a bad record's, and a failed handler's, way into quarantine."""
+    def operation(self, event: DecodedEvent | Bad, origin: Origin, record: Record) -> Operation[None]:
+        """What is done for a record: a sound event is handled; a bad one, or one whose handler fails, is set apart."""
 
         def set_apart(work: UnitOfWork, error: Exception) -> None:
             self.quarantine.set_apart(work, record, origin, bad_of(error, event.type))

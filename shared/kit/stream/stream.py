@@ -1,4 +1,4 @@
-"""From Kafka to the store: a batch of records becomes one transaction that holds its checkpoint, work and outbox.
+"""From Kafka to the store: a batch of records becomes one transaction with its checkpoint, its effects and its outbox.
 
 Promises: the effect of every record is committed exactly once per topic id, whatever is killed when; a record that
 cannot be processed is set apart with its reason and fails nobody else; after a topic came back with another id it is
@@ -56,7 +56,7 @@ class Stream:
         """Register a handler for all versions of these types, as `@broker.subscriber` of FastStream does for topics.
         ``needs(event, work)`` names what it reads.
 
-        The handler is pure over its Work. It must drop what is not newer than what it holds.
+        The handler is pure over its unit of work. It must drop what is not newer than what it holds.
         """
 
         def register(handler: Handler) -> Handler:
@@ -83,8 +83,8 @@ class Stream:
         self._observer = observer or Observer()
         name = f"{self.service}@{self._kafka.instance}" if self.everywhere else self.service
         self._group = self._kafka.physical(name)
-        self._claims = self._new_claims()
-        self._done: dict[Partition, int] = {}  # outlives the claims, which go with every batch that fails
+        self._checkpoints = self._new_checkpoints()
+        self._done: dict[Partition, int] = {}  # outlives the checkpoints, which go with every batch that fails
         self._ids: dict[str, str] = {}
         self._consumer: Reader | None = None
         self._stopping = asyncio.Event()
@@ -93,21 +93,21 @@ class Stream:
         self._backoff = Backoff(0.2, 10.0)
         self._batch_size = AdaptiveBatchSize(self._kafka.batch_max_records)
         self._moved = time.monotonic()
-        self._session: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Join the group and begin. May be called again after ``stop``. Raises KafkaError, WrongPartitionCount."""
         self._stopping.clear()
         await self._known.start(self.topics)
         await self._begin()
-        self._session = asyncio.create_task(self._run(), name=f"stream {self.service}")
+        self._running = asyncio.create_task(self._run(), name=f"stream {self.service}")
 
     async def stop(self) -> None:
         """End after the batch in hand. Nothing of the stream uses MongoDB once this has returned."""
         self._stopping.set()
-        if self._session is not None:
-            await self._session
-            self._session = None
+        if self._running is not None:
+            await self._running
+            self._running = None
 
     def progress(self) -> Progress:
         """Where we are now, without asking anybody."""
@@ -118,7 +118,7 @@ class Stream:
         for assigned in sorted(consumer.kafka.assignment()):
             partition = Partition(self._kafka.logical(assigned.topic), assigned.partition)
             end = consumer.kafka.highwater(assigned)
-            # before its first record in this life: where it is read from, which is our checkpoint or about to be
+            # before the first record of this session: where it is read from, our checkpoint or about to be
             next = self._done[partition] + 1 if partition in self._done else consumer.position(assigned)
             lag = max(0, end - next) if end is not None and next is not None else 0
             found.append(PartitionProgress(*partition, (next or 0) - 1, lag))
@@ -143,23 +143,23 @@ class Stream:
             results += await self._store.perform([self._routes.again(id) for id in wanted[start : start + 100]])
         return sum(result is True for result in results), sum(isinstance(result, Exception) for result in results)
 
-    # --- its life
+    # --- consumer sessions
 
     async def _begin(self) -> None:
         """A new consumer for the ids that the topics have now. All it will ever fetch is of these ids or later ones.
 
-        It has claims of its own: a batch of an earlier life that outlasts it can only move checkpoints of that life.
+        It has checkpoints of its own: a batch that outlasts its session can only move the checkpoints of that session.
         """
         ids = await self._known.declare(self.topics)
         if len(ids) < len(self.topics):
             raise Unavailable("TopicMissing")
-        self._claims.drop()
+        self._checkpoints.drop()
         self._done.clear()
-        self._ids, self._claims = ids, self._new_claims()
+        self._ids, self._checkpoints = ids, self._new_checkpoints()
         self._moved = time.monotonic()
-        claims = self._claims
+        checkpoints = self._checkpoints
 
-        self._consumer = consumer = self._new_consumer(partial(self._batch, claims, ids), claims)
+        self._consumer = consumer = self._new_consumer(partial(self._batch, checkpoints, ids), checkpoints)
         try:
             if not self.everywhere:
                 self.opened.set()
@@ -170,8 +170,8 @@ class Stream:
             await asyncio.gather(consumer.stop(), return_exceptions=True)
             raise
 
-    def _new_consumer(self, batch: Batch, claims: PartitionCheckpoints) -> Reader:
-        given, revoked = partial(self._given, claims), partial(self._revoked, claims)
+    def _new_consumer(self, batch: Batch, checkpoints: PartitionCheckpoints) -> Reader:
+        given, revoked = partial(self._given, checkpoints), partial(self._revoked, checkpoints)
         if self.everywhere:
             return UngroupedConsumer(self._kafka, self.topics, batch, given, self._observer)
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
@@ -195,7 +195,7 @@ class Stream:
                 asyncio.create_task(self._known.changed(topic, id)) for topic, id in self._ids.items()
             ]
             waiting.append(asyncio.create_task(self._stopping.wait()))
-            waiting.append(asyncio.create_task(self._watch_assignment(consumer, self._claims, self._ids)))
+            waiting.append(asyncio.create_task(self._watch_assignment(consumer, self._checkpoints, self._ids)))
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             await end_all(waiting)
             try:
@@ -209,9 +209,11 @@ class Stream:
             except Exception as error:
                 self._observer.retried("stream", type(error).__name__)
             self._consumer = None
-            self._claims.drop()
+            self._checkpoints.drop()
 
-    async def _watch_assignment(self, consumer: Reader, claims: PartitionCheckpoints, ids: Mapping[str, str]) -> None:
+    async def _watch_assignment(
+        self, consumer: Reader, checkpoints: PartitionCheckpoints, ids: Mapping[str, str]
+    ) -> None:
         """Whenever partitions become ours, read on where our checkpoints end; returns when the group is to be joined
         anew, because it leaves partitions to nobody, or because records wait and none comes.
 
@@ -227,12 +229,12 @@ class Stream:
                         await self._assigned.wait()
                 if self._assigned.is_set():
                     self._assigned.clear()
-                    await self._seek_to_checkpoints(claims, ids)
+                    await self._seek_to_checkpoints(checkpoints, ids)
                 elif await consumer.unassigned_partitions():
-                    self._observer.retried("stream", "Unowned")
+                    self._observer.retried("stream", "UnassignedPartitions")
                     return
                 elif await consumer.stalled_partitions():
-                    self._observer.retried("stream", "LeftLying")
+                    self._observer.retried("stream", "StalledPartitions")
                     return
                 backoff.reset()
             except Exception as error:  # also what nobody foresaw: the next attempt decides
@@ -240,63 +242,65 @@ class Stream:
                 await backoff.wait()
                 self._assigned.set()
 
-    async def _seek_to_checkpoints(self, claims: PartitionCheckpoints, ids: Mapping[str, str]) -> None:
-        done = await claims.done({each: ids[each.topic] for each in self._not_begun(claims)})
-        for partition in self._not_begun(claims):  # what was begun meanwhile has read its checkpoint itself
+    async def _seek_to_checkpoints(self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str]) -> None:
+        done = await checkpoints.done({each: ids[each.topic] for each in self._not_begun(checkpoints)})
+        for partition in self._not_begun(checkpoints):  # what was begun meanwhile has read its checkpoint itself
             if partition in done:
-                self._seek(claims, partition, done[partition] + 1)
+                self._seek(checkpoints, partition, done[partition] + 1)
 
-    def _not_begun(self, claims: PartitionCheckpoints) -> list[Partition]:
-        """Partitions that are ours, but for all we know nothing of them was read yet in this life."""
+    def _not_begun(self, checkpoints: PartitionCheckpoints) -> list[Partition]:
+        """Partitions that are ours, but for all we know nothing of them was read yet in this session."""
         kafka = self._consumer.kafka if self._consumer else None
         mine = kafka.assignment() if kafka is not None else ()
         assigned = [Partition(self._kafka.logical(each.topic), each.partition) for each in mine]
-        return [partition for partition in assigned if claims.get(partition) is None]
+        return [partition for partition in assigned if checkpoints.get(partition) is None]
 
-    def _new_claims(self) -> PartitionCheckpoints:
+    def _new_checkpoints(self) -> PartitionCheckpoints:
         return PartitionCheckpoints(self._store.database, self._group, self._kafka.instance)
 
-    def _given(self, claims: PartitionCheckpoints) -> None:
+    def _given(self, checkpoints: PartitionCheckpoints) -> None:
         """Nothing is claimed yet: a claim that came only after a revocation knows holes of another time."""
-        claims.drop()
+        checkpoints.drop()
         self._assigned.set()
 
-    def _revoked(self, claims: PartitionCheckpoints, partitions: Iterable[Any]) -> None:
+    def _revoked(self, checkpoints: PartitionCheckpoints, partitions: Iterable[Any]) -> None:
         lost = [Partition(self._kafka.logical(each.topic), each.partition) for each in partitions]
-        claims.drop(lost)
-        if claims is self._claims:
+        checkpoints.drop(lost)
+        if checkpoints is self._checkpoints:
             for partition in lost:
                 self._done.pop(partition, None)
 
-    def _note(self, claims: PartitionCheckpoints, offsets: Mapping[Partition, int]) -> None:
-        if claims is self._claims:  # else it is the end of an earlier life
+    def _note(self, checkpoints: PartitionCheckpoints, offsets: Mapping[Partition, int]) -> None:
+        if checkpoints is self._checkpoints:  # else it is the end of an earlier session
             self._done |= offsets
 
     # --- a batch
 
-    async def _batch(self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]) -> None:
+    async def _batch(
+        self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
+    ) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
         try:
-            fresh = await self._fresh(claims, ids, records)
+            fresh = await self._fresh(checkpoints, ids, records)
             while fresh:
                 part, fresh = fresh[: self._batch_size.size], fresh[self._batch_size.size :]
-                await self._transaction(claims, part)
+                await self._transaction(checkpoints, part)
                 self._batch_size.worked(len(part))
             self._backoff.reset()
         except BaseException as error:
-            claims.drop()  # whatever it was: the next attempt reads the checkpoints, which know
+            checkpoints.drop()  # whatever it was: the next attempt reads the checkpoints, which know
             if isinstance(error, Fenced):
                 self._observer.fenced(str(error))
             else:
                 if too_much(error) or (isinstance(error, Unavailable) and error.too_much):
                     self._batch_size.was_too_much()
                 self._observer.retried("stream", type(error).__name__)
-            if isinstance(error, Exception) and claims is self._claims:  # else nobody will try again
+            if isinstance(error, Exception) and checkpoints is self._checkpoints:  # else nobody will try again
                 await self._backoff.wait(self._stopping)
             raise
 
     async def _fresh(
-        self, claims: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
+        self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
     ) -> list[tuple[Origin, Record]]:
         """What was not done yet, by our checkpoints. Kafka's position is a hint: when it leaves out records, it is set
         back once; only what is still missing then (retention, markers) is believed to be missing. A log that was cut
@@ -307,45 +311,45 @@ class Stream:
         fresh = []
         for partition, those in by_partition.items():
             topic_id = ids[partition.topic]
-            if (claim := claims.get(partition)) is None:
+            if (held := checkpoints.get(partition)) is None:
                 if partition not in self._done:  # what came waits, also when nobody lets us claim it
-                    self._note(claims, {partition: those[0].offset - 1})
-                claim = await claims.claim(partition, topic_id, self._store.session_id)
-                self._note(claims, {partition: claim.offset})
-            if those[0].offset <= claim.offset and await self._cut_back(claims, partition, claim.offset + 1):
-                await claims.begin_again(partition, claim)
-                self._note(claims, {partition: claim.offset})
+                    self._note(checkpoints, {partition: those[0].offset - 1})
+                held = await checkpoints.claim(partition, topic_id, self._store.session_id)
+                self._note(checkpoints, {partition: held.offset})
+            if those[0].offset <= held.offset and await self._cut_back(checkpoints, partition, held.offset + 1):
+                await checkpoints.begin_again(partition, held)
+                self._note(checkpoints, {partition: held.offset})
                 self._observer.cut_back(partition.topic, partition.number)
-            expected = claim.offset + 1
-            if those[0].offset > expected and claim.asked_again != expected:
-                self._seek(claims, partition, expected)
-                claim.asked_again = expected
+            expected = held.offset + 1
+            if those[0].offset > expected and held.asked_again != expected:
+                self._seek(checkpoints, partition, expected)
+                held.asked_again = expected
                 continue
-            if those[-1].offset < claim.offset:
-                self._seek(claims, partition, expected)
+            if those[-1].offset < held.offset:
+                self._seek(checkpoints, partition, expected)
                 continue
             fresh += [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
         return fresh
 
-    async def _cut_back(self, claims: PartitionCheckpoints, partition: Partition, expected: int) -> bool:
+    async def _cut_back(self, checkpoints: PartitionCheckpoints, partition: Partition, expected: int) -> bool:
         """Whether the log ends before what we have done: records were lost under the same topic id (a volume that was
         restored, an unclean election), and others will take their places."""
-        if self._consumer is None or claims is not self._claims:  # what is read now is not what was read then
+        if self._consumer is None or checkpoints is not self._checkpoints:  # what is read now is not what was read then
             return False
         at = TopicPartition(self._kafka.physical(partition.topic), partition.number)
         return await self._consumer.ends_before(at, expected)
 
-    def _seek(self, claims: PartitionCheckpoints, partition: Partition, offset: int) -> None:
-        consumer = self._consumer.kafka if self._consumer and claims is self._claims else None
-        if consumer is None:  # what is read with these claims, is not read by the consumer of now
+    def _seek(self, checkpoints: PartitionCheckpoints, partition: Partition, offset: int) -> None:
+        consumer = self._consumer.kafka if self._consumer and checkpoints is self._checkpoints else None
+        if consumer is None:  # what is read with these checkpoints, is not read by the consumer of now
             raise Fenced(partition.topic)
         consumer.seek(TopicPartition(self._kafka.physical(partition.topic), partition.number), offset)
 
-    async def _transaction(self, claims: PartitionCheckpoints, records: Sequence[tuple[Origin, Record]]) -> None:
+    async def _transaction(self, checkpoints: PartitionCheckpoints, records: Sequence[tuple[Origin, Record]]) -> None:
         started = time.monotonic()
         offsets = {origin.partition: origin.offset for origin, _ in records}
         passed, handled = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-        tasks: list[Operation[None]] = []
+        operations: list[Operation[None]] = []
         names: list[tuple[str, str]] = []
         async for origin, record in in_slices(records):
             event = self._routes.codec.decode(record, origin.partition.topic)
@@ -353,11 +357,13 @@ class Stream:
             if self._routes.passes_over(event):
                 passed[name] += 1
             else:
-                tasks.append(self._routes.task(event, origin, record))
+                operations.append(self._routes.operation(event, origin, record))
                 names.append(name)
-        results = await self._store.perform(tasks, in_transaction=lambda session: claims.advance(offsets, session))
-        claims.advanced(offsets)
-        self._note(claims, offsets)
+        results = await self._store.perform(
+            operations, in_transaction=lambda session: checkpoints.advance(offsets, session)
+        )
+        checkpoints.advanced(offsets)
+        self._note(checkpoints, offsets)
         self._moved = time.monotonic()
         for (topic, type_), result in zip(names, results, strict=True):
             if isinstance(result, Exception):

@@ -30,8 +30,7 @@ from shared.kit.store.mongo import Client, Database, connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.kit.stream import checkpoints as claim
-from shared.kit.stream import quarantine
+from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 from tests.support.broker import IDEMPOTENT
@@ -135,7 +134,7 @@ class Service:
         self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test", CODEC), CODEC, self.seen)
 
     async def start(self, *, stream: bool = True) -> Service:
-        await ensure_indexes(self.database, {**outbox.INDEXES, **claim.INDEXES, **quarantine.INDEXES})
+        await ensure_indexes(self.database, {**outbox.INDEXES, **checkpoints.INDEXES, **quarantine.INDEXES})
         await self.topics.start(["deliveries", "deliveries.dead", "agencies"])
         await self.store.start()
         await self.outbox.start(["agencies", "deliveries.dead"])

@@ -34,7 +34,7 @@ from tests.integration.kit.stores import add
 async def main():
     store = Store(connect(sys.argv[1])[sys.argv[2]])
     await store.start()
-    await store.succeed("small-1/store")
+    await store.take_over_session("small-1/store")
 
     async def alongside(session):
         await store.database.counts.update_one({"_id": "a"}, {"$inc": {"n": 100}}, session=session)
@@ -96,10 +96,10 @@ class TestItsOwnLastTransaction:
     ) -> None:
         await killed_in_a_transaction(mongo_url, database)
         async with store(database) as other, store(database) as successor:
-            await other.succeed("small-2/store")
+            await other.take_over_session("small-2/store")
             with pytest.raises(Unavailable):  # what was written and not committed is locked
                 await other.perform([add("a")])
-            await successor.succeed("small-1/store")
+            await successor.take_over_session("small-1/store")
             assert await other.perform([add("a")]) == [1]
             assert await successor.perform([add("a")]) == [2]
             assert await counts(successor) == {"a": 2}

@@ -54,7 +54,7 @@ class TestCommit:
         self, store: Store, monkeypatch: pytest.MonkeyPatch, reaches_server: bool
     ) -> None:
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
         asked = self._answer_lost(store, monkeypatch, reaches_server)
         task = add("a")
         noting = Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
@@ -68,7 +68,7 @@ class TestCommit:
     ) -> None:
         """What a successor's claim does to the commit of an owner that lives."""
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
         interrupted = WriteConcernError("interrupted", 11601, {"code": 11601, "errmsg": "operation was interrupted"})
         asked = self._answer_lost(store, monkeypatch, reaches_server=True, error=interrupted)
         task = add("a")
@@ -90,7 +90,7 @@ class TestCommit:
 
         monkeypatch.setattr(session, "commit_transaction", commit)
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
         task = add("a")
         noting = Operation(task.needs, lambda work: (memory.pending.append("a"), task.do(work))[1])
         assert await store.perform([noting]) == [1]
@@ -102,7 +102,7 @@ class TestCommit:
         store = Store(database, patience=0.0)
         await store.start()
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
         self._answer_lost(store, monkeypatch, reaches_server=True)
         task = add("a")
         with pytest.raises(Unavailable):
@@ -119,7 +119,7 @@ class TestCommit:
         store = Store(database, patience=0.0)
         await store.start()
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
         self._answer_lost(store, monkeypatch, reaches_server=True, times=3)
         task = add("a")
         with pytest.raises(Unavailable):
@@ -138,7 +138,7 @@ class TestCommit:
         store = Store(database, patience=0.0)
         await store.start()
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
 
         async def away(session: AsyncIOMotorClientSession) -> None:
             raise OperationFailure("no", 112)

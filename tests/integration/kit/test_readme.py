@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,11 +21,11 @@ README = Path(shared.kit.__file__).with_name("README.md").read_text()
 
 
 async def test_the_example_counts_each_order_once_and_sets_apart_what_is_none(
-    kafka: str, mongo_url: str, database: Any
+    kafka: str, mongo_url: str, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example: dict[str, Any] = {"__name__": "readme"}
     (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(source, example)
+    monkeypatch.setitem(sys.modules, "readme", module := ModuleType("readme"))
+    exec(source, example := vars(module))
     settings = KafkaSettings(
         bootstrap=kafka,
         service="totals",

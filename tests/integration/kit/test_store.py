@@ -18,6 +18,7 @@ from shared.kit.store.attempt import TooManyReads
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
+from tests.integration.kit.parts import CODEC
 from tests.integration.kit.stores import Memory, add, counts, failing
 
 pytestmark = pytest.mark.integration
@@ -204,7 +205,7 @@ class TestHurry:
 class TestViews:
     async def test_follow_undo_and_commit(self, store: Store) -> None:
         memory = Memory()
-        store.join(memory)
+        store.enlist(memory)
 
         def noting(name: str, error: Exception | None = None) -> Operation[None]:
             def do(work: UnitOfWork) -> None:
@@ -221,8 +222,8 @@ class TestViews:
         self, store: Store, monkeypatch: Any
     ) -> None:
         memory, guarding = Memory(), Memory()
-        store.join(memory)
-        store.join(guarding)
+        store.enlist(memory)
+        store.enlist(guarding)
         marks = iter(["first"])  # the lease is lost between the first task and the second
         monkeypatch.setattr(guarding, "savepoint", lambda: next(marks, None) or 1 // 0)
         monkeypatch.setattr(guarding, "rollback_to", lambda mark: pytest.fail("it was never marked"))
@@ -248,11 +249,11 @@ class TestViews:
                 handed.extend(row["topic"] for row in rows)
 
         topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
-        store = Store(database, Handing(database, topics), patience=0.0)
+        store = Store(database, Handing(database, topics, CODEC), patience=0.0)
         await store.start()
         memory, other = Memory(), Memory()
-        store.join(memory)
-        store.join(other)
+        store.enlist(memory)
+        store.enlist(other)
 
         def saying(work: UnitOfWork) -> None:
             other.pending.append("x")

@@ -117,5 +117,5 @@ class TestAStream:
         monkeypatch.setattr(reading, "_transaction", transaction)
         reading._stopping.set()  # nobody waits
         with pytest.raises(type(error)):
-            await reading._batch(reading._claims, {}, [])
+            await reading._batch(reading._checkpoints, {}, [])
         assert reading._batch_size.size == size

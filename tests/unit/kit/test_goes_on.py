@@ -113,7 +113,7 @@ class TestGoesOn:
         reading = Stream("test", ["people"])
         store: Any = type("Store", (), {"database": type("Database", (defaultdict,), {"client": None})(object)})
         reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test", CODEC), CODEC, heard)
-        reading._session = asyncio.create_task(reading._run())
+        reading._running = asyncio.create_task(reading._run())
         async with asyncio.timeout(20):
             await failing.again.wait()
             await reading.stop()  # while it is about to begin: what has begun is stopped, too

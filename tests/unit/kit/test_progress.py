@@ -17,7 +17,7 @@ from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.runtime.metering import note_progress
-from shared.kit.stream.checkpoints import Claim
+from shared.kit.stream.checkpoints import Checkpoint
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 from shared.kit.web.probes import Watchdog
@@ -57,15 +57,15 @@ def stream() -> Stream:
 
 
 def claimed_at(stream: Stream, offset: int) -> Callable[..., Any]:
-    async def claim(*_: Any) -> Claim:
-        return stream._claims._hold(PARTITION, Claim("id", 1, offset))
+    async def claim(*_: Any) -> Checkpoint:
+        return stream._checkpoints._hold(PARTITION, Checkpoint("id", 1, offset))
 
     return claim
 
 
 async def failing_batch(stream: Stream) -> None:
     with pytest.raises(RuntimeError):
-        await stream._batch(stream._claims, {"people": "one"}, [RECORD])
+        await stream._batch(stream._checkpoints, {"people": "one"}, [RECORD])
 
 
 class TestProgress:
@@ -73,25 +73,25 @@ class TestProgress:
         assert [(each.done, each.lag) for each in stream.progress().partitions] == [(59, 40)]
 
     async def test_keeps_what_the_checkpoint_said_when_the_claim_is_given_up(self, stream: Stream) -> None:
-        stream._claims.claim = claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
+        stream._checkpoints.claim = claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
         await failing_batch(stream)
-        assert stream._claims.get(PARTITION) is None
+        assert stream._checkpoints.get(PARTITION) is None
         assert [(each.done, each.lag) for each in stream.progress().partitions] == [(39, 60)]
 
     async def test_counts_what_came_as_waiting_when_it_cannot_be_claimed(self, stream: Stream) -> None:
-        stream._claims.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
+        stream._checkpoints.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
         await failing_batch(stream)
         assert [(each.done, each.lag) for each in stream.progress().partitions] == [(39, 60)]
 
     async def test_is_forgotten_with_the_partition(self, stream: Stream) -> None:
-        stream._claims.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
+        stream._checkpoints.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
         await failing_batch(stream)
-        stream._revoked(stream._claims, [TopicPartition("people", 0)])
+        stream._revoked(stream._checkpoints, [TopicPartition("people", 0)])
         assert [each.done for each in stream.progress().partitions] == [59]
 
     @pytest.mark.parametrize("claim", [fails, None])
     async def test_of_a_stream_that_always_fails_is_a_stall(self, stream: Stream, claim: Any) -> None:
-        stream._claims.claim = claim or claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
+        stream._checkpoints.claim = claim or claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
         now = [0.0]
         watchdog = Watchdog(10, lambda: now[0])
         for _ in range(10):

@@ -158,6 +158,7 @@ class TestANewTopicId:
         assert await service.outbox.wait_until_published()
         await service.outbox.stop()
         service.seen.calls.clear()
+        first = {row["_id"]: row["published"] async for row in service.database.outbox.find()}
         gone = "0" * 32  # as if they had been in a topic that does not exist any more
         await service.database.outbox.update_many({}, {"$set": {"topic_id": gone}})
         await service.database.outbox_opened.update_one({"_id": "agencies"}, {"$set": {"topic_id": gone}})
@@ -173,4 +174,7 @@ class TestANewTopicId:
             return sum(count for topic, count in again if topic == "agencies") in (30, 31)
 
         await until(counted, "how many were published again")
+        again = service.database.outbox.find({"_id": {"$in": list(first)}})
+        after = {row["_id"]: row["published"] async for row in again}
+        assert after == first, "the retention counts from the first time"
         await second.stop()

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from shared.kit.store import store
+from shared.kit.store import group_commit
 from shared.kit.store.store import Operation, Store, Unavailable
 
 pytestmark = pytest.mark.unit
 
 
 class Recording(Store):
-    """Instead of a transaction: the names of the tasks that would share it, as long as the gate is shut."""
+    """Instead of a transaction: the names of the operations that would share it, as long as the gate is shut."""
 
     def __init__(self) -> None:
         database: Any = SimpleNamespace(client=None)
@@ -24,24 +24,24 @@ class Recording(Store):
         self.gate = asyncio.Event()
         self.transactions: list[list[str]] = []
 
-    async def _perform(self, tasks: Sequence[Operation[Any]], in_transaction: Any) -> list[Any]:
-        names: Any = [task.do for task in tasks]
+    async def _perform(self, operations: Sequence[Operation[Any]], in_transaction: Any) -> list[Any]:
+        names: Any = [operation.do for operation in operations]
         self.transactions.append(names)
         await self.gate.wait()
         return list(names)
 
 
-def tasks(name: str, count: int) -> list[Operation[Any]]:
+def operations(name: str, count: int) -> list[Operation[Any]]:
     do: Any = name
     return [Operation(lambda work: [], do)] * count
 
 
 async def sent(made: Recording, *what: tuple[str, int, bool]) -> list[asyncio.Task[Any]]:
     """All of it waits while a first transaction is under way."""
-    calls = [asyncio.create_task(made.submit_all(tasks("first", 1)))]
+    calls = [asyncio.create_task(made.submit_all(operations("first", 1)))]
     await asyncio.sleep(0.01)
     for name, count, ahead in what:
-        calls.append(asyncio.create_task(made.submit_all(tasks(name, count), ahead=ahead)))
+        calls.append(asyncio.create_task(made.submit_all(operations(name, count), ahead=ahead)))
         await asyncio.sleep(0)
     made.gate.set()
     return calls
@@ -65,7 +65,7 @@ async def test_the_others_have_every_second_turn() -> None:
 
 
 async def test_a_full_queue_of_others_refuses_nothing_that_goes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LONGEST_QUEUE", 5)
+    monkeypatch.setattr(group_commit, "LONGEST_QUEUE", 5)
     made = Recording()
     calls = await sent(made, ("batch", 5, False), ("more", 1, False), ("withdrawal", 1, True))
     results = await asyncio.gather(*calls, return_exceptions=True)

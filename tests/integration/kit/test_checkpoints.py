@@ -57,6 +57,17 @@ class TestClaims:
             await first.do(0)
         assert await database.done.count_documents({}) == 0
 
+    async def test_who_does_not_know_how_far_it_came_commits_nothing(self, database: Any) -> None:
+        """The same owner and epoch: a commit whose answer was lost has moved it, and this process has not heard."""
+        owner = await Owner(database, "1").start()
+        await owner.claim()
+        await owner.do(41)
+        await database.checkpoints.update_one({}, {"$set": {"offset": 50}})
+        with pytest.raises(Fenced):
+            await owner.do(45)
+        assert [done["_id"] async for done in database.done.find()] == ["41"]
+        assert (await database.checkpoints.find_one({}))["offset"] == 50
+
     async def test_a_dropped_claim_commits_nothing(self, database: Any) -> None:
         owner = await Owner(database, "1").start()
         await owner.claim()

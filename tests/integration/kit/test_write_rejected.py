@@ -78,7 +78,7 @@ class TestConflicts:
     ) -> None:
         await store.database.people.create_index("hash", unique=True)
         waits: list[float] = []
-        monkeypatch.setattr("shared.kit.store.Backoff.wait", lambda self: waits.append(1.0) or asyncio.sleep(0))
+        monkeypatch.setattr("shared.kit.store.store.Backoff.wait", lambda self: waits.append(1.0) or asyncio.sleep(0))
 
         def person(n: int) -> Operation[None]:  # another id at every attempt, as where ids are random
             def do(work: UnitOfWork) -> None:

@@ -45,7 +45,7 @@ async def test_what_waits_is_read_by_a_new_consumer(service: Service, kafka: str
     assert asleep.kafka is not None
     asleep.kafka.pause(*asleep.kafka.assignment())
     await handle(service, kafka, range(20, 60))
-    assert ("stream", "LeftLying") in service.seen.of("retried")
+    assert ("stream", "StalledPartitions") in service.seen.of("retried")
     assert service.stream._consumer is not asleep
     assert set((await service.times()).values()) == {1}
 

@@ -1,0 +1,163 @@
+"""The one store without a database, for unit tests: the same unit of work, attempts, savepoints and participants.
+
+What it promises is what `tests/support/store_contract.py` asks of it and of the real one. It has no indexes (nothing is
+ever rejected), no other writers, and nothing is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import bson
+from bson.raw_bson import RawBSONDocument
+
+from shared.kit.kafka.records import Outgoing
+from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.store.attempt import Operation, TransactionAttempt, TransactionParticipant
+from shared.kit.store.mongo import UTC_CODEC
+from shared.kit.store.unit_of_work import UnitOfWork
+
+T = TypeVar("T")
+CODEC = CloudEventCodec()
+
+
+class MemoryStore:
+    """Documents by collection and id, as BSON; all that was emitted. ``doubt``: how much later the other clock is."""
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.now = now or datetime.now(UTC)
+        self.doubt = timedelta(0)
+        self.documents: dict[str, dict[str, bytes]] = {}
+        self.emitted: list[Outgoing] = []
+        self._participants: list[TransactionParticipant] = []
+
+    # --- what a test puts there and finds
+
+    def put(self, collection: str, document: Mapping[str, Any]) -> None:
+        """As if it had been committed."""
+        self.documents.setdefault(collection, {})[document["_id"]] = bson.encode(document, codec_options=UTC_CODEC)
+
+    def get(self, collection: str, id: str) -> dict[str, Any] | None:
+        """One document."""
+        raw = self.documents.get(collection, {}).get(id)
+        return None if raw is None else bson.decode(raw, UTC_CODEC)
+
+    def all(self, collection: str, **where: Any) -> list[dict[str, Any]]:
+        """Documents with these values, in the order of their ids."""
+        found = [bson.decode(raw, UTC_CODEC) for _, raw in sorted(self.documents.get(collection, {}).items())]
+        return [each for each in found if all(each.get(field) == value for field, value in where.items())]
+
+    # --- as the real one
+
+    def enlist(self, participant: TransactionParticipant) -> None:
+        """Memory that must follow."""
+        self._participants.append(participant)
+
+    async def perform(self, operations: Sequence[Operation[T]], *, in_transaction: Any = None) -> list[T | Exception]:
+        """In one transaction."""
+        return await self._perform(operations, in_transaction)
+
+    async def submit_all(self, operations: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
+        """In one transaction."""
+        return await self._perform(operations, None)
+
+    async def submit(self, operation: Operation[T]) -> T:
+        """Raises what the operation raises."""
+        return _result(await self._perform([operation], None))
+
+    # --- for tests without an event loop
+
+    def perform_now(self, operations: Sequence[Operation[T]]) -> list[T | Exception]:
+        """`perform`, at once."""
+        return _at_once(self._perform(operations, None))
+
+    def submit_now(self, operation: Operation[T]) -> T:
+        """`submit`, at once."""
+        return _result(self.perform_now([operation]))
+
+    async def _perform(self, operations: Sequence[Operation[T]], in_transaction: Any) -> list[T | Exception]:
+        work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=self.now + self.doubt)
+        attempt = TransactionAttempt(operations, work, self._participants, {})
+        database: Any = _Database(self.documents)
+        session: Any = None
+        try:
+            await attempt.run(database, session)
+            if in_transaction is not None:
+                await in_transaction(session)
+        except BaseException:
+            attempt.aborted()
+            raise
+        for collection, changes in work.changes().items():
+            kept = self.documents.setdefault(collection, {})
+            for id, raw, *_ in changes:
+                if raw is None:
+                    kept.pop(id, None)
+                else:
+                    kept[id] = raw
+        self.emitted += work.emitted
+        attempt.committed()
+        for call in work.calls:
+            call()
+        return attempt.results
+
+
+class _Database:
+    """As much of it as an attempt reads."""
+
+    def __init__(self, documents: Mapping[str, Mapping[str, bytes]]) -> None:
+        self._documents = documents
+
+    def __getitem__(self, collection: str) -> _Collection:
+        return _Collection(self._documents.get(collection, {}))
+
+
+class _Collection:
+    def __init__(self, documents: Mapping[str, bytes]) -> None:
+        self._documents = documents
+
+    def with_options(self, **_: Any) -> _Collection:
+        return self
+
+    def find(self, query: Mapping[str, Any], **_: Any) -> _Cursor:
+        ((field, condition),) = query.items()
+        wanted = condition["$in"]
+        return _Cursor(
+            raw for raw in self._documents.values() if any(v in wanted for v in _values(bson.decode(raw), field))
+        )
+
+
+class _Cursor:
+    def __init__(self, found: Iterable[bytes]) -> None:
+        self._found = found
+
+    async def to_list(self, _: None) -> list[RawBSONDocument]:
+        return [RawBSONDocument(raw) for raw in self._found]
+
+
+def _values(document: Mapping[str, Any], path: str) -> list[Any]:
+    """What MongoDB compares at a dotted path: of a list each item, and through a list of documents each of theirs."""
+    name, _, rest = path.partition(".")
+    here = document.get(name)
+    items = here if isinstance(here, list) else [here]
+    if not rest:
+        return items
+    return [value for item in items if isinstance(item, Mapping) for value in _values(item, rest)]
+
+
+def _result(results: Sequence[T | Exception]) -> T:
+    (result,) = results
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """It waits for nothing but its turn."""
+    try:
+        while True:
+            coroutine.send(None)
+    except StopIteration as ended:
+        result: T = ended.value
+        return result
