@@ -162,6 +162,9 @@ class _TolerantConsumer(AIOKafkaConsumer):
         self._own_fetcher = made
         if made is not None:
             vars(made)["_proc_fetch_request"] = MethodType(_PROC_FETCH_REQUEST, made)
+            # so long the others are not fetched while records of one partition lie ready: that fetch may find nothing
+            # and wait at the broker, and until it is answered nothing more of the first one is asked for
+            made._prefetch_backoff = 2 * made._fetch_max_wait_ms / 1000
 
 
 class ReadableRecords:

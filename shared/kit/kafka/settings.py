@@ -119,10 +119,15 @@ class KafkaSettings:
     heartbeat_interval_ms: int = 1_000
     max_poll_interval_ms: int = 300_000
     batch_max_records: int = 500
-    batch_timeout_ms: int = 10
     metadata_max_age_ms: int = 5_000
     watch_seconds: float = 1.0
     security: KafkaSecurity = KafkaSecurity()
+
+    @property
+    def fetch_wait_ms(self) -> int:
+        """How long a fetch that finds nothing may wait at the broker. Kafka answers it as soon as something comes; the
+        embedded broker, the one without idempotent producers, only when the wait is over, whatever came meanwhile."""
+        return 500 if self.idempotent else 100
 
     def physical(self, topic: str) -> str:
         """The topic's name at the broker."""

@@ -18,7 +18,7 @@ from shared.kit.kafka.client import connection
 from shared.kit.kafka.consumer import Batch, Reader
 from shared.kit.kafka.settings import KafkaSettings
 
-POLL_MS = 100
+POLL_MS = 1_000
 
 
 class UngroupedConsumer(Reader):
@@ -53,7 +53,7 @@ class UngroupedConsumer(Reader):
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             metadata_max_age_ms=self._settings.metadata_max_age_ms,
-            fetch_max_wait_ms=POLL_MS,
+            fetch_max_wait_ms=self._settings.fetch_wait_ms,
         )
         try:
             await consumer.start()
@@ -69,6 +69,8 @@ class UngroupedConsumer(Reader):
         """Let the batch in hand end, then close."""
         self._stopped = True
         if self._reading is not None:
+            if not self._in_hand:
+                self._reading.cancel()
             await asyncio.wait([self._reading])
         if self._consumer is not None:
             await close(self._consumer)

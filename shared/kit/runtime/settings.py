@@ -101,7 +101,6 @@ class ServiceSettings(EdgeSettings):
     sealing_key: SecretStr = SecretStr(DEVELOPMENT_SEALING_KEY)
     session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
     batch_max_records: int = Field(default=500, ge=1, le=10_000)
-    batch_timeout_ms: int = Field(default=10, ge=1, le=10_000)
     stalled_seconds: int = Field(default=120, ge=5, le=3_600)
     start_seconds: int = Field(default=30, ge=5, le=3_600)
     calendar_offset_seconds: int = Field(default=0, ge=-315_360_000, le=315_360_000)
@@ -203,7 +202,6 @@ class ServiceSettings(EdgeSettings):
             idempotent=self.kafka_idempotent,
             session_timeout_ms=self.session_timeout_ms,
             batch_max_records=self.batch_max_records,
-            batch_timeout_ms=self.batch_timeout_ms,
             security=self.kafka_security,
         )
 

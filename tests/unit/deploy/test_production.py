@@ -36,7 +36,7 @@ HARMLESS = {
     "service", "kafka", "kafka_replication", "kafka_sasl_mechanism", "kafka_user", "kafka_password", "kafka_ca_file",
     "kafka_cert_file", "kafka_key_file", "kafka_key_password",
     "mongo_url", "database", "topic_prefix", "partitions", "host", "port",
-    "metrics_host", "session_timeout_ms", "batch_max_records", "batch_timeout_ms", "stalled_seconds", "start_seconds",
+    "metrics_host", "session_timeout_ms", "batch_max_records", "stalled_seconds", "start_seconds",
     "pack",
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
     "most_events", "most_bytes", "most_rejections", "lapse_seconds",

@@ -136,7 +136,7 @@ class TestReadableRecords:
         ]
 
 
-async def fetched(consumer: Any, data: bytes) -> list[Any]:
+async def fetched(consumer: Any, data: bytes, *, take: bool = True) -> list[Any]:
     """What the consumer hands out after its broker has answered a fetch with this."""
 
     async def send(node: int, request: Any) -> Any:
@@ -148,11 +148,16 @@ async def fetched(consumer: Any, data: bytes) -> list[Any]:
     assignment = consumer._subscription.subscription.assignment
     request = SimpleNamespace(topics=[("people", [(0, 0, 1_000)])])
     assert await consumer._fetcher._proc_fetch_request(assignment, 0, request)
-    return list(consumer._fetcher._records.pop(PEOPLE).getall())
+    return list(consumer._fetcher._records.pop(PEOPLE).getall()) if take else []
 
 
 async def test_a_consumer_of_the_kit_reads_any_header_name(consumer: Any) -> None:
     assert [record.offset for record in await fetched(consumer, batch(0, odd=True))] == [0, 1, 2]
+
+
+async def test_a_fetch_of_others_waits_while_records_of_one_partition_lie_ready(consumer: Any) -> None:
+    await fetched(consumer, batch(0, odd=False), take=False)
+    assert 0.5 < consumer._fetcher._records[PEOPLE].calculate_backoff() <= 1.0  # twice what a fetch may wait
 
 
 async def test_nobody_elses_consumer_is_touched() -> None:

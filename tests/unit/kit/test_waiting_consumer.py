@@ -1,0 +1,47 @@
+"""What FastStream's loop sees of a consumer: batches, never an empty one, and the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import ConsumerStoppedError
+
+from shared.kit.kafka import consumer as consumer_module
+from shared.kit.kafka.consumer import _waiting_consumer
+from shared.kit.kafka.settings import KafkaSettings
+
+pytestmark = pytest.mark.unit
+PEOPLE = TopicPartition("people", 0)
+
+
+class Polled:
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments, self.asked = arguments, list[dict[str, Any]]()
+        self._answers: list[Any] = [{}, {}, {PEOPLE: ["a record"]}, {}, ConsumerStoppedError()]
+
+    async def getmany(self, **how: Any) -> Any:
+        self.asked.append(how)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "consumer_of", Polled)
+    made: Any = _waiting_consumer(group_id="g")
+    assert made.arguments == {"group_id": "g"}
+    assert await made.getmany(timeout_ms=7, max_records=3) == {PEOPLE: ["a record"]}
+    assert made.asked == [{"timeout_ms": 7, "max_records": 3}] * 3
+    with pytest.raises(ConsumerStoppedError):
+        await made.getmany(timeout_ms=7, max_records=3)
+
+
+@pytest.mark.parametrize(("idempotent", "milliseconds"), [(True, 500), (False, 100)])
+def test_a_fetch_waits_longer_where_the_broker_answers_as_soon_as_something_comes(
+    idempotent: bool, milliseconds: int
+) -> None:
+    settings = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="me", idempotent=idempotent)
+    assert settings.fetch_wait_ms == milliseconds
