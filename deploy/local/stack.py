@@ -22,7 +22,8 @@ class LocalStack:
     nothing outlives this process. Does not promise that the broker keeps anything: see `broker.keeps_its_log`.
     A port of 0 means any free one, kept over restarts. ``users``: the broker, if its kind knows users, lets each do
     only what is theirs, and `login` says how to come; without, whoever reaches the loopback may do everything.
-    ``debug``: both log all they can, and the database writes its files uncompressed, for whoever searches them. Either
+    ``debug``: both log all they can, and the database writes its files uncompressed, for whoever searches them.
+    ``cache_gb``: the database's cache; half a gigabyte is enough for samples and tests. Either
     part can be hurt on its own: `stack.broker.kill()`, `stack.database.pause()`, and so on, as Server says.
     """
 
@@ -38,6 +39,7 @@ class LocalStack:
         kind: str = "embedded",
         debug: bool = False,
         users: bool = False,
+        cache_gb: float = 0.5,
     ) -> None:
         self.folder = folder.resolve()
         self._wanted = (kafka_port, mongo_port)
@@ -45,12 +47,13 @@ class LocalStack:
         self._kind = kind
         self._debug = debug
         self._users = users
+        self._cache_gb = cache_gb
         self._choose()
 
     def _choose(self) -> None:
         kafka_port, mongo_port = self._wanted
         self.broker = broker_of(self._kind, kafka_port or free_port(), self.folder, users=self._users)
-        self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder)
+        self.database = EmbeddedDatabase(mongo_port or free_port(), self.folder, self._cache_gb)
         self.broker.debug = self.database.debug = self._debug
 
     @property

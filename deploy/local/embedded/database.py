@@ -32,10 +32,11 @@ class EmbeddedDatabase(Server):
     name = "the embedded database"
     variable = "MONGO_PORT"
 
-    def __init__(self, port: int, folder: Path) -> None:
+    def __init__(self, port: int, folder: Path, cache_gb: float = 0.5) -> None:
         super().__init__(port, folder / "mongod.log")
         self._data = folder / "mongod"
         self._binaries = folder / "bin"
+        self._cache_gb = cache_gb
 
     @property
     def url(self) -> str:
@@ -50,7 +51,7 @@ class EmbeddedDatabase(Server):
             "--port": str(self.port),
             "--bind_ip": "127.0.0.1",
             "--replSet": REPLICA_SET,
-            "--wiredTigerCacheSizeGB": "0.5",
+            "--wiredTigerCacheSizeGB": str(self._cache_gb),
         }
         parameters = {
             "transactionLifetimeLimitSeconds": 5,  # how long a dead client's transaction blocks its successor
