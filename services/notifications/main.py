@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.notifications.api import UseCases, make_router
+from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
@@ -22,7 +22,7 @@ from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
-from services.notifications.handlers import Handlers
+from services.notifications.handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.outcomes import Outcomes
 from services.notifications.repository import INDEXES, Repository
 from services.notifications.service import Deliveries, Subscriptions
@@ -52,20 +52,19 @@ def build(settings: NotificationsSettings) -> FastAPI:
     channels: dict[str, Channel] = {feed.name: feed, webhook.name: webhook}
     reconciler = Reconciler(ids, channels, outcomes, today)
     queues = reconciler.queues
-    handlers = Handlers(reconciler, resync_requested.set)
-    streams = (handlers.prohibitions(floor_raised.set), handlers.stream())
+    streams = (prohibitions_stream(floor_raised.set, resync_requested.set), notifications_stream(reconciler))
     runtime = ServiceRuntime(settings, streams=streams, writes=WRITES, indexes=INDEXES, zone=zone)
-    use_cases = UseCases()
+    endpoints = Endpoints()
     deps: Dependencies | None = None
 
     async def put_together() -> None:
         store, repository = runtime.store, Repository(runtime.database)
-        use_cases.repository = repository
-        use_cases.subscriptions = Subscriptions(
+        endpoints.repository = repository
+        endpoints.subscriptions = Subscriptions(
             store, repository, channels, credentials, settings.secret_overlap, resync_requested.set
         )
-        use_cases.deliveries = Deliveries(store, repository, queues, outcomes)
-        use_cases.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
+        endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
+        endpoints.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
 
         nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
         deps = Dependencies(
@@ -92,19 +91,20 @@ def build(settings: NotificationsSettings) -> FastAPI:
         await dispatcher.run(deps, runtime.stopping)
 
     async def resync() -> None:
-        await ResyncJob(runtime.store, use_cases.repository, reconciler, resync_requested).run(runtime.stopping)
+        await ResyncJob(runtime.store, endpoints.repository, reconciler, resync_requested).run(runtime.stopping)
 
     async def recover() -> None:
-        await ClockRecovery(runtime.store, use_cases.repository, runtime.clock, today, resync_requested.set).run(
+        await ClockRecovery(runtime.store, endpoints.repository, runtime.clock, today, resync_requested.set).run(
             runtime.stopping
         )
 
     async def recall() -> None:
-        await handlers.following(runtime.database, runtime.store, floor_raised, runtime.observer).run(runtime.stopping)
+        follow_up = floor_follow_up(reconciler, runtime.database, runtime.store, floor_raised, runtime.observer)
+        await follow_up.run(runtime.stopping)
 
     return runtime.app(
         title="Ieum notifications",
-        routers=(make_router(use_cases),),
+        routers=(make_router(endpoints),),
         before_streams=(put_together,),
         loops=(dispatch, resync, recall, recover),
         on_stop=(webhook.close,),

@@ -26,7 +26,6 @@ from services.notifications.documents import (
     STATES,
     SUBSCRIPTIONS,
     THREADS,
-    AttemptDocument,
     ClaimedDelivery,
     DeliveryDocument,
     DeliveryReference,
@@ -84,7 +83,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),  # only what has ended has this field: never the open
     ],
-    ATTEMPTS.name: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS), _index("delivery", "number")],
+    ATTEMPTS.name: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS)],
 }
 
 
@@ -258,7 +257,3 @@ class Repository:
         }
         found = DELIVERIES.of(self._database).find(query, hint=LISTED)
         return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
-
-    async def attempts_of(self, delivery: str) -> list[AttemptDocument]:
-        """How the attempts of a delivery went."""
-        return await ATTEMPTS.of(self._database).find({"delivery": delivery}).sort("number", ASCENDING).to_list(100)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.ports import free_port
-from services.notifications.api import UseCases, make_router
+from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
@@ -57,25 +57,25 @@ async def app() -> AsyncIterator[FastAPI]:
     client: Any = AsyncIOMotorClient(url, serverSelectionTimeoutMS=100, tz_aware=True)
     store, repository = Store(client["nowhere"], patience=0.2), Repository(client["nowhere"])
     await store.start()
-    feed, outcomes, use_cases = Feed(), Outcomes(Ids(bytes(32))), UseCases()
+    feed, outcomes, endpoints = Feed(), Outcomes(Ids(bytes(32))), Endpoints()
     urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
     credentials = Credentials(SEALER)
     webhook = Webhook(credentials, lambda *_: None, Limits(), urls)
     queues = Queues({feed.name: feed}, outcomes)
-    use_cases.repository = repository
+    endpoints.repository = repository
     channels = {feed.name: feed, webhook.name: webhook}
-    use_cases.subscriptions = Subscriptions(store, repository, channels, credentials, timedelta(days=7), lambda: None)
-    use_cases.deliveries = Deliveries(store, repository, queues, outcomes)
-    use_cases.feed = FeedReader(
+    endpoints.subscriptions = Subscriptions(store, repository, channels, credentials, timedelta(days=7), lambda: None)
+    endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
+    endpoints.feed = FeedReader(
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
     )
     made = FastAPI()
     made.add_middleware(Outermost)
     problems.install(made)
-    made.include_router(make_router(use_cases))
-    made.state.runtime, made.state.use_cases = (
+    made.include_router(make_router(endpoints))
+    made.state.runtime, made.state.endpoints = (
         SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())),
-        use_cases,
+        endpoints,
     )
     yield made
     await webhook.close()
@@ -118,8 +118,8 @@ class TestMongoDbAway:
         async def subscribed(agency: str) -> bool:
             return True
 
-        app.state.use_cases.subscriptions.has_feed = subscribed
-        cursor = app.state.use_cases.feed._sealed(7, "gjf")
+        app.state.endpoints.subscriptions.has_feed = subscribed
+        cursor = app.state.endpoints.feed._sealed(7, "gjf")
         async with Client(app, None) as http:
             for query in ({}, {"after": cursor}):
                 answer = await http.get("/feed", params=query)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.notifications import handlers
+from shared.access.floors import TOPICS as FORBIDDING
 from shared.events import EventType, registry
 from shared.events.registry import Registry
 from shared.events.topics.agencies import AGENCY_CHANGED
@@ -32,8 +33,7 @@ class TestTypes:
         for added in (with_the_state, with_another_model):
             known.add_type(added)
         monkeypatch.setattr(handlers, "registry", known)
-        service = World().handlers
-        stream = service.prohibitions(lambda: None) if heard is AGENCY_CHANGED else service.stream()
+        stream = World().streams[FORBIDDING if heard is AGENCY_CHANGED else handlers.TOPICS]
         stream.subscriber(with_another_model, needs=lambda event, work: ())(lambda event, work: None)
         for taken in (heard, with_the_state):
             with pytest.raises(ValueError, match="has a handler already"):

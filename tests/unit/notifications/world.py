@@ -33,10 +33,10 @@ from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob, request_resync
-from services.notifications.handlers import Handlers
+from services.notifications.handlers import TOPICS, floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.mappers import subject_of
 from services.notifications.outcomes import Outcomes
-from shared.access.floors import raise_floors, the_floors
+from shared.access.floors import TOPICS as FORBIDDING
 from shared.events import Event, registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
@@ -79,11 +79,14 @@ class World:
         self.reconciler = Reconciler(
             self.ids, {"webhook": self.webhook, "feed": self.feed}, self.outcomes, lambda now: now.date()
         )
-        self.handlers = Handlers(self.reconciler, lambda: None)
+        self.streams = {
+            TOPICS: notifications_stream(self.reconciler),
+            FORBIDDING: prohibitions_stream(lambda: None, lambda: None),
+        }
         self.transitions = DeliveryTransitions(self.reconciler.queues, schedule, lambda: None)
         nothing: Any = None  # only tasks are asked of these two, which need neither store nor repository
         self.resync_job = ResyncJob(nothing, nothing, self.reconciler, asyncio.Event())
-        self.following = self.handlers.following({FLOORS.name: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
+        self.following = floor_follow_up(self.reconciler, {FLOORS.name: None}, nothing, asyncio.Event(), nothing)  # type: ignore[arg-type]  # as above
         self.messages = Messages()
         self.reader = FeedReader(
             self.feed,
@@ -140,14 +143,9 @@ class World:
     # --- what happens
 
     def hear(self, event: Event[Any]) -> None:
-        topic = event.event_type.topic.name
-        handler, needs = {
-            "people": (self.handlers.on_person, self.handlers.needs_of_person),
-            "matches": (self.handlers.on_match, self.handlers.needs_of_match),
-            "agencies": (self.handlers.on_agency, self.handlers.needs_of_agency),
-            "prohibitions": (raise_floors, lambda event, work: [the_floors(event.data.person)]),
-        }[topic]
-        self.perform(Operation(lambda work: needs(event, work), lambda work: handler(event, work)))
+        (stream,) = (s for topics, s in self.streams.items() if event.event_type.topic.name in topics)
+        anything: Any = None  # a handler that raises fails the test: nothing is set apart
+        self.perform(stream._routes.operation(event, anything, anything))
 
     def follow(self) -> None:
         """What follows from every floor that was raised."""
