@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
 from services.intake import metrics
 from services.intake.answers import refusing
@@ -20,13 +19,13 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import (
     AGENCIES,
     INBOX,
-    REFERENCES,
     REJECTIONS,
+    TALLIES,
     Causation,
-    EmittedRow,
-    FindingRow,
-    InboxRow,
-    RejectionRow,
+    EmittedEntry,
+    FindingEntry,
+    InboxDocument,
+    RejectionDocument,
 )
 from services.intake.domain.agencies import may_emit
 from services.intake.domain.envelope import trace_for
@@ -61,9 +60,9 @@ class _Decision:
 
     def needs(self, work: UnitOfWork) -> Iterable[Need]:
         yield Need.by_id(AGENCIES, self._agency)
-        yield Need.by_id(REFERENCES, rejections_tally(self._agency, work.trusted))
+        yield TALLIES.by_id(rejections_tally(self._agency, work.trusted))
         if (event := self.validated.event) is not None:
-            yield Need.by_id(INBOX, self._inbox(event))
+            yield INBOX.by_id(self._inbox(event))
             yield from topic_handlers()[event.incoming.event_type.topic.name].needs(event, work, self.dependencies)
 
     def decide(self, work: UnitOfWork) -> Receipt:
@@ -74,7 +73,7 @@ class _Decision:
             return self._refuse([Refusal("wrong-source", "/source", {"source": sender.source})], work)
         if not may_emit(sender, event.name):
             return self._refuse([Refusal("not-allowed", "/type")], work)
-        if (seen := cast(InboxRow | None, work.get(INBOX, self._inbox(event)))) is not None:
+        if (seen := INBOX.get(work, self._inbox(event))) is not None:
             if seen["content"] != event.content:
                 return self._refuse([Refusal("same-id-other-content", "/id")], work)
             return self.validated.echo.receipt("duplicate", receipt=seen["receipt"], **seen["answer"])
@@ -98,23 +97,23 @@ class _Decision:
         """The receipt, kept for whoever sends the same again or asks what became of it."""
         incoming, inbox, sealer = event.incoming, self._inbox(event), self.dependencies.sealer
         if not incoming.testrun:
-            row = InboxRow(
+            row = InboxDocument(
                 _id=inbox,
                 receipt=receipt,
                 content=event.content,
                 agency=event.agency,
                 type=event.name,
-                event=sealer.seal(incoming.id.encode(), INBOX, inbox),
-                actor=sealer.seal((incoming.actor or "").encode(), INBOX, inbox, "actor"),
+                event=sealer.seal(incoming.id.encode(), INBOX.name, inbox),
+                actor=sealer.seal((incoming.actor or "").encode(), INBOX.name, inbox, "actor"),
                 status=effect.status,
                 answer=effect.answer,
                 about=incoming.event_type.topic.name,
                 person=effect.person,
                 at=work.now,
                 correlationid=causation.correlationid,
-                emitted=[EmittedRow(type=one.event_type.name, sequence=one.sequence) for one in effect.emitted],
+                emitted=[EmittedEntry(type=one.event_type.name, sequence=one.sequence) for one in effect.emitted],
             )
-            work.save(INBOX, dict(row))
+            INBOX.save(work, row)
             work.after_commit(lambda: _count(event, effect.status == "accepted", work.now))
         return self.validated.echo.receipt(effect.status, receipt=receipt, **effect.answer)
 
@@ -135,16 +134,16 @@ class _Decision:
             work.after_commit(lambda: metrics.rejections_not_kept.of(agency=agency).inc())
             return False
         id = self.dependencies.ids.derived("rejection", agency, echo.id) if echo.id else random_id()
-        row = RejectionRow(
+        row = RejectionDocument(
             _id=id,
             agency=agency,
-            event=self.dependencies.sealer.seal((echo.id or "").encode(), REJECTIONS, id),
+            event=self.dependencies.sealer.seal((echo.id or "").encode(), REJECTIONS.name, id),
             type=echo.type,
             at=work.now,
-            refusals=[FindingRow(rule=one.rule, field=one.field, values=dict(one.values)) for one in refusals],
+            refusals=[FindingEntry(rule=one.rule, field=one.field, values=dict(one.values)) for one in refusals],
         )
-        work.save(REFERENCES, tally)
-        work.save(REJECTIONS, dict(row))
+        TALLIES.save(work, tally)
+        REJECTIONS.save(work, row)
         return True
 
     def _sender(self, work: UnitOfWork) -> Agency:

@@ -28,18 +28,14 @@ from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
+from shared.kit.store.collection import Collection
+from shared.kit.store.mongo import Document
 
 AGENCIES = "agencies"
 AUDIT = "audit"
-IDENTITIES = "identities"
-INBOX = "inbox"
 OPPORTUNITIES = "opportunities"
 PEOPLE = "people"
 REFERENCES = "references"
-REJECTIONS = "rejections"
-STEPS = "steps"
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +250,7 @@ class Reference:
         return {"_id": self.id, "tombstone": asdict(self.tombstone), "until": self.until}
 
 
-class Tally(TypedDict):
+class TallyDocument(TypedDict):
     """How many of something an agency has begun in a month or a day; forgotten at `until`."""
 
     _id: str
@@ -262,7 +258,7 @@ class Tally(TypedDict):
     until: datetime
 
 
-class IdentityRecord(TypedDict):
+class IdentityDocument(TypedDict):
     """`key`: the wrapped data key; `sealed`: field to sealed value."""
 
     _id: str
@@ -270,14 +266,14 @@ class IdentityRecord(TypedDict):
     sealed: dict[str, bytes]
 
 
-class EmittedRow(TypedDict):
+class EmittedEntry(TypedDict):
     """One event on the bus that an accepted event led to."""
 
     type: str
     sequence: int
 
 
-class InboxRow(TypedDict):
+class InboxDocument(TypedDict):
     """`event`, `actor`: the sender's id and actor, sealed; `about`: the topic; `person`: whom the event was about."""
 
     _id: str
@@ -293,10 +289,10 @@ class InboxRow(TypedDict):
     person: str | None
     at: datetime
     correlationid: str
-    emitted: list[EmittedRow]
+    emitted: list[EmittedEntry]
 
 
-class FindingRow(TypedDict):
+class FindingEntry(TypedDict):
     """One reason of a refusal; `values` are public."""
 
     rule: str
@@ -304,7 +300,7 @@ class FindingRow(TypedDict):
     values: dict[str, str | int | float]
 
 
-class RejectionRow(TypedDict):
+class RejectionDocument(TypedDict):
     """`event`: the sender's id, sealed, for it may hold a reference; `findings`: only read, of a list that shows the
     first ones: how many there are."""
 
@@ -313,11 +309,11 @@ class RejectionRow(TypedDict):
     event: bytes
     type: str | None
     at: datetime
-    refusals: list[FindingRow]
+    refusals: list[FindingEntry]
     findings: NotRequired[int]
 
 
-class StepRow(TypedDict):
+class StepDocument(TypedDict):
     """What happened and when: no person, no alias, no match. The last three of a delivery only."""
 
     _id: str
@@ -329,7 +325,7 @@ class StepRow(TypedDict):
     about: NotRequired[str]
 
 
-class StepsKind(TypedDict):
+class StepKind(TypedDict):
     """What the steps of a group have in common; the last three are missing of a match."""
 
     type: str
@@ -338,13 +334,20 @@ class StepsKind(TypedDict):
     about: str
 
 
-class StepsRow(TypedDict):
+class StepsSummary(TypedDict):
     """Steps of one kind that followed from an event, grouped by the database: how often, first and last time."""
 
-    _id: StepsKind
+    _id: StepKind
     count: int
     first: datetime
     last: datetime
+
+
+IDENTITIES = Collection[IdentityDocument]("identities")
+INBOX = Collection[InboxDocument]("inbox")
+REJECTIONS = Collection[RejectionDocument]("rejections")
+STEPS = Collection[StepDocument]("steps")
+TALLIES = Collection[TallyDocument](REFERENCES)
 
 
 def _dumped(state: Model) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from services.intake.documents import STEPS, StepRow
+from services.intake.documents import STEPS, StepDocument
 from shared.events import Event
 from shared.events.topics.deliveries import (
     NOTICE_ACKNOWLEDGED,
@@ -26,24 +26,24 @@ def make_stream() -> Stream:
     @stream.subscriber(MATCH_FOUND, MATCH_CHANGED, MATCH_WITHDRAWN, needs=_the_step)
     def on_match(event: Event[Match], work: UnitOfWork) -> None:
         if (step := _new_step(event, work)) is not None:
-            work.save(STEPS, dict(step))
+            STEPS.save(work, step)
 
     @stream.subscriber(NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_ACKNOWLEDGED, RECALL_ACKNOWLEDGED, needs=_the_step)
     def on_delivery(event: Event[Delivery], work: UnitOfWork) -> None:
         if (step := _new_step(event, work)) is not None:
             told = event.data
             step["recipient"], step["channel"], step["about"] = told.recipient, told.channel, told.about
-            work.save(STEPS, dict(step))
+            STEPS.save(work, step)
 
     return stream
 
 
 def _the_step(event: Event[Any], work: UnitOfWork) -> Iterable[Need]:
-    return [Need.by_id(STEPS, event.id)]
+    return [STEPS.by_id(event.id)]
 
 
-def _new_step(event: Event[Any], work: UnitOfWork) -> StepRow | None:
+def _new_step(event: Event[Any], work: UnitOfWork) -> StepDocument | None:
     """The step that this event is; None when it is there already, or follows from nothing that came to the door."""
-    if event.correlationid is None or work.get(STEPS, event.id) is not None:
+    if event.correlationid is None or STEPS.get(work, event.id) is not None:
         return None
-    return StepRow(_id=event.id, type=event.type, correlationid=event.correlationid, at=event.time)
+    return StepDocument(_id=event.id, type=event.type, correlationid=event.correlationid, at=event.time)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from services.intake.answers import findings
 from services.intake.decision import rejections_tally
 from services.intake.dependencies import Dependencies
-from services.intake.documents import INBOX, REJECTIONS, InboxRow, RejectionRow, StepsRow
+from services.intake.documents import INBOX, REJECTIONS, InboxDocument, RejectionDocument, StepsSummary
 from services.intake.domain.people import alias_of
 from services.intake.repository import Repository
 from services.intake.schemas import Emitted, Journey, Matched, Partner, Rejection, Rejections, Times
@@ -91,12 +91,12 @@ class Journeys:
             await self._audit(caller, action, None, True)
         return caller.administers
 
-    async def _journey(self, row: InboxRow, caller: Caller) -> Journey:
+    async def _journey(self, row: InboxDocument, caller: Caller) -> Journey:
         if row["about"] == "people":
             await self._audit(caller, "journey", row["person"], True)
         matches, partners = journey_of(await self._repository.steps(row["correlationid"]))
         return Journey(
-            id=self._opened(row["event"], INBOX, row["_id"]) or "",
+            id=self._opened(row["event"], INBOX.name, row["_id"]) or "",
             source=f"/agencies/{row['agency']}",
             type=row["type"],
             status="superseded" if row["status"] == "superseded" else "accepted",
@@ -107,7 +107,7 @@ class Journeys:
             partners=partners,
         )
 
-    def _refused(self, row: RejectionRow) -> Journey:
+    def _refused(self, row: RejectionDocument) -> Journey:
         told = self._rejection(row)
         return Journey(
             id=told.id or "",
@@ -118,11 +118,11 @@ class Journeys:
             errors=told.errors,
         )
 
-    def _rejection(self, row: RejectionRow) -> Rejection:
+    def _rejection(self, row: RejectionDocument) -> Rejection:
         refusals = [Refusal(item["rule"], item["field"], item["values"]) for item in row["refusals"]]
         return Rejection(
             agency=row["agency"],
-            id=self._opened(row["event"], REJECTIONS, row["_id"]),
+            id=self._opened(row["event"], REJECTIONS.name, row["_id"]),
             type=row["type"],
             at=row["at"],
             errors=findings(refusals, self._dependencies.pack),
@@ -147,7 +147,7 @@ class Journeys:
         )
 
 
-def _cursor(row: RejectionRow) -> str:
+def _cursor(row: RejectionDocument) -> str:
     return base64.urlsafe_b64encode(f"{row['at'].isoformat()} {row['_id']}".encode()).decode()
 
 
@@ -162,7 +162,7 @@ def _point(cursor: str) -> tuple[datetime, str]:
         raise ValueError("not a cursor of ours") from None
 
 
-def journey_of(steps: Sequence[StepsRow]) -> tuple[Matched, list[Partner]]:
+def journey_of(steps: Sequence[StepsSummary]) -> tuple[Matched, list[Partner]]:
     """Matches and partners from the grouped steps of `Repository.steps`."""
     matched = {"found": 0, "changed": 0, "withdrawn": 0}
     partners: dict[tuple[str, str], dict[str, Times]] = {}

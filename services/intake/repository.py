@@ -17,15 +17,14 @@ from services.intake.documents import (
     REFERENCES,
     REJECTIONS,
     STEPS,
-    Document,
-    InboxRow,
+    InboxDocument,
     Reference,
-    RejectionRow,
-    StepsRow,
+    RejectionDocument,
+    StepsSummary,
     StoredPerson,
 )
 from shared.kit.base.ids import random_id
-from shared.kit.store.mongo import Database
+from shared.kit.store.mongo import Database, Document
 
 PAGE_ROWS = 25  # of a list, taken from the database at once
 REJECTIONS_DAYS = 90
@@ -33,13 +32,13 @@ STEPS_DAYS = 400
 _DAY = 24 * 3600
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    INBOX: [IndexModel("receipt", unique=True)],
-    REJECTIONS: [
+    INBOX.name: [IndexModel("receipt", unique=True)],
+    REJECTIONS.name: [
         IndexModel([("agency", ASCENDING), ("at", DESCENDING), ("_id", ASCENDING)]),
         IndexModel([("at", DESCENDING), ("_id", ASCENDING)]),
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
     ],
-    STEPS: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
+    STEPS.name: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
     PEOPLE: [IndexModel("ends")],
     # tombstones and tallies; a reference that leads to a thing has no such field and stays
     REFERENCES: [
@@ -81,9 +80,9 @@ class Repository:
 
     async def prepare(self) -> None:
         """Make the database refuse identity in clear. Safe to repeat."""
-        if IDENTITIES not in await self._database.list_collection_names(filter={"name": IDENTITIES}):
-            await self._database.create_collection(IDENTITIES, check_exists=False)
-        await self._database.command("collMod", IDENTITIES, validator=_SEALED, validationLevel="strict")
+        if IDENTITIES.name not in await self._database.list_collection_names(filter={"name": IDENTITIES.name}):
+            await self._database.create_collection(IDENTITIES.name, check_exists=False)
+        await self._database.command("collMod", IDENTITIES.name, validator=_SEALED, validationLevel="strict")
 
     async def has_administrator(self) -> bool:
         """Whether any agency with a key may register agencies."""
@@ -103,14 +102,14 @@ class Repository:
         document = None if known.thing is None else await self._database[PEOPLE].find_one({"_id": known.thing})
         return None if document is None else StoredPerson.kept_in(document)
 
-    async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> InboxRow | None:
+    async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> InboxDocument | None:
         """The inbox row of an accepted event, by the hash of (source, id) or by its receipt."""
         query = {"_id": index} if index is not None else {"receipt": receipt}
-        return cast(InboxRow | None, await self._database[INBOX].find_one(query))
+        return await INBOX.of(self._database).find_one(query)
 
-    async def rejection(self, id: str) -> RejectionRow | None:
+    async def rejection(self, id: str) -> RejectionDocument | None:
         """One rejection."""
-        return cast(RejectionRow | None, await self._database[REJECTIONS].find_one({"_id": id}))
+        return await REJECTIONS.of(self._database).find_one({"_id": id})
 
     async def full(self, tallies: Sequence[str], most: int) -> list[str]:
         """Those of these tallies that have reached the most."""
@@ -119,7 +118,7 @@ class Repository:
 
     async def rejections(
         self, agency: str | None, limit: int, before: tuple[datetime, str] | None, findings: int
-    ) -> AsyncGenerator[RejectionRow, None]:
+    ) -> AsyncGenerator[RejectionDocument, None]:
         """The newest rejections, of one agency or of all, with their first `findings`, and `findings`: how many there
         are. `before`: time and id of the last one seen. Read in small portions: who has enough may stop."""
         query: Document = {} if agency is None else {"agency": agency}
@@ -127,11 +126,11 @@ class Repository:
             query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
         shown: Document = dict.fromkeys(("agency", "event", "type", "at"), 1)
         shown |= {"refusals": {"$slice": ["$refusals", findings]}, "findings": {"$size": "$refusals"}}
-        newest = self._database[REJECTIONS].find(query, shown).sort([("at", DESCENDING), ("_id", ASCENDING)])
+        newest = REJECTIONS.of(self._database).find(query, shown).sort([("at", DESCENDING), ("_id", ASCENDING)])
         async for document in newest.limit(limit).batch_size(PAGE_ROWS):
-            yield cast(RejectionRow, document)
+            yield document
 
-    async def steps(self, correlationid: str) -> list[StepsRow]:
+    async def steps(self, correlationid: str) -> list[StepsSummary]:
         """What followed from one accepted event: for each kind of step how often, first and last time."""
         what = {name: f"${name}" for name in ("type", "recipient", "channel", "about", "reason")}
         pipeline: list[Document] = [
@@ -139,8 +138,8 @@ class Repository:
             {"$group": {"_id": what, "count": {"$sum": 1}, "first": {"$min": "$at"}, "last": {"$max": "$at"}}},
             {"$sort": {"_id": 1}},
         ]
-        found = self._database[STEPS].aggregate(pipeline, maxTimeMS=5_000)
-        return [cast(StepsRow, step) async for step in found]
+        found = STEPS.of(self._database).aggregate(pipeline, maxTimeMS=5_000)
+        return [cast(StepsSummary, step) async for step in found]
 
     async def ended(self, today: str, limit: int) -> list[str]:
         """People with a consent whose last day lies before today."""

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.intake.documents import REFERENCES, Document, Tally
+from services.intake.documents import TALLIES, TallyDocument
 from shared.kit.store.unit_of_work import UnitOfWork
 
 
-def counted(id: str, most: int, until: datetime, work: UnitOfWork) -> Document | None:
+def counted(id: str, most: int, until: datetime, work: UnitOfWork) -> TallyDocument | None:
     """The tally with one more in it, to be saved; None when there have been the most already. Name it in needs."""
-    held = work.get(REFERENCES, id)
-    count = 0 if held is None else int(held["count"])
-    return None if count >= most else dict(Tally(_id=id, count=count + 1, until=until))
+    held = TALLIES.get(work, id)
+    count = 0 if held is None else held["count"]
+    return None if count >= most else TallyDocument(_id=id, count=count + 1, until=until)
 
 
 def midnight(now: datetime) -> datetime:

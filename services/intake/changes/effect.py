@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from services.intake.documents import Document, Thing
+from services.intake.documents import Thing
 from shared.events import EventType
 from shared.events.classes import Model
 from shared.events.incoming import Incoming
 from shared.events.refusal import Refusal
+from shared.kit.store.mongo import Document
 
 Status = Literal["accepted", "duplicate", "superseded"]
 Features = Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from services.intake.changes import consents, tombstones
 from services.intake.changes.effect import DoorEvent, Effect, Emission, Features
@@ -15,8 +15,6 @@ from services.intake.documents import (
     IDENTITIES,
     PEOPLE,
     REFERENCES,
-    Document,
-    IdentityRecord,
     Reference,
     StoredPerson,
 )
@@ -42,6 +40,7 @@ from shared.events.topics.people import (
     PersonUpdatedAtDoor,
 )
 from shared.kit.base.ids import random_id
+from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 STORED = StoredPerson
@@ -68,7 +67,7 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
     if known.thing is not None:
         yield Need.by_id(PEOPLE, known.thing)
         if isinstance(data, PersonAtDoor | PersonUpdatedAtDoor):
-            yield Need.by_id(IDENTITIES, known.thing)
+            yield IDENTITIES.by_id(known.thing)
 
 
 def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:
@@ -143,7 +142,7 @@ def _new(event: DoorEvent, data: PersonAtDoor, known: Reference, dependencies: D
         effect.answer["withheld"] = ["active", *effect.answer.get("withheld", ())]
     effect.saves.append((REFERENCES, Reference(known.id, person.person).document()))
     record = dependencies.vault.new_record(person.person, data.reference, data.identity)
-    effect.saves.append((IDENTITIES, dict(record)))
+    effect.saves.append((IDENTITIES.name, dict(record)))
     effect.person = person.person
     return effect
 
@@ -277,9 +276,9 @@ def _with_identity(
     identity: Identity, held: StoredPerson, work: UnitOfWork, dependencies: Dependencies
 ) -> tuple[str, Document]:
     """The identity record with what is said of it."""
-    record = work.get(IDENTITIES, held.id)
+    record = IDENTITIES.get(work, held.id)
     assert record is not None, "a person without identity record"
-    return IDENTITIES, dict(dependencies.vault.with_identity(cast(IdentityRecord, record), identity))
+    return IDENTITIES.name, dict(dependencies.vault.with_identity(record, identity))
 
 
 def _known(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Reference:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from services.intake.changes.effect import DoorEvent, Effect
-from services.intake.documents import REFERENCES, Reference
+from services.intake.documents import REFERENCES, TALLIES, Reference
 from services.intake.domain.precedence import Tombstone
 from services.intake.tallies import counted, midnight
 from shared.events.refusal import Refusal, Refused
@@ -21,7 +21,7 @@ _MONTH = timedelta(days=62)  # so long a month's tally is kept
 
 def tally_of(event: DoorEvent, work: UnitOfWork) -> Need:
     """What `keep` has to find loaded besides the reference."""
-    return Need.by_id(REFERENCES, _month(event, work.trusted))
+    return TALLIES.by_id(_month(event, work.trusted))
 
 
 def keep(event: DoorEvent, known: Reference, tombstone: Tombstone, work: UnitOfWork) -> Effect:
@@ -34,7 +34,7 @@ def keep(event: DoorEvent, known: Reference, tombstone: Tombstone, work: UnitOfW
         tally = counted(_month(event, today), MOST_A_MONTH, today + _MONTH, work)
         if tally is None:
             raise Refused(Refusal("unknown-reference", "/data/reference"))
-        saves.append((REFERENCES, tally))
+        saves.append((REFERENCES, dict(tally)))
     refusal = Refusal("unknown-reference-kept", "/data/reference", {"days": TOMBSTONE_DAYS})
     return Effect({}, saves=saves, refusals=(refusal,))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from services.intake.documents import IdentityRecord
+from services.intake.documents import IdentityDocument
 from shared.events.topics.people import Identity
 from shared.kit.base.sealing import Sealer
 
@@ -27,24 +27,24 @@ class Vault:
     def __init__(self, kek: bytes) -> None:
         self._kek = Sealer(kek)
 
-    def new_record(self, person: str, reference: str, identity: Identity) -> IdentityRecord:
+    def new_record(self, person: str, reference: str, identity: Identity) -> IdentityDocument:
         """A record with a new data key for a new person."""
         key = self._kek.seal(secrets.token_bytes(KEY_BYTES), _KEY, person)
-        record = IdentityRecord(_id=person, key=key, sealed={})
+        record = IdentityDocument(_id=person, key=key, sealed={})
         return self.with_values(record, {REFERENCE: reference} | _values(identity))
 
-    def with_identity(self, record: IdentityRecord, identity: Identity) -> IdentityRecord:
+    def with_identity(self, record: IdentityDocument, identity: Identity) -> IdentityDocument:
         """The record with another identity under the same data key; the reference stays."""
         kept = {REFERENCE: record["sealed"][REFERENCE]}
-        return self.with_values(IdentityRecord(_id=record["_id"], key=record["key"], sealed=kept), _values(identity))
+        return self.with_values(IdentityDocument(_id=record["_id"], key=record["key"], sealed=kept), _values(identity))
 
-    def with_values(self, record: IdentityRecord, values: Mapping[str, str]) -> IdentityRecord:
+    def with_values(self, record: IdentityDocument, values: Mapping[str, str]) -> IdentityDocument:
         """The record with these fields sealed in. Raises SealBroken if its data key does not open."""
         person, sealer = record["_id"], self._data_key(record)
         sealed = {name: sealer.seal(value.encode(), _FIELD, person, name) for name, value in values.items()}
-        return IdentityRecord(_id=person, key=record["key"], sealed={**record["sealed"], **sealed})
+        return IdentityDocument(_id=person, key=record["key"], sealed={**record["sealed"], **sealed})
 
-    def open(self, record: IdentityRecord, field: str) -> str | None:
+    def open(self, record: IdentityDocument, field: str) -> str | None:
         """One field in clear; None when it was never given. Raises SealBroken for anything that was altered or moved.
 
         The only way to a plaintext: whoever calls it writes the audit entry first.
@@ -54,7 +54,7 @@ class Vault:
             return None
         return self._data_key(record).open(sealed, _FIELD, record["_id"], field).decode()
 
-    def _data_key(self, record: IdentityRecord) -> Sealer:
+    def _data_key(self, record: IdentityDocument) -> Sealer:
         return Sealer(self._kek.open(record["key"], _KEY, record["_id"]))
 
 

@@ -40,7 +40,7 @@ class Rows(Kept):
     """With what was refused."""
 
     async def rejection(self, id: str) -> dict[str, Any] | None:
-        return next((row for row in self._store.all(REJECTIONS) if row["_id"] == id), None)
+        return next((row for row in self._store.all(REJECTIONS.name) if row["_id"] == id), None)
 
     async def steps(self, correlationid: str) -> list[dict[str, Any]]:
         found = {"count": 2, "first": self._store.now, "last": self._store.now}

@@ -37,7 +37,7 @@ class Kept:
         self.away = False
 
     async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> dict[str, Any] | None:
-        rows = self._store.all(INBOX)
+        rows = self._store.all(INBOX.name)
         return next((row for row in rows if index in (row["_id"], None) and receipt in (row["receipt"], None)), None)
 
     async def person_by_reference(self, index: str) -> StoredPerson | None:
@@ -57,7 +57,7 @@ class Kept:
         def place(row: dict[str, Any]) -> tuple[float, str]:
             return -row["at"].timestamp(), row["_id"]
 
-        rows = [row | {"at": row["at"].replace(tzinfo=UTC)} for row in self._store.all(REJECTIONS)]
+        rows = [row | {"at": row["at"].replace(tzinfo=UTC)} for row in self._store.all(REJECTIONS.name)]
         if before is not None:
             rows = [row for row in rows if place(row) > (-before[0].timestamp(), before[1])]
         for row in sorted(rows, key=place)[:limit]:
