@@ -6,6 +6,8 @@ What ends or forbids is never put off because of others: it has a quota of its o
 from __future__ import annotations
 
 import asyncio
+import re
+import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ from shared.kit.web.quotas import Quotas
 # Nothing else that an agency sends may keep these waiting.
 FORBIDS = frozenset(known.name for known in registry if known.forbids)
 LARGE_BODY = 1_000_000  # bytes
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.ASCII | re.IGNORECASE)
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
+_KOREAN = frozenset({"euc-kr", "cp949", "ms949", "uhc", "windows-949", "ks_c_5601-1987"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,28 @@ class Received:
         """Whether it is an array of events."""
         return self.content_type.partition(";")[0].strip().lower() == BATCH
 
+    @property
+    def coding(self) -> str:
+        """How the body is packed."""
+        return dict(self.headers).get("content-encoding", "identity").strip().lower()
+
+    def unpacked(self, most: int) -> bytes:
+        """The body as UTF-8 that is not compressed, of at most so many bytes. Raises Refused."""
+        body = self.body
+        if self.coding == "gzip":
+            body = _inflated(body, most)
+        elif self.coding != "identity":
+            raise Refused(Refusal("unsupported-encoding", ""))
+        charset = _CHARSET.search(self.content_type)
+        if charset is None or (name := charset[1].lower()) in _UTF_8:
+            return body
+        if name not in _KOREAN:
+            raise Refused(Refusal("unsupported-encoding", ""))
+        try:
+            return body.decode("cp949").encode()
+        except UnicodeDecodeError:
+            raise Refused(Refusal("not-utf-8", "")) from None
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -50,20 +77,21 @@ class Admitted:
 
 
 class Admission:
-    """Of all requests to this door; `most` events in one."""
+    """Of all requests to this door; at most `most` events in one, and `most_bytes` when they are unpacked."""
 
-    def __init__(self, slices: Slices, most: int) -> None:
+    def __init__(self, slices: Slices, most: int, most_bytes: int) -> None:
         self._slices = slices
         self._most = most
+        self._most_bytes = most_bytes
         self._large: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # forgotten when nobody holds it
 
     @asynccontextmanager
     async def turn(self, received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[None]:
         """Wait for what came before of the same key. Batches are apart from single events: what forbids comes as one,
         and stands behind no batch, however many wait. Large bodies are one at a time: as text and objects they take
-        several times their bytes, and a second one of the same sender would only make both late."""
+        several times their bytes, and a second one of the same sender would only make both late. So are packed ones."""
         async with AsyncExitStack() as turns:
-            if len(received.body) > LARGE_BODY:
+            if len(received.body) > LARGE_BODY or received.coding != "identity":
                 await turns.enter_async_context(self._large.setdefault(caller.key_id, asyncio.Lock()))
             if received.batch:
                 turns.callback(await quotas.turn(f"{caller.key_id} batches"))
@@ -74,7 +102,10 @@ class Admission:
         read as a whole or is too much at once, and the 429 when nothing of it is taken: then nothing is decided."""
         types: list[str | None] = []
         try:
-            items = split(received.content_type, received.headers, received.body)
+            body = await asyncio.to_thread(received.unpacked, self._most_bytes)
+            if len(body) > len(received.body):  # what came was charged as it came
+                await quotas.charge("bytes", caller.key_id, len(body) - len(received.body))
+            items = split(received.content_type, received.headers, body)
             await self._read(items, types)
         except Refused:  # the work that it made is charged, also when it is refused on the way
             await quotas.charge("events", caller.key_id, max(1, len(types)))
@@ -98,3 +129,17 @@ class Admission:
                 if len(types) > self._most:
                     raise Refused(Refusal("too-many-events", "", {"most": self._most}))
                 await pause()
+
+
+def _inflated(body: bytes, most: int) -> bytes:
+    """Of gzip, and no further than the most: a bomb costs no more than a large body."""
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        found = inflater.decompress(body, most + 1)
+    except zlib.error:
+        raise Refused(Refusal("broken-gzip", "")) from None
+    if len(found) > most:
+        raise Refused(Refusal("too-much", "", {"megabytes": most // 1_000_000}))
+    if not inflater.eof or inflater.unused_data:
+        raise Refused(Refusal("broken-gzip", ""))
+    return found

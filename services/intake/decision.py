@@ -6,12 +6,13 @@ receipt, and what is kept of it. Pure over the unit of work: whatever raises lea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.intake import metrics
-from services.intake.answers import refusing
+from services.intake.answers import findings, refusing
 from services.intake.changes import topic_handlers
 from services.intake.changes.effect import DoorEvent, Effect
 from services.intake.changes.publish import publish
@@ -29,7 +30,7 @@ from services.intake.documents import (
 )
 from services.intake.domain.agencies import may_emit
 from services.intake.domain.envelope import trace_for
-from services.intake.schemas import Receipt
+from services.intake.schemas import Receipt, ReceiptStatus
 from services.intake.tallies import counted, midnight
 from services.intake.validation import Validated
 from shared.access.agencies import held_agency
@@ -76,7 +77,7 @@ class _Decision:
         if (seen := INBOX.get(work, self._inbox(event))) is not None:
             if seen["content"] != event.content:
                 return self._refuse([Refusal("same-id-other-content", "/id")], work)
-            return self.validated.echo.receipt("duplicate", receipt=seen["receipt"], **seen["answer"])
+            return self._receipt("duplicate", seen["receipt"], seen["answer"])
         if found:
             return self._refuse(found, work)
         receipt = random_id()
@@ -115,7 +116,12 @@ class _Decision:
             )
             INBOX.save(work, row)
             work.after_commit(lambda: _count(event, effect.status == "accepted", work.now))
-        return self.validated.echo.receipt(effect.status, receipt=receipt, **effect.answer)
+        return self._receipt(effect.status, receipt, effect.answer)
+
+    def _receipt(self, status: ReceiptStatus, receipt: str, answer: Mapping[str, Any]) -> Receipt:
+        event = self.validated.event
+        warnings = [] if event is None else findings(event.incoming.warnings, self.dependencies.pack)
+        return self.validated.echo.receipt(status, receipt=receipt, warnings=warnings or None, **answer)
 
     def _refuse(self, refusals: Sequence[Refusal], work: UnitOfWork) -> Receipt:
         """The receipt of a refusal. It is kept without any value of the event, up to so many of one agency and day:

@@ -51,7 +51,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
         await first_administrator(given, runtime.store, repository, dependencies)
-        endpoints.admission = Admission(dependencies.slices, settings.most_events)
+        endpoints.admission = Admission(dependencies.slices, settings.most_events, settings.most_bytes)
         endpoints.door = Door(runtime.store, dependencies)
         endpoints.journeys = Journeys(repository, dependencies)
 

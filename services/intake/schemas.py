@@ -64,7 +64,8 @@ class Receipt(Answer):
     this one event was kept, send the same again: a fault of ours (500), or too many at a time (429). `alias`: your own
     name for the person; `opportunity`, `agency`: the thing's id. `withheld`: what of an accepted event does not hold,
     because it was ended or taken back before it came: `active`, `open`, or a consent as `purpose/recipient`.
-    `problem` only with `refused` and `failed`.
+    `warnings`: what of it was passed over although it may have been meant for something. `problem` only with `refused`
+    and `failed`.
     """
 
     id: str | None = None
@@ -77,6 +78,7 @@ class Receipt(Answer):
     agency: str | None = None
     withheld: list[str] | None = None
     testrun: bool | None = None
+    warnings: list[Finding] | None = None
     problem: Refusing | None = None
 
 

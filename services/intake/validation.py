@@ -15,7 +15,7 @@ from services.intake.domain.envelope import check_envelope
 from services.intake.domain.findings import Budget, Findings
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
-from shared.events.incoming import Item, read
+from shared.events.incoming import Item, read, with_data
 from shared.events.limits import check_structure
 from shared.events.refusal import MOST, Refusal, Refused
 
@@ -67,6 +67,7 @@ class Validation:
         event: DoorEvent | None = None
         findings = Findings(self._dependencies.pack, budget)
         try:
+            item = with_data(item)
             check_structure(item)  # before anything looks into it
             findings.refusals += self._never.find(item.get("data"))
             findings.end()

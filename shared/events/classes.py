@@ -67,6 +67,11 @@ def highest_class(model: type[BaseModel]) -> DataClass:
 
 def nested_models(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The models that the fields of this model hold, directly or in containers and unions."""
+    return [nested for field in model.model_fields.values() for nested in models_in(field.annotation)]
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field with this annotation holds, directly or in containers and unions."""
     found: list[type[BaseModel]] = []
 
     def visit(annotation: Any) -> None:
@@ -75,6 +80,5 @@ def nested_models(model: type[BaseModel]) -> list[type[BaseModel]]:
         for argument in getattr(annotation, "__args__", ()):
             visit(argument)
 
-    for field in model.model_fields.values():
-        visit(field.annotation)
+    visit(annotation)
     return found

@@ -6,6 +6,7 @@ others have their turn in between, and stop.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import json
 import re
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from shared.events.classes import Model
 from shared.events.envelope import parse_time, resolve_type
 from shared.events.limits import LARGEST_EVENT, LONGEST_ATTRIBUTE, MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
-from shared.events.refusal import Refusal, Refused, refusals_of
+from shared.events.refusal import MOST_NAMED, Refusal, Refused, nearest, refusals_of
 from shared.events.registry import EventType
 
 STRUCTURED = "application/cloudevents+json"
@@ -32,6 +33,7 @@ _KNOWN = {
     "partitionkey", "sequence", "correlationid", "causationid", "recordedtime", "traceparent", "tracestate",
     "dataclassification", "actor", "testrun",
 }  # fmt: skip
+_EXTENSION = re.compile(r"[a-z0-9]{1,64}", re.ASCII)  # what CloudEvents allows as the name of an attribute
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NEAR = 10  # characters: the longest word of JSON is shorter
@@ -42,7 +44,8 @@ class Incoming:
     """An event from outside whose envelope is sound and whose data fits the door's model of its type.
 
     ``sequence`` is the sender's own version of the thing, if it counts; ``content`` the canonical bytes of type, schema
-    and data, for "the same id with other content" (personal: only to be hashed with a key, never kept).
+    and data, for "the same id with other content" (personal: only to be hashed with a key, never kept). ``warnings``:
+    what was passed over although it may have been meant for something.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Incoming:
     actor: str | None = None
     traceparent: str | None = None
     testrun: bool = False
+    warnings: tuple[Refusal, ...] = ()
 
 
 Item = dict[str, Any] | Refused  # one event of a request as it was parsed, or why it is none
@@ -86,6 +90,19 @@ def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) ->
     return [{**_binary(attributes), "data": _json(body)}]
 
 
+def with_data(item: dict[str, Any]) -> dict[str, Any]:
+    """The event with its data as JSON, also when it came as ``data_base64``. Raises Refused when that is none."""
+    if "data_base64" not in item:
+        return item
+    packed, rest = item["data_base64"], {name: value for name, value in item.items() if name != "data_base64"}
+    if "data" in item or not isinstance(packed, str):
+        raise Refused(Refusal("wrong-form", "/data_base64"))
+    try:
+        return {**rest, "data": _json(base64.b64decode(packed, validate=True))}
+    except ValueError:
+        raise Refused(Refusal("wrong-form", "/data_base64")) from None
+
+
 def read(item: Mapping[str, Any]) -> Incoming:
     """Check one event's envelope and data against the contract. Raises Refused with every finding."""
     found: list[Refusal] = []
@@ -98,8 +115,13 @@ def read(item: Mapping[str, Any]) -> Incoming:
             found.append(Refusal("missing-field" if value in (None, "") else "wrong-form", f"/{name}"))
         else:
             texts[name] = value
-    if item.keys() - _KNOWN:
-        found.append(Refusal("unknown-field", ""))
+    warnings: list[Refusal] = []
+    for name in sorted(item.keys() - _KNOWN)[:MOST_NAMED]:
+        like = nearest(name, _KNOWN)
+        if not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int):
+            found.append(Refusal("unknown-field", "", like))
+        elif like:  # somebody's extension, passed over by CloudEvents' rules; or a slip of the pen
+            warnings.append(Refusal("unknown-attribute", "", like))
     moment = _time(item.get("time"), found)
     sequence = _sequence(item.get("sequence"), found)
     if item.get("testrun") not in (None, True, False, "true", "false"):
@@ -134,6 +156,7 @@ def read(item: Mapping[str, Any]) -> Incoming:
         actor=item.get("actor"),
         traceparent=item.get("traceparent"),
         testrun=item.get("testrun") in (True, "true"),
+        warnings=tuple(warnings),
     )
 
 

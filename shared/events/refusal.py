@@ -6,18 +6,23 @@ A refusal never holds a personal value: ``values`` are limits, code lists or nam
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from shared.events.classes import Model, nested_models
+from shared.events.classes import Model, models_in, nested_models
 
 MOST = 50  # findings about one thing: enough to mend it, whatever somebody sends
+MOST_NAMED = 5  # unknown fields of one event for which the nearest known name is looked for
+LEAST_LIKENESS = 0.7
+LONGEST_COMPARED = 64  # characters of a name
 MOST_ENUMERATED = 500  # of pydantic's: each costs, and they are all made before the first can be looked at
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SAFE_PART = re.compile(r"[a-z_]{1,40}")
 _SAFE_LIMITS = frozenset(
     {
@@ -60,13 +65,26 @@ def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -
     """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out."""
     if error.error_count() > MOST_ENUMERATED:
         return (Refusal("too-many-findings", at, {"most": MOST_ENUMERATED}),)
-    found = []
+    found, named = [], 0
     for item in error.errors(include_input=False, include_url=False)[:MOST]:
         refusal = refusal_of(item, at, field_names(model))
-        if refusal.rule == "unknown-field" and refusal.field == at:
-            refusal = Refusal(refusal.rule, at, {"known": ", ".join(sorted(_own_names(model)))})
+        if refusal.rule == "unknown-field":
+            names = _names_at(item["loc"][:-1], model)
+            values = {"known": ", ".join(sorted(names))} if names else {}
+            if named < MOST_NAMED:
+                named += 1
+                values |= nearest(str(item["loc"][-1]), names)
+            refusal = Refusal(refusal.rule, refusal.field, values)
         found.append(refusal)
     return tuple(found)
+
+
+def nearest(name: str, known: Iterable[str]) -> dict[str, str]:
+    """The known name that somebody may have meant, to be said in place of theirs, which may tell a person; nothing when
+    none is like it. ``birthDate`` and ``birth-date`` are like ``birth_date``."""
+    plain = _HUMP.sub("_", name[:LONGEST_COMPARED]).lower().replace("-", "_")
+    found = get_close_matches(plain, known, n=1, cutoff=LEAST_LIKENESS)
+    return {"nearest": found[0]} if found else {}
 
 
 def refusal_of(finding: Mapping[str, Any], at: str, known: Collection[str] | None = None) -> Refusal:
@@ -97,7 +115,20 @@ def field_names(model: type[Model]) -> frozenset[str]:
     return frozenset(_own_names(model).union(*(field_names(nested) for nested in nested_models(model))))
 
 
-def _own_names(model: type[Model]) -> set[str]:
+def _names_at(location: Sequence[int | str], model: type[BaseModel]) -> frozenset[str]:
+    """The names that are known in this place."""
+    inner = model
+    for part in location:
+        if isinstance(part, str):
+            fields = {field.alias or name: field for name, field in inner.model_fields.items()}
+            models = models_in(fields[part].annotation) if part in fields else []
+            if len(models) != 1:
+                return frozenset()
+            inner = models[0]
+    return frozenset(_own_names(inner))
+
+
+def _own_names(model: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 

@@ -50,7 +50,7 @@ class Findings:
                 self._suggested += 1
                 self._budget.suggestions -= 1
                 near = self.pack.suggestions(kind, title)
-            self.add("unknown-title", field, suggestions=", ".join(near) or "-")
+            self.add("unknown-title", field, **({"nearest": ", ".join(near)} if near else {}))
         return found
 
     def titles(self, kind: str, titles: Iterable[str], field: str) -> tuple[str, ...]:

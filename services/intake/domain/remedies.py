@@ -9,8 +9,11 @@ _PLAIN = "remedy.wrong_form"
 
 
 def remedy(refusal: Refusal, pack: Pack) -> dict[str, str]:
-    """The pack's sentence `remedy.<rule>` with the refusal's (public) values; a general one if it has none."""
+    """The pack's sentence `remedy.<rule>` with the refusal's (public) values (`..._nearest` when it names what may have
+    been meant); a general one if it has none."""
     key = f"remedy.{refusal.rule.replace('-', '_')}"
+    if "nearest" in refusal.values:
+        key += "_nearest"
     found = {}
     for language in pack.languages:
         values: dict[str, object] = dict(refusal.values)

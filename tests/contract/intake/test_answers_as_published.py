@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,7 +119,7 @@ async def door() -> AsyncIterator[Door]:
     house.add(type(agency("hanawon")).model_validate(full, strict=False))
     app = FastAPI()
     endpoints = Endpoints()
-    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500), house.door
+    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500, 5_000_000), house.door
     endpoints.journeys = Journeys(cast(Any, Rows(house.store)), house.dependencies)
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(keys=Keys(house), quotas=Quotas(EdgeSettings()))
@@ -134,6 +135,10 @@ async def test_of_sending(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     arrival = door.event("trainee-graduated", example("trainee-graduated"))
     assert (await door.send(arrival))["status"] == "accepted"
     assert (await door.send(arrival))["status"] == "duplicate"
+    packed = gzip.compress(json.dumps({**arrival, "sequense": "1"}).encode())
+    again = await door.send(packed, **{"content-encoding": "gzip"})
+    assert (again["status"], again["warnings"][0]["rule"]) == ("duplicate", "unknown-attribute")
+    assert (await door.send(packed, **{"content-encoding": "br"}))["status"] == 415
     assert (await door.send({**arrival, "testrun": True}))["testrun"] is True
     conflict = await door.send({**arrival, "data": LEFT, "type": "person-left"})
     assert (conflict["status"], conflict["id"]) == (409, arrival["id"])

@@ -119,7 +119,7 @@ async def http() -> AsyncIterator[Http]:
         await house.send(name, example(name, reference=KNOWN["reference"]))
     app = FastAPI()
     endpoints = Endpoints()
-    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500), house.door
+    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500, 5_000_000), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(keys=_Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app)

@@ -10,7 +10,7 @@ import pytest
 from shared.events import Refused, registry
 from shared.events.incoming import BATCH, STRUCTURED, read, split
 from shared.events.limits import LARGEST_EVENT
-from shared.events.refusal import MOST, MOST_ENUMERATED, refusals_of
+from shared.events.refusal import MOST, MOST_ENUMERATED, MOST_NAMED, refusals_of
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
@@ -122,7 +122,8 @@ class TestRead:
             ({"time": "0001-01-01T00:00:00+23:59"}, "wrong-form", "/time"),
             ({"time": "9999-12-31T23:59:59-23:59"}, "wrong-form", "/time"),
             ({"testrun": "yes"}, "wrong-form", "/testrun"),
-            ({NAME: 1}, "unknown-field", ""),
+            ({NAME.upper(): 1}, "unknown-field", ""),
+            ({NAME: {}}, "unknown-field", ""),
             ({"data": "absent"}, "missing-field", "/data"),
             ({"data": {**DATA, "reason": NAME}}, "unknown-value", "/data/reason"),
             ({"data": {**DATA, NAME: 1}}, "unknown-field", "/data"),
@@ -151,6 +152,32 @@ class TestRefusalsOf:
         with pytest.raises(Refused) as error:
             read(event(data={**DATA, NAME: 1}))
         assert error.value.refusals[0].values == {"known": "reason, reference"}
+
+    @pytest.mark.parametrize(
+        ("change", "field", "nearest"),
+        [
+            ({"birthDate": "1991-03-02"}, "/data/identity", "birth_date"),
+            ({"Phone-Number": "1"}, "/data/identity", None),
+            ({"adress": "x"}, "/data/identity", "address"),
+            ({NAME: "x"}, "/data/identity", None),
+        ],
+    )
+    def test_name_the_nearest_field_of_the_place_and_never_what_was_sent(
+        self, change: dict[str, Any], field: str, nearest: str | None
+    ) -> None:
+        event_type = registry.find("trainee-graduated")
+        data: Any = dict(event_type.door_example or {})
+        data["identity"] = {**data["identity"], **change}
+        with pytest.raises(Refused) as error:
+            read(event(type="trainee-graduated", data=data))
+        (found,) = error.value.refusals
+        assert (found.rule, found.field, found.values.get("nearest")) == ("unknown-field", field, nearest)
+        assert not set(change) & set(str(found.values["known"]).split(", "))
+
+    def test_name_the_nearest_of_a_few_only(self) -> None:
+        with pytest.raises(Refused) as error:
+            read(event(data={**DATA, **{f"reason{number}": 1 for number in range(40)}}))
+        assert sum("nearest" in found.values for found in error.value.refusals) == MOST_NAMED
 
     def test_are_at_least_one_for_every_error(self) -> None:
         model = registry.find("trainee-graduated").bus

@@ -40,7 +40,7 @@ async def asked(known: Quotas, *types: str | None, emits: Collection[str] = FORB
     rights = SimpleNamespace(emits=emits, administers="agency-changed" in emits)
     caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights))
     received = Received(BATCH, (), json.dumps([{"type": type} for type in types]).encode())
-    admitted = await Admission(Slices(), 500).admit(received, caller, known)
+    admitted = await Admission(Slices(), 500, 5_000_000).admit(received, caller, known)
     assert admitted.count == len(types)
     return admitted.ahead, sorted(admitted.late)
 
@@ -124,7 +124,7 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
             return caller
 
     endpoints = Endpoints()
-    endpoints.admission, endpoints.door = Admission(Slices(), 500), house.door
+    endpoints.admission, endpoints.door = Admission(Slices(), 500, 5_000_000), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(keys=Keys(), quotas=known)
     problems.install(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tracemalloc
 from dataclasses import replace
@@ -313,6 +314,36 @@ class TestRejections:
 
 
 class TestEnvelope:
+    async def test_a_strangers_extension_is_passed_over_and_a_slip_of_the_pen_is_named(self, house: House) -> None:
+        data = example("job-posted")
+        plain = await house.send("job-posted", data, by="gjf", knativearrivaltime="2026-11-28T09:00:00Z", priority=3)
+        assert (plain.status, plain.warnings) == ("accepted", None)
+        slip = house.event("job-updated", {**data, "places": 7}, by="gjf", sequense="7")
+        for receipt in await house.send_all([slip, slip], "gjf"):
+            (warning,) = receipt.warnings or ()
+            assert (warning.rule, "sequence" in warning.remedy["en"]) == ("unknown-attribute", True)
+        refused = await house.send("job-posted", data, by="gjf", dataSchema="x")
+        assert refused.problem is not None
+        assert (refused.problem.rule, "dataschema" in refused.problem.remedy["en"]) == ("unknown-field", True)
+
+    async def test_data_may_come_as_base64_as_the_official_sdk_sends_it(self, house: House) -> None:
+        event = house.event("job-posted", {}, by="gjf")
+        del event["data"]
+        packed = base64.b64encode(json.dumps(example("job-posted")).encode()).decode()
+        receipts = await house.send_all(
+            [
+                {**event, "data_base64": packed},
+                {**event, "data": example("job-posted")},
+                {**event, "data_base64": "?"},
+                {**event, "data_base64": packed, "data": {}},
+                {**event, "data_base64": base64.b64encode(b"{").decode()},
+            ],
+            "gjf",
+        )
+        assert [receipt.status for receipt in receipts] == ["accepted", "duplicate", *["refused"] * 3]
+        rules = [receipt.problem.rule for receipt in receipts if receipt.problem is not None]
+        assert rules == ["wrong-form", "wrong-form", "not-json"]
+
     @pytest.mark.parametrize("actor", ["Kim Minsu", "김상담", "a@b.kr", "x" * 81])
     async def test_an_actor_that_could_be_a_name_is_refused(self, house: House, actor: str) -> None:
         receipt = await house.send("job-posted", example("job-posted"), by="gjf", actor=actor)
@@ -343,6 +374,7 @@ recipient-class sequence-needed unknown-reference-kept
 recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
 too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
 unknown-kind
+unknown-attribute unsupported-encoding broken-gzip too-much
 unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
 wage-below-minimum wrong-form wrong-source
 """
@@ -353,6 +385,18 @@ class TestRemedies:
     @pytest.mark.parametrize("rule", RULES.split())
     def test_every_pack_has_a_sentence_of_its_own_for_every_rule(self, name: str, rule: str) -> None:
         assert f"remedy.{rule.replace('-', '_')}" in load_pack(name).sentences.names
+
+    @pytest.mark.parametrize("name", available_packs())
+    @pytest.mark.parametrize("rule", ["unknown-field", "unknown-title", "unknown-attribute"])
+    def test_names_what_may_have_been_meant_and_asks_for_nothing_where_nothing_is_like_it(
+        self, name: str, rule: str
+    ) -> None:
+        pack = load_pack(name)
+        for language in pack.languages:
+            assert "wage_min" in remedy(Refusal(rule, "/data", {"nearest": "wage_min"}), pack)[language]
+            plain = remedy(Refusal(rule, "/data"), pack)[language]
+            assert plain != remedy(Refusal("wrong-form", ""), pack)[language]
+            assert not plain.rstrip().endswith(("?", ":", "-"))
 
     def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
         pack = load_pack("kr-gyeonggi")

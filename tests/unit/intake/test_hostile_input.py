@@ -137,7 +137,7 @@ class TestRequests:
         monkeypatch.setattr(admission, "split", lambda *_: endless())
         received = Received(BATCH, (), b"")
         with pytest.raises(Refused) as error:
-            await Admission(Slices(), 20).admit(received, house.callers["hanawon"], Quotas(EdgeSettings()))
+            await Admission(Slices(), 20, 5_000_000).admit(received, house.callers["hanawon"], Quotas(EdgeSettings()))
         assert error.value.refusals[0].rule == "too-many-events"
         assert asked == 21
 

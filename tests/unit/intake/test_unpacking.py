@@ -1,0 +1,98 @@
+"""Bodies that are packed or in another encoding: read where the request says so, bounded once they are unpacked."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+from services.intake.admission import Admission, Admitted, Received
+from shared.events.incoming import BATCH, STRUCTURED
+from shared.events.refusal import Refused
+from shared.kit.base.slices import Slices
+from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.problems import Problem
+from shared.kit.web.quotas import Quotas
+from tests.unit.intake.memory import House, example
+
+pytestmark = pytest.mark.unit
+MOST_BYTES = 1_000_000
+GZIP = (("content-encoding", "gzip"),)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+async def admitted(
+    house: House, body: bytes, *headers: tuple[str, str], media: str = BATCH, quotas: Quotas | None = None
+) -> Admitted:
+    admission = Admission(Slices(), 500, MOST_BYTES)
+    known = Quotas(EdgeSettings()) if quotas is None else quotas
+    return await admission.admit(Received(media, headers, body), house.callers["gjf"], known)
+
+
+async def rule(house: House, body: bytes, *headers: tuple[str, str], media: str = BATCH) -> str:
+    with pytest.raises(Refused) as error:
+        await admitted(house, body, *headers, media=media)
+    return error.value.refusals[0].rule
+
+
+def batch(house: House, count: int = 3) -> bytes:
+    adverts = [example("job-posted", reference=f"J-{number}") for number in range(count)]
+    return json.dumps([house.event("job-posted", data, "gjf") for data in adverts], ensure_ascii=False).encode()
+
+
+async def test_a_packed_batch_is_taken_as_a_plain_one(house: House) -> None:
+    body = batch(house)
+    receipts = await house.door.take(await admitted(house, gzip.compress(body), *GZIP), house.callers["gjf"])
+    assert [receipt.status for receipt in receipts] == ["accepted"] * 3
+    again = await house.door.take(await admitted(house, body), house.callers["gjf"])
+    assert [receipt.status for receipt in again] == ["duplicate"] * 3
+
+
+async def test_a_bomb_is_refused_and_unpacked_no_further_than_a_body_may_be(house: House) -> None:
+    bomb = gzip.compress(b" " * 50 * MOST_BYTES)
+    assert len(bomb) < MOST_BYTES
+    assert await rule(house, bomb, *GZIP) == "too-much"
+    assert (await admitted(house, gzip.compress(b"[" + b" " * (MOST_BYTES - 2) + b"]"), *GZIP)).count == 0
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"[]", gzip.compress(b"[]")[:-1], gzip.compress(b"[]") + b"x", zlib.compress(b"[]")]
+)
+async def test_what_is_no_gzip_or_not_all_of_it_is_refused(house: House, broken: bytes) -> None:
+    assert await rule(house, broken, *GZIP) == "broken-gzip"
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "gzip, gzip", "zstd", "?"])
+async def test_another_coding_is_named_as_what_it_is(house: House, coding: str) -> None:
+    assert await rule(house, b"[]", ("content-encoding", coding)) == "unsupported-encoding"
+
+
+async def test_what_is_unpacked_is_charged_like_what_comes_plain(house: House) -> None:
+    quotas = Quotas(EdgeSettings(limit_bytes="1000/200000"))
+    packed = gzip.compress(b"[" + b" " * 150_000 + b"]")
+    assert (await admitted(house, packed, *GZIP, quotas=quotas)).count == 0
+    with pytest.raises(Problem) as raised:
+        await admitted(house, packed, *GZIP, quotas=quotas)
+    assert (raised.value.status, raised.value.body["rule"]) == (429, "bytes")
+
+
+@pytest.mark.parametrize("charset", ["euc-kr", "EUC-KR", '"cp949"', "ks_c_5601-1987"])
+async def test_korean_encodings_are_read_where_the_charset_says_so(house: House, charset: str) -> None:
+    event = house.event("job-posted", example("job-posted", certificates_wanted=["제과기능사"]), "gjf")
+    body = json.dumps(event, ensure_ascii=False).encode("cp949")
+    media = f"{STRUCTURED}; charset={charset}"
+    (receipt,) = await house.door.take(await admitted(house, body, media=media), house.callers["gjf"])
+    assert receipt.status == "accepted"
+    assert await rule(house, body, media=STRUCTURED) == "not-utf-8"
+
+
+async def test_another_charset_and_one_that_is_not_true_are_refused(house: House) -> None:
+    assert await rule(house, b"[]", media=f"{BATCH}; charset=utf-16") == "unsupported-encoding"
+    assert await rule(house, b'["\xff"]', media=f"{BATCH}; charset=euc-kr") == "not-utf-8"
+    assert (await admitted(house, b"[]", media=f"{BATCH}; charset=UTF-8")).count == 0
