@@ -35,7 +35,7 @@ from services.intake.tallies import counted, midnight
 from services.intake.validation import Validated
 from shared.access.agencies import held_agency
 from shared.access.keys import Caller, unauthorised
-from shared.events.refusal import Refusal, Refused
+from shared.events.refusal import MOST, Refusal, Refused
 from shared.events.topics.agencies import Agency
 from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation
@@ -78,12 +78,14 @@ class _Decision:
             if seen["content"] != event.content:
                 return self._refuse([Refusal("same-id-other-content", "/id")], work)
             return self._receipt("duplicate", seen["receipt"], seen["answer"])
+        handler = topic_handlers()[event.incoming.event_type.topic.name]
+        found = (*found, *handler.check(event, work, self.dependencies))
         if found:
-            return self._refuse(found, work)
+            return self._refuse(found[:MOST], work)
         receipt = random_id()
         causation = self._causation(event, receipt, work.now)
         try:
-            effect = topic_handlers()[event.incoming.event_type.topic.name].decide(event, work, self.dependencies)
+            effect = handler.decide(event, work, self.dependencies)
         except Refused as refused:
             return self._refuse(refused.refusals, work)
         if not event.incoming.testrun:

@@ -15,7 +15,7 @@ from services.intake.domain.envelope import check_envelope
 from services.intake.domain.findings import Budget, Findings
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
-from shared.events.incoming import Item, read, with_data
+from shared.events.incoming import Incoming, Item, Unfit, read, with_data
 from shared.events.limits import check_structure
 from shared.events.refusal import MOST, Refusal, Refused
 
@@ -71,17 +71,31 @@ class Validation:
             check_structure(item)  # before anything looks into it
             findings.refusals += self._never.find(item.get("data"))
             findings.end()
-            incoming = read(item)
-            handler = topic_handlers().get(incoming.event_type.topic.name)
-            if handler is None:  # in the contract, but nothing here says what it changes
-                raise Refused(Refusal("not-for-the-door", "/type"))
-            check_envelope(incoming, findings, now)
-            features: Features = handler.features(incoming.data, findings, self._dependencies.day(now))
-            content = self._dependencies.references.content(incoming.content)
-            event = DoorEvent(incoming, agency, content, features)
+            incoming, unfit = self._read(item)
+            features = {} if incoming is None else self._features(incoming, findings, now)
+            if unfit is not None:  # and what else is wrong with the rest of it
+                findings.refusals = [*unfit.refusals, *unfit.besides(findings.refusals)]
+            elif incoming is not None:
+                content = self._dependencies.references.content(incoming.content)
+                event = DoorEvent(incoming, agency, content, features)
         except Refused as refused:
             findings.refusals = list(refused.refusals)
         return Validated(echo, event, tuple(findings.refusals[:MOST]))
+
+    @staticmethod
+    def _read(item: Mapping[str, Any]) -> tuple[Incoming | None, Unfit | None]:
+        try:
+            return read(item), None
+        except Unfit as unfit:
+            return unfit.rest, unfit
+
+    def _features(self, incoming: Incoming, findings: Findings, now: datetime) -> Features:
+        """What the bus may carry of it; what is wrong is added to `findings`."""
+        handler = topic_handlers().get(incoming.event_type.topic.name)
+        if handler is None:  # in the contract, but nothing here says what it changes
+            raise Refused(Refusal("not-for-the-door", "/type"))
+        check_envelope(incoming, findings, now)
+        return handler.features(incoming.data, findings, self._dependencies.day(now))
 
 
 def _text(value: object) -> str | None:

@@ -36,6 +36,7 @@ _KNOWN = {
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}", re.ASCII)  # what CloudEvents allows as the name of an attribute
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+MOST_NAMES = 200  # fields of an event's data that are looked at once more when some of them do not fit
 _NEAR = 10  # characters: the longest word of JSON is shorter
 
 
@@ -62,6 +63,22 @@ class Incoming:
 
 
 Item = dict[str, Any] | Refused  # one event of a request as it was parsed, or why it is none
+
+
+class Unfit(Refused):
+    """Data that does not fit its model, in a sound envelope.
+
+    ``rest``: the event as if it did, for whoever looks for what else is wrong with it: without the ``places`` (fields
+    below data) that do not fit, or with an example's values there, so that nothing found there counts. None when
+    nothing can be said.
+    """
+
+    rest: Incoming | None = None
+    places: frozenset[str] = frozenset()
+
+    def besides(self, found: Iterable[Refusal]) -> list[Refusal]:
+        """Those that are not about such a place."""
+        return [one for one in found if not {*one.field.split("/")[2:3]} & self.places]
 
 
 class _Batch:
@@ -104,7 +121,8 @@ def with_data(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(item: Mapping[str, Any]) -> Incoming:
-    """Check one event's envelope and data against the contract. Raises Refused with every finding."""
+    """Check one event's envelope and data against the contract. Raises Refused with every finding; Unfit when only the
+    data is wrong."""
     found: list[Refusal] = []
     if item.get("specversion") != "1.0":
         found.append(Refusal("unknown-version", "/specversion"))
@@ -116,9 +134,9 @@ def read(item: Mapping[str, Any]) -> Incoming:
         else:
             texts[name] = value
     warnings: list[Refusal] = []
-    for name in sorted(item.keys() - _KNOWN)[:MOST_NAMED]:
-        like = nearest(name, _KNOWN)
-        if not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int):
+    for number, name in enumerate(sorted(item.keys() - _KNOWN)):
+        like = nearest(name, _KNOWN) if number < MOST_NAMED else {}
+        if not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int | None):
             found.append(Refusal("unknown-field", "", like))
         elif like:  # somebody's extension, passed over by CloudEvents' rules; or a slip of the pen
             warnings.append(Refusal("unknown-attribute", "", like))
@@ -140,12 +158,18 @@ def read(item: Mapping[str, Any]) -> Incoming:
     content = json.dumps(
         [event_type.name, event_type.version, item["data"]], ensure_ascii=True, sort_keys=True, separators=(",", ":")
     ).encode()
+    unfit: Unfit | None = None
     try:
         data = event_type.door.model_validate_json(json.dumps(item["data"]))
     except ValidationError as error:
-        raise Refused(*refusals_of(error, event_type.door)) from None
+        unfit = Unfit(*refusals_of(error, event_type.door))
+        unfit.places = frozenset(str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"])
+        fitting = _fitting(item["data"], unfit.places, event_type)
+        if fitting is None:
+            raise unfit from None
+        data = fitting
     assert moment is not None
-    return Incoming(
+    incoming = Incoming(
         id=texts["id"],
         source=texts["source"],
         event_type=event_type,
@@ -158,6 +182,26 @@ def read(item: Mapping[str, Any]) -> Incoming:
         testrun=item.get("testrun") in (True, "true"),
         warnings=tuple(warnings),
     )
+    if unfit is not None:
+        unfit.rest = incoming
+        raise unfit
+    return incoming
+
+
+def _fitting(data: Any, places: frozenset[str], event_type: EventType) -> Model | None:
+    """The data without what does not fit; of what has to be there, what the example says. None: it fits no more."""
+    door, example = event_type.door, event_type.door_example
+    assert door is not None
+    assert example is not None
+    if not isinstance(data, dict) or len(data) > MOST_NAMES:
+        return None
+    needed = {field.alias or name for name, field in door.model_fields.items() if field.is_required()}
+    kept = {name: value for name, value in data.items() if name not in places}
+    put = {name: example[name] for name in needed & places if name in example}
+    try:
+        return door.model_validate_json(json.dumps({**kept, **put}))
+    except ValidationError:
+        return None
 
 
 def _text(body: bytes) -> str:

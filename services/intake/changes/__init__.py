@@ -1,14 +1,15 @@
 """What an event changes, by topic: each module here that is named after a topic takes the events of that topic.
 
-It says which rules need no store (`features`), what has to be loaded (`needs`), what the event does (`decide`), and as
-what a thing of the topic is kept (`STORED`). A new topic is a new module; nobody lists them.
+It says which rules need no store (`features`), what has to be loaded (`needs`), what only the store can tell is wrong
+(`check`), what the event does (`decide`), and as what a thing of the topic is kept (`STORED`). A new topic is a new
+module; nobody lists them.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Protocol, cast
@@ -19,6 +20,7 @@ from services.intake.documents import AGENCIES, Thing
 from services.intake.domain.findings import Findings
 from shared.events import registry
 from shared.events.classes import Model
+from shared.events.refusal import Refusal
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 
@@ -29,6 +31,7 @@ class TopicHandler(Protocol):
 
     def features(self, data: Model, findings: Findings, today: date) -> Features: ...
     def needs(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]: ...
+    def check(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]: ...
     def decide(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect: ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from services.intake.changes.effect import DoorEvent, Effect, Emission, Features
@@ -33,12 +33,19 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
     return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
 
 
+def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:
+    """Key ids that are in use."""
+    agency = _agency(event)
+    return [
+        Refusal("key-taken", f"/data/keys/{index}/key_id")
+        for index, key in enumerate(agency.keys)
+        if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key.key_id))
+    ]
+
+
 def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:
-    """Register or change. Raises Refused for an agency that is there already, or is not, or a key id in use."""
+    """Register or change. Raises Refused for an agency that is there already, or is not."""
     agency, number = _agency(event), event.sequence
-    for index, key in enumerate(agency.keys):
-        if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key.key_id)):
-            raise Refused(Refusal("key-taken", f"/data/keys/{index}/key_id"))
     document = work.get(AGENCIES, agency.agency)
     held = None if document is None else StoredAgency.kept_in(document)
     registering = event.name == AGENCY_REGISTERED.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -47,6 +47,11 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
         yield tombstones.tally_of(event, work)
     if known.thing is not None:
         yield Need.by_id(OPPORTUNITIES, known.thing)
+
+
+def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:
+    """Nothing."""
+    return ()
 
 
 def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:

@@ -70,19 +70,24 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
             yield IDENTITIES.by_id(known.thing)
 
 
+def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:
+    """Recipients that may not be told; not of a withdrawal, of which the rest holds (see `decide`)."""
+    if isinstance(event.incoming.data, ConsentWithdrawnAtDoor):
+        return ()
+    return consents.check_recipients(event, work, dependencies).refusals
+
+
 def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:
-    """What becomes of the person. Raises Refused for what only the store can tell is wrong."""
-    data = _data(event)
-    findings = consents.check_recipients(event, work, dependencies)
+    """What becomes of the person. Raises Refused for what that person's state does not allow."""
+    data, findings = _data(event), Findings(dependencies.pack)
     if isinstance(data, ConsentWithdrawnAtDoor):
         # refused when it names a purpose or recipient that is not known, for it may be a slip of the pen; but what can
         # be understood of it holds, and what it says of a recipient that is yet to be registered leaves a tombstone
+        findings = consents.check_recipients(event, work, dependencies)
         understood = check_withdrawn(data.consents, findings)
         if not understood:
             findings.end()
         data = data.model_copy(update={"consents": tuple(understood)})
-    else:
-        findings.end()
     known = _known(event, work, dependencies)
     if known.thing is None:
         effect = _of_unknown(event, data, known, work, dependencies)

@@ -281,13 +281,55 @@ class TestFaultsOfOurs:
         assert house.store.collections == before
 
 
+class TestAllAtOnce:
+    async def test_form_codes_titles_and_last_days_are_told_in_one_answer(self, house: House) -> None:
+        data = example(
+            "trainee-graduated",
+            residence="legal-dong-2026:99999",
+            certificates=["없는 이름"],
+            consents=[{"purpose": "matching", "until": today(-1)}],
+            situation={"jobless": "perhaps"},
+        )
+        receipt = await house.send("trainee-graduated", data, actor="Kim Minsu")
+        assert receipt.problem is not None
+        assert {(one.rule, one.field) for one in receipt.problem.errors} == {
+            ("bool-type", "/data/situation/jobless"),
+            ("unknown-code", "/data/residence"),
+            ("unknown-title", "/data/certificates/0"),
+            ("consent-in-the-past", "/data/consents/0/until"),
+            ("actor-not-opaque", "/actor"),
+        }
+
+    async def test_what_stands_in_for_a_missing_field_is_never_found_wrong(self, house: House) -> None:
+        data = example("trainee-graduated", consents=None, residence="legal-dong-2026:99999")
+        data["identity"] = {"name": "예시 사람"}
+        receipt = await house.send("trainee-graduated", data)
+        assert receipt.problem is not None
+        assert {(one.rule, one.field) for one in receipt.problem.errors} == {
+            ("missing-field", "/data/identity/birth_date"),
+            ("missing-field", "/data/identity/sex"),
+            ("unknown-code", "/data/residence"),
+        }
+
+    async def test_what_only_the_store_can_tell_is_told_with_the_rest(self, house: House) -> None:
+        consents = [{"purpose": "notice", "recipient": name, "until": today(9)} for name in ("nobody", "acme")]
+        data = example("trainee-graduated", residence="legal-dong-2026:99999", consents=consents)
+        receipt = await house.send("trainee-graduated", data)
+        assert receipt.problem is not None
+        assert {(one.rule, one.field) for one in receipt.problem.errors} == {
+            ("unknown-code", "/data/residence"),
+            ("recipient-unknown", "/data/consents/0/recipient"),
+            ("recipient-class", "/data/consents/1/recipient"),
+        }
+
+
 class TestTopics:
     def test_every_topic_that_agencies_send_to_has_a_module_that_takes_it(self) -> None:
         assert list(topic_handlers()) == ["agencies", "opportunities", "people"]
         assert topic_handlers().keys() == {known.topic.name for known in registry if known.door is not None}
         for name, handler in topic_handlers().items():
             assert name == handler.STORED.COLLECTION
-            assert all(callable(getattr(handler, each)) for each in ("features", "needs", "decide"))
+            assert all(callable(getattr(handler, each)) for each in ("features", "needs", "check", "decide"))
 
 
 class TestRejections:
