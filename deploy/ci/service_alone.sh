@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One service without the code and the dependencies of the others: deploy/ci/service_alone.sh SERVICE [PYTHON]
 #
-#   1. a copy of the tree from which the other services, their tests, samples and verification are gone
+#   1. a copy of the tree from which the other services, their tests, samples and verification are gone, but for the
+#      oracle, with which matching compares itself
 #   2. a new environment with requirements/SERVICE.txt and requirements/test.txt, nothing else
 #   3. started with neither Kafka nor MongoDB there, it ends by itself, with an error code and words, not a traceback
 #   4. its own tests on every level, and the unit and contract tests of everything shared (whose integration tests do not
@@ -29,7 +30,8 @@ copy_without_the_others() {
     for other in "${services[@]}"; do
         [ "$other" = "$service" ] || rm -rf "$copy/services/$other" "$copy"/tests/*/"$other"
     done
-    rm -rf "$copy"/{samples,verification,tests/e2e,tests/chaos}
+    rm -rf "$copy"/{samples,tests/e2e,tests/chaos}
+    find "$copy/verification" -mindepth 1 -maxdepth 1 ! -name oracle ! -name __init__.py -exec rm -r {} + # it imports no service
     [ -f "$copy/services/$service/__main__.py" ] || fail "services/$service/__main__.py does not exist"
 }
 
