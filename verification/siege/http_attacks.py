@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 
 from deploy.local.login import ADMIN
+from deploy.local.timeouts import scaled
 from samples.world.envelope import EventWriter, Item, Json
 from verification.harness.programs import ROOT
 from verification.harness.scenario import Scenario
@@ -29,6 +30,7 @@ from verification.siege.probes import Live, Memory
 INSIDER, READER = "siege-insider", "siege-reader"
 CALM_WITHIN, CALM_SECONDS = 60.0, 0.2
 WARM_SECONDS = 3.0
+PREPARED_WITHIN = 60.0  # each event of the attackers' own, and their keys at every service
 SETUP_DAY = 60  # the events of this program have ids of a day of their own
 PHASE_PATIENCE = 90.0
 
@@ -221,7 +223,8 @@ class HttpAttacks:
         url = f"{self._scenario.system.services['intake'].url}/events"
         headers = {"authorization": f"Bearer {self._scenario.system.keyring.token(item.agency)}"}
         headers["content-type"] = "application/cloudevents+json"
-        for _ in range(50):
+        end = time.monotonic() + scaled(PREPARED_WITHIN)
+        while time.monotonic() < end:
             async with self._session.post(url, data=json.dumps(item.event), headers=headers) as answer:
                 said: Json = await answer.json(content_type=None)
                 if answer.status == 202:
@@ -236,7 +239,8 @@ class HttpAttacks:
         token = self._scenario.system.keyring.token(READER)
         url = self._scenario.system.services["notifications"].url
         headers = {"authorization": f"Bearer {token}"}
-        for _ in range(100):
+        end = time.monotonic() + scaled(PREPARED_WITHIN)
+        while time.monotonic() < end:
             async with self._session.post(f"{url}/subscriptions", json={"channel": "feed"}, headers=headers) as answer:
                 if answer.status in (201, 409):
                     break
