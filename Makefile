@@ -94,7 +94,7 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 
-.PHONY: chaos siege leak-scan bench poison
+.PHONY: chaos siege leak-scan bench poison idle
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
@@ -110,6 +110,9 @@ bench: check-ready setup-run ## a service on the kit against bare loops, as rati
 
 poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as a ratio: KAFKA=
 	@$(BIN)/python -m verification.benchmarks.poison
+
+idle: check-ready setup-run ## what three services cost that have nothing to do: KAFKA= ROUNDS=
+	@$(BIN)/python -m verification.benchmarks.idle
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 

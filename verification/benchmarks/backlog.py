@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import secrets
@@ -36,13 +35,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
 from deploy.local.errors import StartError
-from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
 from shared.access.keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import to_kafka
 from verification.benchmarks.command import InvalidTrial
+from verification.benchmarks.process import START_SECONDS, ServiceProcess, cpu_seconds
 from verification.benchmarks.task import PARTITIONS, WRITES, hex_id
 from verification.benchmarks.webhooks import Webhooks
 
@@ -53,85 +52,11 @@ CACHE_GB = 4.0
 ENDPOINTS = 100
 ROWS_AT_ONCE = 1_000
 STALLED_SECONDS = 60.0
-START_SECONDS = 120.0
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
 KEYS_SECONDS = 2.0  # the service reads its keys again when it holds them for longer than a second
 SHOWN_LINES = 20  # of what the service had to say: nothing, when all is well
-_TICKS = os.sysconf("SC_CLK_TCK")
 Document = dict[str, Any]
-
-
-class Service:
-    """The notifications service in a process of its own."""
-
-    def __init__(self, stack: LocalStack, folder: Path) -> None:
-        self._stack = stack
-        self._log = folder / "notifications.log"
-        self.port = free_port()
-        self._process: asyncio.subprocess.Process | None = None
-        self.cpu_seconds = 0.0  # of all its processes that have ended
-
-    async def start(self, *, wait: bool = True, **settings: str) -> None:
-        """Start it; ``wait`` until it is ready."""
-        environment = {
-            "IEUM_PROFILE": "development",
-            "IEUM_KAFKA": self._stack.kafka,
-            "IEUM_MONGO_URL": self._stack.mongo_url,
-            "IEUM_KAFKA_IDEMPOTENT": str(self._stack.broker.idempotent_producer).lower(),
-            "IEUM_PORT": str(self.port),
-            "IEUM_INSTANCE": "notifications-1",
-            "IEUM_LOG_LEVEL": "warning",
-            **settings,
-        }
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "services.notifications",
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **environment},
-            )
-        if not wait:
-            return
-        end = time.monotonic() + scaled(START_SECONDS)
-        while time.monotonic() < end and self._process.returncode is None:
-            with contextlib.suppress(httpx.HTTPError):
-                async with httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS)) as http:
-                    if (await http.get(f"http://127.0.0.1:{self.port}/ready")).status_code == 200:
-                        return
-            await asyncio.sleep(5 * POLL_SECONDS)
-        raise InvalidTrial(f"the service did not become ready: {self.end_of_log()}")
-
-    async def end(self, *, kill: bool = False) -> None:
-        """SIGTERM or SIGKILL, and wait."""
-        if (process := self._process) is None or process.returncode is not None:
-            return
-        self.cpu_seconds += cpu_seconds(process.pid)
-        process.kill() if kill else process.terminate()
-        await process.wait()
-        self._process = None
-
-    @property
-    def cpu_so_far(self) -> float:
-        """Processor seconds of all its processes."""
-        return self.cpu_seconds + (cpu_seconds(self._process.pid) if self._process else 0.0)
-
-    def log(self) -> str:
-        """All that it wrote."""
-        return self._log.read_text(errors="replace")
-
-    def end_of_log(self) -> str:
-        """Its last line."""
-        lines = self.log().splitlines()
-        return lines[-1][:300] if lines else "no log"
-
-
-def cpu_seconds(pid: int | None) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def event(type: str, data: Document, key: str) -> Event[Any]:
@@ -178,12 +103,12 @@ async def make_topics(stack: LocalStack) -> None:
         await admin.close()
 
 
-async def prepared(stack: LocalStack, service: Service, webhooks: Webhooks, database: Any, due: int) -> None:
+async def prepared(stack: LocalStack, service: ServiceProcess, webhooks: Webhooks, database: Any, due: int) -> None:
     """So many deliveries lie there, none of them sent, and no service runs."""
     tokens: dict[str, str] = {}
     said = list(events(tokens))
     await make_topics(stack)
-    await service.start(IEUM_SPREAD_SECONDS="86400")
+    await service.start({"IEUM_SPREAD_SECONDS": "86400"})
     producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all")
     await producer.start()
     try:
@@ -232,7 +157,7 @@ async def copy(database: Any, due: int) -> None:
 class Meter:
     """Processor seconds and documents examined while something is drained; a start is not counted."""
 
-    def __init__(self, service: Service, stack: LocalStack, database: Any) -> None:
+    def __init__(self, service: ServiceProcess, stack: LocalStack, database: Any) -> None:
         self._service, self._mongod, self._database = service, stack.database.pid, database
         self.service = self.mongod = self.seconds = 0.0
         self.documents = 0
@@ -246,7 +171,7 @@ class Meter:
 
 
 async def drain(
-    service: Service, webhooks: Webhooks, database: Any, meter: Meter, until: int, to_the_end: bool
+    service: ServiceProcess, webhooks: Webhooks, database: Any, meter: Meter, until: int, to_the_end: bool
 ) -> tuple[int, int]:
     """Start the service and wait until so many have arrived (``to_the_end``: and are settled) or nothing moves
     any more. How many arrived while it was counted, and how many are not settled."""
@@ -270,7 +195,7 @@ async def drain(
 
 
 async def drained(
-    service: Service, webhooks: Webhooks, database: Any, stack: LocalStack, due: int, kill: bool
+    service: ServiceProcess, webhooks: Webhooks, database: Any, stack: LocalStack, due: int, kill: bool
 ) -> Document:
     """The backlog, to the end; what it took."""
     meter, counted, unsettled = Meter(service, stack, database), 0, 0
@@ -297,7 +222,7 @@ async def drained(
 
 async def measure(stack: LocalStack, folder: Path, due: int, kill: bool) -> Document:
     """One backlog from beginning to end. Raises InvalidTrial when it could not be made."""
-    service = Service(stack, folder)
+    service = ServiceProcess(stack, folder, "notifications")
     client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
     database = client["notifications"]
     try:

@@ -165,6 +165,7 @@ class _TolerantConsumer(AIOKafkaConsumer):
             # so long the others are not fetched while records of one partition lie ready: that fetch may find nothing
             # and wait at the broker, and until it is answered nothing more of the first one is asked for
             made._prefetch_backoff = 2 * made._fetch_max_wait_ms / 1000
+            made._fetcher_timeout = made._prefetch_backoff  # answers wake it: its own 0.2 s wake it for nothing
 
 
 class ReadableRecords:

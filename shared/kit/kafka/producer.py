@@ -15,6 +15,7 @@ from shared.kit.kafka.client import connection
 from shared.kit.kafka.partition_of import partition_of
 from shared.kit.kafka.settings import KafkaSettings
 
+METADATA_MS = 60_000  # another leader is asked for when the old one refuses; another topic gets another producer
 WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
 
 
@@ -30,7 +31,7 @@ def producer_of(kafka: KafkaSettings, topic: str) -> AIOKafkaProducer:
         max_batch_size=64 * 1024,
         max_request_size=4 * 1024 * 1024,
         request_timeout_ms=20_000,
-        metadata_max_age_ms=kafka.metadata_max_age_ms,
+        metadata_max_age_ms=METADATA_MS,
         retry_backoff_ms=100,
     )
     never_expire(producer)  # a log that is gone ends it: then the relay abandons the whole producer

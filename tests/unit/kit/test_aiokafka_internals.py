@@ -156,6 +156,10 @@ async def test_a_consumer_of_the_kit_reads_any_header_name(consumer: Any) -> Non
 
 
 async def test_a_fetch_of_others_waits_while_records_of_one_partition_lie_ready(consumer: Any) -> None:
+    theirs = Fetcher(consumer._client, consumer._subscription)
+    assert (theirs._prefetch_backoff, theirs._fetcher_timeout, theirs._fetch_max_wait_ms) == (0.1, 0.2, 500)
+    await theirs.close()
+    assert consumer._fetcher._get_actions_per_node(SimpleNamespace(tps=()))[2] == 1.0
     await fetched(consumer, batch(0, odd=False), take=False)
     assert 0.5 < consumer._fetcher._records[PEOPLE].calculate_backoff() <= 1.0  # twice what a fetch may wait
 
