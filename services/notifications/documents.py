@@ -105,7 +105,8 @@ class SecretEntry(TypedDict):
 
 
 class SubscriptionDocument(TypedDict):
-    """``reason``: why it is disabled. ``held_until``: nothing is sent before. ``target``: where to send, sealed."""
+    """``reason``: why it is disabled. ``held_until``: nothing is sent before. ``target``: where to send, sealed.
+    ``failures``: bad answers in a row, counted up to OUTAGE (domain/retry.py)."""
 
     _id: str
     agency: str
@@ -113,6 +114,7 @@ class SubscriptionDocument(TypedDict):
     state: Literal["active", "disabled"]
     reason: str | None
     held_until: datetime | None
+    failures: int
     target: bytes | None
     secrets: list[SecretEntry]
 

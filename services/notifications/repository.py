@@ -48,6 +48,7 @@ KEEP_WITHDRAWN_SECONDS = 30 * _DAY
 TIME_LIMIT_MS = 5_000
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 
+BROUGHT_FORWARD = 1_000
 SNAPSHOT_TRIES = 6  # tries of a snapshot read, over about a second
 _NO_SUCH_MOMENT = frozenset({239, 246})  # SnapshotTooOld, SnapshotUnavailable
 
@@ -170,6 +171,21 @@ class Repository:
         found = await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit)
         claimed = cast(list[ClaimedDelivery], found)
         return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
+
+    async def bring_forward(self, subscription: str, now: datetime) -> bool:
+        """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`. Whether there may be more."""
+        deliveries, room = DELIVERIES.of(self._database), BROUGHT_FORWARD
+        for about in ("recall", "notice"):
+            query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
+            retries = {**query, "attempts": {"$gt": 0}}  # not those that are spread over time before their first
+            later = deliveries.find(retries, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN)
+            ids = [d["_id"] for d in await later.limit(room).to_list(room)]
+            if ids:
+                await deliveries.update_many({"_id": {"$in": ids}, "state": DUE}, {"$set": {"due": now}}, hint=BY_ID)
+            room -= len(ids)
+            if room <= 0:
+                return True
+        return False
 
     async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock

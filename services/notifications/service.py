@@ -76,6 +76,7 @@ class Subscriptions:
             "state": "active",
             "reason": None,
             "held_until": None,
+            "failures": 0,
             "target": configured.target,
             "secrets": configured.secrets,
         }

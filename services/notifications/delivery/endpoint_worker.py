@@ -28,6 +28,7 @@ from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.body import encode
 from services.notifications.domain.concurrency import ConcurrencyLimit
+from services.notifications.domain.retry import OUTAGE
 from services.notifications.repository import Repository
 from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
@@ -71,6 +72,8 @@ class EndpointWorker:
         self._held: deque[ClaimedDelivery] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._waits_for_capacity = False
+        self._began = False
+        self._recovering = False
 
     @property
     def at_full_concurrency(self) -> bool:
@@ -192,6 +195,9 @@ class EndpointWorker:
             self._due = dict.fromkeys(ABOUT, False)
             await self._release_prefetched()
             return False
+        if not self._began and endpoint is not None and endpoint["failures"] >= OUTAGE:
+            self._limit.probe()  # it was down when this process, or this worker, began
+        self._began = True
         if self._due["recall"]:
             self._held.extendleft(reversed(await self._claim_some("recall", now, self._limit.available("recall"))))
         if not self._held and self._due["notice"]:
@@ -250,11 +256,29 @@ class EndpointWorker:
             reservation.release()
             if verdict.outcome != "delivered" or verdict.disable:
                 await asyncio.wait([recorded])
+            if verdict.endpoint_healthy and endpoint["failures"]:
+                await self._recover(endpoint, now)
         finally:
             if recorded is None:
                 unrecorded[owner] -= 1
             reservation.release()
             self._limit.release(delivery["about"])
+
+    async def _recover(self, endpoint: SubscriptionDocument, now: datetime) -> None:
+        """It answers well again. After an outage what waits for a retry is brought forward, so many at each good answer
+        until none is left; only then the outage is over. What a crash or the database leaves is done at the next."""
+        if self._recovering:
+            return
+        self._recovering = True
+        try:
+            if endpoint["failures"] >= OUTAGE:
+                more = await self._deps.repository.bring_forward(self._subscription, now)
+                self.wake()
+                if more:
+                    return
+            self._deps.recorder.record(self._deps.transitions.recovered(self._subscription))
+        finally:
+            self._recovering = False
 
     async def _release_prefetched(self) -> None:
         held, self._held = list(self._held), deque()

@@ -17,7 +17,7 @@ from services.notifications.documents import (
     DeliveryDocument,
     ThreadDocument,
 )
-from services.notifications.domain.retry import next_attempt
+from services.notifications.domain.retry import OUTAGE, next_attempt
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.queues import Queues, may_be_held
@@ -30,8 +30,7 @@ IN_DOUBT = timedelta(minutes=1)
 
 class DeliveryTransitions:
     """State transitions of a delivery, each an operation of a transaction. ``schedule``: waits before attempt 1, 2, ...
-    in seconds. ``resync_requested`` wakes the resync of a
-    recipient whose subscription has ended."""
+    in seconds. ``resync_requested`` wakes the resync of a recipient whose subscription has ended."""
 
     def __init__(self, queues: Queues, schedule: Sequence[float], resync_requested: Callable[[], None]) -> None:
         self._queues = queues
@@ -46,6 +45,8 @@ class DeliveryTransitions:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             number = held["attempts"] + 1
             self._log(work, held, number, verdict, took)
+            if verdict.disable or not verdict.endpoint_healthy:
+                self._endpoint(work, held["subscription"], verdict)
             if delivery is None or thread is None or delivery["state"] not in (SENDING, DUE):
                 return
             if delivery["claim"] != held["claim"] and verdict.outcome != "delivered":
@@ -57,16 +58,25 @@ class DeliveryTransitions:
                 thread["recall_required"] = True
             self._apply(work, thread, delivery, verdict, jitter)
             THREADS.save(work, thread)
-            if verdict.disable or verdict.hold:
-                self._endpoint(work, delivery["subscription"], verdict)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield from self._needs(work, held)
-            if verdict.disable or verdict.hold:
+            if verdict.disable or not verdict.endpoint_healthy:
                 yield SUBSCRIPTIONS.by_id(held["subscription"])
                 yield RESYNCS.by_id(held["recipient"])
 
         return Operation(needs, do)
+
+    def recovered(self, subscription: str) -> Operation[None]:
+        """The endpoint answers well again, and what waited for it is due."""
+
+        def do(work: UnitOfWork) -> None:
+            endpoint = SUBSCRIPTIONS.get(work, subscription)
+            if endpoint is not None and endpoint["failures"]:
+                endpoint["failures"] = 0
+                SUBSCRIPTIONS.save(work, endpoint)
+
+        return Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do)
 
     def drop(self, held: ClaimedDelivery, reason: str) -> Operation[None]:
         """Found at the moment of sending that it must not be sent: nothing left us."""
@@ -144,14 +154,18 @@ class DeliveryTransitions:
         endpoint = SUBSCRIPTIONS.get(work, subscription)
         if endpoint is None or endpoint["state"] != "active":
             return
+        before = endpoint.copy()
         if verdict.disable:
             endpoint.update({"state": "disabled", "reason": verdict.reason or "disabled-by-recipient"})
             request_resync(work, endpoint["agency"])
             work.after_commit(self._resync_requested)
-        elif verdict.hold:
+        if verdict.hold:
             until = work.now + verdict.hold
             endpoint["held_until"] = max(endpoint["held_until"] or until, until)
-        SUBSCRIPTIONS.save(work, endpoint)
+        if not verdict.endpoint_healthy:
+            endpoint["failures"] = min(endpoint["failures"] + 1, OUTAGE)
+        if endpoint != before:
+            SUBSCRIPTIONS.save(work, endpoint)
 
     @staticmethod
     def _log(work: UnitOfWork, held: ClaimedDelivery, number: int, verdict: Verdict, took: timedelta) -> None:

@@ -18,6 +18,10 @@ class ConcurrencyLimit:
         """Whether nothing is held back at the moment."""
         return self._now == self._most
 
+    def probe(self) -> None:
+        """One at a time until it answers well."""
+        self._now = 1
+
     def available(self, about: str) -> int:
         """How many recalls or notices may be started now."""
         most = self._now if about == "recall" else max(1, self._now - 1)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 # Waits before attempt 1, 2, ... in seconds: 0, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
 STANDARD_SCHEDULE: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 
+OUTAGE = 5  # bad answers in a row after which an endpoint is taken to be down
+
 
 def next_attempt(
     schedule: Sequence[float], attempts: int, now: datetime, planned: datetime, jitter: float

@@ -188,6 +188,7 @@ class Partner:
     def __init__(self, answer: Answering | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.back = True  # for answers that begin badly
         self._answer = answer or self._ok
         self._server: asyncio.Server | None = None
         self.port = 0

@@ -31,7 +31,7 @@ SMALL, LARGE = 20, 200  # people, each told to a feed, to a webhook that takes e
 @asynccontextmanager
 async def partners(setup: Setup) -> AsyncIterator[dict[str, Partner]]:
     async def fails(request: Request) -> bytes:
-        return answer_of(500)
+        return OK if failing.back else answer_of(500)
 
     async def hangs(request: Request) -> bytes:
         if len(hanging.requests) <= 8:
@@ -39,6 +39,7 @@ async def partners(setup: Setup) -> AsyncIterator[dict[str, Partner]]:
         return OK
 
     async with Partner() as taking, Partner(fails) as failing, Partner(hangs) as hanging:
+        failing.back = False
         yield {"gjf": taking, "hana": failing, "khf": hanging}
 
 
@@ -89,6 +90,12 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         await eventually(lambda: count("resyncs", 1, second_pass=True, _id="gjf"))
         await database.resyncs.update_many({}, {"$set": {"not_before": datetime.now(UTC) - timedelta(seconds=1)}})
         await eventually(lambda: _no(count("resyncs", 1)))
+        hooks["hana"].back = True
+        (waiting,) = (await clients["hana"].get("/deliveries", params={"state": "due", "limit": 1})).json()[
+            "deliveries"
+        ]
+        assert (await clients["hana"].post(f"/deliveries/{waiting['delivery']}/retry")).status_code == 202
+        await eventually(lambda: _no(count("deliveries", 1, recipient="hana", state="due")))
         await asyncio.sleep(6)  # every loop looks at least once: for what was lost, left behind, not published
         for client in clients.values():
             await client.aclose()

@@ -16,6 +16,7 @@ from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
 from services.notifications.delivery.message import Messages
+from services.notifications.domain.retry import OUTAGE
 from services.notifications.domain.verdict import Verdict
 from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
@@ -54,6 +55,10 @@ class FakeDependencies:
         self.unrecorded = Counter[str]()
         self.renew_seconds = 60.0
         self.away = False
+        self.failures = 0
+        self.outages_ended = 0
+        self.chunks = [True, False]  # what `bring_forward` says: whether there may be more
+        self.at_once = self.most_at_once = 0
         anything: Any = self
         self.recorder = AttemptRecorder(anything, group=10, most_unrecorded=MOST_UNRECORDED)
 
@@ -66,7 +71,7 @@ class FakeDependencies:
         return [{**each, "owner": owner, "claim": claim} for each in some]
 
     async def subscription(self, _: str) -> dict[str, Any]:
-        return {"_id": "s", "channel": self.name, "state": "active", "held_until": None}
+        return {"_id": "s", "channel": self.name, "state": "active", "held_until": None, "failures": self.failures}
 
     async def agency(self, _: str) -> dict[str, Any]:
         return {"state": {"recipient_class": "service", "rights": {"receives": True}}}
@@ -106,11 +111,21 @@ class FakeDependencies:
 
     async def send(self, endpoint: Any, notice: str, *_: Any) -> Verdict:
         self.sent.append(notice)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await self.answering.wait()
+        self.at_once -= 1
         return self.verdict
+
+    async def bring_forward(self, *_: Any) -> bool:
+        return self.chunks.pop(0) if self.chunks else False
 
     def after_attempt(self, *_: Any) -> None:
         pass
+
+    def recovered(self, _: str) -> None:
+        self.failures = 0
+        self.outages_ended += 1
 
     async def perform(self, tasks: Sequence[Any]) -> list[None]:
         await self.written.wait()
@@ -230,6 +245,41 @@ class TestLease:
         assert [owner for owner, _ in deps.unknown] == ["test-1/1"]
 
 
+class TestOutage:
+    @pytest.mark.parametrize(("failures", "chunks"), [(0, 2), (OUTAGE - 1, 2), (OUTAGE, 0)])
+    async def test_what_waits_is_brought_forward_until_none_is_left_and_only_after_an_outage(
+        self, failures: int, chunks: int
+    ) -> None:
+        deps = FakeDependencies(DELIVERED)
+        deps.failures = failures
+        deps.written.set()
+        await deps.run_until_stuck()
+        assert len(deps.chunks) == chunks
+        assert (deps.outages_ended > 0) == (failures > 0)
+
+    async def test_a_bad_answer_brings_nothing_forward(self) -> None:
+        deps = FakeDependencies(AGAIN)
+        deps.failures = OUTAGE
+        await deps.run_until_stuck()
+        assert (len(deps.chunks), deps.outages_ended) == (2, 0)
+
+    @pytest.mark.parametrize(("failures", "at_once"), [(OUTAGE, 1), (0, SLOTS)])
+    async def test_whoever_begins_in_an_outage_sends_one_at_a_time(self, failures: int, at_once: int) -> None:
+        deps = FakeDependencies(DELIVERED)
+        deps.failures = failures
+        deps.answering.clear()
+        worker = EndpointWorker("s", deps.dependencies(deps))
+        running = asyncio.create_task(worker.run())
+        await deps.until_stuck()
+        assert deps.most_at_once == at_once
+        worker.stop()
+        deps.answering.set()
+        deps.written.set()
+        recording = asyncio.create_task(deps.recorder.run())
+        await running
+        recording.cancel()
+
+
 class ThreePartners(FakeDependencies):
     """What the dispatcher works with: three subscriptions, each named like its channel; one is not known here."""
 
@@ -250,7 +300,7 @@ class ThreePartners(FakeDependencies):
         return [{**each, "owner": owner, "claim": claim} for each in some]
 
     async def subscription(self, id: str) -> dict[str, Any]:
-        return {"_id": id, "channel": id, "state": "active", "held_until": None}
+        return {"_id": id, "channel": id, "state": "active", "held_until": None, "failures": self.failures}
 
 
 class TestChannels:

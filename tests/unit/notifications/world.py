@@ -175,6 +175,7 @@ class World:
             "state": "active",
             "reason": None,
             "held_until": None,
+            "failures": 0,
             "target": None,
             "secrets": [],
         }

@@ -1,0 +1,93 @@
+"""Back is back: the first good answer of an endpoint that was down brings all that waits for it, recalls first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.notifications.domain.retry import OUTAGE
+from services.notifications.repository import INDEXES, Repository
+from tests.integration.notifications.parts import (
+    OK,
+    Client,
+    Partner,
+    Request,
+    Setup,
+    answer_of,
+    eventually,
+    match,
+    person,
+)
+from tests.unit.notifications.world import hexid, holding
+
+pytestmark = pytest.mark.integration
+PEOPLE = [f"p{number}" for number in range(OUTAGE + 3)]
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+
+async def test_what_waits_for_its_retry_comes_at_once_and_recalls_before_all_notices(setup: Setup) -> None:
+    down = True
+
+    async def answers(request: Request) -> bytes:
+        return answer_of(503) if down else OK
+
+    async with Partner(answers) as partner, setup.running(retry_schedule=(0.0, 3600.0, 3600.0)) as app:
+        deliveries = app.state.runtime.database.deliveries
+        await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
+        async with Client(app, setup.tokens["gjf"]) as gjf:
+            await gjf.subscribed("webhook", partner.url)
+            await setup.publish(*(match(name, "x") for name in PEOPLE))
+            await eventually(lambda: _reached(deliveries, len(PEOPLE), attempts=1, state="due"))
+            await setup.publish(person(PEOPLE[0], sequence=2))
+            await eventually(lambda: _reached(deliveries, 1, attempts=1, state="due", about="recall"))
+            down, before = False, len(partner.requests)
+            await setup.publish(match(PEOPLE[1], "y"))  # without it the partner would be asked again in an hour
+            await eventually(lambda: _reached(deliveries, len(PEOPLE) + 1, state="delivered"))
+    told = partner.told[before:]
+    assert [event["type"] for event in told[:2]] == ["notice", "recall"]
+    held = {(hexid("alias", name, "gjf"), hexid("opportunity", "x")) for name in PEOPLE[1:]}
+    assert holding(told) == held | {(hexid("alias", PEOPLE[1], "gjf"), hexid("opportunity", "y"))}
+    assert len(told) == len({event["id"] for event in told}), "each once"
+
+
+async def _reached(deliveries: Any, wanted: int, **query: Any) -> bool:
+    return bool(await deliveries.count_documents(query) >= wanted)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def repository(database: Any) -> AsyncIterator[Repository]:
+    await database.deliveries.create_indexes(list(INDEXES["deliveries"]))
+    yield Repository(database)
+
+
+async def test_so_many_at_once_and_only_retries_of_that_endpoint(
+    repository: Repository, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.repository.BROUGHT_FORWARD", 3)
+
+    def waiting(number: int, about: str = "notice", **changes: Any) -> dict[str, Any]:
+        due = NOW + timedelta(hours=number + 1)
+        kept = {"_id": str(number), "subscription": "s", "about": about, "state": "due", "attempts": 1, "due": due}
+        return {**kept, **changes}
+
+    await database.deliveries.insert_many(
+        [
+            *(waiting(n) for n in range(3)),
+            *(waiting(n, "recall") for n in (3, 4)),
+            waiting(5, attempts=0),  # spread over time before its first attempt
+            waiting(6, subscription="another"),
+            waiting(7, state="failed"),
+        ]
+    )
+
+    async def brought() -> set[str]:
+        return {d["_id"] async for d in database.deliveries.find({"due": {"$lte": NOW}})}
+
+    assert await repository.bring_forward("s", NOW), "there are more"
+    assert await brought() == {"3", "4", "0"}
+    assert not await repository.bring_forward("s", NOW)
+    assert await brought() == {"0", "1", "2", "3", "4"}

@@ -1,0 +1,53 @@
+"""Bad answers in a row are counted on the endpoint, up to what is taken for an outage; a good one ends it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.notifications.documents import SUBSCRIPTIONS
+from services.notifications.domain.retry import OUTAGE
+from services.notifications.domain.verdict import Verdict
+from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+BAD, POISON = Verdict("again", "refused-500"), Verdict("again", "refused-400", endpoint_healthy=True)
+
+
+@pytest.fixture
+def world() -> World:
+    """gjf has a webhook and one notice that is due."""
+    world = World(schedule=(0.0,) * 20)
+    world.hear(world.event("agency-registered", agency_of("gjf"), "gjf", 1))
+    world.hear(world.event("person-updated", person_of("a", ("gjf",)), hexid("person", "a"), 1))
+    world.subscribe("gjf", "webhook")
+    world.hear(world.event("match-found", match_of("a", "x"), hexid("person", "a"), 1))
+    return world
+
+
+def failures(world: World, *verdicts: Verdict) -> list[int]:
+    """What is counted after each."""
+    found = []
+    for verdict in verdicts:
+        (notice,) = world.due()
+        world.attempt(notice["_id"], verdict)
+        world.now += timedelta(seconds=1)
+        (endpoint,) = world.all(SUBSCRIPTIONS)
+        found.append(endpoint["failures"])
+    return found
+
+
+def test_bad_answers_are_counted_and_no_further_than_an_outage(world: World) -> None:
+    assert failures(world, *[BAD] * (OUTAGE + 2)) == [1, 2, 3, 4, 5, 5, 5]
+
+
+def test_an_endpoint_that_only_refuses_this_message_is_not_down(world: World) -> None:
+    assert failures(world, BAD, POISON, POISON) == [1, 1, 1]
+
+
+def test_a_recovery_begins_the_count_anew(world: World) -> None:
+    failures(world, *[BAD] * OUTAGE)
+    (endpoint,) = world.all(SUBSCRIPTIONS)
+    world.perform(world.transitions.recovered(endpoint["_id"]))
+    assert failures(world, BAD) == [1]
