@@ -24,13 +24,14 @@ CODEC = CloudEventCodec()
 
 
 class MemoryStore:
-    """Documents by collection and id, as BSON; all that was emitted. ``doubt``: how much later the other clock is."""
+    """Documents by collection and id, as BSON; all that was emitted. ``doubt``: how much later the other clock is;
+    ``moved``: how far the calendar is ahead."""
 
     def __init__(self, now: datetime | None = None) -> None:
         self.now = now or datetime.now(UTC)
-        self.doubt = timedelta(0)
+        self.doubt = self.moved = timedelta(0)
         self.documents: dict[str, dict[str, bytes]] = {}
-        self.emitted: list[Outgoing] = []
+        self.emitted: list[Any] = []
         self._participants: list[TransactionParticipant] = []
 
     # --- what a test puts there and finds
@@ -45,9 +46,13 @@ class MemoryStore:
         return None if raw is None else bson.decode(raw, UTC_CODEC)
 
     def all(self, collection: str, **where: Any) -> list[dict[str, Any]]:
-        """Documents with these values, in the order of their ids."""
-        found = [bson.decode(raw, UTC_CODEC) for _, raw in sorted(self.documents.get(collection, {}).items())]
+        """Documents with these values, in the order in which they came."""
+        found = [bson.decode(raw, UTC_CODEC) for raw in self.documents.get(collection, {}).values()]
         return [each for each in found if all(each.get(field) == value for field, value in where.items())]
+
+    def emit(self, record: Outgoing) -> None:
+        """What is done with a record that was committed."""
+        self.emitted.append(record)
 
     # --- as the real one
 
@@ -69,16 +74,17 @@ class MemoryStore:
 
     # --- for tests without an event loop
 
-    def perform_now(self, operations: Sequence[Operation[T]]) -> list[T | Exception]:
+    def perform_now(self, operations: Sequence[Operation[T]], *, in_transaction: Any = None) -> list[T | Exception]:
         """`perform`, at once."""
-        return _at_once(self._perform(operations, None))
+        return _at_once(self._perform(operations, in_transaction))
 
     def submit_now(self, operation: Operation[T]) -> T:
         """`submit`, at once."""
         return _result(self.perform_now([operation]))
 
     async def _perform(self, operations: Sequence[Operation[T]], in_transaction: Any) -> list[T | Exception]:
-        work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=self.now + self.doubt)
+        latest, trusted = self.now + self.doubt, self.now - self.moved
+        work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
         attempt = TransactionAttempt(operations, work, self._participants, {})
         database: Any = _Database(self.documents)
         session: Any = None
@@ -96,7 +102,8 @@ class MemoryStore:
                     kept.pop(id, None)
                 else:
                     kept[id] = raw
-        self.emitted += work.emitted
+        for record in work.emitted:
+            self.emit(record)
         attempt.committed()
         for call in work.calls:
             call()

@@ -1,14 +1,12 @@
-"""A door on a store in memory: the same tasks, needs and work as the real one, without a database."""
+"""A door on a store in memory."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, TypeVar
-
-import bson
+from typing import Any
 
 from services.intake.admission import Admitted
 from services.intake.dependencies import Dependencies
@@ -23,67 +21,23 @@ from shared.events.envelope import from_kafka
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
-from shared.kit.runtime.codec import CloudEventCodec
-from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.kafka.records import Outgoing
 from shared.reference import Pack, load_pack
+from tests.support.memory_store import MemoryStore
 
-T = TypeVar("T")
 KEY = bytes(range(32))
 
 
-class MemoryStore:
-    """Keeps documents by collection and id, and everything emitted; what is said on the road of prohibitions apart."""
+class IntakeStore(MemoryStore):
+    """Keeps what was emitted as events; prohibitions apart."""
 
     def __init__(self) -> None:
-        self.collections: dict[str, dict[str, dict[str, Any]]] = {}
-        self.emitted: list[Event[Any]] = []
+        super().__init__()
         self.prohibitions: list[Event[Any]] = []
-        self.now = datetime.now(UTC)
 
-    def put(self, collection: str, document: dict[str, Any]) -> None:
-        self.collections.setdefault(collection, {})[document["_id"]] = document
-
-    def all(self, collection: str) -> list[dict[str, Any]]:
-        return list(self.collections.get(collection, {}).values())
-
-    async def submit_all(self, tasks: Sequence[Operation[T]], *, ahead: bool = False) -> list[T | Exception]:
-        return [await self._result(task) for task in tasks]
-
-    async def _result(self, task: Operation[T]) -> T | Exception:
-        try:
-            return await self.submit(task)
-        except Exception as error:
-            return error
-
-    async def submit(self, task: Operation[T]) -> T:
-        work = UnitOfWork(self.now, codec=CloudEventCodec())
-        work.asking = True
-        for _ in range(5):
-            missing = list(work.missing(task.needs(work)))
-            if not missing:
-                break
-            for need in missing:
-                held = self.all(need.collection)
-                if need.field == "_id":
-                    found = [document for document in held if document["_id"] == need.value]
-                else:
-                    found = [d for d in held if need.value in [k["key_id"] for k in d["state"].get("keys", ())]]
-                work.loaded(need.collection, need.field, [need.value], (bson.encode(document) for document in found))
-        work.asking = False
-        result = task.do(work)
-        for collection, changes in work.changes().items():
-            for id, raw, _, _ in changes:
-                if raw is None:
-                    self.collections[collection].pop(id)
-                else:
-                    self.put(collection, bson.decode(raw))
-        for call in work.calls:
-            call()
-        for record in work.emitted:
-            kept = self.prohibitions if record.topic == "prohibitions" else self.emitted
-            kept.append(from_kafka(record.value, list(record.headers)))
-        return result
+    def emit(self, record: Outgoing) -> None:
+        kept = self.prohibitions if record.topic == "prohibitions" else self.emitted
+        kept.append(from_kafka(record.value, list(record.headers)))
 
 
 @cache
@@ -118,7 +72,7 @@ class House:
     """A door with four agencies around it, and short ways to send."""
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = IntakeStore()
         self.dependencies = dependencies()
         self.door = Door(self.store, self.dependencies)  # type: ignore[arg-type]  # stands in for the real store
         self.callers = {}

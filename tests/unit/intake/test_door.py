@@ -158,12 +158,12 @@ class TestAgencies:
 
 class TestTestRuns:
     async def test_a_test_run_answers_like_the_real_thing_and_leaves_nothing(self, house: House) -> None:
-        before = {name: dict(held) for name, held in house.store.collections.items()}
+        before = {name: dict(held) for name, held in house.store.documents.items()}
         receipt = await house.send("trainee-graduated", example("trainee-graduated"), testrun=True)
         refused = await house.send("job-posted", example("job-posted", closes=today(-1)), testrun=True)
         assert (receipt.status, receipt.testrun, receipt.alias is not None) == ("accepted", True, True)
         assert (refused.status, refused.testrun) == ("refused", True)
-        assert house.store.collections == before
+        assert house.store.documents == before
         assert not house.store.emitted
 
     async def test_the_real_event_may_come_under_the_same_id(self, house: House) -> None:
@@ -276,9 +276,9 @@ class TestFaultsOfOurs:
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(opportunities, "decide", lambda *_: 1 / 0)
-        before = {name: dict(held) for name, held in house.store.collections.items()}
+        before = {name: dict(held) for name, held in house.store.documents.items()}
         assert (await house.send("job-posted", example("job-posted"), by="gjf")).status == "failed"
-        assert house.store.collections == before
+        assert house.store.documents == before
 
 
 class TestAllAtOnce:

@@ -15,7 +15,8 @@ from services.intake.documents import INBOX, PEOPLE, REFERENCES, REJECTIONS, Sto
 from services.intake.journeys import Journeys
 from shared.access.keys import Caller
 from shared.events.refusal import MOST
-from tests.unit.intake.memory import House, MemoryStore, example
+from tests.support.memory_store import MemoryStore
+from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit
 NOBODY = cast(Caller, None)
@@ -41,12 +42,13 @@ class Kept:
         return next((row for row in rows if index in (row["_id"], None) and receipt in (row["receipt"], None)), None)
 
     async def person_by_reference(self, index: str) -> StoredPerson | None:
-        found = self._store.collections.get(REFERENCES, {}).get(index)
-        return None if found is None else StoredPerson.kept_in(self._store.collections[PEOPLE][found["thing"]])
+        found = self._store.get(REFERENCES, index)
+        person = self._store.get(PEOPLE, found["thing"]) if found is not None else None
+        return None if person is None else StoredPerson.kept_in(person)
 
     async def full(self, tallies: Sequence[str], most: int) -> list[str]:
-        rows = self._store.collections.get(REFERENCES, {})
-        return [id for id in tallies if id in rows and rows[id]["count"] >= most]
+        rows = {id: self._store.get(REFERENCES, id) for id in tallies}
+        return [id for id, row in rows.items() if row is not None and row["count"] >= most]
 
     async def steps(self, correlationid: str) -> list[dict[str, Any]]:
         return []
@@ -87,7 +89,7 @@ class TestEveryReadAboutAPerson:
         ]
         receipts = [await house.send(type, data, **more) for type, data, more in sent]
         assert [one.status for one in receipts] == ["accepted", "duplicate", "superseded", "accepted", "accepted"]
-        [person] = house.store.collections[PEOPLE]
+        [person] = house.store.documents[PEOPLE]
         kept = Kept(house.store)
         journeys, caller = Journeys(cast(Any, kept), house.dependencies), house.callers["hanawon"]
         for one in receipts:

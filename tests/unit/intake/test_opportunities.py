@@ -30,7 +30,7 @@ class TestJobs:
         assert (job.kind, job.owner, job.status) == ("job", "gjf", "open")
         assert [pack().label(code, "ko") for code in job.certificates_wanted] == ["제과기능사"]
         assert "KJKB002611200001" not in job.model_dump_json()
-        assert "KJKB002611200001" not in str(house.store.collections)
+        assert "KJKB002611200001" not in str(list(map(house.store.all, house.store.documents)))
 
     async def test_the_same_job_again_is_an_update_and_without_a_change_silent(self, house: House) -> None:
         first = await house.send("job-posted", example("job-posted"), by="gjf")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-
-import bson
 
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
 from services.matching.domain.index import MatchIndex
@@ -16,56 +14,22 @@ from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.base.ids import Ids
-from shared.kit.kafka.records import Outgoing
-from shared.kit.runtime.codec import CloudEventCodec
-from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import UnitOfWork
 from tests.support.matching import TODAY, a_job, numbered
+from tests.support.memory_store import MemoryStore
 from tests.unit.matching.asking import PACK
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 RECORDED = NOW - timedelta(seconds=3)
 IDS = Ids(bytes(32))
-CODEC = CloudEventCodec()
 JOB = a_job().opportunity
-
-
-class Store:
-    """A database in memory: each task is a transaction."""
-
-    def __init__(self) -> None:
-        self.documents: dict[tuple[str, str], bytes] = {}
-        self.emitted: list[Outgoing] = []
-
-    def perform(self, *tasks: Operation[None], committed: bool = True) -> None:
-        for task in tasks:
-            work = UnitOfWork(NOW, codec=CODEC)
-            for need in list(task.needs(work)):
-                raw = self.documents.get((need.collection, need.value))
-                work.loaded(need.collection, "_id", [need.value], [] if raw is None else [raw])
-            task.do(work)
-            if not committed:
-                return
-            for collection, changes in work.changes().items():
-                for id, raw, *_ in changes:
-                    if raw is None:
-                        self.documents.pop((collection, id), None)
-                    else:
-                        self.documents[collection, id] = raw
-            self.emitted += work.emitted
-            for call in work.calls:
-                call()
-
-    def all(self, collection: str) -> Iterable[dict[str, Any]]:
-        return [bson.decode(raw, UTC_CODEC) for (each, _), raw in list(self.documents.items()) if each == collection]
 
 
 class Scene:
     """A matching service without broker and database, its clock in hand."""
 
     def __init__(self, netting_seconds: float = 0.0) -> None:
-        self.store, self.now, self.day = Store(), 1_000.0, TODAY
+        self.store, self.now, self.day = MemoryStore(NOW), 1_000.0, TODAY
         self._sequences: dict[str, int] = {}
         self._window = netting_seconds
         self.begin()
@@ -92,6 +56,20 @@ class Scene:
             made.load_list(stored)
         made.loaded()
 
+    def perform(self, *operations: Operation[None]) -> None:
+        """Each in a transaction of its own."""
+        for operation in operations:
+            self.store.submit_now(operation)
+
+    def perform_and_abort(self, operation: Operation[None]) -> None:
+        """Its transaction comes to nothing."""
+
+        async def fail(session: object) -> None:
+            raise ConnectionError
+
+        with suppress(ConnectionError):
+            self.store.perform_now([operation], in_transaction=fail)
+
     def hear(self, *things: Person | Opportunity) -> None:
         """They are committed; nothing is worked out yet."""
         for thing in things:
@@ -106,7 +84,7 @@ class Scene:
             changed: Any = self.matching.person_changed
             if isinstance(thing, Opportunity):
                 changed = self.matching.opportunity_changed
-            self.store.perform(Operation(lambda work: (), partial(changed, event)))
+            self.perform(Operation(lambda work: (), partial(changed, event)))
 
     def publish_changes(self, *, removals_only: bool = False) -> None:
         """Work out everything and tell what is due."""
@@ -116,16 +94,16 @@ class Scene:
             if not removals_only:
                 more = self.matching.advance(1.0)
                 deltas += self.matching.due_deltas(100)
-            self.store.perform(*(self.matching.publish(delta) for delta in deltas))
+            self.perform(*(self.matching.publish(delta) for delta in deltas))
             if not deltas and (removals_only or not more):
                 return
 
     def keep(self) -> None:
         """Keep everything for the next load."""
         people, best, done = self.matching.take_unsaved()
-        self.store.perform(self.matching.save_lists(people, done), self.matching.save_candidates(best))
+        self.perform(self.matching.save_lists(people, done), self.matching.save_candidates(best))
         progress = self.matching.save_progress(done)
-        self.store.perform(*([progress] if progress else []))
+        self.perform(*([progress] if progress else []))
 
     def does(self, *things: Person | Opportunity) -> None:
         """The same one after the other."""
@@ -142,5 +120,4 @@ class Scene:
         return {(one["person"], one["opportunity"]) for one in self.store.all("matches") if one["standing"]}
 
     def match(self, person: int = 1, opportunity: str = JOB) -> dict[str, Any] | None:
-        raw = self.store.documents.get(("matches", IDS.derived(numbered(person), opportunity)))
-        return None if raw is None else bson.decode(raw, UTC_CODEC)
+        return self.store.get("matches", IDS.derived(numbered(person), opportunity))

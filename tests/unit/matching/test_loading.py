@@ -95,6 +95,6 @@ class TestWithoutTheLease:
         scene = Scene()
         scene.does(a_job(), a_person())
         delta = MatchDelta(numbered(1), (JOB,))
-        scene.store.perform(scene.matching.publish(delta), committed=False)
+        scene.perform_and_abort(scene.matching.publish(delta))
         scene.publish_changes()
         assert scene.told() == [("match-found", 1)]

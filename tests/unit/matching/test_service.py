@@ -7,7 +7,6 @@ import random
 from datetime import date, timedelta
 from typing import Any
 
-import bson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,7 +91,7 @@ class TestPublishing:
     def test_after_an_older_copy_was_restored_numbers_go_on_above_what_was_raised(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person(1))
-        scene.store.documents["purged", "matches"] = bson.encode({"_id": "matches", "sequence": 700})
+        scene.store.put("purged", {"_id": "matches", "sequence": 700})
         scene.begin()
         scene.does(a_person(1, wants={"growth": False}), a_person(2), a_person(1, status="left"))
         assert scene.told() == [
@@ -114,7 +113,7 @@ class TestPublishing:
         for _ in range(5):
             scene.matching.advance(1.0)
         scene.hear(a_person(consents=[]))  # committed, and not looked at yet
-        scene.store.perform(*(scene.matching.publish(delta) for delta in scene.matching.due_deltas(9)))
+        scene.perform(*(scene.matching.publish(delta) for delta in scene.matching.due_deltas(9)))
         assert scene.told() == []
         scene.publish_changes()
         assert scene.told() == []
@@ -220,9 +219,9 @@ class TestPurging:
 
     def test_what_was_withdrawn_long_ago_is_purged_and_the_pair_goes_on_above_its_last_number(self) -> None:
         scene, id = self.withdrawn()
-        scene.store.perform(scene.matching.purge([id], TODAY))  # withdrawn today: not before today
+        scene.perform(scene.matching.purge([id], TODAY))  # withdrawn today: not before today
         assert scene.match() is not None
-        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=1)))
+        scene.perform(scene.matching.purge([id], TODAY + timedelta(days=1)))
         assert scene.match() is None
         assert scene.store.all("purged") == [{"_id": "matches", "sequence": 3}]
         scene.does(a_person())
@@ -230,7 +229,7 @@ class TestPurging:
 
     def test_after_a_restart_too_and_for_every_pair_that_nothing_is_known_of(self) -> None:
         scene, id = self.withdrawn()
-        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=1)))
+        scene.perform(scene.matching.purge([id], TODAY + timedelta(days=1)))
         scene.begin()
         scene.does(a_person(2))
         assert scene.told()[-1] == ("match-found", 4)
@@ -238,12 +237,12 @@ class TestPurging:
     def test_what_stands_again_stays(self) -> None:
         scene, id = self.withdrawn()
         scene.does(a_person())
-        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=99)))
+        scene.perform(scene.matching.purge([id], TODAY + timedelta(days=99)))
         assert scene.match() is not None
 
     def test_a_purge_that_was_undone_deleted_nothing(self) -> None:
         scene, id = self.withdrawn()
-        scene.store.perform(scene.matching.purge([id], TODAY + timedelta(days=1)), committed=False)
+        scene.perform_and_abort(scene.matching.purge([id], TODAY + timedelta(days=1)))
         scene.does(a_job(2), a_person())
         assert sorted(scene.told()[-2:]) == [("match-found", 1), ("match-found", 4)]
 
