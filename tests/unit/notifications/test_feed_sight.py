@@ -26,11 +26,11 @@ class Late:
         self.asked += 1
         if self.asked > self.behind:
             return self.world.perform(task)
-        rows = self.world.rows.pop(DELIVERIES.name)
+        rows = self.world.store.documents.pop(DELIVERIES.name)
         try:
             return self.world.perform(task)
         finally:
-            self.world.rows[DELIVERIES.name] = rows
+            self.world.store.documents[DELIVERIES.name] = rows
 
     async def feed_after(self, recipient: str, position: int, limit: int) -> list[dict[str, Any]]:
         entries = [d for d in self.world.all(DELIVERIES, recipient=recipient) if d["position"] > position]

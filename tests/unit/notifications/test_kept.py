@@ -47,7 +47,7 @@ class TestWithdrawnMatches:
     def test_once_it_is_forgotten_the_pair_is_told_again_and_the_partners_version_goes_on(self) -> None:
         world = told_and_withdrawn()
         version = world.all(THREADS)[0]["version"]
-        world.rows[MATCHES.name].clear()  # the thirty days are over
+        world.store.documents[MATCHES.name].clear()  # the thirty days are over
         world.hear(world.event("match-found", match_of("kim", "job"), PERSON, 9))
         (thread,) = world.all(THREADS)
         assert list(thread["held"]) == [match_of("kim", "job").opportunity]

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import bson
-
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
@@ -40,16 +38,13 @@ from shared.access.floors import TOPICS as FORBIDDING
 from shared.events import Event, registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
-from shared.kit.runtime.codec import CloudEventCodec
 from shared.kit.store.collection import Collection
-from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.store.unit_of_work import UnitOfWork
+from tests.support.memory_store import MemoryStore
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
-CODEC = CloudEventCodec()
 EVER = date(2199, 12, 31)  # the contract's last day: integration tests, too, on the real clock, are about other things
-Rows = dict[str, dict[str, bytes]]
 
 
 def hexid(*parts: object) -> str:
@@ -63,8 +58,7 @@ class World:
         self.now = START
         self.doubt = timedelta(0)  # by so much the other clock is later
         self.moved = timedelta(0)  # by so much the calendar is ahead of MongoDB's clock
-        self.rows: Rows = defaultdict(dict)
-        self.emitted: list[Any] = []
+        self.store = MemoryStore(START)
         self.woken: list[str] = []
         self.ids = Ids(b"k" * 32)
         self.sealer = Sealer(b"s" * 32)
@@ -103,41 +97,16 @@ class World:
 
     # --- the database
 
-    def perform(self, task: Operation[Any]) -> Any:
-        latest, trusted = self.now + self.doubt, self.now - self.moved
-        work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
-        work.asking = True
-        for _ in range(5):
-            missing = list(work.missing(task.needs(work)))
-            if not missing:
-                break
-            for need in missing:
-                self._load(work, need)
-        else:
-            raise AssertionError("more than five rounds of needs")
-        work.asking = False
-        result = task.do(work)
-        for collection, changes in work.changes().items():
-            for id, raw, _, _ in changes:
-                if raw is None:
-                    self.rows[collection].pop(id, None)
-                else:
-                    self.rows[collection][id] = raw
-        self.emitted.extend(work.emitted)
-        for call in work.calls:
-            call()
-        return result
+    def perform(self, operation: Operation[Any]) -> Any:
+        self.store.now, self.store.doubt, self.store.moved = self.now, self.doubt, self.moved
+        return self.store.submit_now(operation)
 
-    def _load(self, work: UnitOfWork, need: Need) -> None:
-        def held(raw: bytes) -> bool:
-            value = bson.decode(raw, UTC_CODEC).get(need.field)
-            return need.value in value if isinstance(value, list) else value == need.value
-
-        found = [raw for raw in self.rows[need.collection].values() if held(raw)]
-        work.loaded(need.collection, need.field, [need.value], found)
+    @property
+    def emitted(self) -> list[Any]:
+        return self.store.emitted
 
     def all(self, collection: Collection[Any], **where: Any) -> list[dict[str, Any]]:
-        found = [bson.decode(raw, UTC_CODEC) for _, raw in sorted(self.rows[collection.name].items())]
+        found = sorted(self.store.all(collection.name), key=lambda document: str(document["_id"]))
         return [d for d in found if all(d.get(field) == value for field, value in where.items())]
 
     # --- what happens
@@ -220,14 +189,14 @@ class World:
         document.update(
             state=SENDING, owner=owner, claim=claim, possibly_sent_before=document["possibly_sent"], possibly_sent=True
         )
-        self.rows[DELIVERIES.name][delivery] = bson.encode(document)
+        self.store.put(DELIVERIES.name, document)
         return document
 
     def release(self, delivery: str) -> None:
         """The dispatcher that held it is gone; nobody knows what it did."""
         document = self.all(DELIVERIES, _id=delivery)[0]
         document.update(state=DUE, owner=None)
-        self.rows[DELIVERIES.name][delivery] = bson.encode(document)
+        self.store.put(DELIVERIES.name, document)
 
     def attempt(
         self, delivery: str, verdict: Verdict = Verdict("delivered"), *, reaches: bool = True, dies: bool = False
@@ -238,7 +207,7 @@ class World:
         if not endpoints or endpoints[0]["state"] != "active":  # ended subscriptions are deleted
             document = self.all(DELIVERIES, _id=delivery)[0]
             document.update(state=DUE, owner=None, possibly_sent=document["possibly_sent_before"])
-            self.rows[DELIVERIES.name][delivery] = bson.encode(document)
+            self.store.put(DELIVERIES.name, document)
             return
         if held["about"] == "notice" and not self.allowed(held):
             self.perform(self.transitions.drop(held, "consent-ended"))
