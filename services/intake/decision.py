@@ -78,12 +78,11 @@ class _Decision:
             if seen["content"] != event.content:
                 return self._refuse([Refusal("same-id-other-content", "/id")], work)
             return self._receipt("duplicate", seen["receipt"], seen["answer"])
-        handler = topic_handlers()[event.incoming.event_type.topic.name]
+        handler, receipt = topic_handlers()[event.incoming.event_type.topic.name], random_id()
+        causation = self._causation(event, receipt, work.now)
         found = (*found, *handler.check(event, work, self.dependencies))
         if found:
             return self._refuse(found[:MOST], work)
-        receipt = random_id()
-        causation = self._causation(event, receipt, work.now)
         try:
             effect = handler.decide(event, work, self.dependencies)
         except Refused as refused:

@@ -12,8 +12,11 @@ def remedy(refusal: Refusal, pack: Pack) -> dict[str, str]:
     """The pack's sentence `remedy.<rule>` with the refusal's (public) values (`..._nearest` when it names what may have
     been meant); a general one if it has none."""
     key = f"remedy.{refusal.rule.replace('-', '_')}"
+    own = f"{key}_{refusal.field.rpartition('/')[2]}"
     if "nearest" in refusal.values:
         key += "_nearest"
+    elif own in pack.sentences.names:  # the form of this very field, with an example
+        key = own
     found = {}
     for language in pack.languages:
         values: dict[str, object] = dict(refusal.values)

@@ -440,7 +440,32 @@ class TestRemedies:
             assert plain != remedy(Refusal("wrong-form", ""), pack)[language]
             assert not plain.rstrip().endswith(("?", ":", "-"))
 
+    @pytest.mark.parametrize(
+        ("change", "field", "example"),
+        [
+            ({"time": "2026-11-20T09:00:00"}, "/time", "2026-11-20T09:00:00+09:00"),
+            ({"sequence": "x"}, "/sequence", "7"),
+            ({"data": {"reference": "김 8841", "reason": "filled"}}, "/data/reference", "HW-8841"),
+            ({"data": {"reference": "a", "reason": 7}}, "/data/reason", "filled"),
+        ],
+    )
+    async def test_of_a_wrong_form_says_the_form_itself_with_an_example(
+        self, house: House, change: dict[str, Any], field: str, example: str
+    ) -> None:
+        event = house.event("job-closed", {"reference": "a", "reason": "filled"}, "gjf")
+        (receipt,) = await house.send_all([{**event, **change}], "gjf")
+        assert receipt.problem is not None
+        assert receipt.problem.field == field
+        assert all(example in sentence for sentence in receipt.problem.remedy.values())
+
+    async def test_of_an_amount_in_quotes_says_without(self, house: House) -> None:
+        data = example("job-posted")
+        data["wage"] = {**data["wage"], "minimum": "2500000"}
+        receipt = await house.send("job-posted", data, by="gjf")
+        assert receipt.problem is not None
+        assert (receipt.problem.field, "2500000" in receipt.problem.remedy["ko"]) == ("/data/wage/minimum", True)
+
     def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
         pack = load_pack("kr-gyeonggi")
-        assert remedy(Refusal("int-type", "/data"), pack) == remedy(Refusal("wrong-form", "/data"), pack)
+        assert remedy(Refusal("model-type", "/data"), pack) == remedy(Refusal("wrong-form", "/data"), pack)
         assert remedy(Refusal("too-small", "/data", {"ge": 5}), pack)["en"].endswith("Please use 5 or more.")
