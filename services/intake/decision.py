@@ -120,8 +120,7 @@ class _Decision:
         return self._receipt(effect.status, receipt, effect.answer)
 
     def _receipt(self, status: ReceiptStatus, receipt: str, answer: Mapping[str, Any]) -> Receipt:
-        event = self.validated.event
-        warnings = [] if event is None else findings(event.incoming.warnings, self.dependencies.pack)
+        warnings = findings(self.validated.warnings, self.dependencies.pack)
         return self.validated.echo.receipt(status, receipt=receipt, warnings=warnings or None, **answer)
 
     def _refuse(self, refusals: Sequence[Refusal], work: UnitOfWork) -> Receipt:

@@ -64,7 +64,7 @@ class Receipt(Answer):
     this one event was kept, send the same again: a fault of ours (500), or too many at a time (429). `alias`: your own
     name for the person; `opportunity`, `agency`: the thing's id. `withheld`: what of an accepted event does not hold,
     because it was ended or taken back before it came: `active`, `open`, or a consent as `purpose/recipient`.
-    `warnings`: what of it was passed over although it may have been meant for something. `problem` only with `refused`
+    `warnings`: what of it was passed over or set aside. `problem` only with `refused`
     and `failed`.
     """
 

@@ -50,6 +50,7 @@ class Validated:
     echo: Echo
     event: DoorEvent | None
     refusals: tuple[Refusal, ...]
+    warnings: tuple[Refusal, ...] = ()
 
 
 class Validation:
@@ -80,7 +81,8 @@ class Validation:
                 event = DoorEvent(incoming, agency, content, features)
         except Refused as refused:
             findings.refusals = list(refused.refusals)
-        return Validated(echo, event, tuple(findings.refusals[:MOST]))
+        warnings = () if event is None else (*event.incoming.warnings, *findings.warnings)
+        return Validated(echo, event, tuple(findings.refusals[:MOST]), warnings)
 
     @staticmethod
     def _read(item: Mapping[str, Any]) -> tuple[Incoming | None, Unfit | None]:

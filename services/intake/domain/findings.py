@@ -24,12 +24,17 @@ class Findings:
     def __init__(self, pack: Pack, budget: Budget | None = None) -> None:
         self.pack = pack
         self.refusals: list[Refusal] = []
+        self.warnings: list[Refusal] = []
         self._budget = Budget() if budget is None else budget
         self._suggested = 0
 
     def add(self, rule: str, field: str, **values: str | int | float) -> None:
         """Note one reason."""
         self.refusals.append(Refusal(rule, field, values))
+
+    def warn(self, rule: str, field: str) -> None:
+        """Note what is set aside, and refuses nothing."""
+        self.warnings.append(Refusal(rule, field))
 
     def code(self, kind: str, code: str | None, field: str) -> None:
         """The code, if there is one, must be in the pack's list for that kind of field."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from services.intake.domain import phones
 from services.intake.domain.findings import Findings
 from shared.events.topics.people import Course, Identity, PersonAtDoor, PersonUpdatedAtDoor, Profile
 
@@ -77,4 +78,6 @@ def _derived(identity: Identity, findings: Findings, today: date) -> dict[str, A
     """What rules of programmes need of the identity: the year of birth (never the day) and the sex."""
     if identity.birth_date > today:
         findings.add("date-in-future", "/data/identity/birth_date")
+    if identity.phone is not None and phones.readable(identity.phone) is None:
+        findings.warn("phone-not-readable", "/data/identity/phone")
     return {"year_of_birth": identity.birth_date.year, "sex": identity.sex}

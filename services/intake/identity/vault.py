@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 
 from services.intake.documents import IdentityDocument
+from services.intake.domain.phones import readable
 from shared.events.topics.people import Identity
 from shared.kit.base.sealing import Sealer
 
@@ -59,5 +60,7 @@ class Vault:
 
 
 def _values(identity: Identity) -> dict[str, str]:
-    """Every field of the identity as text; absent ones left out."""
+    """Every field of the identity as text; absent ones left out, and a phone number that cannot be read."""
+    phone = None if identity.phone is None else readable(identity.phone)
+    identity = identity.model_copy(update={"phone": phone})
     return {name: str(value) for name, value in identity.model_dump(mode="json", exclude_none=True).items()}

@@ -126,7 +126,8 @@ class Identity(Model):
     name: Annotated[str, IDENTITY, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
     birth_date: Annotated[Day, IDENTITY]
     sex: Annotated[Sex, IDENTITY]
-    phone: Annotated[str | None, IDENTITY, StringConstraints(pattern=r"^\+?[0-9][0-9 ()-]{5,24}$")] = None
+    # in any form that people write: intake makes one of them, and sets aside with a warning what it cannot read
+    phone: Annotated[str | None, IDENTITY, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")] = None
     email: Annotated[
         str | None,
         IDENTITY,

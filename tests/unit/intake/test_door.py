@@ -416,7 +416,7 @@ recipient-class sequence-needed unknown-reference-kept
 recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
 too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
 unknown-kind
-unknown-attribute unsupported-encoding broken-gzip too-much
+phone-not-readable unknown-attribute unsupported-encoding broken-gzip too-much
 unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
 wage-below-minimum wrong-form wrong-source
 """

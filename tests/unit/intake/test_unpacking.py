@@ -61,13 +61,18 @@ async def test_a_bomb_is_refused_and_unpacked_no_further_than_a_body_may_be(hous
     assert (await admitted(house, gzip.compress(b"[" + b" " * (MOST_BYTES - 2) + b"]"), *GZIP)).count == 0
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [b"", b"[]", gzip.compress(b"[]", mtime=0)[:-1], gzip.compress(b"[]", mtime=0) + b"x", zlib.compress(b"[]")],
-    ids=["nothing", "plain", "cut off", "more behind it", "zlib"],
-)
-async def test_what_is_no_gzip_or_not_all_of_it_is_refused(house: House, broken: bytes) -> None:
-    assert await rule(house, broken, *GZIP) == "broken-gzip"
+BROKEN = {
+    "nothing": b"",
+    "plain": b"[]",
+    "cut off": gzip.compress(b"[]")[:-1],
+    "more behind it": gzip.compress(b"[]") + b"x",
+    "zlib": zlib.compress(b"[]"),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_what_is_no_gzip_or_not_all_of_it_is_refused(house: House, broken: str) -> None:
+    assert await rule(house, BROKEN[broken], *GZIP) == "broken-gzip"
 
 
 @pytest.mark.parametrize("coding", ["br", "deflate", "gzip, gzip", "zstd", "?"])
