@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 service=$1
 python=${2:-.venv/bin/python}
 services=(intake matching notifications)
-shared=(events kit reference)
+shared=(access events kit reference)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 

@@ -4,51 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.intake.domain.remedies import remedy
 from services.intake.metrics import events_refused
-from services.intake.schemas import Finding, Receipt, Refusing
+from services.intake.schemas import Receipt
 from services.intake.validation import Echo
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
-from shared.kit.web.problems import TYPE_BASE
+from shared.kit.web.problems import TYPE_BASE, refused
 from shared.reference import Pack
 
 MOST_ANSWERED = 1_000  # findings in the answer to one request, besides the first of each event
 _log = logger("door")
-_STATUS = {
-    "not-json": 400,
-    "unsupported-media-type": 415,
-    "not-utf-8": 400,
-    "named-twice": 400,
-    "wrong-encoding": 400,
-    "broken-gzip": 400,
-    "unsupported-encoding": 415,
-    "too-much": 413,
-    "event-too-large": 413,
-    "too-many-events": 413,
-    "too-many-at-a-time": 429,
-    "wrong-source": 403,
-    "not-allowed": 403,
-    "same-id-other-content": 409,
-}
-
-
-def findings(refusals: Sequence[Refusal], pack: Pack) -> list[Finding]:
-    """Each refusal with its remedy."""
-    return [Finding(field=item.field, rule=item.rule, remedy=remedy(item, pack)) for item in refusals]
-
-
-def refusing(refusals: Sequence[Refusal], pack: Pack) -> Refusing:
-    """The problem details of a refused event."""
-    errors = findings(refusals, pack)
-    return Refusing(
-        type=TYPE_BASE + "refused",
-        title="This cannot be taken as it is",
-        status=_STATUS.get(errors[0].rule, 422),
-        errors=errors,
-        **errors[0].model_dump(),
-    )
 
 
 def shortened(receipts: Sequence[Receipt], most: int) -> tuple[list[Receipt], int]:
@@ -56,7 +22,7 @@ def shortened(receipts: Sequence[Receipt], most: int) -> tuple[list[Receipt], in
     answered with many times its size), and how many may still be told after them."""
     found = []
     for receipt in receipts:
-        if receipt.problem is not None and len(receipt.problem.errors) > 1:
+        if receipt.problem is not None and receipt.problem.errors:
             errors = receipt.problem.errors[: 1 + most]
             most -= len(errors) - 1
             receipt = receipt.model_copy(update={"problem": receipt.problem.model_copy(update={"errors": errors})})
@@ -73,18 +39,12 @@ def failed(echo: Echo, agency: str, error: Exception, pack: Pack) -> Receipt:
     incident = random_id()
     events_refused.of(reason="failed-here").inc()
     _log.error("event_failed", event_id=incident, agency=agency, type=echo.type, exc_info=error)
-    finding = Finding(field="", rule="failed-here", remedy=remedy(Refusal("failed-here", ""), pack))
-    problem = Refusing(
-        type=TYPE_BASE + "internal",
-        title="Something failed here",
-        status=500,
-        errors=[finding],
-        incident=incident,
-        **finding.model_dump(),
+    problem = refused([Refusal("failed-here", "")], pack.remedy).model_copy(
+        update={"type": TYPE_BASE + "internal", "title": "Something failed here", "incident": incident}
     )
     return echo.receipt("failed", problem=problem)
 
 
 def put_off(echo: Echo, pack: Pack) -> Receipt:
     """The receipt of an event that was one too many in a batch whose withdrawals were taken: send it again."""
-    return echo.receipt("failed", problem=refusing([Refusal("too-many-at-a-time", "")], pack))
+    return echo.receipt("failed", problem=refused([Refusal("too-many-at-a-time", "")], pack.remedy))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from services.intake.admission import Admission, Received
-from services.intake.answers import refusing
 from services.intake.journeys import Journeys
-from services.intake.schemas import Alias, BatchAnswer, Journey, Receipt, Refusing, Rejections
+from services.intake.schemas import Alias, BatchAnswer, Journey, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from shared.access.keys import Calling
@@ -19,9 +17,8 @@ from shared.events.fields import Reference
 from shared.events.incoming import BATCH, STRUCTURED
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.bounds import Bounds, Router, bounded
-from shared.kit.web.problems import MEDIA_TYPE, not_found, refused, unavailable
+from shared.kit.web.problems import errors, not_found, unavailable
 from shared.kit.web.quotas import Quotas
-from shared.reference import Pack
 
 _EVENT = {
     "type": "object",
@@ -50,24 +47,14 @@ _BODY = {
         },
     }
 }
-_EITHER = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Refusing", "Problem")]}
-_BY_EITHER: dict[str, Any] = {"content": {MEDIA_TYPE: {"schema": _EITHER}}}  # a door before this one may refuse it, too
-_PROBLEM: dict[str, Any] = {"model": Refusing, "content": {MEDIA_TYPE: {}}}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {**_PROBLEM, "description": "The request cannot be read"},
-    401: {"description": "No valid key"},
-    403: {**_PROBLEM, "description": "The source or the type is not this agency's"},
-    409: {**_PROBLEM, "description": "The same id with other content"},
-    413: {**_BY_EITHER, "description": "Too many events or bytes at once"},
-    415: {**_PROBLEM, "description": "Another content type"},
-    422: {**_PROBLEM, "description": "One event that breaks the contract or a rule"},
-    500: {**_BY_EITHER, "description": "A fault of ours; nothing was kept, send the same again"},
-    503: {"description": "Nothing is promised; send the same again"},
-}
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    401: {"description": "No valid key"},
-    403: {"description": "The right is missing"},
-    404: {"description": "Nothing, or nothing for you"},
+    400: {"description": "The request cannot be read"},
+    403: {"description": "The source or the type is not this agency's"},
+    409: {"description": "The same id with other content"},
+    413: {"description": "Too many events or bytes at once"},
+    415: {"description": "Another content type"},
+    422: {"description": "One event that breaks the contract or a rule"},
+    500: {"description": "A fault of ours; nothing was kept, send the same again"},
 }
 
 
@@ -91,7 +78,7 @@ class Endpoints:
         raise unavailable()
 
 
-def make_router(endpoints: Endpoints, settings: IntakeSettings, pack: Pack) -> APIRouter:
+def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
     """All routes of intake."""
     router = Router()
 
@@ -112,29 +99,32 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, pack: Pack) -> A
         content_type = request.headers.get("content-type", "")
         received = Received(content_type, request.headers.items(), await request.body())
         async with endpoints.admission.turn(received, caller, quotas):
-            try:
-                admitted = await endpoints.admission.admit(received, caller, quotas)
-            except Refused as reasons:
-                return _problem(refusing(reasons.refusals, pack))
+            admitted = await endpoints.admission.admit(received, caller, quotas)
             receipts = await endpoints.door.take(admitted, caller)
         if received.batch:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]
-        return _answer(receipt, 202) if receipt.problem is None else _problem(receipt.problem, receipt.id)
+        if receipt.problem is None:
+            return _answer(receipt, 202)
+        return receipt.problem.model_copy(update={"id": receipt.id}).response()
 
-    @router.get("/events/{id:path}", response_model=Journey, responses=_NOT_FOUND, summary="What became of an event")
+    @router.get(
+        "/events/{id:path}", response_model=Journey, responses=errors(403, 404), summary="What became of an event"
+    )
     async def event(id: str, source: Annotated[str, Query(max_length=200)], caller: Calling) -> Response:
         """Its whole journey: accepted or refused, emitted, matched, told, acknowledged; nothing about a person."""
         caller.must(caller.administers or caller.reads("journeys"), "reads journeys")
         return _found(await endpoints.journeys.of_event(id, source, caller))
 
-    @router.get("/receipts/{receipt}", response_model=Journey, responses=_NOT_FOUND, summary="The same by receipt")
+    @router.get(
+        "/receipts/{receipt}", response_model=Journey, responses=errors(403, 404), summary="The same by receipt"
+    )
     async def receipt(receipt: str, caller: Calling) -> Response:
         """The journey of the event with this receipt."""
         caller.must(caller.administers or caller.reads("journeys"), "reads journeys")
         return _found(await endpoints.journeys.of_receipt(receipt, caller))
 
-    @router.get("/rejections", response_model=Rejections, responses=_NOT_FOUND, summary="What was refused")
+    @router.get("/rejections", response_model=Rejections, responses=errors(403), summary="What was refused")
     async def rejections(
         caller: Calling,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -145,9 +135,9 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, pack: Pack) -> A
         try:
             return _answer(await endpoints.journeys.rejections(caller, limit, before))
         except ValueError:
-            raise refused([Refusal("wrong-form", "/query/before")]) from None
+            raise Refused(Refusal("wrong-form", "/query/before")) from None
 
-    @router.post("/people/lookup", response_model=Alias, responses=_NOT_FOUND, summary="Your alias of a person")
+    @router.post("/people/lookup", response_model=Alias, responses=errors(403, 404), summary="Your alias of a person")
     @bounded(Bounds(charged=("lookups",)))
     async def lookup(asked: Lookup, caller: Calling) -> Response:
         """The alias by which the other APIs know your person, from your own reference."""
@@ -167,8 +157,3 @@ def _found(model: BaseModel | None) -> Response:
     if model is None:
         raise not_found()
     return _answer(model)
-
-
-def _problem(problem: Refusing, id: str | None = None) -> JSONResponse:
-    content = problem.model_copy(update={"id": id}).model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, problem.status, media_type=MEDIA_TYPE)

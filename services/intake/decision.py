@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.intake import metrics
-from services.intake.answers import findings, refusing
 from services.intake.changes import topic_handlers
 from services.intake.changes.effect import DoorEvent, Effect
 from services.intake.changes.publish import publish
@@ -34,12 +33,14 @@ from services.intake.schemas import Receipt, ReceiptStatus
 from services.intake.tallies import counted, midnight
 from services.intake.validation import Validated
 from shared.access.agencies import held_agency
-from shared.access.keys import Caller, unauthorised
+from shared.access.keys import Caller
 from shared.events.refusal import MOST, Refusal, Refused
 from shared.events.topics.agencies import Agency
 from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.web.authentication import unauthorised
+from shared.kit.web.problems import findings, refused
 
 
 def decision(validated: Validated, caller: Caller, dependencies: Dependencies) -> Operation[Receipt]:
@@ -120,14 +121,14 @@ class _Decision:
         return self._receipt(effect.status, receipt, effect.answer)
 
     def _receipt(self, status: ReceiptStatus, receipt: str, answer: Mapping[str, Any]) -> Receipt:
-        warnings = findings(self.validated.warnings, self.dependencies.pack)
+        warnings = findings(self.validated.warnings, self.dependencies.pack.remedy)
         return self.validated.echo.receipt(status, receipt=receipt, warnings=warnings or None, **answer)
 
     def _refuse(self, refusals: Sequence[Refusal], work: UnitOfWork) -> Receipt:
         """The receipt of a refusal. It is kept without any value of the event, up to so many of one agency and day:
         the rest is answered all the same, and counted."""
         work.after_commit(lambda: metrics.events_refused.of(reason=refusals[0].rule).inc())
-        problem = refusing(refusals, self.dependencies.pack)
+        problem = refused(refusals, self.dependencies.pack.remedy)
         if not self.validated.echo.testrun and not self._kept(refusals, work):
             problem = problem.model_copy(update={"kept": False})
         return self.validated.echo.receipt("refused", problem=problem)

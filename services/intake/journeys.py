@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-from services.intake.answers import findings
 from services.intake.decision import rejections_tally
 from services.intake.dependencies import Dependencies
 from services.intake.documents import INBOX, REJECTIONS, InboxDocument, RejectionDocument, StepsSummary
@@ -22,6 +21,7 @@ from services.intake.schemas import Emitted, Journey, Matched, Partner, Rejectio
 from shared.access.keys import Caller
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import is_id
+from shared.kit.web.problems import findings
 
 # Of a page of refusals: a page costs some 5 ms and 100 kB at most.
 FINDINGS_LISTED = 10  # of one event
@@ -125,7 +125,7 @@ class Journeys:
             id=self._opened(row["event"], REJECTIONS.name, row["_id"]),
             type=row["type"],
             at=row["at"],
-            errors=findings(refusals, self._dependencies.pack),
+            errors=findings(refusals, self._dependencies.pack.remedy),
             more=row.get("findings", 0) - len(refusals) or None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from services.intake.journeys import Journeys
 from services.intake.repository import INDEXES, Repository
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from shared.access.keys import Keys
 from shared.events import registry
 from shared.kit.base.logs import logger
 from shared.kit.runtime.service import ServiceRuntime
@@ -32,7 +34,13 @@ def build(settings: IntakeSettings) -> FastAPI:
     pack = load_pack(settings.pack)
     zone = ZoneInfo(pack.timezone)
     runtime = ServiceRuntime(
-        settings, streams=(make_stream(),), writes=WRITES, indexes=INDEXES, ready_needs_kafka=False, zone=zone
+        settings,
+        authenticator=partial(Keys, zone=zone),
+        remedies=pack.remedy,
+        streams=(make_stream(),),
+        writes=WRITES,
+        indexes=INDEXES,
+        ready_needs_kafka=False,
     )
     dependencies = Dependencies(
         pack,
@@ -61,7 +69,7 @@ def build(settings: IntakeSettings) -> FastAPI:
 
     return runtime.app(
         title="Ieum intake",
-        routers=(make_router(endpoints, settings, pack),),
+        routers=(make_router(endpoints, settings),),
         before_streams=(put_together,),
         loops=(lapse_consents,),
     )

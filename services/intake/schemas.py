@@ -5,55 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import Field
+
+from shared.kit.web.answers import Answer
+from shared.kit.web.problems import Finding, ProblemDetails
 
 ReceiptStatus = Literal["accepted", "refused", "duplicate", "superseded", "failed"]
-
-
-class Answer(BaseModel):
-    """Base of what is answered. What is not known is left out, never null: so says the schema, too."""
-
-    model_config = ConfigDict(frozen=True)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        found = handler(core_schema)
-        for field in handler.resolve_ref_schema(found).get("properties", {}).values():
-            options = [option for option in field.get("anyOf", ()) if option != {"type": "null"}]
-            if len(options) == 1:
-                del field["anyOf"]
-                field |= options[0]
-                field.pop("default", None)
-        return found
-
-
-class Finding(Answer):
-    """One thing that is wrong: where (JSON pointer), by which rule, and what to do, in each language of the pack."""
-
-    field: str
-    rule: str
-    remedy: dict[str, str]
-
-
-class Refusing(Answer):
-    """Why one event was refused, as problem details (RFC 9457): the first finding on top, all in `errors`.
-
-    `incident`: only when the fault was ours; the id to quote. `id`: of a single event that has one. `kept`: false when
-    the day's most of kept refusals was reached: this answer is complete, but it cannot be looked up later.
-    """
-
-    type: str
-    title: str
-    status: int
-    field: str
-    rule: str
-    remedy: dict[str, str]
-    errors: list[Finding]
-    incident: str | None = None
-    id: str | None = None
-    kept: bool | None = None
 
 
 class Receipt(Answer):
@@ -79,7 +36,7 @@ class Receipt(Answer):
     withheld: list[str] | None = None
     testrun: bool | None = None
     warnings: list[Finding] | None = None
-    problem: Refusing | None = None
+    problem: ProblemDetails | None = None
 
 
 class BatchAnswer(Answer):
@@ -132,10 +89,10 @@ class Journey(Answer):
     status: Literal["accepted", "refused", "superseded"]
     at: datetime
     receipt: str | None = None
-    emitted: list[Emitted] = []
+    emitted: list[Emitted] = Field(default_factory=list)
     matches: Matched = Matched()
-    partners: list[Partner] = []
-    errors: list[Finding] = []
+    partners: list[Partner] = Field(default_factory=list)
+    errors: list[Finding] = Field(default_factory=list)
 
 
 class Rejection(Answer):

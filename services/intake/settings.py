@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from shared.access import key_rules
-from shared.access.key_rules import DEVELOPMENT_KEK
+from shared.kit.base import key_rules
+from shared.kit.base.key_rules import DEVELOPMENT_KEK
 from shared.kit.runtime.settings import ServiceSettings
 
 _FIRST_ADMIN = re.compile("[a-z0-9-]{1,60}:[a-z0-9-]{3,40}:([0-9a-f]{64})", re.ASCII)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from services.matching.documents import StoredOpening, StoredPerson
 from services.matching.prohibitions import as_permitted
 from services.matching.service import Matching
-from shared.access.floors import follow_prohibitions, road_of_prohibitions, the_floors
-from shared.access.keys import follow_agencies
+from shared.access.floors import the_floors
+from shared.access.prohibitions import follow_agencies, follow_prohibitions, urgent_stream
 from shared.events import Event, registry
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -44,7 +44,7 @@ def matching_stream(matching: Matching) -> Stream:
 
 def prohibitions_stream(on_raised: Callable[[], None]) -> Stream:
     """What forbids, and who may do what; ``on_raised`` is called when this replica has stored a higher floor."""
-    stream = road_of_prohibitions(SERVICE)
+    stream = urgent_stream(SERVICE)
     follow_prohibitions(stream, on_raised)
     follow_agencies(stream)
     return stream

@@ -23,6 +23,7 @@ from services.matching.repository import INDEXES, Repository
 from services.matching.rules_digest import rules_digest
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
+from shared.access.keys import Keys
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.service import ServiceRuntime
@@ -57,7 +58,8 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         held_streams=[stream],
         writes=WRITES,
         indexes=INDEXES,
-        zone=zone,
+        authenticator=partial(Keys, zone=zone),
+        remedies=pack.remedy,
         clock=clock,
     )
 

@@ -18,6 +18,7 @@ from services.matching.domain.person_facts import person_facts
 from services.matching.domain.visibility import Visibility, is_matched, visibility_of
 from services.matching.repository import Repository
 from services.matching.schemas import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
+from shared.access.agencies import RECEIVING_CLASSES
 from shared.access.keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -206,4 +207,4 @@ class MatchQueries:
 
 def _may_see_people(caller: Caller) -> None:
     caller.must_read("matches")
-    caller.must(caller.agency.recipient_class in ("case", "service"), "class of recipient: case or service")
+    caller.must(caller.agency.recipient_class in RECEIVING_CLASSES, "class of recipient: case or service")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -86,7 +87,8 @@ def make_router(endpoints: Endpoints) -> APIRouter:
         wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
     ) -> FeedPage:
         """The caller's notices and recalls after a cursor; ``wait`` seconds for the first one (long poll)."""
-        recipient, keys = caller.agency.agency, request.app.state.runtime.keys
+        recipient = caller.agency.agency
+        still = partial(request.app.state.runtime.authenticator.reauthenticate, caller)
         if not await endpoints.subscriptions.has_feed(recipient):
             raise Problem(
                 409,
@@ -95,7 +97,7 @@ def make_router(endpoints: Endpoints) -> APIRouter:
                 remedy='POST /subscriptions {"channel": "feed"} first.',
             )
         try:
-            page = await endpoints.feed.read(recipient, after or None, limit, wait, lambda: keys.again(caller))
+            page = await endpoints.feed.read(recipient, after or None, limit, wait, still)
         except UnknownCursor:
             raise Problem(
                 422,

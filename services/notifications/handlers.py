@@ -12,8 +12,10 @@ from services.notifications.documents import AGENCIES, MATCHES, PEOPLE, RESYNCS
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import Causation, agency_receives, match_document, person_document
-from shared.access.agencies import agency_document, took_effect
-from shared.access.floors import Following, Raised, follow_prohibitions, road_of_prohibitions
+from shared.access.agencies import agency_document
+from shared.access.floors import Following, Raised
+from shared.access.metrics import took_effect
+from shared.access.prohibitions import follow_prohibitions, urgent_stream
 from shared.events import Event, registry
 from shared.events.topics.agencies import Agency
 from shared.events.topics.matches import Match
@@ -61,7 +63,7 @@ def notifications_stream(reconciler: Reconciler) -> Stream:
 def prohibitions_stream(on_raised: Callable[[], None], resync_requested: Callable[[], None]) -> Stream:
     """What forbids, and who may receive. ``on_raised``: this replica has stored a higher floor; what follows from it is
     done behind it (`floor_follow_up`). ``resync_requested``: an agency's right has changed."""
-    stream = road_of_prohibitions(SERVICE)
+    stream = urgent_stream(SERVICE)
     follow_prohibitions(stream, on_raised)
 
     def needs_of_agency(event: Event[Agency], work: UnitOfWork) -> Iterator[Need]:

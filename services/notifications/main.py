@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ from services.notifications.outcomes import Outcomes
 from services.notifications.repository import INDEXES, Repository
 from services.notifications.service import Deliveries, Subscriptions
 from services.notifications.settings import NotificationsSettings
+from shared.access.keys import Keys
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.runtime.service import ServiceRuntime
@@ -38,7 +40,8 @@ STOP_WITHIN = timedelta(seconds=4.5)  # then what was answered is written down: 
 
 def build(settings: NotificationsSettings) -> FastAPI:
     """The application, not started: its lifespan opens MongoDB and Kafka."""
-    zone = ZoneInfo(load_pack(settings.pack).timezone)
+    pack = load_pack(settings.pack)
+    zone = ZoneInfo(pack.timezone)
     ids, sealer = Ids(settings.id_key_bytes), Sealer(settings.sealing_key_bytes)
     credentials = Credentials(sealer)
     outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
@@ -52,8 +55,14 @@ def build(settings: NotificationsSettings) -> FastAPI:
     channels: dict[str, Channel] = {feed.name: feed, webhook.name: webhook}
     reconciler = Reconciler(ids, channels, outcomes, today)
     queues = reconciler.queues
-    streams = (prohibitions_stream(floor_raised.set, resync_requested.set), notifications_stream(reconciler))
-    runtime = ServiceRuntime(settings, streams=streams, writes=WRITES, indexes=INDEXES, zone=zone)
+    runtime = ServiceRuntime(
+        settings,
+        authenticator=partial(Keys, zone=zone),
+        remedies=pack.remedy,
+        streams=(prohibitions_stream(floor_raised.set, resync_requested.set), notifications_stream(reconciler)),
+        writes=WRITES,
+        indexes=INDEXES,
+    )
     endpoints = Endpoints()
     deps: Dependencies | None = None
 

@@ -19,8 +19,9 @@ from services.notifications.documents import (
     SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.permission import Allowance, Subject, receives
+from services.notifications.domain.permission import Allowance, Subject
 from services.notifications.domain.threads import Held, MatchSummary, OpenRecall, OutboundMessage, Thread
+from shared.access.agencies import may_receive
 from shared.access.floors import floors_of
 from shared.events import Event
 from shared.events.topics.matches import Match
@@ -96,7 +97,7 @@ def agency_receives(agency: Document | None) -> bool:
     if agency is None:
         return False
     state = agency["state"]
-    return receives(state["recipient_class"], bool(state["rights"].get("receives", False)))
+    return may_receive(state["recipient_class"], bool(state["rights"].get("receives", False)))
 
 
 def match_document(event: Event[Match], now: datetime) -> MatchDocument:

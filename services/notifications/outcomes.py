@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.notifications import metrics
 from services.notifications.documents import OutcomeFields
 from services.notifications.mappers import Causation
 from shared.events import Event, EventType
@@ -12,7 +13,6 @@ from shared.events.topics.deliveries import (
     RECALL_ACKNOWLEDGED,
     Delivery,
 )
-from shared.kit.base import metrics
 from shared.kit.base.ids import Ids
 from shared.kit.base.logs import logger
 from shared.kit.store.unit_of_work import UnitOfWork

@@ -17,18 +17,16 @@ from typing import Any, Protocol
 
 from pymongo import ASCENDING, IndexModel
 
-from shared.access.agencies import took_effect
+from shared.access.metrics import took_effect
 from shared.events import Event
-from shared.events.topics.prohibitions import FLOOR_RAISED, Floors, merged
+from shared.events.topics.prohibitions import Floors, merged
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observe import Observer
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.kit.stream.stream import Stream
 
 FLOORS = "floors"
-TOPICS = ("prohibitions", "agencies")
 AT_ONCE = 50
 LOOK_SECONDS = 5.0  # what a replica has heard that did not live to follow it is followed this late
 INDEXES: dict[str, list[IndexModel]] = {FLOORS: [IndexModel([("due", ASCENDING)], name="due", sparse=True)]}
@@ -43,21 +41,6 @@ class Raised:
     correlationid: str | None = None
     recordedtime: datetime | None = None
     traceparent: str | None = None
-
-
-def road_of_prohibitions(service: str) -> Stream:
-    """The stream of what forbids: read by every replica, whatever its other streams do and whoever holds a lease."""
-    return Stream(service, TOPICS, everywhere=True)
-
-
-def follow_prohibitions(stream: Stream, raised: Callable[[], None] = lambda: None) -> None:
-    """Register the handler that keeps the floors. ``raised`` is called once they are stored, whichever replica was
-    quicker: it may not be the one that follows."""
-
-    @stream.subscriber(FLOOR_RAISED, needs=lambda event, work: [the_floors(event.data.person)])
-    def floor_raised(event: Event[Floors], work: UnitOfWork) -> None:
-        raise_floors(event, work)
-        work.after_commit(raised)
 
 
 def raise_floors(event: Event[Floors], work: UnitOfWork) -> None:

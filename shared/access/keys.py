@@ -17,20 +17,17 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends
 
-from shared.access.agencies import AGENCIES, follow_agencies, held_agency
+from shared.access.agencies import AGENCIES, held_agency, may_receive
 from shared.events.topics.agencies import Agency, Key
-from shared.kit.base.clock import machine_time
 from shared.kit.base.logs import logger
 from shared.kit.store.mongo import Database
-from shared.kit.web.problems import Problem, forbidden
+from shared.kit.web.authentication import authenticated, unauthorised
+from shared.kit.web.problems import forbidden
 
-__all__ = ["Caller", "Calling", "Keys", "calling", "follow_agencies", "make_key", "unauthorised"]
 CACHE_SECONDS = 1.0
 _TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
-_IN_ADDRESS = frozenset({"key", "api_key", "apikey", "token", "access_token", "authorization", "secret"})
 _NOBODY = b"\0" * 32
 _log = logger("keys")
 
@@ -42,9 +39,10 @@ class Caller:
     agency: Agency
     key_id: str
 
-    def may_emit(self, type: str) -> bool:
-        """Whether events of this type are taken from this agency."""
-        return type in self.agency.rights.emits
+    @property
+    def agency_id(self) -> str:
+        """The agency's id."""
+        return self.agency.agency
 
     def reads(self, what: str) -> bool:
         """Whether this agency may read ``matches``, ``journeys``, ``rejections``, ``deliveries`` or use ``lookup``."""
@@ -53,7 +51,7 @@ class Caller:
     @property
     def receives(self) -> bool:
         """Whether this agency may be told anything about a person: its right and its class both say so."""
-        return self.agency.rights.receives and self.agency.recipient_class in ("case", "service")
+        return may_receive(self.agency.recipient_class, self.agency.rights.receives)
 
     @property
     def administers(self) -> bool:
@@ -80,9 +78,9 @@ class Keys:
     def __init__(
         self,
         database: Database,
+        now: Callable[[], datetime],
         *,
         zone: tzinfo = UTC,
-        now: Callable[[], datetime] = machine_time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agencies = database[AGENCIES]
@@ -94,7 +92,7 @@ class Keys:
         self._read_at: float | None = None
         self._reading: asyncio.Task[Mapping[str, tuple[Agency, Key]]] | None = None
 
-    async def caller(self, authorization: str | None) -> Caller:
+    async def authenticate(self, authorization: str | None) -> Caller:
         """Who shows this ``Authorization`` header. Raises the 401 problem; a driver error when MongoDB is away."""
         scheme, _, token = (authorization or "").partition(" ")
         match = _TOKEN.fullmatch(token.strip()) if scheme.lower() == "bearer" else None
@@ -109,7 +107,7 @@ class Keys:
             raise unauthorised()
         return Caller(found[0], found[1].key_id)
 
-    async def again(self, caller: Caller) -> Caller:
+    async def reauthenticate(self, caller: Caller) -> Caller:
         """The same caller as of now, for what goes on after its key was checked: a body that came slowly, a long poll.
         Raises the 401 problem once its agency has no such key with that secret any more."""
         found = (await self._fresh()).get(caller.key_id)
@@ -158,35 +156,4 @@ def make_key(key_id: str, until: date | None = None) -> tuple[str, Key]:
     return f"{key_id}.{secret.hex()}", Key(key_id=key_id, secret_sha256=sha256(secret).hexdigest(), until=until)
 
 
-def unauthorised() -> Problem:
-    """The one answer to whoever cannot show a good key."""
-    return Problem(
-        401,
-        "unauthorised",
-        "No valid key",
-        remedy="Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
-
-
-def refuse_key_in_address(request: Request) -> None:
-    """Raise the 400 problem for a key in the address: it would end in logs."""
-    if any(name.lower() in _IN_ADDRESS for name in request.query_params):
-        raise Problem(
-            400,
-            "key-in-address",
-            "A key does not belong into an address",
-            remedy="Send it as Authorization header, and replace this key: addresses end in logs.",
-        )
-
-
-async def calling(
-    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
-) -> Caller:
-    """FastAPI dependency: the caller of this request, whose key ``shared.kit.web.bounds`` has checked before. Called
-    when the body has come, which may take a while: a key or right that was taken away meanwhile does not count."""
-    keys: Keys = request.app.state.runtime.keys
-    return await keys.again(request.state.caller)
-
-
-Calling = Annotated[Caller, Depends(calling)]
+Calling = Annotated[Caller, Depends(authenticated)]

@@ -52,7 +52,6 @@ def _channel(topic: Topic, types: list[EventType]) -> dict[str, Any]:
         "bindings": {
             "kafka": {
                 "topic": topic.name,
-                "partitions": topic.partitions,
                 "topicConfiguration": {"retention.ms": int(topic.retention.total_seconds() * 1000)},
             }
         },

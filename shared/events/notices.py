@@ -22,7 +22,8 @@ BODY_BYTES = 1024  # every body is padded to this length, so that its size tells
 
 
 class Notice(Model):
-    """``version`` counts what this recipient was told about this alias and opportunity: a lower one is old.
+    """``version`` counts all that this recipient was told about this alias, of every opportunity, recalls included:
+    old is what is not above the highest of the same opportunity and of the alias's last recall.
 
     ``proposed``: worth a look; ``ended``: no longer. ``ask`` is a path of the matching API for the recipient's own key.
     """
@@ -40,7 +41,8 @@ class Notice(Model):
 
 
 class Recall(Model):
-    """Forget everything held under this alias, and say so (acknowledge with ``notice``)."""
+    """Forget everything held under this alias with a lower ``version``, and say so (acknowledge with ``notice``).
+    Notices and recalls of an alias share one count."""
 
     notice: Annotated[Id, PSEUDONYMOUS]
     alias: Annotated[Id, PSEUDONYMOUS]

@@ -149,3 +149,27 @@ _RULES = {
     "too_short": "too-few",
     "too_long": "too-many",
 }
+
+# What is answered over HTTP to a rule that was broken, wherever that is found out; all others get 422.
+_STATUS = {
+    "not-json": 400,
+    "not-utf-8": 400,
+    "named-twice": 400,
+    "wrong-encoding": 400,
+    "broken-gzip": 400,
+    "not-allowed": 403,
+    "wrong-source": 403,
+    "same-id-other-content": 409,
+    "event-too-large": 413,
+    "too-many-events": 413,
+    "too-much": 413,
+    "unsupported-media-type": 415,
+    "unsupported-encoding": 415,
+    "too-many-at-a-time": 429,
+    "failed-here": 500,
+}
+
+
+def status_of(rule: str) -> int:
+    """The HTTP status of a refusal that stands first."""
+    return _STATUS.get(rule, 422)

@@ -26,7 +26,6 @@ class Topic:
     name: str
     key: str
     written_by: str
-    partitions: int = 4
     retention: timedelta = timedelta(days=7)
     urgent: bool = False
 

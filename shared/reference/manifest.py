@@ -91,7 +91,6 @@ class Manifest(Data):
     clocks: tuple[int, ...] = Field(min_length=1)
     weights_version: str = Field(min_length=1)
     weights: Mapping[str, Share]
-    recipient_classes: Mapping[str, bool]
     average_wage: AverageWage
     working_time: WorkingTime
     schemes: Mapping[str, SchemeSpec]

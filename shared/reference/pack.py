@@ -89,11 +89,6 @@ class Pack:
         return self.manifest.weights_version
 
     @property
-    def recipient_classes(self) -> Mapping[str, bool]:
-        """Class of recipient to whether it may ever receive anything about a person."""
-        return MappingProxyType(dict(self.manifest.recipient_classes))
-
-    @property
     def average_wage(self) -> AverageWage:
         """What people of the group earn on average: the yardstick for growth."""
         return self.manifest.average_wage
@@ -217,6 +212,28 @@ class Pack:
     def sentence(self, key: str, language: str, /, **values: object) -> str:
         """A sentence in a language with its values; PackError for an unknown key, language or a missing value."""
         return self.sentences.say(key, language, values)
+
+    def remedy(self, rule: str, field: str, values: Mapping[str, object]) -> dict[str, str]:
+        """What to do about a refusal, by language: the sentence of the rule with its (public) values (`..._nearest`
+        when they name what may have been meant, `..._<field>` with the form of that field), or a general one."""
+        key = f"remedy.{rule.replace('-', '_')}"
+        own = f"{key}_{field.rpartition('/')[2]}"
+        if "nearest" in values:
+            key += "_nearest"
+        elif own in self.sentences.names:
+            key = own
+        found = {}
+        for language in self.languages:
+            said = dict(values)
+            if "name" in said:
+                said["reason"] = self.never_collected_reason(str(said["name"]), language) or ""
+            if isinstance(minimum := said.get("minimum"), int | float):
+                said["minimum"] = self.money(minimum, language)
+            try:
+                found[language] = self.sentence(key, language, **said)
+            except PackError:
+                found[language] = self.sentence("remedy.wrong_form", language)
+        return found
 
     def _spoken(self, language: str) -> None:
         if language not in self.languages:

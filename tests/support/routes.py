@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Message
 
-from shared.access.keys import unauthorised
+from shared.kit.web.authentication import unauthorised
 from shared.kit.web.bounds import bounded_routes
 
 ANY_ID = "0" * 32
@@ -19,7 +19,7 @@ ANY_ID = "0" * 32
 class Refusing:
     """The kit's keys, when nobody's is good."""
 
-    async def caller(self, _: str | None) -> Any:
+    async def authenticate(self, _: str | None) -> Any:
         raise unauthorised()
 
 
@@ -81,7 +81,7 @@ def most_bytes(app: FastAPI) -> dict[str, int]:
 async def check_that_the_key_comes_first(app: FastAPI) -> int:
     """Every route that asks who calls answers 401 to a wrong key without having asked for the body, however long it
     says that it is, and without any JSON being parsed. How many such routes there are."""
-    app.state.runtime.keys = Refusing()
+    app.state.runtime.authenticator = Refusing()
     count = 0
     for method, path, needs_key in requests(app):
         if needs_key:
@@ -94,7 +94,7 @@ async def check_that_the_key_comes_first(app: FastAPI) -> int:
 
 async def check_the_headers(app: FastAPI) -> None:
     """Every answer of every route, also to a wrong method and of no route, may neither be kept nor be guessed."""
-    app.state.runtime.keys = Refusing()
+    app.state.runtime.authenticator = Refusing()
     asked = [await Asked.of(app, method, path) for method, path, _ in requests(app)]
     asked += [await Asked.of(app, "PUT", "/live"), await Asked.of(app, "GET", "/nowhere")]
     for each in asked:

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from shared.access.agencies import AGENCIES, agency_document
-from shared.access.keys import Calling
+from shared.access.keys import Calling, Keys
 from shared.events import Event
 from shared.events.fields import Slug
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
@@ -34,7 +34,9 @@ class SmallSettings(ServiceSettings):
 def build(settings: SmallSettings) -> FastAPI:
     """It keeps agencies, counts its ticks, and knows who calls."""
     stream = Stream("small", ("agencies",), everywhere=settings.everywhere)
-    runtime = ServiceRuntime(settings, streams=[stream], writes=["agencies"], ready_needs_kafka=settings.needs_kafka)
+    runtime = ServiceRuntime(
+        settings, authenticator=Keys, streams=[stream], writes=["agencies"], ready_needs_kafka=settings.needs_kafka
+    )
     router = Router()
     told: list[str] = []
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from shared.access.keys import Keys
 from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.events.topics.matches import MATCH_FOUND, Match
@@ -35,7 +36,7 @@ def service(names: Names, batch: int) -> AbstractAsyncContextManager[Any]:
         session_timeout_ms=SESSION_TIMEOUT_MS, log_level="warning",
     )  # fmt: skip
     stream = Stream("bench", (READS,))
-    runtime = ServiceRuntime(settings, streams=[stream], writes=[WRITES])
+    runtime = ServiceRuntime(settings, authenticator=Keys, streams=[stream], writes=[WRITES])
 
     @stream.subscriber(MATCH_FOUND, needs=_the_match)
     def match_told(event: Event[Match], work: UnitOfWork) -> None:

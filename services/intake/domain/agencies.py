@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from services.intake.domain.findings import Findings
-from shared.access.key_rules import known_hash
+from shared.access.agencies import RECEIVING_CLASSES
 from shared.events import registry
 from shared.events.topics.agencies import Agency
+from shared.kit.base.key_rules import known_hash
 
 
 def check_agency(agency: Agency, findings: Findings) -> None:
@@ -16,7 +17,7 @@ def check_agency(agency: Agency, findings: Findings) -> None:
     for index, name in enumerate(agency.rights.emits):
         if name not in doors:
             findings.add("not-for-the-door", f"/data/rights/emits/{index}")
-    if agency.rights.receives and not findings.pack.recipient_classes.get(agency.recipient_class, False):
+    if agency.rights.receives and agency.recipient_class not in RECEIVING_CLASSES:
         findings.add("class-never-receives", "/data/rights/receives")
     if len({key.key_id for key in agency.keys}) != len(agency.keys):
         findings.add("key-taken", "/data/keys")

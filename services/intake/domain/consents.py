@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from services.intake.domain.findings import Findings
+from shared.access.agencies import RECEIVING_CLASSES
 from shared.events.topics.people import Alias, Consent, ConsentAtDoor, ConsentKey, Person
 
 MOST = 200  # live consents and aliases of one person, as in the contract
@@ -53,7 +54,7 @@ def check_recipients(
             continue
         if consent.recipient not in classes:
             findings.add("recipient-unknown", at)
-        elif given and not findings.pack.recipient_classes.get(classes[consent.recipient], False):
+        elif given and classes[consent.recipient] not in RECEIVING_CLASSES:
             findings.add("recipient-class", at)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from services.notifications import metrics
 from services.notifications.channels.channel import Channel, Configuration
 from services.notifications.delivery.message import Messages
 from services.notifications.documents import (
@@ -39,7 +40,6 @@ from services.notifications.mappers import agency_receives, subject_of
 from services.notifications.queues import Queues
 from services.notifications.repository import Repository
 from shared.access.floors import the_floors
-from shared.kit.base import metrics
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.kit.base import metrics
+from services.notifications import metrics
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.batch_size import AdaptiveBatchSize
 from shared.kit.base.logs import logger
+from shared.kit.base.metrics import retries
 from shared.kit.store.store import Operation, Store, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work
@@ -102,7 +103,7 @@ class AttemptRecorder:
                 results = await self._store.perform([each.operation for each in group])
             except Exception as error:  # also what nobody foresaw: what was answered is not forgotten for it
                 self._failing = True
-                metrics.retries.of(kind="recorder", reason=type(error).__name__).inc()
+                retries.of(kind="recorder", reason=type(error).__name__).inc()
                 if isinstance(error, Unavailable) and error.too_much:
                     self._batch_size.was_too_much()
                 await backoff.wait()

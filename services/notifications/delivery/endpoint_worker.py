@@ -19,6 +19,7 @@ from functools import partial
 
 from pymongo.errors import PyMongoError
 
+from services.notifications import metrics
 from services.notifications.channels.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import AttemptRecorder, Reservation
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
@@ -30,7 +31,6 @@ from services.notifications.domain.body import encode
 from services.notifications.domain.concurrency import ConcurrencyLimit
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.repository import Repository
-from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
 from shared.kit.base.logs import logger
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
+from services.notifications import metrics
 from services.notifications.documents import (
     ATTEMPTS,
     DELIVERIES,
@@ -21,7 +22,6 @@ from services.notifications.domain.retry import OUTAGE, next_attempt
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.queues import Queues, may_be_held
-from shared.kit.base import metrics
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 

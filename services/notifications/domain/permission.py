@@ -7,8 +7,6 @@ from datetime import date
 
 NOTICE = "notice"
 MATCHING = "matching"
-# Fixed here and not in a pack: no data may open the way to an employer or the public.
-RECEIVING_CLASSES = frozenset({"case", "service"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +25,6 @@ class Subject:
     active: bool
     allowances: tuple[Allowance, ...]
     aliases: dict[str, str]
-
-
-def receives(recipient_class: str, right: bool) -> bool:
-    """True when an agency of this class, with or without the right, may receive anything about a person."""
-    return right and recipient_class in RECEIVING_CLASSES
 
 
 def alias_to_tell(subject: Subject | None, recipient: str, today: date) -> str | None:

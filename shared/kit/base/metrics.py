@@ -93,7 +93,7 @@ def exposition() -> tuple[bytes, str]:
 
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_LONG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
+LONG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
 events_consumed = counter("events_consumed", "Records of a topic that had their effect", ["topic", "type"])
@@ -107,19 +107,6 @@ transaction_retries = counter("transaction_retries", "Transactions tried again a
 outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest row that is not published")
 outbox_rows = gauge("outbox_rows", "Rows that are not published")
 consumer_lag = gauge("consumer_lag", "Records not yet consumed", ["topic", "partition"])
-deliveries = counter("deliveries", "Deliveries that ended, and how", ["channel", "outcome"])
-prohibition_seconds = histogram(
-    "prohibition_seconds",
-    "From intake's acceptance of what forbids: to its effect here (floor, agency), to what follows from it (followed)",
-    ["kind"],
-    buckets=_LONG_SECONDS,
-)
-event_to_partner_seconds = histogram(
-    "event_to_partner_seconds", "From the door to the partner's system", ["channel"], buckets=_LONG_SECONDS
-)
-in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
-attempts_to_record = gauge("attempts_to_record", "Attempts at partners that were answered and not yet written down")
-attempts_not_recorded = counter("attempts_not_recorded", "Attempts whose outcome cannot be written down")
 clock_difference_seconds = gauge("clock_difference_seconds", "This machine's clock minus MongoDB's")
 clock_doubtful = gauge("clock_doubtful", "1 while the two differ by more than a minute")
 build_info = gauge("build_info", "1; which build runs", ["service", "version"])

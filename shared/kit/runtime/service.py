@@ -14,14 +14,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, timedelta, tzinfo
+from datetime import datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 
-from shared.access.audit import Audit
-from shared.access.keys import Keys
 from shared.events import registry
 from shared.kit.base import garbage_collection, logs, metrics
 from shared.kit.base.clock import Clock
@@ -38,11 +37,13 @@ from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store import outbox
 from shared.kit.store.mongo import Client, Database, ping, server_time
 from shared.kit.store.outbox import Outbox
-from shared.kit.store.store import Store
+from shared.kit.store.store import Store, Unavailable
 from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine, dead_topic
 from shared.kit.stream.stream import Stream
 from shared.kit.web import contract_routes, problems
+from shared.kit.web.audit import Audit
+from shared.kit.web.authentication import Authenticator
 from shared.kit.web.bounds import bounded_routes
 from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.http import Outermost
@@ -50,9 +51,11 @@ from shared.kit.web.metrics_routes import metrics_routes
 from shared.kit.web.openapi import describe_problems
 from shared.kit.web.operator_routes import operator_routes
 from shared.kit.web.probes import Health, Watchdog, probe_routes
+from shared.kit.web.problems import Remedies
 from shared.kit.web.quotas import Quotas
 
 Hook = Callable[[], Awaitable[None]]
+MakeAuthenticator = Callable[[Database, Callable[[], datetime]], Authenticator[Any]]
 START_SECONDS = 3.0  # so long the port stays closed for a start that is quick anyway
 LOOP_SECONDS = 10.0
 CLOCK_SECONDS = 5.0
@@ -67,15 +70,16 @@ _log = logger("service")
 
 
 class ServiceRuntime:
-    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine``, ``audit`` and ``keys``
-    exist from the start of the lifespan on: in ``before_streams``, loops, requests; not while the application is put
-    together.
+    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine``, ``audit`` and
+    ``authenticator`` exist from the start of the lifespan on: in ``before_streams``, loops, requests; not while the
+    application is put together.
 
     ``streams`` are started by the kit; ``held_streams`` are only made ready, the service starts and stops them itself
     (under a lease). ``writes`` are the topics that this service alone writes. ``ready_needs_kafka=False``: once running
-    it stays ready on MongoDB alone. ``zone``: where a key's last day ends. ``stopping`` is set as soon as the process
-    is to end. ``aside`` is a second store, of the streams that are read everywhere: its transactions do not wait for
-    those of ``store``, and what they change no view of ``store`` may hold.
+    it stays ready on MongoDB alone. ``authenticator`` makes the part that says who calls, from the database and the
+    time; ``remedies`` says what to do about what is refused. ``stopping`` is set as soon as the process is to end.
+    ``aside`` is a second store, of the streams that are read everywhere: its transactions do not wait for those of
+    ``store``, and what they change no view of ``store`` may hold.
     """
 
     client: Client
@@ -86,26 +90,26 @@ class ServiceRuntime:
     aside: Store
     quarantine: Quarantine
     audit: Audit
-    keys: Keys
+    authenticator: Authenticator[Any]
     health: Health
 
     def __init__(
         self,
         settings: ServiceSettings,
         *,
+        authenticator: MakeAuthenticator,
         streams: Sequence[Stream] = (),
         held_streams: Sequence[Stream] = (),
         writes: Sequence[str] = (),
         indexes: Mapping[str, Sequence[IndexModel]] | None = None,
         ready_needs_kafka: bool = True,
-        zone: tzinfo = UTC,
+        remedies: Remedies = problems.general_remedy,
         clock: Clock | None = None,
     ) -> None:
         self.settings = settings
         self.ids = Ids(settings.id_key_bytes)
         self.sealer = Sealer(settings.sealing_key_bytes)
         self.codec = CloudEventCodec()
-        self.metrics = metrics
         self.observer = Metering()
         self.clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
         self.quotas = Quotas(settings)
@@ -116,7 +120,8 @@ class ServiceRuntime:
         self._all_streams = (*self._streams, *held_streams)
         self._indexes = _merged(outbox.INDEXES, checkpoints.INDEXES, quarantine.INDEXES, indexes or {})
         self._ready_needs_kafka = ready_needs_kafka
-        self._zone = zone
+        self._make_authenticator = authenticator
+        self._remedies = remedies
         self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
         self._watchdog = Watchdog(settings.stalled_seconds)
         self._loops: list[asyncio.Task[None]] = []
@@ -161,11 +166,11 @@ class ServiceRuntime:
         app = FastAPI(title=title, version=VERSION, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
         app.state.runtime = self
         app.add_middleware(Outermost)
-        problems.install(app)
+        problems.install(app, self._remedies, [Unavailable])
         operator = operator_routes(lambda: self.quarantine, self._all_streams, lambda: self.audit)
         probes = probe_routes(lambda: self.health)
         measures = [metrics_routes()] if self.settings.metrics_port is None else []
-        for router in (*routers, operator, probes, contract_routes.routes, docs_routes(app.openapi), *measures):
+        for router in (*routers, operator, probes, contract_routes.routes, docs_routes(app), *measures):
             app.include_router(router)
         describe_problems(app)
         list(bounded_routes(app))  # raises for a route that anybody could send anything to
@@ -213,7 +218,7 @@ class ServiceRuntime:
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.aside.stop)
         self.audit = Audit(self.database)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service, self.codec)
-        self.keys = Keys(self.database, zone=self._zone, now=self.clock.latest)
+        self.authenticator = self._make_authenticator(self.database, self.clock.latest)
         for stream in self._all_streams:
             store = self.aside if stream.everywhere else self.store
             stream.bind(store, self.topics, self.quarantine, self.codec, self.observer)

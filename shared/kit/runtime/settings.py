@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.access import key_rules
-from shared.access.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
+from shared.kit.base import key_rules
+from shared.kit.base.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings, SaslMechanism, SecurityProtocol, Unfit
 from shared.kit.web.edge import EdgeSettings, networks, trusts_everybody
 

@@ -1,7 +1,7 @@
 """Before a route reads anything: who calls, how much they may send, and whether it is too often.
 
 Every route of ours is made by ``Router``. In this order, and before a byte of the body is taken or parsed: the key (for
-routes that ask for a ``Calling``), the quotas, the length that the body says. What the body really is, is counted while
+routes that ask who calls), the quotas, the length that the body says. What the body really is, is counted while
 it is read (``http.Outermost``).
 """
 
@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from shared.access.keys import Keys, calling, refuse_key_in_address
+from shared.kit.web.authentication import Authenticator, authenticated, refuse_key_in_address
 from shared.kit.web.http import GOOD_KEY, Reading
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import AtOnce, Limiter, Quotas, address_of
@@ -104,9 +104,9 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
         await quotas.charge("anonymous", address)
         return
     refuse_key_in_address(request)
-    keys: Keys = request.app.state.runtime.keys
+    authenticator: Authenticator[Any] = request.app.state.runtime.authenticator
     try:
-        caller = await keys.caller(request.headers.get("authorization"))
+        caller = await authenticator.authenticate(request.headers.get("authorization"))
     except Problem as problem:
         if problem.status == 401:  # a good key from the same address goes on: others may stand behind the same proxy
             await quotas.charge("wrong-keys", address)
@@ -136,4 +136,4 @@ def _nothing() -> None:
 
 
 def _asks_who_calls(dependant: Dependant) -> bool:
-    return any(each.call is calling or _asks_who_calls(each) for each in dependant.dependencies)
+    return any(each.call is authenticated or _asks_who_calls(each) for each in dependant.dependencies)

@@ -7,12 +7,12 @@ have, and the one that comes as a Python package knows no OpenAPI 3.1.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse
 
 from shared.kit.web.bounds import Router
@@ -26,17 +26,18 @@ code{font:.9em ui-monospace,monospace}
 """
 
 
-def docs_routes(document: Callable[[], Mapping[str, Any]]) -> APIRouter:
-    """The page and the document itself; ``document`` gives it when it is asked for. Both are made once."""
+def docs_routes(app: FastAPI) -> APIRouter:
+    """The page and the document itself, both made once, when somebody asks: what describes the application has its say
+    before."""
     routes = Router()
 
     @cache
     def shown() -> str:
-        return page(document())
+        return page(app.openapi())
 
     @cache
     def written() -> bytes:
-        return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
 
     @routes.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:

@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager, ExitStack
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.events.refusal import Refusal
 from shared.kit.base import metrics
 from shared.kit.base.logs import logger
-from shared.kit.web.problems import Problem, internal, refused
+from shared.kit.web.problems import Problem, internal
 
 LONGEST_PATH = 2_048
 LONGEST_QUERY = 2_048
@@ -161,7 +160,14 @@ class _CutOff(Exception):
 
 def too_much(most_bytes: int) -> Problem:
     """The 413."""
-    return refused([Refusal("too-much", "", {"remedy": f"Send at most {most_bytes} bytes at once."})])
+    return Problem(
+        413,
+        "refused",
+        "This cannot be taken as it is",
+        field="",
+        rule="too-much",
+        remedy=f"Send at most {most_bytes} bytes at once.",
+    )
 
 
 async def _in_pieces(message: Message, send: Send) -> None:

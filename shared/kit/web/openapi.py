@@ -1,73 +1,66 @@
-"""OpenAPI as it is: errors are problems, not FastAPI's own validation shape (which is never sent)."""
+"""OpenAPI as it is: errors are problems, not FastAPI's own validation shape (which is never sent). What a route answers
+before its endpoint is called follows from its bounds and is said here; an endpoint says only what it answers itself."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
 
-from shared.kit.web.problems import MEDIA_TYPE
+from shared.kit.web.bounds import BoundedRoute, bounded_routes
+from shared.kit.web.problems import MEDIA_TYPE, ProblemDetails
 
-# What any request can meet before its route is asked.
-_ANYWHERE = {
+_CONVERTER = re.compile(":[a-z]+}")  # {id:path} is published as {id}
+_FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
+_REF = "#/components/schemas/{model}"
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model=ProblemDetails.__name__)}}}
+_TO_ANYBODY = {
     "408": "Head or body came too slowly",
     "413": "More bytes than this route takes",
-    "429": "Too many at a time; Retry-After says when",
+    "414": "The address is too long",
+    "431": "The head is too large",
+    "500": "A fault of ours",
 }
-_FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
-PROBLEM: dict[str, Any] = {
-    "type": "object",
-    "description": "RFC 9457. Never echoes what was sent.",
-    "required": ["type", "title", "status"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "field": {"type": "string", "description": "JSON pointer to what was wrong"},
-        "rule": {"type": "string"},
-        "remedy": {"type": "string", "description": "what to do"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "rule", "remedy"],
-                "properties": {name: {"type": "string"} for name in ("field", "rule", "remedy")},
-            },
-        },
-    },
+_UNLESS_A_PROBE = {"429": "Too many at a time; Retry-After says when"}
+_WITH_A_KEY = {
+    "400": "A key in the address, or a body that cannot be read",
+    "401": "No valid key",
+    "503": "Something that is needed is away; send the same again",
 }
 
 
 def describe_problems(app: FastAPI) -> None:
     """From now on the application's OpenAPI document says what errors look like."""
     generate = app.openapi
+    made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
-        document = generate()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "Problem" not in schemas:
+        if not made:
+            made.update(generate())
+            schemas = made.setdefault("components", {}).setdefault("schemas", {})
             for name in _FASTAPIS_OWN:
                 schemas.pop(name, None)
-            schemas["Problem"] = PROBLEM
-            for path in document.get("paths", {}).values():
-                for operation in path.values():
-                    _mend(operation["responses"])
-        return document
+            _, found = models_json_schema([(ProblemDetails, "serialization")], ref_template=_REF)
+            schemas |= found["$defs"]
+            for path, route in bounded_routes(app):
+                operations = made["paths"].get(_CONVERTER.sub("}", path), {})
+                for operation in operations.values():
+                    _mend(operation["responses"], route)
+        return made
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to change the document
 
 
-def _mend(responses: dict[str, Any]) -> None:
-    """Every error is ``application/problem+json``: in the form that the route says, else in the kit's."""
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+def _mend(responses: dict[str, Any], route: BoundedRoute) -> None:
+    """Every error is ``application/problem+json``."""
+    general = _TO_ANYBODY | ({} if route.bounds.probe else _UNLESS_A_PROBE) | (_WITH_A_KEY if route.needs_key else {})
+    for status, description in general.items():
+        responses.setdefault(status, {"description": description})
+    if "422" in responses and responses["422"].get("description") == "Validation Error":
+        responses["422"] = {"description": "Something that was sent does not fit"}
     for status, response in responses.items():
-        if status.startswith(("4", "5")):
-            content = response.setdefault("content", {})
-            own = content.pop("application/json", None) or content.get(MEDIA_TYPE)
-            content[MEDIA_TYPE] = own or problem
-    if "HTTPValidationError" in str(responses.get("422")):
-        responses["422"] = {"description": "Refused", "content": {MEDIA_TYPE: problem}}
-    for status, description in _ANYWHERE.items():
-        responses.setdefault(status, {"description": description, "content": {MEDIA_TYPE: problem}})
-    responses.setdefault("default", {"description": "Any other error", "content": {MEDIA_TYPE: problem}})
+        if status.startswith(("4", "5")) and "content" not in response:
+            response["content"] = _PROBLEM
+    responses["default"] = {"description": "Any other error", "content": _PROBLEM}

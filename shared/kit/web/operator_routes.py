@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.access.audit import Audit
-from shared.access.keys import Calling
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
+from shared.kit.web.audit import Audit
+from shared.kit.web.authentication import Authenticated, Caller
 from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.problems import forbidden
 
 # topic/topic id/partition/offset (records.Origin). The database is asked for nothing else: it logs its slow queries.
 _ID = re.compile(r"[a-z0-9._-]{1,100}/[A-Za-z0-9_-]{1,60}/[0-9]{1,10}/[0-9]{1,20}")
@@ -50,6 +51,15 @@ class Replayed(BaseModel):
     still_apart: int
 
 
+async def _administrator(caller: Authenticated) -> Caller:
+    if not caller.administers:
+        raise forbidden("administers")
+    return caller
+
+
+Operator = Annotated[Caller, Depends(_administrator)]
+
+
 def operator_routes(
     quarantine: Callable[[], Quarantine], streams: Sequence[Stream], audit: Callable[[], Audit]
 ) -> APIRouter:
@@ -57,18 +67,16 @@ def operator_routes(
     routes = Router(tags=["operator"])
 
     @routes.get("/quarantine", summary="What was set apart, newest first")
-    async def apart(caller: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
+    async def apart(caller: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
         """Without the payload, which stays sealed."""
-        caller.must(caller.administers, "administers")
         await audit().note(caller, "quarantine")
         found = await quarantine().reasons(limit)
         return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
 
     @routes.post("/quarantine/replay", summary="Try again what was set apart")
     @bounded(Bounds(most_bytes=49_152))
-    async def replay(caller: Calling, again: Again) -> Replayed:
+    async def replay(caller: Operator, again: Again) -> Replayed:
         """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
-        caller.must(caller.administers, "administers")
         await audit().note(caller, "quarantine-replay")
         wanted = None if again.ids is None else [id for id in again.ids if _ID.fullmatch(id)]
         worked = still = 0

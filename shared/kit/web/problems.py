@@ -5,23 +5,24 @@ Nothing that was sent comes back: no value, no unknown name, no text of an excep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ConfigDict
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
 from starlette.exceptions import HTTPException
 
-from shared.events.refusal import MOST, Refusal, Refused, refusal_of
-from shared.kit.store.store import Unavailable
-from shared.kit.web.remedies import remedy_of
+from shared.events.refusal import MOST, Refusal, Refused, refusal_of, status_of
+from shared.kit.web.answers import Answer
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://problems.ieum.invalid/"
 RETRY_AFTER_SECONDS = 2
+Remedies = Callable[[str, str, Mapping[str, object]], dict[str, str]]  # rule, field, safe values: sentence by language
 # What a server answers that stops, starts, changes its primary or is in haste: the codes that drivers read or write
 # again for, and CursorNotFound, FailedToSatisfyReadPreference, WriteConflict, Interrupted and the two of snapshots.
 _PASSING = frozenset(
@@ -30,10 +31,46 @@ _PASSING = frozenset(
 _PLACES = ("body", "query", "path", "header", "cookie")
 
 
+class Finding(Answer):
+    """One thing that is wrong: where (JSON pointer), by which rule, and what to do, by language."""
+
+    field: str
+    rule: str
+    remedy: dict[str, str]
+
+
+class ProblemDetails(Answer):
+    """RFC 9457. Never echoes what was sent.
+
+    `field`, `rule` and `remedy` (what to do, by language) are those of the first finding; all are in `errors`.
+    `incident`: only when the fault was ours; the id to quote. `id`: of the event that was refused, if it has one.
+    `kept`: false when it cannot be looked up later, for the day's most of kept refusals was reached.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    field: str | None = None
+    rule: str | None = None
+    remedy: dict[str, str] | None = None
+    errors: list[Finding] | None = None
+    incident: str | None = None
+    id: str | None = None
+    kept: bool | None = None
+
+    def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
+        """The answer that says it."""
+        content = self.model_dump(mode="json", exclude_none=True)
+        return JSONResponse(content, self.status, headers=headers, media_type=MEDIA_TYPE)
+
+
 class Problem(Exception):
     """Raise it anywhere in a request. ``type`` is a slug; ``detail`` and ``remedy`` are sentences of ours, no values.
 
-    ``extra`` are further members of the body (``errors``, ``receipt``), ``headers`` go with the answer.
+    ``extra`` are further members of the body, ``headers`` go with the answer.
     """
 
     def __init__(
@@ -50,33 +87,49 @@ class Problem(Exception):
         **extra: Any,
     ) -> None:
         super().__init__(type)
-        self.status = status
         self.headers = dict(headers or {})
-        named = {"detail": detail, "field": field, "rule": rule, "remedy": remedy}
-        self.body: dict[str, Any] = {"type": TYPE_BASE + type, "title": title, "status": status}
-        self.body |= {name: value for name, value in named.items() if value is not None}
-        self.body |= extra
+        self.details = ProblemDetails(
+            type=TYPE_BASE + type,
+            title=title,
+            status=status,
+            detail=detail,
+            field=field,
+            rule=rule,
+            remedy=None if remedy is None else {"en": remedy},
+            **extra,
+        )
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self.details.status
 
     def response(self) -> JSONResponse:
         """The answer that says it."""
-        return JSONResponse(self.body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        return self.details.response(self.headers)
 
 
-def refusal_json(refusal: Refusal) -> dict[str, Any]:
-    """One refusal as JSON: field, rule, remedy."""
-    return {"field": refusal.field, "rule": refusal.rule, "remedy": remedy_of(refusal)}
+def general_remedy(rule: str, field: str, values: Mapping[str, object]) -> dict[str, str]:
+    """Where nobody knows better."""
+    return {"en": "Compare it with the schema."}
 
 
-def refused(refusals: Sequence[Refusal], status: int | None = None) -> Problem:
-    """The problem for something that breaks the contract; the first finding stands on top, all are in ``errors``."""
-    first = refusals[0]
-    by_rule = {"not-json": 400, "unsupported-media-type": 415, "too-much": 413}
-    return Problem(
-        status or by_rule.get(first.rule, 422),
-        "refused",
-        "This cannot be taken as it is",
-        **refusal_json(first),
-        errors=[refusal_json(refusal) for refusal in refusals],
+def findings(refusals: Sequence[Refusal], remedies: Remedies) -> list[Finding]:
+    """Each refusal with its remedy."""
+    return [
+        Finding(field=one.field, rule=one.rule, remedy=remedies(one.rule, one.field, one.values)) for one in refusals
+    ]
+
+
+def refused(refusals: Sequence[Refusal], remedies: Remedies) -> ProblemDetails:
+    """The problem of something that breaks the contract or a rule; the first finding stands on top."""
+    errors = findings(refusals, remedies)
+    return ProblemDetails(
+        type=TYPE_BASE + "refused",
+        title="This cannot be taken as it is",
+        status=status_of(errors[0].rule),
+        errors=errors,
+        **dict(errors[0]),
     )
 
 
@@ -115,17 +168,30 @@ def internal() -> Problem:
     return Problem(500, "internal", "Something failed here", remedy="Try again; tell us if it stays.")
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of this application a problem."""
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What an endpoint answers itself beside its success, for ``responses`` of its route."""
+    return {status: {"description": _ERRORS.get(status, HTTPStatus(status).phrase)} for status in statuses}
+
+
+_ERRORS = {
+    403: "The right is missing",
+    404: "Nothing, or nothing for you",
+    409: "Not as things stand",
+}
+
+
+def install(app: FastAPI, remedies: Remedies = general_remedy, passing: Sequence[type[Exception]] = ()) -> None:
+    """Make every error of this application a problem. ``remedies`` says what to do about what is refused, ``passing``
+    are further exceptions which mean that something is away."""
 
     async def problem(_: Request, error: Problem) -> JSONResponse:
         return error.response()
 
     async def contract(_: Request, error: Refused) -> JSONResponse:
-        return refused(error.refusals).response()
+        return refused(error.refusals, remedies).response()
 
     async def request(_: Request, error: RequestValidationError) -> JSONResponse:
-        return refused([_finding(item) for item in error.errors()[:MOST]]).response()
+        return refused([_finding(item) for item in error.errors()[:MOST]], remedies).response()
 
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         return _of_status(error.status_code, error.headers).response()
@@ -143,11 +209,11 @@ def install(app: FastAPI) -> None:
         Refused: contract,
         RequestValidationError: request,
         HTTPException: http,
-        Unavailable: away,
         ConnectionFailure: away,
         ExecutionTimeout: away,
         WaitQueueTimeoutError: away,
         OperationFailure: perhaps_away,
+        **dict.fromkeys(passing, away),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

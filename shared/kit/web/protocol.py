@@ -6,7 +6,6 @@ attributes, which the locked version has and ``tests/integration/kit/test_edge.p
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import h11
@@ -18,15 +17,23 @@ from shared.kit.web.connections import PROBES, Connections
 from shared.kit.web.edge import Networks, within
 from shared.kit.web.heads import StrictConnection
 from shared.kit.web.http import GOOD_KEY
-from shared.kit.web.problems import MEDIA_TYPE, TYPE_BASE, Problem
+from shared.kit.web.problems import MEDIA_TYPE, Problem
 from shared.kit.web.quotas import address_of
 
 LINGER_SECONDS = 5.0  # an answer that came before the end of its request's body: so long the rest is thrown away
 LINGER_BYTES = 65_536  # ... read as HTTP up to here, unread from here on
-_TITLES = {400: "This is no HTTP request that we take", 408: "This came too slowly"}
-_REMEDIES = {
-    400: "Send HTTP/1.1 by the letter of RFC 9112: one length or chunks, CRLF, no folded lines, no control characters.",
-    408: "Send head and body without long pauses.",
+_ANSWERS = {
+    problem.status: problem
+    for problem in (
+        Problem(
+            400,
+            "malformed",
+            "This is no HTTP request that we take",
+            remedy="Send HTTP/1.1 by the letter of RFC 9112: one length or chunks, CRLF, no folded lines, no control "
+            "characters.",
+        ),
+        Problem(408, "too-slow", "This came too slowly", remedy="Send head and body without long pauses."),
+    )
 }
 
 
@@ -154,10 +161,7 @@ class EdgeProtocol(H11Protocol):
         """An answer outside of the application, and the end. The application is told that nobody is there."""
         self._cut = True
         if status is not None and said and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = json.dumps(
-                {"type": f"{TYPE_BASE}{'malformed' if status == 400 else 'too-slow'}", "title": _TITLES[status],
-                 "status": status, "remedy": _REMEDIES[status]}
-            ).encode()  # fmt: skip
+            body = bytes(_ANSWERS[status].response().body)
             headers = [
                 (b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode()),
                 (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"connection", b"close"),

@@ -22,8 +22,9 @@ from services.intake.changes import opportunities
 from services.intake.documents import REJECTIONS
 from services.intake.journeys import Journeys
 from services.intake.settings import IntakeSettings
-from shared.access.keys import Caller, unauthorised
+from shared.access.keys import Caller
 from shared.kit.web import problems
+from shared.kit.web.authentication import unauthorised
 from shared.kit.web.edge import EdgeSettings
 from shared.kit.web.http import Outermost
 from shared.kit.web.quotas import Quotas
@@ -55,12 +56,12 @@ class Keys:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    async def caller(self, authorization: str | None) -> Caller:
+    async def authenticate(self, authorization: str | None) -> Caller:
         if authorization not in self._house.callers:
             raise unauthorised()
         return self._house.callers[authorization]
 
-    async def again(self, caller: Caller) -> Caller:
+    async def reauthenticate(self, caller: Caller) -> Caller:
         return caller
 
 
@@ -122,10 +123,10 @@ async def door() -> AsyncIterator[Door]:
     endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500, 5_000_000), house.door
     endpoints.journeys = Journeys(cast(Any, Rows(house.store)), house.dependencies)
     app.add_middleware(Outermost)
-    app.state.runtime = SimpleNamespace(keys=Keys(house), quotas=Quotas(EdgeSettings()))
-    problems.install(app)
+    app.state.runtime = SimpleNamespace(authenticator=Keys(house), quotas=Quotas(EdgeSettings()))
+    problems.install(app, pack().remedy)
     chosen = IntakeSettings(kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/", profile="development")
-    app.include_router(make_router(endpoints, chosen, pack()))
+    app.include_router(make_router(endpoints, chosen))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
         yield Door(house, client)

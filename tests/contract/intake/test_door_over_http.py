@@ -105,10 +105,10 @@ class _Keys:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    async def caller(self, authorization: str | None) -> Caller:
+    async def authenticate(self, authorization: str | None) -> Caller:
         return self._house.callers[authorization or ""]
 
-    async def again(self, caller: Caller) -> Caller:
+    async def reauthenticate(self, caller: Caller) -> Caller:
         return caller
 
 
@@ -121,10 +121,10 @@ async def http() -> AsyncIterator[Http]:
     endpoints = Endpoints()
     endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500, 5_000_000), house.door
     app.add_middleware(Outermost)
-    app.state.runtime = SimpleNamespace(keys=_Keys(house), quotas=Quotas(EdgeSettings()))
-    problems.install(app)
+    app.state.runtime = SimpleNamespace(authenticator=_Keys(house), quotas=Quotas(EdgeSettings()))
+    problems.install(app, pack().remedy)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
-    app.include_router(make_router(endpoints, chosen, pack()))
+    app.include_router(make_router(endpoints, chosen))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
         yield Http(client, house)

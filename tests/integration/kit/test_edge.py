@@ -14,10 +14,11 @@ import pytest_asyncio
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from shared.access.keys import Calling, unauthorised
+from shared.access.keys import Calling
 from shared.kit.runtime import run
 from shared.kit.runtime.run import EdgeServer, edge_config
 from shared.kit.web import problems
+from shared.kit.web.authentication import unauthorised
 from shared.kit.web.bounds import PROBE, Bounds, Router, bounded
 from shared.kit.web.connections import RESERVE
 from shared.kit.web.edge import EdgeSettings
@@ -31,12 +32,12 @@ LIVE = b"GET /live" + HEAD + b"\r\n"
 
 
 class Keys:
-    async def caller(self, authorization: str | None) -> Any:
+    async def authenticate(self, authorization: str | None) -> Any:
         if authorization != "good":
             raise unauthorised()
         return SimpleNamespace(key_id="gjf-1")
 
-    async def again(self, caller: Any) -> Any:
+    async def reauthenticate(self, caller: Any) -> Any:
         return caller
 
 
@@ -83,7 +84,7 @@ class World:
         self.app.add_middleware(Outermost)
         problems.install(self.app)
         self.app.include_router(router)
-        self.app.state.runtime = SimpleNamespace(keys=Keys(), quotas=Quotas(settings))
+        self.app.state.runtime = SimpleNamespace(authenticator=Keys(), quotas=Quotas(settings))
         self.server = EdgeServer(edge_config(self.app, settings))
         self.port = 0
 

@@ -43,10 +43,10 @@ SEALER = Sealer(b"s" * 32)
 class KnownKeys:
     """Keys that were read before MongoDB went away."""
 
-    async def caller(self, authorization: str | None) -> Caller:
+    async def authenticate(self, authorization: str | None) -> Caller:
         return Caller(agency_of("gjf", "service", True), "gjf-1")
 
-    async def again(self, caller: Caller) -> Caller:
+    async def reauthenticate(self, caller: Caller) -> Caller:
         return caller
 
 
@@ -74,7 +74,7 @@ async def app() -> AsyncIterator[FastAPI]:
     problems.install(made)
     made.include_router(make_router(endpoints))
     made.state.runtime, made.state.endpoints = (
-        SimpleNamespace(keys=KnownKeys(), quotas=Quotas(EdgeSettings())),
+        SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings())),
         endpoints,
     )
     yield made

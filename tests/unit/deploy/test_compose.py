@@ -14,7 +14,7 @@ import pytest
 
 from deploy.compose.env import OFFLINE, administrator, variables
 from services.intake.bootstrap import administrator as read_administrator
-from shared.access.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
+from shared.kit.base.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
 pytestmark = pytest.mark.unit
 

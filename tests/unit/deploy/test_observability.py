@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.grafana.dashboard import FILE, dashboard, queries
+from shared.access import metrics as of_access
 from shared.kit.base import metrics
 
 pytestmark = pytest.mark.unit
@@ -29,7 +30,7 @@ OF_THE_SCRAPE = {"service", "job", "le"}
 def samples_with_labels() -> dict[str, set[str]]:
     """Every name a sample can have, with its labels."""
     known: dict[str, set[str]] = {}
-    for family in (each for module in (metrics, *OF_A_SERVICE) for each in vars(module).values()):
+    for family in (each for module in (metrics, of_access, *OF_A_SERVICE) for each in vars(module).values()):
         if isinstance(family, metrics.Family):
             metric = family._metric
             [described] = metric.describe()

@@ -50,7 +50,7 @@ async def test_withdrawals_go_ahead_when_the_adverts_of_the_key_are_too_many() -
     assert await asked(known, *[ADVERT] * 5) == (False, [])
     with pytest.raises(Problem) as raised:
         await asked(known, ADVERT)
-    assert (raised.value.status, raised.value.body["rule"]) == (429, "events")
+    assert (raised.value.status, raised.value.details.rule) == (429, "events")
     assert await asked(known, *[WITHDRAWAL] * 3) == (True, [])
 
 
@@ -60,7 +60,7 @@ async def test_what_the_agency_may_not_send_goes_ahead_of_nobody() -> None:
         assert await asked(known, forbidding, emits=()) == (False, [])
     with pytest.raises(Problem) as raised:
         await asked(known, WITHDRAWAL, emits=())
-    assert raised.value.body["rule"] == "events"
+    assert raised.value.details.rule == "events"
 
 
 async def test_a_batch_of_both_loses_its_adverts_alone_and_what_is_left_goes_ahead() -> None:
@@ -72,7 +72,7 @@ async def test_a_batch_of_both_loses_its_adverts_alone_and_what_is_left_goes_ahe
 async def test_what_forbids_has_a_limit_of_its_own() -> None:
     with pytest.raises(Problem) as raised:
         await asked(Quotas(EdgeSettings(limit_forbids="1/2")), *[WITHDRAWAL] * 3)
-    assert raised.value.body["rule"] == "forbids"
+    assert raised.value.details.rule == "forbids"
 
 
 async def test_what_cannot_be_read_counts_as_an_event() -> None:
@@ -117,19 +117,19 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
     known = Known(EdgeSettings())
 
     class Keys:
-        async def caller(self, authorization: str | None) -> Caller:
+        async def authenticate(self, authorization: str | None) -> Caller:
             return house.callers["gjf"]
 
-        async def again(self, caller: Caller) -> Caller:
+        async def reauthenticate(self, caller: Caller) -> Caller:
             return caller
 
     endpoints = Endpoints()
     endpoints.admission, endpoints.door = Admission(Slices(), 500, 5_000_000), house.door
     app.add_middleware(Outermost)
-    app.state.runtime = SimpleNamespace(keys=Keys(), quotas=known)
-    problems.install(app)
+    app.state.runtime = SimpleNamespace(authenticator=Keys(), quotas=known)
+    problems.install(app, pack().remedy)
     chosen = IntakeSettings(profile="development", kafka="127.0.0.1:1", mongo_url="mongodb://127.0.0.1:2/")
-    app.include_router(make_router(endpoints, chosen, pack()))
+    app.include_router(make_router(endpoints, chosen))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
 

@@ -16,7 +16,6 @@ from services.intake import metrics
 from services.intake.admission import Admitted
 from services.intake.changes import opportunities, topic_handlers
 from services.intake.domain.collected import NeverCollected
-from services.intake.domain.remedies import remedy
 from services.intake.service import Door
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import Topic, registry
@@ -435,9 +434,9 @@ class TestRemedies:
     ) -> None:
         pack = load_pack(name)
         for language in pack.languages:
-            assert "wage_min" in remedy(Refusal(rule, "/data", {"nearest": "wage_min"}), pack)[language]
-            plain = remedy(Refusal(rule, "/data"), pack)[language]
-            assert plain != remedy(Refusal("wrong-form", ""), pack)[language]
+            assert "wage_min" in pack.remedy(rule, "/data", {"nearest": "wage_min"})[language]
+            plain = pack.remedy(rule, "/data", {})[language]
+            assert plain != pack.remedy("wrong-form", "/data", {})[language]
             assert not plain.rstrip().endswith(("?", ":", "-"))
 
     @pytest.mark.parametrize(
@@ -456,16 +455,19 @@ class TestRemedies:
         (receipt,) = await house.send_all([{**event, **change}], "gjf")
         assert receipt.problem is not None
         assert receipt.problem.field == field
-        assert all(example in sentence for sentence in receipt.problem.remedy.values())
+        assert all(example in sentence for sentence in (receipt.problem.remedy or {}).values())
 
     async def test_of_an_amount_in_quotes_says_without(self, house: House) -> None:
         data = example("job-posted")
         data["wage"] = {**data["wage"], "minimum": "2500000"}
         receipt = await house.send("job-posted", data, by="gjf")
         assert receipt.problem is not None
-        assert (receipt.problem.field, "2500000" in receipt.problem.remedy["ko"]) == ("/data/wage/minimum", True)
+        assert (receipt.problem.field, "2500000" in (receipt.problem.remedy or {})["ko"]) == (
+            "/data/wage/minimum",
+            True,
+        )
 
     def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
         pack = load_pack("kr-gyeonggi")
-        assert remedy(Refusal("model-type", "/data"), pack) == remedy(Refusal("wrong-form", "/data"), pack)
-        assert remedy(Refusal("too-small", "/data", {"ge": 5}), pack)["en"].endswith("Please use 5 or more.")
+        assert pack.remedy("model-type", "/data", {}) == pack.remedy("wrong-form", "/data", {})
+        assert pack.remedy("too-small", "/data", {"ge": 5})["en"].endswith("Please use 5 or more.")

@@ -86,7 +86,7 @@ async def test_what_is_unpacked_is_charged_like_what_comes_plain(house: House) -
     assert (await admitted(house, packed, *GZIP, quotas=quotas)).count == 0
     with pytest.raises(Problem) as raised:
         await admitted(house, packed, *GZIP, quotas=quotas)
-    assert (raised.value.status, raised.value.body["rule"]) == (429, "bytes")
+    assert (raised.value.status, raised.value.details.rule) == (429, "bytes")
 
 
 @pytest.mark.parametrize("charset", ["euc-kr", "EUC-KR", '"cp949"', "ks_c_5601-1987"])

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Message
 
-from shared.access.keys import Calling, unauthorised
+from shared.access.keys import Calling
 from shared.kit.web import http, problems, quotas
+from shared.kit.web.authentication import unauthorised
 from shared.kit.web.bounds import PROBE, Bounds, Router, bounded, bounded_routes
 from shared.kit.web.edge import EdgeSettings
 from shared.kit.web.http import Outermost
@@ -28,12 +29,12 @@ class Wanted(BaseModel):
 
 
 class Keys:
-    async def caller(self, authorization: str | None) -> Any:
+    async def authenticate(self, authorization: str | None) -> Any:
         if authorization != "good":
             raise unauthorised()
         return SimpleNamespace(key_id="gjf-1")
 
-    async def again(self, caller: Any) -> Any:
+    async def reauthenticate(self, caller: Any) -> Any:
         return caller
 
 
@@ -66,7 +67,7 @@ def app(**settings: Any) -> FastAPI:
     made.add_middleware(Outermost)
     problems.install(made)
     made.include_router(router)
-    made.state.runtime = SimpleNamespace(keys=Keys(), quotas=Quotas(EdgeSettings(**settings)))
+    made.state.runtime = SimpleNamespace(authenticator=Keys(), quotas=Quotas(EdgeSettings(**settings)))
     return made
 
 
@@ -139,7 +140,7 @@ class TestWhileReading:
                 raise unauthorised()
             return caller
 
-        monkeypatch.setattr(made.state.runtime.keys, "again", again, raising=False)
+        monkeypatch.setattr(made.state.runtime.authenticator, "reauthenticate", again, raising=False)
         assert (await ask(made, "/wanted", b'{"name": "x"}', **GOOD)).status == 200
         revoked = True
         assert (await ask(made, "/wanted", b'{"name": "x"}', **GOOD)).status == 401

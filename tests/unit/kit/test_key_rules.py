@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from shared.access.key_rules import guessable, known_hash, parsed, same
+from shared.kit.base.key_rules import guessable, known_hash, parsed, same
 
 pytestmark = pytest.mark.unit
 RANDOM = bytes.fromhex("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")

@@ -34,7 +34,7 @@ class TestLabels:
 
     def test_have_to_be_named_all(self) -> None:
         with pytest.raises(ValueError, match="labels are"):
-            metrics.deliveries.of(channel="feed")
+            metrics.events_set_apart.of(topic="people")
 
     def test_every_name_begins_with_ieum(self) -> None:
         names = {metric.name for metric in metrics.REGISTRY.collect()}
@@ -65,8 +65,8 @@ class TestSeries:
         assert metrics.http_requests.of(code="200") is metrics.http_requests.of(code="200")
 
     def test_the_order_of_labels_does_not_matter(self) -> None:
-        one = metrics.deliveries.of(channel="feed", outcome="delivered")
-        assert metrics.deliveries.of(outcome="delivered", channel="feed") is one
+        one = metrics.events_consumed.of(topic="people", type="person-left")
+        assert metrics.events_consumed.of(type="person-left", topic="people") is one
 
     def test_a_cleared_gauge_starts_again(self) -> None:
         metrics.consumer_lag.of(topic="people", partition=3).set(7)

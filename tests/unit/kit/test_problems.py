@@ -17,12 +17,12 @@ from shared.events.refusal import Refusal, Refused
 from shared.kit.store.store import Unavailable
 from shared.kit.web import contract_routes, problems
 from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.edge import EdgeSettings
 from shared.kit.web.http import Outermost
 from shared.kit.web.openapi import describe_problems
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas
-from shared.kit.web.remedies import _REMEDIES, remedy_of
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"
@@ -36,19 +36,20 @@ class Wanted(BaseModel):
 
 
 class _NoKeys:
-    async def caller(self, _: str | None) -> None:
+    async def authenticate(self, _: str | None) -> None:
         raise AssertionError("not asked")
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Outermost)
-    problems.install(app)
+    problems.install(app, passing=[Unavailable])
     app.include_router(_routes())
     app.include_router(contract_routes.routes)
+    app.include_router(docs_routes(app))
     describe_problems(app)
-    app.state.runtime = type("Kit", (), {"keys": _NoKeys(), "quotas": Quotas(EdgeSettings())})()
+    app.state.runtime = type("Kit", (), {"authenticator": _NoKeys(), "quotas": Quotas(EdgeSettings())})()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
         yield made
 
@@ -161,7 +162,7 @@ class TestFailures:
     async def test_of_the_contract_list_every_finding(self, client: httpx.AsyncClient) -> None:
         found = of(await client.get("/fail/refused"), 422)
         assert [error["rule"] for error in found["errors"]] == ["too-small", "unknown-field"]
-        assert found["remedy"] == "Send at least 3."
+        assert found["remedy"] == {"en": "Compare it with the schema."}
 
     async def test_of_reading_are_400(self, client: httpx.AsyncClient) -> None:
         assert of(await client.get("/fail/unreadable"), 400)["rule"] == "not-json"
@@ -181,18 +182,7 @@ class TestKeyInAddress:
     @pytest.mark.parametrize("name", ["key", "token", "access_token", "API_KEY", "Authorization"])
     async def test_is_refused_before_anything_is_looked_up(self, client: httpx.AsyncClient, name: str) -> None:
         found = of(await client.get("/me", params={name: NAME}), 400)
-        assert "replace this key" in found["remedy"]
-
-
-class TestRemedies:
-    @pytest.mark.parametrize("rule", [*_REMEDIES, "never-heard-of"])
-    def test_are_sentences_also_without_values(self, rule: str) -> None:
-        sentence = remedy_of(Refusal(rule, "/data"))
-        assert sentence.endswith(".")
-        assert "{" not in sentence
-
-    def test_a_refusal_can_bring_its_own(self) -> None:
-        assert remedy_of(Refusal("x", "", {"remedy": "Ask."})) == "Ask."
+        assert "replace this key" in found["remedy"]["en"]
 
 
 class TestContractRoutes:

@@ -45,13 +45,13 @@ class TestRates:
         with pytest.raises(Problem) as raised:
             await found.charge("lookups", "a", 6)
         problem = raised.value
-        assert (problem.status, problem.body["rule"]) == (429, "lookups")
+        assert (problem.status, problem.details.rule) == (429, "lookups")
         assert problem.headers == {
             "Retry-After": "3",
             "RateLimit-Policy": '"lookups";q=10;w=5',
             "RateLimit": '"lookups";r=0;t=3',
         }
-        assert problem.body["remedy"].startswith("Wait as long as Retry-After says")
+        assert (problem.details.remedy or {})["en"].startswith("Wait as long as Retry-After says")
 
     def test_so_many_are_remembered_and_those_longest_unseen_are_forgotten(self) -> None:
         found = made(limit_wrong_keys="1/1", limit_tracked=10)
@@ -122,7 +122,7 @@ class TestTurns:
         done = await found.turn("a")
         with pytest.raises(Problem) as raised:
             await found.turn("a")
-        assert (raised.value.status, raised.value.body["rule"]) == (429, "requests-at-once")
+        assert (raised.value.status, raised.value.details.rule) == (429, "requests-at-once")
         done()
         assert not found._working
 

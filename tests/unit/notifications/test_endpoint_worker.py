@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect
 
+from services.notifications import metrics
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
 from services.notifications.delivery.message import Messages
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.domain.verdict import Verdict
-from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.notifications.channels.feed import FeedReader
 from services.notifications.documents import DELIVERIES
-from shared.access.keys import unauthorised
+from shared.kit.web.authentication import unauthorised
 from shared.kit.web.problems import Problem
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.notifications import handlers
-from shared.access.floors import TOPICS as FORBIDDING
+from shared.access.prohibitions import TOPICS as FORBIDDING
 from shared.events import EventType, registry
 from shared.events.registry import Registry
 from shared.events.topics.agencies import AGENCY_CHANGED

@@ -15,7 +15,6 @@ from services.notifications.domain.permission import (
     Allowance,
     Subject,
     alias_to_tell,
-    receives,
 )
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
@@ -65,22 +64,6 @@ class TestAliasToTell:
     def test_without_an_alias_for_the_recipient_nothing_is_told(self) -> None:
         subject = Subject(True, (matching(), notice()), {"khf": "alias-of-khf"})
         assert alias_to_tell(subject, "gjf", TODAY) is None
-
-
-class TestReceives:
-    @pytest.mark.parametrize(
-        ("recipient_class", "right", "may"),
-        [
-            ("case", True, True),
-            ("service", True, True),
-            ("service", False, False),
-            ("employer", True, False),
-            ("public", True, False),
-            ("", True, False),
-        ],
-    )
-    def test_takes_the_class_and_the_right(self, recipient_class: str, right: bool, may: bool) -> None:
-        assert receives(recipient_class, right) is may
 
 
 class Database:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from services.notifications import metrics
 from services.notifications.domain.verdict import Verdict
-from shared.kit.base import metrics
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit

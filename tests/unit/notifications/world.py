@@ -34,7 +34,7 @@ from services.notifications.fan_out.resync import ResyncJob, request_resync
 from services.notifications.handlers import TOPICS, floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.mappers import subject_of
 from services.notifications.outcomes import Outcomes
-from shared.access.floors import TOPICS as FORBIDDING
+from shared.access.prohibitions import TOPICS as FORBIDDING
 from shared.events import Event, registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer

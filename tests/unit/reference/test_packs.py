@@ -124,9 +124,6 @@ class TestRules:
         assert sum(pack.weights.values()) == pytest.approx(1.0)
         assert pack.weights_version
 
-    def test_employers_and_the_public_never_receive_people(self, pack: Pack) -> None:
-        assert dict(pack.recipient_classes) == {"case": True, "service": True, "employer": False, "public": False}
-
     def test_the_seven_purposes_are_there_in_every_language(self, pack: Pack) -> None:
         for name in ("intake", "matching", "notice", "profile", "follow-up", "statistics", "safeguarding"):
             purpose = pack.purpose(name)

@@ -15,11 +15,10 @@ from shared.access.floors import (
     Following,
     Raised,
     floors_of,
-    follow_prohibitions,
     raise_floors,
-    road_of_prohibitions,
     the_floors,
 )
+from shared.access.prohibitions import follow_prohibitions, urgent_stream
 from shared.events import Event
 from shared.events.topics.prohibitions import FLOOR_RAISED, Floor, Floors
 from shared.kit.base.observe import Observer
@@ -72,7 +71,7 @@ class Database:
 
 class TestRaising:
     def test_who_follows_is_woken_also_by_what_another_replica_has_stored_already(self) -> None:
-        stream, woken = road_of_prohibitions("matching"), 0
+        stream, woken = urgent_stream("matching"), 0
 
         def wake() -> None:
             nonlocal woken

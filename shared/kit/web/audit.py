@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pymongo.errors import PyMongoError
 
-from shared.access.keys import Caller
 from shared.kit.base.clock import machine_time
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
 from shared.kit.store.mongo import Database
+from shared.kit.web.authentication import Caller
 from shared.kit.web.problems import unavailable
 
 AUDIT = "audit"
@@ -27,7 +27,7 @@ class Audit:
 
     async def note(self, caller: Caller, action: str) -> None:
         """Before the answer. Raises the 503 problem when it cannot be written."""
-        who = {"agency": caller.agency.agency, "key_id": caller.key_id}
+        who = {"agency": caller.agency_id, "key_id": caller.key_id}
         entry = {"_id": random_id(), "at": machine_time(), **who, "action": action, "outcome": "answered"}
         try:
             await self._entries.insert_one(entry)
