@@ -82,7 +82,7 @@ class TestClaims:
         assert left == [False, True, True, True]
 
 
-class TestTenure:
+class TestLease:
     async def test_nothing_is_lost_while_its_lease_is_renewed_however_long_that_is(
         self, repository: Repository, database: Any
     ) -> None:
