@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.intake.domain.findings import Findings
+from services.intake.domain.wages import check_plausible
 from shared.events.fields import Wage
 from shared.events.topics.opportunities import JobAtDoor, Opportunity, ProgrammeAtDoor
 
@@ -78,6 +79,9 @@ def _check_wage(wage: Wage, hours: int | None, findings: Findings, day: date, *,
     findings.currency(wage.currency, "/data/wage/currency")
     if wage.maximum is not None and wage.maximum < wage.minimum:
         findings.add("numbers-in-wrong-order", "/data/wage/maximum")
+    for name, amount in (("minimum", wage.minimum), ("maximum", wage.maximum)):
+        if amount is not None:
+            check_plausible(amount, wage.per, wage.currency, hours, f"/data/wage/{name}", findings, day)
     if not floor or wage.currency != findings.pack.currency:
         return
     minimum = findings.pack.wage_floor(day)

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.intake.domain import phones
 from services.intake.domain.findings import Findings
+from services.intake.domain.wages import check_plausible
 from shared.events.topics.people import Course, Identity, PersonAtDoor, PersonUpdatedAtDoor, Profile
 
 
@@ -30,7 +31,7 @@ def _profile(data: Profile, findings: Findings, today: date) -> dict[str, Any]:
     findings.codes("need", data.counselling.needs, f"{at}/counselling/needs")
     for index, experience in enumerate(data.occupations):
         findings.code("occupation", experience.code, f"{at}/occupations/{index}/code")
-    _check_wants(data, findings)
+    _check_wants(data, findings, today)
     return {
         "residence": data.residence,
         "education": data.education,
@@ -44,7 +45,7 @@ def _profile(data: Profile, findings: Findings, today: date) -> dict[str, Any]:
     }
 
 
-def _check_wants(data: Profile, findings: Findings) -> None:
+def _check_wants(data: Profile, findings: Findings, today: date) -> None:
     at, wants = "/data/wants", data.wants
     for index, kind in enumerate(wants.kinds):
         if kind not in findings.pack.kinds:
@@ -52,7 +53,9 @@ def _check_wants(data: Profile, findings: Findings) -> None:
     findings.codes("employment", wants.employment, f"{at}/employment")
     findings.codes("shift", wants.shifts, f"{at}/shifts")
     if wants.wage_min is not None:
-        findings.currency(wants.wage_min.currency, f"{at}/wage_min/currency")
+        wish = wants.wage_min
+        findings.currency(wish.currency, f"{at}/wage_min/currency")
+        check_plausible(wish.amount, wish.per, wish.currency, None, f"{at}/wage_min/amount", findings, today)
     hours = wants.hours_per_week
     if hours is not None and hours.min is not None and hours.max is not None and hours.max < hours.min:
         findings.add("numbers-in-wrong-order", f"{at}/hours_per_week")

@@ -75,7 +75,7 @@ BY_THE_STORE_OR_PACK = {
     "no-closing-date", "not-for-the-door", "numbers-in-wrong-order", "person-left", "recipient-class",
     "recipient-missing", "recipient-not-wanted", "recipient-unknown", "unknown-agency", "unknown-code",
     "unknown-currency", "unknown-kind", "unknown-purpose", "unknown-reference", "unknown-title",
-    "unknown-reference-kept", "opportunity-closed", "sequence-needed", "wage-below-minimum",
+    "unknown-reference-kept", "opportunity-closed", "sequence-needed", "wage-below-minimum", "wage-too-high",
 }  # fmt: skip
 BY_FORM = {
     "missing-field", "not-a-date", "not-json", "too-few", "too-large", "too-long", "too-many", "too-short",

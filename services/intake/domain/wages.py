@@ -1,0 +1,25 @@
+"""Which amounts can be meant as a wage: a slip in the period makes an advert everybody's best, or a wish nobody's."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from services.intake.domain.findings import Findings
+from shared.events.fields import Period
+
+MOST_TIMES = 30  # the legal minimum of an hour; more is no wage of anybody whom this is for
+LIKELY_TIMES = 5  # what another period has to make of it, to be what was meant
+_OTHERS: tuple[Period, ...] = ("day", "month", "year")
+
+
+def check_plausible(
+    amount: int, per: Period, currency: str, hours: int | None, field: str, findings: Findings, day: date
+) -> None:
+    """Refuse an amount that is too high for its period, and name the period that it is likely of."""
+    pack = findings.pack
+    floor = pack.wage_floor(day)
+    if floor is None or currency != pack.currency or pack.hourly(amount, per, hours) <= MOST_TIMES * floor:
+        return
+    fits = (other for other in _OTHERS if floor / 2 <= pack.hourly(amount, other, hours) <= LIKELY_TIMES * floor)
+    likely = next(fits, None)
+    findings.add("wage-too-high", field, **({} if likely is None else {"nearest": likely}))
