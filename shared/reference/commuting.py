@@ -1,6 +1,7 @@
-"""How long the way to work is, in bands from a survey. A straight line is no timetable: good for ranking and for a
+"""How long the way to work is, in bands. A straight line is no timetable: good for ranking and for a
 first question, never a promise to a person."""
 
+from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
 
 from shared.reference.codes import CodeLists
@@ -15,33 +16,32 @@ class Commuting:
     A region belongs to the commuting area of the nearest region above it (itself included) that has a point.
     """
 
-    def __init__(self, spec: CommutingSpec, codes: CodeLists) -> None:
-        self._spec = spec
+    def __init__(self, specs: Sequence[CommutingSpec], codes: CodeLists) -> None:
+        self._specs = tuple(specs)
         self._codes = codes
 
     def minutes(self, home: str, work: str, car: bool = False) -> int | None:
         """Minutes of the first band that fits; farther pairs add minutes for each further kilometre.
 
-        None when a place is not known finely enough, or the home lies outside of what the survey asked.
+        None when a place is not known finely enough, or no table is for people who live there.
         A car shortens ways that leave the own area.
         """
-        above = self._codes.ancestors(home)
-        if not set(self._spec.homes_within) & set(above):
-            return None
+        above = set(self._codes.ancestors(home))
+        spec = next((each for each in self._specs if above.intersection(each.homes_within)), None)
         start, goal = self._area(home), self._area(work)
-        if start is None or goal is None:
+        if spec is None or start is None or goal is None:
             return None
         distance = self._distance(start, goal)
-        band = self._band(start, goal, work, distance)
+        band = self._band(spec, start, goal, work, distance)
         if band.same_area:
             return band.minutes
         beyond = max(0.0, distance - band.within_km) if band.within_km is not None else 0.0
-        minutes = band.minutes + beyond * self._spec.minutes_per_km_beyond
-        return round(minutes * (self._spec.car_factor if car else 1.0))
+        minutes = band.minutes + beyond * spec.minutes_per_km_beyond
+        return round(minutes * (spec.car_factor if car else 1.0))
 
-    def _band(self, start: str, goal: str, work: str, distance: float) -> CommuteBand:
+    def _band(self, spec: CommutingSpec, start: str, goal: str, work: str, distance: float) -> CommuteBand:
         above = self._codes.ancestors(work)
-        for band in self._spec.bands:
+        for band in spec.bands:
             if band.same_area:
                 fits = start == goal
             elif band.to is not None:
@@ -50,7 +50,7 @@ class Commuting:
                 fits = band.within_km is None or distance <= band.within_km
             if fits:
                 return band
-        return self._spec.bands[-1]
+        return spec.bands[-1]
 
     def _area(self, region: str) -> str | None:
         chain = self._codes.ancestors(region)

@@ -107,9 +107,8 @@ def _once(file: str, names: Iterable[str]) -> None:
 
 
 def _check_commuting(manifest: Manifest, lists: CodeLists) -> None:
-    spec = manifest.commuting
-    places = [*spec.homes_within, *(band.to for band in spec.bands)]
-    _known(lists, "pack.json", "commuting", places)
+    for spec in manifest.commuting:
+        _known(lists, "pack.json", "commuting", [*spec.homes_within, *(band.to for band in spec.bands)])
     for scheme in manifest.occupation_tree.schemes:
         if scheme not in manifest.schemes:
             raise PackError("pack.json", "occupation_tree", f"{scheme} is not one of the pack's schemes")

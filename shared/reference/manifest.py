@@ -66,9 +66,9 @@ class CommuteBand(Data):
 
 
 class CommutingSpec(Data):
-    """Bands in the order they are tried; the last distance is also where `minutes_per_km_beyond` begins to count.
+    """How long ways are for people who live in ``homes_within``; a pack has one for each part of the country.
 
-    homes_within: the survey asked only people living there, so for any other home the answer is 'unknown'.
+    Bands in the order they are tried; the last distance is also where `minutes_per_km_beyond` begins to count.
     """
 
     homes_within: tuple[str, ...] = Field(min_length=1)
@@ -95,7 +95,7 @@ class Manifest(Data):
     working_time: WorkingTime
     schemes: Mapping[str, SchemeSpec]
     occupation_tree: OccupationTree
-    commuting: CommutingSpec
+    commuting: tuple[CommutingSpec, ...] = Field(min_length=1)
 
     @field_validator("timezone")
     @classmethod

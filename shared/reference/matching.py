@@ -24,7 +24,9 @@ class MatchingData(Data):
     opening is shown with when it is asked for; threshold: the lowest score that is kept; bands: the lowest score of
     each. paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach.
     related_occupation: the nearness from which experience counts for a rule. licence_certificates: certificates that
-    prove a licence. secure_employment: the contracts people strive for.
+    prove a licence. secure_employment: the contracts people strive for. way_out_reach: up to how many times the wish a
+    way is asked about where there is lodging or a commuter bus. answered_yes: by condition, how often its question is
+    answered yes.
     """
 
     threshold: Share
@@ -35,6 +37,8 @@ class MatchingData(Data):
     learning_kinds: tuple[str, ...] = ()
     related_occupation: Share
     usual_commute_minutes: int = Field(gt=0)
+    way_out_reach: float = Field(ge=1)
+    answered_yes: Mapping[str, Share]
     lodging: tuple[str, ...] = ()
     commuter_bus: tuple[str, ...] = ()
     driving_licences: tuple[str, ...] = ()

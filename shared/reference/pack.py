@@ -184,7 +184,7 @@ class Pack:
         return {folded(name): group.reason for group in reversed(self.refused) for name in group.fields}
 
     def commute_minutes(self, home: str, work: str, car: bool = False) -> int | None:
-        """Minutes one way by the survey's bands (`commuting`); None when not known."""
+        """Minutes one way by the bands of where somebody lives (`commuting`); None when not known."""
         return self.commuting.minutes(home, work, car)
 
     def province(self, region: str) -> str | None:

@@ -276,7 +276,7 @@ def commute(pair: Pair) -> Answer:
     if minutes <= wish:
         return "yes"
     data = pair.pack.matching
-    if pair.offers(data.lodging) or pair.offers(data.commuter_bus):
+    if minutes <= data.way_out_reach * wish and (pair.offers(data.lodging) or pair.offers(data.commuter_bus)):
         return "ask"
     by_car = pair.minutes(car=True) if pair.person.has.car is None else None
     return "ask" if by_car is not None and by_car <= wish else "no"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from verification.oracle.conditions import Pair
+from verification.oracle.conditions import Pair, answers
 
 DIGITS = 6
 UNKNOWN = 0.5
@@ -22,7 +22,8 @@ def occupation(pair: Pair) -> float | None:
         return None
     found = [0.0]
     for known in wanted:
-        pull = min(1.0, 0.5 + 0.5 * known.interest + 0.2 * min(known.months / 24, 1.0))
+        wish = known.interest if known.interest < 0.5 else 0.5 + 0.5 * known.interest
+        pull = min(1.0, wish * (1 + 0.2 * min(known.months / 24, 1.0)))
         found.append(pair.pack.occupation_nearness(known.code, work) * pull)
     for group in interests:
         near = pair.pack.occupation_nearness(group, work)
@@ -51,8 +52,7 @@ def commute(pair: Pair) -> float | None:
     if minutes is None:
         return None
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
-    value = max(0.0, 1 - 0.8 * minutes / (wish or data.usual_commute_minutes))
-    return max(value, 0.5) if pair.offers(data.lodging) or pair.offers(data.commuter_bus) else value
+    return max(0.0, 1 - 0.8 * minutes / (wish or data.usual_commute_minutes))
 
 
 def skills(pair: Pair) -> float | None:
@@ -68,16 +68,13 @@ def skills(pair: Pair) -> float | None:
     had = 0.0
     for weight, liked, there in sorts:
         had += weight * len(liked & there) if there else weight * len(liked) / 2
-    return had / asked
+    return (had + 0.5 * 2) / (asked + 2)
 
 
 def growth(pair: Pair) -> float | None:
     opening, pack = pair.opening, pair.pack
     if pair.paid:
         parts: list[float] = []
-        if (pay := pair.hourly()) is not None:
-            legal = float(pack.wage_floor(pair.today) or 0)
-            parts.append(between(pay[0], legal, 1.5 * max(_average(pair), legal)))
         if opening.employment is not None:
             parts.append(1.0 if opening.employment in pack.matching.secure_employment else 0.25)
         strength = pack.work_strength(opening.occupation) if opening.occupation else None
@@ -90,7 +87,16 @@ def growth(pair: Pair) -> float | None:
     return None
 
 
+def certainty(pair: Pair) -> float | None:
+    value = 1.0
+    for name, answer in answers(pair):
+        if answer == "ask":
+            value *= pair.pack.matching.answered_yes.get(name, UNKNOWN)
+    return value
+
+
 FACTORS: dict[str, Callable[[Pair], float | None]] = {
+    "certainty": certainty,
     "commute": commute,
     "growth": growth,
     "occupation": occupation,

@@ -32,10 +32,11 @@ class ConditionResult:
 
 @dataclass(frozen=True, slots=True)
 class FactorResult:
-    """One factor of a pair: its value (None: not known, counts as neutral) and what it adds to the score."""
+    """One factor of a pair: its value (None: not known, so neutral), its share of the score, and what it adds."""
 
     factor: Factor
     value: float | None
+    share: float
     contribution: float
 
 
@@ -65,6 +66,17 @@ class Assessment:
         """0 to 1, six digits: the sum of the contributions."""
         return round(sum(result.contribution for result in self.factors), DIGITS)
 
+    @property
+    def best_score(self) -> float:
+        """The score if every open question were answered yes."""
+        return round(sum(one.contribution if one.factor.between_people else one.share for one in self.factors), DIGITS)
+
+    @property
+    def fit(self) -> float:
+        """0 to 1, six digits: the same of the factors that count between people."""
+        counting = [result for result in self.factors if result.factor.between_people]
+        return round(sum(one.contribution for one in counting) / sum(one.share for one in counting), DIGITS)
+
 
 def check_weights(pack: Pack) -> None:
     """ValueError when the pack's weights are not exactly for the factors there are."""
@@ -81,7 +93,7 @@ def weigh(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext
     for factor in wanted:
         value = factor.value(person, opening, context)
         share = weights[factor.name] / whole
-        results.append(FactorResult(factor, value, round(share * (NEUTRAL if value is None else value), DIGITS)))
+        results.append(FactorResult(factor, value, share, round(share * (NEUTRAL if value is None else value), DIGITS)))
     return tuple(results)
 
 

@@ -154,7 +154,7 @@ class MatchIndex:
         found, score = Shortlist(self._most), self._scoring.score
         for number, opening in enumerate(tuple(self._openings.values()), 1):
             if (scored := score(prepared, opening)) is not None:
-                found.put(opening.facts.id, scored)
+                found.put(opening.facts.id, scored.total)
             if number % PAIRS_AT_ONCE == 0:
                 yield
                 if self._people.get(person) is not prepared:
@@ -177,8 +177,8 @@ class MatchIndex:
             id = person.facts.id
             scored = score(person, prepared)
             if scored is not None:
-                found.append((-scored, id))
-            if (own := lists.get(id)) is not None and own.put(opening, scored):
+                found.append((-scored.fit, id))
+            if (own := lists.get(id)) is not None and own.put(opening, None if scored is None else scored.total):
                 dirty_lists.append(id)
             if number % PAIRS_AT_ONCE == 0:
                 if len(found) > 4 * PAIRS_AT_ONCE:

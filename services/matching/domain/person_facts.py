@@ -12,6 +12,7 @@ from shared.reference import Pack
 from shared.reference.matching import NeedRule
 
 CONSENT_TO_MATCHING = "matching"
+WANTED = 0.5  # an interest from here on is a wish
 MONTHS_OF_A_TRADE = 24  # by then somebody knows a trade: more months do not bring an opening nearer
 
 
@@ -104,8 +105,10 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
 
 
 def _pull(known: Experience) -> float:
-    """How much a known or wanted occupation speaks for an opening: the wish first, months of it on top."""
-    return min(1.0, 0.5 + 0.5 * known.interest + 0.2 * min(known.months / MONTHS_OF_A_TRADE, 1.0))
+    """How much a known or wanted occupation speaks for an opening: as much as it is wanted; months of it add to a wish,
+    and never make one."""
+    wanted = known.interest if known.interest < WANTED else 0.5 + 0.5 * known.interest
+    return min(1.0, wanted * (1 + 0.2 * min(known.months / MONTHS_OF_A_TRADE, 1.0)))
 
 
 def plain_number(number: str) -> str:

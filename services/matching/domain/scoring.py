@@ -28,7 +28,7 @@ _TABLE: Mapping[str, tuple[Callable[[PersonFacts], bool], Callable[[OpeningFacts
     "kind": (lambda p: not p.kinds, lambda o: False),
     "commute": (
         lambda p: p.commute_wish is None or p.residence is None,
-        lambda o: o.region is None or o.lodging or o.commuter_bus,
+        lambda o: o.region is None,
     ),
     "wage-floor": (lambda p: p.floor is None, lambda o: not o.paid or o.hourly_max is None),
     "education": (lambda p: p.education is None, lambda o: o.education == 0),
@@ -55,15 +55,24 @@ _OPENING_FREE = tuple(_TABLE.get(one.name, _ALWAYS)[1] for one in _PAIR)
 _WHOEVER = cast(PersonFacts, None)  # conditions of the opening alone do not look at the person
 _AnswerOf = Callable[[PersonFacts, OpeningFacts, AssessmentContext], Answer]
 _ValueOf = Callable[[PersonFacts, OpeningFacts, AssessmentContext], float | None]
+_Shares = tuple[tuple[_ValueOf, float, bool], ...]
+
+
+class Score(NamedTuple):
+    """``total`` orders the openings of one person, ``fit`` the people of one opening (`Assessment.fit`)."""
+
+    total: float
+    fit: float
 
 
 class PreparedPerson(NamedTuple):
-    """A person who takes part, made ready for many openings. ``revision``: which change of the person this is."""
+    """A person who takes part, made ready for many openings. ``revision``: which change of the person this is;
+    ``shares``: each factor's value, its share of the score, and whether it counts between people."""
 
     facts: PersonFacts
     revision: int
     mask: int
-    shares: tuple[tuple[_ValueOf, float], ...]
+    shares: _Shares
 
 
 class PreparedOpening(NamedTuple):
@@ -82,7 +91,7 @@ class Scoring:
         self.context = context
         self._threshold = context.pack.matching.threshold
         self._checks: dict[int, tuple[_AnswerOf, ...]] = {}
-        self._shares: dict[tuple[str, ...], tuple[tuple[_ValueOf, float], ...]] = {}
+        self._shares: dict[tuple[str, ...], _Shares] = {}
 
     def person(self, facts: PersonFacts, revision: int) -> PreparedPerson:
         """What is worked out once for this person."""
@@ -91,7 +100,9 @@ class Scoring:
         if names not in self._shares:
             weights = self.context.pack.weights
             whole = sum(weights[name] for name in names)
-            self._shares[names] = tuple((factor.value, weights[factor.name] / whole) for factor in wanted)
+            self._shares[names] = tuple(
+                (factor.value, weights[factor.name] / whole, factor.between_people) for factor in wanted
+            )
         mask = sum(1 << bit for bit, free in enumerate(_PERSON_FREE) if not free(facts))
         return PreparedPerson(facts, revision, mask, self._shares[names])
 
@@ -101,7 +112,7 @@ class Scoring:
         barred = any(answer(_WHOEVER, facts, self.context) is NO for answer in _OPENING)
         return PreparedOpening(facts, revision, mask, barred)
 
-    def score(self, person: PreparedPerson, opening: PreparedOpening) -> float | None:
+    def score(self, person: PreparedPerson, opening: PreparedOpening) -> Score | None:
         """The score; None when the pair may not match, or its score is below the threshold."""
         if opening.barred:
             return None
@@ -113,9 +124,13 @@ class Scoring:
         for answer in checks:
             if answer(one, other, context) is NO:
                 return None
-        total = 0.0
-        for value_of, share in person.shares:
+        total = fit = whole = 0.0
+        for value_of, share, between_people in person.shares:
             value = value_of(one, other, context)
-            total += round(share * (NEUTRAL if value is None else value), DIGITS)
-        score = round(total, DIGITS)
-        return score if score >= self._threshold else None
+            part = round(share * (NEUTRAL if value is None else value), DIGITS)
+            total += part
+            if between_people:
+                fit += part
+                whole += share
+        total = round(total, DIGITS)
+        return Score(total, round(fit / whole, DIGITS)) if total >= self._threshold else None

@@ -43,7 +43,7 @@ class TestFlow:
         assert event.correlationid in (f"c-{numbered(1)}-1", f"c-{a_job().opportunity}-1")
         assert event.causationid == event.correlationid.removeprefix("c-")
         assert event.recordedtime == RECORDED
-        assert event.data.model == "kr-gyeonggi-weights-1"
+        assert event.data.model == "kr-gyeonggi-weights-2"
         assert event.data.person_rank == 1
         assert event.data.score == pytest.approx(sum(reason.contribution for reason in event.data.reasons), abs=1e-6)
         assert event.data.as_of == NOON.date()

@@ -181,11 +181,12 @@ class TestPlace:
 
     @pytest.mark.parametrize(("benefit", "word"), [("01", "lodging"), ("02", "commuter service")])
     def test_lodging_or_a_bus_turns_a_no_into_a_question(self, benefit: str, word: str) -> None:
-        far = {"region": YEONCHEON, "benefits": [f"work24-2024-welfare:{benefit}"]}
-        wants = {"wants": {"commute_minutes": 60}}
-        assert answer("commute", wants, {"region": YEONCHEON}) == "no"
+        far = {"region": GWANGMYEONG, "benefits": [f"work24-2024-welfare:{benefit}"]}  # 48 minutes
+        wants = {"wants": {"commute_minutes": 32}}
+        assert answer("commute", wants, {"region": GWANGMYEONG}) == "no"
         assert answer("commute", wants, far) == "ask"
         assert word in said("commute", wants, far)
+        assert answer("commute", {"wants": {"commute_minutes": 31}}, far) == "no"  # more than half as long again
 
     def test_a_car_shortens_the_way_and_one_not_asked_for_is_asked_for(self) -> None:
         def car(known: bool | None) -> dict[str, Any]:

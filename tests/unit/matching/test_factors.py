@@ -27,8 +27,9 @@ class TestScore:
     def test_what_is_not_known_is_neutral(self) -> None:
         nothing: dict[str, Any] = {"occupation": None, "wage": None, "region": None, "employment": None}
         found = assessed(job=nothing)
-        assert [one.value for one in found.factors] == [None] * len(FACTORS)
-        assert found.score == 0.5
+        values = {one.factor.name: one.value for one in found.factors}
+        assert values == {"certainty": 1.0} | {one.name: None for one in FACTORS if one.name != "certainty"}
+        assert found.fit == 0.5
 
     def test_growth_that_is_not_wanted_shares_its_weight_out(self) -> None:
         found = assessed({"wants": {"growth": False}})
@@ -59,14 +60,31 @@ class TestScore:
             assert keys <= set(load_pack(name).sentences.names)
 
 
+class TestCertainty:
+    def test_is_full_without_a_question_and_each_question_counts_by_how_often_it_is_answered_yes(self) -> None:
+        yes = PACK.matching.answered_yes
+        assert value("certainty") == 1.0
+        person, job = {"wants": {"shifts": ["kr-gyeonggi-1:day"]}, "education": None}, {"shifts": []}
+        assert value("certainty", person, job) == pytest.approx(yes["shifts"])
+        job["rules"] = {"education_min": "work24-2024-education:03"}
+        assert value("certainty", person, job) == pytest.approx(yes["shifts"] * yes["education"])
+
+    def test_puts_an_opening_behind_others_but_nobody_behind_somebody_else(self) -> None:
+        certain, asked = assessed(), assessed({"wants": {"shifts": ["kr-gyeonggi-1:day"]}}, {"shifts": []})
+        assert asked.score < certain.score
+        assert asked.fit == certain.fit
+        assert asked.best_score == certain.score
+
+
 class TestOccupation:
     @pytest.mark.parametrize(
         ("known", "expected"),
         [
             ({"code": BAKER, "months": 24, "interest": 1.0}, 1.0),
             ({"code": BAKER, "months": 0, "interest": 0.5}, 0.75),
-            ({"code": BAKER, "months": 12, "interest": 0.5}, 0.85),
-            ({"code": BAKER, "months": 36, "interest": 0.5}, 0.95),
+            ({"code": BAKER, "months": 24, "interest": 0.1}, 0.12),  # an unwanted past does not pull its like
+            ({"code": BAKER, "months": 12, "interest": 0.5}, 0.825),
+            ({"code": BAKER, "months": 36, "interest": 0.5}, 0.9),
             ({"code": "keco-2018:8712", "months": 0, "interest": 1.0}, 0.65),
             ({"code": CARE, "months": 0, "interest": 1.0}, 0.0),
         ],
@@ -114,41 +132,45 @@ class TestCommute:
     def test_falls_evenly_to_the_persons_own_limit(self, wish: int | None, region: str, expected: float) -> None:
         assert value("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == pytest.approx(expected)
 
-    def test_lodging_makes_a_long_way_neutral(self) -> None:
-        assert value("commute", job={"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}) == 0.5
+    def test_lodging_makes_no_way_shorter(self) -> None:
+        assert value("commute", job={"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}) == 0.0
 
     def test_a_place_that_is_not_known(self) -> None:
         assert value("commute", job={"region": None}) is None
 
 
 class TestSkills:
-    def test_the_share_of_what_helps_by_weight(self) -> None:
+    def test_the_share_of_what_helps_by_weight_shrunk_to_neutral(self) -> None:
         job = {
             "certificates_wanted": ["kr-certificate-2020:7910"],
             "courses_wanted": ["ncs-2026:21"],
             "strengths": ["kr-gyeonggi-1:precision"],
         }
         other = {"courses": [{"code": "ncs-2026:06"}], "counselling": {"strengths": ["kr-gyeonggi-1:teamwork"]}}
-        assert value("skills", other, job) == pytest.approx(2 / 3.5)
+        assert value("skills", other, job) == pytest.approx((2 + 1) / (3.5 + 2))
 
     def test_a_part_the_profile_says_nothing_about_is_neutral(self) -> None:
         assert value("skills", job={"courses_wanted": ["ncs-2026:21"]}) == 0.5
+
+    def test_one_generic_strength_is_not_full_marks(self) -> None:
+        person = {"counselling": {"strengths": ["kr-gyeonggi-1:precision"]}}
+        assert value("skills", person, {"strengths": ["kr-gyeonggi-1:precision"]}) == pytest.approx(1.5 / 2.5)
 
     def test_nothing_asked_for_is_not_known(self) -> None:
         assert value("skills") is None
 
 
 class TestGrowth:
-    def test_the_mean_of_pay_contract_and_lighter_work(self) -> None:
-        # 18,761 an hour is half as much again as the average; strength of 8711 is 2.83
-        job = {"wage": {"per": "hour", "minimum": 18_761, "currency": "KRW"}}
-        assert value("growth", job=job) == pytest.approx((1 + 1 + (5 - 2.83) / 4) / 3, abs=1e-3)
+    def test_the_mean_of_contract_and_lighter_work_whatever_it_pays(self) -> None:
+        for pay in (11_000, 18_761):  # strength of 8711 is 2.83
+            job = {"wage": {"per": "hour", "minimum": pay, "currency": "KRW"}}
+            assert value("growth", job=job) == pytest.approx((1 + (5 - 2.83) / 4) / 2, abs=1e-3)
 
     def test_a_contract_that_ends_counts_less(self) -> None:
         lasting, passing = (value("growth", job={"employment": f"work24-2024-employment:{c}"}) for c in ("10", "20"))
         assert lasting is not None
         assert passing is not None
-        assert lasting - passing == pytest.approx(0.75 / 3)
+        assert lasting - passing == pytest.approx(0.75 / 2)
 
     def test_a_training_counts_by_what_is_new(self) -> None:
         teaches = {"teaches": ["ncs-2026:06"]}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.matching.assessment_queue import AssessmentQueue
 from services.matching.domain import index as index_module
+from services.matching.domain.answers import NO
 from services.matching.domain.assessment import assess
 from services.matching.domain.context import AssessmentContext
 from services.matching.domain.index import MatchIndex, Pair
@@ -128,8 +129,20 @@ class TestIndex:
             if not person.takes_part(TODAY) or not opening.takes_people(TODAY):
                 continue
             plain = assess(person, opening, scoring.context)
-            score = plain.score if plain.state != "no" and plain.score >= PACK.matching.threshold else None
+            score = (plain.score, plain.fit) if plain.state != "no" and plain.score >= PACK.matching.threshold else None
             assert scoring.score(scoring.person(person, 0), scoring.opening(opening, 0)) == score
+
+    def test_a_pair_that_may_not_match_has_no_score(self) -> None:
+        dice, scoring, refused = random.Random(5), Scoring(AssessmentContext(PACK, TODAY)), set[str]()
+        for number in range(6_000):
+            person = person_facts(random_person(number, dice), PACK)
+            opening = opening_facts(random_opening(number, dice), PACK)
+            if person.takes_part(TODAY) and opening.takes_people(TODAY):
+                noes = [one for one in assess(person, opening, scoring.context).answers if one.answer is NO]
+                refused |= {one.condition.name for one in noes[:1] if len(noes) == 1}
+                if noes:
+                    assert scoring.score(scoring.person(person, 0), scoring.opening(opening, 0)) is None
+        assert refused >= {"commute", "licence", "shifts", "wage-floor", "age", "region", "experience"}
 
     def test_the_next_best_takes_over_when_the_best_goes_and_when_the_reserve_is_used_up_all_is_looked_at_again(
         self,

@@ -100,7 +100,7 @@ class TestDocuments:
             ("pack.json", lambda d: d.update(name="xx-other"), "does not fit the folder"),
             ("pack.json", lambda d: d.update(colour="blue"), "colour: Extra inputs"),
             ("pack.json", lambda d: d["money"].pop("fr"), "exactly the languages"),
-            ("pack.json", lambda d: d["commuting"].update(homes_within=["isle-region-1:Z"]), "not in any list"),
+            ("pack.json", lambda d: d["commuting"][0].update(homes_within=["isle-region-1:Z"]), "not in any list"),
             ("pack.json", lambda d: d["occupation_tree"].update(schemes=["other-1"]), "not one of the pack's schemes"),
             ("pack.json", lambda d: d["occupation_tree"]["levels"].update({"3": 0.1}), "must not fall"),
             ("wages.json", lambda d: d[1].update(valid_from="2026-07-02"), "day after the row before"),

@@ -178,10 +178,19 @@ class TestCommute:
 
     @pytest.mark.parametrize(
         ("home", "work"),
-        [("11110", "41270"), ("41270", "51110"), ("41270", "99999"), ("99999", "41270"), ("41000", "41270")],
+        [("51000", "41270"), ("41270", "51000"), ("41270", "99999"), ("99999", "41270"), ("41000", "41270")],
     )
-    def test_what_the_survey_does_not_know_is_unknown(self, home: str, work: str) -> None:
+    def test_a_way_from_or_to_a_wide_area_is_unknown(self, home: str, work: str) -> None:
         assert PACK.commute_minutes(place(home), place(work)) is None
+
+    def test_every_si_gun_and_large_city_of_the_country_has_its_ways(self) -> None:
+        assert PACK.commute_minutes(place("51110"), place("51110")) == 24  # Chuncheon
+        assert PACK.commute_minutes(place("11110"), place("11680")) == 40  # two gu of Seoul
+        assert PACK.commute_minutes(place("11110"), place("41270")) == 61  # Seoul to Ansan, 31 km
+        assert PACK.commute_minutes(place("52111"), place("52113")) == 24  # two gu of Jeonju
+        assert (PACK.commute_minutes(place("51110"), place("52110")) or 0) > 240  # Chuncheon to Jeonju
+        unknown = [region for region in PACK.codes("region") if PACK.commute_minutes(region, region) is None]
+        assert sorted(unknown) == sorted(place(f"{province}000") for province in (41, 43, 44, 46, 47, 48, 50, 51, 52))
 
     @given(st.sampled_from(sorted(PACK.residence_weights)), st.sampled_from(sorted(PACK.residence_weights)))
     def test_inside_the_province_there_and_back_take_as_long(self, home: str, work: str) -> None:

@@ -35,8 +35,8 @@ class Commute(Condition):
     """The way to work is not longer than the person wants.
 
     A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
-    is asked about when the advert has lodging or a commuter bus, or when a car would make it short enough and nobody
-    asked for one yet; else it is a no.
+    is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
+    ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
     """
 
     name = "commute"
@@ -52,14 +52,17 @@ class Commute(Condition):
             return ASK
         if minutes <= wish:
             return YES
-        return ASK if self._way_out(person, opening, context, wish) else NO
+        return ASK if self._way_out(person, opening, context, minutes, wish) else NO
 
     @staticmethod
-    def _way_out(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, wish: int) -> str | None:
-        if opening.lodging:
-            return "lodging"
-        if opening.commuter_bus:
-            return "bus"
+    def _way_out(
+        person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, minutes: int, wish: int
+    ) -> str | None:
+        if minutes <= context.pack.matching.way_out_reach * wish:
+            if opening.lodging:
+                return "lodging"
+            if opening.commuter_bus:
+                return "bus"
         if person.car is None:
             by_car = context.minutes(person.residence, opening.region, True)
             if by_car is not None and by_car <= wish:
@@ -71,7 +74,7 @@ class Commute(Condition):
         if answer is YES:
             return "yes_any" if minutes is None else "yes"
         if answer is ASK and minutes is not None and person.commute_wish is not None:
-            return f"ask_{self._way_out(person, opening, context, person.commute_wish)}"
+            return f"ask_{self._way_out(person, opening, context, minutes, person.commute_wish)}"
         return answer.value
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:

@@ -16,10 +16,12 @@ NEUTRAL = 0.5
 class Factor(ABC):
     """One thing that makes a pair fit better or worse. Holds no state; its weight is data of the pack.
 
-    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<level>``.
+    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<level>``. ``between_people``: whether
+    it counts when people are compared for one opening.
     """
 
     name: ClassVar[str]
+    between_people: ClassVar[bool] = True
 
     @abstractmethod
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:

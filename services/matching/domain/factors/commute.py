@@ -1,7 +1,7 @@
 """How long the way to work is."""
 
 from services.matching.domain.context import AssessmentContext, Words
-from services.matching.domain.factors.base import NEUTRAL, Factor, factor
+from services.matching.domain.factors.base import Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -12,7 +12,7 @@ AT_THE_LIMIT = 0.2  # a way just as long as the person accepts is still better t
 class Commute(Factor):
     """1 next door, 0.2 at the person's own limit (or the pack's usual one), falling evenly.
 
-    Lodging or a commuter bus makes a long way neutral: whether it helps this person has to be asked.
+    Lodging or a commuter bus changes nothing here: whether it helps this person has to be asked.
     """
 
     name = "commute"
@@ -22,8 +22,7 @@ class Commute(Factor):
         if minutes is None:
             return None
         limit = person.commute_wish or context.pack.matching.usual_commute_minutes
-        value = max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
-        return max(value, NEUTRAL) if opening.lodging or opening.commuter_bus else value
+        return max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         minutes = context.minutes_of(person, opening.region)

@@ -5,7 +5,6 @@ from services.matching.domain.factors.base import Factor, factor, within
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
-GROWN_PAY = 1.5  # half as much again as the group earns today per hour counts in full
 PASSING_CONTRACT = 0.25
 NEW_SKILLS, KNOWN_SKILLS = 0.75, 0.25
 HARDEST = 5.0
@@ -13,7 +12,7 @@ HARDEST = 5.0
 
 @factor
 class Growth(Factor):
-    """For paid work the mean of what is known of: pay per hour above the legal floor, a lasting contract, lighter work.
+    """For paid work the mean of what is known of: a lasting contract, lighter work. Pay is a factor of its own.
 
     For teaching kinds: does it teach something new. Other kinds: not known.
     """
@@ -25,18 +24,15 @@ class Growth(Factor):
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.paid:
-            parts = self._parts(opening, context)
+            parts = self._parts(opening)
             return sum(parts) / len(parts) if parts else None
         if opening.learning and opening.teaches:
             return KNOWN_SKILLS if opening.teaches <= person.courses else NEW_SKILLS
         return None
 
     @staticmethod
-    def _parts(opening: OpeningFacts, context: AssessmentContext) -> list[float]:
+    def _parts(opening: OpeningFacts) -> list[float]:
         parts: list[float] = []
-        if opening.hourly_min is not None:
-            low = context.minimum_hourly or 0.0
-            parts.append(within(opening.hourly_min, low, GROWN_PAY * max(context.average_hourly, low)))
         if opening.secure is not None:
             parts.append(1.0 if opening.secure else PASSING_CONTRACT)
         if opening.strength is not None:

@@ -6,11 +6,13 @@ from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 CERTIFICATE, COURSE, STRENGTH = 2.0, 1.0, 0.5  # a certificate proves, a course teaches, a strength is an impression
+EVIDENCE = 2.0  # as if so much had been asked for and half of it were there: little evidence moves little
 
 
 @factor
 class Skills(Factor):
-    """The share of the advert's certificates, courses and strengths that are there, by their weights.
+    """The share of the advert's certificates, courses and strengths that are there, by their weights, shrunk towards
+    neutral the less was asked for: one generic strength is not full marks.
 
     A part about which the profile says nothing counts as neutral; an advert that asks for nothing is not known.
     """
@@ -22,7 +24,7 @@ class Skills(Factor):
         for weight, wanted, there in self._parts(person, opening):
             asked += weight * len(wanted)
             had += weight * (len(wanted & there) if there else NEUTRAL * len(wanted))
-        return had / asked if asked else None
+        return (had + NEUTRAL * EVIDENCE) / (asked + EVIDENCE) if asked else None
 
     @staticmethod
     def _parts(person: PersonFacts, opening: OpeningFacts) -> tuple[tuple[float, frozenset[str], frozenset[str]], ...]:

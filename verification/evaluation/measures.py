@@ -1,0 +1,73 @@
+"""Figures of recommendation lists against the truth."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+
+from verification.evaluation.world import Advert, Market, Worker
+
+TOP = 10
+GAINFUL = 50  # what is not among a person's best fifty brings nothing
+Lists = Sequence[Sequence[int]]
+"""Of each worker the numbers of adverts, best first."""
+
+
+def ndcg(utilities: Sequence[float], found: Sequence[int]) -> float:
+    """nDCG at ten: an advert's gain is 1 for the best there is, 0 from the fiftieth on, in between by its utility."""
+    ordered = sorted(utilities, reverse=True)
+    best, last = ordered[0], ordered[min(GAINFUL, len(ordered)) - 1]
+    if best <= last:
+        return 0.0
+
+    def gain(utility: float) -> float:
+        return max(0.0, (utility - last) / (best - last))
+
+    ideal = sum(gain(one) / math.log2(place + 2) for place, one in enumerate(ordered[:TOP]))
+    got = sum(gain(utilities[number]) / math.log2(place + 2) for place, number in enumerate(found[:TOP]))
+    return got / ideal
+
+
+def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> Mapping[str, float]:
+    """All figures of one world. Of people for whom nothing at all is possible nothing is asked."""
+    workers, adverts = market.workers, market.adverts
+    some = [number for number in range(len(workers)) if max(truth[number]) > 0]
+    quality = {number: ndcg(truth[number], lists[number]) for number in some}
+    fives = [(number, advert) for number in some for advert in lists[number][:5]]
+
+    def mean_of(which: Callable[[Worker], bool]) -> float:
+        return fmean([quality[number] for number in some if which(workers[number])] or [0.0])
+
+    def share(entries: Sequence[tuple[int, int]], holds: Callable[[int, int], bool]) -> float:
+        return fmean([holds(number, advert) for number, advert in entries] or [0.0])
+
+    def of(number: int) -> Advert:
+        return adverts[number]
+
+    women = [(number, advert) for number, advert in fives if workers[number].woman]
+    men = [(number, advert) for number, advert in fives if not workers[number].woman]
+    seen = {advert for found in lists for advert in found[:TOP]}
+    return {
+        "ndcg10": fmean(quality.values()),
+        "utility5": fmean(truth[number][advert] for number, advert in fives) if fives else 0.0,
+        "impossible5": share(fives, lambda number, advert: truth[number][advert] == 0),
+        "unseen": 1 - len(seen) / len(adverts),
+        "alike": fmean([_alike(market, lists[number]) for number in some]),
+        "lodging5": share(fives, lambda number, advert: of(advert).lodging or of(advert).bus),
+        "away5": share(fives, lambda number, advert: of(advert).region[:2] != workers[number].region[:2]),
+        "elementary5_women": share(women, lambda number, advert: of(advert).trade.elementary),
+        "elementary5_men": share(men, lambda number, advert: of(advert).trade.elementary),
+        "women": mean_of(lambda worker: worker.woman),
+        "men": mean_of(lambda worker: not worker.woman),
+        "childcare": mean_of(lambda worker: worker.childcare),
+        "gyeonggi": mean_of(lambda worker: worker.region.startswith("41")),
+        "elsewhere": mean_of(lambda worker: not worker.region.startswith("41")),
+        "listed": fmean(len(lists[number]) for number in some),
+    }
+
+
+def _alike(market: Market, found: Sequence[int]) -> bool:
+    groups = Counter(market.adverts[number].group for number in found[:TOP])
+    return any(count > 1 for count in groups.values())
