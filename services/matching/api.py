@@ -11,6 +11,7 @@ from services.matching.queries import MatchQueries
 from services.matching.schemas import SeenMatches, Why
 from shared.access.keys import Calling
 from shared.kit.web.bounds import Router
+from shared.kit.web.problems import errors
 
 Name = Annotated[str, Path(description="32 hex digits")]
 
@@ -19,13 +20,19 @@ def routes(queries: Callable[[], MatchQueries]) -> APIRouter:
     """The service's routes; ``queries`` is called at each request. People go by the caller's own alias."""
     router = Router(tags=["matches"])
 
-    @router.get("/people/{alias}/matches", response_model_exclude_none=True, summary="Matches of a person, best first")
+    @router.get(
+        "/people/{alias}/matches",
+        response_model_exclude_none=True,
+        responses=errors(403, 404),
+        summary="Matches of a person, best first",
+    )
     async def matches_of_person(alias: Name, caller: Calling) -> SeenMatches:
         return await queries().of_person(caller, alias)
 
     @router.get(
         "/opportunities/{opportunity}/matches",
         response_model_exclude_none=True,
+        responses=errors(403, 404),
         summary="People who match an opportunity, best first: those whom the caller may see",
     )
     async def matches_of_opportunity(opportunity: Name, caller: Calling) -> SeenMatches:
@@ -34,6 +41,7 @@ def routes(queries: Callable[[], MatchQueries]) -> APIRouter:
     @router.get(
         "/people/{alias}/opportunities/{opportunity}",
         response_model_exclude_none=True,
+        responses=errors(403, 404),
         summary="Why a pair matches, or why not, and what would open it",
     )
     async def why(alias: Name, opportunity: Name, caller: Calling) -> Why:

@@ -24,7 +24,7 @@ from services.notifications.schemas import (
 from services.notifications.service import Deliveries, Subscriptions
 from shared.access.keys import Caller, Calling
 from shared.kit.web.bounds import Bounds, Router, bounded
-from shared.kit.web.problems import Problem, unavailable
+from shared.kit.web.problems import Problem, errors, unavailable
 
 LONGEST_WAIT = 30
 MOST_ENTRIES = 500
@@ -53,31 +53,31 @@ def make_router(endpoints: Endpoints) -> APIRouter:
     """All routes of partners."""
     router = Router(tags=["partners"])
 
-    @router.post("/subscriptions", status_code=201)
+    @router.post("/subscriptions", status_code=201, responses=errors(403, 409))
     async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
         """Take part in a channel. What stands already is told at once."""
         made = await endpoints.subscriptions.subscribe(_recipient(caller), wanted.channel, wanted.url)
         return SubscriptionMade.of(made.subscription, wanted.url, secret=made.secret)
 
-    @router.get("/subscriptions")
+    @router.get("/subscriptions", responses=errors(403))
     async def subscriptions(caller: Calling) -> SubscriptionList:
         """The caller's own."""
         found = await endpoints.subscriptions.of(_recipient(caller))
         return SubscriptionList(subscriptions=[SubscriptionShown.of(each, url) for each, url in found])
 
-    @router.post("/subscriptions/{subscription}/secret")
+    @router.post("/subscriptions/{subscription}/secret", responses=errors(403, 404))
     async def replace_secret(caller: Calling, subscription: OneId) -> SubscriptionMade:
         """A new secret; the old one signs along for a while."""
         made = await endpoints.subscriptions.replace_secret(_recipient(caller), subscription)
         return SubscriptionMade.of(made.subscription, None, secret=made.secret)
 
-    @router.delete("/subscriptions/{subscription}", status_code=204)
+    @router.delete("/subscriptions/{subscription}", status_code=204, responses=errors(404))
     async def unsubscribe(caller: Calling, subscription: OneId) -> Response:
         """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
         await endpoints.subscriptions.unsubscribe(caller.agency.agency, subscription)
         return Response(status_code=204)
 
-    @router.get("/feed")
+    @router.get("/feed", responses=errors(409))
     @bounded(Bounds(at_once="polls-at-once"))
     async def feed(
         request: Request,
@@ -118,7 +118,7 @@ def make_router(endpoints: Endpoints) -> APIRouter:
             results=[{"notice": n, "status": "acknowledged" if n in known else "unknown"} for n in said.notices]
         )
 
-    @router.get("/deliveries")
+    @router.get("/deliveries", responses=errors(403))
     async def deliveries(
         caller: Calling,
         state: Annotated[str | None, Query(pattern=r"^[a-z]{3,10}$")] = None,
@@ -134,7 +134,7 @@ def make_router(endpoints: Endpoints) -> APIRouter:
             next=found[-1]["_id"] if len(found) == limit else None,
         )
 
-    @router.post("/deliveries/{delivery}/retry", status_code=202)
+    @router.post("/deliveries/{delivery}/retry", status_code=202, responses=errors(403, 404, 409))
     async def retry(caller: Calling, delivery: OneId) -> DeliveryShown:
         """Send it now, whatever the schedule says."""
         return DeliveryShown.of(await endpoints.deliveries.retry(_recipient(caller), delivery))

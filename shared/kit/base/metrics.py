@@ -108,6 +108,7 @@ outbox_oldest_seconds = gauge("outbox_oldest_seconds", "Age of the oldest row th
 outbox_rows = gauge("outbox_rows", "Rows that are not published")
 consumer_lag = gauge("consumer_lag", "Records not yet consumed", ["topic", "partition"])
 clock_difference_seconds = gauge("clock_difference_seconds", "This machine's clock minus MongoDB's")
+began_behind = gauge("began_behind", "1 while it works without having heard all that was forbidden before it started")
 clock_doubtful = gauge("clock_doubtful", "1 while the two differ by more than a minute")
 build_info = gauge("build_info", "1; which build runs", ["service", "version"])
 http_requests = counter("http_requests", "Answers by status code", ["code"])

@@ -254,12 +254,23 @@ class ServiceRuntime:
         before anything is sent or shown. But a broker that does not answer keeps nobody from that for ever."""
         try:
             async with asyncio.timeout(HEAR_SECONDS):
-                for stream in self._streams:
-                    if stream.everywhere:
-                        await stream.opened.wait()
-                        await stream.caught_up()
+                await self._heard_all()
         except (TimeoutError, *KAFKA_ERRORS) as error:
             _log.warning("begins_behind", error=type(error).__name__, seconds=HEAR_SECONDS)
+            metrics.began_behind.of().set(1)
+            self._run(self._catch_up_late)
+
+    async def _heard_all(self) -> None:
+        for stream in self._streams:
+            if stream.everywhere:
+                await stream.opened.wait()
+                await stream.caught_up()
+
+    async def _catch_up_late(self) -> None:
+        await self._heard_all()
+        metrics.began_behind.of().set(0)
+        _log.info("caught_up")
+        await self.stopping.wait()
 
     async def _started(self, stream: Stream) -> None:
         await supervise(stream.start, self.stopping)  # Kafka may have gone since it answered

@@ -14,7 +14,7 @@ from shared.events.asyncapi import asyncapi
 from shared.events.publish import NOTICES, bus_schema, catalogue, door_schema, notice_schema
 from shared.events.registry import UnknownType
 from shared.kit.web.bounds import Router
-from shared.kit.web.problems import not_found
+from shared.kit.web.problems import errors, not_found
 
 routes = Router(tags=["contract"])
 _SCHEMA = "application/schema+json"
@@ -26,7 +26,12 @@ async def schemas() -> list[dict[str, Any]]:
     return Response(_catalogue(), media_type="application/json")  # type: ignore[return-value] # written once; the annotation is for OpenAPI
 
 
-@routes.get("/schemas/{type}/{version}", summary="The JSON Schema of an event's data")
+@routes.get(
+    "/schemas/{type}/{version}",
+    summary="The JSON Schema of an event's data",
+    response_class=Response,
+    responses={200: {"content": {_SCHEMA: {"schema": {"type": "object"}}}}, **errors(404)},
+)
 async def schema(
     type: Annotated[str, Path(max_length=60)],
     version: Annotated[int, Path(ge=1, le=1_000_000)],

@@ -4,7 +4,7 @@ others can reach the API (``IEUM_METRICS_PORT``; production insists). On a lapto
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from shared.kit.base import metrics
 from shared.kit.web import problems
@@ -16,7 +16,7 @@ def metrics_routes() -> APIRouter:
     """The one route."""
     routes = Router(tags=["operation"])
 
-    @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @routes.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
     @bounded(PROBE)
     async def exposition() -> Response:
         body, media_type = metrics.exposition()

@@ -15,7 +15,7 @@ from shared.kit.stream.stream import Stream
 from shared.kit.web.audit import Audit
 from shared.kit.web.authentication import Authenticated, Caller
 from shared.kit.web.bounds import Bounds, Router, bounded
-from shared.kit.web.problems import forbidden
+from shared.kit.web.problems import errors, forbidden
 
 # topic/topic id/partition/offset (records.Origin). The database is asked for nothing else: it logs its slow queries.
 _ID = re.compile(r"[a-z0-9._-]{1,100}/[A-Za-z0-9_-]{1,60}/[0-9]{1,10}/[0-9]{1,20}")
@@ -66,14 +66,14 @@ def operator_routes(
     """The routes; ``quarantine`` and ``audit`` exist once the service has started. What is read is audited first."""
     routes = Router(tags=["operator"])
 
-    @routes.get("/quarantine", summary="What was set apart, newest first")
+    @routes.get("/quarantine", responses=errors(403), summary="What was set apart, newest first")
     async def apart(caller: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
         """Without the payload, which stays sealed."""
         await audit().note(caller, "quarantine")
         found = await quarantine().reasons(limit)
         return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
 
-    @routes.post("/quarantine/replay", summary="Try again what was set apart")
+    @routes.post("/quarantine/replay", responses=errors(403), summary="Try again what was set apart")
     @bounded(Bounds(most_bytes=49_152))
     async def replay(caller: Operator, again: Again) -> Replayed:
         """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""

@@ -14,6 +14,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from shared.kit.web.answers import Answer
 from shared.kit.web.bounds import PROBE, Router, bounded
 
 Check = Callable[[], Awaitable[object]]
@@ -86,7 +87,7 @@ class Health:
             self._asking = asyncio.create_task(_silent(self._needed))
         return await asyncio.shield(self._asking)
 
-    async def stuck(self) -> str | None:
+    async def stuck(self) -> Literal["broken", "stalled"] | None:
         """Why only a restart helps: ``broken``, or ``stalled`` (everything answers, records wait, nothing moves)."""
         if self._broken():
             return "broken"
@@ -111,29 +112,53 @@ async def _silent(checks: Mapping[str, Check]) -> list[str]:
     return [name for name, yes in zip(checks, answered, strict=True) if not yes]
 
 
+class Live(Answer):
+    """``reason``: why only a restart helps."""
+
+    live: bool
+    reason: Literal["broken", "stalled"] | None = None
+
+
+class Ready(Answer):
+    """``missing``: what is needed and does not answer. ``role`` and ``progress``: of a service of which one replica at
+    a time is active. ``clock``: it is not to be believed, and what cannot be taken back waits."""
+
+    ready: bool
+    phase: Phase
+    missing: list[str]
+    clock: Literal["doubtful"] | None = None
+    role: Role | None = None
+    progress: dict[str, int] | None = None
+
+
 def probe_routes(health: Callable[[], Health]) -> APIRouter:
     """``/live`` and ``/ready``; each answers 200 or 503 and says in JSON why."""
     routes = Router(tags=["operation"])
 
-    @routes.get("/live", summary="Should this process be restarted?")
+    @routes.get("/live", response_model=Live, responses={503: {"model": Live}}, summary="Should this be restarted?")
     @bounded(PROBE)
     async def live() -> Response:
         reason = await health().stuck()
-        return JSONResponse({"live": reason is None, "reason": reason}, 200 if reason is None else 503)
+        return _answer(Live(live=reason is None, reason=reason), reason is None)
 
-    @routes.get("/ready", summary="Can this process work now?")
+    @routes.get("/ready", response_model=Ready, responses={503: {"model": Ready}}, summary="Can this process work now?")
     @bounded(PROBE)
     async def ready() -> Response:
         known = health()
         missing = await known.missing()
         good = known.phase == "running" and known.role != "loading" and not missing
-        body: dict[str, object] = {"ready": good, "phase": known.phase, "missing": missing}
-        if known.doubtful():
-            body["clock"] = "doubtful"
-        if known.role is not None:
-            body["role"] = known.role
-        if known.progress:
-            body["progress"] = known.progress
-        return JSONResponse(body, 200 if good else 503)
+        told = Ready(
+            ready=good,
+            phase=known.phase,
+            missing=missing,
+            clock="doubtful" if known.doubtful() else None,
+            role=known.role,
+            progress=known.progress or None,
+        )
+        return _answer(told, good)
 
     return routes
+
+
+def _answer(told: Answer, good: bool) -> Response:
+    return JSONResponse(told.model_dump(mode="json", exclude_none=True), 200 if good else 503)

@@ -24,7 +24,7 @@ EXPRESSIONS = {
 EXPRESSIONS |= {f"dashboard: {title}: {number}": query.expression for number, (title, query) in enumerate(queries())}
 ENDINGS = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 OF_A_SERVICE = [import_module(f"services.{file.parent.name}.metrics") for file in Path("services").glob("*/metrics.py")]
-OF_THE_SCRAPE = {"service", "job", "le"}
+OF_THE_SCRAPE = {"service", "job", "le", "instance"}
 
 
 def samples_with_labels() -> dict[str, set[str]]:
