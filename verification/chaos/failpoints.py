@@ -30,46 +30,48 @@ _ATTEMPT, _STORE, _RELAY = (
     "shared.kit.store.store:Store",
     "shared.kit.store.relay:OutboxRelay",
 )
-_CLAIMS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
-_NOTIFY, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
+_CHECKPOINTS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
+_NOTIFICATIONS, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
-_RECEIPTS, _REPOSITORY = "services.notifications.service:Deliveries", "services.notifications.repository:Repository"
+_DELIVERIES, _REPOSITORY = "services.notifications.service:Deliveries", "services.notifications.repository:Repository"
 _MATCHER, _SNAPSHOTS = "services.matching.active_matcher:ActiveMatcher", "services.matching.snapshots:SnapshotWriter"
 
 FAILPOINTS: tuple[Failpoint, ...] = (
     # the transaction
     Failpoint("before the writes", f"{_ATTEMPT}.write", "before"),
     Failpoint("after the writes, in the open transaction", f"{_ATTEMPT}.write", "after"),
-    Failpoint("before the checkpoint", f"{_CLAIMS}.advance", "before"),
-    Failpoint("after the checkpoint", f"{_CLAIMS}.advance", "after"),
+    Failpoint("before the checkpoint", f"{_CHECKPOINTS}.advance", "before"),
+    Failpoint("after the checkpoint", f"{_CHECKPOINTS}.advance", "after"),
     Failpoint("before the commit", f"{_STORE}._commit", "before"),
-    Failpoint("after the commit, nobody told", f"{_ATTEMPT}.committed", "before"),
+    Failpoint("after the commit, nobody answered", f"{_ATTEMPT}.committed", "before"),
     # the outbox
     Failpoint("before publishing", f"{_RELAY}._send", "before"),
     Failpoint("published, not acknowledged", f"{_RELAY}._send", "after"),
-    Failpoint("acknowledged, not stamped", f"{_RELAY}._acknowledged", "before"),
-    Failpoint("before the stamp", f"{_RELAY}._mark_published", "before"),
-    Failpoint("after the stamp", f"{_RELAY}._mark_published", "after"),
+    Failpoint("acknowledged, not marked as published", f"{_RELAY}._acknowledged", "before"),
+    Failpoint("before the mark as published", f"{_RELAY}._mark_published", "before"),
+    Failpoint("after the mark as published", f"{_RELAY}._mark_published", "after"),
     # reading
     Failpoint("before Kafka's commit", f"{_CONSUMER}.commit", "before"),
     Failpoint("after Kafka's commit", f"{_CONSUMER}.commit", "after"),
     # the door
     Failpoint("taken, not answered", "services.intake.service:Door.take", "after", ("intake",)),
-    # telling
-    Failpoint("delivery claimed, not sent", f"{_REPOSITORY}.claim", "after", _NOTIFY, often=False),
-    Failpoint("before the webhook", f"{_WEBHOOK}.send", "before", _NOTIFY),
-    Failpoint("webhook answered, not written down", f"{_WEBHOOK}.send", "after", _NOTIFY),
-    Failpoint("before a page of the feed", f"{_FEED}.read", "before", _NOTIFY, often=False),
-    Failpoint("page written down, not given", f"{_FEED}.read", "after", _NOTIFY, often=False),
-    Failpoint("before an acknowledgement", f"{_RECEIPTS}.acknowledge", "before", _NOTIFY, often=False),
-    Failpoint("acknowledgement taken, not answered", f"{_RECEIPTS}.acknowledge", "after", _NOTIFY, often=False),
+    # delivering
+    Failpoint("delivery claimed, not sent", f"{_REPOSITORY}.claim", "after", _NOTIFICATIONS, often=False),
+    Failpoint("before the webhook", f"{_WEBHOOK}.send", "before", _NOTIFICATIONS),
+    Failpoint("webhook answered, not written down", f"{_WEBHOOK}.send", "after", _NOTIFICATIONS),
+    Failpoint("before a page of the feed", f"{_FEED}.read", "before", _NOTIFICATIONS, often=False),
+    Failpoint("page written down, not given", f"{_FEED}.read", "after", _NOTIFICATIONS, often=False),
+    Failpoint("before an acknowledgement", f"{_DELIVERIES}.acknowledge", "before", _NOTIFICATIONS, often=False),
+    Failpoint(
+        "acknowledgement taken, not answered", f"{_DELIVERIES}.acknowledge", "after", _NOTIFICATIONS, often=False
+    ),
 )
 OPEN_TRANSACTION = FAILPOINTS[1]
 
 # Passed only while a service begins: armed before that.
 AT_BEGINNING: tuple[Failpoint, ...] = (
-    Failpoint("before a partition is claimed", f"{_CLAIMS}.claim", "before", often=False),
-    Failpoint("a partition claimed", f"{_CLAIMS}.claim", "after", often=False),
+    Failpoint("before a partition is claimed", f"{_CHECKPOINTS}.claim", "before", often=False),
+    Failpoint("a partition claimed", f"{_CHECKPOINTS}.claim", "after", often=False),
     Failpoint("partitions taken over, nothing loaded", f"{_MATCHER}._take_over", "after", ("matching",), often=False),
     Failpoint("listens, openings not loaded", f"{_MATCHER}._load_standing", "after", ("matching",), often=False),
     Failpoint("loaded, nothing assessed", f"{_MATCHER}._load", "after", ("matching",), often=False),
