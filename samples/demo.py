@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,6 +30,7 @@ from verification.harness.judgement import judge
 from verification.harness.scenario import Scenario
 from verification.harness.screen import Screen
 from verification.harness.senders import HubUnavailable
+from verification.harness.signals import stop_on_sigterm
 from verification.harness.system import Ports, System
 from verification.harness.violations import violations
 from verification.oracle.verdict import percentile
@@ -176,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.external and (found := lacking(options.keep)):
         print(*found, sep="\n", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    stop_on_sigterm()
     try:
         began = float(os.environ.get("BEGAN") or time.time())
         result, well = asyncio.run(demo(options, Screen(), began))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from deploy.local.errors import StartError
 from verification.chaos.run import Chaos, Options
 from verification.harness.folders import lacking
 from verification.harness.senders import HubUnavailable
+from verification.harness.signals import stop_on_sigterm
 
 
 def _options(arguments: list[str] | None) -> Options:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     if found := lacking(options.keep):
         print(*found, sep="\n", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    stop_on_sigterm()
     try:
         report = asyncio.run(Chaos(options, lambda line: print(line, flush=True)).perform())
     except (StartError, HubUnavailable) as error:

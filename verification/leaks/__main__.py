@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from deploy.local.errors import StartError
 from verification.harness.folders import lacking
 from verification.harness.screen import Screen
 from verification.harness.senders import HubUnavailable
+from verification.harness.signals import stop_on_sigterm
 from verification.leaks.scan import report_lines, scan
 
 
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     if found := lacking(given.keep):
         print(*found, sep="\n", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    stop_on_sigterm()
     try:
         verdict = asyncio.run(scan(given.people, given.seed, Screen(), given.keep))
     except (StartError, HubUnavailable) as error:

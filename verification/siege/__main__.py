@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
 from pathlib import Path
 
 from deploy.local.errors import StartError
 from verification.harness.folders import lacking
 from verification.harness.senders import HubUnavailable
+from verification.harness.signals import stop_on_sigterm
 from verification.siege.attacks import ATTACKS
 from verification.siege.run import PARTS, Options, Siege
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     if found := lacking(options.keep):
         print(*found, sep="\n", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    stop_on_sigterm()
     try:
         report = asyncio.run(Siege(options, lambda line: print(line, flush=True)).perform())
     except (StartError, HubUnavailable) as error:
