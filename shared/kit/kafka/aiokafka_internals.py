@@ -26,15 +26,7 @@ from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.protocol.types import (
-    Boolean,
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
@@ -251,48 +243,24 @@ class _Uuid(AbstractType[uuid.UUID]):
         return uuid.UUID(bytes=data.read(16))
 
 
+_TEXT, _TAGS = CompactString("utf-8"), ("tags", TaggedFields)
+_BROKER = CompactArray(("id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT), _TAGS)
+_REPLICAS = [(name, CompactArray(Int32)) for name in ("replicas", "isr", "offline")]
+_PARTITION = CompactArray(
+    ("error", Int16), ("partition", Int32), ("leader", Int32), ("epoch", Int32), *_REPLICAS, _TAGS
+)
+_TOPIC = CompactArray(
+    *(("error", Int16), ("name", _TEXT), ("id", _Uuid), ("internal", Boolean)),
+    *(("partitions", _PARTITION), ("operations", Int32), _TAGS),
+)
+
+
 class _Metadata12Response(Response):
     API_KEY = 3
     API_VERSION = 12
     SCHEMA = Schema(
-        ("throttle", Int32),
-        (
-            "brokers",
-            CompactArray(
-                ("id", Int32),
-                ("host", CompactString("utf-8")),
-                ("port", Int32),
-                ("rack", CompactString("utf-8")),
-                ("tags", TaggedFields),
-            ),
-        ),
-        ("cluster_id", CompactString("utf-8")),
-        ("controller", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("error", Int16),
-                ("name", CompactString("utf-8")),
-                ("id", _Uuid),
-                ("internal", Boolean),
-                (
-                    "partitions",
-                    CompactArray(
-                        ("error", Int16),
-                        ("partition", Int32),
-                        ("leader", Int32),
-                        ("epoch", Int32),
-                        ("replicas", CompactArray(Int32)),
-                        ("isr", CompactArray(Int32)),
-                        ("offline", CompactArray(Int32)),
-                        ("tags", TaggedFields),
-                    ),
-                ),
-                ("operations", Int32),
-                ("tags", TaggedFields),
-            ),
-        ),
-        ("tags", TaggedFields),
+        *(("throttle", Int32), ("brokers", _BROKER), ("cluster_id", _TEXT), ("controller", Int32)),
+        *(("topics", _TOPIC), _TAGS),
     )
 
 
@@ -302,10 +270,10 @@ class _Metadata12(RequestStruct):
     FLEXIBLE_VERSION = True
     RESPONSE_TYPE = _Metadata12Response
     SCHEMA = Schema(
-        ("topics", CompactArray(("id", _Uuid), ("name", CompactString("utf-8")), ("tags", TaggedFields))),
+        ("topics", CompactArray(("id", _Uuid), ("name", _TEXT), _TAGS)),
         ("create", Boolean),
         ("operations", Boolean),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
