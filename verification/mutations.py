@@ -3,8 +3,9 @@
     python -m verification.mutations shared/kit/stream/checkpoints.py --tests tests/unit/kit --seconds 300
     python -m verification.mutations ... --tests tests/integration/kit/test_checkpoints.py --stack
 
-Nothing is written: each mutant is a forked process that compiles the changed module instead of the file. Prints what
-survived; docs/mutations.md keeps the list with reasons. ``--stack``: one broker and database for all of them.
+Nothing is written: each mutant is a forked process in which the functions of the module get the changed code. What runs
+at import is not changed. Prints what survived; docs/mutations.md keeps the list with reasons. ``--stack``: one broker
+and database for all of them.
 """
 
 from __future__ import annotations
@@ -12,21 +13,25 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
-import importlib.abc
-import importlib.machinery
-import importlib.util
+import importlib
 import json
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
-LONGEST_SECONDS = 90.0  # of one mutant: one that hangs is noticed
+import pytest
+
+from deploy.local import stack as stack_module
+from deploy.local.stack import LocalStack
+
+LONGEST_SECONDS = 90  # of one mutant: one that hangs is noticed
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
@@ -45,7 +50,12 @@ class Mutant(NamedTuple):
 def mutants(source: str) -> Iterator[Mutant]:
     """Every single change of a module that these rules know."""
     tree = ast.parse(source)
+    within = {
+        id(each) for function in ast.walk(tree) if isinstance(function, _FUNCTIONS) for each in ast.walk(function)
+    }
     for place, node in enumerate(ast.walk(tree)):
+        if id(node) not in within:  # what runs when the module is imported is done by then
+            continue
         for what, change in _changes(node):
             changed = copy.deepcopy(tree)
             for at, target in enumerate(ast.walk(changed)):
@@ -89,46 +99,70 @@ def _passing(n: int) -> Callable[[Any], None]:
     return lambda it: it.body.__setitem__(n, ast.Pass())
 
 
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Gives one module with a change."""
-
-    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
-        self._name, self._path, self._tree = name, path, tree
-
-    def find_spec(self, name: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
-        return importlib.util.spec_from_loader(name, self, origin=self._path) if name == self._name else None
-
-    def get_source(self, fullname: str) -> str | None:
-        return None
-
-    def get_code(self, fullname: str) -> Any:
-        return compile(self._tree, self._path, "exec")
+def _functions(namespace: dict[str, Any], module: str) -> Iterator[tuple[str, FunctionType]]:
+    """The functions and methods that a module defines, by their qualified names."""
+    for value in list(namespace.values()):
+        if getattr(value, "__module__", None) != module:
+            continue
+        inner = vars(value).values() if isinstance(value, type) else [value]
+        for each in inner:
+            found = each.fget if isinstance(each, property) else getattr(each, "__func__", each)
+            if isinstance(found, FunctionType):
+                yield found.__qualname__, found
 
 
-def survives(target: str, mutant: Mutant, tests: Sequence[str], stack: dict[str, str] | None) -> bool:
-    """Whether all tests pass with it."""
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        signal.alarm(int(LONGEST_SECONDS))
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        sys.meta_path.insert(0, _Changed(target.removesuffix(".py").replace("/", "."), target, mutant.tree))
-        if stack is not None:
-            _share(stack)
-        import pytest
-
-        os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+def _put_in_place(target: str, tree: ast.Module) -> None:
+    """Give the functions of the module that is imported already the code of the changed one."""
+    module = importlib.import_module(target.removesuffix(".py").replace("/", "."))
+    changed: dict[str, Any] = {"__name__": module.__name__, "__file__": module.__file__}
+    exec(compile(tree, target, "exec"), changed)  # noqa: S102  the mutant
+    new = dict(_functions(changed, module.__name__))
+    for name, function in _functions(vars(module), module.__name__):
+        if name in new and new[name].__code__.co_freevars == function.__code__.co_freevars:
+            function.__code__ = new[name].__code__
 
 
-def _share(stack: dict[str, str]) -> None:
-    """The tests' own stack is one that is there already."""
-    from deploy.local import stack as module
+class _EachMutant:
+    """A plugin of pytest: what was collected once runs in a forked process for each mutant."""
+
+    def __init__(self, target: str, chosen: Sequence[tuple[int, Mutant]], seconds: float) -> None:
+        self._target, self._chosen, self._seconds = target, chosen, seconds
+        self.tried, self.survived = 0, list[tuple[int, Mutant]]()
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """Instead of pytest's own loop."""
+        if not self._survives(session, ast.parse(Path(self._target).read_text())):
+            raise SystemExit("the tests fail without any change")
+        end = time.monotonic() + self._seconds
+        for number, mutant in self._chosen:
+            if time.monotonic() > end:
+                break
+            self.tried += 1
+            if self._survives(session, mutant.tree):
+                self.survived.append((number, mutant))
+        return True
+
+    def _survives(self, session: Any, tree: ast.Module) -> bool:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(LONGEST_SECONDS)
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            _put_in_place(self._target, tree)
+            for item in session.items:
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                if session.testsfailed:
+                    os._exit(1)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _share(running: LocalStack) -> None:
+    """The tests' own stack is one that runs already."""
 
     class Shared:
-        kafka, mongo_url = stack["kafka"], stack["mongo_url"]
+        kafka, mongo_url = running.kafka, running.mongo_url
 
         def __init__(self, *_: Any, **__: Any) -> None: ...
 
@@ -137,7 +171,7 @@ def _share(stack: dict[str, str]) -> None:
 
         def kill(self) -> None: ...
 
-    vars(module)["LocalStack"] = Shared
+    vars(stack_module)["LocalStack"] = Shared
 
 
 def main() -> None:
@@ -149,42 +183,23 @@ def main() -> None:
     parser.add_argument("--stack", action="store_true")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of mutants, as an earlier run printed them")
     given = parser.parse_args()
-    # what never changes is imported once, before the forks
-    for name in ("aiokafka", "faststream.kafka", "motor.motor_asyncio", "pytest"):
-        importlib.import_module(name)
     found = list(enumerate(mutants(Path(given.target).read_text())))
     chosen = [each for each in found if given.only is None or each[0] in given.only]
     random.Random(1).shuffle(chosen)
+    plugin = _EachMutant(given.target, chosen, given.seconds)
     with tempfile.TemporaryDirectory() as folder:
-        stack = None
-        if given.stack:
-            from deploy.local.stack import LocalStack
-
-            stack = LocalStack(Path(folder)).start()
+        stack = LocalStack(Path(folder)).start() if given.stack else None
         try:
-            addresses = None if stack is None else {"kafka": stack.kafka, "mongo_url": stack.mongo_url}
-            _run(given.target, chosen, given.tests, addresses, time.monotonic() + given.seconds)
+            if stack is not None:
+                _share(stack)
+            options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
+            pytest.main([*options, *given.tests], [plugin])
         finally:
             if stack is not None:
                 stack.kill()
-
-
-def _run(
-    target: str, chosen: list[tuple[int, Mutant]], tests: Sequence[str], stack: dict[str, str] | None, end: float
-) -> None:
-    nothing = Mutant(0, "nothing", ast.parse(Path(target).read_text()))
-    if not survives(target, nothing, tests, stack):
-        raise SystemExit("the tests fail without any change")
-    tried, left = 0, list[tuple[int, int, str]]()
-    for number, mutant in chosen:
-        if time.monotonic() > end:
-            break
-        tried += 1
-        if survives(target, mutant, tests, stack):
-            left.append((number, mutant.line, mutant.what))
-    for number, line, what in sorted(left, key=lambda each: each[1]):
-        print(f"{number} {target}:{line}: {what}")
-    print(json.dumps({"target": target, "mutants": len(chosen), "tried": tried, "survived": len(left)}))
+    for number, mutant in sorted(plugin.survived, key=lambda each: each[1].line):
+        print(f"{number} {given.target}:{mutant.line}: {mutant.what}")
+    print(json.dumps({"mutants": len(chosen), "tried": plugin.tried, "survived": len(plugin.survived)}))
 
 
 if __name__ == "__main__":

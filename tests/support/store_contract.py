@@ -142,6 +142,21 @@ class StoreContract:
 
         assert await subject.store.submit(Operation(needs, do)) == 7
 
+    async def test_what_an_earlier_one_saved_may_lead_to_more(self, subject: Subject) -> None:
+        await subject.store.perform([saves("b", value=7)])
+
+        def needs(work: UnitOfWork) -> Iterable[Need]:
+            yield Need.by_id(THINGS, "a")
+            if (thing := work.get(THINGS, "a")) is not None:
+                yield Need.by_id(THINGS, thing["next"])
+
+        def do(work: UnitOfWork) -> Any:
+            a = work.get(THINGS, "a")
+            found = work.get(THINGS, a["next"]) if a is not None else None
+            return found and found["value"]
+
+        assert await subject.store.perform([saves("a", next="b"), Operation(needs, do)]) == ["a", 7]
+
     async def test_needs_that_never_end_are_one_operations_fault(self, subject: Subject) -> None:
         asked = 0
 

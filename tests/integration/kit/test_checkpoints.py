@@ -68,6 +68,38 @@ class TestClaims:
         assert [done["_id"] async for done in database.done.find()] == ["41"]
         assert (await database.checkpoints.find_one({}))["offset"] == 50
 
+    async def test_each_partition_has_a_checkpoint_of_its_own(self, database: Any) -> None:
+        owner, other = await Owner(database, "1").start(), Partition("people", 1)
+        await owner.claim()
+        await owner.claims.claim(other, LOG, owner.store.session_id)
+        for partition, offset in ((other, 5), (PARTITION, 3)):
+            offsets = {partition: offset}
+            await owner.store.perform([], in_transaction=lambda session, at=offsets: owner.claims.advance(at, session))
+            owner.claims.advanced(offsets)
+        wanted = {PARTITION: 3, other: 5, Partition("people", 2): -1}
+        assert await owner.claims.done(dict.fromkeys(wanted, LOG)) == wanted
+        assert await owner.claims.done({PARTITION: OTHER_LOG}) == {PARTITION: -1}
+
+    async def test_a_log_that_begins_again_is_nobody_elses(self, database: Any) -> None:
+        owner, other = await Owner(database, "1").start(), Partition("people", 1)
+        await owner.claims.claim(other, LOG, owner.store.session_id)
+        held = await owner.claim()
+        await owner.do(41)
+        await owner.claims.begin_again(PARTITION, held)
+        kept = {each["_id"]: (each["epoch"], each["offset"]) async for each in database.checkpoints.find()}
+        assert kept == {f"group/people/{LOG}/0": (2, -1), f"group/people/{LOG}/1": (1, -1)}
+        await owner.do(0)
+        await (await Owner(database, "2").start()).claim()
+        with pytest.raises(Fenced):
+            await owner.claims.begin_again(PARTITION, held)
+
+    async def test_a_claim_is_written_down_with_who_made_it(self, database: Any) -> None:
+        await (await Owner(database, "1").start()).claim()
+        second = await Owner(database, "2").start()
+        await second.claim()
+        kept = await database.checkpoints.find_one({})
+        assert (kept["owner"], kept["session"], kept["epoch"]) == ("2", second.store.session_id, 2)
+
     async def test_a_dropped_claim_commits_nothing(self, database: Any) -> None:
         owner = await Owner(database, "1").start()
         await owner.claim()
@@ -77,12 +109,15 @@ class TestClaims:
 
     async def test_another_log_of_the_same_name_begins_at_its_beginning(self, database: Any) -> None:
         owner = await Owner(database, "1").start()
+        await owner.claims.claim(Partition("agencies", 0), "c" * 32, owner.store.session_id)
         await owner.claim()
         await owner.do(41)
         owner.claims.drop()
         assert (await owner.claim(OTHER_LOG)).offset == -1
         old = await database.checkpoints.find_one({"topic_id": LOG})
         assert old["expires"] is not None
+        other = await database.checkpoints.find_one({"topic": "agencies"})
+        assert other.get("expires") is None, "another topic's"
 
     async def test_a_log_that_is_back_is_kept_and_the_one_between_is_not(self, database: Any) -> None:
         owner = await Owner(database, "1").start()
