@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,13 @@ class Partner:
         return await self.http.post("/people/lookup", json={"reference": reference}, headers=self.headers)
 
 
-async def register(admin: Partner, agency: str, recipient_class: str = "case") -> Partner:
-    """A new agency with every right that is not the administrator's, and its client."""
+async def register(
+    admin: Partner,
+    agency: str,
+    recipient_class: str = "case",
+    reads: Sequence[str] = ("journeys", "rejections", "lookup"),
+) -> Partner:
+    """A new agency with every right that is not the administrator's (``reads`` apart), and its client."""
     token, key = make_key(f"{agency}-1")
     data = {
         "agency": agency,
@@ -77,7 +82,7 @@ async def register(admin: Partner, agency: str, recipient_class: str = "case") -
         "recipient_class": recipient_class,
         "rights": {
             "emits": EVERYTHING,
-            "reads": ["journeys", "rejections", "lookup"],
+            "reads": list(reads),
             "receives": recipient_class in ("case", "service"),
         },
         "keys": [{"key_id": key.key_id, "secret_sha256": key.secret_sha256}],
@@ -86,7 +91,7 @@ async def register(admin: Partner, agency: str, recipient_class: str = "case") -
     assert answer.status_code in (202,), answer.text
     partner = Partner(admin.http, agency, token)
     for _ in range(50):  # keys are read again when older than a second
-        if (await partner.get("/rejections")).status_code == 200:
+        if (await partner.get("/rejections")).status_code != 401:
             break
         await asyncio.sleep(0.1)
     return partner

@@ -1,0 +1,112 @@
+"""What a running intake answers is what its OpenAPI document says, and everything that the document says is seen."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from services.intake.changes import opportunities
+from services.intake.main import build
+from tests.integration.intake.running import ADMIN_TOKEN, Partner, register, settings
+from tests.support.documented import ANY_TEXT, Documented, ask_what_the_kit_answers, ask_without_the_right
+from tests.unit.intake.memory import example, today
+
+pytestmark = pytest.mark.contract
+ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
+LEFT = {"reference": "HW-8841", "reason": "own-wish"}
+NEVER = {("GET /receipts/{receipt}", 422): ANY_TEXT}
+
+
+class Door:
+    """Sends events as one agency, each answer compared."""
+
+    def __init__(self, service: Documented, agency: Partner) -> None:
+        self.service, self.agency = service, agency
+
+    async def send(self, status: int, event: Any, media: str = ONE, **headers: str) -> Any:
+        content = event if isinstance(event, bytes) else json.dumps(event).encode()
+        said = {**self.agency.headers, "content-type": media, **headers}
+        return (await self.service.ask("POST /events", status, content=content, headers=said)).json()
+
+    async def ask(self, operation: str, status: int, address: str | None = None, **more: Any) -> Any:
+        return (await self.service.ask(operation, status, address, headers=self.agency.headers, **more)).json()
+
+
+async def test_every_documented_answer(
+    kafka: str, mongo_url: str, database: Any, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.kit.web.quotas.LONGEST_DELAY", 0.0)
+    app = build(settings(kafka, mongo_url, database=database.name, topic_prefix=topic_prefix))
+    async with app.router.lifespan_context(app):
+        await app.state.runtime.ready.wait()
+        service = Documented(app, {"authorization": f"Bearer {ADMIN_TOKEN}"})
+        async with service.http:
+            admin = Partner(service.http, "ops", ADMIN_TOKEN)
+            await register(admin, "gjf", "service")
+            hanawon = await register(admin, "hanawon")
+            door = Door(service, hanawon)
+            await ask_what_the_kit_answers(service)
+            await ask_without_the_right(service, hanawon.headers)
+            await look_back(door)
+            await look_back_without_a_right(service, await register(admin, "acme", "public", reads=()))
+            await send(door, monkeypatch)
+            assert service.unseen(NEVER) == []
+
+
+async def send(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = door.agency.event
+    arrival = event("trainee-graduated", example("trainee-graduated"))
+    assert (await door.send(202, arrival))["status"] == "accepted"
+    assert (await door.send(202, arrival))["status"] == "duplicate"
+    assert (await door.send(202, {**arrival, "testrun": True}))["testrun"] is True
+    conflict = await door.send(409, {**arrival, "data": LEFT, "type": "person-left"})
+    assert conflict["id"] == arrival["id"]
+    await door.send(403, {**event("person-left", LEFT), "source": "/agencies/gjf"})
+    await door.send(400, b"{")
+    assert (await door.send(400, "{}".encode("utf-16")))["rule"] == "not-utf-8"
+    assert "id" not in await door.send(422, {})
+    await door.send(415, {}, "text/plain")
+    await door.send(413, [{}] * 501, MANY)
+    kept = await door.send(422, event("person-left", {**LEFT, "reference": "HW-1"}))
+    assert kept["rule"] == "unknown-reference-kept"
+    late = await door.send(202, event("person-enrolled", example("person-enrolled", reference="HW-1")))
+    assert late["withheld"] == ["active"]
+    wrong = example("person-enrolled", consents=[{"purpose": "?", "until": today()}], reference="HW-2")
+    found = await door.send(202, [{}, 7, event("person-enrolled", wrong), {"id": "x", "type": "job-posted"}], MANY)
+    assert [one["status"] for one in found["results"]] == ["refused"] * 4
+    assert [one.get("id") for one in found["results"]][1::2] == [None, "x"]
+    await door.send(400, {"reference": 1}, "application/json", **{"ce-specversion": "1.0", "ce-id": "%"})
+    monkeypatch.setattr(opportunities, "decide", lambda *_: 1 / 0)
+    await door.send(500, event("job-posted", example("job-posted")))
+
+
+async def look_back_without_a_right(service: Documented, agency: Partner) -> None:
+    said = {"headers": agency.headers}
+    await service.ask("GET /events/{id}", 403, "/events/x", params={"source": "/agencies/acme"}, **said)
+    await service.ask("GET /receipts/{receipt}", 403, "/receipts/x", **said)
+    await service.ask("GET /rejections", 403, **said)
+    await service.ask("POST /people/lookup", 403, json={"reference": "HW-7"}, **said)
+
+
+async def look_back(door: Door) -> None:
+    event, receipt, refused, lookup = (
+        "GET /events/{id}", "GET /receipts/{receipt}", "GET /rejections", "POST /people/lookup",
+    )  # fmt: skip
+    source = {"source": "/agencies/hanawon"}
+    sent = await door.send(202, door.agency.event("trainee-graduated", example("trainee-graduated", reference="HW-7")))
+    bad = await door.send(422, door.agency.event("person-left", {**LEFT, "reason": "?"}))
+    await door.send(422, {"data": {}})
+    assert (await door.ask(event, 200, f"/events/{sent['id']}", params=source))["status"] == "accepted"
+    assert (await door.ask(event, 200, f"/events/{bad['id']}", params=source))["status"] == "refused"
+    await door.ask(event, 404, "/events/none", params=source)
+    await door.ask(event, 422, "/events/none")
+    await door.ask(receipt, 200, f"/receipts/{sent['receipt']}")
+    await door.ask(receipt, 404, "/receipts/none")
+    listed = await door.ask(refused, 200, params={"limit": 2})
+    assert len(listed["rejections"]) == 2
+    await door.ask(refused, 422, params={"before": "?"})
+    assert "alias" in await door.ask(lookup, 200, json={"reference": "HW-7"})
+    await door.ask(lookup, 404, json={"reference": "HW-9"})
+    await door.ask(lookup, 422, json={"reference": "?", "x": 1})

@@ -1,0 +1,63 @@
+"""What a running matching answers is what its OpenAPI document says, and everything that the document says is seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.events.topics.agencies import Agency
+from tests.integration.matching.parts import ALIASES, HANAWON_ALIAS, Setup, agency, eventually, standing, told
+from tests.support.documented import ANY_TEXT, Documented, ask_what_the_kit_answers, ask_without_the_right
+from tests.support.matching import a_job, a_person, numbered
+
+pytestmark = pytest.mark.contract
+NEVER = {
+    ("GET /people/{alias}/matches", 422): ANY_TEXT,
+    ("GET /opportunities/{opportunity}/matches", 422): ANY_TEXT,
+    ("GET /people/{alias}/opportunities/{opportunity}", 422): ANY_TEXT,
+}
+
+
+async def test_every_documented_answer(
+    kafka: str, mongo_url: str, database: Any, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.kit.web.quotas.LONGEST_DELAY", 0.0)
+    tokens: dict[str, str] = {}
+    registered = []
+    for name, kind, administers in (("hanawon", "case", False), ("shop", "employer", False), ("ops", "public", True)):
+        tokens[name], state = agency(name, recipient_class=kind)
+        rights = state.rights.model_copy(update={"administers": administers})
+        registered.append(Agency.model_validate(state.model_copy(update={"rights": rights}), strict=False))
+    job = a_job(1)
+    setup = Setup(kafka, mongo_url, database.name, topic_prefix)
+    async with setup.running() as app:
+        await setup.publish(*(told(each) for each in (*registered, a_person(1, aliases=ALIASES), job)))
+
+        async def all_there() -> bool:
+            return bool(await standing(database)) and await database.agencies.count_documents({}) == 3
+
+        await eventually(all_there)
+        await app.state.runtime.ready.wait()
+        service = Documented(app, {"authorization": f"Bearer {tokens['ops']}"})
+        own, shop = ({"authorization": f"Bearer {tokens[name]}"} for name in ("hanawon", "shop"))
+        async with service.http:
+            await ask_what_the_kit_answers(service)
+            await ask_without_the_right(service, own)
+            for operation, good, bad in (
+                ("GET /people/{alias}/matches", f"/people/{HANAWON_ALIAS}/matches", "/people/none/matches"),
+                (
+                    "GET /opportunities/{opportunity}/matches",
+                    f"/opportunities/{job.opportunity}/matches",
+                    f"/opportunities/{numbered(9)}/matches",
+                ),
+                (
+                    "GET /people/{alias}/opportunities/{opportunity}",
+                    f"/people/{HANAWON_ALIAS}/opportunities/{job.opportunity}",
+                    f"/people/{HANAWON_ALIAS}/opportunities/{numbered(9)}",
+                ),
+            ):
+                await service.ask(operation, 200, good, headers=own)
+                await service.ask(operation, 404, bad, headers=own)
+                await service.ask(operation, 403, good, headers=shop)
+            assert service.unseen(NEVER) == []
