@@ -25,7 +25,7 @@ from shared.kit.base.logs import logger
 from shared.kit.runtime.service import ServiceRuntime
 from shared.reference import Pack, load_pack
 
-WRITES = tuple(topic.name for topic in registry.topics.values() if topic.written_by == "intake")
+WRITES = registry.written_by("intake")
 _log = logger("intake")
 
 

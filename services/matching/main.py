@@ -24,6 +24,7 @@ from services.matching.rules_digest import rules_digest
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
 from shared.access.keys import Keys
+from shared.events import registry
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.service import ServiceRuntime
@@ -32,7 +33,7 @@ from shared.kit.store.store import Store
 from shared.kit.web.probes import Role
 from shared.reference import load_pack
 
-WRITES = ("matches",)
+WRITES = registry.written_by("matching")
 
 
 def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:

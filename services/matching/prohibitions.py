@@ -14,7 +14,7 @@ from services.matching.domain.permitted import permitted
 from services.matching.fenced_store import FencedStore
 from services.matching.publisher import SOURCE
 from services.matching.service import Matching
-from shared.access.floors import FLOORS, Following, Raised, floors_of
+from shared.access.floors import FLOORS, FloorFollowUp, Raised, floors_of
 from shared.events import Event
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.base.observe import Observer
@@ -27,7 +27,9 @@ def as_permitted(event: Event[Person], work: UnitOfWork) -> Event[Person]:
     return replace(event, data=permitted(event.data, event.sequence or 0, floors))
 
 
-def floor_follow_up(matching: Matching, store: FencedStore, on_raised: asyncio.Event, observer: Observer) -> Following:
+def floor_follow_up(
+    matching: Matching, store: FencedStore, on_raised: asyncio.Event, observer: Observer
+) -> FloorFollowUp:
     """Floors that were raised: the state that is held is cut down to what it still allows. Its number stays: the
     person's next state is as new as ever."""
 
@@ -56,4 +58,4 @@ def floor_follow_up(matching: Matching, store: FencedStore, on_raised: asyncio.E
         if after.data != before:
             matching.person_changed(after, work)
 
-    return Following(store.database, store, needs, do, on_raised, observer)
+    return FloorFollowUp(store.database, store, needs, do, on_raised, observer)

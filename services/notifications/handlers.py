@@ -13,7 +13,7 @@ from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.mappers import Causation, agency_receives, match_document, person_document
 from shared.access.agencies import agency_document
-from shared.access.floors import Following, Raised
+from shared.access.floors import FloorFollowUp, Raised
 from shared.access.metrics import took_effect
 from shared.access.prohibitions import follow_prohibitions, urgent_stream
 from shared.events import Event, registry
@@ -88,10 +88,10 @@ def prohibitions_stream(on_raised: Callable[[], None], resync_requested: Callabl
 
 def floor_follow_up(
     reconciler: Reconciler, database: Database, store: Store, on_raised: asyncio.Event, observer: Observer
-) -> Following:
+) -> FloorFollowUp:
     """Recalls for those whose floors were raised, in the store of all else: hearing the next waits for none of it."""
 
     def do(work: UnitOfWork, person: str, raised: Raised) -> None:
         reconciler.reconcile(work, person, Causation(raised.event, raised.correlationid, raised.recordedtime))
 
-    return Following(database, store, reconciler.needs, do, on_raised, observer)
+    return FloorFollowUp(database, store, reconciler.needs, do, on_raised, observer)

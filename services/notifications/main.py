@@ -29,12 +29,13 @@ from services.notifications.repository import INDEXES, Repository
 from services.notifications.service import Deliveries, Subscriptions
 from services.notifications.settings import NotificationsSettings
 from shared.access.keys import Keys
+from shared.events import registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.runtime.service import ServiceRuntime
 from shared.reference import load_pack
 
-WRITES = ("deliveries",)
+WRITES = registry.written_by("notifications")
 STOP_WITHIN = timedelta(seconds=4.5)  # then what was answered is written down: the store ends after 6
 
 

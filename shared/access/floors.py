@@ -3,7 +3,7 @@ person. Whoever asks for a consent asks here, too, at that moment and in the dat
 for all.
 
 A document: {"_id": person, "state": <Floors as JSON>, "due": when it was raised, until what follows from it is done,
-and the cause}. Reading what forbids is never held up by what follows from it: that is done behind (`Following`).
+and the cause}. Reading what forbids is never held up by what follows from it: that is done behind (`FloorFollowUp`).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Performs(Protocol):
     async def perform(self, tasks: Sequence[Operation[None]], /) -> Sequence[Exception | None]: ...
 
 
-class Following:
+class FloorFollowUp:
     """Does what follows from floors that were raised, oldest first; what a crash left is found again. Any number of
     them may run: doing it twice must change nothing.
 

@@ -76,6 +76,10 @@ class Registry:
     topics: dict[str, Topic] = field(default_factory=dict)
     types: dict[tuple[str, int], EventType] = field(default_factory=dict)
 
+    def written_by(self, service: str) -> tuple[str, ...]:
+        """The topics that only this service writes."""
+        return tuple(topic.name for topic in self.topics.values() if topic.written_by == service)
+
     def add_topic(self, topic: Topic) -> Topic:
         """Register a topic; a name can be taken once."""
         if topic.name in self.topics:

@@ -1,9 +1,9 @@
-"""Topic ``prohibitions`` (key: person): what forbids, once more and on a road of its own, so that no traffic delays it.
+"""Topic ``prohibitions`` (key: person): what forbids, once more and on a topic of its own: no traffic delays it.
 
 The states of a person go their way through ``people``, in order and perhaps behind many others. What ends a right to
 use them is said here too, as numbers: a *floor* is the lowest version of the person's state that may still use a
 consent. It holds for whatever state a reader has, comes from any order of the topics to the same end, and only rises.
-There is nothing of an agency here: ``agencies`` is small, and is read on the same road.
+There is nothing of an agency here: ``agencies`` is small, and is read by the same reader.
 """
 
 from __future__ import annotations

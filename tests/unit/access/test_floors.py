@@ -12,7 +12,7 @@ import pytest
 
 from shared.access.floors import (
     FLOORS,
-    Following,
+    FloorFollowUp,
     Raised,
     floors_of,
     raise_floors,
@@ -129,13 +129,13 @@ class Done:
         self.done.append(cause)
 
 
-def following(done: Done) -> Following:
+def following(done: Done) -> FloorFollowUp:
     class Nobody:
         async def perform(self, tasks: Sequence[Operation[None]], /) -> Sequence[Exception | None]:
             raise AssertionError
 
     database: Any = {FLOORS: None}
-    return Following(cast(Any, database), Nobody(), lambda work, person: (), done, asyncio.Event(), Observer())
+    return FloorFollowUp(cast(Any, database), Nobody(), lambda work, person: (), done, asyncio.Event(), Observer())
 
 
 class TestFollowing:
