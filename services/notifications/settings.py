@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from services.notifications.domain.addresses import Network, UrlRules
-from services.notifications.domain.body import DEFAULT_ASK
+from services.notifications.domain.envelope import DEFAULT_ASK
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from shared.kit.runtime.settings import ServiceSettings
 

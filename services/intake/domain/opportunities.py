@@ -6,8 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.intake.domain.findings import Findings
-from services.intake.domain.wages import check_plausible
-from shared.events.fields import Wage
+from services.intake.domain.wages import check_wage
 from shared.events.topics.opportunities import JobAtDoor, Opportunity, ProgrammeAtDoor
 
 JOB = "job"  # the kind of everything that comes as a job event; other kinds are data of the pack
@@ -33,7 +32,7 @@ def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date
         if kind not in kinds:
             findings.add("unknown-kind", "/data/kind", kinds=", ".join(kinds))
     if data.wage is not None:
-        _check_wage(data.wage, data.hours_per_week, findings, max(today, data.starts or today), floor=kind == JOB)
+        check_wage(data.wage, data.hours_per_week, findings, max(today, data.starts or today), floor=kind == JOB)
     found = {name: getattr(data, name) for name in type(data).model_fields if name not in {"reference", "kind"}}
     for name, field in _RESOLVED.items():
         found[name] = findings.titles(field, found[name], f"/data/{name}")
@@ -72,18 +71,3 @@ def _check_dates(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: d
         day: date | None = getattr(data, name)
         if day is not None and day > today + LONGEST_OPEN:
             findings.add("date-too-far", f"/data/{name}", days=LONGEST_OPEN.days)
-
-
-def _check_wage(wage: Wage, hours: int | None, findings: Findings, day: date, *, floor: bool) -> None:
-    """A job pays at least the legal minimum of the day it begins; other kinds may pay an allowance below it."""
-    findings.currency(wage.currency, "/data/wage/currency")
-    if wage.maximum is not None and wage.maximum < wage.minimum:
-        findings.add("numbers-in-wrong-order", "/data/wage/maximum")
-    for name, amount in (("minimum", wage.minimum), ("maximum", wage.maximum)):
-        if amount is not None:
-            check_plausible(amount, wage.per, wage.currency, hours, f"/data/wage/{name}", findings, day)
-    if not floor or wage.currency != findings.pack.currency:
-        return
-    minimum = findings.pack.wage_floor(day)
-    if minimum is not None and findings.pack.hourly(wage.minimum, wage.per, hours) < minimum - 1e-6:
-        findings.add("wage-below-minimum", "/data/wage/minimum", minimum=minimum)

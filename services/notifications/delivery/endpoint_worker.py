@@ -27,8 +27,8 @@ from services.notifications.delivery.message import Messages
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
-from services.notifications.domain.body import encode
 from services.notifications.domain.concurrency import ConcurrencyLimit
+from services.notifications.domain.envelope import encode
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock

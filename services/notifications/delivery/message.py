@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.notifications.documents import DeliveryFields
-from services.notifications.domain.body import DEFAULT_ASK, cloudevent
+from services.notifications.domain.envelope import DEFAULT_ASK, cloudevent
 from services.notifications.mappers import match_told
 from shared.events.notices import Notice, Recall
 

@@ -24,7 +24,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.body import month_of
+from services.notifications.domain.envelope import month_of
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.domain.threads import Held, MatchSummary, OutboundMessage, update_thread
 from services.notifications.mappers import (

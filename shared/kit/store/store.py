@@ -23,9 +23,9 @@ from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from shared.kit.base.backoff import Backoff
-from shared.kit.base.batch_size import too_much
 from shared.kit.base.clock import Clock
 from shared.kit.base.observe import Observer
+from shared.kit.base.transaction_size import too_much
 from shared.kit.store.attempt import (
     Operation,
     TransactionAttempt,

@@ -20,10 +20,10 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from shared.kit.base.backoff import Backoff
-from shared.kit.base.batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.observe import Observer
 from shared.kit.base.slices import in_slices
 from shared.kit.base.supervise import end_all
+from shared.kit.base.transaction_size import AdaptiveBatchSize, too_much
 from shared.kit.kafka.consumer import Batch, Consumer, Reader
 from shared.kit.kafka.log_ends import log_ends
 from shared.kit.kafka.records import EventCodec, EventType, Origin, Partition, Record

@@ -16,8 +16,8 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from shared.kit.base.batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.sealing import Sealer
+from shared.kit.base.transaction_size import AdaptiveBatchSize, too_much
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.codec import CloudEventCodec

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.notifications.channels.signing import new_secret, signed_headers
 from services.notifications.documents import DELIVERIES
-from services.notifications.domain.body import TooLong, cloudevent, encode
+from services.notifications.domain.envelope import TooLong, cloudevent, encode
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from services.notifications.settings import NotificationsSettings
 from shared.events.notices import BODY_BYTES, Notice, Recall
