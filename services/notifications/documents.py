@@ -192,7 +192,8 @@ class OutcomeFields(TypedDict):
 class DeliveryFields(OutcomeFields):
     """``before``, ``after``: contents without and with it (domain/threads.py). ``possibly_sent``: it may have left us:
     such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones; ``position``: of
-    those in a feed. ``ended``: by the clock of MongoDB's TTL."""
+    those in a feed. ``planned``: when its retry was due before it was brought forward (`Repository.bring_forward`).
+    ``ended``: by the clock of MongoDB's TTL."""
 
     notice: str
     thread: str
@@ -211,6 +212,7 @@ class DeliveryFields(OutcomeFields):
     state: DeliveryState
     reason: str | None
     due: NotRequired[datetime]
+    planned: NotRequired[datetime]
     position: NotRequired[int]
     ended: NotRequired[datetime]
 

@@ -87,6 +87,7 @@ class Queues:
 
     def requeue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
+        delivery.pop("planned", None)
         if "ended" in delivery:
             delivery["attempts"], delivery["reason"] = 0, None
             del delivery["ended"]

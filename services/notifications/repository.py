@@ -173,15 +173,18 @@ class Repository:
         return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
     async def bring_forward(self, subscription: str, now: datetime) -> bool:
-        """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`. Whether there may be more."""
+        """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`; each only once until its time was
+        ``planned`` for comes. Whether there may be more."""
         deliveries, room = DELIVERIES.of(self._database), BROUGHT_FORWARD
         for about in ("recall", "notice"):
             query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
-            retries = {**query, "attempts": {"$gt": 0}}  # not those that are spread over time before their first
+            # not those that are spread over time before their first
+            retries = {**query, "attempts": {"$gt": 0}, "planned": {"$exists": False}}
             later = deliveries.find(retries, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN)
             ids = [d["_id"] for d in await later.limit(room).to_list(room)]
             if ids:
-                await deliveries.update_many({"_id": {"$in": ids}, "state": DUE}, {"$set": {"due": now}}, hint=BY_ID)
+                ahead = [{"$set": {"planned": "$due", "due": now}}]
+                await deliveries.update_many({"_id": {"$in": ids}, "state": DUE}, ahead, hint=BY_ID)
             room -= len(ids)
             if room <= 0:
                 return True

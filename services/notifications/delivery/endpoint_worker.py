@@ -256,7 +256,7 @@ class EndpointWorker:
             reservation.release()
             if verdict.outcome != "delivered" or verdict.disable:
                 await asyncio.wait([recorded])
-            if verdict.endpoint_healthy and endpoint["failures"]:
+            if verdict.outcome == "delivered" and endpoint["failures"]:
                 await self._recover(endpoint, now)
         finally:
             if recorded is None:

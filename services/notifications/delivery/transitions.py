@@ -134,6 +134,15 @@ class DeliveryTransitions:
         if self._recalled(work, thread, delivery):
             self._queues.drop_claimed(work, thread, delivery, "superseded")
             return
+        planned = delivery.get("planned")
+        if planned is not None and planned > work.now:  # it was brought forward: that uses up none of its schedule
+            delivery["attempts"] -= 1
+            delivery.update(
+                {"state": DUE, "due": max(planned, work.now + (verdict.hold or timedelta())), "owner": None}
+            )
+            DELIVERIES.save(work, delivery)
+            return
+        delivery.pop("planned", None)
         when = next_attempt(self._schedule, delivery["attempts"], work.now, delivery["due"], jitter)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")

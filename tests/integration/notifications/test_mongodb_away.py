@@ -28,7 +28,7 @@ from services.notifications.service import Deliveries, Subscriptions
 from shared.access.keys import Caller
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
-from shared.kit.store.store import Store
+from shared.kit.store.store import Store, Unavailable
 from shared.kit.web import problems
 from shared.kit.web.edge import EdgeSettings
 from shared.kit.web.http import Outermost
@@ -71,7 +71,7 @@ async def app() -> AsyncIterator[FastAPI]:
     )
     made = FastAPI()
     made.add_middleware(Outermost)
-    problems.install(made)
+    problems.install(made, passing=[Unavailable])
     made.include_router(make_router(endpoints))
     made.state.runtime, made.state.endpoints = (
         SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings())),

@@ -81,6 +81,7 @@ async def test_so_many_at_once_and_only_retries_of_that_endpoint(
             waiting(5, attempts=0),  # spread over time before its first attempt
             waiting(6, subscription="another"),
             waiting(7, state="failed"),
+            waiting(8, planned=NOW + timedelta(hours=9)),  # brought forward before
         ]
     )
 
@@ -91,3 +92,35 @@ async def test_so_many_at_once_and_only_retries_of_that_endpoint(
     assert await brought() == {"3", "4", "0"}
     assert not await repository.bring_forward("s", NOW)
     assert await brought() == {"0", "1", "2", "3", "4"}
+    assert [d["planned"] async for d in database.deliveries.find({"_id": "0"})] == [NOW + timedelta(hours=1)]
+
+
+async def test_a_partner_that_takes_one_in_twelve_is_asked_once_more_for_each_and_nothing_is_given_up(
+    setup: Setup,
+) -> None:
+    asked = 0
+
+    async def answers(request: Request) -> bytes:
+        nonlocal asked
+        asked += 1
+        return OK if asked % 12 == 0 else answer_of(429)
+
+    names = [f"q{number}" for number in range(25)]
+    async with Partner(answers) as partner, setup.running(retry_schedule=(0.0, *(3600.0,) * 9)) as app:
+        deliveries = app.state.runtime.database.deliveries
+        await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
+        async with Client(app, setup.tokens["gjf"]) as gjf:
+            await gjf.subscribed("webhook", partner.url)
+            await setup.publish(*(match(name, "x") for name in names))
+            await eventually(lambda: _reached(deliveries, len(names), attempts=1))
+            await eventually(lambda: _quiet(deliveries))
+            assert not await _reached(deliveries, 1, state="failed")
+    assert len(partner.requests) <= 2 * len(names), "once at its time, and once when it was brought forward"
+
+
+async def _quiet(deliveries: Any) -> bool:
+    """Nothing is sent, and nothing is due before its retry."""
+    soon = datetime.now(UTC) + timedelta(minutes=30)
+    return not await _reached(deliveries, 1, state="sending") and not await _reached(
+        deliveries, 1, state="due", due={"$lt": soon}
+    )

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifications.documents import SUBSCRIPTIONS
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.domain.verdict import Verdict
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
@@ -51,3 +51,20 @@ def test_a_recovery_begins_the_count_anew(world: World) -> None:
     (endpoint,) = world.all(SUBSCRIPTIONS)
     world.perform(world.transitions.recovered(endpoint["_id"]))
     assert failures(world, BAD) == [1]
+
+
+def test_an_attempt_that_was_brought_forward_uses_up_none_of_the_schedule(world: World) -> None:
+    (notice,) = world.due()
+    world.attempt(notice["_id"], BAD)
+    (waiting,) = world.all(DELIVERIES)
+    planned = world.now + timedelta(hours=2)
+    world.store.put(
+        DELIVERIES.name, {**waiting, "due": world.now, "planned": planned}
+    )  # as Repository.bring_forward does
+    world.attempt(notice["_id"], BAD)
+    (waiting,) = world.all(DELIVERIES)
+    assert (waiting["attempts"], waiting["due"], waiting["planned"]) == (1, planned, planned)
+    world.now = planned
+    world.attempt(notice["_id"], BAD)
+    (waiting,) = world.all(DELIVERIES)
+    assert (waiting["attempts"], "planned" in waiting) == (2, False)
