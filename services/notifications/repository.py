@@ -173,8 +173,8 @@ class Repository:
         return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
 
     async def bring_forward(self, subscription: str, now: datetime) -> bool:
-        """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`; each only once until its time was
-        ``planned`` for comes. Whether there may be more."""
+        """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`; each only once before the time
+        that it was ``planned`` for. Whether there may be more."""
         deliveries, room = DELIVERIES.of(self._database), BROUGHT_FORWARD
         for about in ("recall", "notice"):
             query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
