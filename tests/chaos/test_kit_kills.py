@@ -21,7 +21,7 @@ POINTS = [
     ("in transaction", 2),
     ("before commit", 3),
     ("after commit", 2),  # committed, not yet published
-    ("acknowledged, not stamped", 1),
+    ("acknowledged, not marked", 1),
     ("before commit", 1),
 ]
 ROUND = 400
