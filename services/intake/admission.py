@@ -11,7 +11,6 @@ import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 from services.intake.domain.agencies import may_emit
 from shared.access.keys import Caller
@@ -19,6 +18,7 @@ from shared.events import registry
 from shared.events.incoming import BATCH, Item, split
 from shared.events.refusal import Refusal, Refused
 from shared.kit.base.slices import Slices
+from shared.kit.web.bounds import SMALL_BODY
 from shared.kit.web.quotas import Quotas
 
 # Nothing else that an agency sends may keep these waiting.
@@ -46,6 +46,17 @@ class Received:
     def coding(self) -> str:
         """How the body is packed."""
         return dict(self.headers).get("content-encoding", "identity").strip().lower()
+
+    @property
+    def small(self) -> bool:
+        """Whether it is an event on its own also when it is unpacked, which is tried no further than that; or cannot be
+        read, which is found out soon."""
+        if len(self.body) > SMALL_BODY:
+            return False
+        try:
+            return len(self.unpacked(SMALL_BODY)) <= SMALL_BODY
+        except Refused as refused:
+            return refused.refusals[0].rule != "too-much"
 
     def unpacked(self, most: int) -> bytes:
         """The body as UTF-8 that is not compressed, of at most so many bytes. Raises Refused."""
@@ -83,16 +94,19 @@ class Admission:
         self._slices = slices
         self._most = most
         self._most_bytes = most_bytes
-        self._large: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # forgotten when nobody holds it
 
     @asynccontextmanager
     async def turn(self, received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[None]:
         """Wait for what came before of the same key. Batches are apart from single events: what forbids comes as one,
         and stands behind no batch, however many wait. Large bodies are one at a time: as text and objects they take
-        several times their bytes, and a second one of the same sender would only make both late. So are packed ones."""
+        several times their bytes, and a second one of the same sender would only make both late. So are packed ones,
+        but for what is small: it waits for nothing here. Raises the 429 when its turn does not come."""
         async with AsyncExitStack() as turns:
-            if len(received.body) > LARGE_BODY or received.coding != "identity":
-                await turns.enter_async_context(self._large.setdefault(caller.key_id, asyncio.Lock()))
+            small = received.small
+            if len(received.body) <= SMALL_BODY and not small:  # what came longer is held since it came
+                turns.enter_context(quotas.hold("bodies-at-once", caller.key_id))
+            if len(received.body) > LARGE_BODY or (received.coding != "identity" and not small):
+                turns.callback(await quotas.turn(f"{caller.key_id} large", 1, "bodies-at-once"))
             if received.batch:
                 turns.callback(await quotas.turn(f"{caller.key_id} batches"))
             yield
@@ -103,8 +117,9 @@ class Admission:
         types: list[str | None] = []
         try:
             body = await asyncio.to_thread(received.unpacked, self._most_bytes)
-            if len(body) > len(received.body):  # what came was charged as it came
-                await quotas.charge("bytes", caller.key_id, len(body) - len(received.body))
+            free = max(len(received.body), SMALL_BODY)  # as one event, or charged as it came
+            if len(body) > free:
+                await quotas.charge("bytes", caller.key_id, len(body) - free)
             items = split(received.content_type, received.headers, body)
             await self._read(items, types)
         except Refused:  # the work that it made is charged, also when it is refused on the way

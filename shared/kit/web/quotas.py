@@ -117,10 +117,11 @@ class Quotas:
             if not self._held[name, who]:
                 del self._held[name, who]
 
-    async def turn(self, who: str) -> Callable[[], None]:
+    async def turn(self, who: str, most: int | None = None, name: AtOnce = "requests-at-once") -> Callable[[], None]:
         """Wait until one more of this key may be worked on; what comes back is called at its end. Its further requests
-        wait for it: nobody's work stands behind more than a few of any other key. Raises the 429 after a while."""
-        turns = self._working.setdefault(who, _Turns(asyncio.Semaphore(self._most_working)))
+        wait for it: nobody's work stands behind more than a few of any other key. Raises the 429 after a while.
+        ``most`` at a time, always the same for the same ``who``; else as the settings say."""
+        turns = self._working.setdefault(who, _Turns(asyncio.Semaphore(most or self._most_working)))
         turns.users += 1
 
         def left() -> None:
@@ -133,8 +134,8 @@ class Quotas:
                 await turns.free.acquire()
         except TimeoutError:
             left()
-            metrics.http_limited.of(reason="requests-at-once").inc()
-            raise too_many("requests-at-once", 1.0) from None
+            metrics.http_limited.of(reason=name).inc()
+            raise too_many(name, 1.0) from None
         except BaseException:
             left()
             raise

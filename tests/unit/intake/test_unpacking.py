@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -12,6 +13,8 @@ from services.intake.admission import Admission, Admitted, Received
 from shared.events.incoming import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.base.slices import Slices
+from shared.kit.web import quotas as limits
+from shared.kit.web.bounds import SMALL_BODY
 from shared.kit.web.edge import EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas
@@ -103,3 +106,50 @@ async def test_another_charset_and_one_that_is_not_true_are_refused(house: House
     assert await rule(house, b"[]", media=f"{BATCH}; charset=utf-16") == "unsupported-encoding"
     assert await rule(house, b'["\xff"]', media=f"{BATCH}; charset=euc-kr") == "not-utf-8"
     assert (await admitted(house, b"[]", media=f"{BATCH}; charset=UTF-8")).count == 0
+
+
+def withdrawal(house: House) -> bytes:
+    event = house.event("consent-withdrawn", example("consent-withdrawn"), "gjf")
+    return json.dumps({**event, "subject": "철회"}, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "EUC-KR", "both"])
+async def test_a_withdrawal_in_any_form_waits_behind_no_batch_and_counts_no_bytes(house: House, form: str) -> None:
+    body, media, headers = withdrawal(house), STRUCTURED, ()
+    if form in ("EUC-KR", "both"):
+        body, media = body.decode().encode("cp949"), f"{STRUCTURED}; charset=euc-kr"
+    if form in ("packed", "both"):
+        body, headers = gzip.compress(body), GZIP
+    quotas, caller = Quotas(EdgeSettings(limit_bytes="1/1", at_once_bodies=1)), house.callers["gjf"]
+    admission, received = Admission(Slices(), 500, MOST_BYTES), Received(media, headers, body)
+    large = Received(BATCH, GZIP, gzip.compress(b"[" + b" " * SMALL_BODY + b"]"))
+    async with admission.turn(large, caller, quotas), asyncio.timeout(1), admission.turn(received, caller, quotas):
+        assert (await admission.admit(received, caller, quotas)).ahead
+
+
+async def test_what_unpacks_to_more_than_one_event_is_a_body_among_bodies(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LONGEST_TURN", 0.01)
+    admission, caller = Admission(Slices(), 500, MOST_BYTES), house.callers["gjf"]
+    large = Received(BATCH, GZIP, gzip.compress(b"[" + b" " * SMALL_BODY + b"]"))
+    for most in (1, 2):  # too many at once; and one that waits for its turn, but not for ever
+        quotas = Quotas(EdgeSettings(at_once_bodies=most))
+        async with admission.turn(large, caller, quotas):
+            with pytest.raises(Problem) as raised:
+                async with admission.turn(large, caller, quotas):
+                    raise AssertionError("two at a time")
+            assert (raised.value.status, raised.value.details.rule) == (429, "bodies-at-once")
+        async with admission.turn(large, caller, quotas):
+            pass
+        assert not quotas._held, "nothing is left behind"
+        assert not quotas._working, "nothing is left behind"
+
+
+async def test_of_what_is_unpacked_only_what_exceeds_one_event_is_charged(house: House) -> None:
+    quotas = Quotas(EdgeSettings(limit_bytes="1/10"))
+    for spaces in (SMALL_BODY - 2, SMALL_BODY + 8):
+        body = gzip.compress(b"[" + b" " * spaces + b"]")
+        assert (await admitted(house, body, *GZIP, quotas=quotas)).count == 0
+    with pytest.raises(Problem):
+        await admitted(house, gzip.compress(b"[" + b" " * (SMALL_BODY + 8) + b"]"), *GZIP, quotas=quotas)
