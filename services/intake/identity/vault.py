@@ -20,6 +20,7 @@ KEY_BYTES = 32
 REFERENCE = "reference"
 _KEY = "data-key"
 _FIELD = "identity"
+_PHONE = "phone"
 
 
 class Vault:
@@ -35,9 +36,12 @@ class Vault:
         return self.with_values(record, {REFERENCE: reference} | _values(identity))
 
     def with_identity(self, record: IdentityDocument, identity: Identity) -> IdentityDocument:
-        """The record with another identity under the same data key; the reference stays."""
-        kept = {REFERENCE: record["sealed"][REFERENCE]}
-        return self.with_values(IdentityDocument(_id=record["_id"], key=record["key"], sealed=kept), _values(identity))
+        """The record with another identity under the same data key; the reference stays, and the phone number when the
+        new one cannot be read."""
+        values = _values(identity)
+        stay = {REFERENCE, _PHONE} if identity.phone is not None and _PHONE not in values else {REFERENCE}
+        kept = {name: sealed for name, sealed in record["sealed"].items() if name in stay}
+        return self.with_values(IdentityDocument(_id=record["_id"], key=record["key"], sealed=kept), values)
 
     def with_values(self, record: IdentityDocument, values: Mapping[str, str]) -> IdentityDocument:
         """The record with these fields sealed in. Raises SealBroken if its data key does not open."""
@@ -62,5 +66,5 @@ class Vault:
 def _values(identity: Identity) -> dict[str, str]:
     """Every field of the identity as text; absent ones left out, and a phone number that cannot be read."""
     phone = None if identity.phone is None else readable(identity.phone)
-    identity = identity.model_copy(update={"phone": phone})
+    identity = identity.model_copy(update={_PHONE: phone})
     return {name: str(value) for name, value in identity.model_dump(mode="json", exclude_none=True).items()}

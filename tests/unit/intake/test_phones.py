@@ -48,3 +48,18 @@ async def test_what_can_be_read_is_kept_in_its_one_form() -> None:
     assert (receipt.status, receipt.warnings) == ("accepted", None)
     (record,) = house.store.all("identities")
     assert house.dependencies.vault.open(record, "phone") == "010-1234-5678"  # type: ignore[arg-type]  # as it is stored
+
+
+async def test_what_cannot_be_read_erases_no_number_that_is_held_and_leaving_it_out_does() -> None:
+    house = House()
+    await house.send("trainee-graduated", example("trainee-graduated"))
+    identity = {"name": "다른 예시", "birth_date": "1985-05-05", "sex": "male"}
+    for phone, held in ({"phone": "없음"}, "+82-10-0000-0000"), ({"phone": "02-1"}, "+82-10-0000-0000"), ({}, None):
+        receipt = await house.send("person-updated", example("person-updated", identity={**identity, **phone}))
+        assert receipt.status == "accepted"
+        for warning in receipt.warnings or ():
+            assert all("person-updated" in sentence for sentence in warning.remedy.values())
+        assert bool(receipt.warnings) is bool(phone)
+        (record,) = house.store.all("identities")
+        opened = [house.dependencies.vault.open(record, name) for name in ("name", "phone")]  # type: ignore[arg-type]  # as it is stored
+        assert opened == ["다른 예시", held]
