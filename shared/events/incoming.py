@@ -30,9 +30,10 @@ BATCH = "application/cloudevents-batch+json"
 LONGEST_ID = 200
 _KNOWN = {
     "specversion", "type", "source", "id", "time", "datacontenttype", "dataschema", "subject", "data",
-    "partitionkey", "sequence", "correlationid", "causationid", "recordedtime", "traceparent", "tracestate",
-    "dataclassification", "actor", "testrun",
+    "partitionkey", "sequence", "sequencetype", "correlationid", "causationid", "recordedtime", "traceparent",
+    "tracestate", "dataclassification", "actor", "testrun",
 }  # fmt: skip
+_DECISIVE = {"sequence", "testrun"}  # without them the event would have another effect than was meant
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}", re.ASCII)  # what CloudEvents allows as the name of an attribute
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -135,8 +136,9 @@ def read(item: Mapping[str, Any]) -> Incoming:
             texts[name] = value
     warnings: list[Refusal] = []
     for number, name in enumerate(sorted(item.keys() - _KNOWN)):
-        like = nearest(name, _KNOWN) if number < MOST_NAMED else {}
-        if not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int | None):
+        like = nearest(name, _KNOWN if number < MOST_NAMED else _DECISIVE) if number < MOST_ATTRIBUTES else {}
+        slip = like.get("nearest") in _DECISIVE
+        if slip or not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int | None):
             found.append(Refusal("unknown-field", "", like))
         elif like:  # somebody's extension, passed over by CloudEvents' rules; or a slip of the pen
             warnings.append(Refusal("unknown-attribute", "", like))

@@ -133,6 +133,27 @@ class TestRead:
     def test_refuses_and_says_where_and_why(self, change: dict[str, Any], rule: str, field: str) -> None:
         assert (rule, field) in refused(event(**change))
 
+    @pytest.mark.parametrize(
+        ("slip", "meant"),
+        [
+            ("testrum", "testrun"), ("tesrun", "testrun"), ("testruns", "testrun"), ("test", "testrun"),
+            ("sequense", "sequence"), ("sequenc", "sequence"), ("sequencenumber", "sequence"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("others", [0, MOST_NAMED])
+    def test_refuses_a_slip_in_what_decides_about_the_effect(self, slip: str, meant: str, others: int) -> None:
+        before = {f"a{number}": "x" for number in range(others)}
+        with pytest.raises(Refused) as error:
+            read(event(**before, **{slip: "true"}))
+        assert [(one.rule, one.field, one.values) for one in error.value.refusals] == [
+            ("unknown-field", "", {"nearest": meant})
+        ]
+
+    @pytest.mark.parametrize("strange", ["knativearrivaltime", "sequencetype", "priority", "dryrun", "partitionky"])
+    def test_passes_over_other_extensions(self, strange: str) -> None:
+        near = [{"nearest": "partitionkey"}] if strange == "partitionky" else []
+        assert [one.values for one in read(event(**{strange: "x"})).warnings] == near
+
     def test_names_every_finding_at_once(self) -> None:
         assert len(refused(event(id="absent", time="absent", source="absent"))) == 3
 

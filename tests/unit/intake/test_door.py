@@ -359,10 +359,15 @@ class TestEnvelope:
         data = example("job-posted")
         plain = await house.send("job-posted", data, by="gjf", knativearrivaltime="2026-11-28T09:00:00Z", priority=3)
         assert (plain.status, plain.warnings) == ("accepted", None)
-        slip = house.event("job-updated", {**data, "places": 7}, by="gjf", sequense="7")
+        slip = house.event("job-updated", {**data, "places": 7}, by="gjf", tracestat="7")
         for receipt in await house.send_all([slip, slip], "gjf"):
             (warning,) = receipt.warnings or ()
-            assert (warning.rule, "sequence" in warning.remedy["en"]) == ("unknown-attribute", True)
+            assert (warning.rule, "tracestate" in warning.remedy["en"]) == ("unknown-attribute", True)
+        kept = len(house.store.emitted)
+        refused = await house.send("job-updated", {**data, "places": 8}, by="gjf", testrum=True)
+        assert refused.problem is not None
+        assert (refused.problem.rule, "testrun" in refused.problem.remedy["en"]) == ("unknown-field", True)
+        assert len(house.store.emitted) == kept
         refused = await house.send("job-posted", data, by="gjf", dataSchema="x")
         assert refused.problem is not None
         assert (refused.problem.rule, "dataschema" in refused.problem.remedy["en"]) == ("unknown-field", True)
