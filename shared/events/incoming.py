@@ -38,6 +38,8 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,64}", re.ASCII)  # what CloudEvents allows 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 MOST_NAMES = 200  # fields of an event's data that are looked at once more when some of them do not fit
+# what a rule reckons with besides the field that it is about: without it nothing can be said
+_RECKONED_WITH = {"wage-below-minimum": "hours_per_week", "wage-too-high": "hours_per_week"}
 _NEAR = 10  # characters: the longest word of JSON is shorter
 
 
@@ -78,8 +80,9 @@ class Unfit(Refused):
     places: frozenset[str] = frozenset()
 
     def besides(self, found: Iterable[Refusal]) -> list[Refusal]:
-        """Those that are not about such a place."""
-        return [one for one in found if not {*one.field.split("/")[2:3]} & self.places]
+        """Those that are not about such a place or reckoned with one, nor with one whose name is misspelled."""
+        wrong = self.places.union(str(one.values.get("nearest")) for one in self.refusals)
+        return [one for one in found if wrong.isdisjoint((*one.field.split("/")[2:3], _RECKONED_WITH.get(one.rule)))]
 
 
 class _Batch:

@@ -47,3 +47,20 @@ async def test_a_wish_too() -> None:
 @pytest.mark.parametrize("given", [wage("hour", 300_000), wage("month", 60_000_000), wage("year", 700_000_000)])
 async def test_a_high_wage_is_taken(given: dict[str, Any]) -> None:
     assert (await House().send("job-posted", example("job-posted", wage=given), by="gjf")).status == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rules"),
+    [
+        ({"hours_per_week": "20"}, ["int-type"]),
+        ({"hours_per_week": None, "hours_per_weak": 20}, ["unknown-field"]),
+        ({"wage": wage("month", 1_100_000, maximum="x")}, ["int-type"]),
+        ({"places": "2"}, ["int-type", "wage-below-minimum"]),
+    ],
+)
+async def test_nothing_is_said_of_a_wage_whose_hours_or_form_are_wrong(wrong: dict[str, Any], rules: list[str]) -> None:
+    """1,100,000 won a month are lawful for 20 hours a week, and not for 40."""
+    data = example("job-posted", **{"wage": wage("month", 1_100_000), "hours_per_week": 40, **wrong})
+    receipt = await House().send("job-posted", data, by="gjf")
+    assert receipt.problem is not None
+    assert [one.rule for one in receipt.problem.errors] == rules
