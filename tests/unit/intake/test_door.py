@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import tracemalloc
 from dataclasses import replace
@@ -23,7 +22,6 @@ from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JOB_CLOSED
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
-from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, agency, example, today
 
 pytestmark = pytest.mark.unit
@@ -352,127 +350,3 @@ class TestRejections:
         for _ in range(3):
             await house.send("job-posted", example("job-posted", closes=today(-1)), by="gjf", id="same")
         assert len(house.store.all("rejections")) == 1
-
-
-class TestEnvelope:
-    async def test_a_strangers_extension_is_passed_over_and_a_slip_of_the_pen_is_named(self, house: House) -> None:
-        data = example("job-posted")
-        plain = await house.send("job-posted", data, by="gjf", knativearrivaltime="2026-11-28T09:00:00Z", priority=3)
-        assert (plain.status, plain.warnings) == ("accepted", None)
-        slip = house.event("job-updated", {**data, "places": 7}, by="gjf", tracestat="7")
-        for receipt in await house.send_all([slip, slip], "gjf"):
-            (warning,) = receipt.warnings or ()
-            assert (warning.rule, "tracestate" in warning.remedy["en"]) == ("unknown-attribute", True)
-        kept = len(house.store.emitted)
-        refused = await house.send("job-updated", {**data, "places": 8}, by="gjf", testrum=True)
-        assert refused.problem is not None
-        assert (refused.problem.rule, "testrun" in refused.problem.remedy["en"]) == ("unknown-field", True)
-        assert len(house.store.emitted) == kept
-        refused = await house.send("job-posted", data, by="gjf", dataSchema="x")
-        assert refused.problem is not None
-        assert (refused.problem.rule, "dataschema" in refused.problem.remedy["en"]) == ("unknown-field", True)
-
-    async def test_data_may_come_as_base64_as_the_official_sdk_sends_it(self, house: House) -> None:
-        event = house.event("job-posted", {}, by="gjf")
-        del event["data"]
-        packed = base64.b64encode(json.dumps(example("job-posted")).encode()).decode()
-        receipts = await house.send_all(
-            [
-                {**event, "data_base64": packed},
-                {**event, "data": example("job-posted")},
-                {**event, "data_base64": "?"},
-                {**event, "data_base64": packed, "data": {}},
-                {**event, "data_base64": base64.b64encode(b"{").decode()},
-            ],
-            "gjf",
-        )
-        assert [receipt.status for receipt in receipts] == ["accepted", "duplicate", *["refused"] * 3]
-        rules = [receipt.problem.rule for receipt in receipts if receipt.problem is not None]
-        assert rules == ["wrong-form", "wrong-form", "not-json"]
-
-    @pytest.mark.parametrize("actor", ["Kim Minsu", "김상담", "a@b.kr", "x" * 81])
-    async def test_an_actor_that_could_be_a_name_is_refused(self, house: House, actor: str) -> None:
-        receipt = await house.send("job-posted", example("job-posted"), by="gjf", actor=actor)
-        assert receipt.problem is not None
-        assert receipt.problem.rule == "actor-not-opaque"
-        assert actor not in receipt.model_dump_json()
-
-    async def test_what_has_not_happened_yet_is_refused(self, house: House) -> None:
-        receipt = await house.send("job-posted", example("job-posted"), by="gjf", time="2190-01-01T00:00:00Z")
-        assert receipt.problem is not None
-        assert (receipt.problem.rule, receipt.problem.field) == ("date-in-future", "/time")
-
-    async def test_a_senders_trace_ends_at_the_door_and_one_of_our_own_begins(self, house: House) -> None:
-        await house.send("job-posted", example("job-posted"), by="gjf", traceparent="예시 사람")
-        assert house.store.emitted[-1].traceparent is None
-        trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
-        await house.send("job-posted", example("job-posted", places=7), by="gjf", traceparent=trace)
-        told = house.store.emitted[-1]
-        assert told.traceparent == f"00-{told.correlationid}-{str(told.correlationid)[:16]}-01"
-
-
-RULES = """
-actor-not-opaque already-known class-never-receives closes-in-the-past consent-in-the-past
-consent-too-long date-in-future date-too-far event-too-large failed-here key-known key-taken languages missing-field
-name-too-long named-twice never-collected not-utf-8 too-deep too-many-findings too-many-values wrong-encoding
-no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order opportunity-closed person-left
-recipient-class sequence-needed unknown-reference-kept
-recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
-too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
-unknown-kind
-phone-not-readable unknown-attribute unsupported-encoding broken-gzip too-much
-unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
-wage-below-minimum wage-too-high wrong-form wrong-source
-"""
-
-
-class TestRemedies:
-    @pytest.mark.parametrize("name", available_packs())
-    @pytest.mark.parametrize("rule", RULES.split())
-    def test_every_pack_has_a_sentence_of_its_own_for_every_rule(self, name: str, rule: str) -> None:
-        assert f"remedy.{rule.replace('-', '_')}" in load_pack(name).sentences.names
-
-    @pytest.mark.parametrize("name", available_packs())
-    @pytest.mark.parametrize("rule", ["unknown-field", "unknown-title", "unknown-attribute"])
-    def test_names_what_may_have_been_meant_and_asks_for_nothing_where_nothing_is_like_it(
-        self, name: str, rule: str
-    ) -> None:
-        pack = load_pack(name)
-        for language in pack.languages:
-            assert "wage_min" in pack.remedy(rule, "/data", {"nearest": "wage_min"})[language]
-            plain = pack.remedy(rule, "/data", {})[language]
-            assert plain != pack.remedy("wrong-form", "/data", {})[language]
-            assert not plain.rstrip().endswith(("?", ":", "-"))
-
-    @pytest.mark.parametrize(
-        ("change", "field", "example"),
-        [
-            ({"time": "2026-11-20T09:00:00"}, "/time", "2026-11-20T09:00:00+09:00"),
-            ({"sequence": "x"}, "/sequence", "7"),
-            ({"data": {"reference": "김 8841", "reason": "filled"}}, "/data/reference", "HW-8841"),
-            ({"data": {"reference": "a", "reason": 7}}, "/data/reason", "filled"),
-        ],
-    )
-    async def test_of_a_wrong_form_says_the_form_itself_with_an_example(
-        self, house: House, change: dict[str, Any], field: str, example: str
-    ) -> None:
-        event = house.event("job-closed", {"reference": "a", "reason": "filled"}, "gjf")
-        (receipt,) = await house.send_all([{**event, **change}], "gjf")
-        assert receipt.problem is not None
-        assert receipt.problem.field == field
-        assert all(example in sentence for sentence in (receipt.problem.remedy or {}).values())
-
-    async def test_of_an_amount_in_quotes_says_without(self, house: House) -> None:
-        data = example("job-posted")
-        data["wage"] = {**data["wage"], "minimum": "2500000"}
-        receipt = await house.send("job-posted", data, by="gjf")
-        assert receipt.problem is not None
-        assert (receipt.problem.field, "2500000" in (receipt.problem.remedy or {})["ko"]) == (
-            "/data/wage/minimum",
-            True,
-        )
-
-    def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
-        pack = load_pack("kr-gyeonggi")
-        assert pack.remedy("model-type", "/data", {}) == pack.remedy("wrong-form", "/data", {})
-        assert pack.remedy("too-small", "/data", {"ge": 5})["en"].endswith("Please use 5 or more.")

@@ -1,0 +1,84 @@
+"""What to do about a refusal: a sentence for every rule in every pack, the likely name, an example of the field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.reference import available_packs, load_pack
+from tests.unit.intake.memory import House, example
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+RULES = """
+actor-not-opaque already-known class-never-receives closes-in-the-past consent-in-the-past
+consent-too-long date-in-future date-too-far event-too-large failed-here key-known key-taken languages missing-field
+name-too-long named-twice never-collected not-utf-8 too-deep too-many-findings too-many-values wrong-encoding
+no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order opportunity-closed person-left
+recipient-class sequence-needed unknown-reference-kept
+recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
+too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
+unknown-kind
+phone-not-readable unknown-attribute unsupported-encoding broken-gzip too-much
+unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
+wage-below-minimum wage-too-high wrong-form wrong-source
+"""
+
+
+class TestRemedies:
+    @pytest.mark.parametrize("name", available_packs())
+    @pytest.mark.parametrize("rule", RULES.split())
+    def test_every_pack_has_a_sentence_of_its_own_for_every_rule(self, name: str, rule: str) -> None:
+        assert f"remedy.{rule.replace('-', '_')}" in load_pack(name).sentences.names
+
+    @pytest.mark.parametrize("name", available_packs())
+    @pytest.mark.parametrize("rule", ["unknown-field", "unknown-title", "unknown-attribute"])
+    def test_names_what_may_have_been_meant_and_asks_for_nothing_where_nothing_is_like_it(
+        self, name: str, rule: str
+    ) -> None:
+        pack = load_pack(name)
+        for language in pack.languages:
+            assert "wage_min" in pack.remedy(rule, "/data", {"nearest": "wage_min"})[language]
+            plain = pack.remedy(rule, "/data", {})[language]
+            assert plain != pack.remedy("wrong-form", "/data", {})[language]
+            assert not plain.rstrip().endswith(("?", ":", "-"))
+
+    @pytest.mark.parametrize(
+        ("change", "field", "example"),
+        [
+            ({"time": "2026-11-20T09:00:00"}, "/time", "2026-11-20T09:00:00+09:00"),
+            ({"sequence": "x"}, "/sequence", "7"),
+            ({"data": {"reference": "김 8841", "reason": "filled"}}, "/data/reference", "HW-8841"),
+            ({"data": {"reference": "a", "reason": 7}}, "/data/reason", "filled"),
+        ],
+    )
+    async def test_of_a_wrong_form_says_the_form_itself_with_an_example(
+        self, house: House, change: dict[str, Any], field: str, example: str
+    ) -> None:
+        event = house.event("job-closed", {"reference": "a", "reason": "filled"}, "gjf")
+        (receipt,) = await house.send_all([{**event, **change}], "gjf")
+        assert receipt.problem is not None
+        assert receipt.problem.field == field
+        assert all(example in sentence for sentence in (receipt.problem.remedy or {}).values())
+
+    async def test_of_an_amount_in_quotes_says_without(self, house: House) -> None:
+        data = example("job-posted")
+        data["wage"] = {**data["wage"], "minimum": "2500000"}
+        receipt = await house.send("job-posted", data, by="gjf")
+        assert receipt.problem is not None
+        assert (receipt.problem.field, "2500000" in (receipt.problem.remedy or {})["ko"]) == (
+            "/data/wage/minimum",
+            True,
+        )
+
+    def test_a_rule_without_a_sentence_gets_the_general_one(self) -> None:
+        pack = load_pack("kr-gyeonggi")
+        assert pack.remedy("model-type", "/data", {}) == pack.remedy("wrong-form", "/data", {})
+        assert pack.remedy("too-small", "/data", {"ge": 5})["en"].endswith("Please use 5 or more.")
