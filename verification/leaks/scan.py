@@ -41,13 +41,15 @@ class Leak:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``leaks``: how often each was found (in how many answers, records, files). ``missed``: controls not found."""
+    """``leaks``: how often each was found (in how many answers, records, files). ``missed``: controls not found.
+    ``uncontrolled``: sinks in which no control was planted, so that finding nothing there means nothing."""
 
     people: int
     bytes_of: dict[str, int]
     leaks: dict[Leak, int]
     controls: int
     missed: frozenset[Control]
+    uncontrolled: frozenset[str]
     quiet: bool
 
     def result(self) -> dict[str, Any]:
@@ -63,7 +65,7 @@ class Verdict:
     @property
     def well(self) -> bool:
         """Nothing leaked, and the search can see."""
-        return not self.leaks and not self.missed and self.quiet
+        return not self.leaks and not self.missed and not self.uncontrolled and self.quiet
 
 
 async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None, *, kills: bool = True) -> Verdict:
@@ -123,7 +125,8 @@ def search(
                 leaks[Leak(sink, found.kind, found.encoding)] += 1
     total = len(controls.terms())
     missed = frozenset(each for each in missing if isinstance(each, Control))
-    return Verdict(number, dict(size), dict(leaks), total, missed, quiet)
+    uncontrolled = frozenset(size.keys() - set(controls.sinks))
+    return Verdict(number, dict(size), dict(leaks), total, missed, uncontrolled, quiet)
 
 
 def report_lines(verdict: Verdict) -> Iterator[str]:
@@ -134,3 +137,5 @@ def report_lines(verdict: Verdict) -> Iterator[str]:
         yield f"LEAK: {leak}, {times} times"
     for control in sorted(verdict.missed, key=str):
         yield f"NOT FOUND: the control in {control.encoding} of {control.sink}"
+    for sink in sorted(verdict.uncontrolled):
+        yield f"NO CONTROL in {sink}"

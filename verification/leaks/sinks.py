@@ -121,8 +121,10 @@ def sink_of_file(folder: Path, path: Path) -> str | None:
 
 
 def plant_in_files(folder: Path, temporary: Path, controls: Controls) -> None:
-    """A line in every log and every partner's store, and a file where files may come to lie."""
-    for path in [*folder.glob("logs/*.log"), *folder.glob("stack/*.log"), *folder.glob("partners/*/received.jsonl")]:
+    """A line in every log; a file with every partner's books, whether it was told anything or not, and a file where
+    files may come to lie."""
+    logs = [*folder.glob("logs/*.log"), *folder.glob("stack/*.log")]
+    for path in [*logs, *(partner / "control" for partner in folder.glob("partners/*"))]:
         _append(path, controls.blob(str(sink_of_file(folder, path))))
     _append(temporary / "control", controls.blob(TEMPORARY))
     _append(folder / "control", controls.blob(OTHER))

@@ -19,7 +19,7 @@ from verification.leaks import hostile_requests, people
 from verification.leaks.encodings import ENCODINGS, dates, disguises, phones, romanised, written
 from verification.leaks.finder import PIECE, Finder
 from verification.leaks.poison import TOPICS, poison
-from verification.leaks.scan import Leak, search
+from verification.leaks.scan import Leak, report_lines, search
 from verification.leaks.search_terms import Control, Controls, Hit, Planted, planted_by, terms_of
 from verification.leaks.sinks import BROKER_FILES, may_be_there
 
@@ -225,3 +225,10 @@ class TestSearch:
         assert may_be_there("intake refusals", Hit("event id", "nfc"))
         assert not may_be_there("database intake", Hit("event id", "nfc"))
         assert not may_be_there("intake refusals", Hit("name", "nfc"))
+
+    def test_silence_where_no_control_was_planted_means_nothing(self) -> None:
+        controls = Controls(1)
+        contents = [("log intake", controls.blob("log intake")), ("feed books", b"nobody")]
+        found = search(Finder(controls.terms()), contents, controls, 1, True)
+        assert (found.uncontrolled, found.well) == ({"feed books"}, False)
+        assert "NO CONTROL in feed books" in report_lines(found)
