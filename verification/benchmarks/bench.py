@@ -25,12 +25,12 @@ LATENCY_SECONDS, LATENCY_WARM_UP_SECONDS = 4.0, 1.0
 FLOORS = {"service_vs_bare": 0.75, "service_vs_group_transaction": 0.45, "batch_vs_single": 20.0}
 CEILINGS = {"p99_vs_bare": 2.0}
 
-TransactionAttempt = dict[str, float]
+RoundResult = dict[str, float]
 
 
-async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> TransactionAttempt:
+async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> RoundResult:
     """Everything once. Who begins changes from round to round."""
-    seen: TransactionAttempt = {}
+    seen: RoundResult = {}
     order = ["service", "bare"] if number % 2 == 0 else ["bare", "service"]
     for contender in order:
         seen[contender] = await trials.throughput(contender, events, WARM_UP)
@@ -47,7 +47,7 @@ async def one_round(trials: Trials, number: int, events: Sequence[Record]) -> Tr
     return seen
 
 
-def summary(rounds: Sequence[TransactionAttempt], kafka: str) -> dict[str, Any]:
+def summary(rounds: Sequence[RoundResult], kafka: str) -> dict[str, Any]:
     """The last line: of each ratio the median over the rounds and its spread. Those with floors come first, the others
     say what limits them: ``held`` where documents are replaced and not new, ``bare`` what a loop without promises takes
     of the same transactions."""
