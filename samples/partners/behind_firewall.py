@@ -17,7 +17,7 @@ WAIT_SECONDS = 20.0  # the hub answers earlier when there is something
 
 async def partner(hub: Hub, store: PartnerStore, settings: Settings) -> None:
     """Subscribe, then read the feed for ever."""
-    await hub.subscribe("feed")
+    await hub.subscribe_feed()
     (settings.folder / "subscribed").touch()
     new = asyncio.Event()
     new.set()

@@ -34,20 +34,20 @@ class Hub:
     url: str
     token: str
 
-    async def subscribe(self, channel: str, url: str | None = None) -> str | None:
-        """Take part in a channel; the webhook's secret. A feed that stands is kept, a webhook that stands replaced."""
-        wanted = {"channel": channel} | ({"url": url} if url else {})
+    async def subscribe_feed(self) -> None:
+        """Take part by a feed; one that stands is kept."""
         try:
-            made = await self._call("POST", "/subscriptions", json=wanted)
+            await self._call("POST", "/subscriptions", json={"channel": "feed"})
         except Refused as refused:
             if refused.status != 409:
                 raise
-            if channel == "feed":
-                return None
-            await self._call("DELETE", f"/subscriptions/{refused.problem['subscription']}")
-            made = await self._call("POST", "/subscriptions", json=wanted)
-        secret: str | None = made.get("secret")
-        return secret
+
+    async def subscribe_webhook(self, url: str, secret: str) -> None:
+        """Be called at this address, with signatures by a secret of our own; instead of any webhook that stands."""
+        for stands in (await self._call("GET", "/subscriptions"))["subscriptions"]:
+            if stands["channel"] == "webhook":
+                await self._call("DELETE", f"/subscriptions/{stands['subscription']}")
+        await self._call("POST", "/subscriptions", json={"channel": "webhook", "url": url, "secret": secret})
 
     async def feed(self, after: str, wait: float) -> tuple[list[dict[str, Any]], str]:
         """The next notices after a cursor, waiting up to ``wait`` seconds for one, and the next cursor."""

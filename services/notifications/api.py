@@ -1,28 +1,27 @@
-"""HTTP routes of partners: parse, call, return."""
+"""HTTP routes of the feed and of acknowledgements: parse, call, return. Those of subscriptions and of deliveries stand
+with them (`subscriptions/api.py`, `recovery/api.py`)."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
-from services.notifications.delivery.pre_send_check import without_forbidden
+from services.notifications.domain.breaker import Breaker
+from services.notifications.recovery.requests import Recoveries
+from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
 from services.notifications.schemas import (
     Acknowledged,
     Acknowledgements,
-    DeliveryPage,
-    DeliveryShown,
     FeedPage,
-    SubscriptionList,
-    SubscriptionMade,
-    SubscriptionShown,
-    SubscriptionWanted,
 )
-from services.notifications.service import Deliveries, Subscriptions
+from services.notifications.service import Deliveries
+from services.notifications.subscriptions.management import Subscriptions
 from shared.access.keys import Caller, Calling
+from shared.kit.base.clock import Clock
 from shared.kit.web.bounds import Bounds, Router, bounded
 from shared.kit.web.problems import Problem, errors, unavailable
 
@@ -37,45 +36,26 @@ class Endpoints:
     subscriptions: Subscriptions
     deliveries: Deliveries
     feed: FeedReader
+    resend: Resend
+    recoveries: Recoveries
     repository: Repository
+    clock: Clock
+    breaker: Breaker
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""
         raise unavailable()
 
 
-def _recipient(caller: Caller) -> str:
+def recipient_of(caller: Caller) -> str:
+    """The caller's agency, if it may receive."""
     caller.must(caller.receives, "receives")
     return caller.agency.agency
 
 
 def make_router(endpoints: Endpoints) -> APIRouter:
-    """All routes of partners."""
+    """The feed, and what partners say back."""
     router = Router(tags=["partners"])
-
-    @router.post("/subscriptions", status_code=201, responses=errors(403, 409))
-    async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
-        """Take part in a channel. What stands already is told at once."""
-        made = await endpoints.subscriptions.subscribe(_recipient(caller), wanted.channel, wanted.url)
-        return SubscriptionMade.of(made.subscription, wanted.url, secret=made.secret)
-
-    @router.get("/subscriptions", responses=errors(403))
-    async def subscriptions(caller: Calling) -> SubscriptionList:
-        """The caller's own."""
-        found = await endpoints.subscriptions.of(_recipient(caller))
-        return SubscriptionList(subscriptions=[SubscriptionShown.of(each, url) for each, url in found])
-
-    @router.post("/subscriptions/{subscription}/secret", responses=errors(403, 404))
-    async def replace_secret(caller: Calling, subscription: OneId) -> SubscriptionMade:
-        """A new secret; the old one signs along for a while."""
-        made = await endpoints.subscriptions.replace_secret(_recipient(caller), subscription)
-        return SubscriptionMade.of(made.subscription, None, secret=made.secret)
-
-    @router.delete("/subscriptions/{subscription}", status_code=204, responses=errors(404))
-    async def unsubscribe(caller: Calling, subscription: OneId) -> Response:
-        """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
-        await endpoints.subscriptions.unsubscribe(caller.agency.agency, subscription)
-        return Response(status_code=204)
 
     @router.get("/feed", responses=errors(409))
     @bounded(Bounds(at_once="polls-at-once"))
@@ -117,26 +97,5 @@ def make_router(endpoints: Endpoints) -> APIRouter:
         return Acknowledged(
             results=[{"notice": n, "status": "acknowledged" if n in known else "unknown"} for n in said.notices]
         )
-
-    @router.get("/deliveries", responses=errors(403))
-    async def deliveries(
-        caller: Calling,
-        state: Annotated[str | None, Query(pattern=r"^[a-z]{3,10}$")] = None,
-        after: Annotated[str, Query(pattern=r"^[0-9a-f]{0,32}$")] = "",
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> DeliveryPage:
-        """What was, is and will be delivered to the caller, in order of id."""
-        caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
-        found = await endpoints.repository.deliveries_of(caller.agency.agency, state, after, limit)
-        shown = await without_forbidden(endpoints.repository, found)
-        return DeliveryPage(
-            deliveries=[DeliveryShown.of(each) for each in shown],
-            next=found[-1]["_id"] if len(found) == limit else None,
-        )
-
-    @router.post("/deliveries/{delivery}/retry", status_code=202, responses=errors(403, 404, 409))
-    async def retry(caller: Calling, delivery: OneId) -> DeliveryShown:
-        """Send it now, whatever the schedule says."""
-        return DeliveryShown.of(await endpoints.deliveries.retry(_recipient(caller), delivery))
 
     return router

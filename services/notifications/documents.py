@@ -10,6 +10,7 @@ deliveries    _id; one notice or recall for one subscription, until its outcome 
 attempts      _id delivery-number-claim; how each attempt went, 30 days
 floors        _id person; what older states may not be used for any more; as in every service (shared.access.floors)
 resyncs       _id agency; how far the resync of this agency has come
+recoveries    _id subscription; how far the recovery of this subscription has come (recovery/job.py), 90 days
 calendar      _id LATEST_DAY; the latest day that was believed
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
@@ -46,6 +47,16 @@ FAILED: Final = "failed"
 DROPPED: Final = "dropped"
 DeliveryState = Literal["waiting", "due", "sending", "posted", "served", "delivered", "failed", "dropped"]
 STATES = frozenset({WAITING, DUE, SENDING, POSTED, SERVED, DELIVERED, FAILED, DROPPED})
+
+
+# A subscription's states. Unconfirmed: new, and told nothing until its partner says that it is ready. Paused: what it
+# is to be told waits. Disabled: it is told nothing any more; what waited for it is dropped.
+SubscriptionState = Literal["active", "unconfirmed", "paused", "disabled"]
+TAKING_PART = frozenset({"active", "paused"})
+
+RecoveryKind = Literal["failed", "all"]
+RecoveryState = Literal["running", "done", "stopped"]
+RUNNING: Final = "running"
 
 
 class CauseEntry(TypedDict):
@@ -105,18 +116,26 @@ class SecretEntry(TypedDict):
 
 
 class SubscriptionDocument(TypedDict):
-    """``reason``: why it is disabled. ``held_until``: nothing is sent before. ``target``: where to send, sealed.
-    ``failures``: bad answers in a row, counted up to OUTAGE (domain/retry.py)."""
+    """``reason``: why it is not active. ``held_until``: nothing is sent before. ``target``: where to send, and
+    ``headers``: with which of the partner's own, sealed. ``failures``: bad answers in a row, counted up to MOST_COUNTED
+    (domain/breaker.py), the first ``failing_since``. ``recalls_only``: no notices. ``filter``: which notices, as text
+    (domain/filters.py). ``per_second``: the most that its endpoint wants. All of it is in one document: who sends reads
+    it once."""
 
     _id: str
     agency: str
     channel: ChannelName
-    state: Literal["active", "disabled"]
+    state: SubscriptionState
     reason: str | None
     held_until: datetime | None
     failures: int
+    failing_since: NotRequired[datetime | None]
     target: bytes | None
     secrets: list[SecretEntry]
+    headers: NotRequired[bytes | None]
+    recalls_only: NotRequired[bool]
+    filter: NotRequired[str | None]
+    per_second: NotRequired[float | None]
 
 
 class RecipientDocument(TypedDict):
@@ -192,7 +211,10 @@ class OutcomeFields(TypedDict):
 class DeliveryFields(OutcomeFields):
     """``before``, ``after``: contents without and with it (domain/threads.py). ``possibly_sent``: it may have left us:
     such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones; ``position``: of
-    those in a feed. ``planned``: when its retry was due before it was brought forward (`Repository.bring_forward`).
+    those in a feed. ``planned``: when its retry was due before it was brought forward (`Repository.bring_forward`);
+    ``probe``: as a probe alone, so its failure uses that up no more than its schedule.
+    ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
+    its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
     ``ended``: by the clock of MongoDB's TTL."""
 
     notice: str
@@ -213,7 +235,10 @@ class DeliveryFields(OutcomeFields):
     reason: str | None
     due: NotRequired[datetime]
     planned: NotRequired[datetime]
+    probe: NotRequired[bool]
     position: NotRequired[int]
+    since: NotRequired[datetime]
+    resent: NotRequired[datetime]
     ended: NotRequired[datetime]
 
 
@@ -255,6 +280,24 @@ class ResyncDocument(TypedDict):
     not_before: datetime
 
 
+class RecoveryDocument(TypedDict):
+    """What one subscription is told again. ``recovery``: its id, another one each time it is asked for. ``after``: the
+    last delivery or person that was looked at. ``again`` were made due, ``passed_over`` were not to be sent."""
+
+    _id: str
+    recovery: str
+    agency: str
+    what: RecoveryKind
+    since: datetime | None
+    state: RecoveryState
+    after: str
+    again: int
+    passed_over: int
+    asked: datetime
+    not_before: datetime
+    ended: NotRequired[datetime]
+
+
 class CalendarDocument(TypedDict):
     """``day``: ISO."""
 
@@ -272,5 +315,6 @@ THREADS = Collection[ThreadDocument]("threads")
 DELIVERIES = Collection[DeliveryDocument]("deliveries")
 ATTEMPTS = Collection[AttemptDocument]("attempts")
 RESYNCS = Collection[ResyncDocument]("resyncs")
+RECOVERIES = Collection[RecoveryDocument]("recoveries")
 CALENDAR = Collection[CalendarDocument]("calendar")
 LATEST_DAY = "day"

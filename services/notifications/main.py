@@ -25,9 +25,17 @@ from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.outcomes import Outcomes
+from services.notifications.recovery.api import make_recovery_router
+from services.notifications.recovery.job import RecoveryJob
+from services.notifications.recovery.requests import Recoveries
+from services.notifications.recovery.resend import Resend
 from services.notifications.repository import INDEXES, Repository
-from services.notifications.service import Deliveries, Subscriptions
+from services.notifications.service import Deliveries
 from services.notifications.settings import NotificationsSettings
+from services.notifications.subscriptions.api import make_subscriptions_router
+from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.subscriptions.management import Subscriptions
+from services.notifications.subscriptions.probe import Probes
 from shared.access.keys import Keys
 from shared.events import registry
 from shared.kit.base.ids import Ids
@@ -47,6 +55,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     credentials = Credentials(sealer)
     outcomes, messages = Outcomes(ids), Messages(settings.ask_path)
     dispatcher, resync_requested, floor_raised = Dispatcher(STOP_WITHIN), asyncio.Event(), asyncio.Event()
+    recovery_asked = asyncio.Event()
 
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
@@ -69,9 +78,19 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
     async def put_together() -> None:
         store, repository = runtime.store, Repository(runtime.database)
-        endpoints.repository = repository
+        endpoints.repository, endpoints.clock, endpoints.breaker = repository, runtime.clock, settings.breaker
+        endpoints.resend = Resend(store, repository, queues)
+        endpoints.recoveries = Recoveries(store, repository, recovery_asked.set)
         endpoints.subscriptions = Subscriptions(
-            store, repository, channels, credentials, settings.secret_overlap, resync_requested.set
+            store,
+            repository,
+            channels,
+            credentials,
+            EndpointCheck(channels, runtime.clock),
+            runtime.clock,
+            settings.secret_overlap,
+            resync_requested.set,
+            recovery_asked.set,
         )
         endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
         endpoints.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
@@ -80,7 +99,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         deps = Dependencies(
             repository=repository,
             channels={name: each for name, each in channels.items() if isinstance(each, PushChannel)},
-            transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set),
+            transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set, settings.breaker),
             recorder=AttemptRecorder(store),
             lease=DispatcherLease(
                 runtime.database,
@@ -103,6 +122,21 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def resync() -> None:
         await ResyncJob(runtime.store, endpoints.repository, reconciler, resync_requested).run(runtime.stopping)
 
+    async def send_again() -> None:
+        job = RecoveryJob(
+            runtime.store,
+            endpoints.repository,
+            queues,
+            ids,
+            runtime.clock,
+            settings.recovery_per_second,
+            recovery_asked,
+        )
+        await job.run(runtime.stopping)
+
+    async def probe() -> None:
+        await Probes(endpoints.repository, runtime.clock, dispatcher.wake).run(runtime.stopping)
+
     async def recover() -> None:
         await ClockRecovery(runtime.store, endpoints.repository, runtime.clock, today, resync_requested.set).run(
             runtime.stopping
@@ -114,9 +148,9 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
     return runtime.app(
         title="Ieum notifications",
-        routers=(make_router(endpoints),),
+        routers=(make_subscriptions_router(endpoints), make_router(endpoints), make_recovery_router(endpoints)),
         before_streams=(put_together,),
-        loops=(dispatch, resync, recall, recover),
+        loops=(dispatch, probe, resync, send_again, recall, recover),
         on_stop=(webhook.close,),
     )
 

@@ -86,10 +86,11 @@ class Queues:
         self._append(work, thread, delivery)
 
     def requeue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
-        """Make a webhook's delivery due now: one that waits for its retry, or one that had been given up."""
+        """Make a webhook's delivery due now: one that waits for its retry, or one that had ended."""
         delivery.pop("planned", None)
+        delivery.pop("probe", None)
         if "ended" in delivery:
-            delivery["attempts"], delivery["reason"] = 0, None
+            delivery.update({"attempts": 0, "reason": None, "listed": True})
             del delivery["ended"]
         self._append(work, thread, delivery)
 

@@ -20,19 +20,26 @@ from services.notifications.documents import (
     LATEST_DAY,
     MATCHES,
     PEOPLE,
+    RECOVERIES,
     RESYNCS,
+    RUNNING,
     SENDING,
     SERVED,
     STATES,
     SUBSCRIPTIONS,
     THREADS,
+    About,
+    AttemptDocument,
     ClaimedDelivery,
     DeliveryDocument,
     DeliveryReference,
     PersonDocument,
+    RecoveryDocument,
     ResyncDocument,
     SubscriptionDocument,
+    ThreadDocument,
 )
+from services.notifications.domain.retry import OUTAGE
 from shared.access import floors
 from shared.kit.base.backoff import Backoff
 from shared.kit.store.lease import COLLECTION as LEASES
@@ -49,6 +56,8 @@ TIME_LIMIT_MS = 5_000
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 
 BROUGHT_FORWARD = 1_000
+MOST_DOWN = 1_000  # endpoints in an outage that are looked at
+MOST_ATTEMPTS = 500  # of one delivery that are looked at
 SNAPSHOT_TRIES = 6  # tries of a snapshot read, over about a second
 _NO_SUCH_MOMENT = frozenset({239, 246})  # SnapshotTooOld, SnapshotUnavailable
 
@@ -64,6 +73,7 @@ def _index(*fields: str, **options: Any) -> IndexModel:
 FEED_ORDER = "feed_order"
 NEXT = "next"  # what is due, by endpoint, recalls apart from notices
 HELD = "held"  # what is being sent, by dispatcher
+DOWN = "down"  # endpoints in an outage
 LISTED = "listed"  # what a recipient may look up
 BY_ID = [("_id", ASCENDING)]
 UNCONFIRMED = "unconfirmed"
@@ -73,7 +83,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     PEOPLE.name: [_index("recipients", "_id")],
     MATCHES.name: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
     THREADS.name: [_index("person"), _index("recipient", "person")],
-    SUBSCRIPTIONS.name: [_index("agency", "_id")],
+    SUBSCRIPTIONS.name: [
+        _index("agency", "_id"),
+        _index("state", "held_until", name=DOWN, partialFilterExpression={"failures": {"$gte": OUTAGE}}),
+    ],
     RESYNCS.name: [_index("not_before")],
     DELIVERIES.name: [
         _index("state", "about", "subscription", "due", "_id", name=NEXT, partialFilterExpression={"state": DUE}),
@@ -85,6 +98,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),  # only what has ended has this field: never the open
     ],
     ATTEMPTS.name: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS)],
+    RECOVERIES.name: [
+        _index("not_before", name=RUNNING, partialFilterExpression={"state": RUNNING}),
+        _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),
+    ],
 }
 
 
@@ -190,6 +207,29 @@ class Repository:
                 return True
         return False
 
+    async def down(self, now: datetime) -> list[tuple[str, datetime]]:
+        """Endpoints in an outage whose wait is over, and when it was over."""
+        query = {"state": "active", "failures": {"$gte": OUTAGE}, "held_until": {"$lte": now}}
+        found = SUBSCRIPTIONS.of(self._database).find(query, {"held_until": 1}, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
+        down = await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
+        return [(each["_id"], each["held_until"] or now) for each in down]
+
+    async def bring_probe_forward(self, subscription: str, now: datetime) -> About | None:
+        """Make due now what waits for the next retry, a recall if there is one; what it was, None if nothing waits.
+        Unlike `bring_forward` also what was brought forward before."""
+        deliveries = DELIVERIES.of(self._database)
+        kinds: tuple[About, ...] = ("recall", "notice")
+        for about in kinds:
+            query = {"state": DUE, "about": about, "subscription": subscription}
+            first = deliveries.find(query, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN).limit(1)
+            for each in await first.to_list(1):
+                if each["due"] > now and each["attempts"] > 0:
+                    first_time = {"$eq": [{"$type": "$planned"}, "missing"]}
+                    ahead = {"planned": {"$ifNull": ["$planned", "$due"]}, "due": now, "probe": first_time}
+                    await deliveries.update_one({"_id": each["_id"], "state": DUE}, [{"$set": ahead}])
+                return about
+        return None
+
     async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
         says so."""
@@ -263,16 +303,44 @@ class Repository:
         """One delivery, if it is this recipient's."""
         return await DELIVERIES.of(self._database).find_one({"_id": delivery, "recipient": recipient})
 
-    async def deliveries_of(self, recipient: str, state: str | None, after: str, limit: int) -> list[DeliveryDocument]:
+    async def deliveries_of(self, recipient: str, states: Set[str], after: str, limit: int) -> list[DeliveryDocument]:
         """Deliveries of one recipient in order of id; none that was dropped before it could leave: that it was to be
-        told, and then not, would tell of a consent that ended."""
-        if state is not None and state not in STATES:  # somebody's text: the database would log it
-            return []
+        told, and then not, would tell of a consent that ended. Ids follow from keyed hashes: their order tells nothing,
+        and the first few are a fair sample."""
         query: Document = {
             "recipient": recipient,
             "listed": True,
-            "state": state or {"$in": sorted(STATES)},  # each a stretch of the index in order of id
+            "state": {"$in": sorted(states & STATES)},  # each a stretch of the index in order of id
             "_id": {"$gt": after},
         }
         found = DELIVERIES.of(self._database).find(query, hint=LISTED)
         return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
+
+    async def attempts_of(self, delivery: str, limit: int) -> list[AttemptDocument]:
+        """The last attempts of one delivery, oldest first. Their ids begin with its id: no index of their own."""
+        found = ATTEMPTS.of(self._database).find({"_id": {"$gt": f"{delivery}-", "$lt": f"{delivery}."}})
+        attempts = await found.max_time_ms(TIME_LIMIT_MS).to_list(MOST_ATTEMPTS)
+        return sorted(attempts, key=lambda attempt: (attempt["at"], attempt["number"]))[-limit:]
+
+    async def due_of(self, subscription: str, now: datetime, limit: int) -> int:
+        """How many deliveries of a subscription could leave now, counted up to ``limit``."""
+        counted = 0
+        for about in ("recall", "notice"):
+            query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
+            found = DELIVERIES.of(self._database).find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS)
+            counted += len(await found.limit(limit).to_list(limit))
+        return min(counted, limit)
+
+    async def threads_of(self, recipient: str, after: str, limit: int) -> list[ThreadDocument]:
+        """Threads of one recipient in order of person, after this one."""
+        found = THREADS.of(self._database).find({"recipient": recipient, "person": {"$gt": after}})
+        return await found.sort("person", ASCENDING).limit(limit).max_time_ms(TIME_LIMIT_MS).to_list(limit)
+
+    async def due_recoveries(self) -> list[RecoveryDocument]:
+        """Recoveries with something to do, a few at a time."""
+        query = {"state": RUNNING, "$expr": {"$lte": ["$not_before", "$$NOW"]}}
+        return await RECOVERIES.of(self._database).find(query, hint=RUNNING).to_list(20)
+
+    async def recovery(self, subscription: str) -> RecoveryDocument | None:
+        """The last recovery of a subscription."""
+        return await RECOVERIES.of(self._database).find_one({"_id": subscription})

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from services.notifications.domain.addresses import Network, UrlRules
+from services.notifications.domain.breaker import Breaker
 from services.notifications.domain.envelope import DEFAULT_ASK
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from shared.kit.runtime.settings import ServiceSettings
@@ -23,6 +24,9 @@ class NotificationsSettings(ServiceSettings):
     ``retry_schedule``: seconds before attempt 1, 2, ... (JSON list). ``allow_networks``: inner networks that webhooks
     may go to all the same; refused in production. ``webhook_ports``: empty for any. ``spread_seconds``: webhooks of one
     change leave within this time, each at a moment of its own, so that two partners' logs tell less.
+    ``breaker_seconds``, ``breaker_longest_seconds``: how long an endpoint that is down is not asked, at first and at
+    most; ``disable_after_seconds``: after how long of nothing but bad answers its subscription ends.
+    ``recovery_per_second``: deliveries that one recovery makes due again, beside what is new.
     ``batch_max_records`` is small, so that what partners answer and pull is not kept waiting behind long batches.
     """
 
@@ -40,6 +44,10 @@ class NotificationsSettings(ServiceSettings):
     secret_overlap_seconds: float = Field(default=7 * 86_400, ge=0, le=30 * 86_400)
     allow_networks: tuple[str, ...] | None = None
     webhook_ports: tuple[int, ...] | None = None
+    breaker_seconds: float = Field(default=3, gt=0, le=3_600)
+    breaker_longest_seconds: float = Field(default=60, gt=0, le=86_400)
+    disable_after_seconds: float = Field(default=5 * 86_400, ge=3_600, le=365 * 86_400)
+    recovery_per_second: float = Field(default=50, ge=0.1, le=1_000)
     ask_path: str = Field(default=DEFAULT_ASK, max_length=160, pattern=r"^/[!-~]*$")
 
     _networks: tuple[Network, ...] = PrivateAttr(default=())
@@ -69,6 +77,15 @@ class NotificationsSettings(ServiceSettings):
     def spread(self) -> timedelta:
         """Within which time the webhooks of one change leave."""
         return timedelta(seconds=self.spread_seconds)
+
+    @property
+    def breaker(self) -> Breaker:
+        """When an endpoint that fails is asked again, and given up."""
+        return Breaker(
+            timedelta(seconds=self.breaker_seconds),
+            timedelta(seconds=max(self.breaker_seconds, self.breaker_longest_seconds)),
+            timedelta(seconds=self.disable_after_seconds),
+        )
 
     @property
     def dispatcher_lease(self) -> timedelta:

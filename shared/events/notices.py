@@ -17,6 +17,7 @@ from shared.events.topics.matches import Band
 
 NOTICE = "notice"  # neutral: the type must not tell that somebody is a defector
 RECALL = "recall"
+TEST = "test"
 NOTICE_SOURCE = "/notices"
 BODY_BYTES = 1024  # every body is padded to this length, so that its size tells nothing
 
@@ -49,4 +50,13 @@ class Recall(Model):
     version: Annotated[int, PUBLIC, Field(ge=1)]
     month: Annotated[Month, PUBLIC]
     ask: Annotated[str, PUBLIC, StringConstraints(max_length=200)]
+    padding: Annotated[str, PUBLIC] = ""
+
+
+class EndpointTest(Model):
+    """Sent when its recipient asks, and before an address is told anything: answer 2xx, keep nothing. It is about
+    nobody."""
+
+    notice: Annotated[Id, PSEUDONYMOUS]
+    month: Annotated[Month, PUBLIC]
     padding: Annotated[str, PUBLIC] = ""

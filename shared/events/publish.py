@@ -15,11 +15,11 @@ from typing import Any
 from shared.events.asyncapi import asyncapi
 from shared.events.classes import Model
 from shared.events.json_schema import Schema, schema_of
-from shared.events.notices import NOTICE, RECALL, Notice, Recall
+from shared.events.notices import NOTICE, RECALL, TEST, EndpointTest, Notice, Recall
 from shared.events.registry import EventType, Registry, load_topics
 
 FOLDER = Path(__file__).parent / "schemas"
-NOTICES: dict[str, type[Model]] = {NOTICE: Notice, RECALL: Recall}
+NOTICES: dict[str, type[Model]] = {NOTICE: Notice, RECALL: Recall, TEST: EndpointTest}
 
 
 def bus_schema(event_type: EventType) -> Schema:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import secrets
@@ -118,7 +119,8 @@ async def prepared(stack: LocalStack, service: ServiceProcess, webhooks: Webhook
         address = f"http://127.0.0.1:{service.port}"
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=scaled(PATIENCE_SECONDS)) as http:
             for n, token in enumerate(tokens.values()):
-                wanted = {"channel": "webhook", "url": webhooks.url(n)}
+                secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+                wanted = {"channel": "webhook", "url": webhooks.url(n), "secret": secret}
                 await _until(lambda w=wanted, t=token: _subscribed(http, w, t), "subscriptions")
         await _publish(producer, [each for each in said if each.type != "agency-registered"])
         await _until(lambda: _count(database.deliveries, ENDPOINTS), "first notices")

@@ -150,6 +150,12 @@ def _doors(identity: Json, reference: str, event: Json) -> Iterator[Hostile]:
     for url in (f"file:///{name}", f"http://{phone}@127.0.0.1:27017/{name}"):
         body = _json({"channel": "webhook", "url": url})
         yield Hostile("notifications", post, "/subscriptions", body, media, by="partner")
+    told = {identity["name"]: identity["phone"]}
+    for wanted in ({"channel": "webhook", "headers": told}, {"channel": "feed", "secret": f"whsec_{phone}"}):
+        yield Hostile("notifications", post, "/subscriptions", _json(wanted), media, by="partner")
+    yield Hostile("notifications", "PATCH", f"/subscriptions/{phone}", _json({"headers": told}), media, by="partner")
+    yield Hostile("notifications", post, "/filters/trial", _json({"filter": {"exact": told}}), media, by="partner")
+    yield Hostile("notifications", get, f"/deliveries/{name}", by="partner")
     said = {"notices": [identity["name"], identity["phone"]], identity["name"]: reference}
     yield Hostile("notifications", post, "/acknowledgements", _json(said), media, by="partner")
     yield Hostile("notifications", "DELETE", f"/subscriptions/{name}", by="partner")

@@ -62,7 +62,9 @@ class PushChannel(Channel):
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
         """Due at once when it need not wait for another, else waiting for its turn."""
         share = int(delivery["_id"][:8], 16) / 2**32
-        delivery.update({"state": DUE if first else WAITING, "due": work.now + self._spread * share})
+        due = work.now + self._spread * share
+        delivery.update({"state": DUE if first else WAITING, "due": due})
+        delivery.setdefault("since", due)
         if first:
             work.after_commit(lambda: self._wake(delivery["subscription"], delivery["about"]))
 
@@ -70,6 +72,11 @@ class PushChannel(Channel):
     async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """One attempt, bounded in time and memory. Never raises for anything the partner does. ``body``: the structured
         CloudEvent, the same bytes at every attempt."""
+
+    async def permitted(self, endpoint: SubscriptionDocument) -> bool:
+        """Whether the endpoint says in a handshake of its protocol that it wants our events. Never raises for anything
+        the partner does."""
+        return False
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -1,14 +1,16 @@
-"""What subscriptions keep sealed: where to send, and secrets. Each is bound to its subscription."""
+"""What subscriptions keep sealed: where to send, headers and secrets. Each is bound to its subscription."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from services.notifications.channels.signing import new_secret
 from services.notifications.documents import SecretEntry, SubscriptionDocument
 from shared.kit.base.sealing import Sealer
 
-_TARGET, _SECRET = "subscription-target", "subscription-secret"
+_TARGET, _HEADERS, _SECRET = "subscription-target", "subscription-headers", "subscription-secret"
 
 
 class Credentials:
@@ -26,9 +28,21 @@ class Credentials:
         sealed = subscription["target"]
         return None if sealed is None else self._sealer.open(sealed, _TARGET, subscription["_id"]).decode()
 
-    def new_secret(self, subscription: str) -> tuple[str, SecretEntry]:
-        """A new secret, to be shown once, and as it is kept."""
-        secret = new_secret()
+    def sealed_headers(self, subscription: str, headers: Mapping[str, str]) -> bytes | None:
+        """Headers of the partner's own, as they are kept."""
+        return self._sealer.seal(json.dumps(dict(headers)).encode(), _HEADERS, subscription) if headers else None
+
+    def headers_of(self, subscription: SubscriptionDocument) -> dict[str, str]:
+        """Headers of the partner's own, by lower-case name."""
+        sealed = subscription.get("headers")
+        if sealed is None:
+            return {}
+        found: dict[str, str] = json.loads(self._sealer.open(sealed, _HEADERS, subscription["_id"]))
+        return found
+
+    def new_secret(self, subscription: str, own: str | None = None) -> tuple[str, SecretEntry]:
+        """A new secret, to be shown once, and as it is kept; the partner's ``own`` if it gave one."""
+        secret = own or new_secret()
         return secret, {"sealed": self._sealer.seal(secret.encode(), _SECRET, subscription), "until": None}
 
     def live_secrets(self, subscription: SubscriptionDocument, now: datetime) -> list[str]:

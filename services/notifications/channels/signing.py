@@ -17,6 +17,17 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def is_secret(text: str) -> bool:
+    """Whether a partner's own secret will do: 24 to 64 bytes as Standard Webhooks 1.0 asks, and not of one pattern."""
+    if not text.startswith(PREFIX) or len(text) > 100:
+        return False
+    try:
+        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except ValueError:
+        return False
+    return 24 <= len(key) <= 64 and len(set(key)) >= 12
+
+
 def signed_headers(live: Sequence[str], notice: str, now: datetime, body: bytes) -> dict[str, str]:
     """The three headers for one attempt: fresh time, one signature per live secret (two while one is replaced).
 

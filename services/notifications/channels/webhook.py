@@ -25,6 +25,7 @@ from shared.kit.web.problems import Problem
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
+ORIGIN = "notices"
 _HEADERS_READ: Final = ("retry-after", "webhook-delivery")
 
 
@@ -96,7 +97,8 @@ class Webhook(PushChannel):
     async def _request(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Answer:
         try:
             url = self._credentials.target_of(endpoint) or ""
-            headers = signed_headers(self._credentials.live_secrets(endpoint, now), notice, now, body)
+            signed = signed_headers(self._credentials.live_secrets(endpoint, now), notice, now, body)
+            headers = self._credentials.headers_of(endpoint) | signed
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Answer(error="secret")
         try:
@@ -116,6 +118,18 @@ class Webhook(PushChannel):
             if not await self._drained(response):
                 response.close()  # not released: a connection with a body left in it cannot be used again
             return answer
+
+    async def permitted(self, endpoint: SubscriptionDocument) -> bool:
+        """The handshake of the CloudEvents HTTP webhook specification 1.0: it allows our origin, or every one."""
+        with contextlib.suppress(Exception):  # whatever a partner brings about, it has not said yes
+            async with asyncio.timeout(self._limits.total.total_seconds()):
+                url, own = self._credentials.target_of(endpoint) or "", self._credentials.headers_of(endpoint)
+                headers = {**own, "webhook-request-origin": ORIGIN}
+                async with self._open().options(url, headers=headers, allow_redirects=False) as response:
+                    allowed = response.headers.get("webhook-allowed-origin", "")
+                    response.close()
+                    return 200 <= response.status < 300 and allowed.strip() in ("*", ORIGIN)
+        return False
 
     async def _drained(self, response: aiohttp.ClientResponse) -> bool:
         left = self._limits.answer_bytes
@@ -155,14 +169,14 @@ def reason_of(error: BaseException) -> str:
     """A slug for what went wrong; nothing of the error's text.
 
     A name that leads to an inner address, a refused address, a name that does not resolve and an address where nobody
-    answers have one slug: else a partner could map our network by naming hosts and reading reasons.
+    answers (at once, or in time) have one slug: else a partner could map our network by naming hosts.
     """
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | ssl.CertificateError):
         return "tls"
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return "no-connection"
     if isinstance(error, aiohttp.ServerTimeoutError):
         return "timeout"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "no-connection"
     if isinstance(error, aiohttp.InvalidURL):
         return "url"
     if isinstance(error, aiohttp.ClientConnectionError | OSError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -29,6 +29,7 @@ from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.concurrency import ConcurrencyLimit
 from services.notifications.domain.envelope import encode
+from services.notifications.domain.pace import Pace
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
@@ -74,6 +75,8 @@ class EndpointWorker:
         self._waits_for_capacity = False
         self._began = False
         self._recovering = False
+        self._pace = Pace()
+        self._paced = False
 
     @property
     def at_full_concurrency(self) -> bool:
@@ -102,7 +105,7 @@ class EndpointWorker:
             while not self._stopped:
                 self._moved.clear()
                 started = await self._start_some()
-                if self._in_flight or self._waits_for_capacity:
+                if self._in_flight or self._waits_for_capacity or self._paced:
                     await self._moved.wait()
                     await asyncio.sleep(GATHER_SECONDS)
                 elif not started and not self._moved.is_set():
@@ -116,7 +119,7 @@ class EndpointWorker:
         deps = self._deps
         if self._held and self._held[0]["owner"] != deps.lease.owner:
             await self._release_prefetched()  # the lease is not ours any more, or again under another epoch
-        if not self._limit.available("recall") or not (self._held or any(self._due.values())):
+        if self._paced or not self._limit.available("recall") or not (self._held or any(self._due.values())):
             return False
         if not deps.recorder.capacity:
             self._wait_for_capacity()
@@ -153,12 +156,28 @@ class EndpointWorker:
             deps.recorder.record(deps.transitions.drop(delivery, "consent-ended"))
         for delivery in check.in_doubt:
             deps.recorder.record(deps.transitions.postpone(delivery))
-        for delivery in check.sendable:
+        for delivery in self._as_fast_as_wanted(check.endpoint, check.sendable):
             self._limit.acquire(delivery["about"])
             reservation = reservations.pop(delivery["_id"])
             reservation.sent()
             self._go(channel, self._attempt(channel, check.endpoint, delivery, reservation))
         return True
+
+    def _as_fast_as_wanted(
+        self, endpoint: SubscriptionDocument, sendable: Sequence[ClaimedDelivery]
+    ) -> Sequence[ClaimedDelivery]:
+        """As many as the endpoint's rate allows now; the others are looked at again when it allows the next."""
+        per_second, loop = endpoint.get("per_second"), asyncio.get_running_loop()
+        allowed = self._pace.allow(per_second, len(sendable), loop.time())
+        if per_second is not None and allowed < len(sendable):
+            self._put_back(list(sendable[allowed:]))
+            self._paced = True
+            loop.call_later(self._pace.wait(per_second), self._on_pace)
+        return sendable[:allowed]
+
+    def _on_pace(self) -> None:
+        self._paced = False
+        self._moved.set()
 
     def _wait_for_capacity(self) -> None:
         if not self._waits_for_capacity:
@@ -251,7 +270,8 @@ class EndpointWorker:
             self._limit.adjust(verdict.endpoint_healthy)
             jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
-            recorded = deps.recorder.record(deps.transitions.after_attempt(delivery, verdict, took, jitter))
+            done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint["target"])
+            recorded = deps.recorder.record(done)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             reservation.release()
             if verdict.outcome != "delivered" or verdict.disable:

@@ -13,40 +13,56 @@ from services.notifications.documents import (
     RESYNCS,
     SENDING,
     SUBSCRIPTIONS,
+    TAKING_PART,
     THREADS,
     ClaimedDelivery,
     DeliveryDocument,
+    SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.retry import OUTAGE, next_attempt
+from services.notifications.domain.breaker import MOST_COUNTED, Breaker
+from services.notifications.domain.retry import next_attempt
 from services.notifications.domain.verdict import Verdict
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.queues import Queues, may_be_held
+from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 IN_DOUBT = timedelta(minutes=1)
+_log = logger("delivery")
 
 
 class DeliveryTransitions:
     """State transitions of a delivery, each an operation of a transaction. ``schedule``: waits before attempt 1, 2, ...
-    in seconds. ``resync_requested`` wakes the resync of a recipient whose subscription has ended."""
+    in seconds. ``resync_requested`` wakes the resync of a recipient whose subscription has ended. ``breaker``: when an
+    endpoint that fails is asked again."""
 
-    def __init__(self, queues: Queues, schedule: Sequence[float], resync_requested: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        queues: Queues,
+        schedule: Sequence[float],
+        resync_requested: Callable[[], None],
+        breaker: Breaker = Breaker(),
+    ) -> None:
         self._queues = queues
         self._schedule = schedule
+        self._breaker = breaker
         self._resync_requested = resync_requested
 
-    def after_attempt(self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float) -> Operation[None]:
-        """After an attempt under the claim that ``held`` names. When that was let go and another one took it, only the
-        log is written; but what was taken is delivered, whoever holds it now."""
+    def after_attempt(
+        self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float, target: bytes | None
+    ) -> Operation[None]:
+        """After an attempt under the claim that ``held`` names, at ``target``: when the subscription leads somewhere
+        else since, the answer says nothing about its endpoint. When that claim was let go and another one took it, only
+        the log is written; but what was taken is delivered, whoever holds it now."""
 
         def do(work: UnitOfWork) -> None:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             number = held["attempts"] + 1
             self._log(work, held, number, verdict, took)
             if verdict.disable or not verdict.endpoint_healthy:
-                self._endpoint(work, held["subscription"], verdict)
+                self._endpoint(work, held, verdict, target)
             if delivery is None or thread is None or delivery["state"] not in (SENDING, DUE):
                 return
             if delivery["claim"] != held["claim"] and verdict.outcome != "delivered":
@@ -73,7 +89,7 @@ class DeliveryTransitions:
         def do(work: UnitOfWork) -> None:
             endpoint = SUBSCRIPTIONS.get(work, subscription)
             if endpoint is not None and endpoint["failures"]:
-                endpoint["failures"] = 0
+                endpoint.update({"failures": 0, "failing_since": None})
                 SUBSCRIPTIONS.save(work, endpoint)
 
         return Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do)
@@ -134,15 +150,19 @@ class DeliveryTransitions:
         if self._recalled(work, thread, delivery):
             self._queues.drop_claimed(work, thread, delivery, "superseded")
             return
+        delivery["reason"] = verdict.reason
         planned = delivery.get("planned")
         if planned is not None and planned > work.now:  # it was brought forward: that uses up none of its schedule
             delivery["attempts"] -= 1
+            if delivery.pop("probe", False):  # it may still be brought forward with all the others
+                del delivery["planned"]
             delivery.update(
                 {"state": DUE, "due": max(planned, work.now + (verdict.hold or timedelta())), "owner": None}
             )
             DELIVERIES.save(work, delivery)
             return
         delivery.pop("planned", None)
+        delivery.pop("probe", None)
         when = next_attempt(self._schedule, delivery["attempts"], work.now, delivery["due"], jitter)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
@@ -159,22 +179,33 @@ class DeliveryTransitions:
             for later in self._queues.recalls(work, thread, delivery["subscription"])
         )
 
-    def _endpoint(self, work: UnitOfWork, subscription: str, verdict: Verdict) -> None:
-        endpoint = SUBSCRIPTIONS.get(work, subscription)
-        if endpoint is None or endpoint["state"] != "active":
+    def _endpoint(self, work: UnitOfWork, held: ClaimedDelivery, verdict: Verdict, target: bytes | None) -> None:
+        endpoint = SUBSCRIPTIONS.get(work, held["subscription"])
+        if endpoint is None or endpoint["state"] not in TAKING_PART or endpoint["target"] != target:
             return
-        before = endpoint.copy()
-        if verdict.disable:
-            endpoint.update({"state": "disabled", "reason": verdict.reason or "disabled-by-recipient"})
-            request_resync(work, endpoint["agency"])
-            work.after_commit(self._resync_requested)
-        if verdict.hold:
-            until = work.now + verdict.hold
-            endpoint["held_until"] = max(endpoint["held_until"] or until, until)
+        before, hold = endpoint.copy(), verdict.hold
         if not verdict.endpoint_healthy:
-            endpoint["failures"] = min(endpoint["failures"] + 1, OUTAGE)
+            endpoint["failures"] = failures = min(endpoint["failures"] + 1, MOST_COUNTED)
+            since = endpoint["failing_since"] = endpoint.get("failing_since") or work.now
+            hold = max(filter(None, (hold, self._breaker.open_for(failures, held["about"]))), default=None)
+            # in doubt the earlier clock decides: what this ends is recalled
+            if not verdict.disable and self._breaker.gives_up(failures, since, work.earliest):
+                self._disable(work, endpoint, "failing")
+        if verdict.disable:
+            self._disable(work, endpoint, verdict.reason or "disabled-by-recipient")
+        if hold:
+            until = work.now + hold
+            endpoint["held_until"] = max(endpoint["held_until"] or until, until)
         if endpoint != before:
             SUBSCRIPTIONS.save(work, endpoint)
+
+    def _disable(self, work: UnitOfWork, endpoint: SubscriptionDocument, reason: str) -> None:
+        endpoint.update({"state": "disabled", "reason": reason})
+        request_resync(work, endpoint["agency"])
+        work.after_commit(self._resync_requested)
+        work.after_commit(metrics.subscriptions_disabled.of(channel=endpoint["channel"], reason=reason).inc)
+        told = {"recipient": endpoint["agency"], "channel": endpoint["channel"], "reason": reason}
+        work.after_commit(lambda: _log.warning("subscription_disabled", **told))
 
     @staticmethod
     def _log(work: UnitOfWork, held: ClaimedDelivery, number: int, verdict: Verdict, took: timedelta) -> None:

@@ -11,7 +11,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from shared.events.notices import BODY_BYTES, NOTICE, NOTICE_SOURCE, RECALL, Notice, Recall
+from shared.events.notices import BODY_BYTES, NOTICE, NOTICE_SOURCE, RECALL, TEST, EndpointTest, Notice, Recall
 
 DEFAULT_ASK = "/people/{alias}/matches"  # the path of the matching API where a recipient asks with its own key
 
@@ -25,14 +25,17 @@ def month_of(moment: datetime) -> str:
     return f"{moment.year:04d}-{moment.month:02d}"
 
 
-def cloudevent(told: Notice | Recall) -> dict[str, Any]:
-    """The notice or recall as a structured CloudEvent, padded so that `encode` gives exactly BODY_BYTES bytes."""
+_TYPES = {Notice: NOTICE, Recall: RECALL, EndpointTest: TEST}
+
+
+def cloudevent(told: Notice | Recall | EndpointTest) -> dict[str, Any]:
+    """What is told as a structured CloudEvent, padded so that `encode` gives exactly BODY_BYTES bytes."""
     data = told.model_dump(mode="json")
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": told.notice,
         "source": NOTICE_SOURCE,
-        "type": NOTICE if isinstance(told, Notice) else RECALL,
+        "type": _TYPES[type(told)],
         "time": f"{told.month}-01T00:00:00Z",
         "datacontenttype": "application/json",
         "data": {**data, "padding": ""},

@@ -13,6 +13,7 @@ from typing import Literal
 from shared.events.topics.matches import Band
 
 State = Literal["proposed", "ended"]
+Wants = Callable[["MatchSummary"], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def update_thread(
     alias: str | None,
     standing: Mapping[str, MatchSummary],
     about: Collection[str],
-    subscriptions: Collection[str],
+    subscriptions: Mapping[str, Wants],
     month: str,
     order: Callable[[str], str],
 ) -> ThreadUpdate:
@@ -107,9 +108,10 @@ def update_thread(
 
     ``alias`` is the name under which the recipient may hear of the person, None when it may not (no consent, no
     right, the person left). ``standing`` are the matches that stand among the opportunities ``about``, the only ones
-    looked at. ``subscriptions`` are the recipient's active ones: with none, nothing is proposed or ended and the
-    thread waits. ``order`` sorts the messages by something that differs from recipient to recipient, so that two of
-    them cannot line their lists up.
+    looked at. ``subscriptions`` are the recipient's active ones, and which matches each wants to be told: with none,
+    nothing is proposed or ended and the thread waits. Who was told a match hears of its changes and its end, wanted or
+    not: it would hold it for ever. ``order`` sorts the messages by something that differs from recipient to recipient,
+    so that two of them cannot line their lists up.
     """
     if alias is None or (thread.alias != alias and (thread.held or thread.recall_required)):
         recalled = _recall(thread, tuple(sorted(subscriptions)), month)
@@ -147,7 +149,7 @@ def _notify(
     thread: Thread,
     standing: Mapping[str, MatchSummary],
     about: Collection[str],
-    subscriptions: Collection[str],
+    subscriptions: Mapping[str, Wants],
     month: str,
     order: Callable[[str], str],
 ) -> ThreadUpdate:
@@ -160,23 +162,26 @@ def _notify(
     messages = list(recalls)
     for opportunity in sorted(about, key=order):
         now, before = standing.get(opportunity), held.get(opportunity)
-        if now is not None and (before is None or before.summary != now):
-            version += 1
-            held[opportunity] = Held(now, version, month, frozenset(to_all))
-            messages.append(
-                OutboundMessage(
-                    thread.alias, version, month, to_all, now, "proposed", content(before.summary if before else None)
-                )
-            )
-        elif now is None and before is not None:
+        via = before.sent_via if before else frozenset()
+        if now is not None:
+            missing = tuple(s for s in to_all if s not in via and subscriptions[s](now))
+            changed = before is None or before.summary != now
+            told = tuple(s for s in to_all if s in via or s in missing) if changed else missing
+            if not told:
+                continue
+            if changed:
+                version += 1
+                held[opportunity] = Held(now, version, month, frozenset(told))
+                content_before = content(before.summary if before else None)
+                messages.append(OutboundMessage(thread.alias, version, month, told, now, "proposed", content_before))
+            elif before is not None:
+                held[opportunity] = replace(before, sent_via=via | set(told))
+                messages.append(OutboundMessage(thread.alias, before.version, before.month, told, now, "proposed"))
+        elif before is not None:
             version += 1
             del held[opportunity]
+            told = tuple(s for s in to_all if s in via) or to_all  # who was told may be gone: then whoever is there
             messages.append(
-                OutboundMessage(thread.alias, version, month, to_all, before.summary, "ended", content(before.summary))
-            )
-        elif before is not None and (missing := tuple(s for s in to_all if s not in before.sent_via)):
-            held[opportunity] = replace(before, sent_via=before.sent_via | set(missing))
-            messages.append(
-                OutboundMessage(thread.alias, before.version, before.month, missing, before.summary, "proposed")
+                OutboundMessage(thread.alias, version, month, told, before.summary, "ended", content(before.summary))
             )
     return ThreadUpdate(replace(thread, version=version, held=held), tuple(messages))

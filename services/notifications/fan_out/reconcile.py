@@ -17,6 +17,7 @@ from services.notifications.documents import (
     MATCHES,
     PEOPLE,
     SUBSCRIPTIONS,
+    TAKING_PART,
     THREADS,
     CauseEntry,
     MatchDocument,
@@ -38,6 +39,7 @@ from services.notifications.mappers import (
 )
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues, may_be_held
+from services.notifications.subscriptions.wishes import wants
 from shared.access.floors import the_floors
 from shared.events.topics.matches import Match
 from shared.kit.base.ids import Ids
@@ -127,7 +129,7 @@ class Reconciler:
 
     @staticmethod
     def _active(work: UnitOfWork, recipient: str) -> dict[str, SubscriptionDocument]:
-        return {s["_id"]: s for s in SUBSCRIPTIONS.find(work, "agency", recipient) if s["state"] == "active"}
+        return {s["_id"]: s for s in SUBSCRIPTIONS.find(work, "agency", recipient) if s["state"] in TAKING_PART}
 
     def _bring_up_to_date(
         self,
@@ -158,7 +160,7 @@ class Reconciler:
             alias,
             standing,
             about,
-            tuple(active),
+            {id: wants(subscription) for id, subscription in active.items()},
             month_of(work.now),
             lambda opportunity: self._ids.derived("order", recipient, person, opportunity),
         )

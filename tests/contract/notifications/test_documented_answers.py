@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.notifications.channels.signing import new_secret
 from tests.integration.notifications.parts import Partner, Setup, answer_of, eventually, match, person
 from tests.support.documented import ANY_ID, Documented, ask_what_the_kit_answers, ask_without_the_right
 
@@ -49,20 +50,66 @@ async def subscriptions(service: Documented, own: dict[str, str], shop: dict[str
     await service.ask("POST /subscriptions", 422, json={"channel": "letter"}, headers=own)
     await service.ask("POST /subscriptions", 422, json={"channel": "feed", "url": "http://x.invalid"}, headers=own)
     await service.ask("POST /subscriptions", 422, json={"channel": "webhook", "url": "ftp://x.invalid"}, headers=own)
-    made = (await service.ask("POST /subscriptions", 201, json={"channel": "webhook", "url": url}, headers=own)).json()
+    wanted = {"channel": "webhook", "url": url, "secret": new_secret()}
+    made = (await service.ask("POST /subscriptions", 201, json=wanted, headers=own)).json()
     address = f"/subscriptions/{made['subscription']}"
     await service.ask("POST /subscriptions", 409, json={"channel": "webhook", "url": url}, headers=own)
     await service.ask("GET /subscriptions", 200, headers=own)
     await service.ask("GET /subscriptions", 403, headers=shop)
-    await service.ask(secret, 200, f"{address}/secret", headers=own)
+    for status in (200, 200, 200, 409):  # so many sign at a time
+        await service.ask(secret, status, f"{address}/secret", headers=own)
     await service.ask(secret, 403, f"{address}/secret", headers=shop)
     await service.ask(secret, 404, f"/subscriptions/{ANY_ID}/secret", headers=own)
     await service.ask(secret, 422, "/subscriptions/x/secret", headers=own)
+    await changes(service, address, own, shop, url)
     await service.ask(one, 404, f"/subscriptions/{ANY_ID}", headers=own)
     await service.ask(one, 422, "/subscriptions/x", headers=own)
     feed = (await service.ask("POST /subscriptions", 201, json={"channel": "feed"}, headers=own)).json()
-    await service.ask(one, 204, f"/subscriptions/{feed['subscription']}", headers=own)
+    at_feed = f"/subscriptions/{feed['subscription']}"
+    for act in ("pause", "test"):
+        await service.ask(f"POST /subscriptions/{{subscription}}/{act}", 409, f"{at_feed}/{act}", headers=own)
+    recovery = "POST /subscriptions/{subscription}/recovery"
+    await service.ask(recovery, 409, f"{at_feed}/recovery", json={"what": "all"}, headers=own)
+    await service.ask(one, 204, at_feed, headers=own)
     await service.ask("POST /subscriptions", 201, json={"channel": "feed"}, headers=own)
+
+
+async def changes(service: Documented, address: str, own: dict[str, str], shop: dict[str, str], url: str) -> None:
+    """Changed, paused, resumed, tested, recovered; a second one whose endpoint does not want to be told."""
+    change, of = "PATCH /subscriptions/{subscription}", "/subscriptions/{subscription}"
+    unknown, odd = f"/subscriptions/{ANY_ID}", "/subscriptions/x"
+    await service.ask(change, 200, address, json={"filter": {"exact": {"kind": "job"}}}, headers=own)
+    await service.ask(change, 200, address, json={"filter": None}, headers=own)
+    await service.ask(change, 403, address, json={}, headers=shop)
+    await service.ask(change, 404, unknown, json={}, headers=own)
+    await service.ask(change, 409, address, json={"url": f"{url}/new"}, headers=own)
+    await service.ask(change, 422, address, json={"filter": {"exact": {"person": "x"}}}, headers=own)
+    wanted = {"channel": "webhook", "url": f"{url}/second"}
+    second = (await service.ask("POST /subscriptions", 201, json=wanted, headers=own)).json()
+    at_second = f"/subscriptions/{second['subscription']}"
+    await service.ask(f"POST {of}/resume", 409, f"{at_second}/resume", headers=own)
+    await service.ask(f"DELETE {of}", 204, at_second, headers=own)
+    for act in ("pause", "resume", "test"):
+        route = f"POST {of}/{act}"
+        await service.ask(route, 200, f"{address}/{act}", headers=own)
+        await service.ask(route, 403, f"{address}/{act}", headers=shop)
+        await service.ask(route, 404, f"{unknown}/{act}", headers=own)
+        await service.ask(route, 422, f"{odd}/{act}", headers=own)
+    again, what = f"{of}/recovery", {"what": "failed"}
+    await service.ask(f"GET {again}", 404, f"{address}/recovery", headers=own)
+    await service.ask(f"POST {again}", 202, f"{address}/recovery", json=what, headers=own)
+    await service.ask(f"POST {again}", 403, f"{address}/recovery", json=what, headers=shop)
+    await service.ask(f"POST {again}", 404, f"{unknown}/recovery", json=what, headers=own)
+    await service.ask(f"POST {again}", 422, f"{address}/recovery", json={"what": "some"}, headers=own)
+    for method, status in (("GET", 200), ("DELETE", 204)):
+        await service.ask(f"{method} {again}", status, f"{address}/recovery", headers=own)
+        await service.ask(f"{method} {again}", 403, f"{address}/recovery", headers=shop)
+        await service.ask(f"{method} {again}", 404, f"{unknown}/recovery", headers=own)
+        await service.ask(f"{method} {again}", 422, f"{odd}/recovery", headers=own)
+    trial = "POST /filters/trial"
+    await service.ask(trial, 200, json={"filter": {"exact": {"band": "high"}}}, headers=own)
+    await service.ask(trial, 403, json={"filter": {"exact": {"band": "high"}}}, headers=shop)
+    await service.ask(trial, 422, json={"filter": {}}, headers=own)
 
 
 async def feed_and_deliveries(
@@ -89,6 +136,11 @@ async def feed_and_deliveries(
     await service.ask("GET /deliveries", 200, params={"limit": 1}, headers=own)
     shown = (await service.ask("GET /deliveries", 200, headers=own)).json()["deliveries"]
     [failed] = [each["delivery"] for each in shown if each["state"] == "failed"]
+    log = (await service.ask("GET /deliveries/{delivery}", 200, f"/deliveries/{failed}", headers=own)).json()
+    assert {each["reason"] for each in log["log"]} == {"refused-400"}
+    await service.ask("GET /deliveries/{delivery}", 403, f"/deliveries/{failed}")
+    await service.ask("GET /deliveries/{delivery}", 404, f"/deliveries/{ANY_ID}", headers=own)
+    await service.ask("GET /deliveries/{delivery}", 422, "/deliveries/x", headers=own)
     refusing.gone = True
     await service.ask(again, 202, f"/deliveries/{failed}/retry", headers=own)
     await service.ask(again, 403, f"/deliveries/{failed}/retry", headers=shop)

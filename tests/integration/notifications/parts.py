@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from standardwebhooks.webhooks import Webhook
 
 from deploy.local.timeouts import scaled
+from services.notifications.channels.signing import new_secret
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
 from shared.access.keys import make_key
@@ -57,6 +58,8 @@ class Setup:
             "session_timeout_ms": 6_000,
             "retry_schedule": QUICK,
             "deadline_seconds": 2,
+            "breaker_seconds": 0.05,
+            "breaker_longest_seconds": 0.2,
         }
         return NotificationsSettings(**(values | changes))
 
@@ -142,8 +145,9 @@ class Client(httpx.AsyncClient):
         super().__init__(transport=transport, base_url=base, headers=headers, timeout=60, trust_env=False)
 
     async def subscribed(self, channel: str, url: str | None = None) -> dict[str, Any]:
-        """Subscribe as soon as the key is known."""
-        wanted = {"channel": channel} | ({"url": url} if url else {})
+        """Subscribe as soon as the key is known; a webhook with a secret of its own, so that it begins at once."""
+        secret = new_secret() if channel == "webhook" else None
+        wanted = {"channel": channel} | ({"url": url} if url else {}) | ({"secret": secret} if secret else {})
 
         async def asked() -> httpx.Response | None:
             try:
@@ -155,7 +159,7 @@ class Client(httpx.AsyncClient):
         answer = await eventually(asked)
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
-        return made
+        return made | {"secret": secret}
 
 
 Answering = Callable[["Request"], Awaitable[bytes | None]]
@@ -174,6 +178,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     writer: asyncio.StreamWriter
+    method: str = "POST"
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -203,7 +208,7 @@ class Partner:
 
     @property
     def told(self) -> list[dict[str, Any]]:
-        return [request.event for request in self.requests]
+        return [request.event for request in self.requests if request.method == "POST"]
 
     def verify(self, secret: str) -> None:
         """Every request so far is signed by this secret, over exactly the bytes that came."""
@@ -223,10 +228,10 @@ class Partner:
         self.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode("latin-1").split("\r\n")[1:]
+                first, *lines = head.decode("latin-1").split("\r\n")
                 headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines if line)}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                request = Request(headers, body, writer)
+                request = Request(headers, body, writer, first.partition(" ")[0])
                 self.requests.append(request)
                 answer = await self._answer(request)
                 if answer is None:

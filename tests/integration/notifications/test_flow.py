@@ -164,7 +164,7 @@ class TestDoors:
                 results = (await hana.post("/acknowledgements", json=said)).json()["results"]
                 assert {result["status"] for result in results} == {"unknown"}
 
-    async def test_one_subscription_per_channel(self, setup: Setup) -> None:
+    async def test_two_feeds_and_addresses_that_lead_inside_are_refused(self, setup: Setup) -> None:
         async with setup.running() as app:
             await setup.publish(setup.agency("gjf"))
             async with Client(app, setup.tokens["gjf"]) as gjf:

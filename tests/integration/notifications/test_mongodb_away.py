@@ -23,9 +23,16 @@ from services.notifications.delivery.message import Messages
 from services.notifications.domain.addresses import UrlRules
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
+from services.notifications.recovery.api import make_recovery_router
+from services.notifications.recovery.requests import Recoveries
+from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
-from services.notifications.service import Deliveries, Subscriptions
+from services.notifications.service import Deliveries
+from services.notifications.subscriptions.api import make_subscriptions_router
+from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.subscriptions.management import Subscriptions
 from shared.access.keys import Caller
+from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Store, Unavailable
@@ -62,9 +69,14 @@ async def app() -> AsyncIterator[FastAPI]:
     credentials = Credentials(SEALER)
     webhook = Webhook(credentials, lambda *_: None, Limits(), urls)
     queues = Queues({feed.name: feed}, outcomes)
-    endpoints.repository = repository
+    endpoints.repository, endpoints.clock = repository, Clock()
     channels = {feed.name: feed, webhook.name: webhook}
-    endpoints.subscriptions = Subscriptions(store, repository, channels, credentials, timedelta(days=7), lambda: None)
+    check = EndpointCheck(channels, endpoints.clock)
+    endpoints.subscriptions = Subscriptions(
+        store, repository, channels, credentials, check, endpoints.clock, timedelta(days=7), lambda: None, lambda: None
+    )
+    endpoints.resend = Resend(store, repository, queues)
+    endpoints.recoveries = Recoveries(store, repository, lambda: None)
     endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
     endpoints.feed = FeedReader(
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
@@ -72,7 +84,8 @@ async def app() -> AsyncIterator[FastAPI]:
     made = FastAPI()
     made.add_middleware(Outermost)
     problems.install(made, passing=[Unavailable])
-    made.include_router(make_router(endpoints))
+    for router in (make_router, make_subscriptions_router, make_recovery_router):
+        made.include_router(router(endpoints))
     made.state.runtime, made.state.endpoints = (
         SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings())),
         endpoints,
@@ -88,6 +101,15 @@ DOORS: list[tuple[str, str, Any]] = [
     ("POST", "/subscriptions", {"channel": "feed"}),
     ("POST", "/subscriptions", {"channel": "webhook", "url": "http://127.0.0.1/hook"}),
     ("GET", "/subscriptions", None),
+    ("PATCH", f"/subscriptions/{ID}", {"recalls_only": True}),
+    ("POST", f"/subscriptions/{ID}/pause", None),
+    ("POST", f"/subscriptions/{ID}/resume", None),
+    ("POST", f"/subscriptions/{ID}/test", None),
+    ("POST", "/filters/trial", {"filter": {"exact": {"kind": "job"}}}),
+    ("POST", f"/subscriptions/{ID}/recovery", {"what": "failed"}),
+    ("GET", f"/subscriptions/{ID}/recovery", None),
+    ("DELETE", f"/subscriptions/{ID}/recovery", None),
+    ("GET", f"/deliveries/{ID}", None),
     ("POST", f"/subscriptions/{ID}/secret", None),
     ("DELETE", f"/subscriptions/{ID}", None),
     ("GET", "/feed", None),

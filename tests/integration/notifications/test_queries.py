@@ -54,7 +54,12 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
     async with (
         partners(setup) as hooks,
         watched(database) as seen,
-        setup.running(retry_schedule=(0.0, 3600.0)) as app,
+        setup.running(
+            retry_schedule=(0.0, 3600.0),
+            recovery_per_second=1_000.0,
+            breaker_seconds=1e-6,  # each of them is to fail once
+            breaker_longest_seconds=1e-6,
+        ) as app,
     ):
         await setup.publish(*(setup.agency(name, "case") for name in everybody))
         clients = {name: Client(app, setup.tokens[name]) for name in everybody}
@@ -83,6 +88,8 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         ]
         assert (await clients["hana"].post(f"/deliveries/{waiting['delivery']}/retry")).status_code == 202
         assert (await clients["gjf"].get("/subscriptions")).status_code == 200
+        await _asked_again(clients["gjf"], clients["hana"], waiting["delivery"])
+        await eventually(lambda: count("recoveries", 1, agency="gjf", state="done"))
         await setup.publish(*(person(name, sequence=2) for name in names[::5]))  # they withdraw: recalls
         await eventually(lambda: count("deliveries", people // 5, recipient="gjf", about="recall"))
         (subscription,) = (await clients["gjf"].get("/subscriptions")).json()["subscriptions"]
@@ -100,6 +107,27 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         for client in clients.values():
             await client.aclose()
     return seen
+
+
+async def _asked_again(well: Client, failing: Client, waiting: str) -> None:
+    """What was delivered is looked up, tried on a filter, recovered; of one that works and of one that fails."""
+    for client in (well, failing):
+        (subscription,) = (await client.get("/subscriptions")).json()["subscriptions"]
+        address = f"/subscriptions/{subscription['subscription']}"
+        query = {"state": "undelivered", "subscription": subscription["subscription"], "limit": 5}
+        assert (await client.get("/deliveries", params=query)).status_code == 200
+        for path, wanted in (
+            ("/filters/trial", {"filter": {"exact": {"kind": "job"}}}),
+            (f"{address}/recovery", {"what": "all"}),
+        ):
+            assert (await client.post(path, json=wanted)).status_code < 300
+        assert (await client.patch(address, json={"filter": {"exact": {"kind": "job"}}})).status_code == 200
+        assert (await client.post(f"{address}/pause")).status_code == 200
+        assert (await client.post(f"{address}/resume")).status_code == 200
+        assert (await client.get(f"{address}/recovery")).status_code == 200
+    assert (await failing.get(f"/deliveries/{waiting}")).status_code == 200
+    await failing.delete(f"{address}/recovery")
+    await failing.post(f"{address}/recovery", json={"what": "failed"})
 
 
 async def _pulled(feed: Client, cursor: str | None) -> dict[str, Any]:

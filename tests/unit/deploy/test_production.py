@@ -46,6 +46,7 @@ HARMLESS = {
     "limit_events", "limit_bytes",
     "limit_requests", "limit_lookups", "limit_forbids", "limit_anonymous", "limit_wrong_keys", "limit_tracked",
     "retry_schedule", "retry_jitter", "retry_after_max_seconds", "deadline_seconds", "connect_seconds", "answer_bytes",
+    "breaker_seconds", "breaker_longest_seconds", "disable_after_seconds", "recovery_per_second",
     "endpoint_slots", "spread_seconds", "secret_overlap_seconds", "webhook_ports", "ask_path",
 }  # fmt: skip
 REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left out

@@ -58,7 +58,7 @@ class OneNotice:
 
     def after_attempt(self, held: dict[str, Any]) -> None:
         verdict = Verdict("delivered")
-        self.world.perform(self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0))
+        self.world.perform(self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0, None))
 
 
 @pytest.fixture

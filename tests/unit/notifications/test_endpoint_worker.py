@@ -56,6 +56,7 @@ class FakeDependencies:
         self.renew_seconds = 60.0
         self.away = False
         self.failures = 0
+        self.per_second: float | None = None
         self.outages_ended = 0
         self.chunks = [True, False]  # what `bring_forward` says: whether there may be more
         self.at_once = self.most_at_once = 0
@@ -71,7 +72,15 @@ class FakeDependencies:
         return [{**each, "owner": owner, "claim": claim} for each in some]
 
     async def subscription(self, _: str) -> dict[str, Any]:
-        return {"_id": "s", "channel": self.name, "state": "active", "held_until": None, "failures": self.failures}
+        return {
+            "_id": "s",
+            "channel": self.name,
+            "state": "active",
+            "held_until": None,
+            "failures": self.failures,
+            "target": None,
+            "per_second": self.per_second,
+        }
 
     async def agency(self, _: str) -> dict[str, Any]:
         return {"state": {"recipient_class": "service", "rights": {"receives": True}}}
@@ -183,6 +192,12 @@ class TestSlots:
             deps.recorder = several[0].recorder
         found = await asyncio.gather(*(deps.run_until_stuck() for deps in several))
         assert sum(found) == MOST_UNRECORDED
+
+    async def test_an_endpoint_that_wants_less_gets_less_and_what_waits_is_released_at_the_end(self) -> None:
+        deps = FakeDependencies(DELIVERED)
+        deps.per_second = 0.0001
+        assert await deps.run_until_stuck() == 1
+        assert len(deps.released) == 100 - len(deps.waiting) - 1
 
     async def test_all_that_was_claimed_and_not_sent_is_released(self) -> None:
         deps = FakeDependencies(AGAIN, about="notice")

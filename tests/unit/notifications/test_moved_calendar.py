@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifications.documents import ATTEMPTS, DELIVERIES, MATCHES, RESYNCS
+from services.notifications.documents import ATTEMPTS, DELIVERIES, MATCHES, RECOVERIES, RESYNCS, SUBSCRIPTIONS
+from services.notifications.recovery.requests import Recoveries
 from services.notifications.repository import INDEXES
+from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -31,12 +33,17 @@ def test_a_resync_that_is_asked_for_is_due_at_once(world: World) -> None:
     assert resync["not_before"] == world.now - world.moved
 
 
-def test_what_has_ended_is_kept_for_as_long_as_it_should_be(world: World) -> None:
+async def test_what_has_ended_is_kept_for_as_long_as_it_should_be(world: World) -> None:
     world.deliver_all()
     world.hear(world.event("match-withdrawn", match_of("a", "x", stands=False), hexid("person", "a"), 2))
+    (subscription,) = world.all(SUBSCRIPTIONS)
+    over = OverTheWorld(world)
+    await Recoveries(over.store, over.repository, lambda: None).start("gjf", subscription["_id"], "failed", None)
+    await Recoveries(over.store, over.repository, lambda: None).stop("gjf", subscription["_id"])
     written = {
         (DELIVERIES.name, "ended"): [d["ended"] for d in world.all(DELIVERIES, state="delivered")],
         (ATTEMPTS.name, "at"): [a["at"] for a in world.all(ATTEMPTS)],
+        (RECOVERIES.name, "ended"): [r["ended"] for r in world.all(RECOVERIES)],
         (MATCHES.name, "ended"): [m["ended"] for m in world.all(MATCHES)],
     }
     deleted_by = {

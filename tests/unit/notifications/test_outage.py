@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
+from services.notifications.domain.breaker import MOST_COUNTED
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.domain.verdict import Verdict
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
@@ -18,7 +19,7 @@ BAD, POISON = Verdict("again", "refused-500"), Verdict("again", "refused-400", e
 @pytest.fixture
 def world() -> World:
     """gjf has a webhook and one notice that is due."""
-    world = World(schedule=(0.0,) * 20)
+    world = World(schedule=(0.0,) * 40)
     world.hear(world.event("agency-registered", agency_of("gjf"), "gjf", 1))
     world.hear(world.event("person-updated", person_of("a", ("gjf",)), hexid("person", "a"), 1))
     world.subscribe("gjf", "webhook")
@@ -38,8 +39,8 @@ def failures(world: World, *verdicts: Verdict) -> list[int]:
     return found
 
 
-def test_bad_answers_are_counted_and_no_further_than_an_outage(world: World) -> None:
-    assert failures(world, *[BAD] * (OUTAGE + 2)) == [1, 2, 3, 4, 5, 5, 5]
+def test_bad_answers_are_counted_and_no_further_than_ends_a_subscription(world: World) -> None:
+    assert failures(world, *[BAD] * (MOST_COUNTED + 1)) == [*range(1, 21), 20]
 
 
 def test_an_endpoint_that_only_refuses_this_message_is_not_down(world: World) -> None:
@@ -68,3 +69,16 @@ def test_an_attempt_that_was_brought_forward_uses_up_none_of_the_schedule(world:
     world.attempt(notice["_id"], BAD)
     (waiting,) = world.all(DELIVERIES)
     assert (waiting["attempts"], "planned" in waiting) == (2, False)
+
+
+def test_a_probe_that_fails_changes_nothing_and_may_be_brought_forward_with_the_others(world: World) -> None:
+    (notice,) = world.due()
+    world.attempt(notice["_id"], BAD)
+    (waiting,) = world.all(DELIVERIES)
+    planned = world.now + timedelta(hours=2)
+    probe = {**waiting, "due": world.now, "planned": planned, "probe": True}  # as Repository.bring_probe_forward does
+    world.store.put(DELIVERIES.name, probe)
+    world.attempt(notice["_id"], BAD)
+    (waiting,) = world.all(DELIVERIES)
+    assert (waiting["attempts"], waiting["due"]) == (1, planned)
+    assert not {"planned", "probe"} & waiting.keys()

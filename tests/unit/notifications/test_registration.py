@@ -13,7 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.domain.addresses import UrlRules
-from services.notifications.service import Subscriptions
+from services.notifications.subscriptions.management import Subscriptions
+from services.notifications.subscriptions.wishes import Wishes
 from shared.kit.base.sealing import Sealer
 from shared.kit.web.problems import Problem
 
@@ -60,13 +61,17 @@ NAMES = {"public": ["8.8.8.8", "2606:4700::1111"], "inner": ["10.0.0.1"], "mixed
 def subscriptions(names: Names) -> tuple[Subscriptions, Store]:
     store, credentials = Store(), Credentials(Sealer(b"s" * 32))
     webhook = Webhook(credentials, lambda *_: None, Limits(), UrlRules(), registering=names)
-    made = Subscriptions(store, None, {"webhook": webhook}, credentials, timedelta(0), lambda: None)  # type: ignore[arg-type]  # a store and no repository are enough
+    nothing: Any = None  # a store and no repository are enough
+    anything: Any = store
+    made = Subscriptions(
+        anything, nothing, {"webhook": webhook}, credentials, nothing, nothing, timedelta(0), lambda: None, lambda: None
+    )
     return made, store
 
 
 async def test_a_host_with_public_addresses_only_is_registered() -> None:
     made, store = subscriptions(Names(**NAMES))
-    assert (await made.subscribe("gjf", "webhook", "https://public.example.org/hook")).secret
+    assert (await made.subscribe("gjf", "webhook", Wishes("https://public.example.org/hook"))).secret
     assert len(store.tasks) == 1
 
 
@@ -75,7 +80,7 @@ async def test_inner_mixed_unknown_and_empty_are_refused_in_the_same_words() -> 
     told = set()
     for name in ("inner", "mixed", "none", "unknown"):
         with pytest.raises(Problem) as refused:
-            await made.subscribe("gjf", "webhook", f"https://{name}.example.org/hook")
+            await made.subscribe("gjf", "webhook", Wishes(f"https://{name}.example.org/hook"))
         told.add(str(sorted(vars(refused.value).items(), key=lambda item: item[0])))
     assert len(told) == 1
     assert store.tasks == []
@@ -84,8 +89,10 @@ async def test_inner_mixed_unknown_and_empty_are_refused_in_the_same_words() -> 
 async def test_an_agency_has_one_name_looked_up_at_a_time() -> None:
     names = Names(**NAMES)
     made, _ = subscriptions(names)
-    many = [made.subscribe("gjf", "webhook", f"https://public.n{n}.example.org/hook") for n in range(20)]
+    many = [made.subscribe("gjf", "webhook", Wishes(f"https://public.n{n}.example.org/hook")) for n in range(20)]
     await asyncio.gather(*many)
     assert names.most == 1
-    await asyncio.gather(*(made.subscribe(f"a{n}", "webhook", "https://public.example.org/hook") for n in range(3)))
+    await asyncio.gather(
+        *(made.subscribe(f"a{n}", "webhook", Wishes("https://public.example.org/hook")) for n in range(3))
+    )
     assert names.most == 3

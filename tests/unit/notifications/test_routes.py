@@ -19,7 +19,14 @@ def app() -> FastAPI:
 
 def test_the_longest_body_is_written_down_for_every_route(app: FastAPI) -> None:
     assert most_bytes(app) == {
-        "POST /subscriptions": 2_048,
+        "POST /subscriptions": 16_384,
+        "PATCH /subscriptions/{subscription}": 16_384,
+        "POST /filters/trial": 16_384,
+        "POST /subscriptions/{subscription}/pause": 2_048,
+        "POST /subscriptions/{subscription}/resume": 2_048,
+        "POST /subscriptions/{subscription}/test": 2_048,
+        "POST /subscriptions/{subscription}/recovery": 2_048,
+        "DELETE /subscriptions/{subscription}/recovery": 2_048,
         "POST /subscriptions/{subscription}/secret": 2_048,
         "DELETE /subscriptions/{subscription}": 2_048,
         "POST /acknowledgements": 65_536,
@@ -29,7 +36,7 @@ def test_the_longest_body_is_written_down_for_every_route(app: FastAPI) -> None:
 
 
 async def test_the_key_is_checked_before_the_body_is_asked_for(app: FastAPI) -> None:
-    assert await check_that_the_key_comes_first(app) == 10
+    assert await check_that_the_key_comes_first(app) == 19
 
 
 async def test_no_answer_may_be_kept_or_guessed(app: FastAPI) -> None:

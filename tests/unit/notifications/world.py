@@ -135,7 +135,7 @@ class World:
             recordedtime=self.now,
         )
 
-    def subscribe(self, agency: str, channel: str) -> str:
+    def subscribe(self, agency: str, channel: str, **more: Any) -> str:
         subscription = hexid("subscription", agency, channel, next(self._counter))
         document = {
             "_id": subscription,
@@ -147,6 +147,7 @@ class World:
             "failures": 0,
             "target": None,
             "secrets": [],
+            **more,
         }
 
         def do(work: UnitOfWork) -> None:
@@ -217,7 +218,7 @@ class World:
         if dies:
             self.release(delivery)
             return
-        self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0))
+        self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0, endpoints[0]["target"]))
 
     def allowed(self, delivery: dict[str, Any]) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])

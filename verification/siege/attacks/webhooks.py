@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -64,7 +66,8 @@ class HostileWebhooks(Attack):
 
         server = await asyncio.start_server(served, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        body = dumped({"channel": "webhook", "url": f"http://127.0.0.1:{port}/notices"})
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        body = dumped({"channel": "webhook", "url": f"http://127.0.0.1:{port}/notices", "secret": secret})
         request = AttackRequest("notifications", "POST", "/subscriptions", body, JSON, partner)
         if (status := await self._client.send(request)) != "201":
             self._client.notes.append(f"the webhook of {partner} was not taken: {status}")

@@ -1,0 +1,51 @@
+"""Headers that a subscription adds to its webhooks: what a gateway of the partner wants to see, and nothing that
+changes the request, its meaning or its signature.
+
+``authorization`` is allowed: it goes to the address that the same partner gave, and redirects are not followed. Values
+are kept sealed and never shown again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+MOST, LONGEST_NAME, LONGEST_VALUE, MOST_BYTES = 10, 64, 512, 2_048
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?\Z")  # visible ASCII: no line break, no NUL, no blank at either end
+# What frames the message, belongs to one hop (RFC 9110 7.6.1), tells a proxy who is asking, or is ours to say.
+_RESERVED = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie"),
+        *("date", "expect", "forwarded", "from", "host", "http2-settings", "keep-alive", "max-forwards", "origin"),
+        *("proxy-authenticate", "proxy-authorization", "proxy-connection", "range", "referer", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "user-agent", "via", "x-http-method", "x-http-method-override"),
+        *("x-method-override", "x-original-url", "x-real-ip", "x-rewrite-url"),
+    }
+)
+_RESERVED_BEGINNINGS = ("access-control-", "ce-", "content-", "if-", "sec-", "webhook-", "x-forwarded-")
+
+
+class HeaderRefused(ValueError):
+    """``rule`` says what is wrong; neither name nor value is repeated."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+def checked_headers(wanted: Mapping[str, str]) -> dict[str, str]:
+    """By lower-case name. Raises HeaderRefused."""
+    if len(wanted) > MOST or sum(len(name) + len(value) for name, value in wanted.items()) > MOST_BYTES:
+        raise HeaderRefused("headers-size")
+    found: dict[str, str] = {}
+    for name, value in wanted.items():
+        lower = name.lower()
+        if not name.isascii() or len(name) > LONGEST_NAME or not _NAME.match(lower) or lower in found:
+            raise HeaderRefused("header-name")
+        if lower in _RESERVED or lower.startswith(_RESERVED_BEGINNINGS):
+            raise HeaderRefused("header-reserved")
+        if len(value) > LONGEST_VALUE or not _VALUE.match(value):
+            raise HeaderRefused("header-value")
+        found[lower] = value
+    return found

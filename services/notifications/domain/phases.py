@@ -1,0 +1,27 @@
+"""How far an attempt came, as its recipient may know it: from the reason alone, so it costs no attempt anything.
+
+Looking a name up, the address guard and dialling are one phase. Apart they would make us a scanner: whoever registers
+names could read from "resolved, not dialled" what our resolver and network know (docs/decisions/0024). For the same
+reason no duration is told of an attempt that ended there.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Phase = Literal["connect", "tls", "answer"]
+
+_BEFORE_A_CONNECTION = frozenset({"no-connection", "url", "secret"})
+
+
+def phase_of(reason: str | None) -> Phase | None:
+    """Where an attempt with this reason ended; None when it was taken.
+
+    ``connect``: no connection stood. ``tls``: it was not secured. ``answer``: the request may have reached the
+    partner, and no good answer came.
+    """
+    if reason is None:
+        return None
+    if reason in _BEFORE_A_CONNECTION:
+        return "connect"
+    return "tls" if reason == "tls" else "answer"

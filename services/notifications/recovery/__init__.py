@@ -1,0 +1,1 @@
+"""What has not arrived, why, and sending it again: one, or all since a moment."""

@@ -1,0 +1,95 @@
+"""HTTP routes about what was delivered, what was not, and sending it again: parse, call, return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from services.notifications.api import Endpoints, OneId, recipient_of
+from services.notifications.delivery.pre_send_check import without_forbidden
+from services.notifications.documents import STATES, DeliveryState
+from services.notifications.recovery.explain import UNDELIVERED
+from services.notifications.recovery.schemas import (
+    AttemptShown,
+    DeliveryExplained,
+    DeliveryPage,
+    DeliveryShown,
+    RecoveryShown,
+    RecoveryWanted,
+)
+from shared.access.keys import Caller, Calling
+from shared.kit.web.bounds import Router
+from shared.kit.web.problems import errors, not_found
+
+MOST_SHOWN = 50  # attempts of one delivery
+
+
+def _may_read(caller: Caller) -> str:
+    caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
+    return caller.agency.agency
+
+
+def make_recovery_router(endpoints: Endpoints) -> APIRouter:
+    """Deliveries and recoveries."""
+    router = Router(tags=["deliveries"])
+
+    @router.get("/deliveries", responses=errors(403))
+    async def deliveries(
+        caller: Calling,
+        state: DeliveryState | Literal["undelivered"] | None = None,
+        subscription: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")] = None,
+        after: Annotated[str, Query(pattern=r"^[0-9a-f]{0,32}$")] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> DeliveryPage:
+        """What was, is and will be delivered to the caller, in order of id. ``undelivered``: all but what has arrived
+        or need not be sent."""
+        agency = _may_read(caller)
+        states = STATES if state is None else UNDELIVERED if state == "undelivered" else {state}
+        found = await endpoints.repository.deliveries_of(agency, states, after, limit)
+        wanted = [each for each in found if subscription in (None, each["subscription"])]
+        shown = await without_forbidden(endpoints.repository, wanted)
+        own = {each["_id"]: each for each in await endpoints.repository.subscriptions_of(agency)}
+        now = endpoints.clock.calendar()
+        return DeliveryPage.of(shown, own, now, found[-1]["_id"] if len(found) == limit else None)
+
+    @router.get("/deliveries/{delivery}", responses=errors(403, 404))
+    async def delivery(caller: Calling, delivery: OneId) -> DeliveryExplained:
+        """Why it is where it is, with its attempts."""
+        agency, repository = _may_read(caller), endpoints.repository
+        found = await repository.delivery(agency, delivery)
+        if found is None or not found["listed"] or not await without_forbidden(repository, [found]):
+            raise not_found()
+        log = [AttemptShown.of(each) for each in await repository.attempts_of(delivery, MOST_SHOWN)]
+        now = endpoints.clock.calendar()
+        return DeliveryExplained.of(found, await repository.subscription(found["subscription"]), now, log=log)
+
+    @router.post("/deliveries/{delivery}/retry", status_code=202, responses=errors(403, 404, 409))
+    async def retry(caller: Calling, delivery: OneId) -> DeliveryShown:
+        """Send it now, whatever the schedule says, also when it has arrived. Asked again within half a minute it is
+        still sent once."""
+        found = await endpoints.resend.resend(recipient_of(caller), delivery)
+        now = endpoints.clock.calendar()
+        return DeliveryShown.of(found, await endpoints.repository.subscription(found["subscription"]), now)
+
+    @router.post("/subscriptions/{subscription}/recovery", status_code=202, responses=errors(403, 404, 409))
+    async def recover(caller: Calling, subscription: OneId, wanted: RecoveryWanted) -> RecoveryShown:
+        """Tell the subscription again what failed, or all that it should hold; slowly, beside what is new."""
+        agency = recipient_of(caller)
+        started = await endpoints.recoveries.start(agency, subscription, wanted.what, wanted.since)
+        return RecoveryShown.of(started, waits=False)
+
+    @router.get("/subscriptions/{subscription}/recovery", responses=errors(403, 404))
+    async def recovery(caller: Calling, subscription: OneId) -> RecoveryShown:
+        """How far the last recovery is."""
+        now = endpoints.clock.calendar()
+        found, waits = await endpoints.recoveries.shown(recipient_of(caller), subscription, now)
+        return RecoveryShown.of(found, waits)
+
+    @router.delete("/subscriptions/{subscription}/recovery", status_code=204, responses=errors(403, 404))
+    async def stop_recovery(caller: Calling, subscription: OneId) -> Response:
+        """Make nothing more due."""
+        await endpoints.recoveries.stop(recipient_of(caller), subscription)
+        return Response(status_code=204)
+
+    return router

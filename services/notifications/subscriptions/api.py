@@ -1,0 +1,114 @@
+"""HTTP routes of subscriptions: parse, call, return."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+
+from services.notifications.api import Endpoints, OneId, recipient_of
+from services.notifications.documents import STATES, SubscriptionDocument
+from services.notifications.domain.filters import compiled
+from services.notifications.mappers import match_told
+from services.notifications.subscriptions.schemas import (
+    EndpointTested,
+    FilterTrial,
+    FilterTried,
+    SecretWanted,
+    SubscriptionChanges,
+    SubscriptionList,
+    SubscriptionMade,
+    SubscriptionShown,
+    SubscriptionWanted,
+)
+from services.notifications.subscriptions.wishes import filter_of, secret_of
+from shared.access.keys import Calling
+from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.problems import errors
+
+WITH_FILTER = Bounds(most_bytes=16_384)
+MOST_TRIED = 500  # deliveries that a filter is tried on
+
+
+def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
+    """All routes of subscriptions."""
+    router = Router(tags=["subscriptions"])
+
+    def ends_at(document: SubscriptionDocument) -> datetime | None:
+        return endpoints.breaker.gives_up_at(document["failures"], document.get("failing_since"))
+
+    def shown(document: SubscriptionDocument) -> SubscriptionShown:
+        own = endpoints.subscriptions
+        return SubscriptionShown.of(document, own.target_of(document), own.header_names(document), ends_at(document))
+
+    def made(document: SubscriptionDocument, secret: str | None) -> SubscriptionMade:
+        own = endpoints.subscriptions
+        url, names = own.target_of(document), own.header_names(document)
+        return SubscriptionMade.of(document, url, names, ends_at(document), secret=secret)
+
+    @router.post("/subscriptions", status_code=201, responses=errors(403, 409))
+    @bounded(WITH_FILTER)
+    async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
+        """Take part in a channel. What stands already is told at once, by a webhook with a secret of ours once it is
+        resumed."""
+        created = await endpoints.subscriptions.subscribe(
+            recipient_of(caller), wanted.channel, wanted.wishes(wanted.secret)
+        )
+        return made(created.subscription, created.secret)
+
+    @router.get("/subscriptions", responses=errors(403))
+    async def subscriptions(caller: Calling) -> SubscriptionList:
+        """The caller's own."""
+        found = await endpoints.repository.subscriptions_of(recipient_of(caller))
+        return SubscriptionList(subscriptions=[shown(each) for each in found])
+
+    @router.patch("/subscriptions/{subscription}", responses=errors(403, 404, 409))
+    @bounded(WITH_FILTER)
+    async def change(caller: Calling, subscription: OneId, wanted: SubscriptionChanges) -> SubscriptionShown:
+        """Change what is named. A new address is checked first; what waits then goes there."""
+        changed = await endpoints.subscriptions.change(
+            recipient_of(caller), subscription, wanted.wishes(), wanted.model_fields_set
+        )
+        return shown(changed)
+
+    @router.post("/subscriptions/{subscription}/pause", responses=errors(403, 404, 409))
+    async def pause(caller: Calling, subscription: OneId) -> SubscriptionShown:
+        """Hold everything back until it is resumed."""
+        return shown(await endpoints.subscriptions.pause(recipient_of(caller), subscription))
+
+    @router.post("/subscriptions/{subscription}/resume", responses=errors(403, 404, 409))
+    async def resume(caller: Calling, subscription: OneId) -> SubscriptionShown:
+        """Begin or go on. One that is new or was disabled is checked first."""
+        return shown(await endpoints.subscriptions.resume(recipient_of(caller), subscription))
+
+    @router.post("/subscriptions/{subscription}/test", responses=errors(403, 404, 409))
+    async def test(caller: Calling, subscription: OneId) -> EndpointTested:
+        """Send a signed test event now, and say what came of it."""
+        return EndpointTested.of(await endpoints.subscriptions.test(recipient_of(caller), subscription))
+
+    @router.post("/subscriptions/{subscription}/secret", responses=errors(403, 404, 409))
+    async def replace_secret(
+        caller: Calling, subscription: OneId, wanted: SecretWanted | None = None
+    ) -> SubscriptionMade:
+        """A new secret; the ones before sign along for as long as was promised."""
+        own = secret_of(wanted.secret if wanted else None)
+        replaced = await endpoints.subscriptions.replace_secret(recipient_of(caller), subscription, own)
+        return made(replaced.subscription, replaced.secret)
+
+    @router.delete("/subscriptions/{subscription}", status_code=204, responses=errors(404))
+    async def unsubscribe(caller: Calling, subscription: OneId) -> Response:
+        """Nothing more is sent. Allowed also to an agency that lost its right to receive."""
+        await endpoints.subscriptions.unsubscribe(caller.agency.agency, subscription)
+        return Response(status_code=204)
+
+    @router.post("/filters/trial", responses=errors(403))
+    @bounded(WITH_FILTER)
+    async def try_filter(caller: Calling, tried: FilterTried) -> FilterTrial:
+        """Which of the notices that the caller was sent this filter would have wanted. Nothing is changed."""
+        agency, wants = recipient_of(caller), compiled(filter_of(tried.filter))
+        found = await endpoints.repository.deliveries_of(agency, STATES, "", MOST_TRIED)
+        sent = {each["notice"]: each for each in found if each["possibly_sent"] and each["about"] == "notice"}
+        wanted = [each for each in sent.values() if (told := match_told(each)) is not None and wants(told)]
+        return FilterTrial.of(len(sent), wanted)
+
+    return router

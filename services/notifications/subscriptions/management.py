@@ -1,0 +1,306 @@
+"""Use cases of a partner's subscriptions: begin, change, pause, resume, replace the secret, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TypedDict
+
+from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channels.credentials import Credentials
+from services.notifications.documents import (
+    FEED,
+    RECIPIENTS,
+    RECOVERIES,
+    RESYNCS,
+    SUBSCRIPTIONS,
+    TAKING_PART,
+    ChannelName,
+    SubscriptionDocument,
+)
+from services.notifications.domain.verdict import Verdict
+from services.notifications.fan_out.resync import request_resync
+from services.notifications.recovery.requests import recovery_document
+from services.notifications.repository import Repository
+from services.notifications.subscriptions import problems
+from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.subscriptions.wishes import Wishes
+from shared.kit.base.clock import Clock
+from shared.kit.base.ids import random_id
+from shared.kit.store.store import Operation, Store
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.web.problems import not_found
+
+MOST_SUBSCRIPTIONS = 20  # of one agency
+MOST_SECRETS = 4  # that sign at the same time: the new one, and those in their grace
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedSubscription:
+    """``secret``: one that we made. It is shown this once and never again."""
+
+    subscription: SubscriptionDocument
+    secret: str | None = field(default=None, repr=False)
+
+
+class Subscriptions:
+    """Several for each agency, each leading somewhere else. A new one is told what stands already.
+
+    A webhook whose secret we make is told nothing until `resume`: its partner has to install the secret first.
+    ``resync_requested`` is called once a resync of the agency was asked for (fan_out/resync.py), ``recovery_asked``
+    once a recovery was.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        repository: Repository,
+        channels: Mapping[str, Channel],
+        credentials: Credentials,
+        check: EndpointCheck,
+        clock: Clock,
+        overlap: timedelta,
+        resync_requested: Callable[[], None],
+        recovery_asked: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._repository = repository
+        self._channels = channels
+        self._credentials = credentials
+        self._check = check
+        self._clock = clock
+        self._overlap = overlap
+        self._resync_requested = resync_requested
+        self._recovery_asked = recovery_asked
+
+    async def subscribe(self, agency: str, channel: ChannelName, wishes: Wishes) -> CreatedSubscription:
+        """Raises a 422 problem for what the channel cannot use, 409 when there is one that leads there."""
+        self._only_if_we_call(channel, wishes)
+        subscription = random_id()
+        configured = await self._channels[channel].configure(subscription, agency, wishes.url)
+        kept_secrets, secret = configured.secrets, configured.secret
+        if wishes.secret is not None and secret is not None:
+            secret, kept_secrets = None, [self._credentials.new_secret(subscription, wishes.secret)[1]]
+        document: SubscriptionDocument = {
+            "_id": subscription,
+            "agency": agency,
+            "channel": channel,
+            "state": "active" if secret is None else "unconfirmed",
+            "reason": None if secret is None else "secret-to-be-installed",
+            "held_until": None,
+            "failures": 0,
+            "target": configured.target,
+            "secrets": kept_secrets,
+            "headers": self._credentials.sealed_headers(subscription, wishes.headers),
+            "recalls_only": wishes.recalls_only,
+            "filter": wishes.filter,
+            "per_second": wishes.per_second,
+        }
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield SUBSCRIPTIONS.where("agency", agency)
+            yield RECIPIENTS.by_id(agency)
+            yield RESYNCS.by_id(agency)
+
+        def do(work: UnitOfWork) -> None:
+            others = SUBSCRIPTIONS.find(work, "agency", agency)
+            for other in others:
+                if self._same_way(other, document):
+                    if other["state"] != "disabled":
+                        raise problems.taken(other["_id"])
+                    SUBSCRIPTIONS.delete(work, other["_id"])  # this one takes its place
+            if len(others) >= MOST_SUBSCRIPTIONS:
+                raise problems.too_many_subscriptions()
+            # both of two requests at once write this document, so that one of them sees the other
+            RECIPIENTS.save(work, RECIPIENTS.get(work, agency) or {"_id": agency, "position": 0})
+            SUBSCRIPTIONS.save(work, document)
+            self._resync(work, agency)
+
+        await self._store.submit(Operation(needs, do))
+        return CreatedSubscription(document, secret)
+
+    async def change(self, agency: str, subscription: str, wishes: Wishes, named: set[str]) -> SubscriptionDocument:
+        """Change what is ``named``. A new address is asked first whether it wants to be told; until it says so the old
+        one stands. What waits then goes to the new one. Raises 404, 409, 422."""
+        kept = await self._of_agency(agency, subscription)
+        self._only_if_we_call(kept["channel"], wishes)
+        changes: _Changes = {}
+        if "url" in named:
+            changes["target"] = (
+                await self._channels[kept["channel"]].configure(subscription, agency, wishes.url)
+            ).target
+        if "headers" in named:
+            changes["headers"] = self._credentials.sealed_headers(subscription, wishes.headers)
+        if changes and kept["state"] in TAKING_PART:
+            verdict = await self._check.check({**kept, **changes})
+            if verdict.outcome != "delivered":
+                raise problems.check_failed(verdict)
+        if "target" in changes:
+            changes.update({"failures": 0, "failing_since": None, "held_until": None})
+        if "filter" in named:
+            changes["filter"] = wishes.filter
+        if "recalls_only" in named:
+            changes["recalls_only"] = wishes.recalls_only
+        if "per_second" in named:
+            changes["per_second"] = wishes.per_second
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield SUBSCRIPTIONS.where("agency", agency)
+            yield RECIPIENTS.by_id(agency)
+            yield RESYNCS.by_id(agency)
+
+        def do(work: UnitOfWork) -> SubscriptionDocument:
+            found = self._own(work, agency, subscription)
+            if found["target"] != kept["target"]:
+                raise problems.changed_meanwhile()
+            changed: SubscriptionDocument = {**found, **changes}
+            for other in SUBSCRIPTIONS.find(work, "agency", agency):
+                if other["_id"] != subscription and "target" in changes and self._same_way(other, changed):
+                    raise problems.taken(other["_id"])
+            RECIPIENTS.save(work, RECIPIENTS.get(work, agency) or {"_id": agency, "position": 0})  # as in subscribe
+            SUBSCRIPTIONS.save(work, changed)
+            if {"filter", "recalls_only"} & named:
+                self._resync(work, agency)
+            return changed
+
+        changed = await self._store.submit(Operation(needs, do))
+        if "target" in changes:  # what waited for the old one
+            await self._repository.bring_forward(subscription, self._clock.calendar())
+        return changed
+
+    async def pause(self, agency: str, subscription: str) -> SubscriptionDocument:
+        """No attempt starts; what is to be told waits, recalls too. Raises 404 or 409."""
+
+        def do(work: UnitOfWork) -> SubscriptionDocument:
+            found = self._own(work, agency, subscription)
+            if not found["target"] or found["state"] not in TAKING_PART:
+                raise problems.cannot_pause()
+            paused: SubscriptionDocument = {**found, "state": "paused", "reason": "paused-by-recipient"}
+            SUBSCRIPTIONS.save(work, paused)
+            return paused
+
+        return await self._store.submit(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
+
+    async def resume(self, agency: str, subscription: str) -> SubscriptionDocument:
+        """Go on, or begin. One that is new or was disabled is asked first whether it wants to be told; one that was
+        disabled is then told everything again. Raises 404 or 409."""
+        kept = await self._of_agency(agency, subscription)
+        if kept["state"] not in TAKING_PART:
+            verdict = await self._check.check(kept)
+            if verdict.outcome != "delivered":
+                raise problems.check_failed(verdict)
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield SUBSCRIPTIONS.by_id(subscription)
+            yield RESYNCS.by_id(agency)
+            yield RECOVERIES.by_id(subscription)
+
+        def do(work: UnitOfWork) -> SubscriptionDocument:
+            found = self._own(work, agency, subscription)
+            if found["state"] not in TAKING_PART and found["target"] != kept["target"]:
+                raise problems.changed_meanwhile()
+            resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
+            if found["state"] not in TAKING_PART:
+                resumed.update({"failures": 0, "failing_since": None, "held_until": None})
+                self._resync(work, agency)
+            if found["state"] == "disabled":
+                RECOVERIES.save(work, recovery_document(subscription, agency, "all", None, work.trusted))
+                work.after_commit(self._recovery_asked)
+            SUBSCRIPTIONS.save(work, resumed)
+            return resumed
+
+        return await self._store.submit(Operation(needs, do))
+
+    async def test(self, agency: str, subscription: str) -> Verdict:
+        """One test event, whatever the state. Raises 404, 409 for a channel on which we do not call."""
+        kept = await self._of_agency(agency, subscription)
+        if not isinstance(self._channels[kept["channel"]], PushChannel):
+            raise problems.nothing_to_test()
+        return await self._check.test(kept)
+
+    async def replace_secret(self, agency: str, subscription: str, own: str | None) -> CreatedSubscription:
+        """A new secret; each of those before signs along for as long as it was promised. Raises 404 or 409."""
+        secret, kept = self._credentials.new_secret(subscription, own)
+
+        def do(work: UnitOfWork) -> SubscriptionDocument:
+            found = self._own(work, agency, subscription)
+            if not found["secrets"]:  # a channel without one, as the feed
+                raise not_found()
+            until = work.now + self._overlap
+            in_grace = [s for s in found["secrets"] if s["until"] is not None and s["until"] > work.now]
+            if len(in_grace) + 2 > MOST_SECRETS:
+                raise problems.too_many_secrets()
+            found["secrets"] = [kept, {"sealed": found["secrets"][0]["sealed"], "until": until}, *in_grace]
+            SUBSCRIPTIONS.save(work, found)
+            return found
+
+        document = await self._store.submit(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
+        return CreatedSubscription(document, None if own else secret)
+
+    async def unsubscribe(self, agency: str, subscription: str) -> None:
+        """From the moment this returns no attempt starts. Nothing of it is kept. Raises 404."""
+
+        def needs(work: UnitOfWork) -> Iterator[Need]:
+            yield SUBSCRIPTIONS.by_id(subscription)
+            yield RESYNCS.by_id(agency)
+
+        def do(work: UnitOfWork) -> None:
+            self._own(work, agency, subscription)
+            SUBSCRIPTIONS.delete(work, subscription)
+            self._resync(work, agency)
+
+        await self._store.submit(Operation(needs, do))
+
+    def target_of(self, subscription: SubscriptionDocument) -> str | None:
+        """Where it leads."""
+        return self._credentials.target_of(subscription)
+
+    def header_names(self, subscription: SubscriptionDocument) -> list[str]:
+        """Of its own headers; values are not shown."""
+        return sorted(self._credentials.headers_of(subscription))
+
+    async def has_feed(self, agency: str) -> bool:
+        """Whether the agency reads a feed."""
+        found = await self._repository.subscriptions_of(agency)
+        return any(s["channel"] == FEED and s["state"] == "active" for s in found)
+
+    def _resync(self, work: UnitOfWork, agency: str) -> None:
+        request_resync(work, agency)
+        work.after_commit(self._resync_requested)
+
+    def _same_way(self, one: SubscriptionDocument, other: SubscriptionDocument) -> bool:
+        return one["channel"] == other["channel"] and self.target_of(one) == self.target_of(other)
+
+    def _only_if_we_call(self, channel: ChannelName, wishes: Wishes) -> None:
+        if (
+            not isinstance(self._channels[channel], PushChannel)
+            and replace(wishes, url=None, filter=None, recalls_only=False) != Wishes()
+        ):
+            raise problems.only_if_we_call()
+
+    async def _of_agency(self, agency: str, subscription: str) -> SubscriptionDocument:
+        found = await self._repository.subscription(subscription)
+        if found is None or found["agency"] != agency:
+            raise not_found()
+        return found
+
+    @staticmethod
+    def _own(work: UnitOfWork, agency: str, subscription: str) -> SubscriptionDocument:
+        found = SUBSCRIPTIONS.get(work, subscription)
+        if found is None or found["agency"] != agency:
+            raise not_found()
+        return found
+
+
+class _Changes(TypedDict, total=False):
+    """Fields of a subscription that a request changes."""
+
+    target: bytes | None
+    headers: bytes | None
+    filter: str | None
+    recalls_only: bool
+    per_second: float | None
+    failures: int
+    failing_since: None
+    held_until: None

@@ -1,0 +1,49 @@
+"""The half-open probe: an endpoint that is down is asked whether it is back, with nothing but what waits for it.
+
+When its breaker's wait is over and nothing is due by itself, one delivery that waits for a retry is brought forward, a
+recall if there is one. The attempt uses up none of its schedule. A good answer brings everything else, a bad one opens
+the breaker again (domain/breaker.py). So a partner that comes back is told within a wait, however far off the next
+retry of anything is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from services.notifications.channels.channel import Wake
+from services.notifications.repository import Repository
+from shared.kit.base.clock import Clock
+from shared.kit.base.supervise import wait_or_stop
+
+LOOK_SECONDS = 1.5
+LOOK_AGAIN = timedelta(seconds=30)
+
+
+class Probes:
+    """Several replicas may run it: two probes at once are harmless. ``wake``: the dispatcher's."""
+
+    def __init__(self, repository: Repository, clock: Clock, wake: Wake) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._wake = wake
+        self._nothing_waits: dict[tuple[str, datetime], datetime] = {}  # looked at again only after then
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until stopped."""
+        while not await wait_or_stop(stopping, LOOK_SECONDS):
+            await self.look()
+
+    async def look(self) -> None:
+        """Every endpoint whose wait is over, once. One for which nothing waited is looked at again when it has failed
+        anew, or after a while."""
+        now = self._clock.calendar()
+        self._nothing_waits = {down: until for down, until in self._nothing_waits.items() if until > now}
+        for down in await self._repository.down(now):
+            if down in self._nothing_waits:
+                continue
+            about = await self._repository.bring_probe_forward(down[0], now)
+            if about is None:
+                self._nothing_waits[down] = now + LOOK_AGAIN
+            else:
+                self._wake(down[0], about)

@@ -1,0 +1,78 @@
+"""What can stand in the way of a subscription, as answers."""
+
+from __future__ import annotations
+
+from services.notifications.domain.phases import phase_of
+from services.notifications.domain.verdict import Verdict
+from shared.kit.web.problems import Problem
+
+
+def taken(subscription: str) -> Problem:
+    """Another one of the agency leads there."""
+    return Problem(
+        409,
+        "already-subscribed",
+        "A subscription of yours leads there already",
+        remedy="Change that one, or remove it first.",
+        subscription=subscription,
+    )
+
+
+def too_many_subscriptions() -> Problem:
+    """Of one agency."""
+    return Problem(409, "too-many-subscriptions", "You have 20 subscriptions", remedy="Remove one first.")
+
+
+def too_many_secrets() -> Problem:
+    """None is ended before its time."""
+    return Problem(
+        409,
+        "too-many-secrets",
+        "Four secrets of this subscription sign at the moment",
+        "Each of them was promised to sign along for a while, and none is ended before.",
+        remedy="Wait until the oldest has ended.",
+    )
+
+
+def check_failed(verdict: Verdict) -> Problem:
+    """``reason`` and ``phase`` as in the log of an attempt."""
+    return Problem(
+        409,
+        "endpoint-check-failed",
+        "Your endpoint did not say that it wants to be told",
+        remedy="Answer OPTIONS with WebHook-Allowed-Origin, or the signed test event with 2xx; then ask again.",
+        reason=verdict.reason,
+        phase=phase_of(verdict.reason),
+    )
+
+
+def changed_meanwhile() -> Problem:
+    """What was checked is not what stands there now."""
+    return Problem(409, "changed-meanwhile", "The subscription was changed meanwhile", remedy="Look at it, ask again.")
+
+
+def cannot_pause() -> Problem:
+    """Not begun, ended, or a channel to which the partner comes."""
+    return Problem(
+        409,
+        "nothing-to-pause",
+        "This subscription is sent nothing",
+        remedy="Resume it first. A feed is paused by not reading it.",
+    )
+
+
+def nothing_to_test() -> Problem:
+    """A channel on which we do not call."""
+    return Problem(409, "nothing-to-test", "We do not call you here", remedy="Read your feed: GET /feed.")
+
+
+def only_if_we_call() -> Problem:
+    """``secret``, ``headers``, ``per_second`` on a feed."""
+    return Problem(
+        422,
+        "not-for-this-channel",
+        "secret, headers and per_second are for channels on which we call you",
+        field="/channel",
+        rule="unexpected",
+        remedy="Leave them out.",
+    )

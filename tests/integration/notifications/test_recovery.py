@@ -1,0 +1,159 @@
+"""What has not arrived is explained in two calls, comes again when it is asked for, and by itself soon after a return
+(C7, C8, 36, 37)."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from services.notifications.domain.retry import OUTAGE
+from tests.integration.notifications.parts import (
+    OK,
+    Client,
+    Partner,
+    Request,
+    Setup,
+    answer_of,
+    eventually,
+    match,
+    person,
+)
+
+pytestmark = pytest.mark.integration
+PEOPLE = [f"p{number}" for number in range(12)]
+
+
+async def _count(app: Any, wanted: int, **query: Any) -> bool:
+    return bool(await app.state.runtime.database.deliveries.count_documents(query) >= wanted)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class TestExplained:
+    async def test_in_two_calls_what_failed_how_far_it_came_and_when_it_goes_on(self, setup: Setup) -> None:
+        async def busy(request: Request) -> bytes:
+            return answer_of(503)
+
+        async with setup.running(retry_schedule=(0.0, 3600.0)) as app, Partner(busy) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                one = await gjf.subscribed("webhook", partner.url)
+                nobody = await gjf.subscribed("webhook", f"http://127.0.0.1:{_free_port()}/")
+                await eventually(lambda: _count(app, 2, attempts=1, state="due"))
+                found = {}
+                for subscription in (one["subscription"], nobody["subscription"]):
+                    query = {"state": "undelivered", "subscription": subscription}
+                    (shown,) = (await gjf.get("/deliveries", params=query)).json()["deliveries"]
+                    assert (shown["because"], shown["attempts"]) == ("waits-for-retry", 1)
+                    assert shown["next_attempt"] > shown["created"]
+                    whole = (await gjf.get(f"/deliveries/{shown['delivery']}")).json()
+                    found[subscription] = (shown["reason"], shown["phase"], whole["log"])
+        assert found[one["subscription"]][:2] == ("refused-503", "answer")
+        (attempt,) = found[one["subscription"]][2]
+        assert (attempt["outcome"], attempt["reason"], attempt["phase"]) == ("again", "refused-503", "answer")
+        assert attempt["milliseconds"] >= 0
+        assert found[nobody["subscription"]][:2] == ("no-connection", "connect")
+        assert found[nobody["subscription"]][2][0]["milliseconds"] is None, "how long a dial took scans ports"
+
+    async def test_pages_are_bounded_and_go_on_to_the_end(self, setup: Setup) -> None:
+        async with setup.running() as app, Partner() as partner:
+            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
+            await setup.publish(*(match(name, "x") for name in PEOPLE))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                seen, after, pages = [], "", 0
+                while after is not None:
+                    page = (await gjf.get("/deliveries", params={"limit": 5, "after": after})).json()
+                    seen += [each["delivery"] for each in page["deliveries"]]
+                    after, pages = page["next"], pages + 1
+        assert (len(seen), len(set(seen)), pages) == (12, 12, 3)
+
+
+class TestRecovery:
+    async def test_all_comes_again_once_each_although_the_service_ends_in_the_middle(self, setup: Setup) -> None:
+        slowly = {"recovery_per_second": 2.0}
+        async with Partner() as partner:
+            async with setup.running(**slowly) as app:
+                await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
+                await setup.publish(*(match(name, "x") for name in PEOPLE))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    made = await gjf.subscribed("webhook", partner.url)
+                    await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                    recovery = f"/subscriptions/{made['subscription']}/recovery"
+                    assert (await gjf.post(recovery, json={"what": "all"})).status_code == 202
+                    await eventually(lambda: _again(gjf, recovery, 1))
+            async with setup.running(**slowly) as app, Client(app, setup.tokens["gjf"]) as gjf:
+                await eventually(lambda: _state(gjf, recovery, "done"))
+                await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                shown = (await gjf.get(recovery)).json()
+        assert (shown["again"], shown["passed_over"]) == (len(PEOPLE), 0)
+        assert set(Counter(event["id"] for event in partner.told).values()) == {2}
+
+    async def test_failed_since_comes_again_and_nothing_else(self, setup: Setup) -> None:
+        well: set[str] = set()
+
+        async def answers(request: Request) -> bytes:
+            if not well and len(partner.requests) % 2:
+                return answer_of(200, "webhook-delivery: abort-message")
+            return OK
+
+        async with setup.running() as app, Partner(answers) as partner:
+            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await setup.publish(*(match(name, "x") for name in PEOPLE))
+                await eventually(lambda: _count(app, len(PEOPLE), state={"$in": ["delivered", "failed"]}))
+                database = app.state.runtime.database
+                failed = [d["notice"] async for d in database.deliveries.find({"state": "failed"})]
+                well.add("now")
+                before = len(partner.requests)
+                recovery = f"/subscriptions/{made['subscription']}/recovery"
+                await gjf.post(recovery, json={"what": "failed"})
+                await eventually(lambda: _state(gjf, recovery, "done"))
+                await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+        assert failed
+        assert sorted(event["id"] for event in partner.told[before:]) == sorted(failed)
+
+
+class TestReturn:
+    async def test_with_every_retry_an_hour_away_a_recall_and_the_rest_come_soon_after_the_return(
+        self, setup: Setup
+    ) -> None:
+        down = True
+
+        async def answers(request: Request) -> bytes:
+            return answer_of(503) if down else OK
+
+        names = PEOPLE[: OUTAGE + 2]
+        async with Partner(answers) as partner, setup.running(retry_schedule=(0.0, 3600.0, 3600.0)) as app:
+            await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("webhook", partner.url)
+                await setup.publish(*(match(name, "x") for name in names))
+                await eventually(lambda: _count(app, len(names), attempts=1, state="due"))
+                await setup.publish(person(names[0], sequence=2))
+                await eventually(lambda: _count(app, 1, about="recall", attempts=1, state="due"))
+                down, before = False, len(partner.requests)
+                await eventually(lambda: _count(app, len(names), state="delivered"))
+        told = partner.told[before:]
+        assert len(told) == len({event["id"] for event in told}) == len(names), (
+            "each once, and no notice that is recalled"
+        )
+        assert told[0]["type"] == "recall", "it is the probe"
+
+
+async def _again(client: Client, address: str, count: int) -> bool:
+    return bool((await client.get(address)).json()["again"] >= count)
+
+
+async def _state(client: Client, address: str, state: str) -> bool:
+    answer = await client.get(address)
+    return answer.status_code == 200 and answer.json()["state"] == state

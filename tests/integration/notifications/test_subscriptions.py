@@ -1,0 +1,161 @@
+"""Subscriptions over the wire: when one begins, where it leads, with which headers and signatures (C1, C7, C9, 28, 29,
+43)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.signing import new_secret
+from tests.integration.notifications.parts import (
+    OK,
+    Client,
+    Partner,
+    Request,
+    Setup,
+    answer_of,
+    eventually,
+    match,
+    person,
+)
+from tests.unit.notifications.world import holding
+
+pytestmark = pytest.mark.integration
+ALLOWED = answer_of(200, "WebHook-Allowed-Origin: *")
+NOT_ALLOWED = answer_of(405)
+
+
+class Gate:
+    """Answers OPTIONS and POST as it is told to."""
+
+    def __init__(self, options: bytes = NOT_ALLOWED, post: bytes = OK) -> None:
+        self.options, self.post = options, post
+
+    async def answer(self, request: Request) -> bytes:
+        return self.options if request.method == "OPTIONS" else self.post
+
+
+async def _held(partner: Partner, count: int) -> bool:
+    return len(holding([event for event in partner.told if event["type"] != "test"])) == count
+
+
+async def _waiting(app: Any, count: int, **query: Any) -> bool:
+    return bool(await app.state.runtime.database.deliveries.count_documents({"state": "due", **query}) == count)
+
+
+class TestBeginning:
+    async def test_nothing_comes_before_the_secret_can_be_installed(self, setup: Setup) -> None:
+        gate = Gate(post=answer_of(401))
+        async with setup.running() as app, Partner(gate.answer) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                wanted = {"channel": "webhook", "url": partner.url}
+                made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
+                resume = f"/subscriptions/{made['subscription']}/resume"
+                refused = await gjf.post(resume)
+                assert (refused.status_code, refused.json()["reason"]) == (409, "refused-401")
+                assert [event["type"] for event in partner.told] == ["test"]
+                assert (await gjf.get("/deliveries")).json()["deliveries"] == []
+                gate.post = OK
+                assert (await gjf.post(resume)).json()["state"] == "active"
+                await eventually(lambda: _held(partner, 1))
+                partner.requests = [each for each in partner.requests if each.method == "POST"]
+                partner.verify(made["secret"])
+
+    async def test_the_handshake_is_enough_and_asks_for_our_origin(self, setup: Setup) -> None:
+        gate = Gate(options=ALLOWED)
+        async with setup.running() as app, Partner(gate.answer) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                wanted = {"channel": "webhook", "url": partner.url, "headers": {"X-Gateway": "k=v; w"}}
+                made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
+                assert (await gjf.post(f"/subscriptions/{made['subscription']}/resume")).status_code == 200
+                await eventually(lambda: _held(partner, 1))
+                shake, *posts = partner.requests
+                assert (shake.method, shake.headers["webhook-request-origin"]) == ("OPTIONS", "notices")
+                assert {request.headers["x-gateway"] for request in partner.requests} == {"k=v; w"}
+                assert "test" not in {request.event["type"] for request in posts}
+
+    async def test_a_header_that_would_be_two_is_refused_and_not_repeated(self, setup: Setup) -> None:
+        async with setup.running() as app:
+            await setup.publish(setup.agency("gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await gjf.subscribed("feed")
+                for headers in ({"x-a": "b\r\nx-evil: 1"}, {"x-a\r\nx-evil": "1"}, {"Transfer-Encoding": "chunked"}):
+                    wanted = {"channel": "webhook", "url": "http://127.0.0.1:9/", "headers": headers}
+                    answer = await gjf.post("/subscriptions", json=wanted)
+                    assert (answer.status_code, answer.json()["field"]) == (422, "/headers")
+                    assert "evil" not in answer.text
+
+
+class TestChanged:
+    async def test_what_waits_for_an_address_that_fails_goes_to_the_new_one_once_that_says_yes(
+        self, setup: Setup
+    ) -> None:
+        down, not_ours = Gate(post=answer_of(503)), Gate(post=answer_of(404))
+        async with (
+            setup.running(retry_schedule=(0.0, 3600.0)) as app,
+            Partner(down.answer) as old,
+            Partner(not_ours.answer) as new,
+        ):
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", old.url)
+                await eventually(lambda: _waiting(app, 1, attempts=1))
+                address = f"/subscriptions/{made['subscription']}"
+                assert (await gjf.patch(address, json={"url": new.url})).status_code == 409
+                (shown,) = (await gjf.get("/subscriptions")).json()["subscriptions"]
+                assert shown["url"] == old.url
+                not_ours.post = OK
+                assert (await gjf.patch(address, json={"url": new.url})).json()["url"] == new.url
+                before = len(old.requests)
+                await eventually(lambda: _held(new, 1))
+                assert len(old.requests) == before
+                posts = [request for request in new.requests if request.method == "POST"]
+                new.requests = [request for request in posts if request.event["type"] == "notice"]
+                new.verify(made["secret"])
+
+    async def test_secrets_replaced_twice_between_two_attempts_all_sign_the_second(self, setup: Setup) -> None:
+        gate = Gate(post=answer_of(503))
+        async with setup.running(retry_schedule=(0.0, 3600.0)) as app, Partner(gate.answer) as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                await eventually(lambda: _waiting(app, 1, attempts=1))
+                address = f"/subscriptions/{made['subscription']}/secret"
+                second, third = (await gjf.post(address)).json()["secret"], new_secret()
+                assert (await gjf.post(address, json={"secret": third})).json()["secret"] is None
+                gate.post, partner.requests = OK, []
+                (delivery,) = (await gjf.get("/deliveries")).json()["deliveries"]
+                await gjf.post(f"/deliveries/{delivery['delivery']}/retry")
+                await eventually(lambda: _held(partner, 1))
+                for secret in (made["secret"], second, third):
+                    partner.verify(secret)
+
+    async def test_paused_everything_waits_and_resumed_it_comes(self, setup: Setup) -> None:
+        async with setup.running() as app, Partner() as partner:
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                made = await gjf.subscribed("webhook", partner.url)
+                address = f"/subscriptions/{made['subscription']}"
+                assert (await gjf.post(f"{address}/pause")).json()["state"] == "paused"
+                await setup.publish(match("a", "x"), match("a", "y"))
+                await eventually(lambda: _waiting(app, 2))
+                await asyncio.sleep(1.5)  # a dispatcher looks every second
+                assert partner.requests == []
+                (one, _) = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()["deliveries"]
+                assert one["because"] == "subscription-closed"
+                await gjf.post(f"{address}/resume")
+                await eventually(lambda: _held(partner, 2))
+
+
+async def _made(client: Client, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """The subscription, once the key is known."""
+    answer = await client.post("/subscriptions", json=wanted)
+    if answer.status_code == 401:
+        return None
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made

@@ -1,0 +1,52 @@
+"""The store and the repository that use cases ask, over a world's dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import datetime
+from typing import Any
+
+from services.notifications.documents import DELIVERIES, RECOVERIES, SUBSCRIPTIONS, THREADS
+from shared.kit.store.store import Operation
+from tests.unit.notifications.world import World
+
+
+class OverTheWorld:
+    """``store`` and ``repository`` are both this."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.store: Any = self
+        self.repository: Any = self
+
+    async def submit(self, operation: Operation[Any]) -> Any:
+        return self._world.perform(operation)
+
+    def _one(self, collection: Any, id: str) -> dict[str, Any] | None:
+        return next(iter(self._world.all(collection, _id=id)), None)
+
+    async def subscription(self, id: str) -> dict[str, Any] | None:
+        return self._one(SUBSCRIPTIONS, id)
+
+    async def delivery(self, recipient: str, id: str) -> dict[str, Any] | None:
+        return next(iter(self._world.all(DELIVERIES, _id=id, recipient=recipient)), None)
+
+    async def deliveries_of(self, recipient: str, states: Set[str], after: str, limit: int) -> list[dict[str, Any]]:
+        own = self._world.all(DELIVERIES, recipient=recipient, listed=True)
+        return [d for d in own if d["state"] in states and d["_id"] > after][:limit]
+
+    async def due_of(self, subscription: str, now: datetime, limit: int) -> int:
+        return min(limit, sum(d["subscription"] == subscription for d in self._world.due()))
+
+    async def bring_forward(self, subscription: str, now: datetime) -> bool:
+        for delivery in self._world.all(DELIVERIES, subscription=subscription, state="due"):
+            if delivery["due"] > now and delivery["attempts"]:
+                self._world.store.put(DELIVERIES.name, {**delivery, "planned": delivery["due"], "due": now})
+        return False
+
+    async def threads_of(self, recipient: str, after: str, limit: int) -> list[dict[str, Any]]:
+        own = sorted(self._world.all(THREADS, recipient=recipient), key=lambda thread: str(thread["person"]))
+        return [thread for thread in own if thread["person"] > after][:limit]
+
+    async def recovery(self, subscription: str) -> dict[str, Any] | None:
+        return self._one(RECOVERIES, subscription)

@@ -1,0 +1,270 @@
+"""Subscriptions: several, each begun when its partner is ready, changed in place; no secret ends before its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.channel import Configuration
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.feed import Feed
+from services.notifications.channels.signing import new_secret
+from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
+from services.notifications.domain.addresses import UrlRules
+from services.notifications.domain.verdict import Verdict
+from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS, Subscriptions
+from services.notifications.subscriptions.wishes import Wishes
+from shared.kit.base.clock import Clock
+from shared.kit.web.problems import Problem
+from tests.unit.notifications.over_the_world import OverTheWorld
+from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+GRACE = timedelta(days=7)
+URL, OTHER = "https://partner.example.org/hook", "https://new.example.org/hook"
+
+
+class Endpoints(Webhook):
+    """Every name leads outside. ``says`` is what an endpoint answers; ``asked``: how and where."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials, lambda *_: None, Limits(), UrlRules())
+        self._own = credentials
+        self.says: dict[str, Verdict] = {}
+        self.allow: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+
+    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
+        secret, kept = self._own.new_secret(subscription)
+        return Configuration(self._own.sealed_target(subscription, url or ""), [kept], secret)
+
+    async def permitted(self, endpoint: Any) -> bool:
+        url = self._own.target_of(endpoint) or ""
+        self.asked.append(("handshake", url))
+        return url in self.allow
+
+    async def send(self, endpoint: Any, notice: str, body: bytes, now: Any) -> Verdict:
+        url = self._own.target_of(endpoint) or ""
+        self.asked.append(("test", url))
+        return self.says.get(url, Verdict("again", "no-connection"))
+
+
+class Desk:
+    """gjf may hear of a person with one match, and manages its subscriptions."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        for type, data, key in (
+            ("agency-registered", agency_of("gjf"), "gjf"),
+            ("person-updated", person_of("a", ("gjf",)), hexid("person", "a")),
+            ("match-found", match_of("a", "x"), hexid("person", "a")),
+        ):
+            self.world.hear(self.world.event(type, data, key, 1))
+        self.credentials = Credentials(self.world.sealer)
+        self.endpoints = Endpoints(self.credentials)
+        over, clock = OverTheWorld(self.world), Clock(wall=lambda: self.world.now)
+        channels: Any = {"feed": Feed(), "webhook": self.endpoints}
+        self.made = Subscriptions(
+            over.store,
+            over.repository,
+            channels,
+            self.credentials,
+            EndpointCheck(channels, clock),
+            clock,
+            GRACE,
+            lambda: None,
+            lambda: None,
+        )
+
+    async def webhook(self, url: str = URL, **wishes: Any) -> str:
+        created = await self.made.subscribe("gjf", "webhook", Wishes(url, new_secret(), **wishes))
+        return created.subscription["_id"]
+
+    def kept(self, subscription: str) -> Any:
+        (found,) = self.world.all(SUBSCRIPTIONS, _id=subscription)
+        return found
+
+    def due(self, subscription: str) -> int:
+        """How much is due to it, once all that was asked for is done."""
+        self.world.resync()
+        return sum(d["subscription"] == subscription for d in self.world.due())
+
+    def live(self, subscription: str) -> list[str]:
+        return self.credentials.live_secrets(self.kept(subscription), self.world.now)
+
+
+async def refused(call: Any) -> tuple[int, str]:
+    """Status and type of the problem that it ends in."""
+    with pytest.raises(Problem) as problem:
+        await call
+    return problem.value.status, problem.value.details.type.rpartition("/")[2]
+
+
+class TestBeginning:
+    async def test_with_a_secret_of_ours_nothing_is_told_before_its_partner_says_so(self) -> None:
+        desk = Desk()
+        created = await desk.made.subscribe("gjf", "webhook", Wishes(URL))
+        id = created.subscription["_id"]
+        assert (created.subscription["state"], created.secret is not None) == ("unconfirmed", True)
+        assert desk.due(id) == 0
+        assert await refused(desk.made.resume("gjf", id)) == (409, "endpoint-check-failed")
+        assert (desk.kept(id)["state"], desk.due(id)) == ("unconfirmed", 0)
+        desk.endpoints.says[URL] = Verdict("delivered", endpoint_healthy=True)
+        await desk.made.resume("gjf", id)
+        assert desk.due(id) == 1
+
+    async def test_with_its_own_secret_it_begins_at_once_and_is_not_told_it_again(self) -> None:
+        desk, own = Desk(), new_secret()
+        created = await desk.made.subscribe("gjf", "webhook", Wishes(URL, own))
+        assert (created.subscription["state"], created.secret) == ("active", None)
+        assert desk.live(created.subscription["_id"]) == [own]
+        assert desk.due(created.subscription["_id"]) == 1
+
+    async def test_who_allows_it_in_the_handshake_is_sent_no_test_event(self) -> None:
+        desk = Desk()
+        id = (await desk.made.subscribe("gjf", "webhook", Wishes(URL))).subscription["_id"]
+        desk.endpoints.allow.add(URL)
+        await desk.made.resume("gjf", id)
+        assert desk.endpoints.asked == [("handshake", URL)]
+
+    async def test_several_lead_to_several_places_and_two_to_one_place_are_refused(self) -> None:
+        desk = Desk()
+        await desk.webhook()
+        await desk.webhook(OTHER)
+        await desk.made.subscribe("gjf", "feed", Wishes())
+        assert await refused(desk.webhook(OTHER)) == (409, "already-subscribed")
+        assert await refused(desk.made.subscribe("gjf", "feed", Wishes())) == (409, "already-subscribed")
+
+    async def test_there_are_no_more_than_so_many(self) -> None:
+        desk = Desk()
+        for number in range(MOST_SUBSCRIPTIONS):
+            await desk.webhook(f"https://partner.example.org/{number}")
+        assert await refused(desk.webhook()) == (409, "too-many-subscriptions")
+
+    async def test_a_feed_has_no_secret_headers_or_rate(self) -> None:
+        desk = Desk()
+        for wishes in (Wishes(secret=new_secret()), Wishes(headers={"x-a": "b"}), Wishes(per_second=1.0)):
+            assert await refused(desk.made.subscribe("gjf", "feed", wishes)) == (422, "not-for-this-channel")
+
+
+class TestAddress:
+    async def test_the_new_one_is_asked_first_and_until_it_says_so_the_old_one_stands(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        assert await refused(desk.made.change("gjf", id, Wishes(OTHER), {"url"})) == (409, "endpoint-check-failed")
+        assert desk.made.target_of(desk.kept(id)) == URL
+        desk.endpoints.says[OTHER] = Verdict("delivered", endpoint_healthy=True)
+        await desk.made.change("gjf", id, Wishes(OTHER), {"url"})
+        assert desk.made.target_of(desk.kept(id)) == OTHER
+        assert ("test", URL) not in desk.endpoints.asked
+
+    async def test_it_keeps_its_id_secrets_and_what_waits_and_forgets_the_trouble_of_the_old_one(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        due, secrets = desk.due(id), desk.live(id)
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), "failures": 5})
+        desk.endpoints.allow.add(OTHER)
+        await desk.made.change("gjf", id, Wishes(OTHER), {"url"})
+        assert (desk.due(id), desk.live(id), desk.kept(id)["failures"]) == (due, secrets, 0)
+
+    async def test_to_where_another_one_leads_it_does_not_go(self) -> None:
+        desk = Desk()
+        id, _ = await desk.webhook(), await desk.webhook(OTHER)
+        desk.endpoints.allow.add(OTHER)
+        assert await refused(desk.made.change("gjf", id, Wishes(OTHER), {"url"})) == (409, "already-subscribed")
+
+    async def test_only_what_is_named_is_changed(self) -> None:
+        desk = Desk()
+        id = await desk.webhook(headers={"x-key": "1"}, per_second=5.0)
+        await desk.made.change("gjf", id, Wishes(recalls_only=True), {"recalls_only"})
+        kept = desk.kept(id)
+        assert (kept["recalls_only"], kept["per_second"]) == (True, 5.0)
+        assert (desk.made.header_names(kept), desk.made.target_of(kept)) == (["x-key"], URL)
+        assert desk.endpoints.asked == [], "nothing that an endpoint need be asked about"
+
+
+class TestPauseAndResume:
+    async def test_what_is_told_meanwhile_waits_and_the_endpoint_is_not_asked_again(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        await desk.made.pause("gjf", id)
+        assert desk.due(id) == 1, "it waits for an endpoint that is not open"
+        await desk.made.resume("gjf", id)
+        assert (desk.kept(id)["state"], desk.endpoints.asked) == ("active", [])
+
+    async def test_one_that_was_disabled_is_asked_and_then_told_everything_again(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), "state": "disabled", "reason": "gone"})
+        assert await refused(desk.made.pause("gjf", id)) == (409, "nothing-to-pause")
+        assert await refused(desk.made.resume("gjf", id)) == (409, "endpoint-check-failed")
+        desk.endpoints.allow.add(URL)
+        await desk.made.resume("gjf", id)
+        assert (desk.kept(id)["state"], desk.kept(id)["reason"]) == ("active", None)
+        ((recovery,), resyncs) = desk.world.all(RECOVERIES), desk.world.all(RESYNCS)
+        assert (recovery["what"], recovery["state"], len(resyncs)) == ("all", "running", 1)
+
+    async def test_a_feed_is_not_paused(self) -> None:
+        desk = Desk()
+        feed = (await desk.made.subscribe("gjf", "feed", Wishes())).subscription["_id"]
+        assert await refused(desk.made.pause("gjf", feed)) == (409, "nothing-to-pause")
+        assert await refused(desk.made.test("gjf", feed)) == (409, "nothing-to-test")
+
+
+class TestSecrets:
+    async def test_a_second_replacement_within_the_grace_ends_none_before_its_time(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        (first,) = desk.live(id)
+        second = (await desk.made.replace_secret("gjf", id, None)).secret
+        desk.world.now += timedelta(days=3)
+        third = new_secret()
+        assert (await desk.made.replace_secret("gjf", id, third)).secret is None
+        assert desk.live(id) == [third, second, first]
+        desk.world.now += timedelta(days=4)
+        assert desk.live(id) == [third, second], "seven days after it was replaced"
+        desk.world.now += timedelta(days=3)
+        assert desk.live(id) == [third]
+
+    async def test_when_too_many_sign_already_a_further_one_is_refused_and_none_is_ended(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        for _ in range(3):
+            await desk.made.replace_secret("gjf", id, None)
+        before = desk.live(id)
+        assert len(before) == 4
+        assert await refused(desk.made.replace_secret("gjf", id, None)) == (409, "too-many-secrets")
+        assert desk.live(id) == before
+        desk.world.now += GRACE
+        await desk.made.replace_secret("gjf", id, None)
+        assert len(desk.live(id)) == 2
+
+    async def test_its_grace_outlives_pause_resume_and_a_change_of_address(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        (first,) = desk.live(id)
+        await desk.made.replace_secret("gjf", id, None)
+        await desk.made.pause("gjf", id)
+        await desk.made.resume("gjf", id)
+        desk.endpoints.allow.add(OTHER)
+        await desk.made.change("gjf", id, Wishes(OTHER), {"url"})
+        assert first in desk.live(id)
+
+
+class TestSomebodyElses:
+    async def test_is_not_there(self) -> None:
+        desk = Desk()
+        id, made = await desk.webhook(), desk.made
+        for call in (
+            made.change("hana", id, Wishes(OTHER), {"url"}),
+            made.pause("hana", id),
+            made.resume("hana", id),
+            made.test("hana", id),
+            made.replace_secret("hana", id, None),
+            made.unsubscribe("hana", id),
+        ):
+            assert await refused(call) == (404, "not-found")

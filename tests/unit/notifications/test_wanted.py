@@ -1,0 +1,123 @@
+"""A subscription is told what its filter wants, and whatever it was told it hears the end of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS
+from services.notifications.domain.filters import checked
+from services.notifications.domain.verdict import Verdict
+from services.notifications.fan_out.resync import request_resync
+from shared.kit.store.store import Operation
+from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+HIGH = checked({"exact": {"band": "high"}})
+TAKEN = Verdict("delivered", endpoint_healthy=True)
+
+
+class Filtered:
+    """gjf may hear of a person; ``all`` and ``high`` are two webhooks of it, the second with a filter."""
+
+    def __init__(self, **second: Any) -> None:
+        self.world = World()
+        self.say("agency-registered", agency_of("gjf"), "gjf", 1)
+        self.say("person-updated", person_of("a", ("gjf",)), hexid("person", "a"), 1)
+        self.all = self.world.subscribe("gjf", "webhook")
+        self.high = self.world.subscribe("gjf", "webhook", **(second or {"filter": HIGH}))
+
+    def say(self, type: str, data: Any, key: str, sequence: int) -> None:
+        self.world.hear(self.world.event(type, data, key, sequence))
+
+    def match(self, opening: str, band: str, sequence: int = 1, stands: bool = True) -> None:
+        self.say("match-found", match_of("a", opening, band, stands), hexid("person", "a"), sequence)
+
+    def change(self, subscription: str, **changes: Any) -> None:
+        """As a request changes it: with a resync."""
+        (found,) = self.world.all(SUBSCRIPTIONS, _id=subscription)
+        self.world.store.put(SUBSCRIPTIONS.name, {**found, **changes})
+        self.world.perform(Operation(lambda work: [RESYNCS.by_id("gjf")], lambda work: request_resync(work, "gjf")))
+        self.world.resync()
+
+    def told(self, subscription: str) -> list[tuple[str, str | None, str | None]]:
+        """What is due to it now, which it then takes: opening, band, state."""
+        due = sorted((d for d in self.world.due() if d["subscription"] == subscription), key=lambda d: d["version"])
+        for each in due:
+            self.world.attempt(each["_id"], TAKEN)
+        names = {hexid("opportunity", name): name for name in ("x", "y")}
+        return [(names.get(d["opportunity"] or "", "recall"), d["band"], d["match_state"]) for d in due]
+
+
+def test_only_what_it_wants_is_told() -> None:
+    case = Filtered()
+    case.match("x", "high")
+    case.match("y", "low")
+    assert case.told(case.high) == [("x", "high", "proposed")]
+    assert case.told(case.all) == [("x", "high", "proposed"), ("y", "low", "proposed")]
+
+
+def test_what_it_was_told_it_hears_the_change_and_the_end_of() -> None:
+    case = Filtered()
+    case.match("x", "high")
+    assert case.told(case.high) == [("x", "high", "proposed")]
+    case.match("x", "low", 2)
+    assert case.told(case.high) == [("x", "low", "proposed")]
+    case.match("x", "low", 3, stands=False)
+    assert case.told(case.high) == [("x", "low", "ended")]
+
+
+def test_what_it_was_never_told_it_hears_no_end_of() -> None:
+    case = Filtered()
+    case.match("y", "low")
+    case.match("y", "low", 2, stands=False)
+    assert case.told(case.high) == []
+
+
+def test_what_comes_to_be_wanted_is_told_then() -> None:
+    case = Filtered()
+    case.match("y", "low")
+    case.match("y", "high", 2)
+    assert case.told(case.high) == [("y", "high", "proposed")]
+
+
+def test_with_nobody_who_wants_it_nothing_is_held_and_no_recall_is_needed() -> None:
+    case = Filtered()
+    case.world.unsubscribe(case.all)
+    case.match("y", "low")
+    assert case.world.all(DELIVERIES, subscription=case.high) == []
+    case.say("person-updated", person_of("a"), hexid("person", "a"), 2)
+    assert case.told(case.high) == []
+
+
+def test_a_wider_filter_brings_what_stands_and_a_narrower_one_takes_nothing_back() -> None:
+    case = Filtered()
+    case.match("x", "high")
+    case.match("y", "low")
+    case.told(case.high)
+    case.change(case.high, filter=None)
+    assert case.told(case.high) == [("y", "low", "proposed")]
+    case.change(case.high, filter=HIGH)
+    assert case.told(case.high) == []
+    case.match("y", "low", 2, stands=False)
+    assert case.told(case.high) == [("y", "low", "ended")]
+
+
+def test_recalls_come_whatever_the_filter_and_alone_to_who_wants_only_them() -> None:
+    case = Filtered(recalls_only=True)
+    case.match("x", "high")
+    assert case.told(case.high) == []
+    case.told(case.all)
+    case.say("person-updated", person_of("a"), hexid("person", "a"), 2)
+    assert case.told(case.high) == [("recall", None, None)]
+
+
+def test_what_is_paused_is_told_later_and_what_is_unconfirmed_nothing() -> None:
+    case = Filtered(state="unconfirmed")
+    (paused,) = case.world.all(SUBSCRIPTIONS, _id=case.all)
+    case.world.store.put(SUBSCRIPTIONS.name, {**paused, "state": "paused"})
+    case.match("x", "high")
+    assert {d["subscription"] for d in case.world.all(DELIVERIES)} == {case.all}
+    case.change(case.high, state="active")
+    assert case.told(case.high) == [("x", "high", "proposed")]
