@@ -1,6 +1,6 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
 # Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  TIMEOUT_SCALE=3 (a slow machine)  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
-#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for test: WORKERS=
+#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for evaluate: PEOPLE=  ADVERTS=  SEEDS=   for test: WORKERS=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -94,7 +94,7 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 
-.PHONY: chaos siege leak-scan bench poison idle
+.PHONY: chaos siege leak-scan bench poison idle evaluate
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
@@ -110,6 +110,9 @@ bench: check-ready setup-run ## a service on the kit against bare loops, as rati
 
 poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as a ratio: KAFKA=
 	@$(BIN)/python -m verification.benchmarks.poison
+
+evaluate: setup ## how good the matches are on worlds with a hidden truth, beside other ways to rank: PEOPLE= ADVERTS= SEEDS=
+	@$(BIN)/python -m verification.evaluation $(if $(PEOPLE),--people $(PEOPLE)) $(if $(ADVERTS),--adverts $(ADVERTS)) $(if $(SEEDS),--seeds $(SEEDS))
 
 idle: check-ready setup-run ## what three services cost that have nothing to do: KAFKA= ROUNDS=
 	@$(BIN)/python -m verification.benchmarks.idle

@@ -1,19 +1,26 @@
-"""`python -m verification.evaluation [--people N] [--adverts N] [--seeds 101,102,103]`: one line per world, then one
-JSON object with the means."""
+"""`make evaluate`: how good the matches are on three families of worlds with a hidden truth, beside other ways to rank.
+
+`python -m verification.evaluation [--people N] [--adverts N] [--seeds 101,102,103] [--quick]`: one line per world, then
+one JSON object with the means. What learns is fitted on `--fitted-on`, other seeds of the same families; ``--quick``
+leaves out all other ways.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from random import Random
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from services.matching.domain.context import AssessmentContext
 from services.matching.domain.index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.reference import Pack, load_pack
+from verification.evaluation.before import Before
+from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import TOP, Lists, figures
+from verification.evaluation.rivals import Admitted, Learned, admitted, by_bm25, by_lot, by_ngrams
 from verification.evaluation.world import TODAY, Market
 
 
@@ -34,9 +41,40 @@ def matched(market: Market, pack: Pack) -> Lists:
     return found
 
 
-def drawn(market: Market) -> Lists:
-    """Ten at random."""
-    return [Random(worker.whim).sample(range(len(market.adverts)), TOP) for worker in market.workers]
+def matched_before(market: Market, allowed: Admitted, context: AssessmentContext) -> Lists:
+    """What it proposed before issue 12."""
+    before, found = Before(market.pack, context), []
+    for worker, person in zip(market.workers, allowed.people, strict=True):
+        scored = ((before.score(worker.shown, person, one), n) for n, one in enumerate(allowed.openings))
+        ordered = sorted((-score, n) for score, n in scored if score is not None)
+        found.append([n for _, n in ordered[:TOP]])
+    return found
+
+
+def measured(market: Market, pack: Pack, learned: Learned | None) -> Mapping[str, float]:
+    """All figures of one world; without ``learned`` only of the service."""
+    truth = [[market.utility(worker, advert) for advert in market.adverts] for worker in market.workers]
+    found = dict(figures(market, truth, matched(market, pack)))
+    if learned is None:
+        return found
+    context = AssessmentContext(pack, TODAY)
+    allowed = admitted(market, context)
+    logistic, boosting = learned.lists(allowed, context)
+    others = {
+        "ndcg10_before": matched_before(market, allowed, context),
+        "random": by_lot(market, allowed),
+        "bm25": by_bm25(market, allowed),
+        "ngrams": by_ngrams(market, allowed),
+        "logistic": logistic,
+        "boosting": boosting,
+        "truth": [sorted(own, key=lambda n: -truth[number][n])[:TOP] for number, own in enumerate(allowed.by_worker)],
+    }
+    for name, lists in others.items():
+        of_it = figures(market, truth, lists)
+        found[name] = of_it["ndcg10"]
+        if name in ("ndcg10_before", "boosting"):
+            found |= {f"{part}_{name.removeprefix('ndcg10_')}": of_it[part] for part in ("impossible5", "unseen")}
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,19 +83,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--adverts", type=int, default=900)
     parser.add_argument("--seeds", default="101,102,103")
+    parser.add_argument("--fitted-on", default="1,2")
     parser.add_argument("--pack", default="kr-gyeonggi")
+    parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args(arguments)
-    pack, all_figures = load_pack(asked.pack), []
-    for seed in map(int, asked.seeds.split(",")):
-        market = Market(pack, seed, asked.people, asked.adverts)
-        truth = [[market.utility(worker, advert) for advert in market.adverts] for worker in market.workers]
-        found = figures(market, truth, matched(market, pack))
-        drawn_by_lot = figures(market, truth, drawn(market))["ndcg10"]
-        all_figures.append({**found, "random": drawn_by_lot})
-        print(seed, json.dumps({name: round(value, 3) for name, value in all_figures[-1].items()}))
-    means = {name: round(fmean(one[name] for one in all_figures), 3) for name in all_figures[0]}
-    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **means}))
+    pack, all_figures, learned = load_pack(asked.pack), [], None
+    if not asked.quick:
+        fitted_on = [int(seed) for seed in asked.fitted_on.split(",")]
+        learned = Learned()
+        learned.fit(pack, [Market(pack, f, seed, asked.people, asked.adverts) for f in FAMILIES for seed in fitted_on])
+    for family in FAMILIES:
+        of_family = []
+        for seed in map(int, asked.seeds.split(",")):
+            of_family.append(measured(Market(pack, family, seed, asked.people, asked.adverts), pack, learned))
+        print(family.name, json.dumps(_means(of_family)), flush=True)
+        all_figures += of_family
+    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **_means(all_figures)}))
     return 0
+
+
+def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: round(fmean(one[name] for one in several), 3) for name in several[0]}
 
 
 if __name__ == "__main__":

@@ -15,19 +15,21 @@ Lists = Sequence[Sequence[int]]
 """Of each worker the numbers of adverts, best first."""
 
 
-def ndcg(utilities: Sequence[float], found: Sequence[int]) -> float:
-    """nDCG at ten: an advert's gain is 1 for the best there is, 0 from the fiftieth on, in between by its utility."""
+def gains(utilities: Sequence[float]) -> list[float]:
+    """Of each advert 1 for the best there is, 0 from the fiftieth on, in between by its utility."""
     ordered = sorted(utilities, reverse=True)
     best, last = ordered[0], ordered[min(GAINFUL, len(ordered)) - 1]
     if best <= last:
-        return 0.0
+        return [0.0] * len(utilities)
+    return [max(0.0, (utility - last) / (best - last)) for utility in utilities]
 
-    def gain(utility: float) -> float:
-        return max(0.0, (utility - last) / (best - last))
 
-    ideal = sum(gain(one) / math.log2(place + 2) for place, one in enumerate(ordered[:TOP]))
-    got = sum(gain(utilities[number]) / math.log2(place + 2) for place, number in enumerate(found[:TOP]))
-    return got / ideal
+def ndcg(utilities: Sequence[float], found: Sequence[int]) -> float:
+    """nDCG at ten, by `gains`."""
+    gained = gains(utilities)
+    ideal = sum(gain / math.log2(place + 2) for place, gain in enumerate(sorted(gained, reverse=True)[:TOP]))
+    got = sum(gained[number] / math.log2(place + 2) for place, number in enumerate(found[:TOP]))
+    return got / ideal if ideal else 0.0
 
 
 def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> Mapping[str, float]:
@@ -59,6 +61,10 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
         "away5": share(fives, lambda number, advert: of(advert).region[:2] != workers[number].region[:2]),
         "elementary5_women": share(women, lambda number, advert: of(advert).trade.elementary),
         "elementary5_men": share(men, lambda number, advert: of(advert).trade.elementary),
+        "below35": mean_of(lambda worker: worker.age < 35),
+        "from50": mean_of(lambda worker: worker.age >= 50),
+        "school_to_9": mean_of(lambda worker: worker.education <= 2),
+        "university": mean_of(lambda worker: worker.education >= 4),
         "women": mean_of(lambda worker: worker.woman),
         "men": mean_of(lambda worker: not worker.woman),
         "childcare": mean_of(lambda worker: worker.childcare),

@@ -19,6 +19,7 @@ from typing import Any
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
+from verification.evaluation.families import Family
 from verification.evaluation.trades import TRADES, Trade
 
 TODAY = date(2026, 11, 22)
@@ -39,6 +40,7 @@ class Worker:
     place: tuple[float, float]
     region: str
     woman: bool
+    age: int
     childcare: bool
     taste: dict[str, float]
     favourites: frozenset[str]
@@ -79,15 +81,15 @@ class Advert:
 
 
 class Market:
-    """People and adverts of one seed."""
+    """People and adverts of one family and seed."""
 
-    def __init__(self, pack: Pack, seed: int, people: int, adverts: int) -> None:
-        self.pack, self.seed = pack, seed
+    def __init__(self, pack: Pack, family: Family, seed: int, people: int, adverts: int) -> None:
+        self.pack, self.family, self.seed = pack, family, f"{family.name}/{seed}"
         self._points = _points()
         codes = [code for code in pack.codes("occupation") if code.startswith("work24")]
         self._codes = {trade.group: [c for c in codes if c.split(":")[1].startswith(trade.group)] for trade in TRADES}
-        self._homes = self._regions(0.42, 0.25)
-        self._works = self._regions(0.32, 0.2)
+        self._homes = self._regions(*family.homes)
+        self._works = self._regions(*family.works)
         self.workers = [self._worker(number) for number in range(people)]
         self.adverts: list[Advert] = []
         random, group = Random(f"{seed}/adverts"), 0
@@ -133,11 +135,11 @@ class Market:
         education = random.choice([2, 3, 3, 3, 4, 5])
         worker = Worker(
             shown=Person(person=f"{number:032x}", status="active", owner="hanawon"), place=self._place(region, random),
-            region=region, woman=woman, childcare=childcare, taste=taste, favourites=favourites, certificates=held,
-            course=course, trained=bool(held or course), patience=patience, car=car, drives=drives,
-            would_live_there=not childcare and random.random() < 0.12, parts=parts, floor=floor, education=education,
-            yardstick=11_800 if woman else 15_500, values=(random.random(), random.random(), random.random()),
-            whim=random.getrandbits(32),
+            region=region, woman=woman, age=age, childcare=childcare, taste=taste, favourites=favourites,
+            certificates=held, course=course, trained=bool(held or course), patience=patience, car=car, drives=drives,
+            would_live_there=not childcare and random.random() < self.family.lodges, parts=parts, floor=floor,
+            education=education, yardstick=11_800 if woman else 15_500,
+            values=(random.random(), random.random(), random.random()), whim=random.getrandbits(32),
         )  # fmt: skip
         return Worker(**{**worker.__dict__, "shown": self._shown_person(worker, first, second, past, age, random)})
 
@@ -148,7 +150,7 @@ class Market:
         self, worker: Worker, first: Trade, second: Trade, past: Trade, age: int, random: Random
     ) -> Person:
         def maybe(value: Any, chance: float) -> Any:
-            return value if random.random() < chance else None
+            return value if random.random() < chance * self.family.says else None
 
         occupations = []
         if random.random() < 0.65:
@@ -207,13 +209,13 @@ class Market:
         if trade.certificates and random.random() < 0.3:
             certificate = self.pack.find("certificate", random.choice(trade.certificates))
         shown_code = code
-        if random.random() < 0.15:
+        if random.random() < self.family.other_code:
             same = [c for c in self._codes[trade.group] if c.split(":")[1][:3] == code.split(":")[1][:3]]
             shown_code = random.choice(same)
         advert = Advert(
             shown=Opportunity(opportunity="0" * 32, owner="gjf", kind="job", status="open", title="-"),
             place=self._place(region, random), region=region, trade=trade, code=code, parts=parts,
-            pay=max(10_330, trade.pay * random.lognormvariate(0, 0.14) * (1.05 if late else 1.0)),
+            pay=max(10_330, trade.pay * random.lognormvariate(0, self.family.spread) * (1.05 if late else 1.0)),
             lodging=random.random() < trade.lodging, bus=random.random() < 0.1, secure=random.random() < 0.6,
             strength=self.pack.work_strength(code) or 2.5, certificate=certificate,
             driving=trade.group == "62" or random.random() < 0.06, education=random.choice([0, 0, 0, 0, 3, 3, 4]),
@@ -239,6 +241,8 @@ class Market:
 
         label, area = self.pack.label(advert.code, "ko"), self.pack.label(f"legal-dong-2026:{advert.region}", "ko")
         word = label.split("(")[0].strip()
+        if random.random() < self.family.job_site_titles:
+            word = random.choice(advert.trade.words)
         title = random.choice(TITLES).format(area=area, work=word)
         single = sorted(advert.parts)
         shifts = [f"kr-gyeonggi-1:{part}" for part in single] if len(single) < 3 else ["kr-gyeonggi-1:rotating"]
@@ -275,7 +279,7 @@ class Market:
         """By public transport, or by car for who has one."""
         (lat, lon), (work_lat, work_lon) = worker.place, advert.place
         km = math.hypot((lat - work_lat) * 111, (lon - work_lon) * 88)
-        return (8 + 1.5 * km) if worker.car else (14 + 2.1 * km)
+        return (8 + 1.5 * km) if worker.car else (14 + self.family.km_minutes * km)
 
     def utility(self, worker: Worker, advert: Advert) -> float:
         """How good it would be, 0 when it cannot be."""
@@ -301,10 +305,16 @@ class Market:
         pay = min(1.0, max(0.0, (advert.pay - worker.floor) / (0.45 * worker.yardstick)))
         skill = 1.0 if worker.certificates and liked == 1.0 else 0.5 if worker.course and liked == 1.0 else 0.1
         for_pay, for_contract, for_light = (0.5 + value for value in worker.values)
-        value = (
-            0.45 * work + 0.22 * way + 0.1 * for_pay * pay + 0.08 * skill + 0.06 * for_contract * advert.secure
-            + 0.05 * for_light * (5 - advert.strength) / 4
-        )  # fmt: skip
+        light = (5 - advert.strength) / 4
+        if self.family.taste == "product":
+            rest = 0.4 + 0.3 * for_pay * pay + 0.15 * for_contract * advert.secure + 0.1 * for_light * light
+            value = 0.9 * math.sqrt(work) * math.pow(way, 0.4) * (rest + 0.15 * skill)
+        else:
+            of_work, of_way = (0.45, 0.22) if self.family.taste == "sum" else (0.32, 0.4)
+            value = (
+                of_work * work + of_way * way + 0.1 * for_pay * pay + 0.08 * skill
+                + 0.06 * for_contract * advert.secure + 0.05 * for_light * light
+            )  # fmt: skip
         if advert.trade.elementary and worker.trained and advert.trade.group not in worker.taste:
             value *= 0.6
         return max(0.001, value + 0.1 * (_noise(worker.whim, advert.group) - 0.5))

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from shared.reference import load_pack
+from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import figures, ndcg
 from verification.evaluation.world import Market
 
@@ -30,12 +31,12 @@ class TestNdcg:
 
 class TestMarket:
     def test_follows_from_its_seed(self) -> None:
-        one, same, other = (Market(PACK, seed, 5, 20) for seed in (7, 7, 8))
+        one, same, other = (Market(PACK, FAMILIES[0], seed, 5, 20) for seed in (7, 7, 8))
         assert [w.shown for w in one.workers] == [w.shown for w in same.workers] != [w.shown for w in other.workers]
         assert [a.shown for a in one.adverts] == [a.shown for a in same.adverts]
 
     def test_what_cannot_be_is_worth_nothing_and_counts_as_impossible(self) -> None:
-        market = Market(PACK, 7, 20, 60)
+        market = Market(PACK, FAMILIES[0], 7, 20, 60)
         truth = [[market.utility(worker, advert) for advert in market.adverts] for worker in market.workers]
         for worker, utilities in zip(market.workers, truth, strict=True):
             for advert, utility in zip(market.adverts, utilities, strict=True):
