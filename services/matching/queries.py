@@ -66,7 +66,7 @@ class MatchQueries:
         visible = {id: visibility for id, visibility in seen_as if visibility is not None}
         facts, context = opening_facts(opening, self._pack), AssessmentContext(self._pack, today)
         assessed = [(id, assess(person_facts(held[id], self._pack), facts, context)) for id in visible]
-        fitting = [one for one in assessed if one[1].state != "no" and one[1].score >= self._pack.matching.threshold]
+        fitting = [one for one in assessed if one[1].state != "no" and one[1].fit >= self._pack.matching.threshold]
         fitting = sorted(fitting, key=lambda one: (-one[1].fit, one[0]))[:most]
         standing = await self._repository.matches_of_people(id for id, _ in fitting)
         seen = []
@@ -183,7 +183,7 @@ class MatchQueries:
             for one in assessment.factors
         )
         opens = [one.opens for one in conditions if one.opens is not None]
-        if factors and assessment.best_score < self._pack.matching.threshold:  # no answer to a question helps then
+        if factors and assessment.fit < self._pack.matching.threshold:
             opens.append(self._sentence("open.below"))
         elif not kept and all(one.answer is YES for one in assessment.answers):
             opens.append(self._sentence("open.score"))

@@ -9,11 +9,15 @@ from shared.reference.models import Data, Share
 
 
 class NeedRule(Data):
-    """What an advert must not say for a need to be met; a need without any rule asks nothing of an advert."""
+    """What an advert must not say for a need to be met; a need without any rule asks nothing of an advert.
+
+    usual_commute_minutes: with this need a longer way is asked about where the person states no wish.
+    """
 
     shifts_not: tuple[str, ...] = ()
     strength_max: float | None = Field(default=None, ge=1, le=5)
     commute_minutes_max: int | None = Field(default=None, gt=0)
+    usual_commute_minutes: int | None = Field(default=None, gt=0)
     no_car: bool = False
 
 
@@ -21,12 +25,14 @@ class MatchingData(Data):
     """Numbers and meanings for matching.
 
     best_of_person: how many openings stand as matches of one person, at most; best_of_opportunity: how many people one
-    opening is shown with when it is asked for; threshold: the lowest score that is kept; bands: the lowest score of
-    each. paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach.
-    related_occupation: the nearness from which experience counts for a rule. licence_certificates: certificates that
-    prove a licence. secure_employment: the contracts people strive for. way_out_reach: up to how many times the wish a
-    way is asked about where there is lodging or a commuter bus. answered_yes: by condition, how often its question is
-    answered yes.
+    opening is shown with when it is asked for; threshold: the lowest fit (the score without certainty) that is kept;
+    bands: the lowest score of each. paid_kinds: kinds that are paid work (the wage floor holds for them);
+    learning_kinds: kinds that teach. related_occupation: the nearness from which experience counts for a rule.
+    licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
+    way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
+    answered_yes: by condition, or by condition and the variant of its question ("commute.ask_bus"), how often it is
+    answered yes. ordinary_shifts: times of day that nobody has to be asked about. elementary: occupations that need no
+    training.
     """
 
     threshold: Share
@@ -39,6 +45,8 @@ class MatchingData(Data):
     usual_commute_minutes: int = Field(gt=0)
     way_out_reach: float = Field(ge=1)
     answered_yes: Mapping[str, Share]
+    ordinary_shifts: tuple[str, ...]
+    elementary: tuple[str, ...] = ()
     lodging: tuple[str, ...] = ()
     commuter_bus: tuple[str, ...] = ()
     driving_licences: tuple[str, ...] = ()
@@ -56,6 +64,7 @@ class MatchingData(Data):
     def codes(self) -> Iterator[str]:
         """Every code it names, so that the loader can check that the pack knows it."""
         yield from (*self.lodging, *self.commuter_bus, *self.driving_licences, *self.own_car, *self.secure_employment)
+        yield from (*self.ordinary_shifts, *self.elementary)
         for licence, certificates in self.licence_certificates.items():
             yield from (licence, *certificates)
         for need, rule in self.needs.items():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
+from typing import Literal
 
 from shared.reference.codes import CodeLists
 from shared.reference.commuting import Commuting
@@ -15,6 +16,7 @@ from shared.reference.models import AverageWage, Benefit, MinimumWage, NeverColl
 from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
 from shared.reference.text import folded
+from shared.reference.title_words import TitleWords
 from shared.reference.titles import Titles
 from shared.reference.wages import WageTable, hourly
 
@@ -199,6 +201,28 @@ class Pack:
     def occupation_nearness(self, a: str, b: str) -> float:
         """0 to 1: how near two occupations are in the tree (`occupations`)."""
         return self.occupations.nearness(a, b)
+
+    def named(self, field: Literal["occupation", "skill"], title: str) -> tuple[tuple[str, float], ...]:
+        """The occupations, or the courses and certificates, that the words of a title name (`title_words`)."""
+        return self._title_words[field].named(title)
+
+    @cached_property
+    def _title_words(self) -> Mapping[str, TitleWords]:
+        fields = {"occupation": ("occupation",), "skill": ("course", "certificate")}
+        return {
+            name: TitleWords(
+                (code, label)
+                for field in several
+                for code in self.codes(field)
+                for label in self.lists.entries[code].labels.values()
+            )
+            for name, several in fields.items()
+        }
+
+    def is_elementary(self, occupation: str) -> bool:
+        """True for work that needs no training."""
+        path = self.occupations.path
+        return any(path(occupation).startswith(path(code)) for code in self.matching.elementary)
 
     def work_strength(self, occupation: str) -> float | None:
         """How hard the work is, 1 to 5; None when not known."""

@@ -93,7 +93,16 @@ def a_training(number: int = 1, **changes: Any) -> Opportunity:
 
 
 REGIONS = [SUWON, GWANGMYEONG, YEONCHEON, SEOUL, GYEONGGI, None]
-OCCUPATIONS = [BAKER, CARE, "keco-2018:5312", "keco-2018:8711", "keco-2018:9012", "work24-2024-occupation:024100"]
+OCCUPATIONS = [
+    BAKER,
+    CARE,
+    "keco-2018:5312",
+    "keco-2018:5323",
+    "keco-2018:8711",
+    "keco-2018:9012",
+    "work24-2024-occupation:024100",
+]
+TITLES = ["제과제빵원", "[수원] 요양 보호사 (주5일)", "한식조리사 모집", "사무보조/경리", "직원 모집합니다", "ITQ 강사"]
 SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening", "kr-gyeonggi-1:night", "work24-2024-shift:6"]
 CERTIFICATES = ["kr-certificate-2020:7910", "kr-certificate-2020:care-worker", "kr-certificate-2020:driving-1-large"]
 COURSES = ["ncs-2026:21", "ncs-2026:06", "ncs-2026:15"]
@@ -155,7 +164,7 @@ def random_person(number: int, dice: random.Random) -> Person:
             "income_percent_of_median": maybe(dice.randint(40, 160)),
         },
         counselling={
-            "interests": some([*OCCUPATIONS[2:5], "keco-2018:53"], 1, 0.4),
+            "interests": some([*OCCUPATIONS[2:6], "keco-2018:53"], 1, 0.4),
             "strengths": some(STRENGTHS, 2, 0.5),
             "needs": [f"kr-gyeonggi-1:{name}" for name in some(NEEDS, 2, 0.4)],
         },
@@ -172,6 +181,7 @@ def random_opening(number: int, dice: random.Random) -> Opportunity:
         number,
         kind=dice.choice(["job", "job", *KINDS]),
         status=dice.choices(["open", "closed"], [12, 1])[0],
+        title=dice.choice(TITLES),
         occupation=maybe(dice.choice(OCCUPATIONS), 0.9),
         employer=maybe({"name": "x", "number": maybe(dice.choice(EMPLOYERS), 0.8)}, 0.8),
         region=dice.choice(REGIONS),

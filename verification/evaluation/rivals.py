@@ -130,7 +130,7 @@ def all_values(person: PersonFacts, opening: OpeningFacts, context: AssessmentCo
 
     work, near = opening.occupation or "", context.nearness
     wished = [near(code, work) * pull for code, pull in person.occupations]
-    groups = [near(code, work) for code in person.interests]
+    groups = [near(code, work) for code, _ in person.interests]
     shifts = frozenset[str]().union(*opening.shifts)
     return [
         *factor_values(person, opening, context),

@@ -223,13 +223,17 @@ def _as_said(known: bool | None) -> Answer:
     return "yes" if known else "no"
 
 
-def shifts(pair: Pair) -> Answer:
+def _times(pair: Pair) -> set[str]:
+    """The plain times of day at which the person can work; empty: not said."""
     wants = pair.person.wants
-    if wants is None:
-        return "yes"
-    own = {plain for code in wants.shifts for plain in pair.pack.means(code)}
+    return set() if wants is None else {plain for code in wants.shifts for plain in pair.pack.means(code)}
+
+
+def shifts(pair: Pair) -> Answer:
+    own = _times(pair)
     if not own:
-        return "yes"
+        usual = set(pair.pack.matching.ordinary_shifts)
+        return "yes" if all(pair.pack.means(code) <= usual for code in pair.opening.shifts) else "ask"
     stated = [pair.pack.means(code) for code in pair.opening.shifts]
     if not stated:
         return "ask" if pair.paid else "yes"
@@ -266,11 +270,40 @@ def wage_floor(pair: Pair) -> Answer:
     return "ask" if pay[1] >= needed else "no"
 
 
+def usual_way(pair: Pair) -> int:
+    """Minutes one way that need not be asked about."""
+    data, found = pair.pack.matching, [pair.pack.matching.usual_commute_minutes]
+    for need in pair.person.counselling.needs:
+        rule = data.needs.get(need)
+        if rule is not None:
+            found += [most for most in (rule.commute_minutes_max, rule.usual_commute_minutes) if most is not None]
+    return min(found)
+
+
+def why_asked(pair: Pair, name: str) -> str:
+    """Where the pack may say by reason how often a question is answered yes: that reason."""
+    if name == "shifts":
+        return "unusual" if not _times(pair) else ""
+    if name == "wage-floor":
+        return "between" if pair.hourly() is not None else ""
+    minutes = pair.minutes()
+    if name != "commute" or minutes is None:
+        return ""
+    data, wish = pair.pack.matching, pair.person.wants.commute_minutes if pair.person.wants else None
+    if wish is None:
+        return "far" if minutes <= data.way_out_reach * usual_way(pair) else "moving"
+    if minutes <= data.way_out_reach * wish and pair.offers(data.lodging):
+        return "lodging"
+    return "bus" if minutes <= data.way_out_reach * wish and pair.offers(data.commuter_bus) else "car"
+
+
 def commute(pair: Pair) -> Answer:
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
-    if wish is None or (pair.opening.region is None and not pair.paid):
+    if pair.opening.region is None and not pair.paid:
         return "yes"
     minutes = pair.minutes()
+    if wish is None:
+        return "yes" if minutes is None or minutes <= usual_way(pair) else "ask"
     if minutes is None:
         return "ask"
     if minutes <= wish:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from verification.oracle.conditions import Pair, answers
+from verification.oracle.conditions import Pair, answers, usual_way, why_asked
 
 DIGITS = 6
 UNKNOWN = 0.5
@@ -14,11 +14,12 @@ def between(value: float, low: float, high: float) -> float:
     return max(0.0, min(1.0, (value - low) / (high - low)))
 
 
-def occupation(pair: Pair) -> float | None:
-    work, person = pair.opening.occupation, pair.person
+def wished(pair: Pair, work: str) -> float | None:
+    """How much the person's wishes speak for this work."""
+    person, path = pair.person, pair.pack.occupations.path
     wanted = [known for known in person.occupations if known.interest > 0]
     interests = person.counselling.interests
-    if work is None or not (wanted or interests):
+    if not (wanted or interests):
         return None
     found = [0.0]
     for known in wanted:
@@ -27,9 +28,27 @@ def occupation(pair: Pair) -> float | None:
         found.append(pair.pack.occupation_nearness(known.code, work) * pull)
     for group in interests:
         near = pair.pack.occupation_nearness(group, work)
-        inside = pair.pack.occupations.path(work).startswith(pair.pack.occupations.path(group))
-        found.append((near + 1) / 2 if near > 0 and inside else near)
+        if near > 0 and path(work).startswith(path(group)):
+            said = any(
+                known.interest >= 0.5 and path(group) and path(known.code).startswith(path(group)) for known in wanted
+            )
+            near += (1 - near) * (0.25 if said else 0.5)
+        found.append(near)
     return max(found)
+
+
+def occupation(pair: Pair) -> float | None:
+    return None if pair.opening.occupation is None else wished(pair, pair.opening.occupation)
+
+
+def title(pair: Pair) -> float | None:
+    named = pair.pack.named("occupation", pair.opening.title)
+    if not named and pair.opening.occupation is not None:
+        named = ((pair.opening.occupation, 1.0),)
+    found = [well * wish for code, well in named if (wish := wished(pair, code)) is not None]
+    learned = {*pair.person.certificates, *(course.code for course in pair.person.courses)}
+    found += [0.75 * well for code, well in pair.pack.named("skill", pair.opening.title) if code in learned]
+    return max(found) if found else None
 
 
 def wage(pair: Pair) -> float | None:
@@ -48,11 +67,11 @@ def _average(pair: Pair) -> float:
 
 
 def commute(pair: Pair) -> float | None:
-    minutes, data = pair.minutes(), pair.pack.matching
+    minutes = pair.minutes()
     if minutes is None:
         return None
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
-    return max(0.0, 1 - 0.8 * minutes / (wish or data.usual_commute_minutes))
+    return max(0.0, 1 - 0.8 * minutes / (wish or usual_way(pair)))
 
 
 def skills(pair: Pair) -> float | None:
@@ -74,6 +93,8 @@ def skills(pair: Pair) -> float | None:
 def growth(pair: Pair) -> float | None:
     opening, pack = pair.opening, pair.pack
     if pair.paid:
+        if _beneath(pair):
+            return 0.0
         parts: list[float] = []
         if opening.employment is not None:
             parts.append(1.0 if opening.employment in pack.matching.secure_employment else 0.25)
@@ -87,11 +108,23 @@ def growth(pair: Pair) -> float | None:
     return None
 
 
+def _beneath(pair: Pair) -> bool:
+    """Elementary work for somebody who learned a trade and does not wish it."""
+    work, path = pair.opening.occupation, pair.pack.occupations.path
+    if work is None or not (pair.person.certificates or pair.person.courses):
+        return False
+    if not any(path(work).startswith(path(code)) for code in pair.pack.matching.elementary):
+        return False
+    wish = wished(pair, work)
+    return wish is None or wish < 0.5
+
+
 def certainty(pair: Pair) -> float | None:
     value = 1.0
     for name, answer in answers(pair):
         if answer == "ask":
-            value *= pair.pack.matching.answered_yes.get(name, UNKNOWN)
+            shares = pair.pack.matching.answered_yes
+            value *= shares.get(f"{name}.ask_{why_asked(pair, name)}", shares.get(name, UNKNOWN))
     return value
 
 
@@ -101,6 +134,7 @@ FACTORS: dict[str, Callable[[Pair], float | None]] = {
     "growth": growth,
     "occupation": occupation,
     "skills": skills,
+    "title": title,
     "wage": wage,
 }
 
@@ -116,3 +150,13 @@ def contributions(pair: Pair) -> dict[str, float]:
         value = FACTORS[name](pair)
         found[name] = round(weights[name] / whole * (UNKNOWN if value is None else value), DIGITS)
     return found
+
+
+def fit_of(pair: Pair, parts: dict[str, float]) -> float:
+    """The sum without certainty, by the sum of the weights without it."""
+    weights = dict(pair.pack.weights)
+    if "growth" not in parts:
+        del weights["growth"]
+    whole = sum(weights[name] for name in sorted(weights))
+    shares = {name: weight / whole for name, weight in weights.items() if name != "certainty"}
+    return round(sum(parts[name] for name in sorted(shares)) / sum(shares[name] for name in sorted(shares)), DIGITS)

@@ -15,7 +15,7 @@ from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
 from verification.oracle.conditions import Pair, answers
-from verification.oracle.factors import DIGITS, contributions
+from verification.oracle.factors import DIGITS, contributions, fit_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def matches_of(
                 continue
             parts = contributions(pair)
             score = round(sum(parts.values()), DIGITS)
-            if score >= pack.matching.threshold:
+            if fit_of(pair, parts) >= pack.matching.threshold:
                 able.append((-score, opening.opportunity, asks, tuple(parts.items())))
         able.sort()
         for rank, (minus, id, asks, parts_of) in enumerate(able[: pack.matching.best_of_person], 1):

@@ -67,13 +67,9 @@ class Assessment:
         return round(sum(result.contribution for result in self.factors), DIGITS)
 
     @property
-    def best_score(self) -> float:
-        """The score if every open question were answered yes."""
-        return round(sum(one.contribution if one.factor.between_people else one.share for one in self.factors), DIGITS)
-
-    @property
     def fit(self) -> float:
-        """0 to 1, six digits: the same of the factors that count between people."""
+        """0 to 1, six digits: the same of the factors that count between people. Below the pack's threshold nothing is
+        kept, so that open questions never take an opening away from anybody."""
         counting = [result for result in self.factors if result.factor.between_people]
         return round(sum(one.contribution for one in counting) / sum(one.share for one in counting), DIGITS)
 

@@ -47,6 +47,11 @@ class AssessmentContext:
             found = self._nearness[key] = self.pack.occupation_nearness(one, other)
         return found
 
+    def is_inside(self, work: str, group: str) -> bool:
+        """Whether work lies in this group of occupations, or is it."""
+        path = self.pack.occupations.path
+        return path(work).startswith(path(group))
+
     def minutes(self, home: str | None, work: str | None, car: bool) -> int | None:
         """Minutes one way; None when a place or the way is not known."""
         if home is None or work is None:

@@ -17,7 +17,9 @@ class OpeningFacts:
 
     ``None`` means the advert does not say. ``paid``: paid work (a job, an internship), for which the legal wage floor
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
-    it needs, an empty one says nothing; ``helpful_...``: what helps and is not asked for.
+    it needs, an empty one says nothing; ``unusual_shifts``: one of them is not among the pack's ordinary ones;
+    ``named_...``: codes that the words of its title name, with how well; ``elementary``: work that needs no training;
+    ``helpful_...``: what helps and is not asked for.
     """
 
     id: str
@@ -32,6 +34,9 @@ class OpeningFacts:
     employment: str | None
     secure: bool | None
     occupation: str | None
+    named_occupations: tuple[tuple[str, float], ...]
+    named_skills: tuple[tuple[str, float], ...]
+    elementary: bool
     strength: float | None
     region: str | None
     areas: frozenset[str]
@@ -43,6 +48,7 @@ class OpeningFacts:
     hours: int | None
     shifts: tuple[frozenset[str], ...]
     shift_codes: tuple[str, ...]
+    unusual_shifts: bool
     starts: date | None
     rules: Rules
     needs_car: bool
@@ -83,6 +89,9 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         employment=o.employment,
         secure=None if o.employment is None else o.employment in data.secure_employment,
         occupation=o.occupation,
+        named_occupations=pack.named("occupation", o.title),
+        named_skills=pack.named("skill", o.title),
+        elementary=o.occupation is not None and pack.is_elementary(o.occupation),
         strength=pack.work_strength(o.occupation) if o.occupation else None,
         region=o.region,
         areas=frozenset(pack.lists.ancestors(o.region)) if o.region else frozenset(),
@@ -94,6 +103,7 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         hours=hours,
         shifts=tuple(pack.means(code) for code in o.shifts),
         shift_codes=o.shifts,
+        unusual_shifts=any(not pack.means(code) <= frozenset(data.ordinary_shifts) for code in o.shifts),
         starts=o.starts,
         rules=rules,
         needs_car=rules.car or not licences.isdisjoint(car),

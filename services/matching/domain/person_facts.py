@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,7 +21,9 @@ class PersonFacts:
     """A person's facts in the pack's own context.
 
     ``None`` means not known or not asked for; an empty set of wishes means no limit. ``occupations`` holds codes with
-    how much each one speaks for an opening near it (0 to 1); ``blank`` says that nothing about skills was recorded.
+    how much each one speaks for an opening near it (0 to 1), ``interests`` groups with how far an opening inside one
+    counts towards a full hit; ``usual_way``: minutes one way that need not be asked about; ``blank`` says that nothing
+    about skills was recorded, ``trained`` that a course or certificate was.
     """
 
     id: str
@@ -35,6 +37,7 @@ class PersonFacts:
     hours_min: int | None
     hours_max: int | None
     commute_wish: int | None
+    usual_way: int
     available: str | None
     avoided: frozenset[str]
     growth: bool
@@ -51,10 +54,11 @@ class PersonFacts:
     jobless: bool | None
     income: int | None
     occupations: tuple[tuple[str, float], ...]
-    interests: tuple[str, ...]
+    interests: tuple[tuple[str, float], ...]
     experience: tuple[tuple[str, int], ...]
     needs: Mapping[str, NeedRule]
     blank: bool
+    trained: bool
 
     def takes_part(self, today: date) -> bool:
         """Has not left, and the consent to matching holds, its last day included."""
@@ -81,6 +85,7 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         hours_min=hours.min if hours else None,
         hours_max=hours.max if hours else None,
         commute_wish=wants.commute_minutes if wants else None,
+        usual_way=min([pack.matching.usual_commute_minutes, *_usual_ways(needs.values())]),
         available=wants.start if wants else None,
         avoided=frozenset(plain_number(mark.partition(":")[2]) for mark in wants.not_to) if wants else frozenset(),
         growth=wants.growth if wants else True,
@@ -97,10 +102,11 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         jobless=person.situation.jobless,
         income=person.situation.income_percent_of_median,
         occupations=tuple((e.code, _pull(e)) for e in person.occupations if e.interest > 0),
-        interests=person.counselling.interests,
+        interests=tuple((group, _inside(group, person, pack)) for group in person.counselling.interests),
         experience=tuple((e.code, e.months) for e in person.occupations if e.months > 0),
         needs=needs,
         blank=not (person.certificates or person.courses or person.occupations),
+        trained=bool(person.certificates or person.courses),
     )
 
 
@@ -109,6 +115,19 @@ def _pull(known: Experience) -> float:
     and never make one."""
     wanted = known.interest if known.interest < WANTED else 0.5 + 0.5 * known.interest
     return min(1.0, wanted * (1 + 0.2 * min(known.months / MONTHS_OF_A_TRADE, 1.0)))
+
+
+def _inside(group: str, person: Person, pack: Pack) -> float:
+    """How far an opening inside a group of interest counts towards a full hit: half the way; a quarter where a wished
+    occupation says which part of the group is meant."""
+    path = pack.occupations.path
+    wished = (known.code for known in person.occupations if known.interest >= WANTED)
+    return 0.25 if any(path(code).startswith(path(group)) for code in wished if path(group)) else 0.5
+
+
+def _usual_ways(needs: Iterable[NeedRule]) -> Iterator[int]:
+    for rule in needs:
+        yield from (most for most in (rule.commute_minutes_max, rule.usual_commute_minutes) if most is not None)
 
 
 def plain_number(number: str) -> str:

@@ -113,7 +113,7 @@ class Scoring:
         return PreparedOpening(facts, revision, mask, barred)
 
     def score(self, person: PreparedPerson, opening: PreparedOpening) -> Score | None:
-        """The score; None when the pair may not match, or its score is below the threshold."""
+        """The score; None when the pair may not match, or its fit is below the threshold."""
         if opening.barred:
             return None
         context, one, other = self.context, person.facts, opening.facts
@@ -132,5 +132,5 @@ class Scoring:
             if between_people:
                 fit += part
                 whole += share
-        total = round(total, DIGITS)
-        return Score(total, round(fit / whole, DIGITS)) if total >= self._threshold else None
+        fit = round(fit / whole, DIGITS)
+        return Score(round(total, DIGITS), fit) if fit >= self._threshold else None

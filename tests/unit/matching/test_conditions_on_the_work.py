@@ -126,7 +126,9 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("able", "needed", "expected"),
         [
-            ([], [NIGHT], "yes"),
+            ([], [NIGHT], "ask"),  # nobody asked yet, and it is not usual
+            ([], [DAY], "yes"),
+            ([], ["work24-2024-shift:2", "work24-2024-shift:99"], "yes"),
             ([DAY], [DAY], "yes"),
             ([DAY], [NIGHT], "no"),
             ([DAY], [DAY, NIGHT], "ask"),
@@ -169,12 +171,22 @@ class TestPlace:
             (23, SUWON, "no"),
             (48, GWANGMYEONG, "yes"),
             (47, GWANGMYEONG, "no"),
-            (None, YEONCHEON, "yes"),
+            (None, GWANGMYEONG, "yes"),
+            (None, YEONCHEON, "ask"),  # longer than usual
             (60, None, "ask"),
         ],
     )
     def test_commute_up_to_the_wish(self, wish: int | None, region: str | None, expected: str) -> None:
         assert answer("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == expected
+
+    def test_a_need_makes_a_shorter_way_usual(self) -> None:
+        needs = {"counselling": {"needs": ["kr-gyeonggi-1:childcare-hours"]}}
+        assert answer("commute", needs, {"region": GWANGMYEONG}) == "ask"
+        assert answer("commute", needs | {"wants": {"commute_minutes": 60}}, {"region": GWANGMYEONG}) == "yes"
+
+    def test_a_way_that_would_mean_moving_is_asked_about_in_other_words(self) -> None:
+        assert "longer than usual" in said("commute", {}, {"region": SEOUL})
+        assert "moving" in said("commute", {}, {"region": "legal-dong-2026:26000"})
 
     def test_a_home_that_is_not_known_is_asked_about(self) -> None:
         assert answer("commute", {"residence": None, "wants": {"commute_minutes": 60}}) == "ask"

@@ -25,7 +25,9 @@ class TestScore:
         assert 0 < found.score < 1
 
     def test_what_is_not_known_is_neutral(self) -> None:
-        nothing: dict[str, Any] = {"occupation": None, "wage": None, "region": None, "employment": None}
+        nothing: dict[str, Any] = {"title": "직원 모집합니다"} | dict.fromkeys(
+            ("occupation", "wage", "region", "employment")
+        )
         found = assessed(job=nothing)
         values = {one.factor.name: one.value for one in found.factors}
         assert values == {"certainty": 1.0} | {one.name: None for one in FACTORS if one.name != "certainty"}
@@ -73,7 +75,15 @@ class TestCertainty:
         certain, asked = assessed(), assessed({"wants": {"shifts": ["kr-gyeonggi-1:day"]}}, {"shifts": []})
         assert asked.score < certain.score
         assert asked.fit == certain.fit
-        assert asked.best_score == certain.score
+
+    def test_the_pack_may_say_it_by_the_reason_of_the_question(self) -> None:
+        yes = PACK.matching.answered_yes
+        assert yes["shifts.ask_unusual"] != yes["shifts"]
+        assert value("certainty", {}, {"shifts": ["kr-gyeonggi-1:night"]}) == pytest.approx(yes["shifts.ask_unusual"])
+        busy = {"wants": {"shifts": ["kr-gyeonggi-1:day"]}}
+        both = {"shifts": ["kr-gyeonggi-1:day", "kr-gyeonggi-1:night"]}
+        assert value("certainty", busy, both) == pytest.approx(yes["shifts"])
+        assert value("certainty", {}, {"region": YEONCHEON}) == pytest.approx(yes["commute.ask_moving"])
 
 
 class TestOccupation:
@@ -102,6 +112,29 @@ class TestOccupation:
     def test_an_opening_inside_a_group_of_interest_is_what_was_meant(self, interest: str, expected: float) -> None:
         person = {"occupations": None, "counselling": {"interests": [interest]}}
         assert value("occupation", person) == pytest.approx(expected)
+
+    @pytest.mark.parametrize(("interest", "expected"), [(0.5, 0.625), (0.4, 0.75)])
+    def test_a_wish_inside_the_group_says_which_part_is_meant(self, interest: float, expected: float) -> None:
+        other = {"code": "keco-2018:8732", "months": 0, "interest": interest}  # also food, far from baking
+        person = {"occupations": [other], "counselling": {"interests": ["keco-2018:87"]}}
+        assert value("occupation", person) == pytest.approx(expected)
+
+
+class TestTitle:
+    @pytest.mark.parametrize(
+        "title", ["제과제빵원", "★제과·제빵원★ 급구", "[수원] 제과 제빵원(주5일)", "제빵원모집"]
+    )
+    def test_names_an_occupation_however_it_is_written(self, title: str) -> None:
+        assert value("title", job={"title": title, "occupation": CARE}) == pytest.approx(1.0)
+        assert value("title", job={"title": "요양 보호사 구함", "occupation": BAKER}) == pytest.approx(0.0)
+
+    def test_that_names_nothing_leaves_the_code(self) -> None:
+        assert value("title", job={"title": "직원 모집합니다"}) == pytest.approx(1.0)
+        assert value("title", job={"title": "직원 모집합니다", "occupation": None}) is None
+
+    def test_that_names_what_was_learned_counts_as_an_interest_does(self) -> None:
+        care = {"certificates": ["kr-certificate-2020:care-worker"]}
+        assert value("title", care, {"title": "요양보호사 구함"}) == pytest.approx(0.75)
 
 
 class TestWage:
@@ -138,6 +171,10 @@ class TestCommute:
     def test_a_place_that_is_not_known(self) -> None:
         assert value("commute", job={"region": None}) is None
 
+    def test_a_need_makes_a_shorter_way_usual(self) -> None:
+        needs = {"counselling": {"needs": ["kr-gyeonggi-1:childcare-hours"]}}
+        assert value("commute", needs) == pytest.approx(1 - 0.8 * 24 / 40)
+
 
 class TestSkills:
     def test_the_share_of_what_helps_by_weight_shrunk_to_neutral(self) -> None:
@@ -171,6 +208,12 @@ class TestGrowth:
         assert lasting is not None
         assert passing is not None
         assert lasting - passing == pytest.approx(0.75 / 2)
+
+    def test_elementary_work_is_no_step_forward_for_who_learned_a_trade_unless_they_wish_it(self) -> None:
+        kitchen = {"occupation": "keco-2018:5323", "title": "직원 모집"}
+        assert value("growth", job=kitchen) == 0.0
+        assert value("growth", {"counselling": {"interests": ["keco-2018:53"]}}, kitchen) != 0.0
+        assert value("growth", {"certificates": []}, kitchen) != 0.0
 
     def test_a_training_counts_by_what_is_new(self) -> None:
         teaches = {"teaches": ["ncs-2026:06"]}

@@ -129,7 +129,7 @@ class TestIndex:
             if not person.takes_part(TODAY) or not opening.takes_people(TODAY):
                 continue
             plain = assess(person, opening, scoring.context)
-            score = (plain.score, plain.fit) if plain.state != "no" and plain.score >= PACK.matching.threshold else None
+            score = (plain.score, plain.fit) if plain.state != "no" and plain.fit >= PACK.matching.threshold else None
             assert scoring.score(scoring.person(person, 0), scoring.opening(opening, 0)) == score
 
     def test_a_pair_that_may_not_match_has_no_score(self) -> None:

@@ -31,10 +31,13 @@ class TestKept:
         assert (match.state, match.rank) == ("eligible", 1)
         assert match.score == pytest.approx(sum(part for _, part in match.contributions), abs=1e-9)
 
-    def test_a_score_at_the_threshold_is_kept_and_one_below_is_not(self) -> None:
-        score = assessed().score
-        assert standing([a_person()], [a_job()], with_numbers(threshold=score), TODAY)
-        assert not standing([a_person()], [a_job()], with_numbers(threshold=score + 1e-6), TODAY)
+    def test_a_fit_at_the_threshold_is_kept_and_one_below_is_not_whatever_must_be_asked(self) -> None:
+        for education in ("work24-2024-education:03", None):
+            job = a_job(rules={"education_min": "work24-2024-education:02"})
+            fit = assessed({"education": education}, {"rules": {"education_min": "work24-2024-education:02"}}).fit
+            person = a_person(education=education)
+            assert standing([person], [job], with_numbers(threshold=fit), TODAY)
+            assert not standing([person], [job], with_numbers(threshold=fit + 1e-6), TODAY)
 
     def test_the_best_of_each_person_are_kept_whoever_else_wants_them_and_ties_go_by_id(self) -> None:
         pack = with_numbers(best_of_person=2, best_of_opportunity=1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, TypeVar
 
-from services.matching.domain.answers import Answer
+from services.matching.domain.answers import ASK, Answer
 from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
+
+NOBODY_KNOWS = 0.5  # how often a question is answered yes, where the pack does not say
 
 Opens = Literal["consent", "wish", "learning", "advert", "time", "rule"]
 
@@ -31,6 +33,12 @@ class Condition(ABC):
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         """Which of the condition's sentences says it; the plain one of the answer unless there are several."""
         return answer.value
+
+    def answered_yes(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float:
+        """How often its question is answered yes; for where the answer is ask. The pack may say it by variant."""
+        shares = context.pack.matching.answered_yes
+        variant = self.variant(person, opening, context, ASK)
+        return shares.get(f"{self.name}.{variant}", shares.get(self.name, NOBODY_KNOWS))
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The values of its sentences, for every answer."""

@@ -37,6 +37,7 @@ class Commute(Condition):
     A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
     is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
     ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
+    Somebody who states no wish may be offered any way, but one longer than usual is asked about first.
     """
 
     name = "commute"
@@ -45,9 +46,11 @@ class Commute(Condition):
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         wish = person.commute_wish
-        if wish is None or (opening.region is None and not opening.paid):
+        if opening.region is None and not opening.paid:
             return YES
         minutes = context.minutes_of(person, opening.region)
+        if wish is None:
+            return YES if minutes is None or minutes <= person.usual_way else ASK
         if minutes is None:
             return ASK
         if minutes <= wish:
@@ -73,9 +76,11 @@ class Commute(Condition):
         minutes = context.minutes_of(person, opening.region)
         if answer is YES:
             return "yes_any" if minutes is None else "yes"
-        if answer is ASK and minutes is not None and person.commute_wish is not None:
-            return f"ask_{self._way_out(person, opening, context, minutes, person.commute_wish)}"
-        return answer.value
+        if answer is not ASK or minutes is None:
+            return answer.value
+        if person.commute_wish is None:
+            return "ask_far" if minutes <= context.pack.matching.way_out_reach * person.usual_way else "ask_moving"
+        return f"ask_{self._way_out(person, opening, context, minutes, person.commute_wish)}"
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         unknown = context.word("unknown", language)

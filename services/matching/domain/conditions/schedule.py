@@ -12,7 +12,8 @@ class Shifts(Condition):
     """The times of day at which the person can work.
 
     Every stated shift fits: yes. Some fit, or one of them says nothing ('other'): ask, since it may be a choice or a
-    rotation. None fits: no. Paid work without a word about it is asked about; other kinds fit.
+    rotation. None fits: no. Paid work without a word about it is asked about; other kinds fit. Of somebody who states
+    no times, only what is not in the pack's ordinary ones (evening, night) is asked about.
     """
 
     name = "shifts"
@@ -21,13 +22,16 @@ class Shifts(Condition):
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.shifts:
-            return YES
+            return ASK if opening.unusual_shifts else YES
         if not opening.shifts:
             return ASK if opening.paid else YES
         fitting = [needed <= person.shifts if needed else None for needed in opening.shifts]
         if all(fitting):
             return YES
         return NO if all(one is False for one in fitting) else ASK
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        return "ask_unusual" if answer is ASK and not person.shifts else answer.value
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {

@@ -3,7 +3,7 @@
 from services.matching.domain.answers import ASK
 from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.context import AssessmentContext, Words
-from services.matching.domain.factors.base import NEUTRAL, Factor, factor
+from services.matching.domain.factors.base import Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -23,7 +23,7 @@ class Certainty(Factor):
         value = 1.0
         for condition in CONDITIONS:
             if condition.answer(person, opening, context) is ASK:
-                value *= context.pack.matching.answered_yes.get(condition.name, NEUTRAL)
+                value *= condition.answered_yes(person, opening, context)
         return value
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:

@@ -10,7 +10,7 @@ AT_THE_LIMIT = 0.2  # a way just as long as the person accepts is still better t
 
 @factor
 class Commute(Factor):
-    """1 next door, 0.2 at the person's own limit (or the pack's usual one), falling evenly.
+    """1 next door, 0.2 at the person's own limit (or the usual one of people with their needs), falling evenly.
 
     Lodging or a commuter bus changes nothing here: whether it helps this person has to be asked.
     """
@@ -21,7 +21,7 @@ class Commute(Factor):
         minutes = context.minutes_of(person, opening.region)
         if minutes is None:
             return None
-        limit = person.commute_wish or context.pack.matching.usual_commute_minutes
+        limit = person.commute_wish or person.usual_way
         return max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:

@@ -2,17 +2,20 @@
 
 from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors.base import Factor, factor, within
+from services.matching.domain.factors.occupation import wished
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 PASSING_CONTRACT = 0.25
 NEW_SKILLS, KNOWN_SKILLS = 0.75, 0.25
 HARDEST = 5.0
+WISHED = 0.5
 
 
 @factor
 class Growth(Factor):
     """For paid work the mean of what is known of: a lasting contract, lighter work. Pay is a factor of its own.
+    Elementary work is no step forward for somebody who learned a trade, unless it is what they wish.
 
     For teaching kinds: does it teach something new. Other kinds: not known.
     """
@@ -24,11 +27,18 @@ class Growth(Factor):
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.paid:
+            if opening.elementary and person.trained and not self._wishes(person, opening, context):
+                return 0.0
             parts = self._parts(opening)
             return sum(parts) / len(parts) if parts else None
         if opening.learning and opening.teaches:
             return KNOWN_SKILLS if opening.teaches <= person.courses else NEW_SKILLS
         return None
+
+    @staticmethod
+    def _wishes(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
+        value = None if opening.occupation is None else wished(person, opening.occupation, context)
+        return value is not None and value >= WISHED
 
     @staticmethod
     def _parts(opening: OpeningFacts) -> list[float]:

@@ -6,29 +6,32 @@ from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 
+def wished(person: PersonFacts, work: str, context: AssessmentContext) -> float | None:
+    """How much the person's wishes speak for this work: the best of nearness to a known or wanted occupation times how
+    much that is wanted, and a counselling interest. None when no wish is known.
+
+    An interest names a group. Work inside that group is what was meant, so it counts some of the way between the
+    group's nearness and a full hit (`PersonFacts.interests`); outside of it only the nearness counts.
+    """
+    if not (person.occupations or person.interests):
+        return None
+    best = max((context.nearness(code, work) * pull for code, pull in person.occupations), default=0.0)
+    for group, inside in person.interests:
+        nearness = context.nearness(group, work)
+        if nearness and context.is_inside(work, group):
+            nearness += (1 - nearness) * inside
+        best = max(best, nearness)
+    return best
+
+
 @factor
 class Occupation(Factor):
-    """The best of: nearness to a known or wanted occupation times how much that speaks for it, and a counselling
-    interest.
-
-    An interest names a group. An opening inside that group is what was meant, so it counts halfway between the
-    group's nearness and a full hit; outside of it only the nearness counts.
-    """
+    """The code that the advert stands under, by `wished`."""
 
     name = "occupation"
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        work = opening.occupation
-        if work is None or not (person.occupations or person.interests):
-            return None
-        best = max((context.nearness(code, work) * pull for code, pull in person.occupations), default=0.0)
-        return max(best, *(self._interest(code, work, context) for code in person.interests), 0.0)
-
-    @staticmethod
-    def _interest(group: str, work: str, context: AssessmentContext) -> float:
-        nearness = context.nearness(group, work)
-        paths = context.pack.occupations
-        return (nearness + 1) / 2 if nearness and paths.path(work).startswith(paths.path(group)) else nearness
+        return None if opening.occupation is None else wished(person, opening.occupation, context)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         work = opening.occupation

@@ -1,0 +1,68 @@
+"""Which occupations, courses and certificates the words of a title name: by pieces of words, since titles are written
+with and without spaces, with other endings, between signs.
+
+A label is a list of names ("A, B and C"); a name is compared by its overlapping pieces, two signs long in Hangul and
+three in other scripts. No dictionary and no model: a Korean tokenizer (kiwipiepy: LGPL, 11 MB and a model beside it,
+loaded by every process) finds little more in titles of a few nouns, and what it finds changes with its version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from math import log
+
+from shared.reference.text import folded
+
+LEAST = 0.5  # of a name so much has to be there, by weight: less is chance
+OF_MANY = 6  # a name that more codes carry ("assistant") says nothing about any of them
+MOST = 3  # codes that a title is said to name
+_BETWEEN = re.compile(r"[,·()/ㆍ]|\s및\s|\sand\s")
+_HANGUL = re.compile(r"[가-힣]")
+
+
+class TitleWords:
+    """The names of some codes, to look for in titles."""
+
+    def __init__(self, labels: Iterable[tuple[str, str]]) -> None:
+        codes_of: dict[str, set[str]] = defaultdict(set)
+        for code, label in labels:
+            for name in _BETWEEN.split(label):
+                if len(key := folded(name)) > 1:
+                    codes_of[key].add(code)
+        self._codes = {name: tuple(sorted(codes)) for name, codes in codes_of.items() if len(codes) <= OF_MANY}
+        often = Counter(piece for name in codes_of for piece in _pieces(name, _size(name)))
+        weights = {piece: log(1 + len(codes_of) / count) for piece, count in often.items()}
+        self._shares: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+        for name in self._codes:
+            pieces = _pieces(name, _size(name))
+            whole = sum(weights[piece] for piece in pieces)
+            for piece in sorted(pieces):
+                self._shares[piece].append((name, weights[piece] / whole, weights[piece]))
+
+    def named(self, title: str) -> tuple[tuple[str, float], ...]:
+        """The codes that the title names, with how much of the name is there (`LEAST` to 1), the most first, the longer
+        name before the shorter, at most `MOST`. Nothing for a title that names none."""
+        key = folded(title)
+        share: dict[str, float] = defaultdict(float)
+        weight: dict[str, float] = defaultdict(float)
+        for piece in sorted(_pieces(key, 2) | _pieces(key, 3)):
+            for name, part, heavy in self._shares.get(piece, ()):
+                share[name] += part
+                weight[name] += heavy
+        found: dict[str, tuple[float, float]] = {}
+        for name, part in share.items():
+            if (part := round(part, 6)) >= LEAST:
+                for code in self._codes[name]:
+                    found[code] = max(found.get(code, (0.0, 0.0)), (part, round(weight[name], 6)))
+        ordered = sorted(found.items(), key=lambda one: (-one[1][0], -one[1][1], one[0]))
+        return tuple((code, part) for code, (part, _) in ordered[:MOST])
+
+
+def _size(name: str) -> int:
+    return min(len(name), 2 if _HANGUL.search(name) else 3)
+
+
+def _pieces(text: str, size: int) -> set[str]:
+    return {text[start : start + size] for start in range(len(text) - size + 1)}

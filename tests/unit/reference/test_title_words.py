@@ -1,0 +1,51 @@
+"""Which codes the words of a title name."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.reference.title_words import MOST, TitleWords
+
+pytestmark = pytest.mark.unit
+WORDS = TitleWords(
+    [
+        ("baker", "제과·제빵원"),
+        ("cook", "한식 조리사"),
+        ("care", "요양 보호사 및 간병인"),
+        ("driver", "지게차 운전원"),
+        ("web", "Web developer, programmer"),
+        *((f"other{number}", "종사원") for number in range(7)),
+    ]
+)
+
+
+class TestNamed:
+    @pytest.mark.parametrize(
+        ("title", "code"),
+        [
+            ("제빵원", "baker"),
+            ("★ 제 과 ★", "baker"),
+            ("[수원] 한식조리사모집", "cook"),
+            ("한식 조리원(초보)", "cook"),
+            ("간병인 구합니다", "care"),
+            ("WEB-Developer wanted", "web"),
+            ("지게차운전", "driver"),
+        ],
+    )
+    def test_whatever_its_spaces_signs_case_and_ending(self, title: str, code: str) -> None:
+        assert WORDS.named(title)[0][0] == code
+
+    def test_the_whole_name_counts_more_than_a_part_of_it(self) -> None:
+        [(_, whole)], [(_, part)] = WORDS.named("한식조리사"), WORDS.named("한식조리원")
+        assert whole == 1.0
+        assert 0.5 <= part < 1.0
+
+    @pytest.mark.parametrize("title", ["", "!", "직원 모집합니다", "종사원 모집", "가" * 1000])
+    def test_nothing_of_what_names_none(self, title: str) -> None:
+        assert WORDS.named(title) == ()
+
+    def test_at_most_a_few_and_always_the_same(self) -> None:
+        title = "제과 한식조리사 요양보호사 지게차운전원 programmer"
+        found = WORDS.named(title)
+        assert len(found) == MOST
+        assert found == WORDS.named(title)
