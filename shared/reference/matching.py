@@ -24,11 +24,12 @@ class NeedRule(Data):
 class MatchingData(Data):
     """Numbers and meanings for matching.
 
-    best_of_person: how many openings stand as matches of one person, at most; best_of_opportunity: how many people one
-    opening is shown with when it is asked for; threshold: the lowest fit (the score without certainty) that is kept;
-    bands: the lowest score of each. paid_kinds: kinds that are paid work (the wage floor holds for them);
-    learning_kinds: kinds that teach. related_occupation: the nearness from which experience counts for a rule.
-    licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
+    best_of_person: how many openings stand as matches of one person, at most; chosen_from: from how many of their best
+    these are chosen; most_of_employer: of one employer; best_of_opportunity: how many people one opening is shown with
+    when it is asked for; threshold: the lowest fit (the score without certainty) that is kept; bands: the lowest score
+    of each. paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach;
+    leading_kinds: kinds that lead to other work. related_occupation: the nearness from which experience counts for a
+    rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
     way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
     answered_yes: by condition, or by condition and the variant of its question ("commute.ask_bus"), how often it is
     answered yes. ordinary_shifts: times of day that nobody has to be asked about. elementary: occupations that need no
@@ -37,10 +38,13 @@ class MatchingData(Data):
 
     threshold: Share
     best_of_person: int = Field(gt=0)
+    chosen_from: int = Field(gt=0)
+    most_of_employer: int = Field(gt=0)
     best_of_opportunity: int = Field(gt=0)
     bands: Mapping[str, Share]
     paid_kinds: tuple[str, ...]
     learning_kinds: tuple[str, ...] = ()
+    leading_kinds: tuple[str, ...] = ()
     related_occupation: Share
     usual_commute_minutes: int = Field(gt=0)
     way_out_reach: float = Field(ge=1)
@@ -57,6 +61,8 @@ class MatchingData(Data):
 
     @model_validator(mode="after")
     def _bands_in_order(self) -> Self:
+        if self.chosen_from < self.best_of_person:
+            raise ValueError("chosen_from is at least best_of_person")
         if set(self.bands) != {"high", "medium"} or self.bands["high"] <= self.bands["medium"]:
             raise ValueError("bands are 'high' and 'medium', high above medium")
         return self

@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prior = np.array([pack.weights[factor.name] for factor in FACTORS])
     own = fitted(values, truths, prior)
     for name, weights in (("now", prior), ("fitted", own), ("mean", PRIOR * prior + (1 - PRIOR) * own)):
-        ndcgs = [ndcg(truth, list(np.argsort(-(rows @ weights)))) for rows, truth in zip(values, truths, strict=True)]
+        ndcgs = [
+            ndcg(list(truth), list(np.argsort(-(rows @ weights)))) for rows, truth in zip(values, truths, strict=True)
+        ]
         shown = {factor.name: round(float(weight), 3) for factor, weight in zip(FACTORS, weights, strict=True)}
         print(json.dumps({"weights": name, "ndcg10_on_these": round(float(np.mean(ndcgs)), 3), **shown}))
     return 0

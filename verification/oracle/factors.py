@@ -93,7 +93,7 @@ def skills(pair: Pair) -> float | None:
 def growth(pair: Pair) -> float | None:
     opening, pack = pair.opening, pair.pack
     if pair.paid:
-        if _beneath(pair):
+        if beneath(pair):
             return 0.0
         parts: list[float] = []
         if opening.employment is not None:
@@ -108,10 +108,11 @@ def growth(pair: Pair) -> float | None:
     return None
 
 
-def _beneath(pair: Pair) -> bool:
-    """Elementary work for somebody who learned a trade and does not wish it."""
+def beneath(pair: Pair) -> bool:
+    """Elementary work for somebody who learned a trade, wants growth weighed and does not wish it."""
     work, path = pair.opening.occupation, pair.pack.occupations.path
-    if work is None or not (pair.person.certificates or pair.person.courses):
+    wants = pair.person.wants
+    if work is None or not (pair.person.certificates or pair.person.courses) or (wants and not wants.growth):
         return False
     if not any(path(work).startswith(path(code)) for code in pair.pack.matching.elementary):
         return False

@@ -14,8 +14,9 @@ from shared.events.topics.matches import Band
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
+from shared.reference.text import folded
 from verification.oracle.conditions import Pair, answers
-from verification.oracle.factors import DIGITS, contributions, fit_of
+from verification.oracle.factors import DIGITS, beneath, contributions, fit_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def matches_of(
     """By (person, opening) all matches that stand on this day."""
     adverts, found = list(openings), dict[tuple[str, str], Standing]()
     for person in people:
-        able = []
+        able, pairs = [], {}
         for opening in adverts:
             pair = Pair(person, opening, pack, today)
             asks = asks_of(pair)
@@ -47,11 +48,57 @@ def matches_of(
             score = round(sum(parts.values()), DIGITS)
             if fit_of(pair, parts) >= pack.matching.threshold:
                 able.append((-score, opening.opportunity, asks, tuple(parts.items())))
+                pairs[opening.opportunity] = pair
         able.sort()
-        for rank, (minus, id, asks, parts_of) in enumerate(able[: pack.matching.best_of_person], 1):
+        stands = choice([pairs[each[1]] for each in able[: pack.matching.chosen_from]])
+        for rank, (minus, id, asks, parts_of) in enumerate((each for each in able if each[1] in stands), 1):
             state: Literal["eligible", "possible"] = "possible" if asks else "eligible"
             found[person.person, id] = Standing(state, -minus, band_of(-minus, pack), asks, parts_of, rank)
     return found
+
+
+def choice(pairs: list[Pair]) -> frozenset[str]:
+    """Of the best openings of one person, the best first, those that stand."""
+    passed: list[Pair] = []
+    found: list[Pair] = []
+    for pair in pairs:
+        most, employer = pair.pack.matching.most_of_employer, employer_of(pair)
+        same = sum(employer_of(other) == employer for other in found) if employer else 0
+        full = len(found) == pair.pack.matching.best_of_person
+        if full or same >= most or any(likeness(other) == likeness(pair) for other in found) or beneath(pair):
+            passed.append(pair)
+        else:
+            found.append(pair)
+    if not pairs:
+        return frozenset()
+    room = pairs[0].pack.matching.best_of_person
+    found = sorted(found + passed[: room - len(found)], key=pairs.index)
+    more = [pair for pair in pairs if opens_more(pair)]
+    if len(pairs) > room > 1 and more and not any(opens_more(pair) for pair in found):
+        found[-1] = more[0]
+    return frozenset(pair.opening.opportunity for pair in found)
+
+
+def employer_of(pair: Pair) -> str:
+    """Who hires, by number or else by name; empty when it is not said."""
+    employer = pair.opening.employer
+    if employer is None:
+        return ""
+    return employer.number.replace("-", "").casefold() if employer.number else folded(employer.name)
+
+
+def likeness(pair: Pair) -> object:
+    """The same of adverts that are nearly the same."""
+    one = pair.opening
+    return one.kind, employer_of(pair) or folded(one.title), one.occupation, one.region, sorted(one.shifts)
+
+
+def opens_more(pair: Pair) -> bool:
+    """A training that teaches something new, or a kind that leads on."""
+    data, known = pair.pack.matching, {course.code for course in pair.person.courses}
+    if pair.opening.kind in data.learning_kinds:
+        return not set(pair.opening.teaches) <= known
+    return pair.opening.kind in data.leading_kinds
 
 
 def asks_of(pair: Pair) -> tuple[str, ...] | None:

@@ -15,9 +15,10 @@ from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.scoring import PreparedOpening, PreparedPerson, Scoring
 from services.matching.domain.shortlist import RankKey, Shortlist
+from services.matching.domain.variety import chosen
 from shared.reference import Pack
 
-RESERVE = 30
+RESERVE = 20
 PAIRS_AT_ONCE = 64  # so many pairs are looked at between two looks at the clock: one to two milliseconds
 
 
@@ -51,16 +52,16 @@ class MatchIndex:
 
     It is told only of what is committed, so nothing is ever undone. Who left, whose consent is over, what was closed
     and what has ended is not held: no later day changes that, only another event does. So the day only goes forward.
-    Memory: the facts of both sides, and at most best and reserve for each person, whatever arrives. Time per change:
-    one score for each thing on the other side. One scan runs at a time; between its slices people may change, come and
-    go and openings may go (the scan notices), but no opening may come or change.
+    Memory: the facts of both sides, and at most a pool and a reserve for each person, whatever arrives. Time per
+    change: one score for each thing on the other side. One scan runs at a time; between its slices people may change,
+    come and go and openings may go (the scan notices), but no opening may come or change.
     """
 
     def __init__(self, pack: Pack, today: date, reserve: int = RESERVE) -> None:
         check_weights(pack)
-        self._best = pack.matching.best_of_person
+        self._pool = pack.matching.chosen_from
         self._shown = pack.matching.best_of_opportunity
-        self._most = self._best + reserve
+        self._most = self._pool + reserve
         self._scoring = Scoring(AssessmentContext(pack, today))
         self._people: dict[str, PreparedPerson] = {}
         self._openings: dict[str, PreparedOpening] = {}
@@ -193,12 +194,15 @@ class MatchIndex:
     def is_complete(self, person: str) -> bool:
         """Whether the best of this person are known; else a scan finds them."""
         own = self._lists.get(person)
-        return own is not None and own.enough(self._best)
+        return own is not None and own.enough(self._pool)
 
     def best(self, person: str) -> list[str]:
         """The openings that stand as matches of this person, best first."""
         own = self._lists.get(person)
-        return [] if own is None else own.best(self._best)
+        if own is None:
+            return []
+        ranked = [self._openings[id].facts for id in own.best(self._pool)]
+        return [one.id for one in chosen(self._people[person].facts, ranked, self._scoring.context)]
 
     def admits(self, person: str, opening: str) -> bool:
         """Whether a pair may match at all, at or above the threshold, as both are now."""

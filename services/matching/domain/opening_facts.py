@@ -9,6 +9,7 @@ from services.matching.domain.person_facts import plain_number
 from shared.events.fields import Wage
 from shared.events.topics.opportunities import Opportunity, Rules
 from shared.reference import Pack
+from shared.reference.text import folded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +20,8 @@ class OpeningFacts:
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
     it needs, an empty one says nothing; ``unusual_shifts``: one of them is not among the pack's ordinary ones;
     ``named_...``: codes that the words of its title name, with how well; ``elementary``: work that needs no training;
-    ``helpful_...``: what helps and is not asked for.
+    ``alike``: the same of adverts that are nearly the same; ``employer_key``: who hires, by number or else by name;
+    ``leads_on``: a kind that leads to other work; ``helpful_...``: what helps and is not asked for.
     """
 
     id: str
@@ -31,6 +33,9 @@ class OpeningFacts:
     last_day: date | None
     places: int | None
     employer: str | None
+    employer_key: str | None
+    alike: tuple[str, ...]
+    leads_on: bool
     employment: str | None
     secure: bool | None
     occupation: str | None
@@ -74,6 +79,8 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
     hours = o.hours_per_week
     licences = frozenset(rules.licences)
     number = o.employer.number if o.employer else None
+    name = folded(o.employer.name) if o.employer else ""
+    employer = plain_number(number) if number else name or None
     car, driving = frozenset(data.own_car), frozenset(data.driving_licences)
     return OpeningFacts(
         id=o.opportunity,
@@ -86,6 +93,9 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         last_day=o.closes or (None if o.until_filled else o.starts),
         places=o.places,
         employer=plain_number(number) if number else None,
+        employer_key=employer,
+        alike=(o.kind, employer or folded(o.title), o.occupation or "", o.region or "", *sorted(o.shifts)),
+        leads_on=o.kind in data.leading_kinds,
         employment=o.employment,
         secure=None if o.employment is None else o.employment in data.secure_employment,
         occupation=o.occupation,

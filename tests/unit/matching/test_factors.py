@@ -121,9 +121,7 @@ class TestOccupation:
 
 
 class TestTitle:
-    @pytest.mark.parametrize(
-        "title", ["제과제빵원", "★제과·제빵원★ 급구", "[수원] 제과 제빵원(주5일)", "제빵원모집"]
-    )
+    @pytest.mark.parametrize("title", ["제과제빵원", "★제과·제빵원★ 급구", "[수원] 제과 제빵원(주5일)", "제빵원모집"])
     def test_names_an_occupation_however_it_is_written(self, title: str) -> None:
         assert value("title", job={"title": title, "occupation": CARE}) == pytest.approx(1.0)
         assert value("title", job={"title": "요양 보호사 구함", "occupation": BAKER}) == pytest.approx(0.0)

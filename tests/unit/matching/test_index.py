@@ -28,7 +28,11 @@ from verification.oracle.matches import Standing, matches_of
 
 pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
-SMALL = PACK.matching.model_copy(update={"best_of_person": 2, "best_of_opportunity": 2, "threshold": 0.3})
+SMALL = PACK.matching.model_copy(
+    update={
+        "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "best_of_opportunity": 2, "threshold": 0.3,
+    }
+)  # fmt: skip
 NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
 
 
@@ -147,7 +151,7 @@ class TestIndex:
     def test_the_next_best_takes_over_when_the_best_goes_and_when_the_reserve_is_used_up_all_is_looked_at_again(
         self,
     ) -> None:
-        world = World(small_pack(), TODAY, reserve=1)  # two stand, one is behind them
+        world = World(small_pack(), TODAY, reserve=1)  # two stand, chosen from four; one is behind them
         for number in range(9):
             job = a_job(number)
             world.openings[job.opportunity] = job

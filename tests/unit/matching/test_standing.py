@@ -41,7 +41,7 @@ class TestKept:
 
     def test_the_best_of_each_person_are_kept_whoever_else_wants_them_and_ties_go_by_id(self) -> None:
         pack = with_numbers(best_of_person=2, best_of_opportunity=1)
-        near, twin, far = a_job(2), a_job(1), a_job(3, region=GWANGMYEONG)
+        near, twin, far = a_job(2, employer={"number": "222-22-33333"}), a_job(1), a_job(3, region=GWANGMYEONG)
         people = [a_person(n) for n in (3, 1, 2)]
         found = standing(people, [far, near, twin], pack, TODAY)
         assert {pair: match.rank for pair, match in found.items()} == {

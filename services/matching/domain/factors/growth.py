@@ -12,6 +12,14 @@ HARDEST = 5.0
 WISHED = 0.5
 
 
+def is_beneath(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
+    """Elementary work for somebody who learned a trade, wants growth weighed and does not wish this work."""
+    if not (opening.elementary and person.trained and person.growth) or opening.occupation is None:
+        return False
+    value = wished(person, opening.occupation, context)
+    return value is None or value < WISHED
+
+
 @factor
 class Growth(Factor):
     """For paid work the mean of what is known of: a lasting contract, lighter work. Pay is a factor of its own.
@@ -27,18 +35,13 @@ class Growth(Factor):
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.paid:
-            if opening.elementary and person.trained and not self._wishes(person, opening, context):
+            if is_beneath(person, opening, context):
                 return 0.0
             parts = self._parts(opening)
             return sum(parts) / len(parts) if parts else None
         if opening.learning and opening.teaches:
             return KNOWN_SKILLS if opening.teaches <= person.courses else NEW_SKILLS
         return None
-
-    @staticmethod
-    def _wishes(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
-        value = None if opening.occupation is None else wished(person, opening.occupation, context)
-        return value is not None and value >= WISHED
 
     @staticmethod
     def _parts(opening: OpeningFacts) -> list[float]:
