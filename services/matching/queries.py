@@ -9,12 +9,13 @@ from pymongo.errors import PyMongoError
 
 from services.matching.documents import StoredMatch, StoredPerson
 from services.matching.domain import explanations
-from services.matching.domain.answers import YES
 from services.matching.domain.assessment import DIGITS, Assessment, assess, assess_pair, band_of
+from services.matching.domain.changes import Opening, what_opens
 from services.matching.domain.context import AssessmentContext
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.permitted import permitted
 from services.matching.domain.person_facts import person_facts
+from services.matching.domain.variety import passed_over
 from services.matching.domain.visibility import Visibility, is_matched, visibility_of
 from services.matching.repository import Repository
 from services.matching.schemas import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
@@ -82,10 +83,29 @@ class MatchQueries:
         person, visibility = await self._visible(caller, alias)
         if not visibility.why:
             raise not_found()
-        assessment = assess_pair(person, await self._opening(opportunity), self._pack, self._today())
-        kept = any(one.match.opportunity == opportunity for one in await self._matches(person))
+        opening, today = await self._opening(opportunity), self._today()
+        assessment = assess_pair(person, opening, self._pack, today)
+        standing = [one.match.opportunity for one in await self._matches(person)]
+        kept = opportunity in standing
+        opens = what_opens(person, opening, self._pack, today) if assessment.state == "no" else Opening(None, {})
+        weak = opens.too_weak or (assessment.state != "no" and assessment.fit < self._pack.matching.threshold)
+        passed = None if kept or weak or assessment.state == "no" else await self._passed_over(assessment, standing)
         await self._audit(caller, "why", [(person.person, opportunity)])
-        return self._why(alias, opportunity, assessment, kept)
+        if opens.changes:
+            texts = [explanations.change_text(assessment, change) for change in opens.changes]
+        elif weak:
+            texts = [self._sentence("open.below")]
+        elif assessment.state == "no":
+            texts = [self._sentence("open.nothing" if assessment.factors else "open.consent")]
+        else:
+            texts = [] if passed is None else [self._sentence(f"open.{passed}")]
+        return self._why(alias, assessment, kept, opens, tuple(texts))
+
+    async def _passed_over(self, assessment: Assessment, standing: Iterable[str]) -> str:
+        """Why a pair that may match does not stand."""
+        found = [await self._repository.opportunity(id) for id in standing]
+        facts = [opening_facts(one, self._pack) for one in found if one is not None]
+        return passed_over(assessment.person, assessment.opening, facts, assessment.context) or "score"
 
     # --- who may see whom
 
@@ -163,13 +183,15 @@ class MatchQueries:
         why = ("state", "score", "reasons", "questions", "model", "as_of") if visibility.why else ()
         return seen.model_copy(update={name: getattr(match, name) for name in why})
 
-    def _why(self, alias: str, opportunity: str, assessment: Assessment, kept: bool) -> Why:
+    def _why(
+        self, alias: str, assessment: Assessment, kept: bool, opening: Opening, opens: tuple[dict[str, str], ...]
+    ) -> Why:
         conditions = tuple(
             SeenCondition(
                 condition=one.condition.name,
                 answer=one.answer.value,
                 text=explanations.condition_text(assessment, one),
-                opens=explanations.opening_text(assessment, one),
+                opens=explanations.opening_text(assessment, one, opening.by_condition),
             )
             for one in assessment.answers
         )
@@ -182,21 +204,16 @@ class MatchQueries:
             )
             for one in assessment.factors
         )
-        opens = [one.opens for one in conditions if one.opens is not None]
-        if factors and assessment.fit < self._pack.matching.threshold:
-            opens.append(self._sentence("open.below"))
-        elif not kept and all(one.answer is YES for one in assessment.answers):
-            opens.append(self._sentence("open.score"))
         return Why(
             alias=alias,
-            opportunity=opportunity,
+            opportunity=assessment.opening.id,
             state=assessment.state,
             kept=kept,
             score=assessment.score if factors else None,
             threshold=self._pack.matching.threshold,
             conditions=conditions,
             factors=factors,
-            opens=tuple(one for number, one in enumerate(opens) if one not in opens[:number]),
+            opens=opens,
             model=self._pack.weights_version,
             as_of=self._today(),
         )

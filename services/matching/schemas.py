@@ -40,7 +40,7 @@ class SeenMatches(Model):
 
 
 class SeenCondition(Model):
-    """One hard condition of a pair, its answer in words, and what would turn it into a yes."""
+    """One hard condition of a pair, its answer in words, and what it needs, or on whom it depends."""
 
     condition: Annotated[Slug, PUBLIC]
     answer: Annotated[Literal["yes", "no", "ask"], FEATURE]
@@ -58,7 +58,8 @@ class SeenFactor(Model):
 
 
 class Why(Model):
-    """Why, or why not: a pair assessed now. ``kept``: it stands as a match at this moment.
+    """Why, or why not: a pair assessed now. ``kept``: it stands as a match at this moment. ``opens``: what is in the
+    way, or the smallest set of changes, tried, after which the pair may match.
 
     Without a live consent to matching only that is said: nothing else was looked at, and there is no score.
     """

@@ -21,7 +21,10 @@ from verification.evaluation.before import Before
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import TOP, Lists, figures
 from verification.evaluation.rivals import Admitted, Learned, admitted, by_bm25, by_lot, by_ngrams
+from verification.evaluation.whynot import whynot
 from verification.evaluation.world import TODAY, Market
+
+WHYNOT_SEED = 301
 
 
 def matched(market: Market, pack: Pack) -> Lists:
@@ -98,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             of_family.append(measured(Market(pack, family, seed, asked.people, asked.adverts), pack, learned))
         print(family.name, json.dumps(_means(of_family)), flush=True)
         all_figures += of_family
-    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **_means(all_figures)}))
+    holds = {} if asked.quick else whynot(pack, asked.people, asked.adverts, WHYNOT_SEED)
+    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **_means(all_figures), **holds}))
     return 0
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from services.matching.domain.answers import ASK, NO, YES
 from services.matching.domain.assessment import Assessment, ConditionResult, FactorResult
+from services.matching.domain.changes import Change
+from services.matching.domain.context import Words
 from services.matching.domain.factors.base import level
 from shared.events.topics.matches import Question, Reason
 
@@ -47,10 +51,42 @@ def condition_text(assessment: Assessment, result: ConditionResult) -> dict[str,
     }
 
 
-def opening_text(assessment: Assessment, result: ConditionResult) -> dict[str, str] | None:
-    """What would turn the answer into a yes, by language; None for a yes."""
+def opening_text(
+    assessment: Assessment, result: ConditionResult, changes: Mapping[str, Sequence[Change]]
+) -> dict[str, str] | None:
+    """What would turn the answer into a yes, by language: for a no the changes that were tried (`what_opens`), or on
+    whom it depends; None for a yes."""
     if result.answer is YES:
         return None
-    pack = assessment.context.pack
+    pack, own = assessment.context.pack, changes.get(result.condition.name, ())
+    if own:
+        texts = [change_text(assessment, change) for change in own]
+        return {language: " ".join(text[language] for text in texts) for language in pack.languages}
     key = f"open.{result.condition.opens}" if result.answer is NO else "open.answer"
     return {language: pack.sentence(key, language) for language in pack.languages}
+
+
+def change_text(assessment: Assessment, change: Change) -> dict[str, str]:
+    """The sentence of one change by language."""
+    context = assessment.context
+    return {
+        language: context.pack.sentence(
+            f"change.{change.what}", language, **_change_words(assessment, change, language)
+        )
+        for language in context.pack.languages
+    }
+
+
+def _change_words(assessment: Assessment, change: Change, language: str) -> Words:
+    context, floor, wage = assessment.context, assessment.person.floor, assessment.opening.wage
+    match change.what:
+        case "kind":
+            return {"codes": context.pack.sentence(f"kind.{change.codes[0]}", language)}
+        case "start":
+            return {"codes": change.codes[0]}
+        case "wage" if floor is not None:
+            return {"amount": context.wage(change.number, floor.per, language)}
+        case "pay" if wage is not None:
+            return {"amount": context.wage(change.number, wage.per, language)}
+        case _:
+            return {"codes": context.labels(change.codes, language), "number": change.number}

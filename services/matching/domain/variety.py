@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors.growth import is_beneath
@@ -43,6 +44,21 @@ def chosen(person: PersonFacts, ranked: Sequence[OpeningFacts], context: Assessm
         if more is not None:
             places[places.index(max(places))] = more
     return [ranked[place] for place in sorted(places)]
+
+
+Passed = Literal["alike", "employer", "beneath"]
+
+
+def passed_over(
+    person: PersonFacts, opening: OpeningFacts, standing: Sequence[OpeningFacts], context: AssessmentContext
+) -> Passed | None:
+    """Why an opening that may match is not among those that stand, where it is not for its score alone."""
+    if any(one.alike == opening.alike for one in standing):
+        return "alike"
+    if is_beneath(person, opening, context):
+        return "beneath"
+    same = sum(one.employer_key == opening.employer_key for one in standing)
+    return "employer" if opening.employer_key and same >= context.pack.matching.most_of_employer else None
 
 
 def _opens_more(person: PersonFacts, opening: OpeningFacts) -> bool:

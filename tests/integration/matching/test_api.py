@@ -170,15 +170,21 @@ class TestWhy:
         noes = {one["condition"]: one for one in far["conditions"] if one["answer"] == "no"}
         assert (far["state"], far["kept"], set(noes)) == ("no", False, {"commute"})
         assert "60" in noes["commute"]["text"]["en"]
-        assert [text["en"] for text in far["opens"]] == ["It opens when the person changes what they want."]
+        [opens] = far["opens"]
+        assert opens["en"].startswith("The person accepts a way of ")
+        assert noes["commute"]["opens"] == opens
         closed = (await get(world, "gjf", f"/people/{GJF_ALIAS}/opportunities/{CLOSED.opportunity}")).json()
         assert [one["condition"] for one in closed["conditions"] if one["answer"] == "no"] == ["open"]
+        assert [text["en"] for text in closed["opens"]] == [
+            "Nothing that the person or the agency could change opens it."
+        ]
 
     async def test_without_a_consent_to_matching_nothing_else_is_looked_at(self, world: Any) -> None:
         why = (await get(world, "hanawon", f"/people/{numbered(0xAC1)}/opportunities/{JOB.opportunity}")).json()
         assert [one["condition"] for one in why["conditions"]] == ["active", "consent"]
         assert "score" not in why
         assert why["factors"] == []
+        assert [text["en"] for text in why["opens"]] == ["It depends on the person's consent."]
 
     async def test_a_consent_to_notices_alone_gets_the_answer_of_an_unknown_person(self, world: Any) -> None:
         forbidden = await get(world, "told", f"/people/{TOLD_ALIAS}/opportunities/{JOB.opportunity}")

@@ -10,6 +10,7 @@ import pytest
 
 from services.matching.domain import explanations
 from services.matching.domain.assessment import assess_pair
+from services.matching.domain.changes import Change
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
@@ -79,11 +80,15 @@ class TestSentences:
 
     def test_a_no_says_what_would_open_it(self) -> None:
         found = assessed(job={"certificates": ["kr-certificate-2020:care-worker"]})
-        opened = {a.condition.name: explanations.opening_text(found, a) for a in found.answers}
+        opened = {a.condition.name: explanations.opening_text(found, a, {}) for a in found.answers}
         assert opened["certificate"] == {
             language: PACK.sentence("open.learning", language) for language in PACK.languages
         }
         assert opened["age"] is None
+        needed = {"certificate": [Change("certificate", ("kr-certificate-2020:care-worker",))]}
+        opened = {a.condition.name: explanations.opening_text(found, a, needed) for a in found.answers}
+        assert opened["certificate"] is not None
+        assert "요양보호사" in opened["certificate"]["ko"]
 
 
 ISLAND_PERSON: dict[str, Any] = {
