@@ -25,8 +25,9 @@ class MatchingData(Data):
     """Numbers and meanings for matching.
 
     best_of_person: how many openings stand as matches of one person, at most; chosen_from: from how many of their best
-    these are chosen; most_of_employer: of one employer; best_of_opportunity: how many people one opening is shown with
-    when it is asked for; threshold: the lowest fit (the score without certainty) that is kept; bands: the lowest score
+    these are chosen; most_of_employer, most_of_kind: of one employer, of a kind; best_of_opportunity: how many people
+    one opening is shown with when it is asked for; threshold: the lowest fit (the score without certainty) that is
+    kept; bands: the lowest score
     of each. paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach;
     leading_kinds: kinds that lead to other work. related_occupation: the nearness from which experience counts for a
     rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
@@ -40,6 +41,7 @@ class MatchingData(Data):
     best_of_person: int = Field(gt=0)
     chosen_from: int = Field(gt=0)
     most_of_employer: int = Field(gt=0)
+    most_of_kind: Mapping[str, int] = Field(default_factory=dict)
     best_of_opportunity: int = Field(gt=0)
     bands: Mapping[str, Share]
     paid_kinds: tuple[str, ...]

@@ -37,8 +37,15 @@ def wished(pair: Pair, work: str) -> float | None:
     return max(found)
 
 
+def by_title(pair: Pair) -> float | None:
+    """The most wished of the occupations that the title names."""
+    named = pair.pack.named("occupation", pair.opening.title)
+    found = [well * wish for code, well in named if (wish := wished(pair, code)) is not None]
+    return max(found) if found else None
+
+
 def occupation(pair: Pair) -> float | None:
-    return None if pair.opening.occupation is None else wished(pair, pair.opening.occupation)
+    return by_title(pair) if pair.opening.occupation is None else wished(pair, pair.opening.occupation)
 
 
 def title(pair: Pair) -> float | None:

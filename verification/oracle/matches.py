@@ -64,7 +64,10 @@ def choice(pairs: list[Pair]) -> frozenset[str]:
     for pair in pairs:
         most, employer = pair.pack.matching.most_of_employer, employer_of(pair)
         same = sum(employer_of(other) == employer for other in found) if employer else 0
+        kind = pair.opening.kind
+        of_kind = sum(other.opening.kind == kind for other in found)
         full = len(found) == pair.pack.matching.best_of_person
+        full = full or of_kind >= pair.pack.matching.most_of_kind.get(kind, pair.pack.matching.best_of_person)
         if full or same >= most or any(likeness(other) == likeness(pair) for other in found) or beneath(pair):
             passed.append(pair)
         else:

@@ -1,9 +1,10 @@
 """Which of somebody's best openings stand as their matches: a list that a person can use, not ten times the same.
 
 Of the best so many (`chosen_from` of the pack), in their order, are passed over: an advert that is nearly the same as
-one chosen already, one more of an employer that has its share (`most_of_employer`), and elementary work for somebody
-who learned a trade and does not wish it. What was passed over fills up a list that would be short. Where the person
-wants to learn, one opening that teaches something new (or an internship) takes the last place if none was chosen.
+one chosen already, one more of an employer or of a kind that has its share (`most_of_employer`, `most_of_kind`), and
+elementary work for somebody who learned a trade and does not wish it. What was passed over fills up a list that would
+be short. Where the person wants to learn, one opening that teaches something new (or an internship) takes the last
+place if none was chosen.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ def chosen(person: PersonFacts, ranked: Sequence[OpeningFacts], context: Assessm
     first: list[int] = []
     alike: set[tuple[str, ...]] = set()
     employers: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     for place, opening in enumerate(ranked):
         if len(first) == most:
             break
         employer = opening.employer_key
         if opening.alike in alike or (employer is not None and employers[employer] >= data.most_of_employer):
             continue
-        if is_beneath(person, opening, context):
+        if kinds[opening.kind] >= data.most_of_kind.get(opening.kind, most) or is_beneath(person, opening, context):
             continue
         first.append(place)
+        kinds[opening.kind] += 1
         alike.add(opening.alike)
         if employer is not None:
             employers[employer] += 1
@@ -46,7 +49,7 @@ def chosen(person: PersonFacts, ranked: Sequence[OpeningFacts], context: Assessm
     return [ranked[place] for place in sorted(places)]
 
 
-Passed = Literal["alike", "employer", "beneath"]
+Passed = Literal["alike", "employer", "kind", "beneath"]
 
 
 def passed_over(
@@ -57,8 +60,12 @@ def passed_over(
         return "alike"
     if is_beneath(person, opening, context):
         return "beneath"
+    data = context.pack.matching
     same = sum(one.employer_key == opening.employer_key for one in standing)
-    return "employer" if opening.employer_key and same >= context.pack.matching.most_of_employer else None
+    if opening.employer_key and same >= data.most_of_employer:
+        return "employer"
+    same = sum(one.kind == opening.kind for one in standing)
+    return "kind" if same >= data.most_of_kind.get(opening.kind, data.best_of_person) else None
 
 
 def _opens_more(person: PersonFacts, opening: OpeningFacts) -> bool:

@@ -119,6 +119,11 @@ class TestOccupation:
         person = {"occupations": [other], "counselling": {"interests": ["keco-2018:87"]}}
         assert value("occupation", person) == pytest.approx(expected)
 
+    def test_without_a_code_the_title_says_what_work_it_is(self) -> None:
+        assert value("occupation", job={"occupation": None, "title": "제과제빵 과정"}) == pytest.approx(1.0)
+        assert value("occupation", training={"title": "요양보호사 양성과정"}) == 0.0
+        assert value("occupation", training={"title": "첫걸음 과정"}) is None
+
 
 class TestTitle:
     @pytest.mark.parametrize("title", ["제과제빵원", "★제과·제빵원★ 급구", "[수원] 제과 제빵원(주5일)", "제빵원모집"])

@@ -53,6 +53,10 @@ class TestChosen:
         own = [of(n, 0, occupation=code) for n, code in enumerate((BAKER, CARE, "keco-2018:5312", "keco-2018:8712"))]
         assert choice(*own, *(of(n, n) for n in range(10, 30))) == [0, 1, 2, *range(4, 11)]
 
+    def test_of_a_kind_that_states_little_a_few(self) -> None:
+        teaching = [a_training(n, title=f"과정 {n}") for n in range(5)]
+        assert choice(*teaching, *(of(n, n) for n in range(20)))[:4] == [0, 1, 2, 5]
+
     def test_what_was_passed_over_fills_a_list_that_would_be_short(self) -> None:
         assert choice(*(of(n, 0) for n in range(20))) == list(range(BEST))
         assert choice(*(of(n, 0) for n in range(4)), of(9, 9)) == [0, 1, 2, 3, 4]

@@ -24,15 +24,23 @@ def wished(person: PersonFacts, work: str, context: AssessmentContext) -> float 
     return best
 
 
+def wished_by_title(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
+    """The same of the occupations that the title names, each by how well it names it. None when it names none."""
+    found = ((well, wished(person, code, context)) for code, well in opening.named_occupations)
+    return max((well * value for well, value in found if value is not None), default=None)
+
+
 @factor
 class Occupation(Factor):
-    """The code that the advert stands under, by `wished`."""
+    """The code that the advert stands under, by `wished`; without a code (most programmes) what its title names."""
 
     name = "occupation"
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        return None if opening.occupation is None else wished(person, opening.occupation, context)
+        if opening.occupation is None:
+            return wished_by_title(person, opening, context)
+        return wished(person, opening.occupation, context)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        work = opening.occupation
-        return {"occupation": context.pack.label(work, language) if work else context.word("unknown", language)}
+        codes = (opening.occupation,) if opening.occupation else tuple(code for code, _ in opening.named_occupations)
+        return {"occupation": context.labels(codes, language) if codes else context.word("unknown", language)}

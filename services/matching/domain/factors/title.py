@@ -2,7 +2,7 @@
 
 from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
-from services.matching.domain.factors.occupation import wished
+from services.matching.domain.factors.occupation import wished, wished_by_title
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -20,18 +20,15 @@ class Title(Factor):
     name = "title"
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        named = opening.named_occupations or ((opening.occupation, 1.0),)
-        values = [
-            well * value
-            for code, well in named
-            if code is not None and (value := wished(person, code, context)) is not None
-        ]
-        values += [
+        by_title = wished_by_title(person, opening, context)
+        if not opening.named_occupations and opening.occupation is not None:
+            by_title = wished(person, opening.occupation, context)
+        learned = [
             LEARNED * well
             for code, well in opening.named_skills
             if code in person.certificates or code in person.courses
         ]
-        return max(values, default=None)
+        return max([*learned, *(() if by_title is None else (by_title,))], default=None)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         codes = tuple(code for code, _ in (*opening.named_occupations, *opening.named_skills))
