@@ -18,13 +18,14 @@ from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.reference import Pack, load_pack
 from verification.evaluation.before import Before
+from verification.evaluation.classes import classes
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import TOP, Lists, figures
 from verification.evaluation.rivals import Admitted, Learned, admitted, by_bm25, by_lot, by_ngrams
 from verification.evaluation.whynot import whynot
 from verification.evaluation.world import TODAY, Market
 
-WHYNOT_SEED = 301
+OTHER_SEED = 301
 
 
 def matched(market: Market, pack: Pack) -> Lists:
@@ -101,8 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             of_family.append(measured(Market(pack, family, seed, asked.people, asked.adverts), pack, learned))
         print(family.name, json.dumps(_means(of_family)), flush=True)
         all_figures += of_family
-    holds = {} if asked.quick else whynot(pack, asked.people, asked.adverts, WHYNOT_SEED)
-    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **_means(all_figures), **holds}))
+    more: dict[str, float] = {}
+    if not asked.quick:
+        more = {**classes(pack, OTHER_SEED), **whynot(pack, asked.people, asked.adverts, OTHER_SEED)}
+    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **_means(all_figures), **more}))
     return 0
 
 
