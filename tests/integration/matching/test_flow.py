@@ -11,7 +11,7 @@ import pytest
 from services.matching.republish import republish_matches
 from shared.events import Event
 from shared.kit.runtime.republish import store_beside
-from tests.integration.matching.parts import NOON, RECORDED, Setup, client, eventually, expected, standing, told
+from tests.integration.matching.parts import NOON, PACK, RECORDED, Setup, client, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered, random_opening, random_person
 
 pytestmark = pytest.mark.integration
@@ -43,7 +43,7 @@ class TestFlow:
         assert event.correlationid in (f"c-{numbered(1)}-1", f"c-{a_job().opportunity}-1")
         assert event.causationid == event.correlationid.removeprefix("c-")
         assert event.recordedtime == RECORDED
-        assert event.data.model == "kr-gyeonggi-weights-2"
+        assert event.data.model == PACK.weights_version
         assert event.data.person_rank == 1
         assert event.data.score == pytest.approx(sum(reason.contribution for reason in event.data.reasons), abs=1e-6)
         assert event.data.as_of == NOON.date()
