@@ -12,6 +12,7 @@ from pymongo.read_concern import ReadConcern
 
 from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
+from shared.kit.kafka.records import EventCodec
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.codec import CloudEventCodec
@@ -19,7 +20,7 @@ from shared.kit.store import outbox
 from shared.kit.store.mongo import connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.unit_of_work import UnitOfWork
-from shared.kit.stream import checkpoints as claim
+from shared.kit.stream import checkpoints
 from verification.benchmarks.task import BATCH, BEFORE, SOURCE, STATE, Names, document, match_found, told
 
 
@@ -27,11 +28,12 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
     """Events per second after the warm-up."""
     client = connect(names.mongo_url)
     database = client[names.database]
-    await ensure_indexes(database, {**outbox.INDEXES, **claim.INDEXES})
+    await ensure_indexes(database, {**outbox.INDEXES, **checkpoints.INDEXES})
     kafka = KafkaSettings(bootstrap=names.kafka, service="bench", instance="bench-1", prefix=names.prefix)
-    box = Outbox(database, Topics(kafka), CloudEventCodec())
-    await database[claim.COLLECTION].insert_one({"_id": "bench/0", "epoch": 1, "offset": -1})
-    groups = [_documents(range(start, min(start + BATCH, count)), box) for start in range(0, count, BATCH)]
+    codec = CloudEventCodec()
+    box = Outbox(database, Topics(kafka), codec)
+    await database[checkpoints.COLLECTION].insert_one({"_id": "bench/0", "epoch": 1, "offset": -1})
+    groups = [_documents(range(start, min(start + BATCH, count)), box, codec) for start in range(0, count, BATCH)]
     write = _replacement if names.held else InsertOne[dict[str, Any]]
     begun, done, before = 0.0, 0, 0
     async with await client.start_session() as session:
@@ -42,7 +44,7 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
                 ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY
             ):
                 move = UpdateOne({"_id": "bench/0", "epoch": 1, "offset": done - 1}, {"$inc": {"offset": len(states)}})
-                await database[claim.COLLECTION].bulk_write([move], ordered=False, session=session)
+                await database[checkpoints.COLLECTION].bulk_write([move], ordered=False, session=session)
                 await database[STATE].bulk_write([write(each) for each in states], ordered=False, session=session)
                 await database[outbox.COLLECTION].insert_many(rows, session=session)
             done += len(states)
@@ -55,8 +57,8 @@ def _replacement(document: dict[str, Any]) -> ReplaceOne[dict[str, Any]]:
     return ReplaceOne({"_id": document["_id"]}, document)
 
 
-def _documents(numbers: range, box: Outbox) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    work = UnitOfWork(datetime.now(UTC))
+def _documents(numbers: range, box: Outbox, codec: EventCodec) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    work = UnitOfWork(datetime.now(UTC), codec=codec)
     states = []
     for n in numbers:
         event = match_found(n)
