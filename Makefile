@@ -94,7 +94,7 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 
-.PHONY: chaos siege leak-scan bench poison idle evaluate
+.PHONY: chaos siege leak-scan bench poison idle bench-matching evaluate
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
@@ -116,6 +116,9 @@ evaluate: setup ## how good the matches are on worlds with a hidden truth, besid
 
 idle: check-ready setup-run ## what three services cost that have nothing to do: KAFKA= ROUNDS=
 	@$(BIN)/python -m verification.benchmarks.idle
+
+bench-matching: setup ## the matching index at a size: PEOPLE= OPENINGS= SEED=; the last line is one JSON object
+	@$(BIN)/python -m verification.benchmarks.matching $(if $(PEOPLE),--people $(PEOPLE)) $(if $(OPENINGS),--openings $(OPENINGS)) $(if $(SEED),--seed $(SEED))
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ lease, and the successor, before it loads, kills the session that may have one o
 too, so that its predecessor's consumer is fenced at once; and before each operation the matcher looks at its own clock
 (`Matching.guard`), which saves the way to the database.
 
-What it does goes on in slices of some milliseconds, between which the event loop serves others, and in transactions
+What is to be worked out is worked out in slices, in one thread beside the event loop, which meanwhile serves others and
+takes in what comes; the loop waits for a slice before it touches the index again. What is written goes in transactions
 bounded in size: first what takes away, then what is to be assessed, then what is due to be published, then what is
 saved for the next load. It consumes, and takes away, as soon as people and what stands as published are loaded.
 """
@@ -16,7 +17,9 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from typing import TypeVar
 
 from services.matching.day import MatchingDay
@@ -40,8 +43,9 @@ from shared.reference import Pack
 NAME = "matching"
 PEOPLE_AT_ONCE = 50  # published in one transaction: at most 20 events each
 PURGED_AT_ONCE = 500
-# So long the event loop may be kept from others at once: a request or a batch takes dozens of turns of the loop.
-SLICE_SECONDS = 0.004
+# So long a load may keep the event loop from others at once: a request or a batch takes dozens of turns of the loop.
+TURN_SECONDS = 0.004
+SLICE_SECONDS = 0.02  # so long it assesses before it looks at what came in
 IDLE_SECONDS = 0.5
 T = TypeVar("T")
 _log = logger("active_matcher")
@@ -85,6 +89,7 @@ class ActiveMatcher:
         self._on_role_change = on_role_change
         self._on_progress = on_progress
         self._companion = companion
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="matching")
         self._batch_size = AdaptiveBatchSize(PEOPLE_AT_ONCE)
         self._changed = asyncio.Event()
         matching.guard = lambda: lease.held
@@ -187,8 +192,7 @@ class ActiveMatcher:
         while True:
             self._changed.clear()
             await self._publish_removals(consuming)
-            more = matching.advance(SLICE_SECONDS)
-            await asyncio.sleep(0)
+            more = await self._aside(partial(matching.advance, SLICE_SECONDS))
             deltas = matching.due_deltas(self._batch_size.size)
             await self._publish(deltas)
             await snapshots.save()
@@ -218,14 +222,14 @@ class ActiveMatcher:
         """What was heard comes in; what may no longer match is withdrawn."""
         if consuming.done():
             consuming.result()  # raises why it does not consume
-        self._matching.drain_inbox()
-        await self._publish(self._matching.removals())
+        await self._aside(self._matching.drain_inbox)
+        await self._publish(await self._aside(self._matching.removals))
 
     async def _begin_day(self, today: date) -> None:
         """What has ended goes; where the day's context is another, everybody is assessed again."""
         if today < self._matching.today:
             raise ClockSetBack  # what had ended may be open again: begin with everything that the database holds
-        self._matching.begin_day(today)
+        await self._aside(partial(self._matching.begin_day, today))
         self._day.reached = today
         await self._purge()
         warn_of_an_old_wage_table(self._matching.pack, today)
@@ -254,6 +258,15 @@ class ActiveMatcher:
             self._batch_size.worked(len(some))
             del left[: len(some)]
 
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """In the thread. Whoever is cancelled meanwhile waits for its end: nobody else may touch the index before."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.shield(future)
+        finally:
+            if not future.done():
+                await asyncio.wait([future])
+
     async def _perform_one(self, operation: Operation[None]) -> None:
         await self._perform([operation])
 
@@ -269,7 +282,7 @@ async def _yielding(items: AsyncIterator[T]) -> AsyncIterator[T]:
     yielded = time.monotonic()
     async for item in items:
         yield item
-        if time.monotonic() - yielded > SLICE_SECONDS:
+        if time.monotonic() - yielded > TURN_SECONDS:
             await asyncio.sleep(0)
             yielded = time.monotonic()
 

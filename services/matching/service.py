@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from services.matching.assessment_queue import AssessmentQueue, Candidates
@@ -35,6 +36,7 @@ from shared.reference import Pack
 
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
 KEEP_WITHDRAWN_DAYS = 30
+REMOVALS_AT_ONCE = 200  # people are looked at for what may no longer match, between two looks at what came in
 _Change = tuple[PersonFacts | OpeningFacts, int]
 
 
@@ -44,8 +46,9 @@ class Matching:
     no transaction grows with what stands on the other side. What a crash interrupts is found by comparing, at the next
     load, what stands with what was published.
 
-    Everything but the two ``..._changed`` is called by one loop, one after the other. ``guard`` says whether this
-    matcher may write; it is asked before every operation. ``on_change`` is called when something was committed.
+    Everything but the two ``..._changed`` is called by one loop, one after the other, some of it in a thread. ``guard``
+    says whether this matcher may write; it is asked before every operation. ``on_change`` is called when something was
+    committed.
     ``rules``: names everything that decides about a pair besides the two and the day: lists by other rules are invalid.
     Methods that return an `Operation` do nothing by themselves: the caller performs it in a transaction.
     """
@@ -186,14 +189,19 @@ class Matching:
         return more or bool(self._queue.dirty_people or self._queue.dirty_openings)
 
     def removals(self) -> list[MatchDelta]:
-        """What may no longer match and stands as published: to be withdrawn now."""
+        """What may no longer match and stands as published: to be withdrawn now. Of people who are gone all at once,
+        of others a portion: what is left is looked at next time."""
         queue = self._queue
         people = {person for opening in queue.dirty_openings for person in self._published.with_opening(opening)}
-        queue.dirty_lists |= people  # what stands may read differently, at the same score
-        people |= queue.dirty_people
-        queue.dirty_people.clear()
         queue.dirty_openings.clear()
-        return [delta for person in sorted(people) if (delta := MatchDelta(person, self._inadmissible(person)))]
+        queue.dirty_lists |= people  # what stands may read differently, at the same score
+        queue.dirty_people |= people
+        gone = [person for person in queue.dirty_people if not self._index.has_person(person)]
+        queue.dirty_people.difference_update(gone)
+        some = list(islice(queue.dirty_people, None if self._loading else REMOVALS_AT_ONCE))
+        queue.dirty_people.difference_update(some)
+        looked_at = sorted((*gone, *some))
+        return [delta for person in looked_at if (delta := MatchDelta(person, self._inadmissible(person)))]
 
     def due_deltas(self, most: int) -> list[MatchDelta]:
         """What is to be published by now of at most so many people. Nothing while an opening is half assessed, nor
@@ -317,7 +325,7 @@ class Matching:
 
     def sizes(self) -> tuple[int, int]:
         """How many people and openings are held."""
-        return len(tuple(self._index.people())), self._index.openings()
+        return self._index.sizes()
 
     # --- a participant of the store's transactions: only to ask the guard
 
@@ -351,8 +359,8 @@ class Matching:
             return tuple(sorted(published))
         if self._loading:  # not all openings are there yet
             return tuple(sorted(self._closed.intersection(published)))
-        waits = self._queue.awaits_opening
-        return tuple(sorted(id for id in published if not self._index.admits(person, id) and not waits(id)))
+        refused = published.keys() - self._index.admitted(person, published)
+        return tuple(sorted(id for id in refused if not self._queue.awaits_opening(id)))
 
     def _differs(self, person: str) -> bool:
         published, best = self._published.of(person), self._index.best(person)

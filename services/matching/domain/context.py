@@ -25,13 +25,14 @@ class AssessmentContext:
         self.today = today
         self.average_hourly = pack.hourly(pack.average_wage.amount, pack.average_wage.per)
         self.minimum_hourly = pack.wage_floor(today)
-        self._nearness: dict[tuple[str, str], float] = {}
+        self._nearness: dict[str, dict[str, float]] = {}
+        self._interest: dict[tuple[str, float], dict[str, float]] = {}
         self._minutes: dict[tuple[str, str, bool], int | None] = {}
 
     def on(self, today: date) -> AssessmentContext:
         """The same pack on another day; what was looked up is kept, since it does not depend on the day."""
         other = AssessmentContext(self.pack, today)
-        other._nearness, other._minutes = self._nearness, self._minutes
+        other._nearness, other._interest, other._minutes = self._nearness, self._interest, self._minutes
         return other
 
     @property
@@ -42,15 +43,24 @@ class AssessmentContext:
 
     def nearness(self, one: str, other: str) -> float:
         """How near two occupations are, 0 to 1."""
-        key = (one, other)
-        if (found := self._nearness.get(key)) is None:
-            found = self._nearness[key] = self.pack.occupation_nearness(one, other)
+        known = self._nearness.get(one)
+        if known is None:
+            known = self._nearness[one] = {}
+        if (found := known.get(other)) is None:
+            found = known[other] = self.pack.occupation_nearness(one, other)
         return found
 
-    def is_inside(self, work: str, group: str) -> bool:
-        """Whether work lies in this group of occupations, or is it."""
-        path = self.pack.occupations.path
-        return path(work).startswith(path(group))
+    def interest(self, group: str, inside: float, work: str) -> float:
+        """How near work is to a group of occupations; inside of it so much of the way from there to a full hit."""
+        known = self._interest.get((group, inside))
+        if known is None:
+            known = self._interest[group, inside] = {}
+        if (found := known.get(work)) is None:
+            path, found = self.pack.occupations.path, self.nearness(group, work)
+            if found and path(work).startswith(path(group)):
+                found += (1 - found) * inside
+            known[work] = found
+        return found
 
     def minutes(self, home: str | None, work: str | None, car: bool) -> int | None:
         """Minutes one way; None when a place or the way is not known."""

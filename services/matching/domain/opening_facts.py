@@ -66,6 +66,21 @@ class OpeningFacts:
     helpful_strengths: frozenset[str]
     teaches: frozenset[str]
 
+    @property
+    def works(self) -> tuple[tuple[str, float], ...]:
+        """The occupations it is about, with how well it says so: its code, without one what its title names."""
+        return self.named_occupations if self.occupation is None else ((self.occupation, 1.0),)
+
+    @property
+    def named_works(self) -> tuple[tuple[str, float], ...]:
+        """The occupations that its title names, without any its code."""
+        return self.named_occupations or self.works
+
+    @property
+    def elementary_work(self) -> str | None:
+        """Its occupation, if that is elementary."""
+        return self.occupation if self.elementary else None
+
     def takes_people(self, today: date) -> bool:
         """Not closed, and its last day not over."""
         return self.open and (self.last_day is None or today <= self.last_day)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from shared.events.fields import WageFloor
 from shared.events.topics.people import Experience, Person
@@ -14,6 +15,14 @@ from shared.reference.matching import NeedRule
 CONSENT_TO_MATCHING = "matching"
 WANTED = 0.5  # an interest from here on is a wish
 MONTHS_OF_A_TRADE = 24  # by then somebody knows a trade: more months do not bring an opening nearer
+
+
+class Wishes(NamedTuple):
+    """Work that is wanted: occupations with how much each speaks for an opening near it, groups with how far an opening
+    inside one counts towards a full hit."""
+
+    occupations: tuple[tuple[str, float], ...]
+    interests: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +65,25 @@ class PersonFacts:
     occupations: tuple[tuple[str, float], ...]
     interests: tuple[tuple[str, float], ...]
     experience: tuple[tuple[str, int], ...]
-    needs: Mapping[str, NeedRule]
+    needs: tuple[tuple[str, NeedRule], ...]
     blank: bool
     trained: bool
+
+    @property
+    def wishes(self) -> Wishes:
+        """Which work is wanted."""
+        return Wishes(self.occupations, self.interests)
+
+    @property
+    def wishes_of_trained(self) -> Wishes | None:
+        """The same, of somebody who learned a trade and wants growth weighed."""
+        return self.wishes if self.trained and self.growth else None
+
+    @property
+    def home_of_needs(self) -> tuple[str | None, bool]:
+        """From where, and whether by car, when a need counts the minutes of the way; of anybody else nothing."""
+        counts = any(rule.commute_minutes_max is not None for _, rule in self.needs)
+        return (self.residence, self.car is True) if counts else (None, False)
 
     def takes_part(self, today: date) -> bool:
         """Has not left, and the consent to matching holds, its last day included."""
@@ -72,7 +97,8 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
     floor = wants.wage_min if wants else None
     if floor is not None and floor.currency != pack.currency:
         floor = None
-    needs = {code: pack.matching.needs[code] for code in person.counselling.needs if code in pack.matching.needs}
+    rules = pack.matching.needs
+    needs = tuple((code, rules[code]) for code in dict.fromkeys(person.counselling.needs) if code in rules)
     return PersonFacts(
         id=person.person,
         active=person.status == "active",
@@ -85,7 +111,7 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         hours_min=hours.min if hours else None,
         hours_max=hours.max if hours else None,
         commute_wish=wants.commute_minutes if wants else None,
-        usual_way=min([pack.matching.usual_commute_minutes, *_usual_ways(needs.values())]),
+        usual_way=min([pack.matching.usual_commute_minutes, *_usual_ways(rule for _, rule in needs)]),
         available=wants.start if wants else None,
         avoided=frozenset(plain_number(mark.partition(":")[2]) for mark in wants.not_to) if wants else frozenset(),
         growth=wants.growth if wants else True,

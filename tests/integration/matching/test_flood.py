@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import free_port
+from services.matching.domain.index import RESERVE
 from tests.integration.matching.parts import PACK, Setup, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered
 
@@ -108,7 +109,7 @@ class TestAFlood:
             await eventually(kept)
             assert await standing(database) == expected(people, jobs)
             lists = {one["_id"]: one async for one in database.lists.find({})}
-            assert {len(one["openings"]) for one in lists.values()} == {BEST + 30}
+            assert {len(one["openings"]) for one in lists.values()} == {PACK.matching.chosen_from + RESERVE}
         before = len(await setup.emitted())
         async with setup.running():
             people.append(a_person(7))

@@ -20,15 +20,31 @@ class Condition(ABC):
 
     ``name`` is a slug; its sentences are ``condition.<name with _>.<variant>`` of the pack. ``cost`` orders the
     conditions: cheap ones that often say no come first. ``opens`` says what could turn a no into a yes.
+
+    ``of_person`` and ``of_opening`` name the facts that `answer` looks at (``rules.`` before those of the opening's
+    rules), and it is shown no others: from them the columns are made (`columns`), so that it is asked once for all who
+    look the same to it. None: it may look at everything, which is right and slow. ``of_pairs``: False for what decides
+    whether somebody or something is held at all, and so is a yes for every pair that is.
     """
 
     name: ClassVar[str]
     cost: ClassVar[int] = 50
     opens: ClassVar[Opens]
+    of_person: ClassVar[tuple[str, ...] | None] = None
+    of_opening: ClassVar[tuple[str, ...] | None] = None
+    of_pairs: ClassVar[bool] = True
 
     @abstractmethod
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         """Yes, no or ask. Missing on the person's side where a rule needs it: ask."""
+
+    def free_person(self, person: PersonFacts) -> bool:
+        """Whether it is a yes for this person whatever the opening. Never wrong to say no: it saves asking."""
+        return False
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        """Whether it is a yes at this opening whoever comes."""
+        return False
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         """Which of the condition's sentences says it; the plain one of the answer unless there are several."""

@@ -15,14 +15,19 @@ class Needs(Condition):
     name = "needs"
     cost = 21
     opens = "advert"
+    of_person = ("needs", "home_of_needs")
+    of_opening = ("needs_car", "shifts", "strength", "region")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.needs:
             return YES
         return ASK if self._unmet(person, opening, context) else YES
 
+    def free_person(self, person: PersonFacts) -> bool:
+        return not person.needs
+
     def _unmet(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> tuple[str, ...]:
-        return tuple(code for code, rule in person.needs.items() if _against(rule, person, opening, context))
+        return tuple(code for code, rule in person.needs if _against(rule, person, opening, context))
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {"needs": context.labels(self._unmet(person, opening, context), language)}
@@ -37,5 +42,6 @@ def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, context
         return True
     if rule.commute_minutes_max is None:
         return False
-    minutes = context.minutes_of(person, opening.region)
+    home, by_car = person.home_of_needs
+    minutes = context.minutes(home, opening.region, by_car)
     return minutes is not None and minutes > rule.commute_minutes_max

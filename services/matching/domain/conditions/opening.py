@@ -14,6 +14,7 @@ class Open(Condition):
     name = "open"
     cost = 2
     opens = "advert"
+    of_pairs = False
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         return YES if opening.takes_people(context.today) else NO
@@ -29,9 +30,14 @@ class Places(Condition):
     name = "places"
     cost = 3
     opens = "advert"
+    of_person = ()
+    of_opening = ("places",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         return NO if opening.places == 0 else YES
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.places != 0
 
 
 @condition
@@ -45,11 +51,19 @@ class Dates(Condition):
     name = "dates"
     cost = 5
     opens = "time"
+    of_person = ("available",)
+    of_opening = ("starts",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if person.available is None or opening.starts is None:
             return YES
         return YES if person.available <= f"{opening.starts:%Y-%m}" else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.starts is None
+
+    def free_person(self, person: PersonFacts) -> bool:
+        return person.available is None
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         unknown = context.word("unknown", language)

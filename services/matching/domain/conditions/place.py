@@ -17,6 +17,8 @@ class Region(Condition):
     name = "region"
     cost = 8
     opens = "rule"
+    of_person = ("residence", "areas")
+    of_opening = ("rules.residence",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         areas = opening.rules.residence
@@ -25,6 +27,9 @@ class Region(Condition):
         if person.residence is None or not person.areas:
             return ASK
         return ASK if any(context.pack.lies_in(area, person.residence) for area in areas) else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.rules.residence
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {"wanted": context.labels(opening.rules.residence, language)}
@@ -43,6 +48,8 @@ class Commute(Condition):
     name = "commute"
     cost = 13
     opens = "wish"
+    of_person = ("commute_wish", "usual_way", "residence", "car")
+    of_opening = ("region", "paid", "lodging", "commuter_bus")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         wish = person.commute_wish

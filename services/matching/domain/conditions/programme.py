@@ -17,6 +17,8 @@ class Age(Condition):
     name = "age"
     cost = 8
     opens = "rule"
+    of_person = ("year_of_birth",)
+    of_opening = ("rules.age_min", "rules.age_max", "starts")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         least, most = opening.rules.age_min, opening.rules.age_max
@@ -28,6 +30,9 @@ class Age(Condition):
         older = year - person.year_of_birth
         fitting = sum((least is None or age >= least) and (most is None or age <= most) for age in (older - 1, older))
         return (NO, ASK, YES)[fitting]
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.rules.age_min is None and opening.rules.age_max is None
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         least, most, say = opening.rules.age_min, opening.rules.age_max, context.pack.sentence
@@ -47,6 +52,8 @@ class Sex(Condition):
     name = "sex"
     cost = 7
     opens = "rule"
+    of_person = ("sex",)
+    of_opening = ("rules.sex",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.rules.sex is None:
@@ -54,6 +61,9 @@ class Sex(Condition):
         if person.sex is None:
             return ASK
         return YES if person.sex == opening.rules.sex else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.rules.sex is None
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         sex = opening.rules.sex
@@ -67,6 +77,8 @@ class Income(Condition):
     name = "income"
     cost = 8
     opens = "rule"
+    of_person = ("income",)
+    of_opening = ("rules.income_max_percent_of_median",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         limit = opening.rules.income_max_percent_of_median
@@ -75,6 +87,9 @@ class Income(Condition):
         if person.income is None:
             return ASK
         return YES if person.income <= limit else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.rules.income_max_percent_of_median is None
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         limit = opening.rules.income_max_percent_of_median
@@ -88,6 +103,8 @@ class Jobless(Condition):
     name = "jobless"
     cost = 8
     opens = "rule"
+    of_person = ("jobless",)
+    of_opening = ("rules.jobless",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not opening.rules.jobless:
@@ -95,3 +112,6 @@ class Jobless(Condition):
         if person.jobless is None:
             return ASK
         return YES if person.jobless else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.rules.jobless

@@ -18,11 +18,16 @@ class Certificate(Condition):
     name = "certificate"
     cost = 7
     opens = "learning"
+    of_person = ("certificates", "blank")
+    of_opening = ("certificates",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.certificates <= person.certificates:
             return YES
         return ASK if person.blank else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.certificates
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return answer.value if opening.certificates else "yes_none"
@@ -43,11 +48,16 @@ class Licence(Condition):
     name = "licence"
     cost = 9
     opens = "learning"
+    of_person = ("driving", "car", "certificates")
+    of_opening = ("needs_driving", "needs_car", "other_licences", "rules.licences")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not (opening.needs_driving or opening.needs_car or opening.other_licences):
             return YES
         return all_of(*self._parts(person, opening, context).values())
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not (opening.needs_driving or opening.needs_car or opening.other_licences)
 
     def _parts(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> dict[str, Answer]:
         data = context.pack.matching
@@ -94,6 +104,8 @@ class Education(Condition):
     name = "education"
     cost = 7
     opens = "learning"
+    of_person = ("education",)
+    of_opening = ("education",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.education == 0:
@@ -101,6 +113,9 @@ class Education(Condition):
         if person.education is None:
             return ASK
         return YES if person.education >= opening.education else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return opening.education == 0
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         wanted = opening.rules.education_min
@@ -114,6 +129,8 @@ class ExperienceMonths(Condition):
     name = "experience"
     cost = 14
     opens = "learning"
+    of_person = ("blank", "experience")
+    of_opening = ("rules.experience_months", "occupation")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         needed = opening.rules.experience_months
@@ -122,6 +139,9 @@ class ExperienceMonths(Condition):
         if person.blank:
             return ASK
         return YES if self._months(person, opening, context) >= needed else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.rules.experience_months
 
     @staticmethod
     def _months(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> int:

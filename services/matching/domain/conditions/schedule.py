@@ -19,6 +19,8 @@ class Shifts(Condition):
     name = "shifts"
     cost = 10
     opens = "wish"
+    of_person = ("shifts",)
+    of_opening = ("shifts", "paid", "unusual_shifts")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.shifts:
@@ -52,6 +54,8 @@ class Hours(Condition):
     name = "hours"
     cost = 11
     opens = "wish"
+    of_person = ("hours_min", "hours_max")
+    of_opening = ("hours", "paid")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if person.hours_min is None and person.hours_max is None:
@@ -61,6 +65,9 @@ class Hours(Condition):
                 return YES
             return ASK
         return YES if self._within(person, opening.hours) else NO
+
+    def free_person(self, person: PersonFacts) -> bool:
+        return person.hours_min is None and person.hours_max is None
 
     @staticmethod
     def _within(person: PersonFacts, hours: float) -> bool:

@@ -14,6 +14,7 @@ class Active(Condition):
     name = "active"
     cost = 0
     opens = "wish"
+    of_pairs = False
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         return YES if person.active else NO
@@ -26,6 +27,7 @@ class Consent(Condition):
     name = "consent"
     cost = 1
     opens = "consent"
+    of_pairs = False
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         return YES if person.consent_until is not None and context.today <= person.consent_until else NO

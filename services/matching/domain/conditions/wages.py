@@ -19,6 +19,8 @@ class MinimumWage(Condition):
     name = "minimum-wage"
     cost = 4
     opens = "advert"
+    of_person = ()
+    of_opening = ("paid", "hourly_min")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not opening.paid or opening.hourly_min is None:
@@ -47,6 +49,8 @@ class WageFloor(Condition):
     name = "wage-floor"
     cost = 12
     opens = "wish"
+    of_person = ("floor",)
+    of_opening = ("paid", "hourly_min", "hourly_max", "hours")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         floor = person.floor
@@ -60,8 +64,14 @@ class WageFloor(Condition):
             return YES
         return ASK if opening.hourly_max >= needed else NO
 
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.paid
+
+    def free_person(self, person: PersonFacts) -> bool:
+        return person.floor is None
+
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
-        return "ask_between" if answer is ASK and opening.wage is not None else answer.value
+        return "ask_between" if answer is ASK and opening.hourly_min is not None else answer.value
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         floor = person.floor

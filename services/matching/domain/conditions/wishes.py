@@ -14,6 +14,8 @@ class Kind(Condition):
     name = "kind"
     cost = 4
     opens = "wish"
+    of_person = ("kinds",)
+    of_opening = ("kind",)
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.kinds:
@@ -34,6 +36,8 @@ class ExcludedEmployer(Condition):
     name = "excluded-employer"
     cost = 6
     opens = "wish"
+    of_person = ("avoided",)
+    of_opening = ("employer", "paid")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.avoided:
@@ -41,6 +45,9 @@ class ExcludedEmployer(Condition):
         if opening.employer is None:
             return ASK if opening.paid else YES
         return NO if opening.employer in person.avoided else YES
+
+    def free_person(self, person: PersonFacts) -> bool:
+        return not person.avoided
 
 
 @condition
@@ -50,11 +57,19 @@ class Employment(Condition):
     name = "employment"
     cost = 20
     opens = "wish"
+    of_person = ("employment",)
+    of_opening = ("paid", "employment")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.employment or not opening.paid or opening.employment in person.employment:
             return YES
         return ASK
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.paid
+
+    def free_person(self, person: PersonFacts) -> bool:
+        return not person.employment
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         offered = context.pack.label(opening.employment, language) if opening.employment else None

@@ -17,11 +17,14 @@ class Factor(ABC):
     """One thing that makes a pair fit better or worse. Holds no state; its weight is data of the pack.
 
     ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<level>``. ``between_people``: whether
-    it counts when people are compared for one opening.
+    it counts when people are compared for one opening. ``of_person`` and ``of_opening``: the facts that `value` looks
+    at, as of a condition.
     """
 
     name: ClassVar[str]
     between_people: ClassVar[bool] = True
+    of_person: ClassVar[tuple[str, ...] | None] = None
+    of_opening: ClassVar[tuple[str, ...] | None] = None
 
     @abstractmethod
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:

@@ -1,7 +1,9 @@
 """How likely it is that nothing stands in the way, once the open questions are answered."""
 
+from collections.abc import Iterable
+
 from services.matching.domain.answers import ASK
-from services.matching.domain.conditions import CONDITIONS
+from services.matching.domain.conditions import CONDITIONS, Condition
 from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
@@ -20,12 +22,19 @@ class Certainty(Factor):
     between_people = False
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
+        asks = self._asks(person, opening, context)
+        return self.value_of(one.answered_yes(person, opening, context) for one in asks)
+
+    def value_of(self, answered_yes: Iterable[float]) -> float:
+        """By how often each of the open questions is answered yes, in the order of the conditions."""
         value = 1.0
-        for condition in CONDITIONS:
-            if condition.answer(person, opening, context) is ASK:
-                value *= condition.answered_yes(person, opening, context)
+        for share in answered_yes:
+            value *= share
         return value
 
+    @staticmethod
+    def _asks(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> list[Condition]:
+        return [one for one in CONDITIONS if one.answer(person, opening, context) is ASK]
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        asks = [one for one in CONDITIONS if one.answer(person, opening, context) is ASK]
-        return {"questions": len(asks)}
+        return {"questions": len(self._asks(person, opening, context))}

@@ -16,6 +16,8 @@ class Commute(Factor):
     """
 
     name = "commute"
+    of_person = ("residence", "car", "commute_wish", "usual_way")
+    of_opening = ("region",)
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         minutes = context.minutes_of(person, opening.region)

@@ -14,9 +14,9 @@ WISHED = 0.5
 
 def is_beneath(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
     """Elementary work for somebody who learned a trade, wants growth weighed and does not wish this work."""
-    if not (opening.elementary and person.trained and person.growth) or opening.occupation is None:
+    if opening.elementary_work is None or person.wishes_of_trained is None:
         return False
-    value = wished(person, opening.occupation, context)
+    value = wished(person.wishes_of_trained, opening.elementary_work, context)
     return value is None or value < WISHED
 
 
@@ -29,6 +29,8 @@ class Growth(Factor):
     """
 
     name = "growth"
+    of_person = ("courses", "wishes_of_trained")
+    of_opening = ("paid", "learning", "teaches", "secure", "strength", "elementary_work")
 
     def wanted_by(self, person: PersonFacts) -> bool:
         return person.growth

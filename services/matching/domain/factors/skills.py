@@ -18,6 +18,8 @@ class Skills(Factor):
     """
 
     name = "skills"
+    of_person = ("certificates", "courses", "strengths")
+    of_opening = ("helpful_certificates", "helpful_courses", "helpful_strengths")
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         had = asked = 0.0

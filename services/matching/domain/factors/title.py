@@ -2,7 +2,7 @@
 
 from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
-from services.matching.domain.factors.occupation import wished, wished_by_title
+from services.matching.domain.factors.occupation import best_wished
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -18,11 +18,11 @@ class Title(Factor):
     """
 
     name = "title"
+    of_person = ("wishes", "certificates", "courses")
+    of_opening = ("named_works", "named_skills")
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        by_title = wished_by_title(person, opening, context)
-        if not opening.named_occupations and opening.occupation is not None:
-            by_title = wished(person, opening.occupation, context)
+        by_title = best_wished(person.wishes, opening.named_works, context)
         learned = [
             LEARNED * well
             for code, well in opening.named_skills

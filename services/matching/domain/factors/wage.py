@@ -13,6 +13,8 @@ class Wage(Factor):
     """Pay per hour, from the higher of legal floor and own floor (0) to well above today's average (1)."""
 
     name = "wage"
+    of_person = ("floor_hourly",)
+    of_opening = ("hourly_min", "paid")
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.hourly_min is None or not opening.paid:

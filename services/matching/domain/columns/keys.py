@@ -1,0 +1,92 @@
+"""Numbers for what a rule looks at, so that it is asked once for all who look the same to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from operator import attrgetter
+from types import SimpleNamespace
+from typing import Any
+
+Fields = tuple[str, ...] | None
+"""The facts that a rule looks at; None: all of them."""
+
+
+FREE = 0
+
+
+class Keys:
+    """Of one side and one rule: each different sight has a number as long as somebody held looks like that, and then
+    another may have it. All that the rule is met by whatever the other side (``is_free``) have the number `FREE`.
+    ``sights``: by number what the rule is shown, which names nobody. ``on_end`` hears of each number that ends."""
+
+    def __init__(self, fields: Fields, is_free: Callable[[Any], bool] | None = None) -> None:
+        self._fields = fields
+        self._is_free = is_free
+        self._read: Callable[[Any], Any] = attrgetter(*fields) if fields else _nothing
+        self._numbers: dict[Hashable, int] = {}
+        self._held = [0]
+        self._keys: list[Hashable] = [None]
+        self._unused: list[int] = []
+        self.sights: list[Any] = [None]
+        self.on_end: Callable[[int], None] = _nothing
+
+    def take(self, facts: object) -> int:
+        """The number of what these facts look like; `give_back` follows when they are no longer held."""
+        if self._is_free is not None and self._is_free(facts):
+            return FREE
+        key = self._key(facts)
+        number = self._numbers.get(key)
+        if number is None:
+            if self._unused:
+                number = self._unused.pop()
+            else:
+                number = len(self.sights)
+                self._held.append(0)
+                self._keys.append(None)
+                self.sights.append(None)
+            self._numbers[key] = number
+            self._keys[number] = key
+            self.sights[number] = facts if self._fields is None else sight(facts, self._fields)
+        self._held[number] += 1
+        return number
+
+    def give_back(self, number: int) -> None:
+        """Somebody with this number is no longer held."""
+        if number == FREE:
+            return
+        self._held[number] -= 1
+        if not self._held[number]:
+            del self._numbers[self._keys[number]]
+            self._keys[number] = self.sights[number] = None
+            self._unused.append(number)
+            self.on_end(number)
+
+    @property
+    def all_free(self) -> bool:
+        """Whether nobody held has another number than `FREE`."""
+        return not self._numbers
+
+    def __len__(self) -> int:
+        """All numbers lie below this."""
+        return len(self.sights)
+
+    def _key(self, facts: object) -> Any:
+        return id(facts) if self._fields is None else self._read(facts)
+
+
+def sight(facts: object, fields: tuple[str, ...]) -> SimpleNamespace:
+    """What a rule is shown: these facts and no others."""
+    shown = SimpleNamespace()
+    for field in fields:
+        value, place = attrgetter(field)(facts), shown
+        *above, name = field.split(".")
+        for each in above:
+            if not hasattr(place, each):
+                setattr(place, each, SimpleNamespace())
+            place = getattr(place, each)
+        setattr(place, name, value)
+    return shown
+
+
+def _nothing(_: Any) -> None:
+    return None

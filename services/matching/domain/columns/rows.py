@@ -1,0 +1,111 @@
+"""One side of the index, packed: a row for each that is held, a column of numbers for each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.domain.columns.keys import Keys
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+
+F = TypeVar("F", PersonFacts, OpeningFacts)
+Numbers = NDArray[np.int32]
+Rowset = NDArray[np.intp]
+FIRST_ROOM = 64
+
+
+class Held(NamedTuple, Generic[F]):
+    """One that is held. ``revision``: which change of it this is; ``row``: where its numbers stand."""
+
+    facts: F
+    revision: int
+    row: int
+
+
+class Rows(Generic[F]):
+    """``keys``: of each rule. ``numbers``: a line for each rule, a place in it for each row. ``ids``: by row, None: the
+    row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal."""
+
+    def __init__(self, keys: Sequence[Keys]) -> None:
+        self._keys = keys
+        self._by_id: dict[str, Held[F]] = {}
+        self._free: list[int] = []
+        self.ids: list[str | None] = []
+        self.numbers: Numbers = np.zeros((len(keys), FIRST_ROOM), np.int32)
+        self.taken: NDArray[np.bool_] = np.zeros(FIRST_ROOM, bool)
+        self.ends: Numbers = np.zeros(FIRST_ROOM, np.int32)
+
+    def put(self, facts: F, revision: int, last_day: date | None) -> Held[F]:
+        """One that is new or changed."""
+        self.remove(facts.id)
+        if self._free:
+            row = self._free.pop()
+        else:
+            row = len(self.ids)
+            self.ids.append(None)
+            if row == len(self.taken):
+                self._grow()
+        for line, keys in enumerate(self._keys):
+            self.numbers[line, row] = keys.take(facts)
+        self.ids[row] = facts.id
+        self.taken[row] = True
+        self.ends[row] = (last_day or date.max).toordinal()
+        held = self._by_id[facts.id] = Held(facts, revision, row)
+        return held
+
+    def remove(self, id: str) -> Held[F] | None:
+        """Forget it; what it was."""
+        held = self._by_id.pop(id, None)
+        if held is not None:
+            for keys, number in zip(self._keys, self.numbers[:, held.row].tolist(), strict=True):
+                keys.give_back(number)
+            self.ids[held.row] = None
+            self.taken[held.row] = False
+            self._free.append(held.row)
+        return held
+
+    def get(self, id: str) -> Held[F] | None:
+        """The one with this id."""
+        return self._by_id.get(id)
+
+    def __getitem__(self, id: str) -> Held[F]:
+        return self._by_id[id]
+
+    def id_of(self, row: int) -> str:
+        """Whose row this is."""
+        id = self.ids[row]
+        assert id is not None, "the row is taken"
+        return id
+
+    def ended(self, today: date) -> list[str]:
+        """Those whose last day is over."""
+        rows = np.flatnonzero(self.taken & (self.ends < today.toordinal()))
+        return [self.id_of(row) for row in rows.tolist()]
+
+    def blocks(self, at_once: int) -> Iterator[Rowset]:
+        """The rows that are taken, so many at once, as they are when it comes to them."""
+        start = 0
+        while start < len(self.ids):
+            yield np.flatnonzero(self.taken[start : start + at_once]) + start
+            start += at_once
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._by_id
+
+    def _grow(self) -> None:
+        room = 2 * len(self.taken)
+        self.numbers = np.concatenate((self.numbers, np.zeros_like(self.numbers)), axis=1)
+        self.taken = np.resize(self.taken, room)
+        self.taken[len(self.ids) - 1 :] = False
+        self.ends = np.resize(self.ends, room)
