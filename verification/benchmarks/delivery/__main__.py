@@ -1,0 +1,272 @@
+"""`make bench-delivery`: deliveries from Kafka to partners' sockets. The last line is one JSON object.
+
+``vs_bare``: deliveries a second, of events that wait on Kafka, against a bare aiohttp loop with a log of attempts
+(bare.py), in turns, the median of the rounds. ``cpu_s_per_1000``: processor seconds of service, database and broker for
+1,000 of them (``bare_...``: of the loop and the database). ``p50_ms``, ``p99_ms``: from the moment an event was due on
+Kafka until it reached the socket, at 200/s; ``..._at_50``: at 50/s. ``hanging_p99_ratio``: the others' p99 while 5 of
+100 endpoints hang, against before. ``flood_p99_ratio``: the others' p99 while one partner gets 10,000 at once.
+``fan_out_per_s``: events a second until their deliveries are kept, none sent. ``sent_twice`` and ``lost`` count all.
+``--old``: one more round with so many deliveries in the database that have ended; ``cpu_ratio_with_old`` of the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from deploy.local.errors import StartError
+from deploy.local.stack import LocalStack
+from verification.benchmarks.arithmetic import ratio
+from verification.benchmarks.backlog import CACHE_GB
+from verification.benchmarks.command import InvalidTrial
+from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, percentiles_ms
+from verification.benchmarks.delivery.world import Told, in_turn
+from verification.benchmarks.process import cpu_seconds
+
+PACED, SLOW, OTHERS = 200.0, 50.0, 50.0  # events a second: latency, little traffic, those beside a hang or a flood
+HANGING_SHARE = 20  # one of so many endpoints hangs
+LATE_SECONDS = 1.0  # a phase's first events are not counted: connections are opened
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of each. ``seconds`` of each paced phase; ``hang_seconds`` of the one in which endpoints hang."""
+
+    rounds: int = 3
+    events: int = 5_000
+    endpoints: int = 100
+    seconds: float = 20.0
+    hang_seconds: float = 30.0
+    flood: int = 10_000
+    old: int = 0
+
+
+class Phases:
+    """Each phase on the same service, with people of its own."""
+
+    def __init__(self, trial: Trial, stack: LocalStack, size: Size) -> None:
+        self._trial, self._stack, self._size = trial, stack, size
+        self._phase = 0
+
+    async def told(self, endpoints: Any) -> Told:
+        """Something new to tell to these, whose people are known."""
+        self._phase += 1
+        told = Told(str(self._phase), endpoints)
+        await self._trial.people(told)
+        return told
+
+    async def throughput(self) -> dict[str, float]:
+        """Events wait on Kafka, the service is started."""
+        trial, size = self._trial, self._size
+        told = await self.told(in_turn(range(size.endpoints), size.events))
+        await trial.service.end()
+        await trial.say(map(told.match, range(size.events)))
+        before = len(trial.seen)
+        await trial.service.start(wait=False)
+        await trial.until(lambda: self._more_than(before), "first delivery", every=0.01)
+        first, began, cpu, commands = (
+            len(trial.seen) - before,
+            time.monotonic(),
+            trial.cpu_seconds(),
+            await trial.commands(),
+        )
+        counted = await trial.arrived(told) - first
+        seconds, spent = time.monotonic() - began, trial.cpu_seconds() - cpu
+        done = await trial.commands() - commands
+        show("cpu ms a delivery", {name: value / counted * 1_000 for name, value in spent.items()})
+        show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
+        await trial.service.end()
+        await trial.service.start()
+        return {"per_s": counted / seconds, "cpu": 1_000 * spent.total() / counted}
+
+    async def _more_than(self, count: int) -> bool:
+        await self._trial.look()
+        return len(self._trial.seen) > count
+
+    async def bare(self) -> dict[str, float]:
+        """The bare loop, in a process of its own."""
+        size, trial, mongod = self._size, self._trial, self._stack.database.pid
+        command = [sys.executable, "-m", "verification.benchmarks.delivery.bare", trial.url, self._stack.mongo_url]
+        cpu = cpu_seconds(mongod)
+        process = await asyncio.create_subprocess_exec(
+            *command, str(size.events), str(size.endpoints), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise InvalidTrial("the bare loop failed")
+        found = json.loads(said.splitlines()[-1])
+        spent = found["cpu_seconds"] + cpu_seconds(mongod) - cpu
+        await trial.look()
+        return {"per_s": size.events / found["seconds"], "cpu": 1_000 * spent / size.events}
+
+    async def paced(self, per_second: float) -> dict[str, float]:
+        """So many events a second to all endpoints in turn."""
+        trial, size = self._trial, self._size
+        warm = await self.told(in_turn(range(size.endpoints), int(per_second * LATE_SECONDS)))
+        told = await self.told(in_turn(range(size.endpoints), int(per_second * size.seconds)))
+        await trial.say_at(warm, per_second)
+        await trial.arrived(warm)
+        cpu, commands = trial.cpu_seconds(), await trial.commands()
+        due = await trial.say_at(told, per_second)
+        counted = await trial.arrived(told)
+        spent, done = trial.cpu_seconds() - cpu, await trial.commands() - commands
+        show(f"at {per_second:.0f}/s, cpu ms a delivery", {n: value / counted * 1_000 for n, value in spent.items()})
+        show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
+        p50, p99 = percentiles_ms(due, trial.seen)
+        return {"p50": p50, "p99": p99, "cpu": 1_000 * spent.total() / counted}
+
+    async def hanging(self) -> float:
+        """The healthy ones' p99 while some hang, against before."""
+        trial, size = self._trial, self._size
+        hanging = max(1, size.endpoints // HANGING_SHARE)
+        healthy, count = range(hanging, size.endpoints), int(OTHERS * size.hang_seconds)
+        before, while_ = await self.told(in_turn(healthy, count)), await self.told(in_turn(healthy, count))
+        stuck = await self.told(in_turn(range(hanging), count // HANGING_SHARE))
+        due = await trial.say_at(before, OTHERS)
+        await trial.arrived(before)
+        _, p99_before = percentiles_ms(due, trial.seen)
+        await trial.hang(hanging)
+        _, due = await asyncio.gather(trial.say_at(stuck, OTHERS / HANGING_SHARE), trial.say_at(while_, OTHERS))
+        await trial.arrived(while_, settled=False)
+        _, p99 = percentiles_ms(due, trial.seen)
+        await trial.hang(0)
+        await trial.arrived(stuck)
+        show("hanging", {"p99 before": p99_before, "p99 while": p99})
+        return p99 / p99_before
+
+    async def flood(self) -> float:
+        """The others' p99 while one partner gets very much at once by Kafka, against before."""
+        trial, size = self._trial, self._size
+        others, count = range(1, size.endpoints), int(OTHERS * size.seconds)
+        before, while_ = await self.told(in_turn(others, count)), await self.told(in_turn(others, count))
+        flood = await self.told([0] * size.flood)
+        due = await trial.say_at(before, OTHERS)
+        await trial.arrived(before)
+        p50_before, p99_before = percentiles_ms(due, trial.seen)
+        _, due = await asyncio.gather(trial.say(map(flood.match, range(size.flood))), trial.say_at(while_, OTHERS))
+        await trial.arrived(while_, settled=False)
+        p50, p99 = percentiles_ms(due, trial.seen)
+        began = time.monotonic()
+        await trial.arrived(flood)
+        show("flood", {"p50 before": p50_before, "p99 before": p99_before, "p50": p50, "p99": p99,
+                       "s until the flood had arrived": time.monotonic() - began})  # fmt: skip
+        return p99 / p99_before
+
+    async def fan_out(self) -> float:
+        """Events a second that become deliveries, while none may be sent."""
+        trial, size = self._trial, self._size
+        told = await self.told(in_turn(range(size.endpoints), size.events))
+        await trial.service.end()
+        await trial.say(map(told.match, range(size.events)))
+        kept = trial.database.deliveries
+        before = await kept.estimated_document_count()
+        await trial.service.start({"IEUM_SPREAD_SECONDS": str(NOT_YET_SECONDS)}, wait=False)
+        began = first = 0.0
+        now, end = before, before + size.events
+        while now < end:
+            await asyncio.sleep(0.02)
+            now = await kept.estimated_document_count()
+            if now > before and not began:
+                began, first = time.monotonic(), now
+                cpu = trial.cpu_seconds()
+        seconds, spent = time.monotonic() - began, trial.cpu_seconds() - cpu
+        counted = end - first
+        if not counted:
+            raise InvalidTrial("too few events for a rate")
+        show("fan-out, cpu ms an event", {name: value / counted * 1_000 for name, value in spent.items()})
+        return counted / seconds
+
+
+def show(what: str, values: dict[str, float]) -> None:
+    """For who looks on."""
+    print(f"{what}: " + ", ".join(f"{name} {value:,.2f}" for name, value in values.items()), flush=True)
+
+
+def result(
+    ours: list[dict[str, float]], bare: list[dict[str, float]], at_200: dict[str, float], at_50: dict[str, float],
+    ratios: dict[str, float], counts: dict[str, int],
+) -> dict[str, Any]:  # fmt: skip
+    """The last line."""
+    against = ratio((a["per_s"], b["per_s"]) for a, b in zip(ours, bare, strict=True))
+    return {
+        "vs_bare": round(against.median, 3),
+        "cpu_s_per_1000": round(statistics.median(each["cpu"] for each in ours), 2),
+        "bare_cpu_s_per_1000": round(statistics.median(each["cpu"] for each in bare), 2),
+        "p50_ms": round(at_200["p50"], 1),
+        "p99_ms": round(at_200["p99"], 1),
+        "hanging_p99_ratio": round(ratios["hanging"], 2),
+        "flood_p99_ratio": round(ratios["flood"], 2),
+        "fan_out_per_s": round(ratios["fan_out"]),
+        "cpu_s_per_1000_at_50": round(at_50["cpu"], 2),
+        **counts,
+        "deliveries_per_s": round(statistics.median(each["per_s"] for each in ours)),
+        "bare_per_s": round(statistics.median(each["per_s"] for each in bare)),
+        "vs_bare_spread": [round(against.lowest, 3), round(against.highest, 3)],
+        "p50_ms_at_50": round(at_50["p50"], 1),
+        "p99_ms_at_50": round(at_50["p99"], 1),
+        "cpu_s_per_1000_at_200": round(at_200["cpu"], 2),
+        **({"cpu_ratio_with_old": round(ratios["old"], 2)} if "old" in ratios else {}),
+    }
+
+
+async def measure(stack: LocalStack, folder: Path, size: Size) -> dict[str, Any]:
+    """All phases. Raises InvalidTrial when there is nothing to compare."""
+    async with Trial(stack, folder, size.endpoints) as trial:
+        await trial.subscribe()
+        phases = Phases(trial, stack, size)
+        ours: list[dict[str, float]] = []
+        bare: list[dict[str, float]] = []
+        for number in range(size.rounds):
+            for contender in (ours, bare) if number % 2 == 0 else (bare, ours):
+                contender.append(await (phases.throughput() if contender is ours else phases.bare()))
+            show(f"round {number + 1}, deliveries/s", {"ours": ours[-1]["per_s"], "bare": bare[-1]["per_s"]})
+        at_50, at_200 = await phases.paced(SLOW), await phases.paced(PACED)
+        ratios = {"hanging": await phases.hanging(), "flood": await phases.flood(), "fan_out": await phases.fan_out()}
+        if size.old:
+            await trial.age(size.old)
+            aged = await phases.throughput()
+            ratios["old"] = aged["cpu"] / statistics.median(each["cpu"] for each in ours)
+        await trial.look()
+        return result(ours, bare, at_200, at_50, ratios, {"sent_twice": trial.twice, "lost": trial.lost})
+
+
+async def run(size: Size) -> int:
+    """0 when it was measured and nothing was lost or sent twice, 1 otherwise, 2 when nothing could be measured."""
+    kind = os.environ.get("KAFKA") or "embedded"
+    with tempfile.TemporaryDirectory() as name:
+        stack = LocalStack(Path(name) / "stack", kind=kind, cache_gb=CACHE_GB)
+        try:
+            await asyncio.to_thread(stack.start)
+            found = await measure(stack, Path(name), size)
+        except (StartError, InvalidTrial) as reason:
+            print(reason, file=sys.stderr)
+            return 2
+        finally:
+            await asyncio.to_thread(stack.kill)
+    print(json.dumps({**found, "rounds": size.rounds, "events": size.events, "kafka": kind}))
+    return 0 if not found["lost"] and not found["sent_twice"] else 1
+
+
+def size_of(arguments: list[str]) -> Size:
+    """From the command line."""
+    parser = argparse.ArgumentParser(prog="python -m verification.benchmarks.delivery")
+    usual = Size()
+    for name in Size.__slots__:
+        default = getattr(usual, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    return Size(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(uvloop.run(run(size_of(sys.argv[1:]))))

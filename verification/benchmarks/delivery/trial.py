@@ -1,0 +1,216 @@
+"""One service, one receiver, and a driver that says on Kafka what the service then tells the endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from pymongo import AsyncMongoClient
+
+from deploy.local.ports import LOOPBACK
+from deploy.local.stack import LocalStack
+from deploy.local.timeouts import scaled
+from shared.events import Event
+from shared.events.envelope import to_kafka
+from verification.benchmarks.arithmetic import percentile
+from verification.benchmarks.backlog import KEYS_SECONDS, make_topics
+from verification.benchmarks.command import InvalidTrial
+from verification.benchmarks.delivery.world import Told, agencies
+from verification.benchmarks.process import START_SECONDS, ServiceProcess, cpu_seconds
+from verification.benchmarks.task import hex_id
+
+PATIENCE_SECONDS = 30.0
+STALLED_SECONDS = 60.0
+POLL_SECONDS = 0.1
+NOT_YET_SECONDS = 86_400
+COPIED = 1_000  # documents
+AT_ONCE = 1_000  # events in the producer's buffers
+Document = dict[str, Any]
+
+
+class Trial:
+    """``seen``: of everything that was told, by opening, the second at which it reached the endpoint first."""
+
+    def __init__(self, stack: LocalStack, folder: Path, endpoints: int) -> None:
+        self._stack, self.endpoints = stack, endpoints
+        self.service = ServiceProcess(stack, folder, "notifications")
+        self._client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
+        self.database = self._client["notifications"]
+        self._http = httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS))
+        self._producer: AIOKafkaProducer | None = None
+        self._receiver: asyncio.subprocess.Process | None = None
+        self.url = ""
+        self.seen: dict[str, float] = {}
+        self.twice = self.lost = self._people = 0
+
+    async def __aenter__(self) -> Self:
+        receiver = [sys.executable, "-m", "verification.benchmarks.delivery.receiver"]
+        pipe = asyncio.subprocess.PIPE
+        self._receiver = await asyncio.create_subprocess_exec(*receiver, stdin=pipe, stdout=pipe)
+        assert self._receiver.stdout is not None
+        self.url = f"http://{LOOPBACK}:{int(await self._receiver.stdout.readline())}"
+        self._producer = AIOKafkaProducer(bootstrap_servers=self._stack.kafka, acks="all")
+        await self._producer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.service.end(kill=True)
+        assert self._producer is not None
+        assert self._receiver is not None
+        await self._producer.stop()
+        self._receiver.kill()
+        await self._receiver.wait()
+        await self._http.aclose()
+        await self._client.close()
+
+    # --- the world
+
+    async def subscribe(self) -> None:
+        """An agency with a webhook for each endpoint."""
+        tokens: dict[str, str] = {}
+        said = list(agencies(self.endpoints, tokens))
+        await make_topics(self._stack)
+        await self.service.start()
+        await self.say(said)
+        await self.until(lambda: self._stored("agencies", self.endpoints), "agencies")
+        await asyncio.sleep(KEYS_SECONDS)
+        for n, token in enumerate(tokens.values()):
+            wanted = {"channel": "webhook", "url": f"{self.url}/{n}"}
+            await self.until(lambda w=wanted, t=token: self._subscribed(w, t), "subscriptions")
+        await self.until(self._no_resync, "first pass over everybody")
+
+    async def people(self, told: Told) -> None:
+        """These people are known to the service."""
+        await self.say(told.persons())
+        self._people += told.people
+        await self.until(lambda: self._stored("people", self._people), "people")
+
+    async def age(self, old: int) -> None:
+        """So many more deliveries that have ended, as those of before."""
+        some = await self.database.deliveries.find({"state": "delivered"}).limit(COPIED).to_list(None)
+        for start in range(0, old, COPIED):
+            rows = [_copy(each, start + n) for n, each in enumerate(some[: old - start])]
+            await self.database.deliveries.insert_many(rows, ordered=False)
+
+    # --- events
+
+    async def say(self, events: Iterable[Event[Any]]) -> None:
+        """As fast as Kafka takes them."""
+        sent = []
+        for each in events:
+            sent.append(await self._send(each))
+            if len(sent) >= AT_ONCE:
+                await asyncio.gather(*sent)
+                sent.clear()
+        await asyncio.gather(*sent)
+
+    async def say_at(self, told: Told, per_second: float) -> dict[str, float]:
+        """Each when it is due; by opening the second at which it was."""
+        due, began, sent = {}, time.monotonic() + 0.1, []
+        for n in range(len(told.endpoints)):
+            at = began + n / per_second
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            due[told.opportunity(n)] = at
+            sent.append(await self._send(told.match(n)))
+        await asyncio.gather(*sent)
+        return due
+
+    async def _send(self, each: Event[Any]) -> asyncio.Future[Any]:
+        assert self._producer is not None
+        key, value, headers = to_kafka(each)
+        sent: asyncio.Future[Any] = await self._producer.send(
+            each.event_type.topic.name, value, key=key, headers=headers
+        )
+        return sent
+
+    # --- what arrived
+
+    async def look(self) -> None:
+        """Ask the receiver."""
+        found = json.loads((await self._http.get(f"{self.url}/arrivals")).content)
+        self.seen |= found["first"]
+        self.twice = found["twice"]
+
+    async def hang(self, below: int) -> None:
+        """Endpoints below this number answer nothing; 0: all answer."""
+        await self._http.get(f"{self.url}/hang/{below}")
+
+    async def arrived(self, told: Told, *, settled: bool = True) -> int:
+        """Wait until all of it is there and (``settled``) written down, or nothing moves any more. How many came."""
+        wanted, moved_at, before = {told.opportunity(n) for n in range(len(told.endpoints))}, time.monotonic(), (-1, -1)
+        while time.monotonic() - moved_at < scaled(STALLED_SECONDS):
+            await self.look()
+            missing = len(wanted - self.seen.keys())
+            left = 0 if missing or not settled else await self.open()
+            if not missing and not left:
+                break
+            if before != (now := (missing, left)):
+                before, moved_at = now, time.monotonic()
+            await asyncio.sleep(POLL_SECONDS)
+        missing = len(wanted - self.seen.keys())
+        self.lost += missing
+        return len(wanted) - missing
+
+    async def open(self) -> int:
+        """Deliveries that are not settled."""
+        deliveries = self.database.deliveries
+        return sum([await deliveries.count_documents({"state": state}) for state in ("due", "sending", "waiting")])
+
+    def cpu_seconds(self) -> Counter[str]:
+        """Of the service, the database and the broker, so far."""
+        pids = {"mongod": self._stack.database.pid, "broker": self._stack.broker.pid}
+        return Counter({"service": self.service.cpu_so_far, **{name: cpu_seconds(pid) for name, pid in pids.items()}})
+
+    async def commands(self) -> Counter[str]:
+        """How many commands of each kind the database has done, and how often it has synced its journal."""
+        status = await self._client.admin.command("serverStatus")
+        each = status["metrics"]["commands"].items()
+        done = {name: int(counts["total"]) for name, counts in each if isinstance(counts, dict)}
+        return Counter({**done, "log syncs": int(status["wiredTiger"]["log"]["log sync operations"])})
+
+    # --- waiting
+
+    async def until(self, true: Any, what: str, every: float = POLL_SECONDS) -> None:
+        """Raises InvalidTrial when it does not come."""
+        end = time.monotonic() + scaled(START_SECONDS)
+        while not await true():
+            if time.monotonic() > end:
+                raise InvalidTrial(f"{what} did not come")
+            await asyncio.sleep(every)
+
+    async def _stored(self, collection: str, count: int) -> bool:
+        return bool(await self.database[collection].count_documents({}) >= count)
+
+    async def _no_resync(self) -> bool:
+        return await self.database.resyncs.count_documents({"second_pass": False}) == 0
+
+    async def _subscribed(self, wanted: Document, token: str) -> bool:
+        address = f"http://{LOOPBACK}:{self.service.port}/subscriptions"
+        answer = await self._http.post(address, json=wanted, headers={"authorization": f"Bearer {token}"})
+        return answer.status_code in (201, 409)
+
+
+def _copy(delivery: Document, number: int) -> Document:
+    """The same about somebody else, under ids that are spread over the indexes as ids are."""
+    return {**delivery, **{name: hex_id("old", name, number) for name in ("_id", "notice", "person", "thread")}}
+
+
+def percentiles_ms(
+    due: dict[str, float], seen: dict[str, float], but: frozenset[str] = frozenset()
+) -> tuple[float, float]:
+    """p50 and p99 of what arrived, in milliseconds; ``but`` for these."""
+    took = [1_000 * (seen[each] - at) for each, at in due.items() if each in seen and each not in but]
+    if not took:
+        raise InvalidTrial("nothing arrived")
+    return percentile(took, 0.5), percentile(took, 0.99)
