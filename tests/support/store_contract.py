@@ -269,3 +269,24 @@ class StoreContract:
 
         await subject.store.perform([calling("a"), calling("b", ValueError()), calling("c")])
         assert calls == ["a", "c"]
+
+    async def test_what_is_done_at_the_end_sees_what_became_of_all_and_is_kept_with_it(self, subject: Subject) -> None:
+        seen: list[list[str]] = []
+
+        def counting(name: str, error: Exception | None = None) -> Operation[None]:
+            def at_end(work: UnitOfWork) -> None:
+                there = [each for each in ("a", "b", "c") if work.get(THINGS, each) is not None]
+                seen.append(there)
+                work.save(THINGS, {"_id": name, "there": there})
+
+            def do(work: UnitOfWork) -> None:
+                work.save(THINGS, {"_id": name})
+                work.at_end(lambda: at_end(work))
+                if error is not None:
+                    raise error
+
+            return Operation(ids("a", "b", "c"), do)
+
+        await subject.store.perform([counting("a"), counting("b", ValueError()), counting("c")])
+        assert seen == [["a", "c"], ["a", "c"]], "not for what failed"
+        assert await subject.things() == {name: {"_id": name, "there": ["a", "c"]} for name in ("a", "c")}

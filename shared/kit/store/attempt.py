@@ -94,6 +94,7 @@ class TransactionAttempt(Generic[T]):
             if isinstance(result, Exception) and operation.otherwise is not None:
                 result = self._instead(operation.otherwise, result)
             self.results.append(result)
+        self.work.end()
 
     async def write(self, database: Database, session: Session) -> None:
         """All changes, one bulk per collection."""

@@ -7,7 +7,6 @@ be stored fails in the handler that saved it and not in the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,8 +18,7 @@ from shared.kit.store.mongo import UTC_CODEC, Document
 LARGEST_DOCUMENT = 12 * 1024 * 1024  # the server's limit is 16 MB, and a batch is one transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What a handler wants to find in memory: one document by id, or all with a value in a field."""
 
     collection: str
@@ -56,6 +54,7 @@ class Savepoint(NamedTuple):
     changes: int
     emitted: int
     calls: int
+    last: int
 
 
 class UnitOfWork:
@@ -65,7 +64,8 @@ class UnitOfWork:
     may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
     ``trusted``: what MongoDB compares with its own clock; a calendar that was moved moves it not.
     ``topics``: those that may be emitted to; None: any. ``codec``: makes records of events; without one nothing can be
-    emitted. Nothing is written before the commit; documents handed out are copies, the handler's to change freely.
+    emitted. Nothing is written before the commit; documents handed out are copies, the handler's to change freely
+    (``needs`` only reads: what it is shown is shared).
     """
 
     def __init__(
@@ -84,16 +84,18 @@ class UnitOfWork:
         self.latest = latest or now
         self._topics = topics
         self._codec = codec
-        self.asking = False
+        self.asking = self._ending = False
         self.operation_index = 0
         self._documents: dict[str, dict[str, bytes | None]] = {}  # None: known to be absent, or deleted
         self._indexes: dict[str, dict[str, dict[Hashable, set[str]]]] = {}  # collection, field, value, ids
+        self._shown: dict[tuple[str, str], tuple[bytes, Document]] = {}  # to those who ask, and may not change it
         self._where: set[Need] = set()
         self._absent: set[tuple[str, str]] = set()  # absent in the database
         self._changed: dict[tuple[str, str], int] = {}  # and by which operation
         self._journal: list[tuple[str, str, bytes | None, bool, int | None]] = []
         self.emitted: list[Outgoing] = []
         self.calls: list[Callable[[], None]] = []
+        self._last: list[tuple[int, Callable[[], None]]] = []
 
     # --- what handlers use
 
@@ -105,7 +107,7 @@ class UnitOfWork:
                 return None
             raise NotNeeded(f"{collection} by id: name it in needs")
         raw = known[id]
-        return None if raw is None else bson.decode(raw, UTC_CODEC)
+        return None if raw is None else self._read(collection, id, raw)
 
     def find(self, collection: str, field: str, value: Hashable) -> list[Document]:
         """All documents with the value, sorted by ``_id``, with what this batch saved and deleted. Raises NotNeeded."""
@@ -114,8 +116,17 @@ class UnitOfWork:
                 return []
             raise NotNeeded(f"{collection} by {field}: name it in needs")
         ids = self._indexes[collection][field].get(value, ())
-        found = (self._documents[collection][id] for id in sorted(ids))
-        return [bson.decode(raw, UTC_CODEC) for raw in found if raw is not None]
+        known = self._documents[collection]
+        return [self._read(collection, id, raw) for id in sorted(ids) if (raw := known[id]) is not None]
+
+    def _read(self, collection: str, id: str, raw: bytes) -> Document:
+        """A copy of its own for whoever does something; one for all who only ask what they need, again and again."""
+        if not (self.asking or self._ending):
+            return bson.decode(raw, UTC_CODEC)
+        shown = self._shown.get((collection, id))
+        if shown is None or shown[0] is not raw:
+            shown = self._shown[collection, id] = raw, bson.decode(raw, UTC_CODEC)
+        return shown[1]
 
     def save(self, collection: str, document: Document) -> None:
         """Write the whole document under its ``_id`` (a string). Raises when it could not be stored."""
@@ -147,6 +158,13 @@ class UnitOfWork:
             raise TooLarge(f"{record.topic}: {record.size} bytes in one event")
         self._forbid_while_asking()
         self.emitted.append(record)
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Called when all operations of the transaction are done, before it is written: it sees what became of all of
+        them, and may read and save as the operation that asked for it. What it is shown is shared, as with ``needs``.
+        It must not raise: all would be undone."""
+        self._forbid_while_asking()
+        self._last.append((self.operation_index, call))
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Called once the work is committed, never if it was undone. For metrics and wake-ups: it may be lost in a
@@ -181,12 +199,22 @@ class UnitOfWork:
         if field not in self._indexes.setdefault(collection, {}):
             index = self._indexes[collection][field] = {}
             for id, document in known.items():
-                _enter(index, field, id, document)
+                for value in _values(_decoded(document), field):
+                    index.setdefault(value, set()).add(id)
         self._where.update(Need(collection, field, value) for value in values)
+
+    def end(self) -> None:
+        """All operations are done."""
+        self._ending = True
+        for index, call in self._last:
+            self.operation_index = index
+            call()
+        self._last.clear()
+        self._ending = False
 
     def savepoint(self) -> Savepoint:
         """Where this operation begins."""
-        return Savepoint(len(self._journal), len(self.emitted), len(self.calls))
+        return Savepoint(len(self._journal), len(self.emitted), len(self.calls), len(self._last))
 
     def rollback_to(self, savepoint: Savepoint) -> None:
         """Take back everything since then."""
@@ -204,6 +232,7 @@ class UnitOfWork:
                 self._changed[collection, id] = writer
         del self.emitted[savepoint.emitted :]
         del self.calls[savepoint.calls :]
+        del self._last[savepoint.last :]
 
     @property
     def writes(self) -> bool:
@@ -234,15 +263,18 @@ class UnitOfWork:
             raise RuntimeError("needs may only read")
 
     def _reindex(self, collection: str, id: str, before: bytes | None, after: bytes | None) -> None:
-        for field, index in self._indexes.get(collection, {}).items():
-            for value in _values(before, field):
+        fields = self._indexes.get(collection)
+        if not fields:
+            return
+        was, now = _decoded(before), _decoded(after)
+        for field, index in fields.items():
+            old, new = _values(was, field), _values(now, field)
+            if old == new:
+                continue
+            for value in old:
                 index.get(value, set()).discard(id)
-            _enter(index, field, id, after)
-
-
-def _enter(index: dict[Hashable, set[str]], field: str, id: str, raw: bytes | None) -> None:
-    for value in _values(raw, field):
-        index.setdefault(value, set()).add(id)
+            for value in new:
+                index.setdefault(value, set()).add(id)
 
 
 def _id_of(raw: bytes) -> str:
@@ -253,11 +285,16 @@ def _id_of(raw: bytes) -> str:
     return str(bson.decode(raw, UTC_CODEC)["_id"])
 
 
-def _values(raw: bytes | None, path: str) -> list[Hashable]:
+def _decoded(raw: bytes | None) -> Document:
+    """A document as far as values of fields are asked for; of none, none."""
+    return {} if raw is None else bson.decode(raw, UTC_CODEC)
+
+
+def _values(document: Document, path: str) -> list[Hashable]:
     """The values that MongoDB would find at a dotted path: of a list, each item."""
-    if raw is None:
+    if not document:
         return []
-    found: list[Any] = [bson.decode(raw, UTC_CODEC)]
+    found: list[Any] = [document]
     for name in path.split("."):
         found = [value.get(name) for item in found for value in (item if isinstance(item, list) else [item])
                  if isinstance(value, dict)]  # fmt: skip
