@@ -160,6 +160,13 @@ class _TolerantConsumer(AIOKafkaConsumer):
             made._fetcher_timeout = made._prefetch_backoff  # answers wake it: its own 0.2 s wake it for nothing
 
 
+def wait_at_most(consumer: AIOKafkaConsumer, fetch_wait_ms: int) -> None:
+    """How long a fetch that finds nothing may wait at the broker, from the next one on."""
+    fetcher: Any = consumer._fetcher
+    fetcher._fetch_max_wait_ms = fetch_wait_ms
+    fetcher._prefetch_backoff = 2 * fetch_wait_ms / 1000
+
+
 class ReadableRecords:
     """Stands in for aiokafka's MemoryRecords: what one answer of the broker holds for one partition."""
 

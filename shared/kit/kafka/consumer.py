@@ -18,7 +18,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
-from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset
+from shared.kit.base.clock import machine_time
+from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset, wait_at_most
 from shared.kit.kafka.client import faststream_security
 from shared.kit.kafka.group import assigned_in
 from shared.kit.kafka.log_ends import log_ends
@@ -88,6 +89,22 @@ class Reader(ABC):
         """Whether everything before these offsets was taken in, and nothing is in hand."""
         positions = {partition: self.position(partition) for partition in ends}
         return not self._in_hand and all((positions[each] or 0) >= end for each, end in ends.items())
+
+    def is_current(self, seconds: float) -> bool:
+        """Whether the broker has told of every partition of ours within so many seconds where its log ends, and all
+        before that is taken in."""
+        if self.kafka is None or self._in_hand or not (partitions := self.kafka.assignment()):
+            return False
+        now = (
+            machine_time().timestamp() * 1_000
+        )  # as aiokafka notes it; a clock that was set makes this false, not true
+        for partition in partitions:
+            told, end = self.kafka.last_poll_timestamp(partition), self.kafka.highwater(partition)
+            if told is None or end is None or abs(now - told) > 1_000 * seconds:
+                return False
+            if (self.position(partition) or 0) < end:
+                return False
+        return True
 
     async def ends_before(self, partition: TopicPartition, offset: int) -> bool:
         """Whether the log's end is below this offset. What this consumer has heard may be old: as long as it has
@@ -189,7 +206,8 @@ class Consumer(Reader):
         try:
             await self._broker.connect()
             config: Any = self._broker.config.broker_config
-            config.builder = partial(_waiting_consumer, **config.builder.keywords)  # instead of aiokafka's own
+            # instead of aiokafka's own
+            config.builder = partial(_waiting_consumer, self._settings, **config.builder.keywords)
             await self._broker.start()
         except BaseException:
             await self.stop()
@@ -243,7 +261,7 @@ async def _raw(message: KafkaAckableMessage) -> Any:
     return message.raw_message
 
 
-def _waiting_consumer(**arguments: Any) -> AIOKafkaConsumer:
+def _waiting_consumer(kafka: KafkaSettings, **arguments: Any) -> AIOKafkaConsumer:
     """A consumer whose ``getmany`` returns when there are records. FastStream sleeps after an empty one for as long as
     that one waited: short waits were a third of what an idle service cost, and in long sleeps records would lie there.
     """
@@ -252,7 +270,8 @@ def _waiting_consumer(**arguments: Any) -> AIOKafkaConsumer:
 
     async def until_records(**how: Any) -> Mapping[TopicPartition, Sequence[Any]]:
         while not (records := await poll(**how)):
-            pass
+            wait_at_most(consumer, kafka.fetch_wait_ms)
+        wait_at_most(consumer, kafka.busy_fetch_wait_ms)
         return records
 
     vars(consumer)["getmany"] = until_records

@@ -129,6 +129,11 @@ class KafkaSettings:
         embedded broker, the one without idempotent producers, only when the wait is over, whatever came meanwhile."""
         return 500 if self.idempotent else 100
 
+    @property
+    def busy_fetch_wait_ms(self) -> int:
+        """The same while records come: where a wait is latency it is short then."""
+        return 500 if self.idempotent else 10
+
     def physical(self, topic: str) -> str:
         """The topic's name at the broker."""
         return self.prefix + topic

@@ -135,6 +135,10 @@ class Stream:
         while not (self._consumer is not None and self._consumer.is_done(ends)):  # noqa: ASYNC110  positions tell nobody
             await asyncio.sleep(CAUGHT_UP_SECONDS)
 
+    def is_current(self, seconds: float) -> bool:
+        """Whether all is done that its topics held at some moment within the last so many seconds. Asks nobody."""
+        return self._consumer is not None and self._consumer.is_current(seconds)
+
     async def replay(self, ids: Iterable[str] | None = None) -> tuple[int, int]:
         """Try again what is in quarantine (all, without ids). Returns how many worked and how many are still apart."""
         wanted = list(ids) if ids is not None else await self._quarantine.ids(limit=100_000)

@@ -41,6 +41,7 @@ from shared.kit.kafka.aiokafka_internals import (
     never_expire,
     next_offset,
     topic_ids,
+    wait_at_most,
 )
 from tests.support.poison import OddName
 
@@ -162,6 +163,14 @@ async def test_a_fetch_of_others_waits_while_records_of_one_partition_lie_ready(
     assert consumer._fetcher._get_actions_per_node(SimpleNamespace(tps=()))[2] == 1.0
     await fetched(consumer, batch(0, odd=False), take=False)
     assert 0.5 < consumer._fetcher._records[PEOPLE].calculate_backoff() <= 1.0  # twice what a fetch may wait
+
+
+async def test_the_next_fetch_waits_as_long_as_was_said_last(consumer: Any) -> None:
+    await fetched(consumer, batch(0, odd=False), take=True)  # so that it has a position
+    wait_at_most(consumer, 10)
+    assert consumer._fetcher._fetch_max_wait_ms == 10
+    assert "_fetch_max_wait_ms" in Fetcher._get_actions_per_node.__code__.co_names  # read for every request anew
+    assert 0.0 <= consumer._fetcher._prefetch_backoff == 0.02
 
 
 async def test_nobody_elses_consumer_is_touched() -> None:

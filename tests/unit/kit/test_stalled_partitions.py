@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ class Reading(Consumer):
         self.positions: dict[TopicPartition, int | None] = {ONE: 5, OTHER: 7}
         self.ends = {ONE: 5, OTHER: 7}
         self.heard: int | None = None
+        self.polled: dict[TopicPartition, int | None] = {ONE: None, OTHER: None}
         self.questions = self.come_meanwhile = 0
         monkeypatch.setattr(consumer, "log_ends", self.asked)
 
@@ -41,6 +43,9 @@ class Reading(Consumer):
     @property
     def kafka(self) -> Any:
         return self
+
+    def last_poll_timestamp(self, partition: TopicPartition) -> int | None:
+        return self.polled[partition]
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)
@@ -122,3 +127,35 @@ async def test_a_log_ends_before_an_offset_only_if_the_broker_says_so_now(
     assert not await reading.ends_before(ONE, 18)
     assert reading.questions == questions
     assert await reading.ends_before(ONE, 19)
+
+
+class TestIsCurrent:
+    """What lets the memory of a replica stand for the database (services/notifications/delivery)."""
+
+    @pytest.fixture
+    def current(self, reading: Reading, monkeypatch: pytest.MonkeyPatch) -> Reading:
+        monkeypatch.setattr(consumer, "machine_time", lambda: datetime.fromtimestamp(1_000, UTC))
+        reading.polled = {ONE: 999_000, OTHER: 1_000_000}
+        reading.heard = 5
+        return reading
+
+    def test_when_each_partition_was_told_of_lately_and_is_read_to_its_end(self, current: Reading) -> None:
+        assert current.is_current(2.0)
+        assert not current.is_current(0.5), "the one second old word on one of them"
+
+    @pytest.mark.parametrize("told", [None, 990_000, 1_010_000])
+    def test_not_when_of_one_of_them_nothing_was_heard_or_a_clock_was_set(
+        self, current: Reading, told: int | None
+    ) -> None:
+        current.polled[ONE] = told
+        assert not current.is_current(2.0)
+
+    def test_not_while_something_lies_there_or_is_in_hand(self, current: Reading) -> None:
+        current.heard = 6
+        assert not current.is_current(2.0)
+        current.heard, current._in_hand = 5, True
+        assert not current.is_current(2.0)
+
+    def test_not_without_partitions(self, current: Reading) -> None:
+        current.positions = {}
+        assert not current.is_current(2.0)

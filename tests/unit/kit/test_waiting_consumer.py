@@ -31,17 +31,24 @@ class Polled:
 
 async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer_module, "consumer_of", Polled)
-    made: Any = _waiting_consumer(group_id="g")
+    waits: list[int] = []
+    monkeypatch.setattr(consumer_module, "wait_at_most", lambda consumer, milliseconds: waits.append(milliseconds))
+    made: Any = _waiting_consumer(settings_of(idempotent=False), group_id="g")
     assert made.arguments == {"group_id": "g"}
     assert await made.getmany(timeout_ms=7, max_records=3) == {PEOPLE: ["a record"]}
     assert made.asked == [{"timeout_ms": 7, "max_records": 3}] * 3
+    assert waits == [100, 100, 10], "short while records come"
     with pytest.raises(ConsumerStoppedError):
         await made.getmany(timeout_ms=7, max_records=3)
 
 
-@pytest.mark.parametrize(("idempotent", "milliseconds"), [(True, 500), (False, 100)])
+@pytest.mark.parametrize(("idempotent", "milliseconds", "busy"), [(True, 500, 500), (False, 100, 10)])
 def test_a_fetch_waits_longer_where_the_broker_answers_as_soon_as_something_comes(
-    idempotent: bool, milliseconds: int
+    idempotent: bool, milliseconds: int, busy: int
 ) -> None:
-    settings = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="me", idempotent=idempotent)
-    assert settings.fetch_wait_ms == milliseconds
+    settings = settings_of(idempotent)
+    assert (settings.fetch_wait_ms, settings.busy_fetch_wait_ms) == (milliseconds, busy)
+
+
+def settings_of(idempotent: bool) -> KafkaSettings:
+    return KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="me", idempotent=idempotent)
