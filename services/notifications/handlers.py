@@ -60,11 +60,16 @@ def notifications_stream(reconciler: Reconciler) -> Stream:
     return stream
 
 
-def prohibitions_stream(on_raised: Callable[[], None], resync_requested: Callable[[], None]) -> Stream:
+def prohibitions_stream(
+    on_raised: Callable[[], None],
+    resync_requested: Callable[[], None],
+    about: Callable[[str], None] = lambda who: None,
+) -> Stream:
     """What forbids, and who may receive. ``on_raised``: this replica has stored a higher floor; what follows from it is
-    done behind it (`floor_follow_up`). ``resync_requested``: an agency's right has changed."""
+    done behind it (`floor_follow_up`). ``resync_requested``: an agency's right has changed. ``about``: which person or
+    agency it was."""
     stream = urgent_stream(SERVICE)
-    follow_prohibitions(stream, on_raised)
+    follow_prohibitions(stream, on_raised, about)
 
     def needs_of_agency(event: Event[Agency], work: UnitOfWork) -> Iterator[Need]:
         yield AGENCIES.by_id(event.data.agency)
@@ -74,7 +79,8 @@ def prohibitions_stream(on_raised: Callable[[], None], resync_requested: Callabl
     def on_agency(event: Event[Agency], work: UnitOfWork) -> None:
         """If it may now receive, or no longer, everybody who concerns it is reconciled."""
         held = AGENCIES.get(work, event.data.agency)
-        if held is not None and held["sequence"] >= (event.sequence or 0):
+        work.after_commit(lambda: about(event.data.agency))
+        if held is not None and held["sequence"] >= (event.sequence or 0):  # another replica was quicker
             return
         document = agency_document(event.data, event.sequence or 0)
         AGENCIES.save(work, document)

@@ -18,7 +18,9 @@ from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.endpoint_worker import Dependencies
+from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.message import Messages
+from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.reconcile import Reconciler
@@ -61,15 +63,18 @@ def build(settings: NotificationsSettings) -> FastAPI:
         return now.astimezone(zone).date()
 
     feed = Feed()
-    webhook = Webhook(credentials, dispatcher.wake, _limits(settings), settings.url_rules, settings.spread)
+    webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
     channels: dict[str, Channel] = {feed.name: feed, webhook.name: webhook}
     reconciler = Reconciler(ids, channels, outcomes, today)
     queues = reconciler.queues
+    heard = HeardProhibitions()
+    prohibitions = prohibitions_stream(floor_raised.set, resync_requested.set, heard.about)
+    heard.follow(prohibitions.is_current)
     runtime = ServiceRuntime(
         settings,
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
-        streams=(prohibitions_stream(floor_raised.set, resync_requested.set), notifications_stream(reconciler)),
+        streams=(prohibitions, notifications_stream(reconciler)),
         writes=WRITES,
         indexes=INDEXES,
     )
@@ -98,6 +103,8 @@ def build(settings: NotificationsSettings) -> FastAPI:
         nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
         deps = Dependencies(
             repository=repository,
+            reads=PreSendReads(repository),
+            heard=heard,
             channels={name: each for name, each in channels.items() if isinstance(each, PushChannel)},
             transitions=DeliveryTransitions(queues, settings.retry_schedule, resync_requested.set, settings.breaker),
             recorder=AttemptRecorder(store),

@@ -95,7 +95,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         _index("recipient", "position", name=UNCONFIRMED, partialFilterExpression={"state": SERVED, "channel": FEED}),
         _index("recipient", "notice"),
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
-        _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),  # only what has ended has this field: never the open
+        # only what has ended has this field: never the open, which are not in it either
+        _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS, sparse=True),
     ],
     ATTEMPTS.name: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS)],
     RECOVERIES.name: [
@@ -141,9 +142,15 @@ class Repository:
         """One subscription as it is now."""
         return await SUBSCRIPTIONS.of(self._database).find_one({"_id": subscription})
 
-    async def agency(self, agency: str) -> Document | None:
-        """One agency as it is now."""
-        return await AGENCIES.of(self._database).find_one({"_id": agency})
+    async def subscriptions(self, subscriptions: Sequence[str]) -> dict[str, SubscriptionDocument]:
+        """These subscriptions as they are now."""
+        found = SUBSCRIPTIONS.of(self._database).find({"_id": {"$in": list(subscriptions)}})
+        return {document["_id"]: document for document in await found.to_list(len(subscriptions))}
+
+    async def agencies(self, agencies: Sequence[str]) -> dict[str, Document]:
+        """These agencies as they are now."""
+        found = await AGENCIES.of(self._database).find({"_id": {"$in": list(agencies)}}).to_list(len(agencies))
+        return {document["_id"]: document for document in found}
 
     async def people(self, people: Sequence[str]) -> dict[str, PersonDocument]:
         """These people as they are now."""

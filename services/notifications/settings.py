@@ -32,7 +32,7 @@ class NotificationsSettings(ServiceSettings):
 
     service: str = "notifications"
     port: int = Field(default=8103, ge=0, le=65535)
-    batch_max_records: int = Field(default=100, ge=1, le=10_000)
+    batch_max_records: int = Field(default=200, ge=1, le=10_000)
     retry_schedule: tuple[Wait, ...] = Field(default=STANDARD_SCHEDULE, min_length=1, max_length=50)
     retry_jitter: float = Field(default=0.2, ge=0, le=1)
     retry_after_max_seconds: float = Field(default=86_400, ge=0, le=30 * 86_400)

@@ -22,13 +22,16 @@ def urgent_stream(service: str) -> Stream:
     return Stream(service, TOPICS, everywhere=True)
 
 
-def follow_prohibitions(stream: Stream, raised: Callable[[], None] = lambda: None) -> None:
+def follow_prohibitions(
+    stream: Stream, raised: Callable[[], None] = lambda: None, about: Callable[[str], None] = lambda person: None
+) -> None:
     """Register the handler that keeps the floors. ``raised`` is called once they are stored, whichever replica was
-    quicker: it may not be the one that follows."""
+    quicker: it may not be the one that follows; and ``about`` with the person."""
 
     @stream.subscriber(FLOOR_RAISED, needs=lambda event, work: [the_floors(event.data.person)])
     def floor_raised(event: Event[Floors], work: UnitOfWork) -> None:
         raise_floors(event, work)
+        work.after_commit(lambda: about(event.data.person))
         work.after_commit(raised)
 
 

@@ -32,6 +32,7 @@ _ATTEMPT, _STORE, _RELAY = (
 )
 _CHECKPOINTS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
 _NOTIFICATIONS, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
+_DISPATCHER = "services.notifications.delivery.dispatcher:Dispatcher"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
 _DELIVERIES, _REPOSITORY = "services.notifications.service:Deliveries", "services.notifications.repository:Repository"
 _MATCHER, _SNAPSHOTS = "services.matching.active_matcher:ActiveMatcher", "services.matching.snapshots:SnapshotWriter"
@@ -56,6 +57,7 @@ FAILPOINTS: tuple[Failpoint, ...] = (
     # the door
     Failpoint("taken, not answered", "services.intake.service:Door.take", "after", ("intake",)),
     # delivering
+    Failpoint("delivery born claimed, not handed over", f"{_DISPATCHER}._take", "before", _NOTIFICATIONS),
     Failpoint("delivery claimed, not sent", f"{_REPOSITORY}.claim", "after", _NOTIFICATIONS, often=False),
     Failpoint("before the webhook", f"{_WEBHOOK}.send", "before", _NOTIFICATIONS),
     Failpoint("webhook answered, not written down", f"{_WEBHOOK}.send", "after", _NOTIFICATIONS),

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from services.notifications.documents import (
     DUE,
     WAITING,
-    About,
     ChannelName,
     DeliveryDocument,
     SecretEntry,
@@ -20,7 +19,7 @@ from services.notifications.documents import (
 from services.notifications.domain.verdict import Verdict
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-Wake = Callable[[str, About], None]  # the subscription, and whether a notice or a recall is due
+Due = Callable[[UnitOfWork, DeliveryDocument], None]  # this delivery may be sent from its ``due`` on
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,11 @@ class Channel(ABC):
 
 
 class PushChannel(Channel):
-    """A channel on which we call the partner. ``wake`` tells the dispatcher that a subscription has something to send;
+    """A channel on which we call the partner. ``on_due`` tells the dispatcher that there is something to send;
     ``spread``: deliveries wait a share of it (each its own), so that times at two partners tell less."""
 
-    def __init__(self, wake: Wake, spread: timedelta = timedelta(0)) -> None:
-        self._wake = wake
+    def __init__(self, on_due: Due, spread: timedelta = timedelta(0)) -> None:
+        self._on_due = on_due
         self._spread = spread
 
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
@@ -66,7 +65,7 @@ class PushChannel(Channel):
         delivery.update({"state": DUE if first else WAITING, "due": due})
         delivery.setdefault("since", due)
         if first:
-            work.after_commit(lambda: self._wake(delivery["subscription"], delivery["about"]))
+            self._on_due(work, delivery)
 
     @abstractmethod
     async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:

@@ -13,7 +13,7 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from services.notifications.channels.channel import Configuration, PushChannel, Wake
+from services.notifications.channels.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.guard import REGISTERING, Resolver, guarded_connector, leads_outside
 from services.notifications.channels.signing import signed_headers
@@ -53,7 +53,7 @@ class Webhook(PushChannel):
     def __init__(
         self,
         credentials: Credentials,
-        wake: Wake,
+        on_due: Due,
         limits: Limits,
         urls: UrlRules,
         spread: timedelta = timedelta(0),
@@ -61,7 +61,7 @@ class Webhook(PushChannel):
         registering: AbstractResolver | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        super().__init__(wake, spread)
+        super().__init__(on_due, spread)
         self._credentials = credentials
         self._limits = limits
         self._urls = urls

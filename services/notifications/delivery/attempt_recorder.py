@@ -8,6 +8,7 @@ of what can be written down. Promises nothing over a kill: what was unrecorded t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from shared.kit.store.store import Operation, Store, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work
 MOST_UNRECORDED = 2 * GROUP  # one group being written, one coming in behind it
+LINGER_SECONDS = 0.05  # so long an attempt that nobody waits for may wait for company
 RESERVED_SECONDS = 0.5  # an attempt under way for longer counts again only when it is answered
 _log = logger("recorder")
 
@@ -62,7 +64,7 @@ class AttemptRecorder:
         self._most_unrecorded = most_unrecorded
         self._batch_size = AdaptiveBatchSize(group)
         self._pending: deque[_Pending] = deque()
-        self._not_empty = asyncio.Event()
+        self._not_empty, self._hurry = asyncio.Event(), asyncio.Event()
         self._callers: list[Callable[[], None]] = []
         self._failing = False
         self._gauge = metrics.attempts_to_record.of()
@@ -82,13 +84,16 @@ class AttemptRecorder:
         """Take capacity for one attempt."""
         return Reservation(self)
 
-    def record(self, operation: Operation[None]) -> asyncio.Future[None]:
-        """Write this down, after what came before. The future is done when it is committed; nobody needs to wait. It
-        fails only when the operation itself cannot be done, whatever the database does."""
+    def record(self, operation: Operation[None], *, hurry: bool = True) -> asyncio.Future[None]:
+        """Write this down, after what came before. The future is done when it is committed; nobody needs to wait, and
+        who does not may say so (``hurry``): it lingers a moment for others to share its transaction. It fails only when
+        the operation itself cannot be done, whatever the database does."""
         pending = _Pending(operation)
         self._pending.append(pending)
         self._gauge.set(len(self._pending))
         self._not_empty.set()
+        if hurry or len(self._pending) >= self._batch_size.size:
+            self._hurry.set()
         return pending.recorded
 
     async def run(self) -> None:
@@ -98,6 +103,7 @@ class AttemptRecorder:
             if not self._pending:
                 self._not_empty.clear()
                 await self._not_empty.wait()
+            await self._linger()
             group = [self._pending[n] for n in range(min(len(self._pending), self._batch_size.size))]
             try:
                 results = await self._store.perform([each.operation for each in group])
@@ -117,9 +123,16 @@ class AttemptRecorder:
             self._gauge.set(len(self._pending))
             self.call_waiting()
 
+    async def _linger(self) -> None:
+        if len(self._pending) < self._batch_size.size:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), LINGER_SECONDS)
+        self._hurry.clear()
+
     async def flush(self) -> None:
         """Until nothing waits; while `run` runs."""
         while self._pending:
+            self._hurry.set()
             await asyncio.wait([self._pending[-1].recorded])
 
     def call_waiting(self) -> None:

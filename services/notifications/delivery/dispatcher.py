@@ -1,19 +1,37 @@
-"""Starts the worker of an endpoint with something due: at once if this process made it due, else within a second."""
+"""Starts the worker of an endpoint with something due: at once if this process made it due, else within a second.
+
+What is due at once is born claimed, in the transaction that makes it due, by the replica that runs it, and handed to
+its worker when that is committed: nothing is claimed and read again before it leaves. Only as much as it may hold in
+memory; what is beyond that, or due later, waits in the database until it is claimed.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import cast
+from weakref import WeakKeyDictionary
 
 from pymongo.errors import PyMongoError
 
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
-from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies, EndpointWorker
-from services.notifications.documents import About
+from services.notifications.delivery.endpoint_worker import (
+    ABOUT,
+    HELD_LIMIT,
+    PREFETCH_LIMIT,
+    Dependencies,
+    EndpointWorker,
+)
+from services.notifications.delivery.pre_send_check import allowed_on
+from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import end_all
+from shared.kit.store.unit_of_work import UnitOfWork
 
 POLL_SECONDS = 1.0
 POLLS_PER_ORPHAN_CHECK = 5  # every so many polls: what was held by dispatchers that are gone
@@ -21,19 +39,75 @@ FLUSH_SECONDS = 1.0
 _log = logger("dispatcher")
 
 
+@dataclass(frozen=True, slots=True)
+class _Born:
+    """What one transaction claims at birth: under one name, and how much for each subscription."""
+
+    claim: str = field(default_factory=lambda: secrets.token_hex(8))
+    counts: Counter[str] = field(default_factory=Counter)
+
+
 class Dispatcher:
     """Any number of them may run: claims keep them from holding the same delivery.
 
-    `wake` may be called from the event loop at any time, also before `run`.
+    `due` and `wake` may be called from the event loop at any time, also before `run`.
     """
 
     def __init__(self, stop_within: timedelta) -> None:
+        self._deps: Dependencies | None = None  # while it runs
+        self._born: WeakKeyDictionary[UnitOfWork, _Born] = WeakKeyDictionary()
         self._stop_within = stop_within.total_seconds()
         self._woken: dict[str, set[About]] = {}
         self._moved = asyncio.Event()
         self._workers: dict[str, EndpointWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._polls = 0
+
+    def due(self, work: UnitOfWork, delivery: DeliveryDocument) -> None:
+        """Send this as soon as the transaction is committed, if it is due then and nothing in it takes that back."""
+        id = delivery["_id"]
+        work.at_end(lambda: self._claim_at_birth(work, id))
+
+    def _claim_at_birth(self, work: UnitOfWork, id: str) -> None:
+        delivery = DELIVERIES.get(work, id)
+        if delivery is None or delivery["state"] != DUE:  # superseded or dropped by what came after it
+            return
+        subscription, about = delivery["subscription"], delivery["about"]
+        born = self._born.setdefault(work, _Born())
+        owner = self._owner(subscription, about, born.counts) if delivery["due"] <= work.now else None
+        if owner is None:
+            work.after_commit(lambda: self.wake(subscription, about))
+            return
+        born.counts[subscription] += 1
+        claimed = cast(
+            ClaimedDelivery,
+            {
+                **delivery,
+                "state": SENDING,
+                "owner": owner,
+                "claim": born.claim,
+                "possibly_sent_before": delivery["possibly_sent"],
+                "possibly_sent": True,
+            },
+        )
+        DELIVERIES.save(work, cast(DeliveryDocument, claimed))
+        assert self._deps is not None
+        day = allowed_on(work, delivery, self._deps.today)
+        work.after_commit(lambda: self._take(claimed, day))
+
+    def _owner(self, subscription: str, about: About, born: Counter[str]) -> str | None:
+        """As whom to claim one more for this subscription; None when its worker may not hold more."""
+        if (deps := self._deps) is None or deps.lease.prefetched + born.total() >= PREFETCH_LIMIT:
+            return None
+        worker = self._workers.get(subscription)
+        room = HELD_LIMIT * deps.slots if worker is None else worker.room(about)
+        return deps.lease.owner if room > born[subscription] else None
+
+    def _take(self, claimed: ClaimedDelivery, day: date | None) -> None:
+        """It is committed. When the dispatcher has ended meanwhile, its lease has, too, and it is due again."""
+        if (deps := self._deps) is not None:
+            self._worker(claimed["subscription"], deps, look=False).give(claimed, day)
+            self._start(claimed["subscription"], deps)
 
     def wake(self, subscription: str, about: About) -> None:
         """This subscription has a notice or a recall (``about``) due."""
@@ -44,6 +118,7 @@ class Dispatcher:
         """Until stopped. Then no attempt starts, those under way may end, and what is still held is let go."""
         clock = asyncio.get_running_loop().time
         await _try("renew", deps.lease.renew)
+        self._deps = deps
         helpers = [
             asyncio.create_task(deps.recorder.run(), name="recorder"),
             asyncio.create_task(_renew_until_cancelled(deps.lease), name="lease"),
@@ -58,12 +133,14 @@ class Dispatcher:
                     poll_at = clock() + POLL_SECONDS
                 woken, self._woken = self._woken, {}
                 for subscription, about in woken.items():
-                    self._start(subscription, about, deps)
+                    self._worker(subscription, deps).wake(about)
+                    self._start(subscription, deps)
                 try:
                     await asyncio.wait_for(self._moved.wait(), max(0.001, poll_at - clock()))
                 except TimeoutError:
                     continue
         finally:
+            self._deps = None
             await self._stop(deps)
             await end_all(helpers)
             await _try("end", deps.lease.end)
@@ -81,23 +158,32 @@ class Dispatcher:
             for subscription in await deps.repository.waiting_endpoints(about, deps.clock.calendar()):
                 self._woken.setdefault(subscription, set()).add(about)
 
-    def _start(self, subscription: str, about: set[About], deps: Dependencies) -> None:
+    def _worker(self, subscription: str, deps: Dependencies, *, look: bool = True) -> EndpointWorker:
+        if subscription not in self._workers:
+            self._workers[subscription] = EndpointWorker(subscription, deps, look=look)
+        return self._workers[subscription]
+
+    def _start(self, subscription: str, deps: Dependencies) -> None:
         if subscription not in self._running:
-            worker = self._workers.setdefault(subscription, EndpointWorker(subscription, deps))
-            worker.wake()
-            task = asyncio.create_task(worker.run(), name="worker")
+            task = asyncio.create_task(self._workers[subscription].run(), name="worker")
             self._running[subscription] = task
             task.add_done_callback(lambda done: self._ended(subscription, done))
-        else:
-            self._workers[subscription].wake(about)
 
     def _ended(self, subscription: str, task: asyncio.Task[None]) -> None:
         self._running.pop(subscription, None)
         worker = self._workers.get(subscription)
-        if worker is not None and worker.at_full_concurrency:
-            del self._workers[subscription]  # a worker that had trouble is remembered with its lower limit
+        if worker is not None and worker.forgettable:
+            del self._workers[subscription]  # one that had trouble is remembered with its lower limit
+        wait = 0.0
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("endpoint_worker_failed", exc_info=error)  # what is due is found again by the next poll
+            wait = POLL_SECONDS
+        if worker is not None and worker.holds:  # it was given more while it ended
+            asyncio.get_running_loop().call_later(wait, self._start_again, subscription)
+
+    def _start_again(self, subscription: str) -> None:
+        if self._deps is not None and subscription in self._workers:
+            self._start(subscription, self._deps)
 
     async def _stop(self, deps: Dependencies) -> None:
         workers, running = list(self._workers.values()), set(self._running.values())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from services.notifications import metrics
 from services.notifications.channels.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import AttemptRecorder, Reservation
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
+from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.message import Messages
-from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
+from services.notifications.delivery.pre_send_check import PreSendReads, is_open, recheck_before_send
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.concurrency import ConcurrencyLimit
@@ -39,16 +41,20 @@ _log = logger("delivery")
 
 
 ABOUT: tuple[About, ...] = ("recall", "notice")  # in the order in which they are claimed
-PREFETCH_LIMIT = 1_000  # claimed by all workers together beyond what they can send at once
+PREFETCH_LIMIT = 4_000  # claimed by all workers together beyond what they can send at once
+HELD_LIMIT = 8  # times its slots: what one worker holds of what was born claimed
 GATHER_SECONDS = 0.005  # slots that become free together share the check before sending
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What every worker works with. ``channels``: those on which we call the partner, by name. ``slots``: the most
-    attempts at once to one endpoint. ``jitter``: the largest share that is added to a wait before a retry."""
+    """What every worker works with. ``reads``, ``heard``: what is looked at before something is sent. ``channels``:
+    those on which we call the partner, by name. ``slots``: the most attempts at once to one endpoint. ``jitter``: the
+    largest share that is added to a wait before a retry."""
 
     repository: Repository
+    reads: PreSendReads
+    heard: HeardProhibitions
     channels: Mapping[str, PushChannel]
     transitions: DeliveryTransitions
     recorder: AttemptRecorder
@@ -61,27 +67,53 @@ class Dependencies:
 
 
 class EndpointWorker:
-    """Sends what is due to one subscription until nothing is; `run` again when there is more."""
+    """Sends what is due to one subscription until nothing is; `run` again when there is more. ``look``: there may be
+    something due in the database already."""
 
-    def __init__(self, subscription: str, deps: Dependencies) -> None:
+    def __init__(self, subscription: str, deps: Dependencies, *, look: bool = True) -> None:
         self._subscription = subscription
         self._deps = deps
         self._limit = ConcurrencyLimit(deps.slots)
         self._moved = asyncio.Event()
-        self._due = dict.fromkeys(ABOUT, True)  # whether there may be any
+        self._due = dict.fromkeys(ABOUT, look)  # whether there may be any in the database
         self._stopped = False
         self._held: deque[ClaimedDelivery] = deque()
+        self._allowed: dict[str, tuple[date, float]] = {}  # of those that are held: on which day, and found when
         self._in_flight: set[asyncio.Task[None]] = set()
         self._waits_for_capacity = False
         self._began = False
         self._recovering = False
         self._pace = Pace()
         self._paced = False
+        self._closed = False
 
     @property
-    def at_full_concurrency(self) -> bool:
-        """True when the endpoint has all its slots."""
-        return self._limit.at_maximum
+    def holds(self) -> bool:
+        """Whether it holds something that is to be sent."""
+        return bool(self._held)
+
+    @property
+    def forgettable(self) -> bool:
+        """Whether a new one would do the same: nothing is held, and the endpoint is open and has all its slots."""
+        return not self._held and not self._closed and self._limit.at_maximum
+
+    def room(self, about: About) -> int:
+        """How much more may be given to it. None while something waits in the database, which would be overtaken."""
+        if self._stopped or self._closed or self._paced or self._due[about] or not self._limit.at_maximum:
+            return 0
+        return max(0, HELD_LIMIT * self._deps.slots - len(self._held))
+
+    def give(self, claimed: ClaimedDelivery, allowed_on: date | None) -> None:
+        """This was claimed for it, by a transaction that found it allowed on this day; recalls go first. What it does
+        not send, it lets go of."""
+        if allowed_on is not None:
+            self._allowed[claimed["_id"]] = allowed_on, time.monotonic()
+        ahead = (
+            sum(each["about"] == "recall" for each in self._held) if claimed["about"] == "recall" else len(self._held)
+        )
+        self._held.insert(ahead, claimed)
+        self._deps.lease.prefetched += 1
+        self._moved.set()
 
     def wake(self, about: Iterable[About] = ABOUT) -> None:
         """There may be something due."""
@@ -119,6 +151,9 @@ class EndpointWorker:
         deps = self._deps
         if self._held and self._held[0]["owner"] != deps.lease.owner:
             await self._release_prefetched()  # the lease is not ours any more, or again under another epoch
+        if len(self._held) > deps.slots and not self._limit.at_maximum:  # it would lie here for long
+            self._due = dict.fromkeys(ABOUT, True)
+            await self._release_prefetched()
         if self._paced or not self._limit.available("recall") or not (self._held or any(self._due.values())):
             return False
         if not deps.recorder.capacity:
@@ -142,15 +177,21 @@ class EndpointWorker:
     async def _send(self, batch: list[ClaimedDelivery], reservations: dict[str, Reservation]) -> bool:
         deps = self._deps
         try:
-            check = await recheck_before_send(deps.repository, self._subscription, batch, deps.clock, deps.today)
+            check = await recheck_before_send(
+                deps.reads, self._subscription, batch, deps.clock, deps.today, self._known(batch)
+            )
         except BaseException:
             self._put_back(batch)
             raise
+        self._closed = check.closed
         if check.endpoint is None or deps.lease.owner != batch[0]["owner"]:
             self._put_back(batch)
             self._due = dict.fromkeys(ABOUT, False)
             await self._release_prefetched()
             return False
+        if self._begins_in_an_outage(check.endpoint):
+            self._put_back(batch)
+            return True
         channel = deps.channels[check.endpoint["channel"]]
         for delivery in check.forbidden:
             deps.recorder.record(deps.transitions.drop(delivery, "consent-ended"))
@@ -178,6 +219,21 @@ class EndpointWorker:
     def _on_pace(self) -> None:
         self._paced = False
         self._moved.set()
+
+    def _known(self, batch: Iterable[ClaimedDelivery]) -> set[str]:
+        """Those of which nothing can have been forbidden since they were found allowed."""
+        clock, heard = self._deps.clock, self._deps.heard
+        found = [(delivery, self._allowed.pop(delivery["_id"], None)) for delivery in batch]
+        if clock.doubtful:
+            return set()
+        today = self._deps.today(clock.latest())
+        return {
+            delivery["_id"]
+            for delivery, allowed in found
+            if allowed is not None
+            and allowed[0] == today
+            and heard.nothing_since(allowed[1], delivery["person"], delivery["recipient"])
+        }
 
     def _wait_for_capacity(self) -> None:
         if not self._waits_for_capacity:
@@ -208,24 +264,31 @@ class EndpointWorker:
         """Take what is due, recalls first. False when nothing is held then, or the endpoint is closed."""
         if not self._due["recall"] and self._held:
             return True
-        endpoint = await self._deps.repository.subscription(self._subscription)
+        endpoint = await self._deps.reads.subscription(self._subscription)
         known = endpoint is not None and endpoint["channel"] in self._deps.channels  # a newer replica's: left to it
-        if not known or not is_open(endpoint, now):
+        self._closed = known and not is_open(endpoint, now)
+        if not known or self._closed or endpoint is None:
             self._due = dict.fromkeys(ABOUT, False)
             await self._release_prefetched()
             return False
-        if not self._began and endpoint is not None and endpoint["failures"] >= OUTAGE:
-            self._limit.probe()  # it was down when this process, or this worker, began
-        self._began = True
+        self._begins_in_an_outage(endpoint)
         if self._due["recall"]:
             self._held.extendleft(reversed(await self._claim_some("recall", now, self._limit.available("recall"))))
         if not self._held and self._due["notice"]:
             lease = self._deps.lease
-            ahead = max(0, PREFETCH_LIMIT - lease.prefetched) if self.at_full_concurrency else 0
+            ahead = max(0, PREFETCH_LIMIT - lease.prefetched) if self._limit.at_maximum else 0
             at_once = self._limit.available("notice")
             limit = at_once + min(ahead, 3 * self._deps.slots) if at_once else 0
             self._held.extend(await self._claim_some("notice", now, limit))
         return bool(self._held)
+
+    def _begins_in_an_outage(self, endpoint: SubscriptionDocument) -> bool:
+        """Whether it was down when this process, or this worker, began: then it gets one attempt at a time."""
+        found = not self._began and endpoint["failures"] >= OUTAGE
+        self._began = True
+        if found:
+            self._limit.probe()
+        return found
 
     async def _claim_some(self, about: About, now: datetime, limit: int) -> list[ClaimedDelivery]:
         lease = self._deps.lease
@@ -270,11 +333,12 @@ class EndpointWorker:
             self._limit.adjust(verdict.endpoint_healthy)
             jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
+            waits = verdict.outcome != "delivered" or verdict.disable
             done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint["target"])
-            recorded = deps.recorder.record(done)
+            recorded = deps.recorder.record(done, hurry=waits)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             reservation.release()
-            if verdict.outcome != "delivered" or verdict.disable:
+            if waits:
                 await asyncio.wait([recorded])
             if verdict.outcome == "delivered" and endpoint["failures"]:
                 await self._recover(endpoint, now)
@@ -301,7 +365,7 @@ class EndpointWorker:
             self._recovering = False
 
     async def _release_prefetched(self) -> None:
-        held, self._held = list(self._held), deque()
+        held, self._held, self._allowed = list(self._held), deque(), {}
         self._deps.lease.prefetched -= len(held)
         for claim in {delivery["claim"] for delivery in held}:
             await self._deps.lease.release_unsent(claim, [d["_id"] for d in held if d["claim"] == claim])

@@ -1,17 +1,31 @@
-"""The check just before something is sent: read from the database at that moment, never from memory."""
+"""The check just before something is sent: read from the database at that moment, together with what other workers want
+to know then. What a transaction has just found allowed is not read again (heard_prohibitions.py); the endpoint is,
+always."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.notifications.documents import ClaimedDelivery, DeliveryDocument, SubscriptionDocument
+from services.notifications.delivery.data_loader import DataLoader
+from services.notifications.documents import (
+    AGENCIES,
+    FLOORS,
+    PEOPLE,
+    ClaimedDelivery,
+    DeliveryDocument,
+    DeliveryFields,
+    PersonDocument,
+    SubscriptionDocument,
+)
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import agency_receives, subject_of
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
+from shared.kit.store.mongo import Document
+from shared.kit.store.unit_of_work import NotNeeded, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +37,60 @@ class PreSendCheck:
     sendable: tuple[ClaimedDelivery, ...] = ()
     forbidden: tuple[ClaimedDelivery, ...] = ()
     in_doubt: tuple[ClaimedDelivery, ...] = ()
+    closed: bool = False  # it is there, and disabled or held back
+
+
+class PreSendReads:
+    """What several workers look at before they send: one query for each collection, for all who ask at the moment."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._subscriptions = DataLoader(repository.subscriptions)
+        self._agencies = DataLoader(repository.agencies)
+        self._people = DataLoader(repository.people)
+        self._floors = DataLoader(repository.floors)
+
+    async def subscription(self, subscription: str) -> SubscriptionDocument | None:
+        """One subscription as it is now."""
+        return (await self._subscriptions.load([subscription])).get(subscription)
+
+    async def agency(self, agency: str) -> Document | None:
+        """One agency as it is now."""
+        return (await self._agencies.load([agency])).get(agency)
+
+    async def people(self, people: Sequence[str]) -> Mapping[str, PersonDocument]:
+        """These people as they are now."""
+        return await self._people.load(people)
+
+    async def floors(self, people: Sequence[str]) -> Mapping[str, Document]:
+        """What is forbidden of these people now."""
+        return await self._floors.load(people)
 
 
 async def recheck_before_send(
-    repository: Repository,
+    reads: PreSendReads,
     subscription: str,
     deliveries: Sequence[ClaimedDelivery],
     clock: Clock,
     today: Callable[[datetime], date],
+    known: Set[str] = frozenset(),
 ) -> PreSendCheck:
-    """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent."""
+    """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent, and
+    of those that are ``known`` it is known (heard_prohibitions.py)."""
     recipient = deliveries[0]["recipient"]
-    told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice"})
+    told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice" and d["_id"] not in known})
     endpoint, agency, people, floors = await asyncio.gather(
-        repository.subscription(subscription),
-        repository.agency(recipient),
-        repository.people(told_of),
-        repository.floors(told_of),
+        reads.subscription(subscription),
+        reads.agency(recipient) if told_of else _not_needed(),
+        reads.people(told_of),
+        reads.floors(told_of),
     )
     if not is_open(endpoint, clock.calendar()):
-        return PreSendCheck(None)
+        return PreSendCheck(None, closed=endpoint is not None)
     may = agency_receives(agency)
     latest, earliest = today(clock.latest()), today(clock.earliest())
 
     def allowed(delivery: ClaimedDelivery, day: date) -> bool:
-        if delivery["about"] == "recall":
+        if delivery["about"] == "recall" or delivery["_id"] in known:
             return True
         subject = subject_of(people.get(delivery["person"]), floors.get(delivery["person"]))
         return may and alias_to_tell(subject, recipient, day) == delivery["alias"]
@@ -58,6 +101,24 @@ async def recheck_before_send(
         tuple(d for d in deliveries if not allowed(d, earliest)),
         tuple(d for d in deliveries if allowed(d, earliest) and not allowed(d, latest)),
     )
+
+
+async def _not_needed() -> None:
+    """In the place of a read."""
+
+
+def allowed_on(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[datetime], date]) -> date | None:
+    """The day on which this may be sent by all that a transaction knows at its end; None when it does not know."""
+    day = today(work.latest)
+    if day != today(work.earliest):
+        return None
+    try:
+        person, agency = PEOPLE.get(work, delivery["person"]), AGENCIES.get(work, delivery["recipient"])
+        subject = subject_of(person, FLOORS.get(work, delivery["person"]))
+    except NotNeeded:
+        return None
+    allowed = agency_receives(agency) and alias_to_tell(subject, delivery["recipient"], day) == delivery["alias"]
+    return day if allowed else None
 
 
 async def without_forbidden(repository: Repository, deliveries: Sequence[DeliveryDocument]) -> list[DeliveryDocument]:

@@ -160,7 +160,7 @@ def _notify(
     held = dict(thread.held)
     version = thread.version
     messages = list(recalls)
-    for opportunity in sorted(about, key=order):
+    for opportunity in sorted(about, key=order) if len(about) > 1 else about:
         now, before = standing.get(opportunity), held.get(opportunity)
         via = before.sent_via if before else frozenset()
         if now is not None:

@@ -9,9 +9,10 @@ retry of anything is.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from services.notifications.channels.channel import Wake
+from services.notifications.documents import About
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 from shared.kit.base.supervise import wait_or_stop
@@ -23,7 +24,7 @@ LOOK_AGAIN = timedelta(seconds=30)
 class Probes:
     """Several replicas may run it: two probes at once are harmless. ``wake``: the dispatcher's."""
 
-    def __init__(self, repository: Repository, clock: Clock, wake: Wake) -> None:
+    def __init__(self, repository: Repository, clock: Clock, wake: Callable[[str, About], None]) -> None:
         self._repository = repository
         self._clock = clock
         self._wake = wake

@@ -16,6 +16,7 @@ from services.notifications import metrics
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
+from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.message import Messages
 from services.notifications.domain.retry import OUTAGE
 from services.notifications.domain.verdict import Verdict
@@ -144,8 +145,9 @@ class FakeDependencies:
         anything: Any = self
         others: Any = channels
         return Dependencies(
-            repository=anything, channels={each.name: each for each in others}, transitions=anything,
-            recorder=self.recorder, lease=anything, messages=Messages(), slots=SLOTS, jitter=0.2,
+            repository=anything, reads=anything, heard=HeardProhibitions(),
+            channels={each.name: each for each in others}, transitions=anything, recorder=self.recorder,
+            lease=anything, messages=Messages(), slots=SLOTS, jitter=0.2,
             today=lambda now: now.date(), clock=Clock(wall=lambda: START),
         )  # fmt: skip
 

@@ -64,7 +64,7 @@ class World:
         self.sealer = Sealer(b"s" * 32)
         self.webhook = Webhook(
             Credentials(self.sealer),
-            lambda subscription, about: self.woken.append(subscription),
+            lambda work, delivery: self.woken.append(delivery["subscription"]),
             Limits(),
             UrlRules(),
         )

@@ -1,0 +1,171 @@
+"""What is due at once is claimed in the transaction that makes it due, and sent without being read again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.notifications.delivery.dispatcher import Dispatcher
+from services.notifications.delivery.endpoint_worker import HELD_LIMIT
+from services.notifications.documents import DELIVERIES, DUE, SENDING, THREADS
+from services.notifications.domain.verdict import Verdict
+from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies
+from tests.unit.notifications.world import World, agency_of, match_of, person_of
+
+pytestmark = pytest.mark.unit
+
+
+class Partner(FakeDependencies):
+    """A dispatcher's dependencies with nothing to find in its database but that the endpoint is open."""
+
+    def __init__(self, verdict: Verdict = DELIVERED) -> None:
+        super().__init__(verdict)
+        self.waiting = []
+        self.polls = 0
+
+    async def release_orphaned(self) -> int:
+        return 0
+
+    async def waiting_endpoints(self, about: str, _: Any) -> list[str]:
+        self.polls += 1
+        return []
+
+
+class Told(World):
+    """A world whose webhooks belong to a dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__()
+        self.webhook._on_due = dispatcher.due
+        self.hear(self.event("agency-registered", agency_of("gjf"), "gjf", 1))
+        self.subscription = self.subscribe("gjf", "webhook")
+        self.resync()
+        self.hear(self.event("person-updated", person_of("kim", ("gjf",)), "kim", 1))
+
+    def at_once(self, *events: Any) -> None:
+        """All of them in one transaction."""
+        (stream,) = (s for topics, s in self.streams.items() if "matches" in topics)
+        anything: Any = None
+        self.store.now = self.now
+        results = self.store.perform_now([stream._routes.operation(event, anything, anything) for event in events])
+        assert results == [None] * len(events)
+
+    def match(self, opportunity: str, sequence: int = 1, **how: Any) -> Any:
+        data = match_of("kim", opportunity, **how)
+        return self.event("match-found" if data.state == "eligible" else "match-withdrawn", data, data.match, sequence)
+
+    def states(self) -> dict[str, int]:
+        found = [each["state"] for each in self.all(DELIVERIES)]
+        return {state: found.count(state) for state in found}
+
+
+@pytest_asyncio.fixture
+async def partner() -> Partner:
+    return Partner()
+
+
+@pytest_asyncio.fixture
+async def dispatcher(partner: Partner) -> AsyncIterator[Dispatcher]:
+    """One that runs."""
+    dispatcher, stopping = Dispatcher(timedelta(seconds=1)), asyncio.Event()
+    deps = partner.dependencies(partner)
+    deps.heard.follow(lambda seconds: True)  # what the transaction found allowed is not read again
+    running = asyncio.create_task(dispatcher.run(deps, stopping))
+    await until(lambda: partner.polls > 0)
+    yield dispatcher
+    stopping.set()
+    partner.answering.set()
+    partner.written.set()
+    await running
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  a list tells nobody when it grows
+            await asyncio.sleep(0.005)
+
+
+async def test_it_is_sent_and_nothing_is_claimed_for_it(dispatcher: Dispatcher, partner: Partner) -> None:
+    world = Told(dispatcher)
+    world.at_once(world.match("cook"))
+    (kept,) = world.all(DELIVERIES)
+    assert (kept["state"], kept["owner"], kept["possibly_sent"], kept["possibly_sent_before"]) == (
+        SENDING, "test-1/1", True, False,
+    )  # fmt: skip
+    await until(lambda: partner.sent)
+    assert partner.sent == [kept["notice"]]
+    assert partner.claimed == []
+
+
+async def test_what_the_same_transaction_takes_back_is_not_claimed(dispatcher: Dispatcher, partner: Partner) -> None:
+    world = Told(dispatcher)
+    world.at_once(world.match("cook"), world.match("cook", 2, stands=False), world.match("baker"))
+    assert [each["state"] for each in world.all(DELIVERIES)].count(SENDING) == 1
+    await until(lambda: partner.sent)
+    (sending,) = world.all(DELIVERIES, state=SENDING)
+    assert partner.sent == [sending["notice"]]
+    (thread,) = world.all(THREADS)
+    assert not thread["recall_required"], "nothing of it may have left us, for all that was committed"
+
+
+async def test_one_that_waits_for_an_earlier_one_is_not_claimed(dispatcher: Dispatcher, partner: Partner) -> None:
+    world = Told(dispatcher)
+    partner.answering.clear()
+    world.at_once(world.match("cook"))
+    world.at_once(world.match("cook", 2, band="low"))
+    assert world.states() == {SENDING: 1, "waiting": 1}
+
+
+async def test_a_worker_holds_only_so_much_and_the_rest_waits_in_the_database(
+    dispatcher: Dispatcher, partner: Partner
+) -> None:
+    world = Told(dispatcher)
+    partner.answering.clear()
+    most = HELD_LIMIT * SLOTS
+    world.at_once(*(world.match(f"job-{n}") for n in range(most + 5)))
+    assert world.states() == {SENDING: most, DUE: 5}
+
+
+async def test_without_the_lease_it_is_due(dispatcher: Dispatcher, partner: Partner) -> None:
+    world = Told(dispatcher)
+    partner.owner = None
+    world.at_once(world.match("cook"))
+    assert world.states() == {DUE: 1}
+
+
+async def test_while_no_dispatcher_runs_it_is_due() -> None:
+    world = Told(Dispatcher(timedelta(seconds=1)))
+    world.at_once(world.match("cook"))
+    assert world.states() == {DUE: 1}
+
+
+async def test_an_endpoint_that_is_held_back_gets_nothing_more(dispatcher: Dispatcher, partner: Partner) -> None:
+    world = Told(dispatcher)
+
+    async def closed(id: str) -> dict[str, Any]:
+        return {"_id": id, "channel": "webhook", "state": "disabled", "held_until": None, "failures": 0}
+
+    partner.subscription = closed  # type: ignore[method-assign]  # as it is from now on
+    world.at_once(world.match("cook"))
+    await until(lambda: partner.released)
+    world.at_once(world.match("baker"))
+    assert world.states() == {SENDING: 1, DUE: 1}, "the first one is let go of in a database that is not this one"
+    assert partner.sent == []
+
+
+async def test_what_is_held_for_an_endpoint_that_begins_to_fail_is_let_go_of(
+    dispatcher: Dispatcher, partner: Partner
+) -> None:
+    world = Told(dispatcher)
+    partner.verdict = Verdict("again", "refused-500")
+    partner.written.set()
+    world.at_once(*(world.match(f"job-{n}") for n in range(4 * SLOTS)))
+    await until(lambda: partner.released)
+    assert len(partner.sent) + len(partner.released) == 4 * SLOTS
+    assert len(partner.sent) < 2 * SLOTS
+    assert partner.claimed, "from then on it is claimed as it can be sent"
