@@ -92,6 +92,7 @@ class MatchPublisher:
             person=pair[0],
             opportunity=pair[1],
             kind=assessment.opening.kind,
+            region=assessment.opening.region,
             state=assessment.state,
             score=assessment.score,
             band=band_of(assessment.score, assessment.context.pack),

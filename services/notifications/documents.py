@@ -95,7 +95,8 @@ class PersonDocument(TypedDict):
 
 
 class MatchDocument(TypedDict):
-    """``stands``: not withdrawn. ``ended``: when it was, by the clock of MongoDB's TTL."""
+    """``region``: of the opportunity, for filters alone. ``stands``: not withdrawn. ``ended``: when it was, by the
+    clock of MongoDB's TTL."""
 
     _id: str
     sequence: int
@@ -103,6 +104,7 @@ class MatchDocument(TypedDict):
     opportunity: str
     kind: str
     band: Band
+    region: NotRequired[str | None]
     stands: bool
     cause: CauseEntry
     ended: NotRequired[datetime]

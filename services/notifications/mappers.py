@@ -110,6 +110,7 @@ def match_document(event: Event[Match], now: datetime) -> MatchDocument:
         "opportunity": match.opportunity,
         "kind": match.kind,
         "band": match.band,
+        "region": match.region,
         "stands": match.state != "withdrawn",
         "cause": Causation.of(event).fields(),
     }
@@ -120,7 +121,7 @@ def match_document(event: Event[Match], now: datetime) -> MatchDocument:
 
 def match_summary(match: MatchDocument) -> MatchSummary:
     """A kept match as it is told."""
-    return MatchSummary(match["opportunity"], match["kind"], match["band"])
+    return MatchSummary(match["opportunity"], match["kind"], match["band"], match.get("region"))
 
 
 def match_told(delivery: DeliveryFields) -> MatchSummary | None:

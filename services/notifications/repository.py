@@ -157,6 +157,11 @@ class Repository:
         found = await PEOPLE.of(self._database).find({"_id": {"$in": list(people)}}).to_list(len(people))
         return {document["_id"]: document for document in found}
 
+    async def regions(self, people: Sequence[str]) -> dict[tuple[str, str], str | None]:
+        """Where the openings are that stand for these people, by person and opening."""
+        found = MATCHES.of(self._database).find({"person": {"$in": list(people)}})
+        return {(match["person"], match["opportunity"]): match.get("region") async for match in found}
+
     async def floors(self, people: Sequence[str]) -> dict[str, Document]:
         """What is forbidden of these people now."""
         found = await FLOORS.of(self._database).find({"_id": {"$in": list(people)}}).to_list(len(people))

@@ -1,7 +1,7 @@
-"""Which notices a subscription wants: the filter dialects ``all``, ``any``, ``not`` and ``exact`` of the CloudEvents
-Subscriptions API, over what a notice says of its opening.
+"""Which notices a subscription wants: the filter dialects ``all``, ``any``, ``not``, ``exact`` and ``prefix`` of the
+CloudEvents Subscriptions API, over what a notice says of its opening, and its region.
 
-    {"all": [{"exact": {"kind": "job"}}, {"not": {"exact": {"band": "low"}}}]}
+    {"all": [{"exact": {"kind": "job"}}, {"prefix": {"region": "legal-dong-2026:41"}}]}
 
 A filter is checked and bounded once, when it comes in, kept as text, and compiled once per text.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import Any, get_args
 
@@ -18,9 +18,14 @@ from services.notifications.domain.threads import MatchSummary, Wants
 from shared.events.topics.matches import Band
 
 MOST_DEPTH, MOST_NODES, LONGEST_VALUE, MOST_TEXT = 6, 60, 60, 4_096
-_WORD = re.compile(r"[a-z]+(-[a-z]+)*\Z")  # no number and no name of anybody has a place in a filter
 COMPILED = 10_000  # filters that are held ready
-FIELDS: Mapping[str, frozenset[str] | None] = {"kind": None, "band": frozenset(get_args(Band))}  # None: any word
+# No name and no number of anybody has a place in a filter.
+FIELDS: Mapping[str, re.Pattern[str]] = {
+    "kind": re.compile(r"[a-z]+(-[a-z]+)*\Z"),
+    "band": re.compile(rf"({'|'.join(get_args(Band))})\Z"),
+    "region": re.compile(r"[a-z]+(-[a-z]+)*(-[0-9]{4})?:[0-9]{1,10}\Z"),
+}
+BY_PREFIX = frozenset({"region"})  # the codes of regions begin with that of the region around
 
 
 class FilterRefused(ValueError):
@@ -55,8 +60,8 @@ class _Check:
         if not isinstance(wanted, dict) or len(wanted) != 1:
             raise FilterRefused(place, "filter-form")
         ((dialect, inner),) = wanted.items()
-        if dialect == "exact":
-            self._exact(inner, f"{place}/exact")
+        if dialect in ("exact", "prefix"):
+            self._compared(inner, f"{place}/{dialect}", FIELDS.keys() if dialect == "exact" else BY_PREFIX)
         elif dialect == "not":
             self.node(inner, f"{place}/not", depth + 1)
         elif dialect in ("all", "any") and isinstance(inner, list) and inner:
@@ -66,16 +71,13 @@ class _Check:
             raise FilterRefused(place, "filter-form")
 
     @staticmethod
-    def _exact(inner: object, place: str) -> None:
+    def _compared(inner: object, place: str, fields: Set[str]) -> None:
         if not isinstance(inner, dict) or not inner:
             raise FilterRefused(place, "filter-form")
         for field, value in inner.items():
-            if field not in FIELDS:
+            if field not in fields:
                 raise FilterRefused(place, "filter-field")
-            known = FIELDS[field]
-            if not isinstance(value, str) or len(value) > LONGEST_VALUE or not _WORD.match(value):
-                raise FilterRefused(f"{place}/{field}", "filter-value")
-            if known is not None and value not in known:
+            if not isinstance(value, str) or len(value) > LONGEST_VALUE or not FIELDS[field].match(value):
                 raise FilterRefused(f"{place}/{field}", "filter-value")
 
 
@@ -99,8 +101,15 @@ NOTHING: Wants = _nothing  # of a subscription that takes recalls only
 def _compile(wanted: dict[str, Any]) -> Wants:
     ((dialect, inner),) = wanted.items()
     if dialect == "exact":
-        kind, band = inner.get("kind"), inner.get("band")
-        return lambda told: (kind is None or told.kind == kind) and (band is None or told.band == band)
+        kind, band, region = inner.get("kind"), inner.get("band"), inner.get("region")
+        return lambda told: (
+            (kind is None or told.kind == kind)
+            and (band is None or told.band == band)
+            and (region is None or told.region == region)
+        )
+    if dialect == "prefix":
+        around: str = inner["region"]
+        return lambda told: told.region is not None and told.region.startswith(around)
     if dialect == "not":
         inverted = _compile(inner)
         return lambda told: not inverted(told)

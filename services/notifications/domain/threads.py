@@ -18,11 +18,13 @@ Wants = Callable[["MatchSummary"], bool]
 
 @dataclass(frozen=True, slots=True)
 class MatchSummary:
-    """A match that stands: what a recipient may be told of it."""
+    """A match that stands: what a recipient may be told of it. ``region``: for filters alone; what a recipient holds is
+    the same wherever it is."""
 
     opportunity: str
     kind: str
     band: Band
+    region: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,12 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.envelope import month_of
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.domain.threads import Held, MatchSummary, OutboundMessage, update_thread
+from services.notifications.domain.threads import Held, OutboundMessage, update_thread
 from services.notifications.mappers import (
     Causation,
     agency_receives,
     delivery_document,
+    match_summary,
     match_told,
     subject_of,
     thread_document,
@@ -148,9 +149,7 @@ class Reconciler:
         document = before or thread_document(recipient, person, thread_of(None), {})
         thread = thread_of(before)
         thread = replace(thread, held={**self._endings_left_behind(work, document, active), **thread.held})
-        standing = {
-            m["opportunity"]: MatchSummary(m["opportunity"], m["kind"], m["band"]) for m in matches if m["stands"]
-        }
+        standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         # only when there may be something to forget: what has left us and is still open counts as told
         if alias != thread.alias and any(may_be_held(document, each) for each in self.queues.open(work, document)):

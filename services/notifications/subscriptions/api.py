@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from fastapi import APIRouter, Response
@@ -108,7 +109,13 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         agency, wants = recipient_of(caller), compiled(filter_of(tried.filter))
         found = await endpoints.repository.deliveries_of(agency, STATES, "", MOST_TRIED)
         sent = {each["notice"]: each for each in found if each["possibly_sent"] and each["about"] == "notice"}
-        wanted = [each for each in sent.values() if (told := match_told(each)) is not None and wants(told)]
+        regions = await endpoints.repository.regions(sorted({each["person"] for each in sent.values()}))
+        wanted = [
+            each
+            for each in sent.values()
+            if (told := match_told(each)) is not None
+            and wants(replace(told, region=regions.get((each["person"], told.opportunity))))
+        ]
         return FilterTrial.of(len(sent), wanted)
 
     return router

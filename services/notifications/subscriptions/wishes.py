@@ -18,8 +18,8 @@ from services.notifications.domain.threads import Wants
 from shared.kit.web.problems import Problem
 
 _FILTER_REMEDY: Final = (
-    "A filter is one of all, any (lists of filters), not (a filter), exact (an object with kind, band or both), "
-    f"over {' and '.join(FIELDS)}; at most 6 deep, 60 parts and 4,096 bytes."
+    "A filter is one of all, any (lists of filters), not (a filter), exact (an object with some of "
+    f"{', '.join(FIELDS)}), prefix (an object with region); at most 6 deep, 60 parts and 4,096 bytes."
 )
 
 

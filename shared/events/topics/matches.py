@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.events.classes import FEATURE, PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Day, Id, Slug, Text
+from shared.events.fields import Code, Day, Id, Slug, Text
 from shared.events.registry import EventType, Topic, register
 
 MATCHES = register(Topic(name="matches", key="person", written_by="matching"))
@@ -37,14 +37,15 @@ class Question(Model):
 class Match(Model):
     """One match; ``as_of`` and ``model`` make it recomputable.
 
-    ``person_rank``: its place among the person's best when it was told, 1 the best; None when it is withdrawn or told
-    again. A shift of rank alone is not told.
+    ``region``: of the opportunity, if it has one. ``person_rank``: its place among the person's best when it was told,
+    1 the best; None when it is withdrawn or told again. A shift of rank alone is not told.
     """
 
     match: Annotated[Id, PSEUDONYMOUS]
     person: Annotated[Id, PSEUDONYMOUS]
     opportunity: Annotated[Id, PUBLIC]
     kind: Annotated[Slug, PUBLIC]
+    region: Annotated[Code | None, PUBLIC] = None
     state: Annotated[Literal["eligible", "possible", "withdrawn"], FEATURE]
     score: Annotated[Part, FEATURE]
     band: Annotated[Band, FEATURE]
@@ -60,6 +61,7 @@ _EXAMPLE = {
     "person": "0f" * 16,
     "opportunity": "1c" * 16,
     "kind": "job",
+    "region": "legal-dong-2026:41270",
     "state": "possible",
     "score": 0.5,
     "band": "medium",

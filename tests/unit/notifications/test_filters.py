@@ -11,7 +11,8 @@ from services.notifications.domain.filters import FilterRefused, checked, compil
 from services.notifications.domain.threads import MatchSummary
 
 pytestmark = pytest.mark.unit
-HIGH_JOB, LOW_JOB = MatchSummary("o1", "job", "high"), MatchSummary("o2", "job", "low")
+HIGH_JOB = MatchSummary("o1", "job", "high", "legal-dong-2026:41270")
+LOW_JOB = MatchSummary("o2", "job", "low", "legal-dong-2026:11110")
 HIGH_INTERNSHIP = MatchSummary("o3", "internship", "high")
 ALL = (HIGH_JOB, LOW_JOB, HIGH_INTERNSHIP)
 JOB, HIGH, LOW = {"exact": {"kind": "job"}}, {"exact": {"band": "high"}}, {"exact": {"band": "low"}}
@@ -32,6 +33,10 @@ def deep(levels: int) -> dict[str, Any]:
         ({"not": LOW}, {"o1", "o3"}),
         ({"all": [{"not": {"any": [LOW, JOB]}}, HIGH]}, {"o3"}),
         ({"exact": {"kind": "training"}}, set()),
+        ({"exact": {"region": "legal-dong-2026:41270"}}, {"o1"}),
+        ({"prefix": {"region": "legal-dong-2026:41"}}, {"o1"}),
+        ({"prefix": {"region": "legal-dong-2026:4127000000"}}, set()),
+        ({"not": {"prefix": {"region": "legal-dong-2026:41"}}}, {"o2", "o3"}),
     ],
 )
 def test_what_it_lets_pass(wanted: dict[str, Any], passing: set[str]) -> None:
@@ -56,6 +61,11 @@ def test_none_lets_everything_pass() -> None:
         ({"all": [JOB, {"not": []}]}, "/all/1/not", "filter-form"),
         ({"exact": {"person": "x"}}, "/exact", "filter-field"),
         ({"exact": {"band": "best"}}, "/exact/band", "filter-value"),
+        ({"prefix": {"kind": "jo"}}, "/prefix", "filter-field"),
+        ({"prefix": {}}, "/prefix", "filter-form"),
+        ({"exact": {"region": "41270"}}, "/exact/region", "filter-value"),
+        ({"exact": {"region": "legal-dong-2026:01012345678"}}, "/exact/region", "filter-value"),
+        ({"exact": {"band": "high\n"}}, "/exact/band", "filter-value"),
         ({"exact": {"kind": 1}}, "/exact/kind", "filter-value"),
         ({"exact": {"kind": "j" * 61}}, "/exact/kind", "filter-value"),
         ({"exact": {"kind": "채용"}}, "/exact/kind", "filter-value"),

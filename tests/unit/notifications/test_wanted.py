@@ -121,3 +121,12 @@ def test_what_is_paused_is_told_later_and_what_is_unconfirmed_nothing() -> None:
     assert {d["subscription"] for d in case.world.all(DELIVERIES)} == {case.all}
     case.change(case.high, state="active")
     assert case.told(case.high) == [("x", "high", "proposed")]
+
+
+def test_what_moves_to_where_it_is_wanted_is_told_then_and_to_nobody_twice() -> None:
+    case = Filtered(filter=checked({"prefix": {"region": "legal-dong-2026:41"}}))
+    for sequence, region in ((1, "legal-dong-2026:11110"), (2, "legal-dong-2026:41270")):
+        told = match_of("a", "x", "high", region=region)
+        case.say("match-found", told, hexid("person", "a"), sequence)
+    assert case.told(case.high) == [("x", "high", "proposed")]
+    assert case.told(case.all) == [("x", "high", "proposed")]

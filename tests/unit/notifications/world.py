@@ -318,13 +318,14 @@ def person_of(
     )
 
 
-def match_of(name: str, opportunity: str, band: str = "high", stands: bool = True) -> Any:
+def match_of(name: str, opportunity: str, band: str = "high", stands: bool = True, region: str | None = None) -> Any:
     return model("match-found").model_validate(
         {
             "match": hexid("match", name, opportunity),
             "person": hexid("person", name),
             "opportunity": hexid("opportunity", opportunity),
             "kind": "job",
+            "region": region,
             "state": "eligible" if stands else "withdrawn",
             "score": 0.5,
             "band": band,
