@@ -201,8 +201,9 @@ class Subscriptions:
             if found["state"] not in TAKING_PART and found["target"] != kept["target"]:
                 raise problems.changed_meanwhile()
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
-            if found["state"] not in TAKING_PART:
+            if found["state"] != "active":  # its partner says that it is well: no old trouble counts
                 resumed.update({"failures": 0, "failing_since": None, "held_until": None})
+            if found["state"] not in TAKING_PART:
                 self._resync(work, agency)
             if found["state"] == "disabled":
                 RECOVERIES.save(work, recovery_document(subscription, agency, "all", None, work.trusted))
@@ -210,7 +211,9 @@ class Subscriptions:
             SUBSCRIPTIONS.save(work, resumed)
             return resumed
 
-        return await self._store.submit(Operation(needs, do))
+        resumed = await self._store.submit(Operation(needs, do))
+        await self._repository.bring_forward(subscription, self._clock.calendar())
+        return resumed
 
     async def test(self, agency: str, subscription: str) -> Verdict:
         """One test event, whatever the state. Raises 404, 409 for a channel on which we do not call."""

@@ -196,6 +196,19 @@ class TestPauseAndResume:
         await desk.made.resume("gjf", id)
         assert (desk.kept(id)["state"], desk.endpoints.asked) == ("active", [])
 
+    async def test_old_trouble_does_not_count_after_it_and_what_waits_for_a_retry_comes_at_once(self) -> None:
+        desk = Desk()
+        id = await desk.webhook()
+        desk.world.resync()
+        desk.world.attempt(desk.world.due()[0]["_id"], Verdict("again", "refused-503"))
+        assert desk.due(id) == 0
+        trouble = {"failures": 20, "failing_since": desk.world.now, "held_until": desk.world.now + GRACE}
+        await desk.made.pause("gjf", id)
+        desk.world.store.put(SUBSCRIPTIONS.name, {**desk.kept(id), **trouble})
+        resumed = await desk.made.resume("gjf", id)
+        assert (resumed["failures"], resumed["failing_since"], resumed["held_until"]) == (0, None, None)
+        assert desk.due(id) == 1
+
     async def test_one_that_was_disabled_is_asked_and_then_told_everything_again(self) -> None:
         desk = Desk()
         id = await desk.webhook()
