@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from shared.events.classes import Model
 from shared.events.envelope import parse_time, resolve_type
 from shared.events.limits import LARGEST_EVENT, LONGEST_ATTRIBUTE, MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
-from shared.events.refusal import MOST_NAMED, Refusal, Refused, nearest, refusals_of
+from shared.events.refusal import MOST_ENUMERATED, MOST_NAMED, Refusal, Refused, nearest, refusals_of
 from shared.events.registry import EventType
 
 STRUCTURED = "application/cloudevents+json"
@@ -39,7 +39,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 MOST_NAMES = 200  # fields of an event's data that are looked at once more when some of them do not fit
 # what a rule reckons with besides the field that it is about: without it nothing can be said
-_RECKONED_WITH = {"wage-below-minimum": "hours_per_week", "wage-too-high": "hours_per_week"}
+_HOURS = frozenset({"hours_per_week", "hours_per_day"})
+_RECKONED_WITH = {"wage-below-minimum": _HOURS, "wage-too-high": _HOURS}
 _NEAR = 10  # characters: the longest word of JSON is shorter
 
 
@@ -82,7 +83,11 @@ class Unfit(Refused):
     def besides(self, found: Iterable[Refusal]) -> list[Refusal]:
         """Those that are not about such a place or reckoned with one, nor with one whose name is misspelled."""
         wrong = self.places.union(str(one.values.get("nearest")) for one in self.refusals)
-        return [one for one in found if wrong.isdisjoint((*one.field.split("/")[2:3], _RECKONED_WITH.get(one.rule)))]
+        return [
+            one
+            for one in found
+            if wrong.isdisjoint(one.field.split("/")[2:3]) and wrong.isdisjoint(_RECKONED_WITH.get(one.rule, ()))
+        ]
 
 
 class _Batch:
@@ -168,6 +173,8 @@ def read(item: Mapping[str, Any]) -> Incoming:
         data = event_type.door.model_validate_json(json.dumps(item["data"]))
     except ValidationError as error:
         unfit = Unfit(*refusals_of(error, event_type.door))
+        if error.error_count() > MOST_ENUMERATED:  # each would be made to say where it is
+            raise unfit from None
         unfit.places = frozenset(str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"])
         fitting = _fitting(item["data"], unfit.places, event_type)
         if fitting is None:

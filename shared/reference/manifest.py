@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from shared.reference.models import AverageWage, Data, Share, Texts
+from shared.reference.models import AverageWage, Data, Dated, Share, Texts
 
 
 class SchemeSpec(Data):
@@ -23,18 +23,29 @@ class SchemeSpec(Data):
     shared: bool = False
 
 
-class WorkingTime(Data):
-    """The conventions that turn a wage for a day, month or year into one for an hour.
+class WorkingTime(Dated):
+    """The conventions that turn a wage for a day, month or year into one for an hour, since `valid_from`.
 
-    hours_per_month: paid hours of a full-time month, paid rest included. Below `paid_rest_from` hours a week no rest
-    is paid, and a month is `weeks_per_month` weeks of bare work.
+    hours_per_month: paid hours of a full-time month as they are published, paid rest included. A shorter month is
+    `weeks_per_month` weeks of work and of paid rest: `paid_rest_hours` of a full-time week, in proportion; none below
+    `paid_rest_from` hours a week.
     """
 
+    source: str
     hours_per_week: float = Field(gt=0)
     hours_per_day: float = Field(gt=0)
     hours_per_month: float = Field(gt=0)
     weeks_per_month: float = Field(gt=4, lt=5)
+    paid_rest_hours: float = Field(ge=0)
     paid_rest_from: float = Field(ge=0)
+
+
+class PhoneSpec(Data):
+    """region: two letters of the country whose numbers are written without its code; None: such numbers are not read.
+    extension_words: what stands before the number of an extension, besides what phone libraries know."""
+
+    region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    extension_words: tuple[str, ...] = ()
 
 
 class OccupationTree(Data):
@@ -79,7 +90,7 @@ class CommutingSpec(Data):
 
 
 class Manifest(Data):
-    """`pack.json` as a whole."""
+    """`pack.json` as a whole. money_units: in which else amounts are written by mistake (thousands)."""
 
     name: str = Field(pattern=r"^[a-z]{2}-[a-z0-9-]+$")
     version: date
@@ -92,7 +103,9 @@ class Manifest(Data):
     weights_version: str = Field(min_length=1)
     weights: Mapping[str, Share]
     average_wage: AverageWage
+    money_units: tuple[int, ...] = ()
     working_time: WorkingTime
+    phones: PhoneSpec = PhoneSpec()
     schemes: Mapping[str, SchemeSpec]
     occupation_tree: OccupationTree
     commuting: tuple[CommutingSpec, ...] = Field(min_length=1)

@@ -18,7 +18,9 @@ from shared.reference.sentences import Sentences
 from shared.reference.text import folded
 from shared.reference.title_words import TitleWords
 from shared.reference.titles import Titles
-from shared.reference.wages import WageTable, hourly
+from shared.reference.wages import WageTable, paid_hours
+
+_AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +158,17 @@ class Pack:
         ends = self.wages.ends
         return ends is None or ends < today
 
-    def hourly(self, amount: float, per: str, hours_per_week: float | None = None) -> float:
-        """A wage per hour, day, month or year as one per paid hour (rules: `wages.hourly`). ValueError on nonsense."""
-        return hourly(amount, per, hours_per_week, self.manifest.working_time)
+    def hourly(
+        self, amount: float, per: str, hours_per_week: float | None = None, hours_per_day: float | None = None
+    ) -> float:
+        """A wage per hour, day, month or year as one per paid hour. ValueError on nonsense."""
+        if amount < 0:
+            raise ValueError("a wage is not negative")
+        return amount / self.paid_hours(per, hours_per_week, hours_per_day)
+
+    def paid_hours(self, per: str, hours_per_week: float | None, hours_per_day: float | None) -> float:
+        """For how many hours the pay of such a period is (rules: `wages.paid_hours`). ValueError on nonsense."""
+        return paid_hours(per, hours_per_week, hours_per_day, self.manifest.working_time)
 
     def money(self, amount: float, language: str) -> str:
         """An amount as people read it."""
@@ -238,26 +248,37 @@ class Pack:
         return self.sentences.say(key, language, values)
 
     def remedy(self, rule: str, field: str, values: Mapping[str, object]) -> dict[str, str]:
-        """What to do about a refusal, by language: the sentence of the rule with its (public) values (`..._nearest`
-        when they name what may have been meant, `..._<field>` with the form of that field), or a general one."""
+        """What to do about a refusal, by language: the sentence of the rule with its (public) values, or a general one.
+
+        A rule may have further sentences: `..._nearest` for values that name what may have been meant, `..._unit` for
+        a unit in which an amount may be written, `..._codes` for codes that may have been meant, `..._<field>` with the
+        form of that field, `..._example` for values with an example of it.
+        """
         key = f"remedy.{rule.replace('-', '_')}"
-        own = f"{key}_{field.rpartition('/')[2]}"
-        if "nearest" in values:
-            key += "_nearest"
-        elif own in self.sentences.names:
-            key = own
+        special = [name for name in ("nearest", "unit", "codes") if name in values]
+        special += [field.rpartition("/")[2], *(["example"] if "example" in values else [])]
+        key = next((own for name in special if (own := f"{key}_{name}") in self.sentences.names), key)
         found = {}
         for language in self.languages:
-            said = dict(values)
-            if "name" in said:
-                said["reason"] = self.never_collected_reason(str(said["name"]), language) or ""
-            if isinstance(minimum := said.get("minimum"), int | float):
-                said["minimum"] = self.money(minimum, language)
             try:
-                found[language] = self.sentence(key, language, **said)
+                found[language] = self.sentence(key, language, **self._said(values, language))
             except PackError:
                 found[language] = self.sentence("remedy.wrong_form", language)
         return found
+
+    def _said(self, values: Mapping[str, object], language: str) -> dict[str, object]:
+        """The values of a remedy as people read them."""
+        said = dict(values)
+        for name, value in values.items():
+            if name in _AMOUNTS and isinstance(value, int | float):
+                said[name] = self.money(value, language)
+            elif name == "per":
+                said[name] = self.sentence(f"per.{value}", language)
+            elif name == "codes":
+                said[name] = ", ".join(f"{code} ({self.label(code, language)})" for code in str(value).split())
+            elif name == "name":
+                said["reason"] = self.never_collected_reason(str(value), language) or ""
+        return said
 
     def _spoken(self, language: str) -> None:
         if language not in self.languages:

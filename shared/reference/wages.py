@@ -1,4 +1,4 @@
-"""Wage floors by date, and wages of every kind as wages for an hour."""
+"""Wage floors by date, and for how many hours a wage of any period is."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -43,31 +43,32 @@ class WageTable:
         return self._rows[-1].valid_to if self._rows else None
 
 
-def hourly(amount: float, per: str, hours_per_week: float | None, time: WorkingTime) -> float:
-    """The wage for one paid hour, in the working-time conventions of the pack.
+def paid_hours(per: str, hours_per_week: float | None, hours_per_day: float | None, time: WorkingTime) -> float:
+    """For how many hours the pay of such a period is, in the working-time conventions of the pack.
 
-    Without hours a week, full time is meant. A day is a full day of work, or the whole week's hours if those are fewer.
-    A year is twelve months. Extra pay for overtime is left out, so more hours than full time give a careful figure.
+    Without hours a week, full time is meant; without hours a day, the week is spread over the usual number of days,
+    none longer than the usual day. A day's pay holds no paid rest; a month's does, from so many hours a week on. A year
+    is twelve months. Extra pay for overtime is left out, so more hours than full time give a careful figure.
     """
-    if amount < 0:
-        raise ValueError("a wage is not negative")
     week = time.hours_per_week if hours_per_week is None else hours_per_week
-    if week <= 0:
-        raise ValueError("hours per week must be positive")
+    if week <= 0 or (hours_per_day is not None and hours_per_day <= 0):
+        raise ValueError("hours must be positive")
     if per == "hour":
-        return float(amount)
+        return 1.0
     if per == "day":
-        return amount / min(time.hours_per_day, week)
+        days = time.hours_per_week / time.hours_per_day
+        return min(time.hours_per_day, week / days) if hours_per_day is None else hours_per_day
     if per == "month":
-        return amount / _paid_hours(week, time)
+        return _of_a_month(week, time)
     if per == "year":
-        return amount / 12 / _paid_hours(week, time)
+        return 12 * _of_a_month(week, time)
     raise ValueError("per must be hour, day, month or year")
 
 
-def _paid_hours(week: float, time: WorkingTime) -> float:
-    """Paid hours of a month: the full-time month in proportion where rest is paid, bare weeks of work where not."""
-    if week < time.paid_rest_from:
-        return week * time.weeks_per_month
-    extra = max(0.0, week - time.hours_per_week)
-    return time.hours_per_month * min(week, time.hours_per_week) / time.hours_per_week + extra * time.weeks_per_month
+def _of_a_month(week: float, time: WorkingTime) -> float:
+    """The published figure for full time; else weeks of work and, where it is paid, of rest in proportion."""
+    extra = week - time.hours_per_week
+    if extra >= 0:
+        return time.hours_per_month + extra * time.weeks_per_month
+    rest = time.paid_rest_hours * week / time.hours_per_week if week >= time.paid_rest_from else 0.0
+    return (week + rest) * time.weeks_per_month

@@ -38,7 +38,8 @@ class Pair:
         if wage is None or wage.currency != self.pack.currency:
             return None
         amounts = (wage.minimum, max(wage.minimum, wage.maximum or 0))
-        least, most = (self.pack.hourly(amount, wage.per, self.opening.hours_per_week) for amount in amounts)
+        hours = (self.opening.hours_per_week, self.opening.hours_per_day)
+        least, most = (self.pack.hourly(amount, wage.per, *hours) for amount in amounts)
         return least, most
 
     def minutes(self, car: bool | None = None) -> int | None:
@@ -264,7 +265,8 @@ def wage_floor(pair: Pair) -> Answer:
     if pay is None:
         return "ask"
     # what one unit of money a period is an hour, at the hours of this opening: so the floor becomes one an hour
-    needed = floor.amount * pair.pack.hourly(1, floor.per, pair.opening.hours_per_week) * (1 - ROUNDING)
+    hours = (pair.opening.hours_per_week, pair.opening.hours_per_day)
+    needed = floor.amount * pair.pack.hourly(1, floor.per, *hours) * (1 - ROUNDING)
     if pay[0] >= needed:
         return "yes"
     return "ask" if pay[1] >= needed else "no"

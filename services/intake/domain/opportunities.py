@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.intake.domain.findings import Findings
-from services.intake.domain.wages import check_wage
+from services.intake.domain.wages import Hours, check_wage
 from shared.events.topics.opportunities import JobAtDoor, Opportunity, ProgrammeAtDoor
 
 JOB = "job"  # the kind of everything that comes as a job event; other kinds are data of the pack
@@ -32,7 +32,8 @@ def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date
         if kind not in kinds:
             findings.add("unknown-kind", "/data/kind", kinds=", ".join(kinds))
     if data.wage is not None:
-        check_wage(data.wage, data.hours_per_week, findings, max(today, data.starts or today), floor=kind == JOB)
+        hours = Hours(data.hours_per_week, data.hours_per_day)
+        check_wage(data.wage, hours, findings, max(today, data.starts or today), floor=kind == JOB)
     found = {name: getattr(data, name) for name in type(data).model_fields if name not in {"reference", "kind"}}
     for name, field in _RESOLVED.items():
         found[name] = findings.titles(field, found[name], f"/data/{name}")

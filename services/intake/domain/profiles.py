@@ -7,7 +7,7 @@ from typing import Any
 
 from services.intake.domain import phones
 from services.intake.domain.findings import Findings
-from services.intake.domain.wages import check_plausible
+from services.intake.domain.wages import check_wish
 from shared.events.topics.people import Course, Identity, PersonAtDoor, PersonUpdatedAtDoor, Profile
 
 
@@ -53,9 +53,7 @@ def _check_wants(data: Profile, findings: Findings, today: date) -> None:
     findings.codes("employment", wants.employment, f"{at}/employment")
     findings.codes("shift", wants.shifts, f"{at}/shifts")
     if wants.wage_min is not None:
-        wish = wants.wage_min
-        findings.currency(wish.currency, f"{at}/wage_min/currency")
-        check_plausible(wish.amount, wish.per, wish.currency, None, f"{at}/wage_min/amount", findings, today)
+        check_wish(wants.wage_min, f"{at}/wage_min", findings, today)
     hours = wants.hours_per_week
     if hours is not None and hours.min is not None and hours.max is not None and hours.max < hours.min:
         findings.add("numbers-in-wrong-order", f"{at}/hours_per_week")

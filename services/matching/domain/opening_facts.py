@@ -51,6 +51,7 @@ class OpeningFacts:
     hourly_min: float | None
     hourly_max: float | None
     hours: int | None
+    hours_per_day: float | None
     shifts: tuple[frozenset[str], ...]
     shift_codes: tuple[str, ...]
     unusual_shifts: bool
@@ -123,9 +124,10 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         lodging=not frozenset(data.lodging).isdisjoint(o.benefits),
         commuter_bus=not frozenset(data.commuter_bus).isdisjoint(o.benefits),
         wage=wage,
-        hourly_min=None if wage is None else pack.hourly(wage.minimum, wage.per, hours),
-        hourly_max=None if wage is None or most is None else pack.hourly(most, wage.per, hours),
+        hourly_min=None if wage is None else pack.hourly(wage.minimum, wage.per, hours, o.hours_per_day),
+        hourly_max=None if wage is None or most is None else pack.hourly(most, wage.per, hours, o.hours_per_day),
         hours=hours,
+        hours_per_day=o.hours_per_day,
         shifts=tuple(pack.means(code) for code in o.shifts),
         shift_codes=o.shifts,
         unusual_shifts=any(not pack.means(code) <= frozenset(data.ordinary_shifts) for code in o.shifts),

@@ -54,6 +54,7 @@ class _Advert(Model):
     employment: Annotated[Code | None, PUBLIC] = None
     wage: Annotated[Wage | None, PUBLIC] = None
     hours_per_week: Annotated[int | None, PUBLIC, Field(ge=1, le=80)] = None
+    hours_per_day: Annotated[float | None, PUBLIC, Field(ge=1, le=24)] = None
     shifts: Annotated[Codes, PUBLIC] = ()
     benefits: Annotated[Codes, PUBLIC] = ()
     places: Annotated[int | None, PUBLIC, Field(ge=0, le=100_000)] = None

@@ -224,3 +224,4 @@ class TestFindings:
                 read(event(data={f"x{n}": n for n in range(sent)}))
             assert len(error.value.refusals) == told
         assert error.value.refusals[0].rule == "too-many-findings"
+        assert (error.value.rest, error.value.places) == (None, frozenset())

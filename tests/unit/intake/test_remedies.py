@@ -28,7 +28,7 @@ too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-co
 unknown-kind
 phone-not-readable unknown-attribute unsupported-encoding broken-gzip too-much
 unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
-wage-below-minimum wage-too-high wrong-form wrong-source
+wage-below-minimum wage-too-high wage-too-low hours-do-not-fit wrong-form wrong-source
 """
 
 

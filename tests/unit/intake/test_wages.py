@@ -36,6 +36,7 @@ async def test_an_advert_is_refused_and_the_likely_period_named(
 
 
 async def test_a_wish_too() -> None:
+    """A2"""
     data = example("trainee-graduated")
     data["wants"]["wage_min"] = {"per": "hour", "amount": 2_100_000, "currency": "KRW"}
     receipt = await House().send("trainee-graduated", data)
@@ -64,3 +65,72 @@ async def test_nothing_is_said_of_a_wage_whose_hours_or_form_are_wrong(wrong: di
     receipt = await House().send("job-posted", data, by="gjf")
     assert receipt.problem is not None
     assert [one.rule for one in receipt.problem.errors] == rules
+
+
+@pytest.mark.parametrize(
+    ("hours", "given", "fits"),
+    [
+        ({"hours_per_week": 20}, wage("day", 41_280), True),  # four hours of 10,320
+        ({"hours_per_week": 20}, wage("day", 41_279), False),
+        ({"hours_per_week": 20, "hours_per_day": 5}, wage("day", 51_600), True),
+        ({"hours_per_week": 20, "hours_per_day": 5}, wage("day", 51_599), False),
+        ({"hours_per_week": 15}, wage("month", 808_000), True),  # 18 x 4.345 x 10,320 = 807,128
+        ({"hours_per_week": 15}, wage("month", 807_000), False),
+        ({"hours_per_week": 14}, wage("month", 628_000), True),  # 14 x 4.345 x 10,320 = 627,766
+        ({"hours_per_week": 40}, wage("month", 2_156_879), False),
+    ],
+)
+async def test_part_time_and_daily_pay_are_measured_by_the_laws_formula(
+    hours: dict[str, Any], given: dict[str, Any], fits: bool
+) -> None:
+    """A3"""
+    receipt = await House().send("job-posted", example("job-posted", wage=given, **hours), by="gjf")
+    assert (receipt.status == "accepted") is fits
+    assert fits or receipt.problem is not None
+    assert fits or receipt.problem.rule == "wage-below-minimum"
+
+
+@pytest.mark.parametrize(
+    ("given", "hours", "said"),
+    [
+        (wage("month", 1_000_000), 40, ["2,156,880", "per month", "40 hours", "10,320"]),
+        (wage("month", 700_000), 15, ["807,128", "per month", "15 hours"]),
+        (wage("day", 60_000), 40, ["82,560", "per day"]),
+        (wage("year", 20_000_000), 40, ["25,882,560", "per year"]),
+        (wage("month", 11_000), 40, ["2,156,880", "what a hour pays", "put hour as per"]),
+        (wage("month", 250), 40, ["2,156,880", "units of KRW 10,000"]),
+        (wage("month", 2_500), 40, ["units of KRW 1,000"]),
+    ],
+)
+async def test_the_least_is_told_in_the_senders_own_unit_with_what_is_likely_meant(
+    given: dict[str, Any], hours: int, said: list[str]
+) -> None:
+    """A4, A2"""
+    receipt = await House().send("job-posted", example("job-posted", wage=given, hours_per_week=hours), by="gjf")
+    assert receipt.problem is not None
+    assert receipt.problem.remedy is not None
+    assert receipt.problem.rule == "wage-below-minimum"
+    assert [part for part in said if part not in receipt.problem.remedy["en"]] == []
+
+
+@pytest.mark.parametrize(
+    ("per", "amount", "rule"),
+    [("month", 250, "wage-too-low"), ("month", 11_000, "wage-too-low"), ("month", 0, None), ("hour", 9_000, None)],
+)
+async def test_a_wish_that_is_a_slip_is_asked_back_and_a_modest_one_is_taken(
+    per: str, amount: int, rule: str | None
+) -> None:
+    """A2"""
+    data = example("trainee-graduated")
+    data["wants"]["wage_min"] = {"per": per, "amount": amount, "currency": "KRW"}
+    receipt = await House().send("trainee-graduated", data)
+    assert (receipt.problem.rule if receipt.problem else None) == rule
+
+
+@pytest.mark.parametrize(("week", "day"), [(4, 8), (40, 4)])
+async def test_hours_a_day_and_a_week_that_contradict_are_refused(week: int, day: int) -> None:
+    """A3"""
+    data = example("job-posted", hours_per_week=week, hours_per_day=day)
+    receipt = await House().send("job-posted", data, by="gjf")
+    assert receipt.problem is not None
+    assert [one.rule for one in receipt.problem.errors] == ["hours-do-not-fit"]

@@ -67,6 +67,8 @@ class TestMinimumWage:
             (wage("year", 25_882_000), "no"),
             ({**wage("month", 1_078_440), "hours_per_week": 20}, "yes"),
             ({**wage("month", 1_078_440), "hours_per_week": 21}, "no"),
+            ({**wage("day", 41_280), "hours_per_week": 20}, "yes"),  # four hours
+            ({**wage("day", 41_280), "hours_per_week": 20, "hours_per_day": 5}, "no"),
             ({"wage": None}, "yes"),
             ({"kind": "internship", **wage("hour", 9_000)}, "no"),
         ],

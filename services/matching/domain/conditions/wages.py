@@ -59,7 +59,7 @@ class WageFloor(Condition):
         if opening.hourly_min is None or opening.hourly_max is None:
             return ASK
         # hourly(1, per, hours) is the reciprocal of the paid hours of that period
-        needed = floor.amount * context.pack.hourly(1, floor.per, opening.hours) * (1 - ROUNDING)
+        needed = floor.amount * context.pack.hourly(1, floor.per, opening.hours, opening.hours_per_day) * (1 - ROUNDING)
         if opening.hourly_min >= needed:
             return YES
         return ASK if opening.hourly_max >= needed else NO
