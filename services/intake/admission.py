@@ -6,7 +6,9 @@ What ends or forbids is never put off because of others: it has a quota of its o
 from __future__ import annotations
 
 import asyncio
+import codecs
 import re
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +27,7 @@ from shared.kit.web.quotas import Quotas
 FORBIDS = frozenset(known.name for known in registry if known.forbids)
 LARGE_BODY = 1_000_000  # bytes
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.ASCII | re.IGNORECASE)
+_PIECE = 65_536  # bytes that are decoded in one go: some 0.2 ms
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _KOREAN = frozenset({"euc-kr", "cp949", "ms949", "uhc", "windows-949", "ks_c_5601-1987"})
 
@@ -70,10 +73,7 @@ class Received:
             return body
         if name not in _KOREAN:
             raise Refused(Refusal("unsupported-encoding", ""))
-        try:
-            return body.decode("cp949").encode()
-        except UnicodeDecodeError:
-            raise Refused(Refusal("not-utf-8", "")) from None
+        return _from_korean(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,19 @@ class Admission:
                 if len(types) > self._most:
                     raise Refused(Refusal("too-many-events", "", {"most": self._most}))
                 await pause()
+
+
+def _from_korean(body: bytes) -> bytes:
+    """UTF-8 of CP949, a piece at a time: the codec lets go of the interpreter's lock only between two of them."""
+    decoder, pieces = codecs.getincrementaldecoder("cp949")(), []
+    try:
+        for place in range(0, len(body), _PIECE):
+            pieces.append(decoder.decode(body[place : place + _PIECE]).encode())
+            time.sleep(0)  # the event loop waits for no more than one piece
+        pieces.append(decoder.decode(b"", final=True).encode())
+    except UnicodeDecodeError:
+        raise Refused(Refusal("not-utf-8", "")) from None
+    return b"".join(pieces)
 
 
 def _inflated(body: bytes, most: int) -> bytes:

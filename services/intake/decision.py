@@ -65,12 +65,13 @@ class _Decision:
         yield TALLIES.by_id(rejections_tally(self._agency, work.trusted))
         if (event := self.validated.event) is not None:
             yield INBOX.by_id(self._inbox(event))
-            yield from topic_handlers()[event.incoming.event_type.topic.name].needs(event, work, self.dependencies)
+        if (said := event or self.validated.rest) is not None:
+            yield from topic_handlers()[said.incoming.event_type.topic.name].needs(said, work, self.dependencies)
 
     def decide(self, work: UnitOfWork) -> Receipt:
         sender, event, found = self._sender(work), self.validated.event, self.validated.refusals
         if event is None:
-            return self._refuse(found, work)
+            return self._refuse([*found, *self._besides(sender, work)][:MOST], work)
         if event.incoming.source != sender.source:
             return self._refuse([Refusal("wrong-source", "/source", {"source": sender.source})], work)
         if not may_emit(sender, event.name):
@@ -88,11 +89,21 @@ class _Decision:
             effect = handler.decide(event, work, self.dependencies)
         except Refused as refused:
             return self._refuse(refused.refusals, work)
+        if effect.status == "accepted" and not (effect.emitted or effect.saves):
+            effect.status = "duplicate"  # under another id it says what is known already
         if not event.incoming.testrun:
             publish(effect, causation, work, self.dependencies.ids)
         if effect.refusals:  # what could be understood of it holds all the same
             return self._refuse(effect.refusals, work)
         return self._accept(event, effect, receipt, causation, work)
+
+    def _besides(self, sender: Agency, work: UnitOfWork) -> Sequence[Refusal]:
+        """What only the store can tell is wrong with the rest of an event of which some does not fit."""
+        unfit, rest = self.validated.unfit, self.validated.rest
+        if unfit is None or rest is None or rest.incoming.source != sender.source or not may_emit(sender, rest.name):
+            return ()
+        handler = topic_handlers()[rest.incoming.event_type.topic.name]
+        return unfit.besides(handler.check(rest, work, self.dependencies))
 
     def _accept(
         self, event: DoorEvent, effect: Effect, receipt: str, causation: Causation, work: UnitOfWork
@@ -146,7 +157,7 @@ class _Decision:
             agency=agency,
             event=self.dependencies.sealer.seal((echo.id or "").encode(), REJECTIONS.name, id),
             type=echo.type,
-            at=work.now,
+            at=work.trusted,  # deleted by age, by MongoDB's own clock: a calendar that was moved shortens nothing
             refusals=[FindingEntry(rule=one.rule, field=one.field, values=dict(one.values)) for one in refusals],
         )
         TALLIES.save(work, tally)

@@ -169,8 +169,9 @@ class StoredOpportunity:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPerson:
     """`sender`: the owner's version of the profile; `opened`, `ended`: its highest versions of arriving and of leaving;
-    `arrival`: content of the arrival, as a keyed hash; `consent_senders`: its version of each consent, by
-    "purpose/recipient"; `taken`: by the same names the version up to which a consent was taken back."""
+    `arrival`, `profile`: content of the arrival and of what last said the profile, as keyed hashes; `consent_senders`:
+    its version of each consent, by "purpose/recipient"; `taken`: by the same names the version up to which a consent
+    was taken back."""
 
     COLLECTION: ClassVar[str] = PEOPLE
     id: str
@@ -178,6 +179,7 @@ class StoredPerson:
     owner: str
     state: Person
     arrival: str
+    profile: str
     sender: int | None = None
     opened: int | None = None
     ended: int | None = None
@@ -195,6 +197,7 @@ class StoredPerson:
             owner=document["owner"],
             state=Person.model_validate(document["state"], strict=False),
             arrival=document["arrival"],
+            profile=document["profile"],
             sender=document["sender"],
             opened=document["opened"],
             ended=document["ended"],
@@ -212,6 +215,7 @@ class StoredPerson:
             "owner": self.owner,
             "state": _dumped(self.state),
             "arrival": self.arrival,
+            "profile": self.profile,
             "sender": self.sender,
             "opened": self.opened,
             "ended": self.ended,
@@ -314,12 +318,14 @@ class RejectionDocument(TypedDict):
 
 
 class StepDocument(TypedDict):
-    """What happened and when: no person, no alias, no match. The last three of a delivery only."""
+    """What happened and when: no person, no alias, no match. `kept_since`: by MongoDB's clock, which deletes by age.
+    The last three of a delivery only."""
 
     _id: str
     type: str
     correlationid: str
     at: datetime
+    kept_since: datetime
     recipient: NotRequired[str]
     channel: NotRequired[str]
     about: NotRequired[str]

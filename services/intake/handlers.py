@@ -46,4 +46,6 @@ def _new_step(event: Event[Any], work: UnitOfWork) -> StepDocument | None:
     """The step that this event is; None when it is there already, or follows from nothing that came to the door."""
     if event.correlationid is None or STEPS.get(work, event.id) is not None:
         return None
-    return StepDocument(_id=event.id, type=event.type, correlationid=event.correlationid, at=event.time)
+    return StepDocument(
+        _id=event.id, type=event.type, correlationid=event.correlationid, at=event.time, kept_since=work.trusted
+    )

@@ -38,7 +38,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("at", DESCENDING), ("_id", ASCENDING)]),
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
     ],
-    STEPS.name: [IndexModel("correlationid"), IndexModel("at", expireAfterSeconds=STEPS_DAYS * _DAY)],
+    STEPS.name: [IndexModel("correlationid"), IndexModel("kept_since", expireAfterSeconds=STEPS_DAYS * _DAY)],
     PEOPLE: [IndexModel("ends")],
     # tombstones and tallies; a reference that leads to a thing has no such field and stays
     REFERENCES: [

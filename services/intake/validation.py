@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,13 +44,16 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """`event`: None when its form is unsound. With `refusals` its features must not be used; it may still be a
-    duplicate of what was accepted when the rules or the calendar allowed it."""
+    """`event`: None when its form is unsound; then `rest` may be what of it fits, and `unfit` what does not. With
+    `refusals` its features must not be used; it may still be a duplicate of what was accepted when the rules or the
+    calendar allowed it."""
 
     echo: Echo
     event: DoorEvent | None
     refusals: tuple[Refusal, ...]
     warnings: tuple[Refusal, ...] = ()
+    unfit: Unfit | None = None
+    rest: DoorEvent | None = None
 
 
 class Validation:
@@ -66,23 +69,31 @@ class Validation:
         if isinstance(item, Refused):
             return Validated(echo, None, item.refusals)
         event: DoorEvent | None = None
+        unfit: Unfit | None = None
+        rest: DoorEvent | None = None
         findings = Findings(self._dependencies.pack, budget)
         try:
             item = with_data(item)
             check_structure(item)  # before anything looks into it
-            findings.refusals += self._never.find(item.get("data"))
-            findings.end()
+            if never := self._never.find(item):
+                if any(one.field == "/id" for one in never):
+                    echo = replace(echo, id=None)  # neither said again nor kept
+                raise Refused(*never)
+            odd = self._never.odd_texts(item.get("data"))
             incoming, unfit = self._read(item)
             features = {} if incoming is None else self._features(incoming, findings, now)
             if unfit is not None:  # and what else is wrong with the rest of it
                 findings.refusals = [*unfit.refusals, *unfit.besides(findings.refusals)]
-            elif incoming is not None:
+            places = {one.field for one in findings.refusals}
+            findings.refusals += [one for one in odd if one.field not in places]
+            if incoming is not None:
                 content = self._dependencies.references.content(incoming.content)
-                event = DoorEvent(incoming, agency, content, features)
+                said = DoorEvent(incoming, agency, content, features)
+                event, rest = (said, None) if unfit is None else (None, said)
         except Refused as refused:
             findings.refusals = list(refused.refusals)
         warnings = () if event is None else (*event.incoming.warnings, *findings.warnings)
-        return Validated(echo, event, tuple(findings.refusals[:MOST]), warnings)
+        return Validated(echo, event, tuple(findings.refusals[:MOST]), warnings, unfit, rest)
 
     @staticmethod
     def _read(item: Mapping[str, Any]) -> tuple[Incoming | None, Unfit | None]:

@@ -1,7 +1,8 @@
 """Who calls: API keys, checked by each service against its own copy of the agencies.
 
 A bearer token is ``<key_id>.<64 hex digits>``. Only the SHA-256 of those 256 random bits is known here; such a key has
-nothing to guess, so no slow hash is needed. Unknown key, wrong secret and expired key get the same answer.
+nothing to guess, so no slow hash is needed. Unknown key, wrong secret and expired key get the same answer; whoever
+shows the secret of a key whose registered hash was made of something else than its bytes is told so.
 """
 
 from __future__ import annotations
@@ -15,20 +16,29 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from hashlib import sha256
 from hmac import compare_digest
+from itertools import islice
 from typing import Annotated
 
 from fastapi import Depends
 
 from shared.access.agencies import AGENCIES, held_agency, may_receive
+from shared.access.metrics import wrong_hashes
 from shared.events.topics.agencies import Agency, Key
+from shared.kit.base.key_rules import mistaken_hash
 from shared.kit.base.logs import logger
 from shared.kit.store.mongo import Database
 from shared.kit.web.authentication import authenticated, unauthorised
-from shared.kit.web.problems import forbidden
+from shared.kit.web.problems import Problem, forbidden
 
 CACHE_SECONDS = 1.0
 _TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
-_NOBODY = b"\0" * 32
+_NOBODY = "00" * 32
+MOST_TOLD = 1_000  # keys that the log has told of
+WRONG_HASH = (
+    "What is registered as secret_sha256 of this key is not the SHA-256 of its 32 bytes ({mistake}), so no call can "
+    "ever succeed with it. Ask the operator to register the hash of the bytes: "
+    "printf %s <64 hex digits> | xxd -r -p | sha256sum"
+)
 _log = logger("keys")
 
 
@@ -89,6 +99,7 @@ class Keys:
         self._clock = clock
         self._known: Mapping[str, tuple[Agency, Key]] = {}
         self._unreadable: set[str] = set()
+        self._told: frozenset[tuple[str, str]] = frozenset()
         self._read_at: float | None = None
         self._reading: asyncio.Task[Mapping[str, tuple[Agency, Key]]] | None = None
 
@@ -101,8 +112,11 @@ class Keys:
         known = await self._fresh()
         found = known.get(match[1])
         # The same work whether the key is known or not: the answer's time tells nothing either.
-        expected = bytes.fromhex(found[1].secret_sha256) if found else _NOBODY
-        right = compare_digest(sha256(bytes.fromhex(match[2])).digest(), expected)
+        secret, expected = bytes.fromhex(match[2]), found[1].secret_sha256 if found else _NOBODY
+        right = compare_digest(sha256(secret).digest(), bytes.fromhex(expected))
+        mistake = None if right else mistaken_hash(match[1], secret, expected)
+        if found is not None and mistake is not None and not self._expired(found[1]):
+            raise self._registered_wrongly(*found, mistake)
         if not right or found is None or self._expired(found[1]):
             raise unauthorised()
         return Caller(found[0], found[1].key_id)
@@ -117,6 +131,15 @@ class Keys:
         if shown != [found[1].secret_sha256]:
             raise unauthorised()
         return Caller(found[0], caller.key_id)
+
+    def _registered_wrongly(self, agency: Agency, key: Key, mistake: str) -> Problem:
+        """Nobody can ever meet this hash: its agency is told so at the first call, and the operator. The caller holds
+        the secret, so it learns nothing that it may not know."""
+        wrong_hashes.of(agency=agency.agency, reason=mistake).inc()
+        if (key.key_id, key.secret_sha256) not in self._told:
+            self._told = frozenset({(key.key_id, key.secret_sha256), *islice(self._told, MOST_TOLD)})
+            _log.warning("key_registered_with_wrong_hash", agency=agency.agency, key_id=key.key_id, reason=mistake)
+        return unauthorised(WRONG_HASH.format(mistake=mistake))
 
     def _expired(self, key: Key) -> bool:
         return key.until is not None and key.until < self._now().astimezone(self._zone).date()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from shared.events.classes import FEATURE, PUBLIC, Model
 
@@ -37,6 +39,39 @@ Day = Annotated[
         le=date(2199, 12, 31),
         # JSON Schema knows no bounds of dates
         json_schema_extra={"pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"},
+    ),
+]
+
+
+def _birth_date(given: object) -> str:
+    """ISO, without the parts that are not known: "1991-00-00" and the number 1991 are "1991"."""
+    text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    if isinstance(text, str) and (known := _BIRTH_DATE.fullmatch(text)) is not None:
+        year, month, day = known[1], known[2] or "00", known[3] or "00"
+        if month == day == "00":
+            return year
+        try:
+            date(int(year), int(month), int(day) or 1)
+        except ValueError:
+            pass
+        else:
+            return f"{year}-{month}" if day == "00" else f"{year}-{month}-{day}"
+    raise PydanticCustomError("date_parsing", "no date and no year")
+
+
+_BIRTH_DATE = re.compile(r"((?:19|20|21)[0-9]{2})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", re.ASCII)
+# The year alone is enough, for only the year travels; the month and the day where they are known.
+BirthDate = Annotated[
+    str,
+    PlainValidator(_birth_date),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date", "pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"},
+                {"type": "string", "pattern": "^(19|20|21)[0-9]{2}(-(00(-00)?|(0[1-9]|1[0-2])(-00)?))?$"},
+                {"type": "integer", "minimum": 1900, "maximum": 2199},
+            ]
+        }
     ),
 ]
 Sex = Literal["female", "male"]

@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 from pydantic import ValidationError
 
 from shared.events.classes import Model
+from shared.events.composed import composed
 from shared.events.envelope import parse_time, resolve_type
 from shared.events.limits import LARGEST_EVENT, LONGEST_ATTRIBUTE, MOST_ATTRIBUTES, SEQUENCE_DIGITS, bounded_sequence
 from shared.events.refusal import MOST_ENUMERATED, MOST_NAMED, Refusal, Refused, nearest, refusals_of
@@ -165,6 +166,7 @@ def read(item: Mapping[str, Any]) -> Incoming:
         raise Refused(Refusal("not-for-the-door", "/type"))
     if "data" not in item:
         raise Refused(Refusal("missing-field", "/data"))
+    item = {**item, "data": composed(item["data"])}
     content = json.dumps(
         [event_type.name, event_type.version, item["data"]], ensure_ascii=True, sort_keys=True, separators=(",", ":")
     ).encode()
@@ -172,7 +174,7 @@ def read(item: Mapping[str, Any]) -> Incoming:
     try:
         data = event_type.door.model_validate_json(json.dumps(item["data"]))
     except ValidationError as error:
-        unfit = Unfit(*refusals_of(error, event_type.door))
+        unfit = Unfit(*refusals_of(error, event_type.door, example=event_type.door_example))
         if error.error_count() > MOST_ENUMERATED:  # each would be made to say where it is
             raise unfit from None
         unfit.places = frozenset(str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"])

@@ -61,8 +61,11 @@ class Refused(Exception):
         self.refusals = refusals
 
 
-def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -> tuple[Refusal, ...]:
-    """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out."""
+def refusals_of(
+    error: ValidationError, model: type[Model], at: str = "/data", example: Mapping[str, Any] | None = None
+) -> tuple[Refusal, ...]:
+    """Translate pydantic's findings. The input, and the names of unknown fields, which may be personal, stay out. Of
+    `example`, sound data of the model, a wrong form is answered with what stands in its place."""
     if error.error_count() > MOST_ENUMERATED:
         return (Refusal("too-many-findings", at, {"most": MOST_ENUMERATED}),)
     found, named = [], 0
@@ -75,8 +78,20 @@ def refusals_of(error: ValidationError, model: type[Model], at: str = "/data") -
                 named += 1
                 values |= nearest(str(item["loc"][-1]), names)
             refusal = Refusal(refusal.rule, refusal.field, values)
+        elif refusal.rule == "wrong-form" and (form := _example_at(item["loc"], example)) is not None:
+            refusal = Refusal(refusal.rule, refusal.field, {**refusal.values, "example": form})
         found.append(refusal)
     return tuple(found)
+
+
+def _example_at(location: Sequence[int | str], example: Any) -> str | None:
+    """The text in the same place of an example; of a list, any member's."""
+    for part in location:
+        if isinstance(part, int):
+            example = example[0] if isinstance(example, list | tuple) and example else None
+        else:
+            example = example.get(part) if isinstance(example, Mapping) else None
+    return example if isinstance(example, str) else None
 
 
 def nearest(name: str, known: Iterable[str]) -> dict[str, str]:

@@ -50,6 +50,19 @@ class CodeLists:
         """All codes a field takes, in the order of the files."""
         return tuple(self._codes.get(field, ()))
 
+    def nearest(self, field: str, code: str, limit: int = 3) -> tuple[str, ...]:
+        """The codes of a field that begin most like an unknown one, best first: of its scheme, if the field takes that;
+        else of any. At least half of it has to be the same, or all but the zeros that a spreadsheet took."""
+        scheme, _, value = code.casefold().partition(":")
+        own = scheme in self._schemes.get(field, ())
+        found = []
+        for known in self._codes.get(field, ()):
+            other, _, held = known.casefold().partition(":")
+            same = len(held) if value.lstrip("0") == held.lstrip("0") else _same_signs(value, held)
+            if 2 * same >= len(held) and same and (other == scheme or not own):
+                found.append((-same, abs(len(held) - len(value)), known))
+        return tuple(known for _, _, known in sorted(found)[:limit])
+
     def ancestors(self, code: str) -> tuple[str, ...]:
         """The code itself and the codes above it, upwards; empty for an unknown code."""
         chain: list[str] = []
@@ -58,6 +71,11 @@ class CodeLists:
             chain.append(entry.code)
             entry = self.entries.get(entry.parent) if entry.parent else None
         return tuple(chain)
+
+
+def _same_signs(one: str, other: str) -> int:
+    """With how many signs both begin."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def read_codes(folder: Path, scheme: str, spec: SchemeSpec, languages: Sequence[str]) -> tuple[Entry, ...]:

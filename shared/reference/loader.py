@@ -10,7 +10,7 @@ from shared.reference.commuting import Commuting
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
 from shared.reference.matching import MatchingData
-from shared.reference.models import Benefit, MinimumWage, NeverCollected, Programme, Purpose, Texts
+from shared.reference.models import AgeBounds, Benefit, MinimumWage, NeverCollected, Programme, Purpose, Texts
 from shared.reference.occupations import Occupations
 from shared.reference.pack import Pack
 from shared.reference.sentences import Sentences
@@ -49,6 +49,10 @@ def read_pack(folder: Path) -> Pack:
     benefits = read_json(folder / "benefits.json", tuple[Benefit, ...])
     programmes = read_json(folder / "programmes.json", tuple[Programme, ...])
     refused = read_json(folder / "never_collected.json", tuple[NeverCollected, ...])
+    ages = read_json(folder / "ages.json", tuple[AgeBounds, ...])
+    for bounds in ages:
+        if bounds.kind not in manifest.kinds:
+            raise PackError("ages.json", bounds.kind, "is not a kind of the pack")
     matching = read_json(folder / "matching.json", MatchingData)
     _known(lists, "matching.json", "codes", matching.codes())
     for purpose in purposes:
@@ -81,6 +85,7 @@ def read_pack(folder: Path) -> Pack:
         benefits=benefits,
         programmes=programmes,
         refused=refused,
+        ages=ages,
         residence_weights=_weights(folder / "data" / "residence.csv", lists, "region", "weight", 1e9),
         stands_for=_stands_for(folder / "data" / "means.csv", lists),
         matching=matching,

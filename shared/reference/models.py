@@ -1,10 +1,11 @@
 """The shapes of pack data. Everything is frozen, and a field that a shape does not know is an error."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Per = Literal["hour", "day", "month", "year"]
 Texts = Mapping[str, str]
@@ -129,8 +130,33 @@ class Programme(Dated):
         return self
 
 
+class AgeBounds(Dated):
+    """How old people are, in whole years, who take part in a kind of opportunity. Outside, a birth date is a slip or
+    the law forbids it."""
+
+    kind: str
+    least: int = Field(ge=0)
+    most: int = Field(ge=0)
+    source: str
+
+
 class NeverCollected(Data):
-    """Names of fields that are refused at the door, with one reason for all of them."""
+    """Names of fields that are refused at the door, with one reason for all of them.
+
+    numbers: forms of numbers that are refused wherever they stand, as regular expressions over text with plain digits
+    in which every separator is one "-".
+    """
 
     reason: Texts
     fields: tuple[str, ...] = Field(min_length=1)
+    numbers: tuple[str, ...] = ()
+
+    @field_validator("numbers")
+    @classmethod
+    def _numbers_are_expressions(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        for number in numbers:
+            try:
+                re.compile(number)
+            except re.error:
+                raise ValueError("not a regular expression") from None
+        return numbers

@@ -12,7 +12,7 @@ from shared.reference.commuting import Commuting
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
 from shared.reference.matching import MatchingData
-from shared.reference.models import AverageWage, Benefit, MinimumWage, NeverCollected, Programme, Purpose
+from shared.reference.models import AgeBounds, AverageWage, Benefit, MinimumWage, NeverCollected, Programme, Purpose
 from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
 from shared.reference.text import folded
@@ -41,6 +41,7 @@ class Pack:
     benefits: tuple[Benefit, ...]
     programmes: tuple[Programme, ...]
     refused: tuple[NeverCollected, ...]
+    ages: tuple[AgeBounds, ...]
     residence_weights: Mapping[str, float]
     """Weights of regions for an invented population; not a statistic."""
     stands_for: Mapping[str, frozenset[str]]
@@ -115,6 +116,10 @@ class Pack:
         """All codes that a field takes, in order."""
         return self.lists.codes(field)
 
+    def nearest_codes(self, field: str, code: str) -> tuple[str, ...]:
+        """Codes of a field that an unknown one is most like (`codes.CodeLists.nearest`)."""
+        return self.lists.nearest(field, code)
+
     def accepts(self, field: str, code: str) -> bool:
         """True when the field takes this very code (a scheme may serve several fields)."""
         entry = self.lists.entries.get(code)
@@ -178,6 +183,15 @@ class Pack:
     def purpose(self, name: str) -> Purpose | None:
         """What a consent may be for; None when the pack knows no such purpose."""
         return self.purposes.get(name)
+
+    def age_bounds(self, kind: str, on: date) -> AgeBounds | None:
+        """How old people are who take part in this kind, on that day; None: the pack sets no bounds."""
+        return next((bounds for bounds in self.ages if bounds.kind == kind and bounds.covers(on)), None)
+
+    @property
+    def refused_numbers(self) -> tuple[str, ...]:
+        """Forms of numbers that are refused wherever they stand (`NeverCollected.numbers`)."""
+        return tuple(number for group in self.refused for number in group.numbers)
 
     @property
     def never_collected(self) -> frozenset[str]:
@@ -272,8 +286,8 @@ class Pack:
         for name, value in values.items():
             if name in _AMOUNTS and isinstance(value, int | float):
                 said[name] = self.money(value, language)
-            elif name == "per":
-                said[name] = self.sentence(f"per.{value}", language)
+            elif name in ("per", "kind"):
+                said[name] = self.sentence(f"{name}.{value}", language)
             elif name == "codes":
                 said[name] = ", ".join(f"{code} ({self.label(code, language)})" for code in str(value).split())
             elif name == "name":

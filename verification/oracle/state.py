@@ -64,7 +64,7 @@ class State:
             person="0" * 32,
             status="active",
             owner=agency,
-            year_of_birth=data.identity.birth_date.year,
+            year_of_birth=int(data.identity.birth_date[:4]),
             sex=data.identity.sex,
             **self._profile(data),
         )

@@ -18,7 +18,7 @@ from services.intake.documents import (
     Reference,
     StoredPerson,
 )
-from services.intake.domain import people
+from services.intake.domain import identities, people
 from services.intake.domain.consents import check_given, check_withdrawn
 from services.intake.domain.findings import Findings
 from services.intake.domain.precedence import is_older, latest
@@ -138,6 +138,7 @@ def _new(event: DoorEvent, data: PersonAtDoor, known: Reference, dependencies: D
         owner=event.agency,
         state=person,
         arrival=event.content,
+        profile=event.content,
         ended=tombstone.end(number),
         taken=tombstone.floors(number),
     )
@@ -146,7 +147,8 @@ def _new(event: DoorEvent, data: PersonAtDoor, known: Reference, dependencies: D
     if left:  # from the first word on: nobody is told that they were here
         effect.answer["withheld"] = ["active", *effect.answer.get("withheld", ())]
     effect.saves.append((REFERENCES, Reference(known.id, person.person).document()))
-    record = dependencies.vault.new_record(person.person, data.reference, data.identity)
+    values = identities.values_of(data.identity, dependencies.pack)
+    record = dependencies.vault.new_record(person.person, data.reference, values)
     effect.saves.append((IDENTITIES.name, dict(record)))
     effect.person = person.person
     return effect
@@ -208,7 +210,9 @@ def _arrival(
         if given:
             states.append((CONSENT_GIVEN, consents.with_given(person, given)))
     senders = {**held.consent_senders, **{consents.key(consent): number for consent in given}}
-    held = replace(held, arrival=event.content, opened=latest(number, held.opened), consent_senders=senders)
+    held = replace(
+        held, arrival=event.content, profile=event.content, opened=latest(number, held.opened), consent_senders=senders
+    )
     return _said(event, held, before, {**answer, "withheld": withheld} if withheld else answer, states)
 
 
@@ -235,8 +239,14 @@ def _updated(
     if held.state.status == "left":
         raise Refused(Refusal("person-left", "/data/reference"))
     after = people.updated(held.state, event.features)
-    effect = _said(event, held, held.state, answer, [(event.incoming.event_type, after)])
-    if data.identity is not None:
+    if data.identity is None and after.year_of_birth is not None:  # with one it was checked at the door
+        findings = Findings(dependencies.pack)
+        day = dependencies.day(work.now)
+        identities.check_age(str(after.year_of_birth), data.wants.kinds, "/data/wants/kinds", findings, day)
+        findings.end()
+    record = replace(held, profile=event.content)
+    effect = _said(event, record, held.state, answer, [(event.incoming.event_type, after)])
+    if data.identity is not None and event.content != held.profile:  # else it is the one that is kept
         effect.saves.append(_with_identity(data.identity, held, work, dependencies))
     return effect
 
@@ -280,10 +290,11 @@ def _changed(
 def _with_identity(
     identity: Identity, held: StoredPerson, work: UnitOfWork, dependencies: Dependencies
 ) -> tuple[str, Document]:
-    """The identity record with what is said of it."""
+    """The identity record with what is said of it; what of it cannot be read erases nothing that is held."""
     record = IDENTITIES.get(work, held.id)
     assert record is not None, "a person without identity record"
-    return IDENTITIES.name, dict(dependencies.vault.with_identity(record, identity))
+    values, stay = identities.values_of(identity, dependencies.pack), identities.unreadable(identity, dependencies.pack)
+    return IDENTITIES.name, dict(dependencies.vault.with_identity(record, values, stay))
 
 
 def _known(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Reference:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shared.events.refusal import Refusal, Refused
 from shared.reference import Pack
 
-MOST_SUGGESTED = 3  # unknown titles per event that get suggestions: looking for likeness costs
+MOST_SUGGESTED = 3  # unknown titles and codes per event that get suggestions: looking for likeness costs
 MOST_SUGGESTED_AT_ONCE = 20  # and per request
 
 
@@ -37,9 +37,12 @@ class Findings:
         self.warnings.append(Refusal(rule, field))
 
     def code(self, kind: str, code: str | None, field: str) -> None:
-        """The code, if there is one, must be in the pack's list for that kind of field."""
-        if code is not None and not self.pack.accepts(kind, code):
-            self.add("unknown-code", field, schemes=", ".join(sorted(self.pack.schemes_for(kind))))
+        """The code, if there is one, must be in the pack's list for that kind of field; else its nearest are told."""
+        if code is None or self.pack.accepts(kind, code):
+            return
+        near = self.pack.nearest_codes(kind, code) if self._may_suggest() else ()
+        schemes = ", ".join(sorted(self.pack.schemes_for(kind)))
+        self.add("unknown-code", field, schemes=schemes, **({"codes": " ".join(near)} if near else {}))
 
     def codes(self, kind: str, codes: Iterable[str], field: str) -> None:
         """The same for a list of codes."""
@@ -50,11 +53,7 @@ class Findings:
         """The code that a title (or a code) stands for; None, and a finding with the pack's nearest titles, if none."""
         found = title if self.pack.accepts(kind, title) else self.pack.find(kind, title)
         if found is None:
-            near: tuple[str, ...] = ()
-            if self._suggested < MOST_SUGGESTED and self._budget.suggestions > 0:
-                self._suggested += 1
-                self._budget.suggestions -= 1
-                near = self.pack.suggestions(kind, title)
+            near = self.pack.suggestions(kind, title) if self._may_suggest() else ()
             self.add("unknown-title", field, **({"nearest": ", ".join(near)} if near else {}))
         return found
 
@@ -67,6 +66,13 @@ class Findings:
         """Amounts are given in the pack's currency."""
         if currency != self.pack.currency:
             self.add("unknown-currency", field, currency=self.pack.currency)
+
+    def _may_suggest(self) -> bool:
+        if self._suggested >= MOST_SUGGESTED or self._budget.suggestions <= 0:
+            return False
+        self._suggested += 1
+        self._budget.suggestions -= 1
+        return True
 
     def end(self) -> None:
         """Raise Refused if anything was found."""

@@ -70,5 +70,5 @@ def _check_dates(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: d
         findings.add("closes-in-the-past", "/data/closes")
     for name in ("closes", "starts"):
         day: date | None = getattr(data, name)
-        if day is not None and day > today + LONGEST_OPEN:
+        if day is not None and not today - LONGEST_OPEN <= day <= today + LONGEST_OPEN:
             findings.add("date-too-far", f"/data/{name}", days=LONGEST_OPEN.days)

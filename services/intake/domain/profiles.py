@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from services.intake.domain import phones
 from services.intake.domain.findings import Findings
+from services.intake.domain.identities import check_identity
 from services.intake.domain.wages import check_wish
-from shared.events.topics.people import Course, Identity, PersonAtDoor, PersonUpdatedAtDoor, Profile
+from shared.events.topics.people import Course, PersonAtDoor, PersonUpdatedAtDoor, Profile
+
+LATEST_START_YEARS = 5  # from now until somebody wants to begin
 
 
 def features_of(data: PersonAtDoor | PersonUpdatedAtDoor, findings: Findings, today: date) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def features_of(data: PersonAtDoor | PersonUpdatedAtDoor, findings: Findings, to
     """
     found = _profile(data, findings, today)
     if data.identity is not None:
-        found |= _derived(data.identity, findings, today)
+        found |= check_identity(data.identity, data.wants.kinds, findings, today)
     return found
 
 
@@ -54,6 +56,8 @@ def _check_wants(data: Profile, findings: Findings, today: date) -> None:
     findings.codes("shift", wants.shifts, f"{at}/shifts")
     if wants.wage_min is not None:
         check_wish(wants.wage_min, f"{at}/wage_min", findings, today)
+    if wants.start is not None and wants.start > f"{today.year + LATEST_START_YEARS}-{today.month:02}":
+        findings.add("date-too-far", f"{at}/from", days=LATEST_START_YEARS * 366)
     hours = wants.hours_per_week
     if hours is not None and hours.min is not None and hours.max is not None and hours.max < hours.min:
         findings.add("numbers-in-wrong-order", f"{at}/hours_per_week")
@@ -73,12 +77,3 @@ def _courses(data: Profile, findings: Findings, today: date) -> tuple[Course, ..
         if code is not None:
             found.append(Course(code=code, hours=course.hours, completed=course.completed))
     return tuple(found)
-
-
-def _derived(identity: Identity, findings: Findings, today: date) -> dict[str, Any]:
-    """What rules of programmes need of the identity: the year of birth (never the day) and the sex."""
-    if identity.birth_date > today:
-        findings.add("date-in-future", "/data/identity/birth_date")
-    if identity.phone is not None and phones.readable(identity.phone) is None:
-        findings.warn("phone-not-readable", "/data/identity/phone")
-    return {"year_of_birth": identity.birth_date.year, "sex": identity.sex}

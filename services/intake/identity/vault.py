@@ -9,18 +9,15 @@ module changes that one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from services.intake.documents import IdentityDocument
-from services.intake.domain.phones import readable
-from shared.events.topics.people import Identity
 from shared.kit.base.sealing import Sealer
 
 KEY_BYTES = 32
 REFERENCE = "reference"
 _KEY = "data-key"
 _FIELD = "identity"
-_PHONE = "phone"
 
 
 class Vault:
@@ -29,18 +26,17 @@ class Vault:
     def __init__(self, kek: bytes) -> None:
         self._kek = Sealer(kek)
 
-    def new_record(self, person: str, reference: str, identity: Identity) -> IdentityDocument:
-        """A record with a new data key for a new person."""
+    def new_record(self, person: str, reference: str, values: Mapping[str, str]) -> IdentityDocument:
+        """A record with a new data key for a new person. `values`: the fields of the identity."""
         key = self._kek.seal(secrets.token_bytes(KEY_BYTES), _KEY, person)
         record = IdentityDocument(_id=person, key=key, sealed={})
-        return self.with_values(record, {REFERENCE: reference} | _values(identity))
+        return self.with_values(record, {REFERENCE: reference, **values})
 
-    def with_identity(self, record: IdentityDocument, identity: Identity) -> IdentityDocument:
-        """The record with another identity under the same data key; the reference stays, and the phone number when the
-        new one cannot be read."""
-        values = _values(identity)
-        stay = {REFERENCE, _PHONE} if identity.phone is not None and _PHONE not in values else {REFERENCE}
-        kept = {name: sealed for name, sealed in record["sealed"].items() if name in stay}
+    def with_identity(
+        self, record: IdentityDocument, values: Mapping[str, str], stay: Collection[str]
+    ) -> IdentityDocument:
+        """The record with another identity under the same data key; the reference stays, and the fields in `stay`."""
+        kept = {name: sealed for name, sealed in record["sealed"].items() if name == REFERENCE or name in stay}
         return self.with_values(IdentityDocument(_id=record["_id"], key=record["key"], sealed=kept), values)
 
     def with_values(self, record: IdentityDocument, values: Mapping[str, str]) -> IdentityDocument:
@@ -61,10 +57,3 @@ class Vault:
 
     def _data_key(self, record: IdentityDocument) -> Sealer:
         return Sealer(self._kek.open(record["key"], _KEY, record["_id"]))
-
-
-def _values(identity: Identity) -> dict[str, str]:
-    """Every field of the identity as text; absent ones left out, and a phone number that cannot be read."""
-    phone = None if identity.phone is None else readable(identity.phone)
-    identity = identity.model_copy(update={_PHONE: phone})
-    return {name: str(value) for name, value in identity.model_dump(mode="json", exclude_none=True).items()}

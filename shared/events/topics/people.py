@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from shared.events.classes import FEATURE, IDENTITY, PSEUDONYMOUS, Model
-from shared.events.fields import Code, Day, Id, Month, Reference, Sex, Slug, Title, WageFloor
+from shared.events.fields import BirthDate, Code, Day, Id, Month, Reference, Sex, Slug, Title, WageFloor
 from shared.events.registry import EventType, Topic, register
 
 PEOPLE = register(Topic(name="people", key="person", written_by="intake"))
@@ -124,18 +124,14 @@ class Identity(Model):
     """Who it is. Enters at the door, is sealed in intake under a key of this person, appears nowhere else."""
 
     name: Annotated[str, IDENTITY, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
-    birth_date: Annotated[Day, IDENTITY]
+    birth_date: Annotated[BirthDate, IDENTITY]
     sex: Annotated[Sex, IDENTITY]
-    # in any form that people write: intake makes one of them, and sets aside with a warning what it cannot read
-    phone: Annotated[str | None, IDENTITY, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")] = None
-    email: Annotated[
-        str | None,
-        IDENTITY,
-        StringConstraints(pattern=r"^[^@ \t\r\n\x00-\x1f]+@[^@ \t\r\n\x00-\x1f]+$", max_length=200),
+    # these in any form that people write: intake sets aside with a warning what it cannot read
+    phone: Annotated[
+        Annotated[str, StringConstraints(max_length=200)] | Annotated[int, Field(ge=0, le=10**15)] | None, IDENTITY
     ] = None
-    address: Annotated[
-        str | None, IDENTITY, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-    ] = None
+    email: Annotated[str | None, IDENTITY, StringConstraints(max_length=200)] = None
+    address: Annotated[str | None, IDENTITY, StringConstraints(max_length=200)] = None
 
 
 class CourseAtDoor(Model):

@@ -42,13 +42,15 @@ class Authenticator(Protocol[C]):
         """The same caller as of now: time has passed since its key was checked (a slow body, a long poll)."""
 
 
-def unauthorised() -> Problem:
+def unauthorised(
+    remedy: str = "Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
+) -> Problem:
     """The one answer to whoever cannot show a good key."""
     return Problem(
         401,
         "unauthorised",
         "No valid key",
-        remedy="Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
+        remedy=remedy,
         headers={"WWW-Authenticate": "Bearer"},
     )
 

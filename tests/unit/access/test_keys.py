@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 from shared.access import keys
 from shared.access.agencies import agency_document
 from shared.access.keys import Caller, Keys, make_key
+from shared.access.metrics import wrong_hashes
 from shared.events.topics.agencies import Agency, Key, Rights
 from shared.kit.web.problems import Problem
 
@@ -224,3 +226,45 @@ class TestMakeKey:
         assert len(bytes.fromhex(secret)) == 32
         assert secret not in key.model_dump_json()
         assert make_key("gjf-1")[0] != token
+
+
+class TestAHashThatNobodyCanMeet:
+    """A1: noticed at the first call, told to the agency and to the operator."""
+
+    @staticmethod
+    def hashes(token: str) -> dict[str, str]:
+        text = token.partition(".")[2]
+        return {
+            "hash-of-text": sha256(text.encode()).hexdigest(),
+            "hash-of-line": sha256(f"{text}\n".encode()).hexdigest(),
+            "hash-of-token": sha256(token.encode()).hexdigest(),
+            "hash-of-token-line": sha256(f"{token}\n".encode()).hexdigest(),
+            "hash-of-hash": sha256(sha256(bytes.fromhex(text)).hexdigest().encode()).hexdigest(),
+            "not-hashed": text,
+        }
+
+    @pytest.mark.parametrize(
+        "mistake",
+        ["hash-of-text", "hash-of-line", "hash-of-token", "hash-of-token-line", "hash-of-hash", "not-hashed"],
+    )
+    async def test_is_named_by_the_mistake_once_in_the_log_and_counted_each_time(
+        self, mistake: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        token, _ = make_key("gjf-1")
+        world = World(agency(Key(key_id="gjf-1", secret_sha256=self.hashes(token)[mistake])))
+        counted = wrong_hashes.of(agency="gjf", reason=mistake)
+        before = counted._value.get()
+        for _ in range(3):
+            details = await refused(world, f"Bearer {token}")
+            assert mistake in details["remedy"]["en"]
+            assert token.partition(".")[2] not in str(details)
+        assert counted._value.get() - before == 3
+        assert capsys.readouterr().out.count("key_registered_with_wrong_hash") == 1
+
+    async def test_says_nothing_to_who_does_not_hold_the_secret_nor_of_a_key_that_has_ended(self) -> None:
+        token, other = make_key("gjf-1")[0], make_key("gjf-1")[0]
+        wrong = self.hashes(token)["hash-of-text"]
+        plain = await refused(World(), f"Bearer {token}")
+        assert await refused(World(agency(Key(key_id="gjf-1", secret_sha256=wrong))), f"Bearer {other}") == plain
+        ended = Key(key_id="gjf-1", secret_sha256=wrong, until=date(2026, 11, 21))
+        assert await refused(World(agency(ended)), f"Bearer {token}") == plain

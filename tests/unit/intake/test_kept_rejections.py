@@ -77,3 +77,11 @@ async def test_the_list_of_rejections_says_whose_are_not_all_there(house: House)
     assert (await journeys.rejections(house.callers["ops"], 10, None)).full_today == ["gjf"]
     house.store.now += timedelta(days=1)
     assert (await journeys.rejections(house.callers["gjf"], 10, None)).full_today is None
+
+
+async def test_how_long_it_is_kept_does_not_follow_a_calendar_that_was_moved(house: House) -> None:
+    """What MongoDB deletes by age is dated by its own clock."""
+    house.store.moved = timedelta(days=70)
+    await refused(house, 1)
+    (row,) = house.store.all("rejections")
+    assert abs(house.store.now - row["at"] - house.store.moved) < timedelta(days=1)

@@ -88,8 +88,9 @@ class TestWhatForbidsNothing:
         given = {"purpose": "notice", "recipient": "gjf", "until": today(150)}
         await house.send("consent-given", {"reference": REFERENCE, "consents": [given]})
         assert house.store.prohibitions == []
-        await withdrawn(house, {"purpose": "notice", "recipient": "gjf"})
-        await withdrawn(house, {"purpose": "notice", "recipient": "gjf"})
+        taken = {"purpose": "notice", "recipient": "gjf"}
+        await withdrawn(house, taken)
+        await house.send("consent-withdrawn", {"reference": REFERENCE, "consents": [taken]})
         assert len(house.store.prohibitions) == 1
 
     async def test_a_test_run(self, house: House) -> None:

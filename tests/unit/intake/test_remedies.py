@@ -26,7 +26,8 @@ recipient-class sequence-needed unknown-reference-kept
 recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
 too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
 unknown-kind
-phone-not-readable unknown-attribute unsupported-encoding broken-gzip too-much
+not-readable hidden-characters blank-text refused-number age-outside
+unknown-attribute unsupported-encoding broken-gzip too-much
 unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
 wage-below-minimum wage-too-high wage-too-low hours-do-not-fit wrong-form wrong-source
 """
@@ -51,22 +52,29 @@ class TestRemedies:
             assert not plain.rstrip().endswith(("?", ":", "-"))
 
     @pytest.mark.parametrize(
-        ("change", "field", "example"),
+        ("change", "field", "told"),
         [
             ({"time": "2026-11-20T09:00:00"}, "/time", "2026-11-20T09:00:00+09:00"),
             ({"sequence": "x"}, "/sequence", "7"),
             ({"data": {"reference": "김 8841", "reason": "filled"}}, "/data/reference", "HW-8841"),
             ({"data": {"reference": "a", "reason": 7}}, "/data/reason", "filled"),
+            ({"type": "job-posted", "data": example("job-posted", occupation="제과원")}, "/data/occupation", "871100"),
+            (
+                {"type": "job-posted", "data": example("job-posted", occupation="work24-2024-occupation:871109")},
+                "/data/occupation",
+                "work24-2024-occupation:871100 (",
+            ),
         ],
     )
     async def test_of_a_wrong_form_says_the_form_itself_with_an_example(
-        self, house: House, change: dict[str, Any], field: str, example: str
+        self, house: House, change: dict[str, Any], field: str, told: str
     ) -> None:
+        """A14, A18"""
         event = house.event("job-closed", {"reference": "a", "reason": "filled"}, "gjf")
         (receipt,) = await house.send_all([{**event, **change}], "gjf")
         assert receipt.problem is not None
         assert receipt.problem.field == field
-        assert all(example in sentence for sentence in (receipt.problem.remedy or {}).values())
+        assert all(told in sentence for sentence in (receipt.problem.remedy or {}).values())
 
     async def test_of_an_amount_in_quotes_says_without(self, house: House) -> None:
         data = example("job-posted")

@@ -60,7 +60,7 @@ class TestAWithdrawalOfWhichPartCannotBeUnderstood:
         assert [c.purpose for c in states[-1].data.consents] == ["matching"]
         assert [event.type for event in house.store.prohibitions] == ["floor-raised"]
         mended = {"reference": REFERENCE, "consents": named[:1]}
-        assert (await house.send("consent-withdrawn", mended, id="w-1")).status == "accepted", "under the same id"
+        assert (await house.send("consent-withdrawn", mended, id="w-1")).status == "duplicate", "it holds already"
 
     async def test_of_which_nothing_can_be_changes_nothing(self, house: House) -> None:
         await house.send(*ARRIVES)

@@ -153,3 +153,15 @@ async def test_of_what_is_unpacked_only_what_exceeds_one_event_is_charged(house:
         assert (await admitted(house, body, *GZIP, quotas=quotas)).count == 0
     with pytest.raises(Problem):
         await admitted(house, gzip.compress(b"[" + b" " * (SMALL_BODY + 8) + b"]"), *GZIP, quotas=quotas)
+
+
+async def test_cp949_is_decoded_a_piece_at_a_time_also_where_a_piece_ends_within_a_letter(house: House) -> None:
+    """The codec holds the interpreter's lock: 5 MB in one go would hold the event loop for 15 ms."""
+    korean = "; charset=euc-kr"
+    for before in ("", " "):
+        text = before + json.dumps(["가" * 500] * 150, ensure_ascii=False)
+        received = Received(BATCH + korean, (), text.encode("cp949"))
+        assert received.unpacked(MOST_BYTES).decode() == text
+    for broken in (text.encode("cp949"), b"\xff" * 70_000):
+        with pytest.raises(Refused, match="not-utf-8"):
+            Received(BATCH + korean, (), broken + b"\xb0").unpacked(MOST_BYTES)

@@ -116,6 +116,8 @@ class TestDocuments:
             ("programmes.json", lambda d: d[0].update(age_max=17), "below age_min"),
             ("benefits.json", lambda d: d[0]["payments"][0].update(where=["isle-region-1:Z"]), "not in any list"),
             ("never_collected.json", lambda d: d[0].update(fields=[]), "0.fields"),
+            ("never_collected.json", lambda d: d[0].update(numbers=["("]), "not a regular expression"),
+            ("ages.json", lambda d: d[0].update(kind="fishing"), "is not a kind"),
             ("sentences.json", lambda d: d["per.hour"].pop("fr"), "key per.hour: needs exactly"),
             ("sentences.json", lambda d: d["per.hour"].update(fr="{x}"), "same placeholders"),
             ("sentences.json", lambda d: d["per.hour"].update(en="{0}", fr="{0}"), "plain names"),

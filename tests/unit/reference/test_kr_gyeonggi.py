@@ -287,3 +287,23 @@ class TestProgrammesAndBenefits:
     def test_money_is_written_as_people_read_it(self) -> None:
         assert PACK.money(2_400_000, "ko") == "2,400,000원"
         assert PACK.money(10_320.4, "en") == "KRW 10,320"
+
+
+class TestNearestCodes:
+    """A18"""
+
+    @pytest.mark.parametrize(
+        ("field", "code", "first"),
+        [
+            ("occupation", "work24-2024-occupation:871109", "work24-2024-occupation:871100"),
+            ("region", "legal-dong-2026:4127000000", "legal-dong-2026:41270"),
+            ("benefit", "work24-2024-welfare:2", "work24-2024-welfare:02"),
+            ("education", "work24-education:02", "work24-2024-education:02"),
+        ],
+    )
+    def test_begin_as_it_does_or_lost_their_zeros(self, field: str, code: str, first: str) -> None:
+        assert PACK.nearest_codes(field, code)[0] == first
+
+    @pytest.mark.parametrize("code", ["legal-dong-2026:99999", "legal-dong-2026:", "x:y", ":"])
+    def test_are_none_where_nothing_is_like_it(self, code: str) -> None:
+        assert PACK.nearest_codes("region", code) == ()

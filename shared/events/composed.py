@@ -1,0 +1,33 @@
+"""Text in composed form (NFC), so that lengths are those of what people see and the same text is the same content."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from shared.events.limits import DEEPEST
+
+MOST_MARKS = 30  # in a row, as in the stream-safe form of UAX 15: composing a run takes the square of its length
+
+
+def composed(value: Any, depth: int = DEEPEST) -> Any:
+    """A JSON value with its texts composed, names left as they are; what is too deep is left as it is, and a text with
+    more marks in a row than any language writes."""
+    if isinstance(value, str):
+        return _composed(value)
+    if depth == 0:
+        return value
+    if isinstance(value, dict):
+        return {name: composed(inner, depth - 1) for name, inner in value.items()}
+    return [composed(inner, depth - 1) for inner in value] if isinstance(value, list) else value
+
+
+def _composed(text: str) -> str:
+    if text.isascii():
+        return text
+    marks = 0
+    for sign in text:
+        marks = marks + 1 if unicodedata.combining(sign) else 0
+        if marks > MOST_MARKS:
+            return text
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,93 @@
+"""B5: one rule for identical content under a new id, for all types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.events import registry
+from tests.unit.intake.memory import House, example, today
+
+pytestmark = pytest.mark.unit
+BY = {"people": "hanawon", "opportunities": "gjf", "agencies": "ops"}
+BEFORE = {
+    "person-updated": "trainee-graduated",
+    "person-left": "trainee-graduated",
+    "consent-given": "trainee-graduated",
+    "consent-withdrawn": "trainee-graduated",
+    "job-updated": "job-posted",
+    "job-closed": "job-posted",
+    "programme-updated": "programme-opened",
+    "programme-closed": "programme-opened",
+    "agency-changed": "agency-registered",
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "person-updated": {"education": None},
+    "consent-given": {"consents": [{"purpose": "matching", "until": today(50)}]},
+    "job-updated": {"places": 7},
+    "programme-updated": {"places": 7},
+    "agency-changed": {"recipient_class": "case"},
+}
+AT_THE_DOOR = sorted({each.name for each in registry if each.door is not None})
+
+
+def data_of(name: str) -> dict[str, Any]:
+    found = example(name, **CHANGES.get(name, {}))
+    if name.startswith("agency-"):
+        found |= {"agency": "new", "keys": []}
+    return found
+
+
+@pytest.mark.parametrize("sequenced", [False, True])
+@pytest.mark.parametrize("name", AT_THE_DOOR)
+async def test_what_is_known_already_is_a_duplicate_with_a_receipt_of_its_own_and_nobody_is_told(
+    name: str, sequenced: bool
+) -> None:
+    house, by = House(), BY[registry.find(name).topic.name]
+    count = (lambda number: {"sequence": number}) if sequenced else (lambda number: {})
+    if name in BEFORE:
+        await house.send(BEFORE[name], data_of(BEFORE[name]), by, **count(1))
+    first = await house.send(name, data_of(name), by, **count(2))
+    told = len(house.store.emitted)
+    again = await house.send(name, data_of(name), by, **count(3))
+    assert (first.status, again.status) == ("accepted", "duplicate")
+    assert again.receipt not in (None, first.receipt)
+    assert (again.alias, again.opportunity, again.agency) == (first.alias, first.opportunity, first.agency)
+    assert len(house.store.emitted) == told
+
+
+async def test_another_identity_is_news_and_the_same_once_more_is_not() -> None:
+    house = House()
+    await house.send("trainee-graduated", example("trainee-graduated"))
+    moved = example("person-updated", identity={**example("trainee-graduated")["identity"], "address": "예시로 2"})
+    statuses = [(await house.send("person-updated", moved)).status for _ in range(2)]
+    assert statuses == ["accepted", "duplicate"]
+    (record,) = house.store.all("identities")
+    assert house.dependencies.vault.open(record, "address") == "예시로 2"  # type: ignore[arg-type]  # as it is stored
+
+
+async def test_with_a_wrong_form_the_recipient_is_looked_at_all_the_same() -> None:
+    """A13: one wrong form, a wrong code, title, purpose and recipient: five findings, at once."""
+    data = example("trainee-graduated", residence="bad", education="work24-2024-education:99", certificates=["zzz"])
+    data["consents"] += [{"purpose": "zzz", "until": today(5)}]
+    data["consents"] += [{"purpose": "notice", "recipient": "nobody", "until": today(5)}]
+    receipt = await House().send("trainee-graduated", data)
+    assert receipt.problem is not None
+    assert {(one.rule, one.field) for one in receipt.problem.errors or ()} == {
+        ("wrong-form", "/data/residence"),
+        ("unknown-code", "/data/education"),
+        ("unknown-title", "/data/certificates/0"),
+        ("unknown-purpose", "/data/consents/2/purpose"),
+        ("recipient-unknown", "/data/consents/3/recipient"),
+    }
+
+
+async def test_who_may_not_send_it_learns_nothing_of_others() -> None:
+    data = example("trainee-graduated", residence="bad")
+    data["consents"] = [{"purpose": "notice", "recipient": "nobody", "until": today(5)}]
+    house = House()
+    event = house.event("trainee-graduated", data, "hanawon")
+    (receipt,) = await house.send_all([event], "khf")
+    assert receipt.problem is not None
+    assert [one.rule for one in receipt.problem.errors or ()] == ["wrong-form"]
