@@ -98,12 +98,12 @@ class _Decision:
         return self._accept(event, effect, receipt, causation, work)
 
     def _besides(self, sender: Agency, work: UnitOfWork) -> Sequence[Refusal]:
-        """What only the store can tell is wrong with the rest of an event of which some does not fit."""
+        """What only the store can tell is wrong with the rest of an event of which some cannot be looked at."""
         unfit, rest = self.validated.unfit, self.validated.rest
-        if unfit is None or rest is None or rest.incoming.source != sender.source or not may_emit(sender, rest.name):
+        if rest is None or rest.incoming.source != sender.source or not may_emit(sender, rest.name):
             return ()
-        handler = topic_handlers()[rest.incoming.event_type.topic.name]
-        return unfit.besides(handler.check(rest, work, self.dependencies))
+        found = topic_handlers()[rest.incoming.event_type.topic.name].check(rest, work, self.dependencies)
+        return found if unfit is None else unfit.besides(found)
 
     def _accept(
         self, event: DoorEvent, effect: Effect, receipt: str, causation: Causation, work: UnitOfWork

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,8 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """`event`: None when its form is unsound; then `rest` may be what of it fits, and `unfit` what does not. With
+    """`event`: None when its form is unsound or it holds what is never collected; then `rest` may be what of it can be
+    looked at all the same, and `unfit` says what does not fit. With
     `refusals` its features must not be used; it may still be a duplicate of what was accepted when the rules or the
     calendar allowed it."""
 
@@ -71,27 +72,28 @@ class Validation:
         event: DoorEvent | None = None
         unfit: Unfit | None = None
         rest: DoorEvent | None = None
+        never: list[Refusal] = []
         findings = Findings(self._dependencies.pack, budget)
         try:
             item = with_data(item)
             check_structure(item)  # before anything looks into it
-            if never := self._never.find(item):
-                if any(one.field == "/id" for one in never):
-                    echo = replace(echo, id=None)  # neither said again nor kept
-                raise Refused(*never)
-            odd = self._never.odd_texts(item.get("data"))
+            never, odd = self._never.find(item)
+            if any(one.field == "/id" for one in never):
+                echo = replace(echo, id=None)  # neither said again nor kept
+            if never:  # what else is wrong is told, too
+                item = {**item, "data": self._never.without(item.get("data"))}
             incoming, unfit = self._read(item)
             features = {} if incoming is None else self._features(incoming, findings, now)
             if unfit is not None:  # and what else is wrong with the rest of it
                 findings.refusals = [*unfit.refusals, *unfit.besides(findings.refusals)]
-            places = {one.field for one in findings.refusals}
-            findings.refusals += [one for one in odd if one.field not in places]
+            findings.refusals += _elsewhere(odd, findings.refusals)
             if incoming is not None:
                 content = self._dependencies.references.content(incoming.content)
                 said = DoorEvent(incoming, agency, content, features)
-                event, rest = (said, None) if unfit is None else (None, said)
+                event, rest = (said, None) if unfit is None and not never else (None, said)
         except Refused as refused:
             findings.refusals = list(refused.refusals)
+        findings.refusals = [*never, *_elsewhere(findings.refusals, never)]
         warnings = () if event is None else (*event.incoming.warnings, *findings.warnings)
         return Validated(echo, event, tuple(findings.refusals[:MOST]), warnings, unfit, rest)
 
@@ -109,6 +111,12 @@ class Validation:
             raise Refused(Refusal("not-for-the-door", "/type"))
         check_envelope(incoming, findings, now)
         return handler.features(incoming.data, findings, self._dependencies.day(now))
+
+
+def _elsewhere(found: Iterable[Refusal], said: Iterable[Refusal]) -> list[Refusal]:
+    """Those about places of which nothing is said yet."""
+    places = {one.field for one in said}
+    return [one for one in found if one.field not in places]
 
 
 def _text(value: object) -> str | None:

@@ -22,10 +22,10 @@ from typing import Annotated
 from fastapi import Depends
 
 from shared.access.agencies import AGENCIES, held_agency, may_receive
-from shared.access.metrics import wrong_hashes
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.base.key_rules import mistaken_hash
 from shared.kit.base.logs import logger
+from shared.kit.base.metrics import counter
 from shared.kit.store.mongo import Database
 from shared.kit.web.authentication import authenticated, unauthorised
 from shared.kit.web.problems import Problem, forbidden
@@ -38,6 +38,11 @@ WRONG_HASH = (
     "What is registered as secret_sha256 of this key is not the SHA-256 of its 32 bytes ({mistake}), so no call can "
     "ever succeed with it. Ask the operator to register the hash of the bytes: "
     "printf %s <64 hex digits> | xxd -r -p | sha256sum"
+)
+wrong_hashes = counter(
+    "keys_registered_with_wrong_hash",
+    "Calls with a key whose registered hash was made of something else than its bytes, by mistake",
+    ["agency", "reason"],
 )
 _log = logger("keys")
 

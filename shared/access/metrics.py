@@ -1,11 +1,11 @@
-"""How soon what was forbidden has its effect, and keys that nobody can use."""
+"""How soon what was forbidden has its effect."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime
 
-from shared.kit.base.metrics import LONG_SECONDS, counter, histogram
+from shared.kit.base.metrics import LONG_SECONDS, histogram
 from shared.kit.store.unit_of_work import UnitOfWork
 
 prohibition_seconds = histogram(
@@ -13,12 +13,6 @@ prohibition_seconds = histogram(
     "From intake's acceptance of what forbids: to its effect here (floor, agency), to what follows from it (followed)",
     ["kind"],
     buckets=LONG_SECONDS,
-)
-
-wrong_hashes = counter(
-    "keys_registered_with_wrong_hash",
-    "Calls with a key whose registered hash was made of something else than its bytes, by mistake",
-    ["agency", "reason"],
 )
 
 

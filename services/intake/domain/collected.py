@@ -6,7 +6,6 @@ Unknown fields are refused anyway; this gives the clearer answer, with the pack'
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from services.intake.domain.identities import OPTIONAL
@@ -27,57 +26,71 @@ class NeverCollected:
     def __init__(self, pack: Pack) -> None:
         self._names = {folded(name): name for name in sorted(pack.never_collected)}
         self._numbers = RefusedNumbers(pack.refused_numbers)
-        self._ours = frozenset[str]().union(*(field_names(known.door) for known in registry if known.door is not None))
+        ours = frozenset[str]().union(*(field_names(known.door) for known in registry if known.door is not None))
+        self._ours = frozenset(name for name in ours if folded(name) not in self._names)
 
-    def find(self, event: Mapping[str, Any]) -> list[Refusal]:
-        """A refusal for each refused name in the data of an event, and for each text of it or of an attribute that
-        holds a refused number (the first 50). It says the pack's spelling and where, by names of the contract only:
-        what else stands there was chosen by somebody."""
-        return list(islice(self._refused(event), MOST))
+    def find(self, event: Mapping[str, Any]) -> tuple[list[Refusal], list[Refusal]]:
+        """What must not be there: each refused name in the data of an event, and each text of it or of an attribute
+        that holds a refused number. And what is odd: each text that shows nothing, or hides something; what is read
+        apart is not looked at, nor an empty text, of which its field says whether it may be. The first 50 of both.
 
-    def odd_texts(self, data: Any) -> list[Refusal]:
-        """A refusal for each text that shows nothing, or hides something (the first 50). What is read apart is not
-        looked at, nor an empty text, of which its field says whether it may be."""
-        return list(islice(self._odd(data), MOST))
-
-    def _refused(self, event: Mapping[str, Any]) -> Iterator[Refusal]:
-        for attribute in _ATTRIBUTES:
-            value = event.get(attribute)
-            if isinstance(value, str) and self._numbers.stand_in(value):
-                yield Refusal("refused-number", f"/{attribute}")
-        for path, name, inner in self._walk(event.get("data")):
+        It says the pack's spelling and where, by names of the contract only: what else stands there was chosen by
+        somebody."""
+        never = [
+            Refusal("refused-number", f"/{attribute}")
+            for attribute in _ATTRIBUTES
+            if isinstance(value := event.get(attribute), str) and self._numbers.stand_in(value)
+        ]
+        odd: list[Refusal] = []
+        for path, name, text in self._walk(event.get("data")):
             if name is not None:
-                yield Refusal("never-collected", f"{path}/{name}", {"name": name})
-            elif isinstance(inner, str) and self._numbers.stand_in(inner):
-                yield Refusal("refused-number", path)
+                never.append(Refusal("never-collected", f"{path}/{name}", {"name": name}))
+            elif self._numbers.stand_in(text):
+                never.append(Refusal("refused-number", path))
+            elif path in _READ_APART or len(odd) == MOST:
+                continue
+            elif hides(text):
+                odd.append(Refusal("hidden-characters", path))
+            elif not shows(text):
+                odd.append(Refusal("blank-text", path))
+            if len(never) == MOST:
+                break
+        return never, odd
 
-    def _odd(self, data: Any) -> Iterator[Refusal]:
-        for path, _, inner in self._walk(data):
-            if isinstance(inner, str) and inner and path not in _READ_APART:
-                if hides(inner):
-                    yield Refusal("hidden-characters", path)
-                elif not shows(inner):
-                    yield Refusal("blank-text", path)
+    def without(self, data: Any) -> Any:
+        """A bounded JSON value without the members whose names are refused."""
+        if isinstance(data, dict):
+            return {key: self.without(inner) for key, inner in data.items() if not self._refuses(key)}
+        return [self.without(inner) for inner in data] if isinstance(data, list) else data
 
-    def _walk(self, data: Any) -> Iterator[tuple[str, str | None, Any]]:
-        """Each member: the path, the refused name if it has one, and what it holds. Without recursion, and holding no
-        more than one iterator per level: whatever is sent, it costs only time."""
+    def _refuses(self, key: str) -> bool:
+        return key not in self._ours and folded(key) in self._names
+
+    def _walk(self, data: Any) -> Iterator[tuple[str, str | None, str]]:
+        """Each refused name, and each text that is not empty. Without recursion, and holding no more than one iterator
+        per level: whatever is sent, it costs only time."""
         levels = [self._inside(data, "/data")]
         while levels:
             for path, name, inner in levels[-1]:
-                yield path, name, inner
-                if name is None and isinstance(inner, dict | list):
+                if name is not None:
+                    yield path, name, ""
+                elif isinstance(inner, str):
+                    if inner:
+                        yield path, None, inner
+                elif isinstance(inner, dict | list):
                     levels.append(self._inside(inner, path))
                     break
             else:
                 levels.pop()
 
     def _inside(self, value: Any, path: str) -> Iterator[tuple[str, str | None, Any]]:
+        """Each member: the path, the refused name if it has one, and what it holds."""
         deep = path.count("/") >= _DEEPEST
         if isinstance(value, dict):
             for key, inner in value.items():
-                name = self._names.get(folded(key))
-                yield path if name is not None or deep or key not in self._ours else f"{path}/{key}", name, inner
+                ours = key in self._ours
+                name = None if ours else self._names.get(folded(key))
+                yield f"{path}/{key}" if ours and not deep else path, name, inner
         elif isinstance(value, list):
             for index, inner in enumerate(value):
                 yield path if deep else f"{path}/{index}", None, inner

@@ -17,7 +17,7 @@ _SEPARATORS = re.compile(r"(?:[\s._/~\u00b7]|-)+")
 
 def shows(text: str) -> bool:
     """Whether it has a letter or digit that can be seen."""
-    return any(sign.isalnum() and sign not in _FILLERS for sign in text)
+    return any(sign.isalnum() and sign not in _FILLERS for sign in text)  # nearly always the first one
 
 
 def hides(text: str) -> bool:
@@ -30,7 +30,7 @@ def hides(text: str) -> bool:
 def numbers(text: str) -> str:
     """The text in which a number is looked for: plain digits, and every separator as one "-". Empty when it cannot
     hold a long one."""
-    if sum(map(str.isdecimal, text)) < _FEWEST_DIGITS:
+    if len(text) < _FEWEST_DIGITS or sum(map(str.isdecimal, text)) < _FEWEST_DIGITS:
         return ""
     return _SEPARATORS.sub("-", text if text.isascii() else "".join(map(_digit, text)))
 
@@ -43,7 +43,7 @@ class RefusedNumbers:
 
     def stand_in(self, text: str) -> bool:
         """Whether one of them stands in it."""
-        return self._forms is not None and self._forms.search(numbers(text)) is not None
+        return self._forms is not None and (plain := numbers(text)) != "" and self._forms.search(plain) is not None
 
 
 def _digit(sign: str) -> str:

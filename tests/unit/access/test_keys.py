@@ -15,8 +15,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 from shared.access import keys
 from shared.access.agencies import agency_document
-from shared.access.keys import Caller, Keys, make_key
-from shared.access.metrics import wrong_hashes
+from shared.access.keys import Caller, Keys, make_key, wrong_hashes
 from shared.events.topics.agencies import Agency, Key, Rights
 from shared.kit.web.problems import Problem
 

@@ -229,7 +229,7 @@ class TestBatches:
         for _ in range(800):
             wide = [wide]
         tracemalloc.start()
-        assert not NeverCollected(house.dependencies.pack).find({"data": wide})
+        assert NeverCollected(house.dependencies.pack).find({"data": wide}) == ([], [])
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert most < 3_000_000

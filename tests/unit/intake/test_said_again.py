@@ -65,29 +65,3 @@ async def test_another_identity_is_news_and_the_same_once_more_is_not() -> None:
     assert statuses == ["accepted", "duplicate"]
     (record,) = house.store.all("identities")
     assert house.dependencies.vault.open(record, "address") == "예시로 2"  # type: ignore[arg-type]  # as it is stored
-
-
-async def test_with_a_wrong_form_the_recipient_is_looked_at_all_the_same() -> None:
-    """A13: one wrong form, a wrong code, title, purpose and recipient: five findings, at once."""
-    data = example("trainee-graduated", residence="bad", education="work24-2024-education:99", certificates=["zzz"])
-    data["consents"] += [{"purpose": "zzz", "until": today(5)}]
-    data["consents"] += [{"purpose": "notice", "recipient": "nobody", "until": today(5)}]
-    receipt = await House().send("trainee-graduated", data)
-    assert receipt.problem is not None
-    assert {(one.rule, one.field) for one in receipt.problem.errors or ()} == {
-        ("wrong-form", "/data/residence"),
-        ("unknown-code", "/data/education"),
-        ("unknown-title", "/data/certificates/0"),
-        ("unknown-purpose", "/data/consents/2/purpose"),
-        ("recipient-unknown", "/data/consents/3/recipient"),
-    }
-
-
-async def test_who_may_not_send_it_learns_nothing_of_others() -> None:
-    data = example("trainee-graduated", residence="bad")
-    data["consents"] = [{"purpose": "notice", "recipient": "nobody", "until": today(5)}]
-    house = House()
-    event = house.event("trainee-graduated", data, "hanawon")
-    (receipt,) = await house.send_all([event], "khf")
-    assert receipt.problem is not None
-    assert [one.rule for one in receipt.problem.errors or ()] == ["wrong-form"]

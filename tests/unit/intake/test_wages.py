@@ -134,3 +134,13 @@ async def test_hours_a_day_and_a_week_that_contradict_are_refused(week: int, day
     receipt = await House().send("job-posted", data, by="gjf")
     assert receipt.problem is not None
     assert [one.rule for one in receipt.problem.errors] == ["hours-do-not-fit"]
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "likely"), [("hours_per_week", 209, "month"), ("hours_per_day", 40, "week")]
+)
+async def test_hours_of_a_longer_time_are_asked_back(field: str, given: int, likely: str) -> None:
+    receipt = await House().send("job-posted", example("job-posted", **{field: given}), by="gjf")
+    assert receipt.problem is not None
+    assert receipt.problem.remedy is not None
+    assert (receipt.problem.rule, likely in receipt.problem.remedy["en"]) == ("too-large", True)
