@@ -76,6 +76,7 @@ BY_THE_STORE_OR_PACK = {
     "recipient-missing", "recipient-not-wanted", "recipient-unknown", "unknown-agency", "unknown-code",
     "unknown-currency", "unknown-kind", "unknown-purpose", "unknown-reference", "unknown-title",
     "unknown-reference-kept", "opportunity-closed", "sequence-needed", "wage-below-minimum", "wage-too-high",
+    "wage-too-low", "hours-do-not-fit", "age-outside", "blank-text", "hidden-characters", "refused-number",
 }  # fmt: skip
 BY_FORM = {
     "missing-field", "not-a-date", "not-json", "too-few", "too-large", "too-long", "too-many", "too-short",
