@@ -118,7 +118,8 @@ def _hours(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
 def _wage(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
     wish, most = now.person.floor, now.opening.hourly_max
     if wish is not None and most is not None:
-        amount = floor(most / now.context.pack.hourly(1, wish.per, now.opening.hours) * (1 + MARGIN))
+        hour = now.context.pack.hourly(1, wish.per, now.opening.hours, now.opening.hours_per_day)
+        amount = floor(most / hour * (1 + MARGIN))
         if amount > 0:
             yield Change("wage", number=amount)
 
@@ -161,7 +162,7 @@ def _places(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
 def _pay(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
     least, wage = now.context.minimum_hourly, now.opening.wage
     if least is not None and wage is not None:
-        hour = now.context.pack.hourly(1, wage.per, now.opening.hours)
+        hour = now.context.pack.hourly(1, wage.per, now.opening.hours, now.opening.hours_per_day)
         yield Change("pay", number=ceil(least / hour * (1 - MARGIN)))
 
 

@@ -50,7 +50,7 @@ class WageFloor(Condition):
     cost = 12
     opens = "wish"
     of_person = ("floor",)
-    of_opening = ("paid", "hourly_min", "hourly_max", "hours")
+    of_opening = ("paid", "hourly_min", "hourly_max", "hours", "hours_per_day")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         floor = person.floor
