@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from services.intake import codes
 from services.intake.admission import Admission
 from services.intake.api import Endpoints, make_router
 from services.intake.bootstrap import first_administrator
@@ -69,7 +70,7 @@ def build(settings: IntakeSettings) -> FastAPI:
 
     return runtime.app(
         title="Ieum intake",
-        routers=(make_router(endpoints, settings),),
+        routers=(make_router(endpoints, settings), codes.make_router(pack)),
         before_streams=(put_together,),
         loops=(lapse_consents,),
     )

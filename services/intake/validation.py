@@ -13,6 +13,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.domain.collected import NeverCollected
 from services.intake.domain.envelope import check_envelope
 from services.intake.domain.findings import Budget, Findings
+from services.intake.domain.successors import renewed
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
 from shared.events.incoming import Incoming, Item, Unfit, read, with_data
@@ -110,7 +111,8 @@ class Validation:
         if handler is None:  # in the contract, but nothing here says what it changes
             raise Refused(Refusal("not-for-the-door", "/type"))
         check_envelope(incoming, findings, now)
-        return handler.features(incoming.data, findings, self._dependencies.day(now))
+        today = self._dependencies.day(now)
+        return handler.features(renewed(incoming.data, findings, today), findings, today)
 
 
 def _elsewhere(found: Iterable[Refusal], said: Iterable[Refusal]) -> list[Refusal]:

@@ -14,6 +14,7 @@ from shared.reference.models import AgeBounds, Benefit, MinimumWage, NeverCollec
 from shared.reference.occupations import Occupations
 from shared.reference.pack import Pack
 from shared.reference.sentences import Sentences
+from shared.reference.successors import read_successors
 from shared.reference.tables import checked, read_json, read_table, required
 from shared.reference.titles import read_titles
 from shared.reference.wages import WageTable
@@ -88,6 +89,7 @@ def read_pack(folder: Path) -> Pack:
         ages=ages,
         residence_weights=_weights(folder / "data" / "residence.csv", lists, "region", "weight", 1e9),
         stands_for=_stands_for(folder / "data" / "means.csv", lists),
+        successors=MappingProxyType(read_successors(folder / "data" / "successors.csv", lists)),
         matching=matching,
     )
 

@@ -15,9 +15,10 @@ from shared.reference.matching import MatchingData
 from shared.reference.models import AgeBounds, AverageWage, Benefit, MinimumWage, NeverCollected, Programme, Purpose
 from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
+from shared.reference.successors import Successors
 from shared.reference.text import folded
 from shared.reference.title_words import TitleWords
-from shared.reference.titles import Titles
+from shared.reference.titles import Found, Titles
 from shared.reference.wages import WageTable, paid_hours
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
@@ -45,6 +46,8 @@ class Pack:
     residence_weights: Mapping[str, float]
     """Weights of regions for an invented population; not a statistic."""
     stands_for: Mapping[str, frozenset[str]]
+    successors: Mapping[str, Successors]
+    """What became of codes that are older than their lists."""
     matching: MatchingData
     """Numbers of the ranking, and what codes mean to matching."""
 
@@ -108,6 +111,16 @@ class Pack:
         entry = self.lists.entries.get(code)
         return code if entry is None else entry.labels.get(language, entry.labels[self.languages[0]])
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that take codes."""
+        return self.lists.fields()
+
+    def fields_of(self, scheme: str) -> tuple[str, ...]:
+        """The fields that take codes of this list; none for an unknown one."""
+        spec = self.manifest.schemes.get(scheme)
+        return () if spec is None else spec.fields
+
     def schemes_for(self, field: str) -> frozenset[str]:
         """Schemes that a field of the contract takes; none when it takes no codes."""
         return self.lists.schemes_for(field)
@@ -149,6 +162,21 @@ class Pack:
         """Known titles that look most like an unknown one, for a remedy. Only the pack's own words come back."""
         titles = self.titles.get(field)
         return () if titles is None else titles.nearest(title, limit)
+
+    def look_up(self, field: str, words: str, limit: int = 10) -> tuple[Found, ...]:
+        """The codes of a field nearest to words as people say them, or that begin with a code as it is written."""
+        if ":" in words:
+            begun = [code for code in self.codes(field) if code.startswith(words)]
+            became = self.successors[words].codes if words in self.successors else ()
+            near = begun or became or self.lists.nearest(field, words, limit)
+            return tuple(Found(code, self.label(code, self.languages[0])) for code in near[:limit])
+        titles = self.titles.get(field)
+        return () if titles is None else titles.search(words, limit)
+
+    def successors_of(self, code: str, on: date) -> tuple[str, ...]:
+        """The codes that stand for an older one on that day: none, one, or several when it was split."""
+        known = self.successors.get(code)
+        return () if known is None or on < known.since else known.codes
 
     def minimum_wage(self, on: date) -> MinimumWage:
         """The wage floor of a day; PackError when the table does not reach it."""

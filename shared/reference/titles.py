@@ -1,6 +1,9 @@
 """From a title as people write it to a code."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from shared.reference.codes import CodeLists
@@ -10,6 +13,15 @@ from shared.reference.text import Likeness, decomposed, folded
 
 _ALIKE = 0.6
 _LONGEST = 120
+_COMPARED = 60  # titles that are compared stroke by stroke for one question: those that share most with it
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A code, and the title or synonym by which it was found."""
+
+    code: str
+    title: str
 
 
 class Titles:
@@ -33,6 +45,43 @@ class Titles:
         """Titles that lead to more than one code."""
         return {self._written[key]: codes for key, codes in self._codes.items() if len(codes) > 1}
 
+    def search(self, words: str, limit: int) -> tuple[Found, ...]:
+        """The codes whose titles are the words, begin with them, hold them or are alike, in this order; each once.
+
+        Made for a question of anybody: what it costs is bounded, whatever the words are.
+        """
+        key = folded(words[:_LONGEST])
+        if not key or limit <= 0:
+            return ()
+        scored = {known: score for known in self._codes if (score := _holds(key, known)) > 0}
+        if len(scored) < limit:
+            likeness = Likeness(key, _ALIKE)
+            for known in self._sharing(decomposed(key)):
+                if known not in scored and (score := likeness.to(self._decomposed[known])) > 0:
+                    scored[known] = score - 1
+        found: dict[str, Found] = {}
+        for known in sorted(scored, key=lambda known: (-scored[known], len(known), known)):
+            for code in sorted(self._codes[known]):
+                found.setdefault(code, Found(code, self._written[known]))
+            if len(found) >= limit:
+                break
+        return tuple(found.values())[:limit]
+
+    def _sharing(self, strokes: str) -> list[str]:
+        """The titles that share most pairs of strokes."""
+        shared = Counter[str]()
+        for pair in set(_pairs(strokes)):
+            shared.update(self._by_pair.get(pair, ()))
+        return [known for known, _ in shared.most_common(_COMPARED)]
+
+    @cached_property
+    def _by_pair(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for known, strokes in self._decomposed.items():
+            for pair in set(_pairs(strokes)):
+                found.setdefault(pair, []).append(known)
+        return {pair: tuple(titles) for pair, titles in found.items()}
+
     def nearest(self, title: str, limit: int) -> tuple[str, ...]:
         """The most alike known titles, best first, one per code; none when nothing is alike. Never echoes the input."""
         key = folded(title[:_LONGEST])
@@ -51,6 +100,21 @@ class Titles:
                 seen |= self._codes[known]
                 found.append(self._written[known])
         return tuple(found)
+
+
+def _pairs(strokes: str) -> Iterable[str]:
+    return (strokes[at : at + 2] for at in range(len(strokes) - 1))
+
+
+def _holds(asked: str, known: str) -> float:
+    """1 to 4 for a title that is, begins with or holds what was asked, or is held by it; 0 for any other."""
+    if asked == known:
+        return 4
+    if known.startswith(asked):
+        return 3
+    if asked in known:
+        return 2
+    return 1 if len(known) > 1 and known in asked else 0
 
 
 def _contained(asked: str, known: str) -> float:

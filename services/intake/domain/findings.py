@@ -32,9 +32,9 @@ class Findings:
         """Note one reason."""
         self.refusals.append(Refusal(rule, field, values))
 
-    def warn(self, rule: str, field: str) -> None:
+    def warn(self, rule: str, field: str, **values: str | int | float) -> None:
         """Note what is set aside, and refuses nothing."""
-        self.warnings.append(Refusal(rule, field))
+        self.warnings.append(Refusal(rule, field, values))
 
     def code(self, kind: str, code: str | None, field: str) -> None:
         """The code, if there is one, must be in the pack's list for that kind of field; else its nearest are told."""
@@ -61,6 +61,13 @@ class Findings:
         """The codes of several titles, each once, in the order given."""
         found = [self.title(kind, title, f"{field}/{index}") for index, title in enumerate(titles)]
         return tuple(dict.fromkeys(code for code in found if code is not None))
+
+    def _may_suggest(self) -> bool:
+        if self._suggested >= MOST_SUGGESTED or self._budget.suggestions <= 0:
+            return False
+        self._suggested += 1
+        self._budget.suggestions -= 1
+        return True
 
     def currency(self, currency: str, field: str) -> None:
         """Amounts are given in the pack's currency."""

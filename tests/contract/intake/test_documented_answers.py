@@ -49,10 +49,19 @@ async def test_every_documented_answer(
             door = Door(service, hanawon)
             await ask_what_the_kit_answers(service)
             await ask_without_the_right(service, hanawon.headers)
+            await look_up_codes(service)
             await look_back(door)
             await look_back_without_a_right(service, await register(admin, "acme", "public", reads=()))
             await send(door, monkeypatch)
             assert service.unseen(NEVER) == []
+
+
+async def look_up_codes(service: Documented) -> None:
+    await service.ask("GET /codes", 200)
+    found = await service.ask("GET /codes/{scheme}", 200, "/codes/occupation", params={"q": "요양", "limit": 1})
+    assert [one["code"] for one in found.json()["codes"]] == ["work24-2024-occupation:550104"]
+    await service.ask("GET /codes/{scheme}", 404, "/codes/nothing")
+    await service.ask("GET /codes/{scheme}", 422, "/codes/region", params={"limit": 0})
 
 
 async def send(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def house() -> House:
 
 
 RULES = """
-actor-not-opaque already-known class-never-receives closes-in-the-past consent-in-the-past
+actor-not-opaque already-known code-replaced code-split class-never-receives closes-in-the-past consent-in-the-past
 consent-too-long date-in-future date-too-far event-too-large failed-here key-known key-taken languages missing-field
 name-too-long named-twice never-collected not-utf-8 too-deep too-many-findings too-many-values wrong-encoding
 no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wrong-order opportunity-closed person-left
