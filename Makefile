@@ -63,6 +63,10 @@ check-ready: check-tools
 lock: ## requirements/*.txt anew from requirements/*.in (needs the network)
 	@$(PYTHON) deploy/lock.py
 
+.PHONY: client
+client: setup ## dist/ieum-*.whl: the command line and Python client
+	@cd clients && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
+
 # --- the checks -----------------------------------------------------------------------------------------------------
 
 lint: setup ## ruff: rules and format
@@ -145,5 +149,5 @@ compose-demo: ## everything in containers once, as a test: KILL=intake|matching|
 	@$(if $(COMPOSE),COMPOSE="$(COMPOSE)") $(PYTHON) -m deploy.compose.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL)) $(if $(OFFLINE),--offline)
 
 clean: ## remove .venv, caches and all data of this machine's runs
-	@rm -rf $(VENV) .cache .data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .cache .data dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 service=$1
 python=${2:-.venv/bin/python}
 services=(intake matching notifications)
-shared=(access events kit reference)
+shared=(access events files kit reference)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
@@ -30,7 +30,7 @@ copy_without_the_others() {
     for other in "${services[@]}"; do
         [ "$other" = "$service" ] || rm -rf "$copy/services/$other" "$copy"/tests/*/"$other"
     done
-    rm -rf "$copy"/{samples,tests/e2e,tests/chaos}
+    rm -rf "$copy"/{samples,clients,tests/e2e,tests/chaos,tests/*/clients}
     find "$copy/verification" -mindepth 1 -maxdepth 1 ! -name oracle ! -name __init__.py -exec rm -r {} + # it imports no service
     [ -f "$copy/services/$service/__main__.py" ] || fail "services/$service/__main__.py does not exist"
 }

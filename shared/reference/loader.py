@@ -18,6 +18,7 @@ from shared.reference.successors import read_successors
 from shared.reference.tables import checked, read_json, read_table, required
 from shared.reference.titles import read_titles
 from shared.reference.wages import WageTable
+from shared.reference.words import FileWords
 
 PACKS = Path(__file__).parent / "packs"
 
@@ -90,6 +91,7 @@ def read_pack(folder: Path) -> Pack:
         residence_weights=_weights(folder / "data" / "residence.csv", lists, "region", "weight", 1e9),
         stands_for=_stands_for(folder / "data" / "means.csv", lists),
         successors=MappingProxyType(read_successors(folder / "data" / "successors.csv", lists)),
+        words=read_json(folder / "files.json", FileWords),
         matching=matching,
     )
 

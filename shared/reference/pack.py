@@ -20,6 +20,7 @@ from shared.reference.text import folded
 from shared.reference.title_words import TitleWords
 from shared.reference.titles import Found, Titles
 from shared.reference.wages import WageTable, paid_hours
+from shared.reference.words import FileWords
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
 
@@ -48,6 +49,8 @@ class Pack:
     stands_for: Mapping[str, frozenset[str]]
     successors: Mapping[str, Successors]
     """What became of codes that are older than their lists."""
+    words: FileWords
+    """The words of spreadsheets."""
     matching: MatchingData
     """Numbers of the ranking, and what codes mean to matching."""
 

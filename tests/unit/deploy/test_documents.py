@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = "shared|services|samples|verification|deploy|tests|docs|requirements"
+FOLDERS = "shared|services|clients|samples|verification|deploy|tests|docs|requirements"
 OF_THE_PAST = {"CHANGELOG.md"}
 DOCUMENTS = sorted(each for each in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if each.name not in OF_THE_PAST)
 

@@ -1,0 +1,81 @@
+"""Conformance offline: what the door would say of a file, as far as the contract and the pack can tell.
+
+The models and lists are those of the door itself. Not known here: who is registered, what was sent before, rules on
+wages, dates and consents; `send --testrun` asks the door for these, without any effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from typing import Any
+
+from clients.ieum.sending import Tally
+from shared.events.incoming import read, with_data
+from shared.events.limits import check_structure
+from shared.events.refusal import Refusal, Refused
+from shared.events.registry import load_topics
+from shared.files import Converted, Line, lines_about
+from shared.files.columns import columns_of
+from shared.reference import Pack
+
+
+def check(
+    rows: Iterable[Converted],
+    pack: Pack,
+    language: str,
+    today: date,
+    tell: Callable[[Line], None],
+    done: Callable[[int], None],
+) -> Tally:
+    """Look at every row; `tell` is called with every finding."""
+    load_topics()
+    tally = Tally()
+    for row in rows:
+        tally.rows += 1
+        tally.warnings += len(row.warnings)
+        found = () if row.event is None else findings(row.event, pack, today)
+        if row.event is None:
+            tally.unsent += 1
+        else:
+            tally.statuses["unfit" if found else "fit"] += 1
+        for line in lines_about(row, pack, language, found):
+            tell(line)
+        done(tally.rows)
+    return tally
+
+
+def findings(event: dict[str, Any], pack: Pack, today: date) -> tuple[Refusal, ...]:
+    """What is wrong with one event."""
+    try:
+        event = with_data(event)
+        check_structure(event)
+        incoming = read(event)
+    except Refused as refused:
+        return refused.refusals
+    data = event["data"]
+    return tuple(_codes(incoming.event_type.name, data, pack, today))
+
+
+def _codes(type: str, data: dict[str, Any], pack: Pack, today: date) -> Iterator[Refusal]:
+    for path, column in columns_of(type).items():
+        if column.field is None:
+            continue
+        for pointer, code in _values(data, path.split("."), "/data"):
+            if pack.accepts(column.field, code) or pack.successors_of(code, today):
+                continue
+            near = " ".join(pack.nearest_codes(column.field, code))
+            schemes = ", ".join(sorted(pack.schemes_for(column.field)))
+            yield Refusal("unknown-code", pointer, {"schemes": schemes, **({"codes": near} if near else {})})
+
+
+def _values(value: Any, way: list[str], pointer: str) -> Iterator[tuple[str, str]]:
+    """The texts at a place, each with its pointer."""
+    if isinstance(value, list):
+        rest = way[1:] if way and way[0] == "#" else way
+        for at, each in enumerate(value):
+            yield from _values(each, rest, f"{pointer}/{at}")
+    elif way and isinstance(value, dict) and way[0] in value:
+        yield from _values(value[way[0]], way[1:], f"{pointer}/{way[0]}")
+    elif not way and isinstance(value, str):
+        yield pointer, value

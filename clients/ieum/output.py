@@ -1,0 +1,84 @@
+"""What is printed: tables for people, one JSON object for programs; findings as they come, progress beside them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shared.files import Line, Report
+
+MOST_SHOWN = 50  # findings on the screen; all are in the report
+
+_WIDE = 240  # where nobody looks, nothing is cut
+stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+stderr = Console(stderr=True, highlight=False)
+
+
+class Findings:
+    """Collects findings of a file: the first for the screen, all for the report, in the encoding of the file."""
+
+    def __init__(self, report: Path | None, encoding: str) -> None:
+        self.count = 0
+        self.shown: list[Line] = []
+        self._path, self._encoding = report, encoding
+        self._stream: Any = None
+        self._report: Report | None = None
+
+    def tell(self, line: Line) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.shown) < MOST_SHOWN:
+            self.shown.append(line)
+        if self._path is None:
+            return
+        if self._report is None:  # only when there is something to tell
+            self._stream = self._path.open("wb")
+            self._report = Report(self._stream, self._encoding)
+        self._report.add(line)
+
+    def end(self) -> None:
+        """Close the report."""
+        if self._report is not None:
+            self._report.end()
+            self._stream.close()
+
+    def table(self) -> Table:
+        """The first of them."""
+        table = Table("row", "column", "field", "rule", "what to do", box=None, pad_edge=False)
+        for line in self.shown:
+            rule = f"[yellow]{line.rule}[/]" if line.warning else f"[red]{line.rule}[/]"
+            table.add_row(str(line.row), line.column, line.field, rule, line.remedy)
+        return table
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The first of them, for programs."""
+        return [
+            {"row": one.row, "column": one.column, "field": one.field, "rule": one.rule, "remedy": one.remedy,
+             "warning": one.warning}
+            for one in self.shown
+        ]  # fmt: skip
+
+
+def say(document: dict[str, Any]) -> None:
+    """The one JSON object of `--json`."""
+    stdout.print(json.dumps(document, ensure_ascii=False), markup=False)
+
+
+@contextmanager
+def progress(what: str, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A counter of rows beside the output, where somebody looks."""
+    if quiet or not stderr.is_terminal:
+        yield lambda rows: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed:,} rows"), TimeElapsedColumn())
+    with Progress(*columns, console=stderr) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda rows: bar.update(task, completed=rows)

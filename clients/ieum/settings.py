@@ -1,0 +1,73 @@
+"""Where everything is, from options, the environment, or a file that holds the key."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clients.ieum.hub import Hub, Key
+from shared.files import Converter, FileMapping
+from shared.reference import Pack, load_pack
+
+
+class Missing(Exception):
+    """Something that has to be said was not said; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all commands share."""
+
+    intake: str | None
+    notifications: str | None
+    agency: str | None
+    key_file: Path | None
+    pack_name: str
+    language: str | None
+    patience: float
+
+    @property
+    def pack(self) -> Pack:
+        """The country's lists and sentences."""
+        return load_pack(self.pack_name)
+
+    @property
+    def spoken(self) -> str:
+        """In which language remedies are shown."""
+        return self.language if self.language in self.pack.languages else self.pack.languages[0]
+
+    def key(self) -> Key:
+        """From the file, or from IEUM_KEY; never from an option, for those are seen by everybody on the machine. Raises
+        Missing and ValueError."""
+        if self.key_file is not None:
+            if os.name == "posix" and stat.S_IMODE(self.key_file.stat().st_mode) & 0o077:
+                raise Missing(f"{self.key_file} can be read by others: chmod 600 {self.key_file}")
+            return Key.parse(self.key_file.read_text())
+        if given := os.environ.get("IEUM_KEY"):
+            return Key.parse(given)
+        raise Missing("which key? --key-file FILE, or IEUM_KEY=<key id>.<secret>")
+
+    def hub(self, *, of_partners: bool = False) -> Hub:
+        """The door, or what partners are told by. Raises Missing."""
+        url = self.notifications if of_partners else self.intake
+        if url is None:
+            option = "--notifications URL, or IEUM_NOTIFICATIONS" if of_partners else "--intake URL, or IEUM_INTAKE"
+            raise Missing(f"where is it? {option}")
+        return Hub(url, self.key(), patience=self.patience)
+
+    def sender(self) -> str:
+        """The agency. Raises Missing."""
+        if self.agency is None:
+            raise Missing("which agency sends? --agency NAME, or IEUM_AGENCY")
+        return self.agency
+
+    def converter(self, file: Path, as_of: datetime | None, mapping: Path | None, key: Key | None) -> Converter:
+        """For a file: rows that do not say when are as of its last change. Without a key ids are of no use."""
+        moment = as_of or datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        moment = moment if moment.tzinfo else moment.astimezone()
+        own = None if mapping is None else FileMapping.model_validate_json(mapping.read_bytes())
+        make_id = (key or Key("nobody", bytes(32))).event_id
+        return Converter(self.pack, self.agency or "your-agency", moment.replace(microsecond=0), make_id, own)

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The client's wheel in an environment with requirements/clients.txt and nothing else, away from this repository:
+# deploy/ci/client_alone.sh [PYTHON]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+python=${1:-$PWD/.venv/bin/python}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+(cd clients && "$python" -m hatchling build -t wheel -d "$folder")
+"$python" -m venv "$folder/.venv"
+pip() { "$folder/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps "$@"; }
+pip --require-hashes -r requirements/clients.txt
+pip "$folder"/ieum-*.whl
+
+cd "$folder"
+ieum="$folder/.venv/bin/ieum"
+"$ieum" keygen try-1 --out try.key
+"$ieum" codes 요양
+"$ieum" template person-enrolled people.xlsx
+"$ieum" template job-posted jobs.csv --encoding cp949
+"$ieum" check people.xlsx --type person-enrolled
+"$ieum" check jobs.csv --type job-posted
+echo '{"reference": "?"}' >bad.jsonl
+code=0
+"$ieum" check bad.jsonl --type job-closed || code=$?
+[ "$code" -eq 1 ] || { echo "client alone: what is wrong was answered with $code" >&2; exit 1; }

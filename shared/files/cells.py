@@ -1,0 +1,160 @@
+"""From a cell to a value of an event; and what spreadsheets do to data on the way, told from what was meant.
+
+What is certain is mended with a warning (a lost zero where only one code is known, a day as a number). What is gone for
+good is refused. What is none of this goes on as it is: the contract says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from shared.events.refusal import Refusal
+from shared.files.columns import Column
+from shared.files.dates import day_of_a_spreadsheet, month_of_a_spreadsheet, read_day, read_month
+from shared.files.rows import Cell
+from shared.reference import Pack
+
+SEPARATORS = re.compile(r"[;|\n]")
+MOST_DIGITS = 15  # of a number in a spreadsheet; what is longer has lost the rest
+MOST_PADDED = 2  # zeros
+_SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?[eE][+-]\d{2,3}")
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+
+
+class Cells:
+    """Reads cells by the words of a pack, and by those of an agency's mapping before them."""
+
+    def __init__(self, pack: Pack, own: Mapping[str, Mapping[str, str]], today: date) -> None:
+        self._pack = pack
+        self._own = own
+        self._today = today
+
+    def value(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
+        """The value of one cell. `at`: where it stands in the event."""
+        if not column.many:
+            return self._one(column, cell, at, refusals, warnings)
+        parts = [part.strip() for part in SEPARATORS.split(_text(cell))]
+        return [
+            self._one(column, part, f"{at}/{index}", refusals, warnings)
+            for index, part in enumerate(part for part in parts if part)
+        ]
+
+    def _one(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
+        text = _text(cell)
+        meant = self._own.get(column.path, {}).get(text) or self._pack.words.value(column.path, text)
+        if meant is not None:
+            return meant
+        if column.kind == "boolean":
+            return cell if isinstance(cell, bool) else _or(self._pack.words.truth(text), text)
+        if column.kind in ("integer", "number"):
+            return self._number(column, cell, text)
+        if column.kind == "day":
+            return self._day(column, cell, text, at, warnings)
+        if column.kind == "month":
+            return self._month(cell, text, at, warnings)
+        if _damaged(cell, text):
+            refusals.append(Refusal("scientific-notation", at))
+            return text
+        if column.kind == "code" and column.field is not None:
+            return self._code(column.field, text, at, refusals, warnings)
+        if column.path == "identity.phone" and (trunk := self._pack.words.trunk):
+            return self._phone(text, trunk, at, warnings)
+        return text
+
+    def _number(self, column: Column, cell: Cell, text: str) -> Any:
+        if isinstance(cell, bool):
+            return text
+        if isinstance(cell, int | float):
+            return int(cell) if float(cell).is_integer() else cell
+        for unit, times in sorted(self._pack.words.units.items(), key=lambda item: -len(item[0])):
+            plain = text.removesuffix(unit).strip()
+            if plain != text and _NUMBER.fullmatch(plain):
+                return _whole(float(plain.replace(",", "")) * times)
+        plain = text.replace(" ", "")
+        if _NUMBER.fullmatch(plain) or _SCIENTIFIC.fullmatch(plain):
+            return _whole(float(plain.replace(",", "")))
+        return text
+
+    def _day(self, column: Column, cell: Cell, text: str, at: str, warnings: list[Refusal]) -> str:
+        if isinstance(cell, datetime | date):
+            return f"{cell:%Y-%m-%d}"
+        born = self._today.year % 100 if column.path.endswith("birth_date") else None
+        day = read_day(text, born)
+        if day is None and (day := day_of_a_spreadsheet(text)) is not None:
+            warnings.append(Refusal("serial-date", at))
+        return text if day is None else day.isoformat()
+
+    def _month(self, cell: Cell, text: str, at: str, warnings: list[Refusal]) -> str:
+        if isinstance(cell, datetime | date):
+            return f"{cell:%Y-%m}"
+        if (month := read_month(text)) is not None:
+            return month
+        if (month := month_of_a_spreadsheet(text)) is None and (day := day_of_a_spreadsheet(text)) is not None:
+            month = f"{day:%Y-%m}"
+        if month is None:
+            return text
+        warnings.append(Refusal("serial-date", at))
+        return month
+
+    def _code(self, field: str, text: str, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> str:
+        """A code with its list, a name that means one code, or a code alone; a lost zero is put back where that gives
+        one code."""
+        if ":" in text:
+            return text
+        found = self._pack.find(field, text) or self._of_any_list(field, text)
+        if found is not None:
+            return found
+        zeros = ("0" * count + text for count in range(1, MOST_PADDED + 1) if text.isdigit())
+        padded = {code for one in zeros if (code := self._of_any_list(field, one)) is not None}
+        if len(padded) == 1:
+            warnings.append(Refusal("leading-zero-lost", at))
+            return padded.pop()
+        near = ", ".join(f"{one.code} ({one.title})" for one in self._pack.look_up(field, text, 3))
+        refusals.append(Refusal("unknown-code-name", at, {"nearest": near} if near else {}))
+        return text
+
+    def _of_any_list(self, field: str, place: str) -> str | None:
+        found = []
+        for scheme in sorted(self._pack.schemes_for(field)):
+            code = f"{scheme}:{place}"
+            if self._pack.accepts(field, code) or code in self._pack.successors:
+                found.append(code)
+        return found[0] if len(found) == 1 else None
+
+    @staticmethod
+    def _phone(text: str, trunk: str, at: str, warnings: list[Refusal]) -> str:
+        if text.isdigit() and 8 <= len(text) <= 10 and not text.startswith(trunk):
+            warnings.append(Refusal("leading-zero-lost", at))
+            return trunk + text
+        return text
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return unicodedata.normalize("NFC", cell.strip())
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, datetime) and cell.time() == datetime.min.time():
+        return f"{cell:%Y-%m-%d}"
+    return str(cell)
+
+
+def _damaged(cell: Cell, text: str) -> bool:
+    """A text that a spreadsheet made a number of, and of which digits are gone."""
+    if isinstance(cell, float | int) and not isinstance(cell, bool):
+        return len(str(int(abs(cell)))) > MOST_DIGITS if abs(cell) < 1e300 else True
+    return _SCIENTIFIC.fullmatch(text) is not None
+
+
+def _whole(number: float) -> int | float:
+    return int(number) if number.is_integer() and abs(number) < 1e18 else number
+
+
+def _or(truth: bool | None, text: str) -> bool | str:
+    return text if truth is None else truth

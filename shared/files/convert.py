@@ -1,0 +1,213 @@
+"""From a file to events: one converter for the command line and for `POST /files`.
+
+A file is read as a stream, row by row, and every row becomes an event or a finding; a broken row stops no other. What
+is made is not yet checked against the contract: whoever sends it, or takes it, does. Event ids follow from who says
+what and when, so the same file sent again is the same events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.events.refusal import Refusal
+from shared.files.cells import Cells
+from shared.files.columns import ENVELOPE
+from shared.files.csv_rows import csv_rows
+from shared.files.formats import format_of
+from shared.files.headings import Headings, read_headings
+from shared.files.json_lines import json_objects
+from shared.files.rows import Broken, Object, Row, Unreadable
+from shared.files.work24 import Work24
+from shared.files.xlsx_rows import xlsx_rows
+from shared.files.xml_adverts import adverts
+from shared.reference import Pack
+
+MOST_MAPPED = 300
+
+
+class FileMapping(BaseModel):
+    """What is particular to an agency's files, kept as data.
+
+    `type`: of the events, where no column says it. `columns`: their headings to our fields, an empty one to pass over.
+    `values`: of a field, their words to ours. `fixed`: what is the same in every row and stands in no column.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    type: str | None = Field(default=None, max_length=60)
+    columns: Mapping[str, str] = Field(default_factory=dict, max_length=MOST_MAPPED)
+    values: Mapping[str, Mapping[str, str]] = Field(default_factory=dict, max_length=MOST_MAPPED)
+    fixed: Mapping[str, str] = Field(default_factory=dict, max_length=MOST_MAPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of a row: an event, or why it is none. `columns`: the letter of each field's column."""
+
+    row: int
+    event: dict[str, Any] | None
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[Refusal, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+class Converter:
+    """Of one agency. `as_of`: when the file was made, for rows that do not say when; `make_id`: a keyed hash, for what
+    goes into an id may be personal."""
+
+    def __init__(
+        self,
+        pack: Pack,
+        agency: str,
+        as_of: datetime,
+        make_id: Callable[[bytes], str],
+        mapping: FileMapping | None = None,
+    ) -> None:
+        self._pack = pack
+        self._agency = agency
+        self._as_of = as_of
+        self._make_id = make_id
+        self._mapping = mapping or FileMapping()
+        self._cells = Cells(pack, self._mapping.values, as_of.date())
+        self._work24 = Work24(pack)
+
+    def convert(self, stream: BinaryIO, type: str | None = None) -> Iterator[Converted]:
+        """Row after row. `stream` can be read more than once (`seek`). Raises Unreadable, at once or on the way, for
+        what is no file that is taken, or cannot be read any further."""
+        type = type or self._mapping.type
+        form = format_of(stream)
+        if form == "xml":
+            yield from self._of_adverts(stream)
+        elif form == "json":
+            for thing in json_objects(stream):
+                yield self._of_object(thing, type)
+        else:
+            yield from self._of_table(csv_rows(stream) if form == "csv" else xlsx_rows(stream), type)
+
+    def preview(self, stream: BinaryIO, type: str | None = None) -> Headings:
+        """What a table's columns would be taken as. Raises Unreadable."""
+        rows = csv_rows(stream) if format_of(stream) == "csv" else xlsx_rows(stream)
+        return self._headings(rows, type or self._mapping.type)
+
+    def _headings(self, rows: Iterator[Row | Broken], type: str | None) -> Headings:
+        first = next(rows, None)
+        if not isinstance(first, Row):
+            raise Unreadable("no-headings")
+        return read_headings(first, type, self._mapping.columns, self._pack)
+
+    def _of_table(self, rows: Iterator[Row | Broken], type: str | None) -> Iterator[Converted]:
+        headings = self._headings(rows, type)
+        if headings.refusals:
+            yield Converted(headings.row, None, tuple(headings.refusals), columns=headings.letters)
+            return
+        for row in rows:
+            if isinstance(row, Broken):
+                yield Converted(row.number, None, (row.refusal,))
+            else:
+                yield self._of_row(row, headings, type)
+
+    def _of_row(self, row: Row, headings: Headings, type: str | None) -> Converted:
+        refusals: list[Refusal] = []
+        warnings: list[Refusal] = []
+        envelope: dict[str, str] = {}
+        data: dict[str, Any] = {}
+        if not row.cells.keys() <= headings.known:
+            refusals.append(Refusal("more-cells-than-headings", ""))  # a comma in a value moves all that follows
+        for placed in headings.placed:
+            if placed.at in row.formulas or placed.at in row.errors:
+                rule = "formula-not-taken" if placed.at in row.formulas else "error-in-cell"
+                refusals.append(Refusal(rule, placed.pointer))
+            elif (cell := row.cells.get(placed.at)) is not None:
+                value = self._cells.value(placed.column, cell, placed.pointer, refusals, warnings)
+                if placed.column.path in ENVELOPE:
+                    envelope[placed.column.path] = str(value)
+                else:
+                    _place(data, placed.column.path, placed.number, value)
+        for path, column in headings.fixed(self._mapping.fixed).items():
+            if path not in headings.paths:
+                value = self._cells.value(column, self._mapping.fixed[path], column.pointer(None), refusals, warnings)
+                _place(data, path, None, value)
+        _closed(data)
+        self._currency(data)
+        return self._converted(row.number, envelope, data, type, refusals, warnings, headings.letters)
+
+    def _of_object(self, thing: Object | Broken, type: str | None) -> Converted:
+        if isinstance(thing, Broken):
+            return Converted(thing.number, None, (thing.refusal,))
+        if "specversion" in thing.value:  # an event as it is
+            return Converted(thing.number, dict(thing.value))
+        return self._converted(thing.number, {}, dict(thing.value), type, [], [], {})
+
+    def _of_adverts(self, stream: BinaryIO) -> Iterator[Converted]:
+        for found in adverts(stream):
+            if isinstance(found, Broken):
+                yield Converted(found.number, None, (found.refusal,))
+                continue
+            number, advert = found
+            data, warnings = self._work24.data_of(advert)
+            changed = self._work24.changed(advert)
+            envelope = {} if changed is None else {"time": changed.isoformat(), "sequence": f"{changed:%Y%m%d%H%M}"}
+            yield self._converted(number, envelope, data, "job-posted", [], warnings, {})
+
+    def _converted(
+        self,
+        number: int,
+        envelope: dict[str, str],
+        data: dict[str, Any],
+        type: str | None,
+        refusals: list[Refusal],
+        warnings: list[Refusal],
+        columns: Mapping[str, str],
+    ) -> Converted:
+        said = envelope.get("type", type)
+        if said is None:
+            refusals.append(Refusal("missing-field", "/type"))
+        if refusals:
+            return Converted(number, None, tuple(refusals), tuple(warnings), columns)
+        event = {
+            "specversion": "1.0",
+            "type": said,
+            "source": f"/agencies/{self._agency}",
+            "time": envelope.get("time") or self._as_of.isoformat(),
+            **({"sequence": envelope["sequence"]} if "sequence" in envelope else {}),
+            **({"actor": envelope["actor"]} if "actor" in envelope else {}),
+            "data": data,
+        }
+        return Converted(number, {**event, "id": envelope.get("id") or self._id(event)}, (), tuple(warnings), columns)
+
+    def _id(self, event: Mapping[str, Any]) -> str:
+        """The same for the same thing said at the same time, whichever file says it."""
+        content = json.dumps(event, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
+        return f"file-{self._make_id(content)}"
+
+    def _currency(self, data: dict[str, Any]) -> None:
+        """An amount is in the pack's currency where no column says another."""
+        wishes = data.get("wants")
+        for holder in (data.get("wage"), wishes.get("wage_min") if isinstance(wishes, dict) else None):
+            if isinstance(holder, dict):
+                holder.setdefault("currency", self._pack.currency)
+
+
+def _place(data: dict[str, Any], path: str, number: int | None, value: Any) -> None:
+    """Put a value where it belongs; of several things each under its number, until `_closed`."""
+    *way, last = path.split(".")
+    here: dict[Any, Any] = data
+    for part in way:
+        here = here.setdefault(number or 1 if part == "#" else part, {})
+    here[last] = value
+
+
+def _closed(data: dict[str, Any]) -> None:
+    """Numbered things become lists, in the order of their numbers."""
+    for name, value in data.items():
+        if isinstance(value, dict):
+            if all(isinstance(key, int) for key in value):
+                data[name] = [value[key] for key in sorted(value)]
+            else:
+                _closed(value)

@@ -1,0 +1,57 @@
+"""Days and months as people, spreadsheets and other systems write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+_PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_PARTS = re.compile(r"(\d{4}|\d{2})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})\D{0,2}(?:\s+\d{1,2}:\d{2}(?::\d{2})?(?:\.0+)?)?")
+_MONTH = re.compile(r"(\d{4})\D{0,3}(\d{1,2})\D{0,2}")
+_ENGLISH = re.compile(r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-(\d{2})")
+_SERIAL = re.compile(r"[2-7]\d{4}(?:\.0+)?")
+_FIRST_SERIAL = date(1899, 12, 30)  # so that the numbers are right from March 1900 on
+_NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def read_day(text: str, this_century_until: int | None) -> date | None:
+    """A day; None for what is none. Of two digits a year is of this century, or with a bound (for dates of birth) only
+    up to it and else of the last."""
+    found = _PLAIN.fullmatch(text.strip()) or _PARTS.fullmatch(text.strip())
+    if found is None:
+        return None
+    year = int(found[1])
+    if len(found[1]) == 2:
+        year += 2000 if this_century_until is None or year <= this_century_until else 1900
+    return _day(year, int(found[2]), int(found[3]))
+
+
+def read_month(text: str) -> str | None:
+    """A month as `2026-11`; None for what is none."""
+    day = read_day(text, None)
+    if day is not None:
+        return f"{day:%Y-%m}"
+    found = _MONTH.fullmatch(text.strip())
+    if found is None or not 1 <= int(found[2]) <= 12:
+        return None
+    return f"{found[1]}-{int(found[2]):02d}"
+
+
+def month_of_a_spreadsheet(text: str) -> str | None:
+    """`Nov-26`, which a spreadsheet makes of `2026-11` where it thinks in English."""
+    found = _ENGLISH.fullmatch(text.strip())
+    return None if found is None else f"20{found[2]}-{_NAMES.index(found[1]) + 1:02d}"
+
+
+def day_of_a_spreadsheet(text: str) -> date | None:
+    """The day that a spreadsheet counts as this number (46387 is 2026-12-31), between 1954 and 2119."""
+    if _SERIAL.fullmatch(text.strip()) is None:
+        return None
+    return _FIRST_SERIAL + timedelta(days=int(float(text)))
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None

@@ -1,0 +1,118 @@
+"""From the first row of a table to its columns: which field each is, or why the table is not taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.events import registry
+from shared.events.refusal import Refusal, nearest
+from shared.files.columns import (
+    MOST_NUMBERED,
+    Column,
+    Placed,
+    columns_of,
+    heading_key,
+    headings,
+    shown_heading,
+    table_types,
+)
+from shared.files.rows import Row
+from shared.reference import Pack
+from shared.reference.text import folded
+
+MOST_NAMED = 10  # headings that are not known for which the nearest is looked for
+
+
+@dataclass(slots=True)
+class Headings:
+    """The columns of a table. With `refusals` none of its rows is read, for a column in the wrong place would make
+    everything wrong. `passed_over`: columns that the mapping says are not ours."""
+
+    row: int
+    type: str | None
+    placed: list[Placed] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    passed_over: list[int] = field(default_factory=list)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The fields that have a column."""
+        return frozenset(each.column.path for each in self.placed)
+
+    @property
+    def known(self) -> frozenset[int]:
+        """The places of all columns that are known."""
+        return frozenset((*self.passed_over, *(each.at for each in self.placed)))
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """The letter of the column of each place in the event."""
+        return {each.pointer: letter(each.at) for each in self.placed}
+
+    def fixed(self, values: Mapping[str, str]) -> Mapping[str, Column]:
+        """The columns of values that stand in no cell."""
+        types = (self.type,) if self.type else table_types()
+        known = {path: column for type in types for path, column in columns_of(type).items()}
+        return {path: known[path] for path in values if path in known}
+
+
+def letter(at: int) -> str:
+    """A column as spreadsheets name it: A, B, ..., AA."""
+    name = ""
+    at += 1
+    while at:
+        at, rest = divmod(at - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
+def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack) -> Headings:
+    """Of the first row. Without a type a column `type` says it for each row, and only what all of the types that are
+    sent as tables have is known."""
+    found = Headings(row.number, type)
+    if type is not None and type not in table_types():
+        found.refusals.append(Refusal("unknown-type" if not registry.known_name(type) else "not-for-tables", "/type"))
+        return found
+    known = headings(type, pack) if type else {k: c for name in table_types() for k, c in headings(name, pack).items()}
+    mine = {folded(heading): path for heading, path in own.items()}
+    seen: set[str] = set()
+    for at, cell in sorted(row.cells.items()):
+        heading = str(cell)[:200]
+        path = mine.get(folded(heading))
+        if path == "":
+            found.passed_over.append(at)
+            continue
+        key, number = heading_key(path or heading)
+        column = known.get(key)
+        where = f"/columns/{letter(at)}"
+        if column is None:
+            found.refusals.append(_unknown(heading, known, pack, where, len(found.refusals)))
+            continue
+        if "#" in column.path and number is None:
+            number = 1
+        if number is not None and not 1 <= number <= MOST_NUMBERED:
+            found.refusals.append(Refusal("number-out-of-range", where, {"most": MOST_NUMBERED}))
+            continue
+        placed = Placed(at, column, number if "#" in column.path else None)
+        if placed.pointer in seen:
+            found.refusals.append(Refusal("column-twice", where, {"nearest": column.path}))
+        seen.add(placed.pointer)
+        found.placed.append(placed)
+    if type is None and "type" not in found.paths:
+        found.refusals.append(Refusal("missing-field", "/type"))
+    if not row.cells:
+        found.refusals.append(Refusal("no-headings", ""))
+    return found
+
+
+def _unknown(heading: str, known: Mapping[str, Column], pack: Pack, where: str, number: int) -> Refusal:
+    """What a heading may be a slip of; it may be a cell of a table without headings, so itself is not said."""
+    never = next((name for name in pack.never_collected if folded(name) == folded(heading)), None)
+    if never is not None:
+        return Refusal("never-collected", where, {"name": never})
+    like = nearest(heading_key(heading)[0], known) if number < MOST_NAMED else {}
+    if not like:
+        return Refusal("unknown-column", where)
+    column = known[like["nearest"]]
+    return Refusal("unknown-column", where, {"nearest": f"{shown_heading(column, pack)} ({column.path})"})

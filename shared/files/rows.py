@@ -1,0 +1,52 @@
+"""What every reader of a file gives: one row or advert after the other, and how much of anything there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from shared.events.refusal import Refusal
+
+MOST_ROWS = 1_000_000
+MOST_COLUMNS = 300
+LONGEST_CELL = 4_000  # characters
+PIECE = 65_536  # bytes or characters that are read at once
+
+Cell = str | int | float | bool | date | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that cannot be read, and why. What comes after it is read all the same."""
+
+    number: int
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: `number` as the sender sees it, its cells by the position of their column."""
+
+    number: int
+    cells: Mapping[int, Cell]
+    formulas: frozenset[int] = frozenset()
+    errors: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """What a line of JSON, or an advert, says by itself: an event, or only its data."""
+
+    number: int
+    value: Mapping[str, Any]
+    warnings: tuple[Refusal, ...] = field(default=())
+
+
+class Unreadable(Exception):
+    """The file as a whole is none that is taken, or nothing after this place can be read."""
+
+    def __init__(self, rule: str, **values: str | int) -> None:
+        super().__init__(rule)
+        self.refusal = Refusal(rule, "", values)

@@ -1,0 +1,98 @@
+"""XLSX, row by row, by openpyxl's streaming reader: a well-kept library that tells formulas from values.
+
+A workbook is a zip of XML. What it says of its own sizes binds the reader (zipfile reads no further), so a bomb is
+refused before anything of it is unpacked. DTDs and entities are refused by defusedxml, which openpyxl uses.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any, BinaryIO
+
+from defusedxml.common import DefusedXmlException
+from openpyxl import load_workbook
+
+from shared.events.refusal import Refusal
+from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Broken, Cell, Row, Unreadable
+
+MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
+MOST_SHARED = 64_000_000  # bytes of parts that the reader holds in memory: shared strings, styles
+MOST_PARTS = 500
+MOST_RATIO = 200  # unpacked to packed: text of tables shrinks 5 to 20 times
+_HELD = ("sharedStrings", "styles", "workbook", "[Content_Types]", "theme")
+_DAMAGE: tuple[type[Exception], ...] = (
+    DefusedXmlException, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
+    EOFError, OSError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
+)  # fmt: skip
+
+
+def xlsx_rows(stream: BinaryIO) -> Iterator[Row | Broken]:
+    """The rows of the first sheet with anything in them, the first one the headings. A formula is named, no more."""
+    _check_sizes(stream)
+    stream.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parts that are passed over; they name them
+            book = load_workbook(stream, read_only=True, data_only=False, keep_links=False)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # it is what the file says, and may be anything
+        rows = enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, max_row=MOST_ROWS + 1), start=1)
+        yield from _rows(rows)
+    except Unreadable:
+        raise
+    except _DAMAGE:
+        raise Unreadable("broken-workbook") from None
+
+
+def _rows(rows: Iterable[tuple[int, Iterable[Any]]]) -> Iterator[Row | Broken]:
+    for number, cells in rows:
+        if number > MOST_ROWS:
+            raise Unreadable("too-many-rows", most=MOST_ROWS)
+        found: dict[int, Cell] = {}
+        formulas, errors = set[int](), set[int]()
+        for at, cell in enumerate(cells):
+            value = cell.value
+            if value is None:
+                continue
+            if cell.data_type == "f":
+                formulas.add(at)
+            elif cell.data_type == "e":
+                errors.add(at)
+            elif (plain := _plain(value)) != "":
+                found[at] = plain
+        if any(isinstance(value, str) and len(value) > LONGEST_CELL for value in found.values()):
+            yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
+        elif found or formulas or errors:
+            yield Row(number, found, frozenset(formulas), frozenset(errors))
+
+
+def _plain(value: Any) -> Cell:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool | int | float | datetime | date):
+        return value
+    if isinstance(value, time | timedelta):
+        return str(value)
+    return str(value)[: LONGEST_CELL + 1].strip()
+
+
+def _check_sizes(stream: BinaryIO) -> None:
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise Unreadable("broken-workbook") from None
+    unpacked = sum(part.file_size for part in parts)
+    packed = sum(part.compress_size for part in parts)
+    held = sum(part.file_size for part in parts if any(name in part.filename for name in _HELD))
+    if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or held > MOST_SHARED:
+        raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
+    if unpacked > 1_000_000 and unpacked > MOST_RATIO * max(1, packed):
+        raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
+    if any(part.flag_bits & 1 for part in parts):
+        raise Unreadable("locked-workbook")
+    if not any(part.filename == "xl/workbook.xml" for part in parts):
+        raise Unreadable("unknown-format")

@@ -1,0 +1,132 @@
+"""Adverts in XML as Work24's open API gives them, list and detail: their fields as text, one advert after the other.
+
+Read by defusedxml's parser into a target of ours, so that no more than one advert is in memory. A document type, and
+with it every entity, is refused. After a place that is no XML the reading goes on with the next advert.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from shared.events.refusal import Refusal
+from shared.files.rows import MOST_ROWS, Broken, Unreadable
+from shared.files.text import encoding_of, lines_of
+
+ADVERTS = frozenset({"wanted", "wantedDtl"})  # an element of a list, and the root of a detail
+MOST_FIELDS = 200  # of one advert
+LONGEST_FIELD = 20_000  # characters
+DEEPEST = 12
+_BEGIN = re.compile(r"(?=<(?:wanted|wantedDtl)[\s>])")
+_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
+
+Advert = Mapping[str, str]
+
+
+def adverts(stream: BinaryIO) -> Iterator[tuple[int, Advert] | Broken]:
+    """Each advert with its number in the file, or what is wrong with it."""
+    target = _Target()
+    parser = _parser(target)
+    fed = False
+    for piece in _pieces(stream):
+        before = target.count
+        try:
+            parser.feed(piece)
+            fed = True
+        except DefusedXmlException:
+            raise Unreadable("entities-not-taken") from None
+        except (ParseError, UnicodeError, ValueError):
+            yield from target.done()
+            lost = target.open or (target.count == before and _BEGIN.match(piece) is not None)
+            if lost:  # else it stands between two adverts, or after the last
+                yield Broken(target.count + 1, Refusal("broken-xml", ""))
+            target = _Target(target.count + lost)
+            parser = _parser(target)
+            parser.feed("<rest>")
+        yield from target.done()
+        if target.count > MOST_ROWS:
+            raise Unreadable("too-many-rows", most=MOST_ROWS)
+    if target.open:
+        yield Broken(target.count + 1, Refusal("broken-xml", ""))
+    elif not target.count:
+        raise Unreadable("no-adverts" if fed else "broken-xml")
+
+
+class _Target:
+    """Takes the parser's events; keeps leaves of the advert that is open."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+        self.open = False
+        self._found: deque[tuple[int, Advert] | Broken] = deque()
+        self._depth = self._size = self._fields_seen = 0
+        self._fields: dict[str, str] = {}
+        self._text: list[str] = []
+        self._wrong: Refusal | None = None
+
+    def done(self) -> Iterator[tuple[int, Advert] | Broken]:
+        """What is finished."""
+        while self._found:
+            yield self._found.popleft()
+
+    def start(self, tag: str, _: Mapping[str, str]) -> None:
+        """An element begins."""
+        if not self.open and tag in ADVERTS:
+            self.open, self._depth, self._fields, self._wrong = True, 0, {}, None
+            self._fields_seen = 0
+        elif self.open:
+            self._depth += 1
+            self._fields_seen += 1
+            if self._depth > DEEPEST:
+                self._wrong = Refusal("too-deep", "", {"most": DEEPEST})
+            elif self._fields_seen > MOST_FIELDS:
+                self._wrong = Refusal("too-many-values", "", {"most": MOST_FIELDS})
+        self._text, self._size = [], 0
+
+    def data(self, text: str) -> None:
+        """Text of the element that is open."""
+        if self.open and self._wrong is None:
+            self._size += len(text)
+            if self._size > LONGEST_FIELD:
+                self._wrong = Refusal("too-long", "", {"max_length": LONGEST_FIELD})
+            else:
+                self._text.append(text)
+
+    def end(self, tag: str) -> None:
+        """An element ends."""
+        if not self.open:
+            return
+        if self._depth == 0:
+            self.open = False
+            self.count += 1
+            self._found.append((self.count, self._fields) if self._wrong is None else Broken(self.count, self._wrong))
+            return
+        self._depth -= 1
+        if self._wrong is None and (text := "".join(self._text).strip()):
+            self._fields.setdefault(tag, text)  # one, or several of a kind: the first says it
+        self._text = []
+
+    def close(self) -> None:
+        """The document ends."""
+
+
+def _parser(target: _Target) -> DefusedXMLParser:
+    return DefusedXMLParser(target=target, encoding="utf-8", forbid_dtd=True)
+
+
+def _pieces(stream: BinaryIO) -> Iterator[str]:
+    """The text, cut before every advert; without the declaration, for it is no longer written as that says."""
+    first = True
+    for line in lines_of(stream, encoding_of(stream)):
+        if isinstance(line, Broken):
+            yield "&"  # no XML: the advert that it stands in is broken
+            continue
+        if first:
+            line, first = _DECLARATION.sub("", line.lstrip("\ufeff"), count=1), False
+        yield from (piece for piece in _BEGIN.split(line) if piece)

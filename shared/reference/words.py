@@ -1,0 +1,47 @@
+"""The words of spreadsheets: how people head their columns, and what they write in cells that an event says in ours."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from pydantic import Field
+
+from shared.reference.models import Data
+from shared.reference.text import folded
+
+
+class FileWords(Data):
+    """`files.json`.
+
+    `columns`: headings of a field (`wage.minimum`, `courses.#.title`), the first is what a template shows; the field's
+    own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that
+    is true or false. `units`: words after an amount, and by how much it is multiplied. `trunk`: what a spreadsheet
+    takes from the beginning of a phone number when it reads it as a number.
+    """
+
+    columns: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    values: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
+    yes: tuple[str, ...] = ()
+    no: tuple[str, ...] = ()
+    units: Mapping[str, int] = Field(default_factory=dict)
+    trunk: str = ""
+
+    def value(self, path: str, word: str) -> str | None:
+        """What a word in a cell of this field means; None when it is no word for anything."""
+        return self._values.get((path, folded(word)))
+
+    def truth(self, word: str) -> bool | None:
+        """Yes, no, or neither."""
+        return self._truths.get(folded(word))
+
+    @cached_property
+    def _values(self) -> Mapping[tuple[str, str], str]:
+        return {
+            (path, folded(word)): value
+            for path, values in self.values.items()
+            for value, words in values.items()
+            for word in words
+        }
+
+    @cached_property
+    def _truths(self) -> Mapping[str, bool]:
+        return {folded(word): truth for truth, words in ((True, self.yes), (False, self.no)) for word in words}

@@ -1,0 +1,167 @@
+"""The command line: exit codes, one JSON object, findings by row; nothing of a key or a value where it is not due."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from clients.ieum import hub
+from clients.ieum.commands import AWAY, NOT_ALLOWED, REFUSED, WRONG, app
+from shared.events.registry import registry
+from tests.support.files import A_JOB, JOB, csv_of
+from tests.unit.clients.hubs import KEY, Served, accepting
+
+pytestmark = pytest.mark.unit
+BAD = ("A-2", "secret title", "없는직업", "수원시", "월급", "2500000", "2026-12-31")
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("INTAKE", "NOTIFICATIONS", "AGENCY", "KEY", "KEY_FILE", "PACK", "LANGUAGE"):
+        monkeypatch.delenv(f"IEUM_{name}", raising=False)
+
+
+def run(*arguments: str, code: int = 0, **environment: str) -> Any:
+    result = CliRunner().invoke(app, list(arguments), env=environment)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+def as_json(*arguments: str, code: int = 0, **environment: str) -> Any:
+    return json.loads(run(*arguments, "--json", code=code, **environment).stdout)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Path:
+    path = tmp_path / "jobs.csv"
+    path.write_bytes(csv_of(JOB, A_JOB, BAD, encoding="cp949"))
+    return path
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """The door, reached by whatever the command line opens."""
+    answered = Served(accepting)
+    real = httpx.Client
+    monkeypatch.setattr(
+        hub.httpx, "Client", lambda **said: real(**{**said, "transport": httpx.MockTransport(answered._answer)})
+    )
+    return answered
+
+
+DOOR = {"IEUM_INTAKE": "https://door.example", "IEUM_AGENCY": "gjf", "IEUM_KEY": KEY.token}
+
+
+class TestOffline:
+    def test_keygen_keeps_the_key_for_its_owner(self, tmp_path: Path) -> None:
+        made = as_json("keygen", "gjf-1", "--out", str(tmp_path / "key"))
+        key = hub.Key.parse((tmp_path / "key").read_text())
+        assert made == {"key_id": "gjf-1", "secret_sha256": key.secret_sha256}
+        assert oct((tmp_path / "key").stat().st_mode)[-3:] == "600"
+        run("keygen", "GJF", code=WRONG)
+
+    def test_codes_are_found_by_words(self) -> None:
+        found = as_json("codes", "요양")["codes"]
+        assert {one["field"] for one in found} >= {"occupation", "certificate"}
+        assert found[0]["code"] == "work24-2024-occupation:550104"
+        run("codes", "☃", code=REFUSED)
+        run("codes", "x", "--field", "colour", code=WRONG)
+
+    def test_check_says_row_column_rule_and_writes_a_report_as_the_file_came(self, jobs: Path) -> None:
+        said = as_json("check", str(jobs), "--type", "job-posted", code=REFUSED)
+        assert (said["rows"], said["fit"], said["not_sent"]) == (2, 1, 1)
+        assert [(one["row"], one["column"], one["rule"]) for one in said["first"]] == [(3, "C", "unknown-code-name")]
+        report = Path(said["report"]).read_bytes().decode("cp949")
+        assert "3,C,/data/occupation,unknown-code-name" in report
+        assert "secret" not in report + json.dumps(said)
+
+    def test_check_knows_the_contract_and_the_lists(self, tmp_path: Path) -> None:
+        for event_type in registry:
+            if event_type.door_example is not None and event_type.topic.name != "agencies":
+                path = tmp_path / f"{event_type.name}.jsonl"
+                path.write_text(json.dumps(event_type.door_example) + "\n" + json.dumps({"nickname": "x"}))
+                said = as_json("check", str(path), "--type", event_type.name, code=REFUSED)
+                assert (said["fit"], said["unfit"]) == (1, 1), event_type.name
+        wrong = {**registry.find("job-posted").door_example, "region": "legal-dong-2026:41119"}  # type: ignore[dict-item]  # it has one
+        (tmp_path / "x.jsonl").write_text(json.dumps(wrong))
+        found = as_json("check", str(tmp_path / "x.jsonl"), "--type", "job-posted", code=REFUSED)["first"]
+        assert [(one["field"], one["rule"]) for one in found] == [("/data/region", "unknown-code")]
+
+    def test_a_template_is_taken_back(self, tmp_path: Path) -> None:
+        for name in ("t.csv", "t.xlsx"):
+            run("template", "person-enrolled", str(tmp_path / name), "--encoding", "cp949")
+            columns = as_json("preview", str(tmp_path / name), "--type", "person-enrolled")["columns"]
+            assert columns["A"] == "/data/reference"
+        run("template", "codes", str(tmp_path / "codes.csv"))
+        assert "제과·제빵원" in (tmp_path / "codes.csv").read_text("utf-8-sig")
+
+    def test_what_is_no_file_of_ours_is_said_in_words(self, tmp_path: Path) -> None:
+        (tmp_path / "x.pdf").write_bytes(b"%PDF-1.7")
+        assert "unknown-format" in run("check", str(tmp_path / "x.pdf"), code=REFUSED).stderr
+
+
+class TestSending:
+    def test_sends_what_is_whole_and_the_same_again(self, jobs: Path, served: Served) -> None:
+        said = as_json("send", str(jobs), "--type", "job-posted", code=REFUSED, **DOOR)
+        assert (said["accepted"], said["not_sent"], said["findings"]) == (1, 1, 1)
+        as_json("send", str(jobs), "--type", "job-posted", code=REFUSED, **DOOR)
+        first, second = served.bodies
+        assert first == second
+        assert first[0]["source"] == "/agencies/gjf"
+
+    def test_a_testrun_says_so(self, jobs: Path, served: Served) -> None:
+        as_json("send", str(jobs), "--type", "job-posted", "--testrun", code=REFUSED, **DOOR)
+        assert served.bodies[0][0]["testrun"] is True
+
+    def test_the_doors_findings_are_put_to_rows_and_columns(self, jobs: Path, served: Served) -> None:
+        error = {"field": "/data/wage/minimum", "rule": "wage-below-minimum", "remedy": {"ko": "더", "en": "more"}}
+        served._answers = [
+            httpx.Response(202, json={"results": [{"status": "refused", "problem": {"errors": [error]}}]})
+        ]
+        said = as_json("send", str(jobs), "--type", "job-posted", code=REFUSED, **DOOR, IEUM_LANGUAGE="en")
+        assert (2, "F", "wage-below-minimum", "more") in [
+            (one["row"], one["column"], one["rule"], one["remedy"]) for one in said["first"]
+        ]
+
+    @pytest.mark.parametrize(
+        ("answer", "code"),
+        [(httpx.Response(401, json={}), NOT_ALLOWED), (httpx.Response(503), AWAY), (httpx.ConnectError(""), AWAY)],
+    )
+    def test_ends_with_a_code_for_each_reason(
+        self, jobs: Path, served: Served, answer: httpx.Response | Exception, code: int
+    ) -> None:
+        served._answers = [answer]
+        result = run("--patience", "0", "send", str(jobs), "--type", "job-posted", code=code, **DOOR)
+        assert KEY.secret.hex() not in result.output
+
+    @pytest.mark.parametrize("missing", sorted(DOOR))
+    def test_says_what_it_was_not_told(self, jobs: Path, missing: str) -> None:
+        said = {name: value for name, value in DOOR.items() if name != missing}
+        assert missing in run("send", str(jobs), code=WRONG, **said).stderr
+
+    def test_a_key_that_others_can_read_is_not_used(self, jobs: Path, tmp_path: Path) -> None:
+        (tmp_path / "key").write_text(KEY.token)
+        (tmp_path / "key").chmod(0o644)
+        said = {**DOOR, "IEUM_KEY_FILE": str(tmp_path / "key")}
+        assert "chmod 600" in run("send", str(jobs), code=WRONG, **said).stderr
+
+    def test_an_operator_registers_with_the_hash_alone(self, served: Served) -> None:
+        key = hub.Key.new("khf-1")
+        said = as_json(
+            "register", "khf", "--title", "ko=재단", "--title", "en=Foundation", "--class", "case", "--key-id", "khf-1",
+            "--secret-sha256", key.secret_sha256, "--sends", "person-enrolled,person-left", **DOOR,
+        )  # fmt: skip
+        assert said == {"status": "accepted"}
+        (event,) = served.bodies[0]
+        assert event["data"]["keys"] == [{"key_id": "khf-1", "secret_sha256": key.secret_sha256}]
+        assert event["data"]["rights"]["emits"] == ["person-enrolled", "person-left"]
+        run(
+            "register", "KHF!", "--title", "ko=재단", "--class", "friend", "--key-id", "khf-1", "--secret-sha256", "x",
+            code=WRONG, **DOOR,
+        )  # fmt: skip

@@ -1,0 +1,166 @@
+"""Files that mean harm, or are broken: bounded, refused by name, without echo, and without stopping what is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.files import Converted, Line, Report, Unreadable, lines_about
+from shared.files.report import inert
+from shared.files.text import LONGEST_LINE
+from tests.support.files import A_JOB, JOB, PACK, converted, csv_of, findings, with_part, xlsx_of
+
+pytestmark = pytest.mark.unit
+
+
+def refused(content: bytes) -> str:
+    with pytest.raises(Unreadable) as caught:
+        converted(content)
+    return caught.value.refusal.rule
+
+
+class TestCsv:
+    def test_a_quote_that_nobody_closes_costs_its_own_row(self) -> None:
+        good = csv_of(A_JOB)
+        rows = converted(csv_of(JOB) + b'A-0,"open,x,x,x,1,x\r\n' + good * 3)
+        assert findings(rows) == [(2, "", "open-quote")]
+        assert len([row for row in rows if row.event]) == 3
+
+    def test_a_line_break_in_quotes_is_one_cell(self) -> None:
+        rows = converted(csv_of(JOB, ("A-1", "two\nlines", *A_JOB[2:]), A_JOB))
+        assert [row.row for row in rows] == [2, 4]
+
+    def test_a_line_without_end_is_passed_over_in_pieces(self) -> None:
+        rows = converted(csv_of(JOB, A_JOB) + b"x" * (3 * LONGEST_LINE) + b"\n" + csv_of(A_JOB))
+        assert findings(rows) == [(3, "", "line-too-long")]
+        assert len([row for row in rows if row.event]) == 2
+
+    def test_too_many_columns_and_too_long_cells(self) -> None:
+        rows = converted(csv_of(JOB, ["x"] * 400, ("A-1", "y" * 5_000), A_JOB))
+        assert findings(rows) == [(2, "", "too-many-columns"), (3, "", "too-long")]
+
+    @pytest.mark.parametrize("content", [b"%PDF-1.7", b"\x1f\x8b\x08", bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 600])
+    def test_what_is_no_table_is_named(self, content: bytes) -> None:
+        assert refused(content) in ("unknown-format", "locked-workbook")
+
+
+class TestWorkbooks:
+    def test_a_zip_bomb_is_not_unpacked(self) -> None:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/workbook.xml", "<workbook/>")
+            archive.writestr("xl/worksheets/sheet1.xml", b"0" * 20_000_000)
+        assert refused(stream.getvalue()) == "workbook-too-large"
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"PK\x03\x04 no zip",
+            with_part(xlsx_of(JOB), "xl/workbook.xml", b"<a>"),
+            with_part(xlsx_of(JOB, A_JOB), "xl/worksheets/sheet1.xml", b"<worksheet><sheetData><row r='1'><c"),
+            with_part(
+                xlsx_of(JOB, A_JOB),
+                "xl/worksheets/sheet1.xml",
+                b'<!DOCTYPE a [<!ENTITY x "y">]><worksheet><sheetData/></worksheet>',
+            ),
+        ],
+        ids=["no zip", "no workbook", "cut off", "entities"],
+    )
+    def test_what_cannot_be_opened_is_one_finding(self, content: bytes) -> None:
+        assert refused(content) in ("broken-workbook", "no-headings")
+
+    def test_another_zip_is_no_workbook(self) -> None:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("../../etc/passwd", "x")
+        assert refused(stream.getvalue()) == "unknown-format"
+
+    def test_a_cell_far_to_the_right_makes_no_row_of_thousands(self) -> None:
+        sheet = (
+            b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+            b'<row r="1"><c r="A1" t="inlineStr"><is><t>reference</t></is></c><c r="XFD1"><v>1</v></c></row>'
+            b"</sheetData></worksheet>"
+        )
+        assert converted(with_part(xlsx_of(JOB), "xl/worksheets/sheet1.xml", sheet)) == []
+
+
+class TestXml:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b'<!DOCTYPE a [<!ENTITY x "y">]><wantedRoot><wanted>&x;</wanted></wantedRoot>',
+            b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><wantedRoot/>',
+        ],
+    )
+    def test_entities_are_refused(self, content: bytes) -> None:
+        assert refused(content) == "entities-not-taken"
+
+    def test_what_has_no_advert_says_so(self) -> None:
+        assert refused(b"<html><body>x</body></html>") == "no-adverts"
+
+    def test_an_advert_without_end_is_bounded_and_the_next_is_read(self) -> None:
+        good = b"<wanted><wantedAuthNo>K-2</wantedAuthNo></wanted>"
+        large = b"<wanted><title>" + b"x" * 50_000 + b"\n</title></wanted>\n"
+        rows = converted(b"<wantedRoot>" + large + good + b"</wantedRoot>", None)
+        assert [(row.row, row.event is None) for row in rows] == [(1, True), (2, False)]
+        assert findings(rows)[0] == (1, "", "too-long")
+
+    def test_deep_and_wide_adverts_are_refused(self) -> None:
+        deep = b"<wanted>" + b"<a>" * 40 + b"</a>" * 40 + b"</wanted>"
+        wide = b"<wanted>" + b"<a>1</a>" * 400 + b"</wanted>"
+        rules = [rule for _, _, rule in findings(converted(b"<wantedRoot>" + deep + wide + b"</wantedRoot>", None))]
+        assert rules == ["too-deep", "too-many-values"]
+
+
+class TestJson:
+    def test_a_line_that_is_none_stops_no_other(self) -> None:
+        line = b'{"reference": "a", "reason": "filled"}\n'
+        rows = converted(line + b"{broken\n[1]\n" + b'"x"\n' + line, "job-closed")
+        assert [(row.row, row.event is None) for row in rows] == [
+            (1, False),
+            (2, True),
+            (3, True),
+            (4, True),
+            (5, False),
+        ]
+
+    def test_a_whole_array_and_one_object_over_many_lines(self) -> None:
+        one = b'{\n "reference": "a",\n "reason": "filled"\n}'
+        assert len([row for row in converted(one, "job-closed") if row.event]) == 1
+        rows = converted(b"[" + one + b",7," + one + b",{]", "job-closed")
+        assert [row.event is None for row in rows] == [False, True, False, True]
+
+
+class TestReport:
+    @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "%x"])
+    def test_no_cell_begins_like_a_formula(self, cell: str) -> None:
+        assert inert(cell) == f"'{cell}"
+
+    @pytest.mark.parametrize("encoding", ["cp949", "utf-8-sig", "utf-16-le"])
+    def test_is_written_as_the_file_came(self, encoding: str) -> None:
+        stream = io.BytesIO()
+        report = Report(stream, encoding)
+        report.add(Line(2, "A", "/data/reference", "wrong-form", "고쳐 주세요 \u2713"))
+        report.end()
+        written = stream.getvalue().decode("utf-8-sig" if encoding == "utf-16-le" else encoding)
+        assert written.splitlines()[1].startswith("2,A,/data/reference,wrong-form,고쳐 주세요")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=2_000) | st.text(max_size=800).map(str.encode),
+    st.sampled_from(["job-posted", "person-enrolled"]),
+)
+def test_whatever_comes_is_events_or_findings(content: bytes, type: str) -> None:
+    rows: list[Converted] = []
+    for prefix in (b"", csv_of(JOB), b"<wantedRoot><wanted>", b'{"a":1}\n', b"PK\x03\x04"):
+        with contextlib.suppress(Unreadable):
+            rows = converted(prefix + content, type)
+        for row in rows:
+            assert (row.event is None) == bool(row.refusals)
+            assert all(line.remedy for line in lines_about(row, PACK, "ko"))
