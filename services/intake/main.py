@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.intake import codes
+from services.intake import codes, files
 from services.intake.admission import Admission
 from services.intake.api import Endpoints, make_router
 from services.intake.bootstrap import first_administrator
@@ -70,7 +70,11 @@ def build(settings: IntakeSettings) -> FastAPI:
 
     return runtime.app(
         title="Ieum intake",
-        routers=(make_router(endpoints, settings), codes.make_router(pack)),
+        routers=(
+            make_router(endpoints, settings),
+            codes.make_router(pack),
+            files.make_router(endpoints, settings, dependencies),
+        ),
         before_streams=(put_together,),
         loops=(lapse_consents,),
     )

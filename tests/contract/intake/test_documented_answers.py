@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ async def test_every_documented_answer(
             await ask_what_the_kit_answers(service)
             await ask_without_the_right(service, hanawon.headers)
             await look_up_codes(service)
+            await send_files(service, hanawon.headers)
             await look_back(door)
             await look_back_without_a_right(service, await register(admin, "acme", "public", reads=()))
             await send(door, monkeypatch)
@@ -62,6 +64,21 @@ async def look_up_codes(service: Documented) -> None:
     assert [one["code"] for one in found.json()["codes"]] == ["work24-2024-occupation:550104"]
     await service.ask("GET /codes/{scheme}", 404, "/codes/nothing")
     await service.ask("GET /codes/{scheme}", 422, "/codes/region", params={"limit": 0})
+
+
+async def send_files(service: Documented, headers: Mapping[str, str]) -> None:
+    table = "관리번호,사유\nHW-1,본인희망\nHW-2,?\n".encode("cp949")
+    said = {"as_of": "2026-11-28T09:00:00+09:00", "type": "person-left", "testrun": True}
+    found = (await service.ask("POST /files", 202, content=table, headers=headers, params=said)).json()
+    assert (found["rows"], found["refused"], found["findings"][1]["column"]) == (2, 2, "B")
+    report = await service.ask("POST /files", 202, content=table, headers=headers, params={**said, "report": "csv"})
+    assert report.content.decode("cp949").splitlines()[0] == "row,column,field,rule,remedy"
+    assert (await service.ask("POST /files", 422, content=b"%PDF", headers=headers, params=said)).json()["rule"]
+    await service.ask("POST /files", 415, content=table, headers={**headers, "content-encoding": "br"}, params=said)
+    await service.ask("GET /templates/{name}", 200, "/templates/job-posted.csv", params={"encoding": "cp949"})
+    await service.ask("GET /templates/{name}", 200, "/templates/job-posted.xlsx")
+    await service.ask("GET /templates/{name}", 404, "/templates/nothing.csv")
+    await service.ask("GET /templates/{name}", 422, "/templates/codes.csv", params={"encoding": "x"})
 
 
 async def send(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
