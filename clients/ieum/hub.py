@@ -127,7 +127,7 @@ class Hub:
         until = self._clock() + self._patience
         pause = 0.2
         while waiting:
-            body = json.dumps([events[at] for at in waiting], ensure_ascii=False, separators=(",", ":")).encode()
+            body = encoded([events[at] for at in waiting])
             answer = self.call("POST", "/events", content=body, headers={"Content-Type": BATCH})
             for at, result in zip(waiting, answer["results"], strict=True):
                 results[at] = result
@@ -203,6 +203,14 @@ class Hub:
                 raise Away("no answer in time; what was sent is safe to send again")
             self._sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def encoded(value: Any) -> bytes:
+    """As JSON in UTF-8; half a character, which JSON can say and UTF-8 cannot, stays escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def check_address(url: str) -> None:

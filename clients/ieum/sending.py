@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.ieum.hub import MOST_BYTES, MOST_EVENTS, Hub
+from clients.ieum.hub import MOST_BYTES, MOST_EVENTS, Hub, encoded
 from shared.files import Converted, Line, lines_about
 from shared.files.report import column_of
 from shared.reference import Pack
@@ -81,7 +80,7 @@ def batches(rows: Iterable[Converted]) -> Iterator[list[Converted]]:
     batch: list[Converted] = []
     size = events = 0
     for row in rows:
-        weight = 0 if row.event is None else len(json.dumps(row.event, ensure_ascii=False).encode())
+        weight = 0 if row.event is None else len(encoded(row.event))
         if batch and (events >= MOST_EVENTS or size + weight > MOST_BYTES or len(batch) >= 5 * MOST_EVENTS):
             yield batch
             batch, size, events = [], 0, 0

@@ -39,6 +39,7 @@ from shared.kit.web.problems import Finding, errors, findings, not_found
 from shared.kit.web.quotas import Quotas
 from shared.reference import Pack
 
+MOST_HELD = 32_000_000  # bytes of a workbook's shared strings: as objects they take several times as much
 MOST_FINDINGS = 1_000  # in one answer; GET /rejections has all of what was refused
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STATUSES = ("accepted", "duplicate", "superseded", "refused", "failed")
@@ -228,7 +229,7 @@ def _reading(
 ) -> Reading:
     agency, stream = caller.agency.agency, io.BytesIO(body)
     make_id = partial(_event_id, dependencies, agency)
-    converter = Converter(dependencies.pack, agency, as_of, make_id)
+    converter = Converter(dependencies.pack, agency, as_of, make_id, most_held=MOST_HELD)
     return Reading(stream, converter.convert(stream, type), dependencies, testrun)
 
 

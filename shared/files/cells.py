@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
+from math import isfinite
 from typing import Any
 
 from shared.events.refusal import Refusal
@@ -69,7 +70,7 @@ class Cells:
         if isinstance(cell, bool):
             return text
         if isinstance(cell, int | float):
-            return int(cell) if float(cell).is_integer() else cell
+            return _whole(cell)
         for unit, times in sorted(self._pack.words.units.items(), key=lambda item: -len(item[0])):
             plain = text.removesuffix(unit).strip()
             if plain != text and _NUMBER.fullmatch(plain):
@@ -152,8 +153,11 @@ def _damaged(cell: Cell, text: str) -> bool:
     return _SCIENTIFIC.fullmatch(text) is not None
 
 
-def _whole(number: float) -> int | float:
-    return int(number) if number.is_integer() and abs(number) < 1e18 else number
+def _whole(number: float) -> int | float | str:
+    """A whole number as one; as text what JSON has no number for."""
+    if not isfinite(number) or abs(number) >= 1e18:
+        return str(number)
+    return int(number) if float(number).is_integer() else number
 
 
 def _or(truth: bool | None, text: str) -> bool | str:

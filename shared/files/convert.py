@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.refusal import Refusal
+from shared.events.limits import check_structure
+from shared.events.refusal import Refusal, Refused
 from shared.files.cells import Cells
 from shared.files.columns import ENVELOPE
 from shared.files.csv_rows import csv_rows
@@ -24,7 +25,7 @@ from shared.files.headings import Headings, read_headings
 from shared.files.json_lines import json_objects
 from shared.files.rows import Broken, Object, Row, Unreadable
 from shared.files.work24 import Work24
-from shared.files.xlsx_rows import xlsx_rows
+from shared.files.xlsx_rows import MOST_HELD, xlsx_rows
 from shared.files.xml_adverts import adverts
 from shared.reference import Pack
 
@@ -59,7 +60,7 @@ class Converted:
 
 class Converter:
     """Of one agency. `as_of`: when the file was made, for rows that do not say when; `make_id`: a keyed hash, for what
-    goes into an id may be personal."""
+    goes into an id may be personal. `most_held`: bytes of a workbook's parts that its reader holds in memory."""
 
     def __init__(
         self,
@@ -68,6 +69,8 @@ class Converter:
         as_of: datetime,
         make_id: Callable[[bytes], str],
         mapping: FileMapping | None = None,
+        *,
+        most_held: int = MOST_HELD,
     ) -> None:
         self._pack = pack
         self._agency = agency
@@ -76,6 +79,7 @@ class Converter:
         self._mapping = mapping or FileMapping()
         self._cells = Cells(pack, self._mapping.values, as_of.date())
         self._work24 = Work24(pack)
+        self._most_held = most_held
 
     def convert(self, stream: BinaryIO, type: str | None = None) -> Iterator[Converted]:
         """Row after row. `stream` can be read more than once (`seek`). Raises Unreadable, at once or on the way, for
@@ -88,11 +92,11 @@ class Converter:
             for thing in json_objects(stream):
                 yield self._of_object(thing, type)
         else:
-            yield from self._of_table(csv_rows(stream) if form == "csv" else xlsx_rows(stream), type)
+            yield from self._of_table(csv_rows(stream) if form == "csv" else xlsx_rows(stream, self._most_held), type)
 
     def preview(self, stream: BinaryIO, type: str | None = None) -> Headings:
         """What a table's columns would be taken as. Raises Unreadable."""
-        rows = csv_rows(stream) if format_of(stream) == "csv" else xlsx_rows(stream)
+        rows = csv_rows(stream) if format_of(stream) == "csv" else xlsx_rows(stream, self._most_held)
         return self._headings(rows, type or self._mapping.type)
 
     def _headings(self, rows: Iterator[Row | Broken], type: str | None) -> Headings:
@@ -140,6 +144,10 @@ class Converter:
     def _of_object(self, thing: Object | Broken, type: str | None) -> Converted:
         if isinstance(thing, Broken):
             return Converted(thing.number, None, (thing.refusal,))
+        try:
+            check_structure(thing.value)  # before anything looks into it
+        except Refused as refused:
+            return Converted(thing.number, None, refused.refusals)
         if "specversion" in thing.value:  # an event as it is
             return Converted(thing.number, dict(thing.value))
         return self._converted(thing.number, {}, dict(thing.value), type, [], [], {})

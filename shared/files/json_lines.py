@@ -8,19 +8,23 @@ from typing import BinaryIO
 from shared.events.incoming import BATCH, STRUCTURED, Item, split
 from shared.events.refusal import Refusal, Refused
 from shared.files.rows import MOST_ROWS, Broken, Object, Unreadable
-from shared.files.text import encoding_of, lines_of
+from shared.files.text import encoding_of, lines_of, pieces_of
 
+_BLANK = "\ufeff \t\r\n"
 LARGEST_DOCUMENT = 64_000_000  # bytes of JSON that is no lines: it is held in memory
 
 
 def json_objects(stream: BinaryIO) -> Iterator[Object | Broken]:
     """One after the other; a line that is none stops no other."""
     encoding = encoding_of(stream)
+    if next((text for piece in pieces_of(stream, encoding, "") if (text := piece.strip(_BLANK))), "").startswith("["):
+        yield from _whole(stream, encoding)
+        return
     lines = ((number, line) for number, line in enumerate(lines_of(stream, encoding), start=1) if not _blank(line))
     first = next(lines, None)
     if first is None:
         return
-    if isinstance(first[1], str) and isinstance(_parsed(first[1]), Refused):
+    if isinstance(first[1], Broken) or isinstance(_parsed(first[1]), Refused):
         yield from _whole(stream, encoding)
         return
     yield _object(*first)
@@ -68,4 +72,4 @@ def _numbered(media: str, body: bytes) -> Iterator[Object | Broken]:
 
 
 def _blank(line: str | Broken) -> bool:
-    return isinstance(line, str) and not line.strip("\ufeff \t\r\n")
+    return isinstance(line, str) and not line.strip(_BLANK)

@@ -1,4 +1,4 @@
-"""From bytes to lines of text: UTF-8 with and without its mark, UTF-16 with its mark, EUC-KR (CP949)."""
+"""From bytes to text: UTF-8 with and without its mark, UTF-16 with its mark, EUC-KR (CP949)."""
 
 from __future__ import annotations
 
@@ -9,36 +9,28 @@ from typing import BinaryIO
 from shared.events.refusal import Refusal
 from shared.files.rows import PIECE, Broken
 
-LONGEST_LINE = 100_000  # bytes
+LONGEST_LINE = 200_000  # bytes
 UTF_8, UTF_8_MARKED, KOREAN = "utf-8", "utf-8-sig", "cp949"
-_UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_MARKS = ((codecs.BOM_UTF8, UTF_8_MARKED), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_NO_TEXT = "ieum-no-text"
+codecs.register_error(_NO_TEXT, lambda error: ("\ufffd", getattr(error, "end", 0)))
 
 
 def encoding_of(stream: BinaryIO) -> str:
     """How the text of a file is written, from all of it: a file may show its first Korean letter in its last row.
 
-    With a mark it is what the mark says. Else UTF-8, unless more lines can be read as EUC-KR. Leaves the stream at its
+    With a mark it is what the mark says. Else UTF-8, unless more of it can be read as EUC-KR. Leaves the stream at its
     beginning.
     """
     stream.seek(0)
     begin = stream.read(3)
-    stream.seek(0)
-    if begin.startswith(codecs.BOM_UTF8):
-        return UTF_8_MARKED
-    for mark, name in _UTF_16:
+    for mark, name in _MARKS:
         if begin.startswith(mark):
+            stream.seek(0)
             return name
-    bad = dict.fromkeys((UTF_8, KOREAN), 0)
-    for line in _lines(stream):
-        if line is None or line.isascii():
-            continue
-        for name in bad:
-            try:
-                line.decode(name)
-            except UnicodeDecodeError:
-                bad[name] += 1
+    bad = {name: _unreadable(stream, name) for name in (UTF_8, KOREAN)} if _unreadable(stream, UTF_8) else {}
     stream.seek(0)
-    return KOREAN if bad[KOREAN] < bad[UTF_8] else UTF_8
+    return KOREAN if bad and bad[KOREAN] < bad[UTF_8] else UTF_8
 
 
 def lines_of(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
@@ -57,6 +49,23 @@ def lines_of(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
             yield Broken(number, Refusal("not-readable-text", ""))
 
 
+def pieces_of(stream: BinaryIO, encoding: str, instead: str) -> Iterator[str]:
+    """The text in pieces, whatever its lines are; `instead` stands where it cannot be decoded."""
+    stream.seek(0)
+    decoder = codecs.getincrementaldecoder(encoding)(errors=_NO_TEXT)
+    while True:
+        raw = stream.read(PIECE)
+        piece = decoder.decode(raw, final=not raw)
+        yield piece.replace("\ufffd", instead)
+        if not raw:
+            return
+
+
+def _unreadable(stream: BinaryIO, encoding: str) -> int:
+    """How many places cannot be read so."""
+    return sum(piece.count("\ufffd") for piece in pieces_of(stream, encoding, "\ufffd"))
+
+
 def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
     """Line by line, none longer than is allowed: then None stands for it."""
     while line := stream.readline(LONGEST_LINE):
@@ -69,20 +78,14 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
 
 
 def _of_utf_16(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
-    stream.read(2)
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     left, number = "", 0
-    while True:
-        piece = stream.read(PIECE)
-        left += decoder.decode(piece, final=not piece)
-        *whole, left = left.split("\n")
+    for piece in pieces_of(stream, encoding, "\ufffd"):
+        *whole, left = (left + piece).split("\n")
         for line in whole:
             number += 1
-            yield line + "\n"
-        if not piece:
-            break
+            yield (line.removeprefix("\ufeff") if number == 1 else line) + "\n"
         if len(left) > LONGEST_LINE:
             yield Broken(number + 1, Refusal("line-too-long", "", {"most": LONGEST_LINE}))
             return
     if left:
-        yield left
+        yield left.removeprefix("\ufeff") if number == 0 else left

@@ -6,22 +6,27 @@ refused before anything of it is unpacked. DTDs and entities are refused by defu
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from defusedxml.common import DefusedXmlException
 from openpyxl import load_workbook
 
 from shared.events.refusal import Refusal
-from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Broken, Cell, Row, Unreadable
+from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, PIECE, Broken, Cell, Row, Unreadable
 
 MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
-MOST_SHARED = 64_000_000  # bytes of parts that the reader holds in memory: shared strings, styles
+MOST_HELD = 256_000_000  # bytes of parts that the reader holds in memory: shared strings, styles
+MOST_BETWEEN = 150_000  # bytes between two tags, a tag included: the text of a cell has 32,767 characters at most
+MOST_TAGS = 20_000  # of a row, which is held in memory, and of what stands behind the last one
 MOST_PARTS = 500
 MOST_RATIO = 200  # unpacked to packed: text of tables shrinks 5 to 20 times
+_ROW = re.compile(rb"(?:\w{1,20}:)?(?:row|mergeCell|dataValidation|conditionalFormatting|hyperlink)[\s/>]")
 _HELD = ("sharedStrings", "styles", "workbook", "[Content_Types]", "theme")
 _DAMAGE: tuple[type[Exception], ...] = (
     DefusedXmlException, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
@@ -29,9 +34,9 @@ _DAMAGE: tuple[type[Exception], ...] = (
 )  # fmt: skip
 
 
-def xlsx_rows(stream: BinaryIO) -> Iterator[Row | Broken]:
+def xlsx_rows(stream: BinaryIO, most_held: int = MOST_HELD) -> Iterator[Row | Broken]:
     """The rows of the first sheet with anything in them, the first one the headings. A formula is named, no more."""
-    _check_sizes(stream)
+    _check_sizes(stream, most_held)
     stream.seek(0)
     try:
         with warnings.catch_warnings():
@@ -79,16 +84,40 @@ def _plain(value: Any) -> Cell:
     return str(value)[: LONGEST_CELL + 1].strip()
 
 
-def _check_sizes(stream: BinaryIO) -> None:
+def _check_sizes(stream: BinaryIO, most_held: int) -> None:
     try:
         with zipfile.ZipFile(stream) as archive:
             parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            _check_declared(parts, most_held)
+            for part in parts:
+                if part.filename.endswith(".xml"):
+                    with archive.open(part) as opened:
+                        _check_pieces(opened, rows="worksheets/" in part.filename)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, zlib.error):
         raise Unreadable("broken-workbook") from None
+
+
+def _check_pieces(part: IO[bytes], *, rows: bool) -> None:
+    """Whatever the reader holds at a time is small: the text between two tags, the tags of one row."""
+    between = tags = 0
+    while piece := part.read(PIECE):
+        first, *rest = piece.split(b"<")
+        between += len(first)
+        for each in rest:
+            if between > MOST_BETWEEN:
+                raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
+            between = len(each)
+            tags = 0 if not rows or _ROW.match(each) else tags + 1
+        if between > MOST_BETWEEN or tags > MOST_TAGS:
+            raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
+
+
+def _check_declared(parts: Sequence[zipfile.ZipInfo], most_held: int) -> None:
+    """What the parts say of themselves binds whoever reads them."""
     unpacked = sum(part.file_size for part in parts)
     packed = sum(part.compress_size for part in parts)
     held = sum(part.file_size for part in parts if any(name in part.filename for name in _HELD))
-    if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or held > MOST_SHARED:
+    if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or held > most_held:
         raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
     if unpacked > 1_000_000 and unpacked > MOST_RATIO * max(1, packed):
         raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)

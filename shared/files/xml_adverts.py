@@ -17,7 +17,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from shared.events.refusal import Refusal
 from shared.files.rows import MOST_ROWS, Broken, Unreadable
-from shared.files.text import encoding_of, lines_of
+from shared.files.text import encoding_of, pieces_of
 
 ADVERTS = frozenset({"wanted", "wantedDtl"})  # an element of a list, and the root of a detail
 MOST_FIELDS = 200  # of one advert
@@ -121,12 +121,17 @@ def _parser(target: _Target) -> DefusedXMLParser:
 
 
 def _pieces(stream: BinaryIO) -> Iterator[str]:
-    """The text, cut before every advert; without the declaration, for it is no longer written as that says."""
-    first = True
-    for line in lines_of(stream, encoding_of(stream)):
-        if isinstance(line, Broken):
-            yield "&"  # no XML: the advert that it stands in is broken
-            continue
-        if first:
-            line, first = _DECLARATION.sub("", line.lstrip("\ufeff"), count=1), False
-        yield from (piece for piece in _BEGIN.split(line) if piece)
+    """The text, cut before every advert and nowhere inside of a tag; without the declaration, for it is no longer
+    written as that says. What cannot be decoded becomes what is no XML, so that its advert is broken."""
+    left, first = "", True
+    for piece in pieces_of(stream, encoding_of(stream), "&"):
+        text = left + piece
+        if first and piece:
+            text, first = _DECLARATION.sub("", text.lstrip("\ufeff"), count=1), False
+        end = text.rfind("<")
+        if not piece or end < 0 or len(text) - end > LONGEST_FIELD:
+            end = len(text)
+        text, left = text[:end], text[end:]
+        yield from (part for part in _BEGIN.split(text) if part)
+    if left:
+        yield left

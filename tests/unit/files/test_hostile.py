@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared.files import Converted, Line, Report, Unreadable, lines_about
 from shared.files.report import inert
 from shared.files.text import LONGEST_LINE
+from shared.files.xlsx_rows import xlsx_rows
 from tests.support.files import A_JOB, JOB, PACK, converted, csv_of, findings, with_part, xlsx_of
 
 pytestmark = pytest.mark.unit
@@ -74,6 +75,19 @@ class TestWorkbooks:
     def test_what_cannot_be_opened_is_one_finding(self, content: bytes) -> None:
         assert refused(content) in ("broken-workbook", "no-headings")
 
+    @pytest.mark.parametrize(
+        "inside", [b"<row r='1'>" + b"<c/>" * 50_000 + b"</row>", b"<row><c><v>" + b"1" * 400_000 + b"</v></c></row>"]
+    )
+    def test_a_row_or_a_cell_that_would_fill_the_memory_is_not_read(self, inside: bytes) -> None:
+        sheet = b"<worksheet><sheetData>" + inside + b"</sheetData></worksheet>"
+        assert refused(with_part(xlsx_of(JOB), "xl/worksheets/sheet1.xml", sheet)) == "workbook-too-large"
+
+    def test_what_is_held_in_memory_has_a_bound_of_its_own(self) -> None:
+        strings = b"<sst>" + b"<si><t>abc%d</t></si>" * 3_000 + b"</sst>"
+        stream = io.BytesIO(with_part(xlsx_of(JOB), "xl/sharedStrings.xml", strings))
+        with pytest.raises(Unreadable, match="workbook-too-large"):
+            next(xlsx_rows(stream, 20_000))
+
     def test_another_zip_is_no_workbook(self) -> None:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
@@ -128,6 +142,17 @@ class TestJson:
             (4, True),
             (5, False),
         ]
+
+    def test_an_array_without_line_breaks_and_a_structure_that_is_too_deep(self) -> None:
+        one = '{"reference": "a", "reason": "filled"}'
+        rows = converted(("[" + ",".join([one] * 9_000) + "]").encode(), "job-closed")
+        assert len([row for row in rows if row.event]) == 9_000
+        rows = converted(('{"a":' * 400 + "1" + "}" * 400 + "\n" + one).encode(), "job-closed")
+        assert [rule for _, _, rule in findings(rows)] == ["too-deep"]
+
+    def test_half_a_character_is_an_event_that_can_be_sent(self) -> None:
+        (row,) = converted(b'{"reference": "\\ud800", "reason": "filled"}', "job-closed")
+        assert row.event is not None
 
     def test_a_whole_array_and_one_object_over_many_lines(self) -> None:
         one = b'{\n "reference": "a",\n "reason": "filled"\n}'

@@ -83,6 +83,19 @@ def test_is_read_however_it_is_written(encoding: str) -> None:
     assert [data_of(row)["title"] for row in rows] == ["제과제빵원 모집"] * 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_large_list_without_line_breaks_is_read_advert_by_advert(encoding: str) -> None:
+    content = listed(*[LIST] * 1_500, encoding=encoding).replace(b"\n", b"")
+    assert len(content) > 500_000
+    rows = converted(content, None)
+    assert [data_of(row)["title"] for row in rows] == ["제과제빵원 모집"] * 1_500
+
+
+def test_letters_that_cannot_be_read_cost_their_own_advert() -> None:
+    content = listed(LIST, LIST, LIST).replace("제과제빵원".encode(), b"\xff\xff", 1)
+    assert [row.event is None for row in converted(content, None)] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("closing", "wanted"),
     [
