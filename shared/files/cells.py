@@ -22,6 +22,7 @@ from shared.reference import Pack
 SEPARATORS = re.compile(r"[;|\n]")
 MOST_DIGITS = 15  # of a number in a spreadsheet; what is longer has lost the rest
 MOST_PADDED = 2  # zeros
+MOST_REMEMBERED = 5_000  # names of codes
 _SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?[eE][+-]\d{2,3}")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
@@ -33,6 +34,7 @@ class Cells:
         self._pack = pack
         self._own = own
         self._today = today
+        self._remembered: dict[tuple[str, str], str | None] = {}
 
     def value(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
         """The value of one cell. `at`: where it stands in the event."""
@@ -46,7 +48,8 @@ class Cells:
 
     def _one(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
         text = _text(cell)
-        meant = self._own.get(column.path, {}).get(text) or self._pack.words.value(column.path, text)
+        meant = self._own[column.path].get(text) if column.path in self._own else None
+        meant = meant or self._pack.words.value(column.path, text)
         if meant is not None:
             return meant
         if column.kind == "boolean":
@@ -71,6 +74,8 @@ class Cells:
             return text
         if isinstance(cell, int | float):
             return _whole(cell)
+        if text.isdecimal() and len(text) <= MOST_DIGITS:
+            return int(text)
         for unit, times in sorted(self._pack.words.units.items(), key=lambda item: -len(item[0])):
             plain = text.removesuffix(unit).strip()
             if plain != text and _NUMBER.fullmatch(plain):
@@ -106,7 +111,7 @@ class Cells:
         one code."""
         if ":" in text:
             return text
-        found = self._pack.find(field, text) or self._of_any_list(field, text)
+        found = self._known(field, text)
         if found is not None:
             return found
         zeros = ("0" * count + text for count in range(1, MOST_PADDED + 1) if text.isdigit())
@@ -117,6 +122,15 @@ class Cells:
         near = ", ".join(f"{one.code} ({one.title})" for one in self._pack.look_up(field, text, 3))
         refusals.append(Refusal("unknown-code-name", at, {"nearest": near} if near else {}))
         return text
+
+    def _known(self, field: str, text: str) -> str | None:
+        """Remembered, as far as there is room: a table says the same few words in every row."""
+        key = (field, text)
+        if key not in self._remembered:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = self._pack.find(field, text) or self._of_any_list(field, text)
+        return self._remembered[key]
 
     def _of_any_list(self, field: str, place: str) -> str | None:
         found = []

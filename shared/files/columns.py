@@ -51,12 +51,13 @@ class Placed:
 
     at: int
     column: Column
-    number: int | None = None
+    number: int | None
+    pointer: str
 
-    @property
-    def pointer(self) -> str:
-        """Where it stands in the event."""
-        return self.column.pointer(self.number)
+    @classmethod
+    def of(cls, at: int, column: Column, number: int | None) -> Placed:
+        """With its place in the event."""
+        return cls(at, column, number, column.pointer(number))
 
 
 @cache

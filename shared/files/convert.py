@@ -133,8 +133,10 @@ class Converter:
                     envelope[placed.column.path] = str(value)
                 else:
                     _place(data, placed.column.path, placed.number, value)
-        for path, column in headings.fixed(self._mapping.fixed).items():
-            if path not in headings.paths:
+        if self._mapping.fixed:
+            for path, column in headings.fixed(self._mapping.fixed).items():
+                if path in headings.paths:
+                    continue
                 value = self._cells.value(column, self._mapping.fixed[path], column.pointer(None), refusals, warnings)
                 _place(data, path, None, value)
         _closed(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from shared.events import registry
 from shared.events.refusal import Refusal, nearest
@@ -24,7 +25,7 @@ from shared.reference.text import folded
 MOST_NAMED = 10  # headings that are not known for which the nearest is looked for
 
 
-@dataclass(slots=True)
+@dataclass
 class Headings:
     """The columns of a table. With `refusals` none of its rows is read, for a column in the wrong place would make
     everything wrong. `passed_over`: columns that the mapping says are not ours."""
@@ -35,17 +36,17 @@ class Headings:
     refusals: list[Refusal] = field(default_factory=list)
     passed_over: list[int] = field(default_factory=list)
 
-    @property
+    @cached_property
     def paths(self) -> frozenset[str]:
         """The fields that have a column."""
         return frozenset(each.column.path for each in self.placed)
 
-    @property
+    @cached_property
     def known(self) -> frozenset[int]:
         """The places of all columns that are known."""
         return frozenset((*self.passed_over, *(each.at for each in self.placed)))
 
-    @property
+    @cached_property
     def letters(self) -> dict[str, str]:
         """The letter of the column of each place in the event."""
         return {each.pointer: letter(each.at) for each in self.placed}
@@ -94,7 +95,7 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
         if number is not None and not 1 <= number <= MOST_NUMBERED:
             found.refusals.append(Refusal("number-out-of-range", where, {"most": MOST_NUMBERED}))
             continue
-        placed = Placed(at, column, number if "#" in column.path else None)
+        placed = Placed.of(at, column, number if "#" in column.path else None)
         if placed.pointer in seen:
             found.refusals.append(Refusal("column-twice", where, {"nearest": column.path}))
         seen.add(placed.pointer)

@@ -12,8 +12,6 @@ from shared.files.rows import PIECE, Broken
 LONGEST_LINE = 200_000  # bytes
 UTF_8, UTF_8_MARKED, KOREAN = "utf-8", "utf-8-sig", "cp949"
 _MARKS = ((codecs.BOM_UTF8, UTF_8_MARKED), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_NO_TEXT = "ieum-no-text"
-codecs.register_error(_NO_TEXT, lambda error: ("\ufffd", getattr(error, "end", 0)))
 
 
 def encoding_of(stream: BinaryIO) -> str:
@@ -52,7 +50,7 @@ def lines_of(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
 def pieces_of(stream: BinaryIO, encoding: str, instead: str) -> Iterator[str]:
     """The text in pieces, whatever its lines are; `instead` stands where it cannot be decoded."""
     stream.seek(0)
-    decoder = codecs.getincrementaldecoder(encoding)(errors=_NO_TEXT)
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     while True:
         raw = stream.read(PIECE)
         piece = decoder.decode(raw, final=not raw)

@@ -27,7 +27,7 @@ class FileWords(Data):
 
     def value(self, path: str, word: str) -> str | None:
         """What a word in a cell of this field means; None when it is no word for anything."""
-        return self._values.get((path, folded(word)))
+        return self._values.get((path, folded(word))) if path in self.values else None
 
     def truth(self, word: str) -> bool | None:
         """Yes, no, or neither."""
