@@ -62,13 +62,6 @@ class Findings:
         found = [self.title(kind, title, f"{field}/{index}") for index, title in enumerate(titles)]
         return tuple(dict.fromkeys(code for code in found if code is not None))
 
-    def _may_suggest(self) -> bool:
-        if self._suggested >= MOST_SUGGESTED or self._budget.suggestions <= 0:
-            return False
-        self._suggested += 1
-        self._budget.suggestions -= 1
-        return True
-
     def currency(self, currency: str, field: str) -> None:
         """Amounts are given in the pack's currency."""
         if currency != self.pack.currency:
