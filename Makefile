@@ -98,7 +98,7 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 
-.PHONY: chaos siege leak-scan bench bench-delivery poison idle bench-matching evaluate
+.PHONY: chaos siege leak-scan bench bench-delivery poison idle bench-matching evaluate doors
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
@@ -114,6 +114,8 @@ bench: check-ready setup-run ## a service on the kit against bare loops, as rati
 
 bench-delivery: check-ready setup-run ## from Kafka to partners' sockets, against a bare loop: ROUNDS= EVENTS= ENDPOINTS= FLOOD= KAFKA=
 	@$(BIN)/python -m verification.benchmarks.delivery $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(FLOOD),--flood $(FLOOD))
+doors: check-ready setup ## the sample world through every door, and what is held then: SEED= PEOPLE= KAFKA=; the last line is one JSON object
+	@$(BIN)/python -m verification.doors $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))
 
 poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as a ratio: KAFKA=
 	@$(BIN)/python -m verification.benchmarks.poison

@@ -47,6 +47,9 @@ class FileMapping(BaseModel):
     fixed: Mapping[str, str] = Field(default_factory=dict, max_length=MOST_MAPPED)
 
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """What became of a row: an event, or why it is none. `columns`: the letter of each field's column."""
@@ -192,9 +195,10 @@ class Converter:
         return Converted(number, {**event, "id": envelope.get("id") or self._id(event)}, (), tuple(warnings), columns)
 
     def _id(self, event: Mapping[str, Any]) -> str:
-        """The same for the same thing said at the same time, whichever file says it."""
+        """The same for the same thing said at the same time, whichever file says it. In letters alone: digits of a hash
+        may by chance look like a number that is never collected."""
         content = json.dumps(event, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
-        return f"file-{self._make_id(content)}"
+        return f"file-{self._make_id(content).translate(_LETTERS)}"
 
     def _currency(self, data: dict[str, Any]) -> None:
         """An amount is in the pack's currency where no column says another."""

@@ -219,6 +219,10 @@ class TestEvents:
         ids |= {(row.event or {})["id"] for row in converted(csv_of((*JOB, "일시"), (*A_JOB, "2026-11-27T09:00:00Z")))}
         assert len(ids) == 4
 
+    def test_an_id_has_no_digits_that_could_look_like_a_number_that_is_never_collected(self) -> None:
+        rows = converted(csv_of(JOB, *[(f"A-{number}", *A_JOB[1:]) for number in range(50)]))
+        assert not any(sign.isdigit() for row in rows for sign in (row.event or {})["id"])
+
     def test_what_is_made_fits_the_contract(self) -> None:
         (row,) = converted(csv_of(JOB, A_JOB))
         assert read(row.event or {}).time == datetime.fromisoformat("2026-11-28T09:00:00+00:00")

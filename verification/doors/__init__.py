@@ -1,0 +1,1 @@
+"""The sample world through every door, and whether the same is held afterwards."""
