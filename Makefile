@@ -114,6 +114,7 @@ bench: check-ready setup-run ## a service on the kit against bare loops, as rati
 
 bench-delivery: check-ready setup-run ## from Kafka to partners' sockets, against a bare loop: ROUNDS= EVENTS= ENDPOINTS= FLOOD= KAFKA=
 	@$(BIN)/python -m verification.benchmarks.delivery $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(FLOOD),--flood $(FLOOD))
+
 doors: check-ready setup ## the sample world through every door, and what is held then: SEED= PEOPLE= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.doors $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE))
 

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from shared.events.registry import load_topics
 
@@ -23,6 +24,8 @@ def application(mongo_url: str) -> FastAPI:
 
     @app.get("/ready")
     async def ready() -> dict[str, str]:
+        if "events" not in await client["bare"].list_collection_names():  # two transactions cannot both create it
+            await client["bare"].create_collection("events")
         return {}
 
     @app.post("/events")
@@ -34,15 +37,19 @@ def application(mongo_url: str) -> FastAPI:
             data = door.model_validate_json(json.dumps(event["data"]))
             documents.append({"_id": f"{event['source']} {event['id']}", "data": data.model_dump(mode="json")})
         for begin in range(0, len(documents), GROUP):
-            async with (
-                client.start_session() as session,
-                await session.start_transaction(write_concern=WriteConcern("majority")),
-            ):
-                await client["bare"]["events"].insert_many(documents[begin : begin + GROUP], session=session)
+            await _insert(client, documents[begin : begin + GROUP])
         results = [{"id": document["_id"], "status": "accepted"} for document in documents]
         return Response(json.dumps({"results": results}), 202, media_type="application/json")
 
     return app
+
+
+async def _insert(client: AsyncMongoClient[dict[str, Any]], documents: list[dict[str, Any]]) -> None:
+    async def work(session: AsyncClientSession) -> None:
+        await client["bare"]["events"].insert_many(documents, session=session)
+
+    async with client.start_session() as session:
+        await session.with_transaction(work, write_concern=WriteConcern("majority"))
 
 
 if __name__ == "__main__":
