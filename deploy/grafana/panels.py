@@ -164,6 +164,39 @@ ROWS = (
                 unit="ops",
             ),
             Panel(
+                "Attempts at partners",
+                "Per second, by outcome, as they are made: again means it failed and is tried again.",
+                (
+                    Query(
+                        "sum by (channel, outcome) (rate(ieum_delivery_attempts_total[5m]))",
+                        "{{channel}} {{outcome}}",
+                    ),
+                ),
+                unit="ops",
+            ),
+            Panel(
+                "Endpoints that do not answer well",
+                "failing: from the first bad answer on. down: after five in a row. held: they asked for a pause.",
+                (
+                    Query(
+                        'max by (channel, status) (ieum_endpoints{status!="well"})',
+                        "{{channel}} {{status}}",
+                    ),
+                ),
+            ),
+            Panel(
+                "Oldest that has not arrived",
+                "In a feed: that is not read. A recall should be there within seconds.",
+                (
+                    Query(
+                        "max by (channel, recipient_class, kind) (ieum_undelivered_oldest_seconds)",
+                        "{{kind}} {{channel}} {{recipient_class}}",
+                    ),
+                ),
+                unit="s",
+                thresholds=(120, 900),
+            ),
+            Panel(
                 "From the door to the partner",
                 "What somebody waits after an agency has told us.",
                 _p50_and_p99("ieum_event_to_partner_seconds", "channel"),

@@ -11,6 +11,7 @@ attempts      _id delivery-number-claim; how each attempt went, 30 days
 floors        _id person; what older states may not be used for any more; as in every service (shared.access.floors)
 resyncs       _id agency; how far the resync of this agency has come
 recoveries    _id subscription; how far the recovery of this subscription has come (recovery/job.py), 90 days
+troubles      _id subscription; since when its endpoint fails, and what its owner was told of it
 calendar      _id LATEST_DAY; the latest day that was believed
 
 Threads and people stay until a person is erased: a thread is the only thing that knows who ever received somebody, whom
@@ -31,7 +32,9 @@ from shared.kit.store.mongo import Document
 
 FEED: Final = "feed"
 WEBHOOK: Final = "webhook"
-ChannelName = Literal["feed", "webhook"]  # part of the published API
+EMAIL: Final = "email"
+EMAIL_DIGEST: Final = "email-digest"
+ChannelName = Literal["feed", "webhook", "email", "email-digest"]  # part of the published API
 About = Literal["notice", "recall"]
 
 # A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
@@ -158,7 +161,7 @@ class HeldEntry(TypedDict):
 
 
 class RecallEntry(TypedDict):
-    """The last recall; ``taken``: it has arrived through some subscription."""
+    """The last recall; ``taken``: its recipient has acknowledged it."""
 
     version: int
     alias: str
@@ -300,6 +303,14 @@ class RecoveryDocument(TypedDict):
     ended: NotRequired[datetime]
 
 
+class TroubleDocument(TypedDict):
+    """``told``: what its owner was told last."""
+
+    _id: str
+    since: datetime
+    told: Literal["failing", "disabled", "well"] | None
+
+
 class CalendarDocument(TypedDict):
     """``day``: ISO."""
 
@@ -318,5 +329,6 @@ DELIVERIES = Collection[DeliveryDocument]("deliveries")
 ATTEMPTS = Collection[AttemptDocument]("attempts")
 RESYNCS = Collection[ResyncDocument]("resyncs")
 RECOVERIES = Collection[RecoveryDocument]("recoveries")
+TROUBLES = Collection[TroubleDocument]("troubles")
 CALENDAR = Collection[CalendarDocument]("calendar")
 LATEST_DAY = "day"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,13 @@ from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.feed_snapshot import FeedSnapshot
+from services.notifications.channels.feed_stream import FeedStream
+from services.notifications.channels.mail.channel import Email
+from services.notifications.channels.mail.digest import DigestSender, EmailDigest
+from services.notifications.channels.mail.owners import OwnerMails
+from services.notifications.channels.mail.relay import Relay, RelaySettings
+from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
@@ -22,10 +29,13 @@ from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.message import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.domain.windows import next_window
 from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
+from services.notifications.feed_api import FeedEndpoints, make_feed_router
 from services.notifications.handlers import floor_follow_up, notifications_stream, prohibitions_stream
+from services.notifications.monitoring import DeliveryMonitor
 from services.notifications.outcomes import Outcomes
 from services.notifications.recovery.api import make_recovery_router
 from services.notifications.recovery.job import RecoveryJob
@@ -64,7 +74,11 @@ def build(settings: NotificationsSettings) -> FastAPI:
 
     feed = Feed()
     webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
-    channels: dict[str, Channel] = {feed.name: feed, webhook.name: webhook}
+    relay = Relay(_relay_settings(settings)) if settings.smtp_host else None
+    texts = MailTexts(pack, settings.mail_sender)
+    email = Email(credentials, dispatcher.due, relay, texts, settings.spread)
+    digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
+    channels: dict[str, Channel] = {each.name: each for each in (feed, webhook, email, digest)}
     reconciler = Reconciler(ids, channels, outcomes, today)
     queues = reconciler.queues
     heard = HeardProhibitions()
@@ -78,7 +92,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         writes=WRITES,
         indexes=INDEXES,
     )
-    endpoints = Endpoints()
+    endpoints, feed_endpoints = Endpoints(), FeedEndpoints()
     deps: Dependencies | None = None
 
     async def put_together() -> None:
@@ -98,7 +112,10 @@ def build(settings: NotificationsSettings) -> FastAPI:
             recovery_asked.set,
         )
         endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
-        endpoints.feed = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
+        reader = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
+        feed_endpoints.repository, feed_endpoints.reader = repository, reader
+        feed_endpoints.snapshot = FeedSnapshot(reader, store, repository, messages, ids, sealer, today)
+        feed_endpoints.stream = FeedStream(reader, runtime.stopping)
 
         nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
         deps = Dependencies(
@@ -153,11 +170,36 @@ def build(settings: NotificationsSettings) -> FastAPI:
         follow_up = floor_follow_up(reconciler, runtime.database, runtime.store, floor_raised, runtime.observer)
         await follow_up.run(runtime.stopping)
 
+    async def monitor() -> None:
+        await DeliveryMonitor(runtime.database, endpoints.repository, runtime.clock, sorted(channels)).run(
+            runtime.stopping
+        )
+
+    async def send_digests() -> None:
+        assert relay is not None
+        assert deps is not None
+        await DigestSender(deps, credentials, relay, texts).run(runtime.stopping)
+
+    async def tell_owners() -> None:
+        assert relay is not None
+        mails = OwnerMails(
+            runtime.database, endpoints.repository, credentials, relay, texts, runtime.clock, settings.instance
+        )
+        await mails.run(runtime.stopping)
+
     return runtime.app(
         title="Ieum notifications",
-        routers=(make_subscriptions_router(endpoints), make_router(endpoints), make_recovery_router(endpoints)),
+        routers=(
+            make_subscriptions_router(endpoints),
+            make_router(endpoints),
+            make_recovery_router(endpoints),
+            make_feed_router(feed_endpoints),
+        ),
         before_streams=(put_together,),
-        loops=(dispatch, probe, resync, send_again, recall, recover),
+        loops=(
+            *(dispatch, probe, resync, send_again, recall, recover, monitor),
+            *(() if relay is None else (send_digests, tell_owners)),
+        ),
         on_stop=(webhook.close,),
     )
 
@@ -169,4 +211,18 @@ def _limits(settings: NotificationsSettings) -> Limits:
         connect=timedelta(seconds=min(settings.connect_seconds, settings.deadline_seconds)),
         answer_bytes=settings.answer_bytes,
         longest_hold=timedelta(seconds=settings.retry_after_max_seconds),
+    )
+
+
+def _relay_settings(settings: NotificationsSettings) -> RelaySettings:
+    """The mail server, and the bounds of one mail."""
+    return RelaySettings(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        sender=settings.mail_sender,
+        bounces=settings.mail_bounces,
+        total=timedelta(seconds=settings.deadline_seconds),
     )

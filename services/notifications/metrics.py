@@ -11,6 +11,26 @@ event_to_partner_seconds = histogram(
 subscriptions_disabled = counter(
     "subscriptions_disabled", "Subscriptions that ended by themselves", ["channel", "reason"]
 )
+attempts = counter(
+    "delivery_attempts", "Attempts at partners' systems, and what came of them", ["channel", "outcome", "reason"]
+)
+endpoints = gauge("endpoints", "Subscriptions by how their systems answer", ["channel", "status"])
+undelivered = gauge(
+    "undelivered", "What is told and has not arrived; in a feed: is not read", ["channel", "recipient_class", "kind"]
+)
+undelivered_oldest_seconds = gauge(
+    "undelivered_oldest_seconds",
+    "Age of the oldest that is told and has not arrived; in a feed: is not read",
+    ["channel", "recipient_class", "kind"],
+)
+recalls_unacknowledged = gauge(
+    "recalls_unacknowledged", "Recalls that arrived and are not acknowledged", ["recipient_class"]
+)
+recalls_unacknowledged_oldest_seconds = gauge(
+    "recalls_unacknowledged_oldest_seconds",
+    "How long ago the oldest recall arrived that is not acknowledged",
+    ["recipient_class"],
+)
 in_flight = gauge("in_flight", "Deliveries under way", ["channel"])
 attempts_to_record = gauge("attempts_to_record", "Attempts at partners that were answered and not yet written down")
 attempts_not_recorded = counter("attempts_not_recorded", "Attempts whose outcome cannot be written down")

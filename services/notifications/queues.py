@@ -104,12 +104,19 @@ class Queues:
         self._channels[delivery["channel"]].accept(work, delivery, first)
         DELIVERIES.save(work, delivery)
 
-    def delivered(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
-        """It has arrived."""
+    def delivered(
+        self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, doubt: str | None = None
+    ) -> None:
+        """It has arrived. ``doubt``: what speaks against it, to be shown. A recall is obeyed only once it is
+        acknowledged (`acknowledged`)."""
+        self._end(work, thread, delivery, DELIVERED, doubt)
+
+    @staticmethod
+    def acknowledged(thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """The partner says that it has dealt with it: a recall need not be brought by another subscription any more."""
         recall = thread["recall"]
         if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
             recall["taken"] = True
-        self._end(work, thread, delivery, DELIVERED, None)
 
     def failed(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
         """It is not tried again."""
@@ -137,10 +144,10 @@ class Queues:
         delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["possibly_sent"])
         if may_be_held(thread, delivery):
             thread["recall_required"] = True
-        if reason is None:
+        if state == DELIVERED:
             self._outcomes.delivered(work, delivery)
         else:
-            self._outcomes.failed(work, delivery, reason)
+            self._outcomes.failed(work, delivery, reason or state)
         DELIVERIES.save(work, delivery)
         subscription, opportunity = delivery["subscription"], delivery["opportunity"]
         queue = [entry for entry in thread["queues"].pop(subscription, ()) if entry["delivery"] != delivery["_id"]]

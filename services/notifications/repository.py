@@ -15,11 +15,12 @@ from services.notifications.documents import (
     CALENDAR,
     DELIVERIES,
     DUE,
-    FEED,
     FLOORS,
     LATEST_DAY,
     MATCHES,
     PEOPLE,
+    POSTED,
+    RECIPIENTS,
     RECOVERIES,
     RESYNCS,
     RUNNING,
@@ -76,23 +77,38 @@ HELD = "held"  # what is being sent, by dispatcher
 DOWN = "down"  # endpoints in an outage
 LISTED = "listed"  # what a recipient may look up
 BY_ID = [("_id", ASCENDING)]
-UNCONFIRMED = "unconfirmed"
+BY_ALIAS = "by_alias"
+UNREAD = "unread"  # in feeds: not known to have arrived
+UNACKNOWLEDGED = "unacknowledged"  # recalls
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **floors.INDEXES,
     PEOPLE.name: [_index("recipients", "_id")],
     MATCHES.name: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
-    THREADS.name: [_index("person"), _index("recipient", "person")],
+    THREADS.name: [_index("person"), _index("recipient", "person"), _index("recipient", "alias", name=BY_ALIAS)],
     SUBSCRIPTIONS.name: [
         _index("agency", "_id"),
         _index("state", "held_until", name=DOWN, partialFilterExpression={"failures": {"$gte": OUTAGE}}),
     ],
     RESYNCS.name: [_index("not_before")],
     DELIVERIES.name: [
-        _index("state", "about", "subscription", "due", "_id", name=NEXT, partialFilterExpression={"state": DUE}),
+        _index(
+            *("state", "about", "subscription", "due", "_id", "since"),  # the last for the age alone (monitoring.py)
+            name=NEXT,
+            partialFilterExpression={"state": DUE},
+        ),
         _index("state", "owner", name=HELD, partialFilterExpression={"state": SENDING}),
         _index("recipient", "position", name=FEED_ORDER, partialFilterExpression={"position": {"$gte": 0}}),
-        _index("recipient", "position", name=UNCONFIRMED, partialFilterExpression={"state": SERVED, "channel": FEED}),
+        _index(
+            *("recipient", "about", "state", "position", "since"),
+            name=UNREAD,
+            partialFilterExpression={"state": {"$in": [POSTED, SERVED]}},
+        ),
+        _index(
+            *("state", "about", "acknowledged", "recipient", "ended"),
+            name=UNACKNOWLEDGED,
+            partialFilterExpression={"about": "recall", "acknowledged": False},
+        ),
         _index("recipient", "notice"),
         _index("recipient", "state", "_id", name=LISTED, partialFilterExpression={"listed": True}),
         # only what has ended has this field: never the open, which are not in it either
@@ -137,6 +153,11 @@ class Repository:
         """All subscriptions of an agency, active or disabled."""
         found = SUBSCRIPTIONS.of(self._database).find({"agency": agency})
         return await found.sort("_id", ASCENDING).to_list(100)
+
+    async def all_subscriptions(self) -> list[SubscriptionDocument]:
+        """Every subscription, without what it keeps sealed."""
+        found = SUBSCRIPTIONS.of(self._database).find({}, {"target": 0, "secrets": 0}, max_time_ms=TIME_LIMIT_MS)
+        return [each async for each in found]
 
     async def subscription(self, subscription: str) -> SubscriptionDocument | None:
         """One subscription as it is now."""
@@ -300,11 +321,38 @@ class Repository:
     async def served_until(self, recipient: str, position: int, limit: int) -> Sequence[DeliveryReference]:
         """Entries that were given to the recipient, up to a position, and not yet confirmed to have arrived."""
         found = DELIVERIES.of(self._database).find(
-            {"recipient": recipient, "channel": FEED, "state": SERVED, "position": {"$lte": position}},
+            {
+                "recipient": recipient,
+                "about": {"$in": ["notice", "recall"]},
+                "state": SERVED,
+                "position": {"$lte": position},
+            },
             {"_id": 1, "thread": 1, "opportunity": 1},
-            hint=UNCONFIRMED,
+            hint=UNREAD,
         )
         return await found.limit(limit).to_list(limit)
+
+    async def feed_position(self, recipient: str) -> int:
+        """The last position that was given in the feed of a recipient."""
+        found = await RECIPIENTS.of(self._database).find_one({"_id": recipient})
+        return 0 if found is None else found["position"]
+
+    async def first_unread(self, recipient: str) -> int | None:
+        """The first position in the feed of a recipient that is not known to have arrived."""
+        query = {"recipient": recipient, "about": {"$in": ["notice", "recall"]}, "state": {"$in": [POSTED, SERVED]}}
+        found = DELIVERIES.of(self._database).find(query, {"position": 1}, hint=UNREAD).sort("position", ASCENDING)
+        first = await found.limit(1).max_time_ms(TIME_LIMIT_MS).to_list(1)
+        return first[0]["position"] if first else None
+
+    async def unread_recalls(self, recipient: str, most: int) -> int:
+        """How many recalls wait in the feed of a recipient, counted up to ``most``."""
+        query = {"recipient": recipient, "about": "recall", "state": {"$in": [POSTED, SERVED]}}
+        return await DELIVERIES.of(self._database).count_documents(query, hint=UNREAD, limit=most)
+
+    async def threads_by_alias(self, recipient: str, after: str, limit: int) -> list[ThreadDocument]:
+        """Threads of a recipient in order of its own aliases, after this one."""
+        found = THREADS.of(self._database).find({"recipient": recipient, "alias": {"$gt": after}}, hint=BY_ALIAS)
+        return await found.sort("alias", ASCENDING).limit(limit).max_time_ms(TIME_LIMIT_MS).to_list(limit)
 
     async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[DeliveryDocument]:
         """Deliveries of these notices to this recipient."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,13 +13,6 @@ class Schema(BaseModel):
     """No field but those that are named; a value that is refused is never repeated."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class FeedPage(Schema):
-    """``events``: structured CloudEvents of 1,024 bytes; ``cursor``: where to go on, and proof that these arrived."""
-
-    events: list[dict[str, Any]]
-    cursor: str
 
 
 class Acknowledgements(Schema):

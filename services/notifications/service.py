@@ -61,13 +61,17 @@ class Deliveries:
     def _acknowledged(self, work: UnitOfWork, ids: list[str]) -> None:
         """One event per notice, however many channels brought it and however often it is said."""
         found = [d for d in (DELIVERIES.get(work, i) for i in sorted(ids)) if d is not None]
-        if any(delivery["acknowledged"] for delivery in found):
-            return
         first = next((d for d in found if _may_have_arrived(d)), None)
-        if first is not None:
-            first["acknowledged"] = True
-            self._outcomes.acknowledged(work, first)
-            DELIVERIES.save(work, first)
+        if first is None or any(delivery["acknowledged"] for delivery in found):
+            return
+        self._outcomes.acknowledged(work, first)
+        for delivery in found:  # by whatever channel: it is the notice that was dealt with
+            delivery["acknowledged"] = True
+            DELIVERIES.save(work, delivery)
+        thread = THREADS.get(work, first["thread"])
+        if thread is not None:
+            self._queues.acknowledged(thread, first)
+            THREADS.save(work, thread)
 
 
 def _may_have_arrived(delivery: DeliveryDocument) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from services.notifications.domain.addresses import Network, UrlRules
 from services.notifications.domain.breaker import Breaker
 from services.notifications.domain.envelope import DEFAULT_ASK
+from services.notifications.domain.mail_address import SCHEME, AddressRefused, check_mailto
 from services.notifications.domain.retry import STANDARD_SCHEDULE
 from shared.kit.runtime.settings import ServiceSettings
 
@@ -27,6 +28,9 @@ class NotificationsSettings(ServiceSettings):
     ``breaker_seconds``, ``breaker_longest_seconds``: how long an endpoint that is down is not asked, at first and at
     most; ``disable_after_seconds``: after how long of nothing but bad answers its subscription ends.
     ``recovery_per_second``: deliveries that one recovery makes due again, beside what is new.
+    ``smtp_host``: the operator's mail server; without it there is no channel ``email``. ``mail_sender``: the address
+    that mails are from; ``mail_bounces``: where reports of what could not be delivered go, as
+    ``local+<subscription>@domain``. ``digest_hour``: when digests leave, by the clock of the pack's zone.
     ``batch_max_records`` is small, so that what partners answer and pull is not kept waiting behind long batches.
     """
 
@@ -48,6 +52,14 @@ class NotificationsSettings(ServiceSettings):
     breaker_longest_seconds: float = Field(default=60, gt=0, le=86_400)
     disable_after_seconds: float = Field(default=5 * 86_400, ge=3_600, le=365 * 86_400)
     recovery_per_second: float = Field(default=50, ge=0.1, le=1_000)
+    smtp_host: str = Field(default="", max_length=253, pattern=r"^[A-Za-z0-9.:-]*$")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = Field(default="", max_length=200)
+    smtp_password: SecretStr = SecretStr("")
+    mail_sender: str = Field(default="", max_length=254)
+    mail_bounces: str = Field(default="", max_length=200)
+    digest_hour: int = Field(default=9, ge=0, le=23)
     ask_path: str = Field(default=DEFAULT_ASK, max_length=160, pattern=r"^/[!-~]*$")
 
     _networks: tuple[Network, ...] = PrivateAttr(default=())
@@ -59,6 +71,18 @@ class NotificationsSettings(ServiceSettings):
         if production and given:
             raise ValueError("IEUM_ALLOW_NETWORKS cannot stand in production: leave it out")
         self._networks = tuple(ipaddress.ip_network(text) for text in given)
+        return self
+
+    @model_validator(mode="after")
+    def _mail_can_be_sent(self) -> Self:
+        for name in ("mail_sender", "mail_bounces"):
+            address = getattr(self, name)
+            if address and not _is_mailbox(address):
+                raise ValueError(f"IEUM_{name.upper()} is no plain address: put one like notices@example.org")
+        if self.smtp_host and not self.mail_sender:
+            raise ValueError("IEUM_MAIL_SENDER is missing: put the address that mails are from")
+        if self.profile == "production" and self.smtp_security == "none":
+            raise ValueError("IEUM_SMTP_SECURITY cannot stand in production: put starttls or tls")
         return self
 
     @property
@@ -96,3 +120,11 @@ class NotificationsSettings(ServiceSettings):
     def secret_overlap(self) -> timedelta:
         """How long a replaced secret still signs along."""
         return timedelta(seconds=self.secret_overlap_seconds)
+
+
+def _is_mailbox(address: str) -> bool:
+    try:
+        check_mailto(SCHEME + address)
+    except AddressRefused:
+        return False
+    return True

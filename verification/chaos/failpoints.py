@@ -59,8 +59,8 @@ FAILPOINTS: tuple[Failpoint, ...] = (
     # delivering
     Failpoint("delivery born claimed, not handed over", f"{_DISPATCHER}._take", "before", _NOTIFICATIONS),
     Failpoint("delivery claimed, not sent", f"{_REPOSITORY}.claim", "after", _NOTIFICATIONS, often=False),
-    Failpoint("before the webhook", f"{_WEBHOOK}.send", "before", _NOTIFICATIONS),
-    Failpoint("webhook answered, not written down", f"{_WEBHOOK}.send", "after", _NOTIFICATIONS),
+    Failpoint("before the webhook", f"{_WEBHOOK}.attempt", "before", _NOTIFICATIONS),
+    Failpoint("webhook answered, not written down", f"{_WEBHOOK}.attempt", "after", _NOTIFICATIONS),
     Failpoint("before a page of the feed", f"{_FEED}.read", "before", _NOTIFICATIONS, often=False),
     Failpoint("page written down, not given", f"{_FEED}.read", "after", _NOTIFICATIONS, often=False),
     Failpoint("before an acknowledgement", f"{_DELIVERIES}.acknowledge", "before", _NOTIFICATIONS, often=False),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.notifications import metrics
 from services.notifications.documents import (
     DUE,
     WAITING,
@@ -67,8 +68,14 @@ class PushChannel(Channel):
         if first:
             self._on_due(work, delivery)
 
-    @abstractmethod
     async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
+        """One attempt, counted by what came of it at once: not only when it is written down, or given up after days."""
+        verdict = await self.attempt(endpoint, notice, body, now)
+        metrics.attempts.of(channel=self.name, outcome=verdict.counted_as(), reason=verdict.reason or "none").inc()
+        return verdict
+
+    @abstractmethod
+    async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """One attempt, bounded in time and memory. Never raises for anything the partner does. ``body``: the structured
         CloudEvent, the same bytes at every attempt."""
 

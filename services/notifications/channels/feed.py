@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 
 from services.notifications import metrics
@@ -47,6 +48,7 @@ from shared.kit.web.problems import Problem
 
 POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
+LAST = "last"  # in place of a cursor: where the reader is by our own book
 MOST_PAGES = 20  # of passed-over entries, before an empty answer with a new cursor is given
 
 
@@ -84,6 +86,7 @@ class Feed(Channel):
         counter["position"] += 1
         RECIPIENTS.save(work, counter)
         delivery.update({"state": POSTED, "position": counter["position"]})
+        delivery.setdefault("since", work.now)
         work.after_commit(lambda: self._wake(delivery["recipient"]))
 
     def _wake(self, recipient: str) -> None:
@@ -115,10 +118,26 @@ class ServedPage:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``events`` are structured CloudEvents; ``cursor`` goes into the next pull and proves that these arrived."""
+    """``events`` are structured CloudEvents; ``cursor`` goes into the next pull and proves that these arrived.
+    ``etag``: the same for the same events and place, although the sealed cursor is another one each time."""
 
     events: list[dict[str, Any]]
     cursor: str
+    etag: str
+
+
+def given(work: UnitOfWork, delivery: DeliveryDocument) -> None:
+    """An entry leaves us, for the first time or again."""
+    if delivery["state"] == POSTED:
+        delivery.update({"state": SERVED, "attempts": 1, "possibly_sent": True})
+        DELIVERIES.save(work, delivery)
+        thread = THREADS.get(work, delivery["thread"])
+        if thread is not None and delivery["about"] == "notice":
+            thread["recall_required"] = True
+            THREADS.save(work, thread)
+        if delivery["cause"]["recordedtime"] is not None:
+            seconds = max(0.0, (work.now - delivery["cause"]["recordedtime"]).total_seconds())
+            work.after_commit(lambda: metrics.event_to_partner_seconds.of(channel=FEED).observe(seconds))
 
 
 class FeedReader:
@@ -152,19 +171,52 @@ class FeedReader:
         wait: float,
         still: Callable[[], Awaitable[object]],
     ) -> Page:
-        """The entries after a cursor (None: from the start), waiting up to ``wait`` seconds for one. ``still`` is asked
-        after each wait, and raises when the key that asked opens nothing any more. Raises UnknownCursor."""
-        position = 0 if after is None else self._opened(after, recipient)
-        arrived = await self._arrived(recipient, position)
+        """The entries after a cursor (None: from the start; `LAST`: from the reader's place here), waiting up to
+        ``wait`` seconds for one. What comes before the cursor has arrived. ``still`` is asked after each wait, and
+        raises when the key that asked opens nothing any more. Raises UnknownCursor."""
+        start = await self.position(recipient, after)
+        events, position = await self.following(
+            recipient, start, limit, wait, still, await self.arrived(recipient, start)
+        )
+        seen = "/".join((recipient, str(start), str(position), *(event["id"] for event in events)))
+        return Page(events, self.cursor(recipient, position), f'W/"{sha256(seen.encode()).hexdigest()[:32]}"')
+
+    async def following(
+        self,
+        recipient: str,
+        position: int,
+        limit: int,
+        wait: float,
+        still: Callable[[], Awaitable[object]],
+        arrived: Sequence[DeliveryReference] = (),
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The entries after a position, and the position behind them; as `read`, but nothing is taken to have arrived
+        except ``arrived``."""
         end = asyncio.get_running_loop().time() + wait
         while True:
             events, position = await self._page(recipient, position, limit, arrived)
-            arrived = []
+            arrived = ()
             left = end - asyncio.get_running_loop().time()
             if events or left <= 0 or self._stopping.is_set():
-                return Page(events, self._sealed(position, recipient))
+                return events, position
             await self._feed.wait(recipient, min(left, POLL_SECONDS))
             await still()
+
+    async def position(self, recipient: str, after: str | None) -> int:
+        """What a cursor means. The reader's place (`LAST`) is before the first entry that is not known to have arrived:
+        it moves when a cursor comes back and when entries are acknowledged, and is written nowhere else. Raises
+        UnknownCursor."""
+        if after is None:
+            return 0
+        if after != LAST:
+            return self._opened(after, recipient)
+        end = await self._repository.feed_position(recipient)  # first: what is written meanwhile is not passed over
+        first = await self._repository.first_unread(recipient)
+        return end if first is None else first - 1
+
+    def cursor(self, recipient: str, position: int) -> str:
+        """A position, for the reader to give back."""
+        return self._sealed(position, recipient)
 
     async def _page(
         self, recipient: str, position: int, limit: int, arrived: Sequence[DeliveryReference]
@@ -239,19 +291,10 @@ class FeedReader:
         return agency_receives(AGENCIES.get(work, delivery["recipient"])) and alias == delivery["alias"]
 
     def _given(self, work: UnitOfWork, delivery: DeliveryDocument) -> dict[str, Any]:
-        if delivery["state"] == POSTED:
-            delivery.update({"state": SERVED, "attempts": 1, "possibly_sent": True})
-            DELIVERIES.save(work, delivery)
-            thread = THREADS.get(work, delivery["thread"])
-            if thread is not None and delivery["about"] == "notice":
-                thread["recall_required"] = True
-                THREADS.save(work, thread)
-            if delivery["cause"]["recordedtime"] is not None:
-                seconds = max(0.0, (work.now - delivery["cause"]["recordedtime"]).total_seconds())
-                work.after_commit(lambda: metrics.event_to_partner_seconds.of(channel=FEED).observe(seconds))
+        given(work, delivery)
         return self._messages.of(delivery)
 
-    async def _arrived(self, recipient: str, position: int) -> Sequence[DeliveryReference]:
+    async def arrived(self, recipient: str, position: int) -> Sequence[DeliveryReference]:
         """A cursor that comes back shows that everything up to it has arrived. Marks it, but for the last few."""
         for _ in range(MOST_PAGES):
             served = await self._repository.served_until(recipient, position, MOST_AT_ONCE)

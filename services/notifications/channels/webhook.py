@@ -26,7 +26,7 @@ from shared.kit.web.problems import Problem
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 USER_AGENT = "notices/1"  # neutral, like everything else that a partner's log will keep
 ORIGIN = "notices"
-_HEADERS_READ: Final = ("retry-after", "webhook-delivery")
+_HEADERS_READ: Final = ("retry-after", "webhook-delivery", "content-type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Webhook(PushChannel):
         secret, kept = self._credentials.new_secret(subscription)
         return Configuration(self._credentials.sealed_target(subscription, url or ""), [kept], secret)
 
-    async def send(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
+    async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """POST once. The status line decides; of the body only so much is read as keeps the connection usable."""
         return judge(await self._request(endpoint, notice, body, now), now, self._limits.longest_hold)
 

@@ -1,4 +1,4 @@
-"""What a partner's answer to a webhook means. Only the status and two headers speak; the body is never looked at."""
+"""What a partner's answer to a webhook means. Only the status and three headers speak; the body is never looked at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from services.notifications.domain.verdict import Verdict
 
 ABORTED = "aborted"
+DOUBTFUL = "answered-with-a-page"
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 # Errors after which nothing can have reached the partner.
 _NOTHING_SENT = frozenset({"no-connection", "tls", "url", "secret"})
 _ABOUT_THE_MESSAGE = frozenset({400, 404, 413})  # the endpoint is well: it is this message that it does not take
@@ -28,7 +30,8 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
     """Standard Webhooks 1.0: 2xx is delivered, 410 disables, 429 and 503 may say when, everything else is retried.
 
     Redirects are not followed. A recipient may steer with the header ``webhook-delivery``: ``disable`` ends the
-    subscription (with a 2xx this message still counts as delivered), ``abort-message`` ends this message only.
+    subscription (with a 2xx this message still counts as delivered), ``abort-message`` ends this message only. A 2xx
+    with a page for people is doubtful: a proxy's sign-in or block page looks so.
     """
     status = answer.status
     if status is None:
@@ -43,7 +46,8 @@ def judge(answer: Answer, now: datetime, longest_hold: timedelta) -> Verdict:
     if wish == "abort-message":
         return Verdict("failed", ABORTED, endpoint_healthy=True)
     if taken:
-        return Verdict("delivered", endpoint_healthy=True)
+        page = headers.get("content-type", "").partition(";")[0].strip().lower() in _PAGES
+        return Verdict("delivered", DOUBTFUL if page else None, endpoint_healthy=True, doubtful=page)
     if 300 <= status < 400:
         return Verdict("again", "redirect")
     return Verdict(

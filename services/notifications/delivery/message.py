@@ -6,6 +6,7 @@ from typing import Any
 
 from services.notifications.documents import DeliveryFields
 from services.notifications.domain.envelope import DEFAULT_ASK, cloudevent
+from services.notifications.domain.threads import MatchSummary, State
 from services.notifications.mappers import match_told
 from shared.events.notices import Notice, Recall
 
@@ -18,11 +19,20 @@ class Messages:
 
     def of(self, delivery: DeliveryFields) -> dict[str, Any]:
         """The padded CloudEvent; the same for every attempt and every channel."""
-        ask = self._ask.replace("{alias}", delivery["alias"])
         notice, alias, version, month = delivery["notice"], delivery["alias"], delivery["version"], delivery["month"]
         told, state = match_told(delivery), delivery["match_state"]
         if told is None or state is None:
-            return cloudevent(Recall(notice=notice, alias=alias, version=version, month=month, ask=ask))
+            return self.recall(notice, alias, version, month)
+        return self.notice(notice, alias, version, month, told, state)
+
+    def recall(self, notice: str, alias: str, version: int, month: str) -> dict[str, Any]:
+        """The padded CloudEvent of a recall."""
+        return cloudevent(Recall(notice=notice, alias=alias, version=version, month=month, ask=self._asked(alias)))
+
+    def notice(
+        self, notice: str, alias: str, version: int, month: str, told: MatchSummary, state: State
+    ) -> dict[str, Any]:
+        """The padded CloudEvent of a notice."""
         return cloudevent(
             Notice(
                 notice=notice,
@@ -33,6 +43,9 @@ class Messages:
                 state=state,
                 band=told.band,
                 month=month,
-                ask=ask,
+                ask=self._asked(alias),
             )
         )
+
+    def _asked(self, alias: str) -> str:
+        return self._ask.replace("{alias}", alias)

@@ -56,6 +56,7 @@ class DeliveryTransitions:
         """After an attempt under the claim that ``held`` names, at ``target``: when the subscription leads somewhere
         else since, the answer says nothing about its endpoint. When that claim was let go and another one took it, only
         the log is written; but what was taken is delivered, whoever holds it now."""
+        verdict = verdict.about(held["about"])
 
         def do(work: UnitOfWork) -> None:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
@@ -138,7 +139,7 @@ class DeliveryTransitions:
         self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, verdict: Verdict, jitter: float
     ) -> None:
         if verdict.outcome == "delivered":
-            self._queues.delivered(work, thread, delivery)
+            self._queues.delivered(work, thread, delivery, verdict.reason)
             if delivery["cause"]["recordedtime"] is not None:
                 seconds = (work.now - delivery["cause"]["recordedtime"]).total_seconds()
                 channel = metrics.event_to_partner_seconds.of(channel=delivery["channel"])

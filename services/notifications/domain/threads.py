@@ -39,7 +39,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class OpenRecall:
-    """The last recall. Until it was ``taken`` through some subscription, a later one still has to bring it."""
+    """The last recall. Until its recipient says that it was obeyed (``taken``), later subscriptions bring it too."""
 
     version: int
     alias: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -13,7 +13,8 @@ Outcome = Literal["delivered", "again", "failed"]
 class Verdict:
     """``reason``: a slug of ours, never a partner's words. ``hold``: send nothing to this endpoint for so long.
     ``disable``: send nothing to it ever again. ``endpoint_healthy``: it answered in a sensible way, whatever it said of
-    this message. ``possibly_sent``: False when nothing can have reached the partner.
+    this message. ``possibly_sent``: False when nothing can have reached the partner. ``doubtful``: it was taken, but
+    not as a system answers that takes notices (with a page for people): perhaps something in between has said yes.
     """
 
     outcome: Outcome
@@ -22,3 +23,13 @@ class Verdict:
     disable: bool = False
     endpoint_healthy: bool = False
     possibly_sent: bool = True
+    doubtful: bool = False
+
+    def about(self, about: Literal["notice", "recall"]) -> Verdict:
+        """What it means for a notice or a recall: somebody's gateway saying yes ends no recall. It is tried again until
+        it is taken without doubt, or acknowledged."""
+        return replace(self, outcome="again") if self.doubtful and about == "recall" else self
+
+    def counted_as(self) -> str:
+        """The outcome, as metrics say it."""
+        return "doubtful" if self.doubtful else self.outcome

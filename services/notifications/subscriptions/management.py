@@ -10,7 +10,6 @@ from typing import TypedDict
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.documents import (
-    FEED,
     RECIPIENTS,
     RECOVERIES,
     RESYNCS,
@@ -262,11 +261,6 @@ class Subscriptions:
     def header_names(self, subscription: SubscriptionDocument) -> list[str]:
         """Of its own headers; values are not shown."""
         return sorted(self._credentials.headers_of(subscription))
-
-    async def has_feed(self, agency: str) -> bool:
-        """Whether the agency reads a feed."""
-        found = await self._repository.subscriptions_of(agency)
-        return any(s["channel"] == FEED and s["state"] == "active" for s in found)
 
     def _resync(self, work: UnitOfWork, agency: str) -> None:
         request_resync(work, agency)

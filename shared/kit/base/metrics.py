@@ -17,7 +17,7 @@ PREFIX = "ieum_"
 LABELS = frozenset(
     {
         "service", "topic", "partition", "type", "status", "reason", "channel", "outcome", "agency", "kind", "code",
-        "version",
+        "version", "recipient_class",
     }
 )  # fmt: skip
 OTHER = "other"

@@ -128,6 +128,16 @@ async def feed_and_deliveries(
     await service.ask("GET /feed", 200, params={"after": page["cursor"]}, headers=own)
     await service.ask("GET /feed", 422, params={"after": "x"}, headers=own)
     await service.ask("GET /feed", 422, params={"limit": 0}, headers=own)
+    etag = {"if-none-match": (await service.ask("GET /feed", 200, headers=own)).headers["etag"]}
+    await service.ask("GET /feed", 304, headers=own | etag)
+    await service.ask("GET /feed/place", 200, headers=own)
+    await service.ask("GET /feed/place", 409, headers=shop)
+    await service.ask("GET /feed/snapshot", 200, headers=own)
+    await service.ask("GET /feed/snapshot", 409, headers=shop)
+    await service.ask("GET /feed/snapshot", 422, params={"page": "x"}, headers=own)
+    await service.ask("GET /feed/stream", 200, params={"seconds": 1}, headers=own)
+    await service.ask("GET /feed/stream", 409, headers=shop)
+    await service.ask("GET /feed/stream", 422, headers=own | {"last-event-id": "x"})
     notice = page["events"][0]["data"]["notice"]
     await service.ask("POST /acknowledgements", 200, json={"notices": [notice, ANY_ID]}, headers=own)
     await service.ask("POST /acknowledgements", 422, json={"notices": []}, headers=own)

@@ -11,7 +11,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.notifications.documents import DELIVERIES, FEED, POSTED, SERVED
-from services.notifications.repository import FEED_ORDER, INDEXES, UNCONFIRMED, Repository
+from services.notifications.repository import FEED_ORDER, INDEXES, UNREAD, Repository
 from shared.kit.store.mongo import ensure_indexes
 
 pytestmark = pytest.mark.integration
@@ -34,6 +34,7 @@ def entry(position: int, **changes: Any) -> dict[str, Any]:
         "notice": secrets.token_hex(16),
         "position": position,
         "channel": FEED,
+        "about": "notice",
         "state": POSTED,
         "thread": "t",
         "opportunity": "o",
@@ -72,8 +73,13 @@ async def test_both_ways_of_reading_the_feed_look_only_at_what_they_give(reposit
     before = [entry(position, state="delivered") for position in range(1, 501)]
     await database[DELIVERIES.name].insert_many([*before, *(entry(n, state=SERVED) for n in range(501, 511))])
     after = {"recipient": "gjf", "position": {"$gt": 500}}
-    confirmed = {"recipient": "gjf", "channel": FEED, "state": SERVED, "position": {"$lte": 510}}
-    for query, index in ((after, FEED_ORDER), (confirmed, UNCONFIRMED)):
+    confirmed = {
+        "recipient": "gjf",
+        "about": {"$in": ["notice", "recall"]},
+        "state": SERVED,
+        "position": {"$lte": 510},
+    }
+    for query, index in ((after, FEED_ORDER), (confirmed, UNREAD)):
         cursor = database[DELIVERIES.name].find(query).hint(index).sort("position", 1).limit(20)
         looked = (await cursor.explain())["executionStats"]["totalDocsExamined"]
         assert looked == 10

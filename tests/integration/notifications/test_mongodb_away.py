@@ -18,9 +18,12 @@ from deploy.local.ports import free_port
 from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.feed_snapshot import FeedSnapshot
+from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.message import Messages
 from services.notifications.domain.addresses import UrlRules
+from services.notifications.feed_api import FeedEndpoints, make_feed_router
 from services.notifications.outcomes import Outcomes
 from services.notifications.queues import Queues
 from services.notifications.recovery.api import make_recovery_router
@@ -64,7 +67,7 @@ async def app() -> AsyncIterator[FastAPI]:
     client: Any = AsyncIOMotorClient(url, serverSelectionTimeoutMS=100, tz_aware=True)
     store, repository = Store(client["nowhere"], patience=0.2), Repository(client["nowhere"])
     await store.start()
-    feed, outcomes, endpoints = Feed(), Outcomes(Ids(bytes(32))), Endpoints()
+    feed, outcomes, endpoints, feed_endpoints = Feed(), Outcomes(Ids(bytes(32))), Endpoints(), FeedEndpoints()
     urls = UrlRules(plain_http=True, ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
     credentials = Credentials(SEALER)
     webhook = Webhook(credentials, lambda *_: None, Limits(), urls)
@@ -78,18 +81,22 @@ async def app() -> AsyncIterator[FastAPI]:
     endpoints.resend = Resend(store, repository, queues)
     endpoints.recoveries = Recoveries(store, repository, lambda: None)
     endpoints.deliveries = Deliveries(store, repository, queues, outcomes)
-    endpoints.feed = FeedReader(
+    feed_endpoints.repository = repository
+    feed_endpoints.reader = reader = FeedReader(
         feed, store, repository, queues, Messages("/ask"), SEALER, lambda now: now.date(), asyncio.Event()
     )
+    feed_endpoints.snapshot = FeedSnapshot(
+        reader, store, repository, Messages("/ask"), Ids(bytes(32)), SEALER, lambda now: now.date()
+    )
+    feed_endpoints.stream = FeedStream(reader, asyncio.Event())
     made = FastAPI()
     made.add_middleware(Outermost)
     problems.install(made, passing=[Unavailable])
     for router in (make_router, make_subscriptions_router, make_recovery_router):
         made.include_router(router(endpoints))
-    made.state.runtime, made.state.endpoints = (
-        SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings())),
-        endpoints,
-    )
+    made.include_router(make_feed_router(feed_endpoints))
+    made.state.runtime = SimpleNamespace(authenticator=KnownKeys(), quotas=Quotas(EdgeSettings()))
+    made.state.feed = feed_endpoints
     yield made
     await webhook.close()
     await store.stop()
@@ -113,6 +120,9 @@ DOORS: list[tuple[str, str, Any]] = [
     ("POST", f"/subscriptions/{ID}/secret", None),
     ("DELETE", f"/subscriptions/{ID}", None),
     ("GET", "/feed", None),
+    ("GET", "/feed/place", None),
+    ("GET", "/feed/snapshot", None),
+    ("GET", "/feed/stream", None),
     ("POST", "/acknowledgements", {"notices": [ID]}),
     ("GET", "/deliveries", None),
     ("POST", f"/deliveries/{ID}/retry", None),
@@ -137,11 +147,11 @@ class TestMongoDbAway:
         }
 
     async def test_a_feed_that_goes_away_between_its_two_reads_says_so_too(self, app: FastAPI) -> None:
-        async def subscribed(agency: str) -> bool:
-            return True
+        async def subscribed(agency: str) -> list[dict[str, str]]:
+            return [{"channel": "feed", "state": "active"}]
 
-        app.state.endpoints.subscriptions.has_feed = subscribed
-        cursor = app.state.endpoints.feed._sealed(7, "gjf")
+        app.state.feed.repository = SimpleNamespace(subscriptions_of=subscribed)
+        cursor = app.state.feed.reader.cursor("gjf", 7)
         async with Client(app, None) as http:
             for query in ({}, {"after": cursor}):
                 answer = await http.get("/feed", params=query)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from services.notifications.channels.feed_stream import FeedStream
 from tests.integration.notifications.parts import Client, Setup
 from tests.support.odd_queries import refused_oddly
 
@@ -13,7 +16,11 @@ pytestmark = pytest.mark.integration
 
 
 class TestOddParameters:
-    async def test_no_value_of_any_parameter_makes_it_fail(self, setup: Setup) -> None:
+    async def test_no_value_of_any_parameter_makes_it_fail(self, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def short(*_: Any) -> AsyncIterator[bytes]:
+            yield b": open\n\n"
+
+        monkeypatch.setattr(FeedStream, "events", short)  # what a good one gives is tested elsewhere, and takes minutes
         async with setup.running() as app:
             await setup.publish(setup.agency("gjf"))
             async with Client(app, setup.tokens["gjf"]) as http:

@@ -48,6 +48,8 @@ HARMLESS = {
     "retry_schedule", "retry_jitter", "retry_after_max_seconds", "deadline_seconds", "connect_seconds", "answer_bytes",
     "breaker_seconds", "breaker_longest_seconds", "disable_after_seconds", "recovery_per_second",
     "endpoint_slots", "spread_seconds", "secret_overlap_seconds", "webhook_ports", "ask_path",
+    "smtp_host", "smtp_port", "smtp_user", "smtp_password",  # whom the operator names; without it nothing is mailed
+    "mail_sender", "mail_bounces", "digest_hour",
 }  # fmt: skip
 REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left out
     "profile": None,
@@ -62,6 +64,7 @@ REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left o
     "kek": ("d3" * 32).upper(),
     "first_admin": "office:office-1:" + sha256(bytes(32)).hexdigest(),
     "allow_networks": '["10.0.0.0/8"]',
+    "smtp_security": "none",
 }
 
 

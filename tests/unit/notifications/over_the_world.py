@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,9 @@ class OverTheWorld:
 
     async def delivery(self, recipient: str, id: str) -> dict[str, Any] | None:
         return next(iter(self._world.all(DELIVERIES, _id=id, recipient=recipient)), None)
+
+    async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[dict[str, Any]]:
+        return [d for d in self._world.all(DELIVERIES, recipient=recipient) if d["notice"] in notices]
 
     async def deliveries_of(self, recipient: str, states: Set[str], after: str, limit: int) -> list[dict[str, Any]]:
         own = self._world.all(DELIVERIES, recipient=recipient, listed=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,23 +10,10 @@ import pytest
 from services.notifications.documents import DELIVERIES
 from services.notifications.domain.verdict import Verdict
 from services.notifications.service import Deliveries
-from shared.kit.store.store import Operation
+from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
-
-
-class OverTheWorld:
-    """The store and the repository of `Deliveries`, over a world's dictionaries."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def submit(self, task: Operation[Any]) -> Any:
-        return self._world.perform(task)
-
-    async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[dict[str, Any]]:
-        return [d for d in self._world.all(DELIVERIES, recipient=recipient) if d["notice"] in notices]
 
 
 class OneNotice:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.notifications import metrics
+from services.notifications.documents import ATTEMPTS, DELIVERIES
 from services.notifications.domain.verdict import Verdict
+from services.notifications.service import Deliveries
+from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -51,6 +55,12 @@ class Told:
         state = match_of("a", opportunity, stands=stands)
         self.world.hear(self.world.event(type, state, hexid("person", "a"), self._sequences["match"]))
 
+    async def acknowledge(self, notice: str) -> list[str]:
+        over: Any = OverTheWorld(self.world)
+        return await Deliveries(over, over, self.world.reconciler.queues, self.world.outcomes).acknowledge(
+            "gjf", [notice]
+        )
+
     def finish(self) -> None:
         self.world.resync()
         self.world.deliver_all()
@@ -88,17 +98,67 @@ class TestARecallThatNobodyCouldBring:
 
 class TestARecallThatArrived:
     @pytest.mark.parametrize("again", [False, True])
-    def test_is_not_told_to_later_subscriptions(self, again: bool) -> None:
+    @pytest.mark.parametrize("acknowledged", [False, True])
+    async def test_is_told_to_later_subscriptions_until_it_is_acknowledged(
+        self, again: bool, acknowledged: bool
+    ) -> None:
         told = Told()
         told.consent(False)
         told.finish()
         assert told.recalls == 1
+        if acknowledged:
+            await told.acknowledge(told.world.partners["gjf"][-1]["id"])
         told.consent(again)
         told.world.subscribe("gjf", "feed")
         told.finish()
         told.world.pull("gjf")
-        assert told.recalls == 1
+        assert told.recalls == (1 if acknowledged else 2)
         assert told.holds == ({told.key("x")} if again else set())
+
+    async def test_by_several_channels_is_acknowledged_in_all(self) -> None:
+        told = Told()
+        told.world.subscribe("gjf", "feed")
+        told.finish()
+        told.consent(False)
+        told.finish()  # by the webhook; the feed is not read
+        await told.acknowledge(told.world.partners["gjf"][-1]["id"])
+        recalls = told.world.all(DELIVERIES, about="recall")
+        assert [recall["acknowledged"] for recall in recalls] == [True, True]
+
+
+class TestARecallThatAPageForPeopleAnswered:
+    PAGE = Verdict("delivered", "answered-with-a-page", endpoint_healthy=True, doubtful=True)
+
+    def test_is_tried_again_until_it_is_given_up(self) -> None:
+        told = Told()
+        told.consent(False)
+        for _ in range(3):  # the whole schedule
+            (recall,) = told.world.due()
+            told.world.attempt(recall["_id"], self.PAGE, reaches=False)
+            told.world.now += timedelta(hours=1)
+        (recall,) = told.world.all(DELIVERIES, about="recall")
+        assert (recall["state"], recall["reason"]) == ("failed", "answered-with-a-page")
+
+    async def test_is_done_once_it_is_acknowledged(self) -> None:
+        told = Told()
+        told.consent(False)
+        (recall,) = told.world.due()
+        told.world.attempt(recall["_id"], self.PAGE)
+        assert await told.acknowledge(recall["notice"]) == [recall["notice"]]
+        told.world.now += timedelta(hours=1)
+        assert not told.world.due()
+        (recall,) = told.world.all(DELIVERIES, about="recall")
+        assert (recall["state"], recall["acknowledged"]) == ("delivered", True)
+
+    def test_a_notice_counts_as_delivered_and_the_doubt_is_noted(self) -> None:
+        told = Told()
+        told.match("y")
+        (notice,) = told.world.due()
+        told.world.attempt(notice["_id"], self.PAGE)
+        (notice,) = told.world.all(DELIVERIES, _id=notice["_id"])
+        assert (notice["state"], notice["reason"]) == ("delivered", "answered-with-a-page")
+        attempts = told.world.all(ATTEMPTS, delivery=notice["_id"])
+        assert [(each["outcome"], each["reason"]) for each in attempts] == [("delivered", "answered-with-a-page")]
 
 
 class TestARecallThatIsGivenUp:

@@ -51,6 +51,32 @@ class TestRetryAfter:
         assert found is None or timedelta(0) <= found <= DAY
 
 
+class TestAPageForPeople:
+    @pytest.mark.parametrize(
+        ("content_type", "doubtful"),
+        [
+            ("text/html", True),
+            ("Text/HTML; charset=utf-8", True),
+            (" application/xhtml+xml", True),
+            ("application/json", False),
+            ("text/plain", False),
+            ("", False),
+            ("text/htmlx", False),
+        ],
+    )
+    @pytest.mark.parametrize("status", [200, 204])
+    def test_is_a_doubtful_yes(self, content_type: str, doubtful: bool, status: int) -> None:
+        verdict = judge(Answer(status, {"content-type": content_type}), NOW, DAY)
+        assert (verdict.outcome, verdict.doubtful) == ("delivered", doubtful)
+        assert verdict.reason == ("answered-with-a-page" if doubtful else None)
+        assert verdict.about("notice").outcome == "delivered"
+        assert verdict.about("recall").outcome == ("again" if doubtful else "delivered")
+
+    def test_that_says_no_is_a_plain_no(self) -> None:
+        verdict = judge(Answer(503, {"content-type": "text/html"}), NOW, DAY)
+        assert (verdict.outcome, verdict.reason, verdict.doubtful) == ("again", "refused-503", False)
+
+
 class TestJudge:
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
     def test_every_2xx_is_delivered(self, status: int) -> None:

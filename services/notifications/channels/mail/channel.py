@@ -1,0 +1,73 @@
+"""The channel ``email``: a mail for each notice, as soon as it is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from services.notifications.channels.channel import Configuration, Due, PushChannel
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.mail.relay import Relay, judge
+from services.notifications.channels.mail.texts import MailTexts
+from services.notifications.documents import EMAIL, SubscriptionDocument
+from services.notifications.domain.mail_address import SCHEME, AddressRefused, check_mailto
+from services.notifications.domain.verdict import Verdict
+from shared.kit.web.problems import Problem
+
+
+class Email(PushChannel):
+    """``relay`` None: the operator has named no mail server, and nobody can subscribe."""
+
+    name = EMAIL
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        on_due: Due,
+        relay: Relay | None,
+        texts: MailTexts,
+        spread: timedelta = timedelta(0),
+    ) -> None:
+        super().__init__(on_due, spread)
+        self._credentials = credentials
+        self._relay = relay
+        self._texts = texts
+
+    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
+        """One plain mailbox. That it is the agency's own is for the operator to know: nothing is asked of it."""
+        return Configuration(self._credentials.sealed_target(subscription, mailbox(url, self._relay)))
+
+    async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
+        """Hand one mail to the mail server."""
+        if self._relay is None:  # it was taken away: what waits, waits
+            return Verdict("again", "no-mail-server", possibly_sent=False)
+        try:
+            to = check_mailto(self._credentials.target_of(endpoint) or "")
+            mail = self._texts.told(to, [json.loads(body)], now)
+        except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
+            return Verdict("again", "secret", possibly_sent=False)
+        return judge(await self._relay.send(to, mail, endpoint["_id"]))
+
+
+def mailbox(url: str | None, relay: Relay | None) -> str:
+    """The ``mailto:`` URL of one plain mailbox. Raises a 422 problem."""
+    if relay is None:
+        raise Problem(
+            422,
+            "no-mail-here",
+            "This service sends no e-mail",
+            field="/channel",
+            rule="no-mail-server",
+            remedy="Take a webhook or the feed, or ask the operator to name a mail server.",
+        )
+    try:
+        return f"{SCHEME}{check_mailto(url or '')}"
+    except AddressRefused as refused:
+        raise Problem(
+            422,
+            "address-refused",
+            "This address cannot be written to",
+            field="/url",
+            rule=refused.rule,
+            remedy="Give one plain address: mailto:name@example.org, without subject, quotes or a second address.",
+        ) from None

@@ -1,0 +1,139 @@
+"""The channel ``email-digest``: one mail a day with everything that was told meanwhile; recalls leave at once.
+
+A delivery of it is due at the next window. What is due together is claimed together, looked at once more, mailed as one
+letter and written down one by one, with the parts that every pushed delivery has; so a crash in between repeats the
+letter, under the same ids. Who was told nothing is mailed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from services.notifications import metrics
+from services.notifications.channels.channel import Channel, Configuration
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.mail.channel import mailbox
+from services.notifications.channels.mail.relay import Relay, judge
+from services.notifications.channels.mail.texts import MOST_TOLD, MailTexts
+from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies
+from services.notifications.delivery.pre_send_check import recheck_before_send
+from services.notifications.documents import (
+    DUE,
+    EMAIL_DIGEST,
+    WAITING,
+    About,
+    ClaimedDelivery,
+    DeliveryDocument,
+    SubscriptionDocument,
+)
+from services.notifications.domain.mail_address import check_mailto
+from services.notifications.domain.verdict import Verdict
+from shared.kit.base.supervise import wait_or_stop
+from shared.kit.store.unit_of_work import UnitOfWork
+
+LOOK_SECONDS = 5.0
+
+
+class EmailDigest(Channel):
+    """``next_window``: the first moment after this one at which a digest leaves."""
+
+    name = EMAIL_DIGEST
+
+    def __init__(
+        self, credentials: Credentials, relay: Relay | None, next_window: Callable[[datetime], datetime]
+    ) -> None:
+        self._credentials = credentials
+        self._relay = relay
+        self._next_window = next_window
+
+    async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
+        """As of the channel ``email``."""
+        return Configuration(self._credentials.sealed_target(subscription, mailbox(url, self._relay)))
+
+    def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
+        """Due with the next digest; a recall at once."""
+        due = work.now if delivery["about"] == "recall" else self._next_window(work.now)
+        delivery.update({"state": DUE if first else WAITING, "due": due})
+        delivery.setdefault("since", due)
+
+
+class DigestSender:
+    """Looks every few seconds for digests that are due. Any number may run: claims keep them apart."""
+
+    def __init__(self, deps: Dependencies, credentials: Credentials, relay: Relay, texts: MailTexts) -> None:
+        self._deps = deps
+        self._credentials = credentials
+        self._relay = relay
+        self._texts = texts
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until stopped."""
+        while not await wait_or_stop(stopping, LOOK_SECONDS):
+            await self.look()
+
+    async def look(self) -> None:
+        """Once: recalls before notices."""
+        repository, now = self._deps.repository, self._deps.clock.calendar()
+        for about in ABOUT:
+            for subscription in await repository.waiting_endpoints(about, now):
+                endpoint = await repository.subscription(subscription)
+                if endpoint is not None and endpoint["channel"] == EMAIL_DIGEST:
+                    while await self._send(endpoint, about, now) == MOST_TOLD:
+                        pass
+
+    async def _send(self, endpoint: SubscriptionDocument, about: About, now: datetime) -> int:
+        """One letter; of how many it was to be."""
+        deps, owner, claim = self._deps, self._deps.lease.owner, secrets.token_hex(8)
+        if owner is None:
+            return 0
+        claimed = await deps.repository.claim(endpoint["_id"], about, owner, claim, now, MOST_TOLD)
+        if not claimed:
+            return 0
+        check = await recheck_before_send(deps.reads, endpoint["_id"], claimed, deps.clock, deps.today)
+        if check.endpoint is None or deps.lease.owner != owner:
+            await deps.repository.release_unsent(claim, [delivery["_id"] for delivery in claimed])
+            return 0
+        written = [deps.recorder.record(deps.transitions.drop(each, "consent-ended")) for each in check.forbidden]
+        written += [deps.recorder.record(deps.transitions.postpone(each)) for each in check.in_doubt]
+        if check.sendable:
+            written += await self._mail(check.endpoint, check.sendable, now)
+        await asyncio.wait(written)
+        return len(claimed)
+
+    async def _mail(
+        self, endpoint: SubscriptionDocument, deliveries: tuple[ClaimedDelivery, ...], now: datetime
+    ) -> list[asyncio.Future[None]]:
+        deps, clock = self._deps, asyncio.get_running_loop().time
+        unrecorded, owner, began = deps.lease.unrecorded, deliveries[0]["owner"], clock()
+        unrecorded[owner] += len(deliveries)  # however long it takes, nobody else may take them for left behind
+        try:
+            verdict = await self._handed_over(endpoint, deliveries, now)
+        except BaseException:
+            unrecorded[owner] -= len(deliveries)
+            raise
+        metrics.attempts.of(channel=EMAIL_DIGEST, outcome=verdict.counted_as(), reason=verdict.reason or "none").inc()
+        took = timedelta(seconds=clock() - began)
+        written = []
+        for delivery in deliveries:  # without jitter: what is tried again is one letter again
+            recorded = deps.recorder.record(
+                deps.transitions.after_attempt(delivery, verdict, took, 0.0, endpoint["target"])
+            )
+            recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
+            written.append(recorded)
+        if verdict.outcome == "delivered" and endpoint["failures"]:
+            await deps.repository.bring_forward(endpoint["_id"], now)
+            written.append(deps.recorder.record(deps.transitions.recovered(endpoint["_id"])))
+        return written
+
+    async def _handed_over(
+        self, endpoint: SubscriptionDocument, deliveries: tuple[ClaimedDelivery, ...], now: datetime
+    ) -> Verdict:
+        try:
+            to = check_mailto(self._credentials.target_of(endpoint) or "")
+            mail = self._texts.told(to, [self._deps.messages.of(delivery) for delivery in deliveries], now)
+        except Exception:  # a wrong key of ours: the partner must not pay for it with lost notices
+            return Verdict("again", "secret", possibly_sent=False)
+        return judge(await self._relay.send(to, mail, endpoint["_id"]))

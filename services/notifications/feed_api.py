@@ -1,0 +1,177 @@
+"""HTTP routes of the feed: parse, call, return."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NoReturn
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from services.notifications.channels.feed import FeedReader, UnknownCursor
+from services.notifications.channels.feed_snapshot import FeedSnapshot
+from services.notifications.channels.feed_stream import EventStream, FeedStream
+from services.notifications.documents import FEED
+from services.notifications.repository import Repository
+from services.notifications.schemas import Schema
+from shared.access.keys import Caller, Calling
+from shared.kit.web.bounds import Bounds, Router, bounded
+from shared.kit.web.http import Reading
+from shared.kit.web.problems import Problem, errors, unavailable
+
+LONGEST_WAIT = 55  # under the 60 s after which most proxies give up
+LONGEST_STREAM = 300
+MOST_ENTRIES = 500
+MOST_COUNTED = 1_000
+POLL = Bounds(at_once="polls-at-once")
+After = Annotated[str | None, Query(max_length=200)]
+
+
+class FeedPage(Schema):
+    """``events``: structured CloudEvents of 1,024 bytes; ``cursor``: where to go on, and proof that these arrived."""
+
+    events: list[dict[str, Any]]
+    cursor: str
+
+
+class FeedPlace(Schema):
+    """``cursor``: where the reader is by our book; ``recalls``: how many wait behind it, counted up to 1,000."""
+
+    cursor: str
+    recalls: int
+
+
+class FeedWhole(Schema):
+    """A page of everything that stands. ``next``: give it as ``page`` for the next one; None on the last, and then
+    ``cursor`` goes into ``GET /feed?after=`` for what changes."""
+
+    events: list[dict[str, Any]]
+    next: str | None
+    cursor: str | None
+
+
+class FeedEndpoints:
+    """What the routes call. The port may open before they are put together: until then the answer is 503."""
+
+    reader: FeedReader
+    snapshot: FeedSnapshot
+    stream: FeedStream
+    repository: Repository
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Only called for what is not there yet."""
+        raise unavailable()
+
+
+def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
+    """The feed: pages, place, snapshot, stream."""
+    router = Router(tags=["feed"])
+
+    async def reader_of(request: Request, caller: Caller) -> tuple[str, Callable[[], Awaitable[object]]]:
+        """The caller's agency, which has a feed, and what tells whether it still may read."""
+        recipient = caller.agency.agency
+
+        async def still() -> None:
+            await request.app.state.runtime.authenticator.reauthenticate(caller)
+
+        found = await endpoints.repository.subscriptions_of(recipient)
+        if not any(each["channel"] == FEED and each["state"] == "active" for each in found):
+            raise _not_subscribed()
+        return recipient, still
+
+    @router.get("/feed", responses={304: {"description": "What you have"}, **errors(409)}, response_model=FeedPage)
+    @bounded(POLL)
+    async def feed(
+        request: Request,
+        response: Response,
+        caller: Calling,
+        after: After = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+        wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0,
+        if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+    ) -> FeedPage | Response:
+        """The caller's notices and recalls after a cursor (``last``: where it is by our book); ``wait`` seconds for the
+        first one (long poll). Nothing new since an answer with the ``ETag`` in ``If-None-Match``: 304."""
+        recipient, still = await reader_of(request, caller)
+        try:
+            page = await endpoints.reader.read(recipient, after or None, limit, wait, still)
+        except UnknownCursor:
+            raise _unknown_cursor("/query/after") from None
+        if _known(if_none_match, page.etag):
+            return Response(status_code=304, headers={"ETag": page.etag})
+        response.headers["ETag"] = page.etag
+        return FeedPage(events=page.events, cursor=page.cursor)
+
+    @router.get("/feed/place", responses=errors(409))
+    async def place(request: Request, caller: Calling) -> FeedPlace:
+        """Where the caller's reader is, and whether recalls wait for it."""
+        recipient, _ = await reader_of(request, caller)
+        position = await endpoints.reader.position(recipient, "last")
+        recalls = await endpoints.repository.unread_recalls(recipient, MOST_COUNTED)
+        return FeedPlace(cursor=endpoints.reader.cursor(recipient, position), recalls=recalls)
+
+    @router.get("/feed/snapshot", responses=errors(409))
+    async def snapshot(request: Request, caller: Calling, page: After = None) -> FeedWhole:
+        """Everything that the caller is to hold now, page by page; drop all else once the last one is read."""
+        recipient, _ = await reader_of(request, caller)
+        try:
+            found = await endpoints.snapshot.page(recipient, page or None)
+        except UnknownCursor:
+            raise _unknown_cursor("/query/page") from None
+        return FeedWhole(events=found.events, next=found.next, cursor=found.cursor)
+
+    @router.get("/feed/stream", responses=errors(409), response_class=EventStream)
+    @bounded(POLL)
+    async def stream(
+        request: Request,
+        caller: Calling,
+        after: After = None,
+        seconds: Annotated[float, Query(ge=1, le=LONGEST_STREAM)] = LONGEST_STREAM,
+        last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> Response:
+        """The feed as server-sent events, for ``seconds``; then come back with ``Last-Event-ID``, which proves what
+        arrived."""
+        recipient, still = await reader_of(request, caller)
+        # beside the key's own bound: an agency with several keys has no more than one with a single one
+        Reading.of(request.scope).hold(request.app.state.runtime.quotas.hold("polls-at-once", f"agency/{recipient}"))
+        try:
+            start = await endpoints.reader.position(recipient, last_event_id or after or None)
+        except UnknownCursor:
+            raise _unknown_cursor("/header/last-event-id" if last_event_id else "/query/after") from None
+
+        async def subscribed() -> None:
+            await reader_of(request, caller)
+
+        return EventStream(
+            endpoints.stream.events(recipient, start, seconds, still, subscribed),
+            headers={"X-Accel-Buffering": "no"},
+        )
+
+    return router
+
+
+def _known(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110 13.1.2, by the weak comparison."""
+    if if_none_match is None:
+        return False
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return "*" in known or etag.removeprefix("W/") in known
+
+
+def _not_subscribed() -> Problem:
+    return Problem(
+        409,
+        "not-subscribed",
+        "There is no feed for you",
+        remedy='POST /subscriptions {"channel": "feed"} first.',
+    )
+
+
+def _unknown_cursor(field: str) -> Problem:
+    return Problem(
+        422,
+        "unknown-cursor",
+        "This is no cursor of yours",
+        field=field,
+        rule="cursor",
+        remedy="Give back the cursor of your last page as it was, leave it out to read from the start, or say last.",
+    )

@@ -1,0 +1,195 @@
+"""The feed as server-sent events, over real sockets: no gap on resuming, an end for whoever stalls or lost its key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.notifications.channels import feed_stream
+from shared.access.keys import make_key
+from shared.kit.runtime import run
+from tests.integration.notifications.parts import Client, Setup, event, eventually, match, person
+from tests.unit.notifications.world import agency_of
+
+pytestmark = pytest.mark.integration
+
+
+@asynccontextmanager
+async def served(app: FastAPI, **changes: Any) -> AsyncIterator[str]:
+    """The application behind the server that it has in production."""
+    server = run._Beside(run.edge_config(app, app.state.runtime.settings.model_copy(update=changes)))
+    listening = run._bound("127.0.0.1", 0, "IEUM_PORT")
+    assert listening is not None
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # the kernel's own would take a megabyte
+    with listening:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = server.force_exit = True
+            await serving
+
+
+class Stream:
+    """What one reader hears: events with their ids, and how often only a comment came."""
+
+    def __init__(self, lines: AsyncIterator[str]) -> None:
+        self._lines = lines
+        self.last_id: str | None = None
+        self.comments = 0
+
+    async def next(self) -> dict[str, Any] | None:
+        """The next event; None at the end of the stream."""
+        data: dict[str, Any] | None = None
+        async for line in self._lines:
+            name, _, value = line.partition(": ")
+            if name == "data":
+                data = json.loads(value)
+            elif name == "id":
+                self.last_id = value
+            elif line.startswith(":"):
+                self.comments += 1
+            elif not line and data is not None:
+                return data
+        return None
+
+
+@asynccontextmanager
+async def stream(client: httpx.AsyncClient, **how: Any) -> AsyncIterator[Stream]:
+    async with client.stream("GET", "/feed/stream", **how) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        yield Stream(answer.aiter_lines())
+
+
+async def written(app: Any, count: int, **query: Any) -> bool:
+    return bool(await app.state.runtime.database.deliveries.count_documents(query) >= count)
+
+
+async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(setup: Setup) -> None:
+    async with setup.running() as app, served(app) as base:
+        await setup.publish(setup.agency("hana", "case"), person("a", "hana"), person("b", "hana"))
+        async with Client(None, setup.tokens["hana"], base) as hana:
+            await hana.subscribed("feed")
+            async with stream(hana) as first:
+                await setup.publish(match("a", "x"))
+                told = await first.next()
+                assert told is not None
+                assert told["type"] == "notice"
+                assert first.last_id is not None
+            await setup.publish(match("a", "y"), match("b", "y"))
+            await eventually(lambda: written(app, 3))
+            assert await written(app, 1, state="served")  # nothing has come back yet
+            async with stream(hana, headers={"Last-Event-ID": first.last_id}) as second:
+                ids = {event["id"] for event in [await second.next(), await second.next()] if event}
+                assert told["id"] not in ids
+                assert len(ids) == 2
+                await eventually(lambda: written(app, 1, state="delivered"))
+                await setup.publish(person("a", sequence=2))
+                recall = await second.next()
+                assert recall is not None
+                assert recall["type"] == "recall"
+            whole = (await hana.get("/feed")).json()["events"]
+            assert {event["id"] for event in whole} >= {recall["id"]}
+
+
+async def test_a_page_that_was_cut_off_in_its_middle_is_given_again(setup: Setup) -> None:
+    async with setup.running() as app, served(app) as base:
+        await setup.publish(setup.agency("hana", "case"), person("a", "hana"))
+        async with Client(None, setup.tokens["hana"], base) as hana:
+            await hana.subscribed("feed")
+            await setup.publish(*(match("a", opportunity) for opportunity in "vwxyz"))
+            await eventually(lambda: written(app, 5))
+            async with stream(hana) as cut:
+                seen = [await cut.next(), await cut.next()]
+                assert cut.last_id is None  # only the last one of a page has an id
+            async with stream(hana) as whole:
+                again = [await whole.next() for _ in range(5)]
+            assert [event["id"] for event in again if event][:2] == [event["id"] for event in seen if event]
+            assert whole.last_id is not None
+
+
+async def test_heartbeats_and_an_end_in_time(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_stream, "HEARTBEAT_SECONDS", 0.2)
+    async with setup.running() as app, served(app) as base:
+        await setup.publish(setup.agency("hana", "case"))
+        async with Client(None, setup.tokens["hana"], base) as hana:
+            await hana.subscribed("feed")
+            async with stream(hana, params={"seconds": 1}) as quiet:
+                assert await quiet.next() is None
+                assert quiet.comments >= 3
+
+
+async def test_a_key_that_is_revoked_ends_it_and_so_does_the_end_of_the_subscription(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_stream, "HEARTBEAT_SECONDS", 0.2)
+    async with setup.running() as app, served(app) as base:
+        await setup.publish(setup.agency("hana", "case"), setup.agency("gjf"))
+        async with Client(None, setup.tokens["hana"], base) as hana, Client(None, setup.tokens["gjf"], base) as gjf:
+            await hana.subscribed("feed")
+            made = await gjf.subscribed("feed")
+            async with stream(hana) as revoked, stream(gjf) as ended:
+                _, other = make_key("hana-9")
+                state = agency_of("hana", "case").model_copy(update={"keys": (other,)})
+                await setup.publish(event("agency-changed", state, "hana", 2))
+                await gjf.delete(f"/subscriptions/{made['subscription']}")
+                assert await asyncio.wait_for(revoked.next(), 30) is None
+                assert await asyncio.wait_for(ended.next(), 30) is None
+            assert (await hana.get("/feed/stream")).status_code == 401
+            assert (await gjf.get("/feed/stream")).status_code == 409
+
+
+async def test_a_reader_that_takes_nothing_is_dropped_and_holds_little(setup: Setup) -> None:
+    async with setup.running(batch_max_records=500) as app, served(app, unread_seconds=1.0) as base:
+        names = [f"p{number}" for number in range(60)]
+        await setup.publish(setup.agency("hana", "case"), *(person(name, "hana") for name in names))
+        async with Client(None, setup.tokens["hana"], base) as hana:
+            await hana.subscribed("feed")
+            await setup.publish(*(match(name, f"o{n}") for name in names for n in range(20)))
+            await eventually(lambda: written(app, 1_200))
+            host, port = base.removeprefix("http://").split(":")
+            token = setup.tokens["hana"]
+            stalled = socket.socket()
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            stalled.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(stalled, (host, int(port)))
+            asked = f"GET /feed/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+            await asyncio.get_running_loop().sock_sendall(stalled, asked)  # and nothing is ever read
+
+            async def given() -> int:
+                count: int = await app.state.runtime.database.deliveries.count_documents({"state": "served"})
+                return count
+
+            async def dropped() -> bool:
+                return not app.state.runtime.quotas._held
+
+            await eventually(lambda: written(app, 100, state="served"))
+            await eventually(dropped)
+            assert await given() < 1_200  # it was not read on for somebody who takes nothing
+            stalled.close()
+            async with stream(hana) as healthy:
+                assert await healthy.next() is not None
+
+
+async def test_one_agency_has_only_so_many_however_many_keys(setup: Setup) -> None:
+    async with setup.running(at_once_polls=2) as app, served(app) as base:
+        registered = setup.agency("hana", "case")
+        token, second = make_key("hana-second")
+        state = registered.data.model_copy(update={"keys": (*registered.data.keys, second)})
+        await setup.publish(event("agency-registered", state, "hana", 1))
+        async with Client(None, setup.tokens["hana"], base) as one, Client(None, token, base) as two:
+            await one.subscribed("feed")
+            async with stream(one), stream(two):
+                assert (await one.get("/feed/stream")).status_code == 429
+                assert (await two.get("/feed/stream")).status_code == 429
+                assert (await one.get("/feed")).status_code == 200

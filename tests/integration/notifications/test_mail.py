@@ -1,0 +1,302 @@
+"""E-mail against a mail server on a socket: taken, put off, refused, away; owners that are told of their endpoints."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from services.notifications import main
+from services.notifications.channels.mail import digest, owners
+from services.notifications.channels.mail.relay import Relay, RelaySettings, judge
+from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person
+from tests.support.mail_server import MailServer
+from tests.unit.notifications.world import hexid, holding
+
+pytestmark = pytest.mark.integration
+TO = "jobs@partner.example"
+
+
+def mailing(server: MailServer) -> dict[str, Any]:
+    return {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": server.port,
+        "smtp_security": "none",
+        "mail_sender": "notices@ieum.example",
+        "mail_bounces": "bounces@ieum.example",
+    }
+
+
+def told(server: MailServer) -> list[dict[str, Any]]:
+    """The events in all mails that were taken."""
+    events: list[dict[str, Any]] = []
+    for received in server.received:
+        for attached in received.mail.iter_attachments():
+            events += json.loads(attached.get_content())
+    return events
+
+
+async def true(value: Any) -> Any:
+    return value
+
+
+class TestTheChannel:
+    async def test_a_notice_and_its_recall_are_mailed(self, setup: Setup) -> None:
+        with MailServer() as server:
+            async with setup.running(**mailing(server)) as app:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    made = await gjf.subscribed("email", f"mailto:{TO}")
+                    await eventually(lambda: true(len(server.received) == 1))
+                    first = server.received[0]
+                    assert first.to == [TO]
+                    assert first.sender == f"bounces+{made['subscription']}@ieum.example"
+                    assert holding(told(server)) == {(hexid("alias", "a", "gjf"), hexid("opportunity", "x"))}
+                    assert first.mail["Message-ID"].endswith("@ieum.example>")
+                    await setup.publish(person("a", sequence=2))
+                    await eventually(lambda: true(len(server.received) == 2))
+                    assert holding(told(server)) == set()
+
+    async def test_what_is_put_off_comes_later_and_once(self, setup: Setup) -> None:
+        with MailServer() as server:
+            server.greylists = True
+            async with setup.running(**mailing(server)) as app:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("email", f"mailto:{TO}")
+                    await eventually(lambda: true(len(server.received) == 1))
+                    assert server.tried[TO] == 2
+
+                    async def written_down() -> bool:
+                        (delivery,) = (await gjf.get("/deliveries")).json()["deliveries"]
+                        return bool(delivery["state"] == "delivered" and delivery["attempts"] == 2)
+
+                    await eventually(written_down)
+
+    async def test_a_mailbox_that_does_not_exist_ends_the_subscription(self, setup: Setup) -> None:
+        with MailServer() as server:
+            server.at_recipient = "550 5.1.1 no such user"
+            async with setup.running(**mailing(server)) as app:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("email", f"mailto:{TO}")
+
+                    async def disabled() -> bool:
+                        (shown,) = (await gjf.get("/subscriptions")).json()["subscriptions"]
+                        return bool(shown["state"] == "disabled" and shown["reason"] == "no-such-mailbox")
+
+                    await eventually(disabled)
+                    assert server.tried[TO] == 1
+
+    async def test_a_mail_server_that_is_away_loses_nothing(self, setup: Setup) -> None:
+        with MailServer() as server:
+            server.at_data = "451 4.3.0 local trouble"
+            async with setup.running(retry_schedule=(0.0, *[0.2] * 49), **mailing(server)) as app:
+                await setup.publish(setup.agency("gjf"), person("a", "gjf"), match("a", "x"), match("a", "y"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("email", f"mailto:{TO}")
+                    await eventually(lambda: true(server.tried[TO] >= 3))
+                    server.at_data = None
+                    await eventually(lambda: true(len(holding(told(server))) == 2))
+                    assert len(server.received) == 2
+
+    @pytest.mark.parametrize(
+        "url",
+        ["mailto:a@partner.example,b@partner.example", "mailto:a@x.example%0aBcc:b@x.example", "https://x.example/"],
+    )
+    async def test_an_address_that_is_more_than_one_is_refused_and_not_repeated(self, setup: Setup, url: str) -> None:
+        with MailServer() as server:
+            async with setup.running(**mailing(server)) as app:
+                await setup.publish(setup.agency("gjf"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await eventually(lambda: _known(gjf))
+                    answer = await gjf.post("/subscriptions", json={"channel": "email", "url": url})
+                    assert answer.status_code == 422
+                    assert "mailto:name@example.org" in answer.text
+                    assert url not in answer.text
+
+    async def test_without_a_mail_server_the_channel_is_off_and_says_so(self, setup: Setup) -> None:
+        async with setup.running() as app:
+            await setup.publish(setup.agency("gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                await eventually(lambda: _known(gjf))
+                answer = await gjf.post("/subscriptions", json={"channel": "email", "url": f"mailto:{TO}"})
+                assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "no-mail-here")
+
+
+class TestTheDigest:
+    async def test_is_one_mail_of_everything_at_its_time_and_a_recall_does_not_wait_for_it(
+        self, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(digest, "LOOK_SECONDS", 0.1)
+        moment = datetime(2090, 1, 1, tzinfo=UTC)
+        monkeypatch.setattr(main, "next_window", lambda after, zone, at: moment)
+        with MailServer() as server:
+            async with setup.running(**mailing(server)) as app:
+                deliveries = app.state.runtime.database.deliveries
+
+                async def stored(count: int, **query: Any) -> bool:
+                    return bool(await deliveries.count_documents(query) >= count)
+
+                await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in "abc"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("email-digest", f"mailto:{TO}")
+                    await setup.publish(*(match(name, "x") for name in "abc"))
+                    await eventually(lambda: stored(3, due=moment))
+                    assert server.received == []
+                    await setup.publish(person("c", sequence=2))  # never told: nothing to recall
+                    await eventually(lambda: stored(1, reason="consent-ended"))
+                    await deliveries.update_many({"state": "due"}, {"$set": {"due": datetime.now(UTC)}})
+                    await eventually(lambda: stored(2, state="delivered"))
+                    assert len(server.received) == 1
+                    assert server.received[0].mail["Subject"] == "알림 2건 / 2 notices"
+                    expected = {(hexid("alias", name, "gjf"), hexid("opportunity", "x")) for name in "ab"}
+                    assert holding(told(server)) == expected
+                    await setup.publish(person("a", sequence=2))
+                    await eventually(lambda: true(len(server.received) == 2))
+                    assert [event["type"] for event in told(server)[2:]] == ["recall"]
+
+    async def test_that_was_put_off_is_one_mail_again(self, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(digest, "LOOK_SECONDS", 0.1)
+        monkeypatch.setattr(main, "next_window", lambda after, zone, at: moment)
+        moment = datetime.now(UTC) + timedelta(seconds=2)
+        with MailServer() as server:
+            server.greylists = True
+            async with setup.running(**mailing(server)) as app:
+                await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in "abc"))
+                async with Client(app, setup.tokens["gjf"]) as gjf:
+                    await gjf.subscribed("email-digest", f"mailto:{TO}")
+                    moment = datetime.now(UTC) + timedelta(seconds=2)
+                    await setup.publish(*(match(name, "x") for name in "abc"))
+                    await eventually(lambda: true(len(holding(told(server))) == 3))
+
+
+async def _known(client: Client) -> bool:
+    return (await client.get("/subscriptions")).status_code == 200
+
+
+async def test_the_owner_of_an_endpoint_is_told_that_it_fails_and_that_it_is_well(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(owners, "TELL_AFTER", timedelta(seconds=0.5))
+    refusing = True
+
+    async def refuses(request: Any) -> bytes:
+        return answer_of(503 if refusing else 204)
+
+    with MailServer() as server:
+        async with (
+            Partner(refuses) as partner,
+            setup.running(retry_schedule=(0.0, *[0.3] * 49), **mailing(server)) as app,
+        ):
+            await setup.publish(setup.agency("gjf"), setup.agency("hana", "case"))
+            async with Client(app, setup.tokens["gjf"]) as gjf, Client(app, setup.tokens["hana"]) as hana:
+                made = await gjf.subscribed("webhook", partner.url)
+                await gjf.subscribed("email", f"mailto:{TO}")
+                await hana.subscribed("email", "mailto:other@partner.example")
+                await setup.publish(person("a", "gjf"), match("a", "x"))
+
+                def subjects() -> list[str]:
+                    mails = [each for each in server.received if not list(each.mail.iter_attachments())]
+                    assert all(each.to == [TO] for each in mails)
+                    assert all(made["subscription"] in _text(each.mail) for each in mails)
+                    return [str(each.mail["Subject"]) for each in mails]
+
+                failing = "수신 시스템이 응답하지 않습니다 / Your system does not answer"
+                await eventually(lambda: true(subjects() == [failing]))
+                refusing = False
+                well = "수신 시스템이 다시 응답합니다 / Your system answers again"
+                await eventually(lambda: true(subjects() == [failing, well]))
+                assert await app.state.runtime.database.troubles.count_documents({}) == 0
+
+
+def _text(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+class TestTheRelay:
+    """Over sockets: what the mail server does, and what is made of it."""
+
+    @staticmethod
+    def letter() -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = "notices@ieum.example", TO, "알림"
+        mail["Date"] = datetime(2026, 11, 28, tzinfo=UTC)
+        mail.set_content("안녕하세요\n.\n..two dots\n")
+        return mail
+
+    @staticmethod
+    def relay(port: int, tls: ssl.SSLContext | None = None, **changes: Any) -> Relay:
+        values: dict[str, Any] = {"security": "none", "user": "", "password": "", "sender": "notices@ieum.example"}
+        return Relay(RelaySettings("127.0.0.1", port, **values | {"total": timedelta(seconds=5)} | changes), tls)
+
+    async def test_korean_and_dots_arrive_as_they_were(self) -> None:
+        with MailServer() as server:
+            assert (await self.relay(server.port).send(TO, self.letter(), "s1")).code == 250
+        (received,) = server.received
+        assert received.mail["Subject"] == "알림"
+        assert _text(received.mail) == "안녕하세요\n.\n..two dots\n"
+
+    @pytest.mark.parametrize(
+        ("where", "answer", "outcome", "reason"),
+        [
+            ("at_recipient", "450 4.2.0 greylisted", "again", "mail-450"),
+            ("at_recipient", "550 5.1.1 unknown", "failed", "no-such-mailbox"),
+            ("at_recipient", "550 5.7.1 not you", "failed", "mail-550"),
+            ("at_recipient", "551 go elsewhere", "failed", "mail-551"),
+            ("at_data", "452 4.3.1 full", "again", "mail-452"),
+            ("at_data", "554 5.6.0 no", "failed", "mail-554"),
+            ("at_recipient", "421 4.3.2 closing", "again", "mail-421"),
+        ],
+    )
+    async def test_what_it_answers(self, where: str, answer: str, outcome: str, reason: str) -> None:
+        with MailServer() as server:
+            setattr(server, where, answer)
+            verdict = judge(await self.relay(server.port).send(TO, self.letter(), "s1"))
+        assert (verdict.outcome, verdict.reason) == (outcome, reason)
+        assert server.received == []
+
+    @pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")
+    async def test_a_password_that_is_refused_is_our_own_trouble(self) -> None:
+        with MailServer(user=("ieum", "right")) as server:
+            wrong = judge(await self.relay(server.port, user="ieum", password="wrong").send(TO, self.letter(), "s1"))
+            right = judge(await self.relay(server.port, user="ieum", password="right").send(TO, self.letter(), "s1"))
+        assert (wrong.outcome, wrong.reason, wrong.disable) == ("again", "mail-server", False)
+        assert right.outcome == "delivered"
+
+    async def test_a_server_without_tls_is_given_nothing_when_tls_is_asked_for(self) -> None:
+        with MailServer() as server:
+            for security in ("starttls", "tls"):
+                verdict = judge(await self.relay(server.port, security=security).send(TO, self.letter(), "s1"))
+                assert (verdict.outcome, verdict.reason) == ("again", "mail-server")
+        assert server.received == []
+
+    async def test_one_that_is_away_or_never_answers_ends_in_time(self, unused_port: int, hanging_port: int) -> None:
+        away = await self.relay(unused_port).send(TO, self.letter(), "s1")
+        assert (away.about, away.code, away.handed) == ("server", None, False)
+        hangs = await self.relay(hanging_port, total=timedelta(seconds=0.5)).send(TO, self.letter(), "s1")
+        assert (hangs.about, hangs.code) == ("server", None)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def hanging_port() -> Any:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
