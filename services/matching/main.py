@@ -17,6 +17,7 @@ from services.matching.day import MatchingDay
 from services.matching.domain.index import MatchIndex
 from services.matching.fenced_store import FencedStore
 from services.matching.handlers import matching_stream, prohibitions_stream
+from services.matching.openings import opening_routes
 from services.matching.prohibitions import floor_follow_up
 from services.matching.queries import MatchQueries
 from services.matching.repository import INDEXES, Repository
@@ -99,7 +100,10 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
 
     return runtime.app(
         title="Ieum matching",
-        routers=[routes(lambda: MatchQueries(Repository(runtime.database), pack, day.to_show, clock))],
+        routers=[
+            routes(lambda: MatchQueries(Repository(runtime.database), pack, day.to_show, clock)),
+            opening_routes(lambda: Repository(runtime.database)),
+        ],
         loops=[matcher],
         before_streams=[join_transactions],
     )

@@ -142,6 +142,11 @@ class Repository:
         found = await self._database[OPPORTUNITIES].find_one({"_id": id}, max_time_ms=PATIENCE_MS)
         return None if found is None else StoredOpening.from_document(found).opportunity
 
+    async def opportunities(self, ids: Sequence[str]) -> dict[str, Opportunity]:
+        """Those of these that are held."""
+        found = self._database[OPPORTUNITIES].find({"_id": {"$in": list(ids)}}, max_time_ms=PATIENCE_MS)
+        return {each["_id"]: StoredOpening.from_document(each).opportunity async for each in found}
+
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, best first."""
         return (await self.matches_of_people([person]))[person]

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.contract
 NEVER = {
     ("GET /people/{alias}/matches", 422): ANY_TEXT,
     ("GET /opportunities/{opportunity}/matches", 422): ANY_TEXT,
+    ("GET /opportunities/{opportunity}", 422): ANY_TEXT,
     ("GET /people/{alias}/opportunities/{opportunity}", 422): ANY_TEXT,
 }
 
@@ -52,6 +53,11 @@ async def test_every_documented_answer(
                     f"/opportunities/{numbered(9)}/matches",
                 ),
                 (
+                    "GET /opportunities/{opportunity}",
+                    f"/opportunities/{job.opportunity}",
+                    f"/opportunities/{numbered(9)}",
+                ),
+                (
                     "GET /people/{alias}/opportunities/{opportunity}",
                     f"/people/{HANAWON_ALIAS}/opportunities/{job.opportunity}",
                     f"/people/{HANAWON_ALIAS}/opportunities/{numbered(9)}",
@@ -60,4 +66,8 @@ async def test_every_documented_answer(
                 await service.ask(operation, 200, good, headers=own)
                 await service.ask(operation, 404, bad, headers=own)
                 await service.ask(operation, 403, good, headers=shop)
+            lookup, wanted = "POST /opportunities/lookup", {"opportunities": [job.opportunity, numbered(9)]}
+            await service.ask(lookup, 200, json=wanted, headers=own)
+            await service.ask(lookup, 403, json=wanted, headers=shop)
+            await service.ask(lookup, 422, json={"opportunities": []}, headers=own)
             assert service.unseen(NEVER) == []

@@ -157,6 +157,33 @@ class TestPeopleForAnOpening:
         assert (await get(world, "gjf", f"/opportunities/{numbered(1)}/matches")).status_code == 404
 
 
+class TestOpenings:
+    async def test_what_everybody_may_know_of_one_and_nothing_of_people_or_rules(self, world: Any) -> None:
+        for who in ("gjf", "told", "blind"):  # all three receive notices
+            answer = await get(world, who, f"/opportunities/{JOB.opportunity}")
+            assert answer.status_code == 200
+            seen = answer.json()
+            assert (seen["opportunity"], seen["title"], seen["status"]) == (JOB.opportunity, JOB.title, "open")
+            assert seen["region"] == JOB.region
+            assert not {"rules", "owner", "certificates", "strengths"} & seen.keys()
+            assert SEEN.person not in answer.text
+
+    async def test_many_at_once_in_the_order_asked_for(self, world: Any) -> None:
+        asked = [FAR.opportunity, numbered(0xFFF), JOB.opportunity]
+        async with client(world.app, world.tokens["gjf"]) as http:
+            answer = await http.post("/opportunities/lookup", json={"opportunities": asked})
+        assert [each["opportunity"] for each in answer.json()["opportunities"]] == [asked[0], asked[2]]
+        assert answer.json()["unknown"] == [asked[1]]
+
+    @pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("shop", 403)])
+    async def test_only_for_whoever_may_be_told_of_it(self, world: Any, who: str, status: int) -> None:
+        assert (await get(world, who, f"/opportunities/{JOB.opportunity}")).status_code == status
+
+    async def test_one_that_nobody_knows(self, world: Any) -> None:
+        for name in (numbered(0xFFF), "nonsense"):
+            assert (await get(world, "gjf", f"/opportunities/{name}")).status_code == 404
+
+
 class TestWhy:
     async def test_a_pair_that_matches(self, world: Any) -> None:
         why = (await get(world, "gjf", f"/people/{GJF_ALIAS}/opportunities/{JOB.opportunity}")).json()

@@ -19,12 +19,13 @@ def app() -> FastAPI:
 
 def test_the_longest_body_is_written_down_for_every_route(app: FastAPI) -> None:
     assert most_bytes(app) == {
+        "POST /opportunities/lookup": 16_384,
         "POST /quarantine/replay": 49_152,
     }
 
 
 async def test_the_key_is_checked_before_the_body_is_asked_for(app: FastAPI) -> None:
-    assert await check_that_the_key_comes_first(app) == 5
+    assert await check_that_the_key_comes_first(app) == 7
 
 
 async def test_no_answer_may_be_kept_or_guessed(app: FastAPI) -> None:
