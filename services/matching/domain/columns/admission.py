@@ -18,7 +18,7 @@ from services.matching.domain.context import AssessmentContext
 
 REFUSES, MEETS, BLANK = 0, 1, 255
 """Answers as the tables keep them; a number between the last two is a question, by how often it is answered yes."""
-ORDER_EVERY = 256  # so many looks are taken before it is worked out again what refuses most
+ORDER_EVERY = 16  # so many looks are taken before it is worked out again what refuses most
 
 _CONDITIONS = tuple(condition for condition in CONDITIONS if condition.of_pairs)
 

@@ -96,8 +96,12 @@ class Scores:
         for each in sorted(lines, key=missing.__getitem__):
             if missing[each] > MANY:
                 left.leave_out(self.context.pack.matching.threshold, matters)
-            values = lines[each].of(others[each][left.admitted.rows])
-            left.add(_PLACES[each], _millionths(wish.shares[_PLACES[each]] * values))
+            share, them = wish.shares[_PLACES[each]], others[each][left.admitted.rows]
+            values = lines[each].of(them)
+            if len(lines[each].values) < len(them):  # the same few values again and again
+                left.add(_PLACES[each], _millionths(share * lines[each].values)[them])
+            else:
+                left.add(_PLACES[each], _millionths(share * values))
         return left.scored(self.context.pack.matching.threshold)
 
     def clear(self) -> None:
@@ -192,7 +196,9 @@ def _millionths(parts: NDArray[np.float64]) -> NDArray[np.int64]:
     """Each rounded to six digits just as `round` does, in millionths: what lies halfway is left to it."""
     scaled = parts * UNIT
     nearest = np.rint(scaled)
-    for place in np.flatnonzero(np.abs(scaled - nearest) > 0.499999).tolist():
-        nearest[place] = round(round(float(parts[place]), DIGITS) * UNIT)
+    halfway = np.flatnonzero(np.abs(scaled - nearest) > 0.499999)
+    if len(halfway):
+        distinct, which = np.unique(parts[halfway], return_inverse=True)
+        nearest[halfway] = np.array([round(round(part, DIGITS) * UNIT) for part in distinct.tolist()])[which]
     whole: NDArray[np.int64] = nearest.astype(np.int64)
     return whole
