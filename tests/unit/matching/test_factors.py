@@ -49,7 +49,7 @@ class TestScore:
             check_weights(replace(PACK, manifest=wrong))
 
     @pytest.mark.parametrize(
-        ("score", "band"), [(0.7, "high"), (0.699999, "medium"), (0.5, "medium"), (0.499999, "low")]
+        ("score", "band"), [(0.75, "high"), (0.749999, "medium"), (0.58, "medium"), (0.579999, "low")]
     )
     def test_a_border_belongs_to_the_higher_band(self, score: float, band: str) -> None:
         assert band_of(score, PACK) == band
