@@ -72,7 +72,7 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         await setup.publish(*(match(name, "x") for name in names))
         await eventually(lambda: count("deliveries", 4 * people))
         await eventually(lambda: count("deliveries", people, recipient="gjf", state="delivered"))
-        await eventually(lambda: count("deliveries", people, recipient="hana", state="due", attempts=1))
+        await eventually(lambda: count("deliveries", people, recipient="hana", state="due", attempts=1), 180)
         pages, cursor = 0, None
         while events := (page := await _pulled(feed, cursor))["events"]:
             cursor, pages = page["cursor"], pages + 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import secrets
 import sys
 import time
 from collections import Counter
@@ -86,7 +88,8 @@ class Trial:
         await self.until(lambda: self._stored("agencies", self.endpoints), "agencies")
         await asyncio.sleep(KEYS_SECONDS)
         for n, token in enumerate(tokens.values()):
-            wanted = {"channel": "webhook", "url": f"{self.url}/{n}"}
+            secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+            wanted = {"channel": "webhook", "url": f"{self.url}/{n}", "secret": secret}
             await self.until(lambda w=wanted, t=token: self._subscribed(w, t), "subscriptions")
         await self.until(self._no_resync, "first pass over everybody")
 
