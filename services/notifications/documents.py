@@ -123,7 +123,8 @@ class SecretEntry(TypedDict):
 class SubscriptionDocument(TypedDict):
     """``reason``: why it is not active. ``held_until``: nothing is sent before. ``target``: where to send, and
     ``headers``: with which of the partner's own, sealed. ``failures``: bad answers in a row, counted up to MOST_COUNTED
-    (domain/breaker.py), the first ``failing_since``. ``recalls_only``: no notices. ``filter``: which notices, as text
+    (domain/breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be
+    tried, sooner than ``held_until``. ``recalls_only``: no notices. ``filter``: which notices, as text
     (domain/filters.py). ``per_second``: the most that its endpoint wants. All of it is in one document: who sends reads
     it once."""
 
@@ -135,6 +136,7 @@ class SubscriptionDocument(TypedDict):
     held_until: datetime | None
     failures: int
     failing_since: NotRequired[datetime | None]
+    recall_at: NotRequired[datetime | None]
     target: bytes | None
     secrets: list[SecretEntry]
     headers: NotRequired[bytes | None]
@@ -287,7 +289,8 @@ class ResyncDocument(TypedDict):
 
 class RecoveryDocument(TypedDict):
     """What one subscription is told again. ``recovery``: its id, another one each time it is asked for. ``after``: the
-    last delivery or person that was looked at. ``again`` were made due, ``passed_over`` were not to be sent."""
+    last delivery or person that was looked at. ``pending``: what its last piece
+    made due. ``again`` were made due, ``passed_over`` were not to be sent."""
 
     _id: str
     recovery: str
@@ -296,6 +299,7 @@ class RecoveryDocument(TypedDict):
     since: datetime | None
     state: RecoveryState
     after: str
+    pending: list[str]
     again: int
     passed_over: int
     asked: datetime

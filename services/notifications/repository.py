@@ -189,14 +189,22 @@ class Repository:
         return {document["_id"]: document for document in found}
 
     async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:
-        """Subscriptions with a notice or a recall (``about``) to send now: one look at the index for each."""
+        """Subscriptions with a notice or a recall (``about``) to send now."""
+        return sorted(subscription for subscription, due in (await self._first_due(about)).items() if due <= now)
+
+    async def with_recalls(self) -> set[str]:
+        """Subscriptions for which a recall waits, due or not."""
+        return set(await self._first_due("recall"))
+
+    async def _first_due(self, about: str) -> dict[str, datetime]:
+        """When the first notice or recall (``about``) of each subscription is due: one look at the index for each."""
         pipeline: list[Document] = [
             {"$match": {"state": DUE, "about": about}},
             {"$sort": {"subscription": ASCENDING, "due": ASCENDING}},
             {"$group": {"_id": "$subscription", "due": {"$first": "$due"}}},
         ]
         found = DELIVERIES.of(self._database).aggregate(pipeline, hint=NEXT, maxTimeMS=TIME_LIMIT_MS)
-        return sorted([first["_id"] async for first in found if first["due"] <= now])
+        return {first["_id"]: first["due"] async for first in found}
 
     async def claim(
         self, subscription: str, about: str, owner: str, claim: str, now: datetime, limit: int
@@ -240,12 +248,17 @@ class Repository:
                 return True
         return False
 
-    async def down(self, now: datetime) -> list[tuple[str, datetime]]:
-        """Endpoints in an outage whose wait is over, and when it was over."""
-        query = {"state": "active", "failures": {"$gte": OUTAGE}, "held_until": {"$lte": now}}
-        found = SUBSCRIPTIONS.of(self._database).find(query, {"held_until": 1}, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
-        down = await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
-        return [(each["_id"], each["held_until"] or now) for each in down]
+    async def down(self) -> list[SubscriptionDocument]:
+        """Endpoints in an outage, those whose wait is over first."""
+        query = {"state": "active", "failures": {"$gte": OUTAGE}}
+        found = SUBSCRIPTIONS.of(self._database).find(query, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
+        return await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
+
+    async def open_for_recall(self, endpoint: SubscriptionDocument, now: datetime) -> None:
+        """End the wait of its breaker, if nothing was answered since."""
+        await SUBSCRIPTIONS.of(self._database).update_one(
+            {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": now}}
+        )
 
     async def bring_probe_forward(self, subscription: str, now: datetime) -> About | None:
         """Make due now what waits for the next retry, a recall if there is one; what it was, None if nothing waits.
@@ -382,14 +395,11 @@ class Repository:
         attempts = await found.max_time_ms(TIME_LIMIT_MS).to_list(MOST_ATTEMPTS)
         return sorted(attempts, key=lambda attempt: (attempt["at"], attempt["number"]))[-limit:]
 
-    async def due_of(self, subscription: str, now: datetime, limit: int) -> int:
-        """How many deliveries of a subscription could leave now, counted up to ``limit``."""
-        counted = 0
-        for about in ("recall", "notice"):
-            query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
-            found = DELIVERIES.of(self._database).find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS)
-            counted += len(await found.limit(limit).to_list(limit))
-        return min(counted, limit)
+    async def any_open(self, deliveries: Sequence[str], now: datetime) -> bool:
+        """Whether one of these is being sent, or could be now."""
+        open_now: Document = {"$or": [{"state": SENDING}, {"state": DUE, "due": {"$lte": now}}]}
+        found = DELIVERIES.of(self._database).find({"_id": {"$in": list(deliveries)}, **open_now}, {"_id": 1})
+        return bool(await found.hint(BY_ID).limit(1).max_time_ms(TIME_LIMIT_MS).to_list(1))
 
     async def threads_of(self, recipient: str, after: str, limit: int) -> list[ThreadDocument]:
         """Threads of one recipient in order of person, after this one."""

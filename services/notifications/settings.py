@@ -51,7 +51,7 @@ class NotificationsSettings(ServiceSettings):
     breaker_seconds: float = Field(default=3, gt=0, le=3_600)
     breaker_longest_seconds: float = Field(default=60, gt=0, le=86_400)
     disable_after_seconds: float = Field(default=5 * 86_400, ge=3_600, le=365 * 86_400)
-    recovery_per_second: float = Field(default=50, ge=0.1, le=1_000)
+    recovery_per_second: float = Field(default=20, ge=0.1, le=1_000)
     smtp_host: str = Field(default="", max_length=253, pattern=r"^[A-Za-z0-9.:-]*$")
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"

@@ -188,7 +188,9 @@ class DeliveryTransitions:
         if not verdict.endpoint_healthy:
             endpoint["failures"] = failures = min(endpoint["failures"] + 1, MOST_COUNTED)
             since = endpoint["failing_since"] = endpoint.get("failing_since") or work.now
-            hold = max(filter(None, (hold, self._breaker.open_for(failures, held["about"]))), default=None)
+            hold = max(filter(None, (verdict.hold, self._breaker.open_for(failures, held["about"]))), default=None)
+            soonest = max(filter(None, (verdict.hold, self._breaker.open_for(failures, "recall"))), default=None)
+            endpoint["recall_at"] = None if soonest is None else work.now + soonest
             # in doubt the earlier clock decides: what this ends is recalled
             if not verdict.disable and self._breaker.gives_up(failures, since, work.earliest):
                 self._disable(work, endpoint, "failing")

@@ -1,9 +1,9 @@
 """Recovery: one subscription is told again what it lacks, a piece at a time, at a rate.
 
 A job is a document. A piece makes some deliveries due and moves the job's place in one transaction, so a kill repeats
-and leaves out nothing, and of two replicas one does it. It is slow on purpose: so many a second, and only while little
-of the subscription is due already, so what happens meanwhile stands behind a few recovered notices and not behind all
-of them. While the endpoint is down, held or closed it waits.
+and leaves out nothing, and of two replicas one does it. It is slow on purpose: so many a second, and none while a
+delivery of the piece before is still to be sent, so what happens meanwhile stands behind one piece at most. While the
+endpoint is down, held or closed it waits.
 
 ``failed`` walks over what was given up or waits for a retry. ``all`` goes by what the recipient should hold (its
 threads), not by what was sent: also what is older than any delivery that is kept comes again, and what was said and is
@@ -40,10 +40,9 @@ from shared.kit.base.ids import Ids
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-DELIVERIES_A_PIECE = 50
-THREADS_A_PIECE = 5  # a thread may hold many openings
+DELIVERIES_A_PIECE = 20
+THREADS_A_PIECE = 4  # a thread may hold many openings
 MOST_VERSIONS = 200  # how far back ends of openings are looked for, by the thread's count
-MOST_DUE = 50  # of the subscription: with more no piece is done
 LOOK_AGAIN = timedelta(seconds=2)
 BUSY_SECONDS = 0.2
 IDLE_SECONDS = 2.0  # what another replica was asked for is seen this late
@@ -96,8 +95,10 @@ class RecoveryJob:
         endpoint = await self._repository.subscription(subscription)
         if endpoint is None:
             await self._store.submit(self.stop(recovery))
-        elif not takes_more(endpoint, now) or await self._repository.due_of(subscription, now, MOST_DUE) >= MOST_DUE:
+        elif not takes_more(endpoint, now):
             await self._store.submit(self.wait(recovery))
+        elif recovery["pending"] and await self._repository.any_open(recovery["pending"], now):
+            return  # looked at again soon
         elif recovery["what"] == "failed":
             states = {FAILED, DUE}
             page = await self._repository.deliveries_of(
@@ -145,7 +146,7 @@ class RecoveryJob:
                 found, thread = DELIVERIES.get(work, each["_id"]), THREADS.get(work, each["thread"])
                 if found is None or thread is None or not _wanted(found, recovery["since"]):
                     continue
-                self._count(now, send_again(work, self._queues, thread, found))
+                self._count(now, found, send_again(work, self._queues, thread, found))
                 THREADS.save(work, thread)
             self._moved(work, now, page[-1]["_id"] if len(page) == DELIVERIES_A_PIECE else None, recovery)
 
@@ -192,9 +193,9 @@ class RecoveryJob:
         for delivery in reversed(kept):
             if "since" not in delivery:
                 self._queues.requeue(work, thread, delivery)
-                self._count(now, True)
+                self._count(now, delivery, True)
             elif "ended" in delivery and _wanted(delivery, now["since"]):
-                self._count(now, send_again(work, self._queues, thread, delivery))
+                self._count(now, delivery, send_again(work, self._queues, thread, delivery))
 
     def _deliveries(self, thread: ThreadDocument, subscription: str) -> list[tuple[int, str]]:
         """Version and id of every delivery of this subscription that may still be current, kept or not."""
@@ -226,16 +227,18 @@ class RecoveryJob:
         return None
 
     def _going_on(self, work: UnitOfWork, recovery: RecoveryDocument) -> RecoveryDocument | None:
-        """The job, if it is where it was when this piece was read."""
+        """The job before its next piece, if it is where it was when this piece was read."""
         now = RECOVERIES.get(work, recovery["_id"])
         if now is None or now["state"] != RUNNING:
             return None
-        return now if (now["recovery"], now["after"]) == (recovery["recovery"], recovery["after"]) else None
+        same = (now["recovery"], now["after"]) == (recovery["recovery"], recovery["after"])
+        return {**now, "pending": []} if same else None
 
     @staticmethod
-    def _count(now: RecoveryDocument, again: bool) -> None:
+    def _count(now: RecoveryDocument, delivery: DeliveryDocument, again: bool) -> None:
         if again:
             now["again"] += 1
+            now["pending"].append(delivery["_id"])
         else:
             now["passed_over"] += 1
 

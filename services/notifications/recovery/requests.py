@@ -89,6 +89,7 @@ def recovery_document(
         "since": since,
         "state": RUNNING,
         "after": "",
+        "pending": [],
         "again": 0,
         "passed_over": 0,
         "asked": now,

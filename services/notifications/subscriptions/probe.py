@@ -28,7 +28,7 @@ class Probes:
         self._repository = repository
         self._clock = clock
         self._wake = wake
-        self._nothing_waits: dict[tuple[str, datetime], datetime] = {}  # looked at again only after then
+        self._nothing_waits: dict[tuple[str, datetime | None], datetime] = {}  # looked at again only after then
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until stopped."""
@@ -36,15 +36,21 @@ class Probes:
             await self.look()
 
     async def look(self) -> None:
-        """Every endpoint whose wait is over, once. One for which nothing waited is looked at again when it has failed
-        anew, or after a while."""
-        now = self._clock.calendar()
-        self._nothing_waits = {down: until for down, until in self._nothing_waits.items() if until > now}
-        for down in await self._repository.down(now):
-            if down in self._nothing_waits:
+        """Every endpoint in an outage whose wait is over, or may be for a recall. One for which nothing waited is
+        looked at again when it has failed anew, or after a while."""
+        now, down = self._clock.calendar(), await self._repository.down()
+        with_recalls = await self._repository.with_recalls() if down else set()
+        self._nothing_waits = {each: until for each, until in self._nothing_waits.items() if until > now}
+        for endpoint in down:
+            id, held_until, recall_at = endpoint["_id"], endpoint["held_until"], endpoint.get("recall_at")
+            if held_until is not None and held_until > now:
+                if id not in with_recalls or recall_at is None or recall_at > now:
+                    continue
+                await self._repository.open_for_recall(endpoint, now)
+            elif (id, held_until) in self._nothing_waits:
                 continue
-            about = await self._repository.bring_probe_forward(down[0], now)
+            about = await self._repository.bring_probe_forward(id, now)
             if about is None:
-                self._nothing_waits[down] = now + LOOK_AGAIN
+                self._nothing_waits[id, held_until] = now + LOOK_AGAIN
             else:
-                self._wake(down[0], about)
+                self._wake(id, about)

@@ -38,8 +38,9 @@ class OverTheWorld:
         own = self._world.all(DELIVERIES, recipient=recipient, listed=True)
         return [d for d in own if d["state"] in states and d["_id"] > after][:limit]
 
-    async def due_of(self, subscription: str, now: datetime, limit: int) -> int:
-        return min(limit, sum(d["subscription"] == subscription for d in self._world.due()))
+    async def any_open(self, deliveries: Sequence[str], now: datetime) -> bool:
+        sending = {d["_id"] for d in self._world.all(DELIVERIES, state="sending")}
+        return bool((sending | {d["_id"] for d in self._world.due()}) & set(deliveries))
 
     async def bring_forward(self, subscription: str, now: datetime) -> bool:
         for delivery in self._world.all(DELIVERIES, subscription=subscription, state="due"):

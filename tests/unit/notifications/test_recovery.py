@@ -225,19 +225,20 @@ class TestPace:
         await case.start("all")
         step: Any = case.recovery
         await case.job.step(step)
-        assert case.recovery["not_before"] == case.world.now + timedelta(seconds=5 / 0.5)
+        assert case.recovery["not_before"] == case.world.now + timedelta(seconds=job.THREADS_A_PIECE / 0.5)
 
-    async def test_while_much_is_due_already_nothing_is_added(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(job, "MOST_DUE", 2)
-        case = Recovering(people=2)
-        await case.start("all")
-        step: Any = case.recovery
-        await case.job.step(step)
-        assert (case.recovery["after"], case.recovery["state"]) == ("", "running")
-        assert case.recovery["not_before"] == case.world.now + job.LOOK_AGAIN
+    async def test_no_piece_before_the_last_one_was_sent_so_what_is_new_stands_behind_one(self) -> None:
+        case = Recovering(people=2 * job.THREADS_A_PIECE)
         case.deliver()
-        await case.to_its_end()
-        assert case.recovery["again"] == 2
+        await case.start("all")
+        for _ in range(3):
+            step: Any = case.recovery
+            await case.job.step(step)
+        assert len(case.world.due()) == case.recovery["again"] == job.THREADS_A_PIECE
+        case.deliver(Verdict("again", "refused-400", endpoint_healthy=True))  # tried: it waits for its retry
+        step = case.recovery
+        await case.job.step(step)
+        assert len(case.world.due()) == job.THREADS_A_PIECE
 
     @pytest.mark.parametrize(
         "trouble", [{"failures": 5}, {"state": "paused"}, {"state": "disabled"}], ids=["down", "paused", "disabled"]
