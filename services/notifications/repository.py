@@ -276,6 +276,14 @@ class Repository:
                 return about
         return None
 
+    async def make_due(self, subscription: str, now: datetime) -> None:
+        """Make due now all that waits for a retry, because its recipient asks for it: as if its time had come."""
+        deliveries = DELIVERIES.of(self._database)
+        for about in ("recall", "notice"):
+            query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
+            anew: Document = {"$set": {"due": now}, "$unset": {"planned": "", "probe": ""}}
+            await deliveries.update_many({**query, "attempts": {"$gt": 0}}, anew, hint=NEXT)
+
     async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
         says so."""
@@ -397,9 +405,11 @@ class Repository:
 
     async def any_open(self, deliveries: Sequence[str], now: datetime) -> bool:
         """Whether one of these is being sent, or could be now."""
-        open_now: Document = {"$or": [{"state": SENDING}, {"state": DUE, "due": {"$lte": now}}]}
-        found = DELIVERIES.of(self._database).find({"_id": {"$in": list(deliveries)}, **open_now}, {"_id": 1})
-        return bool(await found.hint(BY_ID).limit(1).max_time_ms(TIME_LIMIT_MS).to_list(1))
+        found = DELIVERIES.of(self._database).find(
+            {"_id": {"$in": list(deliveries)}}, {"state": 1, "due": 1}, hint=BY_ID
+        )
+        kept = await found.max_time_ms(TIME_LIMIT_MS).to_list(len(deliveries))
+        return any(d["state"] == SENDING or (d["state"] == DUE and d.get("due", now) <= now) for d in kept)
 
     async def threads_of(self, recipient: str, after: str, limit: int) -> list[ThreadDocument]:
         """Threads of one recipient in order of person, after this one."""

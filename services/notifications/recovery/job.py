@@ -44,7 +44,7 @@ DELIVERIES_A_PIECE = 20
 THREADS_A_PIECE = 4  # a thread may hold many openings
 MOST_VERSIONS = 200  # how far back ends of openings are looked for, by the thread's count
 LOOK_AGAIN = timedelta(seconds=2)
-BUSY_SECONDS = 0.2
+BUSY_SECONDS = 0.1
 IDLE_SECONDS = 2.0  # what another replica was asked for is seen this late
 
 

@@ -165,7 +165,7 @@ class Subscriptions:
 
         changed = await self._store.submit(Operation(needs, do))
         if "target" in changes:  # what waited for the old one
-            await self._repository.bring_forward(subscription, self._clock.calendar())
+            await self._repository.make_due(subscription, self._clock.calendar())
         return changed
 
     async def pause(self, agency: str, subscription: str) -> SubscriptionDocument:
@@ -211,7 +211,7 @@ class Subscriptions:
             return resumed
 
         resumed = await self._store.submit(Operation(needs, do))
-        await self._repository.bring_forward(subscription, self._clock.calendar())
+        await self._repository.make_due(subscription, self._clock.calendar())
         return resumed
 
     async def test(self, agency: str, subscription: str) -> Verdict:

@@ -89,7 +89,7 @@ async def _flow(setup: Setup, database: Any, people: int) -> Seen:
         assert (await clients["hana"].post(f"/deliveries/{waiting['delivery']}/retry")).status_code == 202
         assert (await clients["gjf"].get("/subscriptions")).status_code == 200
         await _asked_again(clients["gjf"], clients["hana"], waiting["delivery"])
-        await eventually(lambda: count("recoveries", 1, agency="gjf", state="done"))
+        await eventually(lambda: count("recoveries", 1, agency="gjf", state="done"), 240)
         await setup.publish(*(person(name, sequence=2) for name in names[::5]))  # they withdraw: recalls
         await eventually(lambda: count("deliveries", people // 5, recipient="gjf", about="recall"))
         (subscription,) = (await clients["gjf"].get("/subscriptions")).json()["subscriptions"]

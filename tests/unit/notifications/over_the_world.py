@@ -42,11 +42,10 @@ class OverTheWorld:
         sending = {d["_id"] for d in self._world.all(DELIVERIES, state="sending")}
         return bool((sending | {d["_id"] for d in self._world.due()}) & set(deliveries))
 
-    async def bring_forward(self, subscription: str, now: datetime) -> bool:
+    async def make_due(self, subscription: str, now: datetime) -> None:
         for delivery in self._world.all(DELIVERIES, subscription=subscription, state="due"):
             if delivery["due"] > now and delivery["attempts"]:
-                self._world.store.put(DELIVERIES.name, {**delivery, "planned": delivery["due"], "due": now})
-        return False
+                self._world.store.put(DELIVERIES.name, {**delivery, "due": now})
 
     async def threads_of(self, recipient: str, after: str, limit: int) -> list[dict[str, Any]]:
         own = sorted(self._world.all(THREADS, recipient=recipient), key=lambda thread: str(thread["person"]))
