@@ -47,7 +47,6 @@ class Compared:
 
     people: int = 0
     openings: int = 0
-    refused: int = 0
     lost: int = 0
     doubled: int = 0
     differences: int = 0
@@ -71,9 +70,9 @@ class Doors:
         """All doors, one after the other."""
         found = Compared()
         first = self._through("http", self._by_http, self._events)
-        with_places = [each["state"] for each in first.by_reference.values()]
-        found.people = sum("status" in state and "consents" in state for state in with_places)
-        found.openings = len(with_places) - found.people
+        states = [each["state"] for each in first.by_reference.values()]
+        found.people = sum("consents" in state for state in states)
+        found.openings = len(states) - found.people
         ways: dict[str, tuple[str, Callable[[Iterable[Json]], bytes]]] = {
             "csv": ("csv", lambda events: _csv(events, "utf-8-sig")),
             "csv in EUC-KR": ("csv_euc_kr", lambda events: _csv(events, "cp949")),
