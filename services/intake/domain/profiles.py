@@ -7,7 +7,7 @@ from typing import Any
 
 from services.intake.domain.findings import Findings
 from services.intake.domain.identities import check_identity
-from services.intake.domain.wages import check_wish
+from services.intake.domain.wages import Hours, check_wish
 from shared.events.topics.people import Course, PersonAtDoor, PersonUpdatedAtDoor, Profile
 
 LATEST_START_YEARS = 5  # from now until somebody wants to begin
@@ -55,7 +55,8 @@ def _check_wants(data: Profile, findings: Findings, today: date) -> None:
     findings.codes("employment", wants.employment, f"{at}/employment")
     findings.codes("shift", wants.shifts, f"{at}/shifts")
     if wants.wage_min is not None:
-        check_wish(wants.wage_min, f"{at}/wage_min", findings, today)
+        most = None if wants.hours_per_week is None else wants.hours_per_week.max
+        check_wish(wants.wage_min, Hours(most), f"{at}/wage_min", findings, today)
     if wants.start is not None and wants.start > f"{today.year + LATEST_START_YEARS}-{today.month:02}":
         findings.add("date-too-far", f"{at}/from", days=LATEST_START_YEARS * 366)
     hours = wants.hours_per_week

@@ -12,7 +12,7 @@ from shared.events.fields import Period, Wage, WageFloor
 
 MOST_TIMES = 30  # the legal minimum of an hour; more is no wage of anybody whom this is for
 LIKELY_TIMES = 5  # what another period or unit has to make of it, to be what was meant
-LEAST_SHARE = 0.2  # of the legal minimum: a wish below it that fits another period or unit is a slip
+LEAST_SHARE = 0.1  # of the legal minimum: a wish below it that fits another period or unit is a slip
 _PERIODS: tuple[Period, ...] = ("hour", "day", "month", "year")
 
 
@@ -30,14 +30,14 @@ class Hours:
         return not self.per_day <= self.per_week <= 7 * self.per_day
 
 
-def check_wish(wish: WageFloor, field: str, findings: Findings, day: date) -> None:
+def check_wish(wish: WageFloor, hours: Hours, field: str, findings: Findings, day: date) -> None:
     """Refuse a person's least wage that cannot be meant. Below the legal minimum it may lie: it asks for less."""
     findings.currency(wish.currency, f"{field}/currency")
     floor = _floor(wish.currency, findings, day)
-    if floor is None or _too_high(wish.amount, wish.per, Hours(), floor, f"{field}/amount", findings):
+    if floor is None or _too_high(wish.amount, wish.per, hours, floor, f"{field}/amount", findings):
         return
-    if 0 < findings.pack.hourly(wish.amount, wish.per) < LEAST_SHARE * floor:
-        likely = _likely(wish.amount, wish.per, Hours(), floor, findings)
+    if 0 < findings.pack.hourly(wish.amount, wish.per, hours.per_week) < LEAST_SHARE * floor:
+        likely = _likely(wish.amount, wish.per, hours, floor, findings)
         if likely:
             findings.add("wage-too-low", f"{field}/amount", **likely)
 

@@ -115,7 +115,13 @@ async def test_the_least_is_told_in_the_senders_own_unit_with_what_is_likely_mea
 
 @pytest.mark.parametrize(
     ("per", "amount", "rule"),
-    [("month", 250, "wage-too-low"), ("month", 11_000, "wage-too-low"), ("month", 0, None), ("hour", 9_000, None)],
+    [
+        ("month", 250, "wage-too-low"),
+        ("month", 11_000, "wage-too-low"),
+        ("month", 0, None),
+        ("month", 300_000, None),  # a few hours a week
+        ("hour", 9_000, None),
+    ],
 )
 async def test_a_wish_that_is_a_slip_is_asked_back_and_a_modest_one_is_taken(
     per: str, amount: int, rule: str | None
