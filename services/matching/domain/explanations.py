@@ -8,7 +8,6 @@ from services.matching.domain.answers import ASK, NO, YES
 from services.matching.domain.assessment import Assessment, ConditionResult, FactorResult
 from services.matching.domain.changes import Change
 from services.matching.domain.context import Words
-from services.matching.domain.factors.base import level
 from shared.events.topics.matches import Question, Reason
 
 MOST = 20  # reasons or questions that the contract takes
@@ -32,7 +31,7 @@ def questions(assessment: Assessment) -> tuple[Question, ...]:
 def factor_text(assessment: Assessment, result: FactorResult) -> dict[str, str]:
     """The sentence of one factor by language."""
     person, opening, context = assessment.person, assessment.opening, assessment.context
-    key = f"factor.{result.factor.name}.{level(result.value)}"
+    key = f"factor.{result.factor.name}.{result.factor.variant(person, opening, context, result.value)}"
     return {
         language: context.pack.sentence(key, language, **result.factor.words(person, opening, context, language))
         for language in context.pack.languages

@@ -26,6 +26,8 @@ WRITTEN = [
     "000302-4123456",
     "850101-5123456",
     "010101-7123456",
+    "id9103022123456",
+    "9103022123456번",
 ]
 NO_NUMBER = [
     "",
@@ -43,6 +45,7 @@ NO_NUMBER = [
     "110111-0006246",  # the register of companies
     "110111-6801234",  # nobody was born in 1911
     "910302-3123456",  # nor in 2091
+    "5fc0d9103022123456ab41",  # digits inside of a random id
 ]
 
 

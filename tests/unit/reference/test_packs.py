@@ -222,6 +222,7 @@ class TestSentences:
 
     def test_every_factor_of_the_weights_can_be_told(self, pack: Pack) -> None:
         wanted = {f"factor.{name}.{degree}" for name in pack.weights for degree in ("strong", "some", "unknown")}
+        wanted |= {"factor.title.by_code", "factor.title.no_wishes", "factor.skills.no_hits"}
         assert wanted <= set(pack.sentences.names)
 
     def test_every_kind_has_a_name(self, pack: Pack) -> None:

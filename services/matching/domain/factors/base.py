@@ -16,9 +16,9 @@ NEUTRAL = 0.5
 class Factor(ABC):
     """One thing that makes a pair fit better or worse. Holds no state; its weight is data of the pack.
 
-    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<level>``. ``between_people``: whether
-    it counts when people are compared for one opening. ``of_person`` and ``of_opening``: the facts that `value` looks
-    at, as of a condition.
+    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<variant>``. ``between_people``:
+    whether it counts when people are compared for one opening. ``of_person`` and ``of_opening``: the facts that `value`
+    looks at, as of a condition.
     """
 
     name: ClassVar[str]
@@ -33,6 +33,12 @@ class Factor(ABC):
     def wanted_by(self, person: PersonFacts) -> bool:
         """False when the person does not want it result: its weight is then shared out over the others."""
         return True
+
+    def variant(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
+    ) -> str:
+        """Which of its sentences says this value: a `level`, or one of its own where that would not be true."""
+        return level(value)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The values of its sentences."""

@@ -1,7 +1,7 @@
 """What somebody has learned against what the advert asks for or likes."""
 
 from services.matching.domain.context import AssessmentContext, Words
-from services.matching.domain.factors.base import NEUTRAL, Factor, factor
+from services.matching.domain.factors.base import NEUTRAL, Factor, factor, level
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -36,6 +36,14 @@ class Skills(Factor):
             (STRENGTH, opening.helpful_strengths, person.strengths),
         )
 
+    def _hits(self, person: PersonFacts, opening: OpeningFacts) -> frozenset[str]:
+        return frozenset[str]().union(*(wanted & there for _, wanted, there in self._parts(person, opening)))
+
+    def variant(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
+    ) -> str:
+        return level(value) if value is None or self._hits(person, opening) else "no_hits"
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        hits = frozenset[str]().union(*(wanted & there for _, wanted, there in self._parts(person, opening)))
+        hits = self._hits(person, opening)
         return {"skills": context.labels(hits, language) if hits else context.word("unknown", language)}

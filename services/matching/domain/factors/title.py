@@ -1,7 +1,7 @@
 """What the advert's title says of the work: codes are sometimes those of a neighbour."""
 
 from services.matching.domain.context import AssessmentContext, Words
-from services.matching.domain.factors.base import Factor, factor
+from services.matching.domain.factors.base import Factor, factor, level
 from services.matching.domain.factors.occupation import best_wished
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -23,13 +23,30 @@ class Title(Factor):
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         by_title = best_wished(person.wishes, opening.named_works, context)
-        learned = [
-            LEARNED * well
+        learned = [value for _, value in self._learned(person, opening)]
+        return max([*learned, *(() if by_title is None else (by_title,))], default=None)
+
+    @staticmethod
+    def _learned(person: PersonFacts, opening: OpeningFacts) -> list[tuple[str, float]]:
+        return [
+            (code, LEARNED * well)
             for code, well in opening.named_skills
             if code in person.certificates or code in person.courses
         ]
-        return max([*learned, *(() if by_title is None else (by_title,))], default=None)
+
+    def variant(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
+    ) -> str:
+        named = bool(opening.named_occupations or opening.named_skills)
+        if value is None:
+            return "no_wishes" if named else "unknown"
+        return level(value) if named else "by_code"
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        codes = tuple(code for code, _ in (*opening.named_occupations, *opening.named_skills))
-        return {"named": context.labels(codes, language) if codes else context.word("unknown", language)}
+        """The one code that its value comes from; of several the best named."""
+        works = [
+            (code, best_wished(person.wishes, ((code, well),), context) or 0.0) for code, well in opening.named_works
+        ]
+        codes = [*works, *self._learned(person, opening), *((code, 0.0) for code, _ in opening.named_skills)]
+        best = max(codes, key=lambda each: each[1], default=None)
+        return {"named": context.word("unknown", language) if best is None else context.labels((best[0],), language)}
