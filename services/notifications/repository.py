@@ -376,9 +376,9 @@ class Repository:
         return await found.sort("alias", ASCENDING).limit(limit).max_time_ms(TIME_LIMIT_MS).to_list(limit)
 
     async def by_notices(self, recipient: str, notices: Sequence[str]) -> list[DeliveryDocument]:
-        """Deliveries of these notices to this recipient."""
+        """Deliveries of these notices to this recipient, one for each of its subscriptions that was told of it."""
         found = DELIVERIES.of(self._database).find({"recipient": recipient, "notice": {"$in": list(notices)}})
-        return sorted(await found.to_list(10 * len(notices)), key=lambda delivery: delivery["_id"])
+        return sorted(await found.max_time_ms(TIME_LIMIT_MS).to_list(None), key=lambda delivery: delivery["_id"])
 
     async def delivery(self, recipient: str, delivery: str) -> DeliveryDocument | None:
         """One delivery, if it is this recipient's."""

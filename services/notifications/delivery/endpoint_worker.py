@@ -149,7 +149,8 @@ class EndpointWorker:
 
     async def _start_some(self) -> bool:
         deps = self._deps
-        if self._held and self._held[0]["owner"] != deps.lease.owner:
+        if any(each["owner"] != deps.lease.owner for each in self._held):
+            self._due = dict.fromkeys(ABOUT, True)
             await self._release_prefetched()  # the lease is not ours any more, or again under another epoch
         if len(self._held) > deps.slots and not self._limit.at_maximum:  # it would lie here for long
             self._due = dict.fromkeys(ABOUT, True)
@@ -176,15 +177,15 @@ class EndpointWorker:
 
     async def _send(self, batch: list[ClaimedDelivery], reservations: dict[str, Reservation]) -> bool:
         deps = self._deps
+        allowances = {each["_id"]: self._allowed.pop(each["_id"], None) for each in batch}
+        known = self._known(batch, allowances)
         try:
-            check = await recheck_before_send(
-                deps.reads, self._subscription, batch, deps.clock, deps.today, self._known(batch)
-            )
+            check = await recheck_before_send(deps.reads, self._subscription, batch, deps.clock, deps.today, known)
         except BaseException:
             self._put_back(batch)
             raise
         self._closed = check.closed
-        if check.endpoint is None or deps.lease.owner != batch[0]["owner"]:
+        if check.endpoint is None or any(each["owner"] != deps.lease.owner for each in batch):
             self._put_back(batch)
             self._due = dict.fromkeys(ABOUT, False)
             await self._release_prefetched()
@@ -197,7 +198,11 @@ class EndpointWorker:
             deps.recorder.record(deps.transitions.drop(delivery, "consent-ended"))
         for delivery in check.in_doubt:
             deps.recorder.record(deps.transitions.postpone(delivery))
-        for delivery in self._as_fast_as_wanted(check.endpoint, check.sendable):
+        forgotten = known - self._known(batch, allowances)  # what was heard while others were read; read in full next
+        again = [each for each in check.sendable if each["_id"] in forgotten and each["about"] == "notice"]
+        self._put_back(again)
+        sendable = [each for each in check.sendable if each not in again]
+        for delivery in self._as_fast_as_wanted(check.endpoint, sendable):
             self._limit.acquire(delivery["about"])
             reservation = reservations.pop(delivery["_id"])
             reservation.sent()
@@ -220,10 +225,10 @@ class EndpointWorker:
         self._paced = False
         self._moved.set()
 
-    def _known(self, batch: Iterable[ClaimedDelivery]) -> set[str]:
+    def _known(self, batch: Iterable[ClaimedDelivery], allowances: Mapping[str, tuple[date, float] | None]) -> set[str]:
         """Those of which nothing can have been forbidden since they were found allowed."""
         clock, heard = self._deps.clock, self._deps.heard
-        found = [(delivery, self._allowed.pop(delivery["_id"], None)) for delivery in batch]
+        found = [(delivery, allowances[delivery["_id"]]) for delivery in batch]
         if clock.doubtful:
             return set()
         today = self._deps.today(clock.latest())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypedDict
+from urllib.parse import urlsplit
 
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
@@ -129,6 +130,9 @@ class Subscriptions:
             changes["target"] = (
                 await self._channels[kept["channel"]].configure(subscription, agency, wishes.url)
             ).target
+            # a key for one host is not shown to another, not even when that one is asked
+            if _origin(self._credentials.target_of({**kept, **changes})) != _origin(self._credentials.target_of(kept)):
+                changes["headers"] = None
         if "headers" in named:
             changes["headers"] = self._credentials.sealed_headers(subscription, wishes.headers)
         if changes and kept["state"] in TAKING_PART:
@@ -288,6 +292,11 @@ class Subscriptions:
         if found is None or found["agency"] != agency:
             raise not_found()
         return found
+
+
+def _origin(target: str | None) -> tuple[str, str]:
+    found = urlsplit(target or "")
+    return found.scheme, found.netloc
 
 
 class _Changes(TypedDict, total=False):

@@ -91,6 +91,22 @@ class TestBeginning:
 
 
 class TestChanged:
+    async def test_a_header_for_one_host_is_not_shown_to_another(self, setup: Setup) -> None:
+        first, second = Gate(options=ALLOWED), Gate(options=ALLOWED)
+        async with setup.running() as app, Partner(first.answer) as old, Partner(second.answer) as new:
+            await setup.publish(setup.agency("gjf"))
+            async with Client(app, setup.tokens["gjf"]) as gjf:
+                wanted = {"channel": "webhook", "url": old.url, "headers": {"Authorization": "Bearer k"}}
+                made: dict[str, Any] = await eventually(lambda: _made(gjf, wanted))
+                address = f"/subscriptions/{made['subscription']}"
+                assert (await gjf.post(f"{address}/resume")).status_code == 200
+                assert old.requests[0].headers["authorization"] == "Bearer k"
+                assert (await gjf.patch(address, json={"url": f"{old.url}/other"})).status_code == 200
+                assert old.requests[-1].headers["authorization"] == "Bearer k"
+                assert (await gjf.patch(address, json={"url": new.url})).status_code == 200
+                assert new.requests
+                assert all("authorization" not in request.headers for request in new.requests)
+
     async def test_what_waits_for_an_address_that_fails_goes_to_the_new_one_once_that_says_yes(
         self, setup: Setup
     ) -> None:

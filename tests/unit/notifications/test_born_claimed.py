@@ -14,7 +14,7 @@ from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import HELD_LIMIT
 from services.notifications.documents import DELIVERIES, DUE, SENDING, THREADS
 from services.notifications.domain.verdict import Verdict
-from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies
+from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
 
 pytestmark = pytest.mark.unit
@@ -169,3 +169,22 @@ async def test_what_is_held_for_an_endpoint_that_begins_to_fail_is_let_go_of(
     assert len(partner.sent) + len(partner.released) == 4 * SLOTS
     assert len(partner.sent) < 2 * SLOTS
     assert partner.claimed, "from then on it is claimed as it can be sent"
+
+
+async def test_what_is_held_under_a_lease_that_was_lost_is_not_sent_behind_what_the_next_one_brought(
+    dispatcher: Dispatcher, partner: Partner
+) -> None:
+    world = Told(dispatcher)
+    partner.answering.clear()
+    world.at_once(*(world.match(f"job-{n}") for n in range(3 * SLOTS)))
+    await until(lambda: len(partner.sent) == SLOTS - 1)  # one is kept for recalls
+    (worker,) = dispatcher._workers.values()
+    under_way = set(partner.sent)
+    partner.owner = "test-1/2"
+    recall: Any = {**delivery(1), "owner": partner.owner, "claim": "c"}
+    worker.give(recall, None)
+    partner.answering.set()
+    partner.written.set()
+    await until(lambda: partner.released)
+    assert recall["_id"] in partner.released, "it is claimed again with all else that is due"
+    assert set(partner.sent) == under_way

@@ -19,7 +19,7 @@ from services.notifications.channels.mail.channel import mailbox
 from services.notifications.channels.mail.relay import Relay, judge
 from services.notifications.channels.mail.texts import MOST_TOLD, MailTexts
 from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies
-from services.notifications.delivery.pre_send_check import recheck_before_send
+from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
 from services.notifications.documents import (
     DUE,
     EMAIL_DIGEST,
@@ -80,7 +80,7 @@ class DigestSender:
         for about in ABOUT:
             for subscription in await repository.waiting_endpoints(about, now):
                 endpoint = await repository.subscription(subscription)
-                if endpoint is not None and endpoint["channel"] == EMAIL_DIGEST:
+                if endpoint is not None and endpoint["channel"] == EMAIL_DIGEST and is_open(endpoint, now):
                     while await self._send(endpoint, about, now) == MOST_TOLD:
                         pass
 
@@ -89,12 +89,21 @@ class DigestSender:
         deps, owner, claim = self._deps, self._deps.lease.owner, secrets.token_hex(8)
         if owner is None:
             return 0
-        claimed = await deps.repository.claim(endpoint["_id"], about, owner, claim, now, MOST_TOLD)
+        try:
+            claimed = await deps.repository.claim(endpoint["_id"], about, owner, claim, now, MOST_TOLD)
+        except BaseException:
+            deps.lease.claim_unknown(owner, claim)
+            raise
         if not claimed:
             return 0
-        check = await recheck_before_send(deps.reads, endpoint["_id"], claimed, deps.clock, deps.today)
+        ids = [delivery["_id"] for delivery in claimed]
+        try:
+            check = await recheck_before_send(deps.reads, endpoint["_id"], claimed, deps.clock, deps.today)
+        except BaseException:
+            await deps.lease.release_unsent(claim, ids)
+            raise
         if check.endpoint is None or deps.lease.owner != owner:
-            await deps.repository.release_unsent(claim, [delivery["_id"] for delivery in claimed])
+            await deps.lease.release_unsent(claim, ids)
             return 0
         written = [deps.recorder.record(deps.transitions.drop(each, "consent-ended")) for each in check.forbidden]
         written += [deps.recorder.record(deps.transitions.postpone(each)) for each in check.in_doubt]
