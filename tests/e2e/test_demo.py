@@ -75,6 +75,11 @@ class TestTheDay:
     async def test_nothing_is_told_twice(self, judgement: Judgement) -> None:
         assert judgement.verdict.doubled == 0
 
+    async def test_of_everything_told_it_is_known_when_its_cause_was_accepted(self, scenario: Scenario) -> None:
+        recorded = await asyncio.to_thread(scenario.databases.recorded)
+        told = {one.notice for name in ("feed", "webhook") for one in scenario.system.partner_store(name).received()}
+        assert told & recorded.keys()
+
     async def test_everything_is_acknowledged(self, scenario: Scenario) -> None:
         for name in ("feed", "webhook"):
             store = scenario.system.partner_store(name)

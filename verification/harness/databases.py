@@ -37,8 +37,9 @@ class Databases:
 
     def recorded(self) -> dict[str, datetime]:
         """By notice: when intake accepted the event that caused it."""
-        found = self._client["notifications"]["deliveries"].find({}, {"notice": 1, "recordedtime": 1})
-        return {document["notice"]: document["recordedtime"] for document in found if document.get("recordedtime")}
+        found = self._client["notifications"]["deliveries"].find({}, {"notice": 1, "cause.recordedtime": 1})
+        told = ((document["notice"], document["cause"]["recordedtime"]) for document in found)
+        return {notice: recorded for notice, recorded in told if recorded is not None}
 
     def current_matches(self) -> set[tuple[str, str]]:
         """The matches that stand, as (person, opportunity)."""
