@@ -58,7 +58,8 @@ class Arrivals:
         self.hanging = below
         if not below:
             for transport in self.waiting:
-                transport.write(_TAKEN)
+                if not transport.is_closing():  # a sender that gave up has closed its end
+                    transport.write(_TAKEN)
             self.waiting = []
 
 
