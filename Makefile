@@ -84,7 +84,7 @@ walls: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
 schemas: setup ## write shared/events/schemas, docs/openapi and deploy/rights from the code
-	@$(BIN)/python -m shared.events.publish
+	@$(BIN)/python -m shared.events.publish_schemas
 	@mkdir -p docs/openapi deploy/rights
 	@for s in intake matching notifications; do $(BIN)/python -m services.$$s openapi > docs/openapi/$$s.json || exit 1; done
 	@for s in intake matching notifications; do $(BIN)/python -m services.$$s rights > deploy/rights/$$s.json || exit 1; done

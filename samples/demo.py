@@ -24,11 +24,11 @@ import aiohttp
 from deploy.local.errors import StartError
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.console import Screen
 from verification.harness.external_stack import Addresses, ExternalSystem
 from verification.harness.folders import folder_of, lacking
-from verification.harness.judgement import judge
+from verification.harness.oracle_check import judge
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.harness.senders import HubUnavailable
 from verification.harness.signals import stop_on_sigterm
 from verification.harness.system import Ports, System

@@ -22,10 +22,10 @@ from deploy.local.folder import data_folder
 from deploy.local.ports import KAFKA_PORT, MONGO_PORT
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.console import Screen
 from verification.harness.folders import lacking
-from verification.harness.judgement import judge
+from verification.harness.oracle_check import judge
 from verification.harness.scenario import CANDIDATES, Scenario
-from verification.harness.screen import Screen
 from verification.harness.senders import HubUnavailable
 from verification.harness.system import Ports, System
 from verification.harness.violations import violations

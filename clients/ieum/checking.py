@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from clients.ieum.sending import Tally
-from shared.events.incoming import read, with_data
+from shared.events.http_binding import read, with_data
 from shared.events.limits import check_structure
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import load_topics

@@ -23,7 +23,7 @@ from shared.files import Converter, Unreadable
 from shared.files.columns import table_types
 from shared.files.headings import letter
 from shared.files.template import codes_csv, template_csv, template_xlsx
-from shared.files.text import encoding_of
+from shared.files.text_encoding import encoding_of
 from shared.reference import available_packs
 
 REFUSED, WRONG, AWAY, NOT_ALLOWED = 1, 2, 3, 4

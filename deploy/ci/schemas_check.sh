@@ -8,7 +8,7 @@ mkdir -p "$before/shared/events" "$before/docs" "$before/deploy"
 cp -r shared/events/schemas "$before/shared/events/schemas"
 cp -r docs/openapi "$before/docs/openapi"
 cp -r deploy/rights "$before/deploy/rights"
-"$1" -m shared.events.publish >/dev/null
+"$1" -m shared.events.publish_schemas >/dev/null
 for service in intake matching notifications; do
     "$1" -m "services.$service" openapi >"docs/openapi/$service.json"
     "$1" -m "services.$service" rights >"deploy/rights/$service.json"

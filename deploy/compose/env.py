@@ -107,7 +107,7 @@ def findings(values: dict[str, str], mode: int) -> list[str]:
 
 def _key_rules() -> Any:
     """The services' own rules, by path: whoever runs containers has no package of ours to import."""
-    spec = importlib.util.spec_from_file_location("key_rules", ROOT / "shared" / "kit" / "base" / "key_rules.py")
+    spec = importlib.util.spec_from_file_location("weak_keys", ROOT / "shared" / "kit" / "base" / "weak_keys.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -15,8 +15,8 @@ import sys
 import time
 
 from deploy.local.login import ADMIN, READER, Login
-from deploy.rights.access import SERVICES, all_rules, rules_of_reader
-from deploy.rights.admin import KafkaError, apply
+from deploy.rights.acls import SERVICES, all_rules, rules_of_reader
+from deploy.rights.kafka_admin import KafkaError, apply
 
 SECONDS = 90.0
 

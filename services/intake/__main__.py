@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
+from services.intake.admin_commands import tell_again
 from services.intake.main import build
-from services.intake.republish import tell_again
 from services.intake.settings import IntakeSettings
 from shared.kit.runtime.republish import republish
-from shared.kit.runtime.run import print_openapi, print_rights, run
+from shared.kit.runtime.serve import print_openapi, print_rights, run
 from shared.kit.runtime.settings import read_settings
 
 _USAGE = "python -m services.intake [openapi | rights | republish]"

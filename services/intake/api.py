@@ -7,18 +7,18 @@ from typing import Annotated, Any, NoReturn
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.admission import Admission, Received
-from services.intake.journeys import Journeys
+from services.intake.queries import Journeys
+from services.intake.request_admission import Admission, Received
 from services.intake.schemas import Alias, BatchAnswer, Journey, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
-from shared.access.keys import Calling
-from shared.events.fields import Reference
-from shared.events.incoming import BATCH, STRUCTURED
+from shared.access.api_keys import Calling
+from shared.events.field_types import Reference
+from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refusal, Refused
-from shared.kit.web.bounds import Bounds, Router, bounded
 from shared.kit.web.problems import errors, not_found, unavailable
 from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 _EVENT = {
     "type": "object",

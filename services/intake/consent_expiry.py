@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import date
 
 from services.intake import metrics
-from services.intake.changes.effect import Effect, Emission
-from services.intake.changes.publish import publish
 from services.intake.dependencies import Dependencies
 from services.intake.documents import PEOPLE, Causation, StoredPerson
-from services.intake.domain import consents
-from services.intake.domain.endings import endings, until
+from services.intake.domain import consent_rules
+from services.intake.domain.consent_expiry_forecast import endings, until
+from services.intake.event_handlers.effect import Effect, Emission
+from services.intake.event_handlers.publish import publish
 from services.intake.repository import Repository
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.kit.base.ids import random_id
@@ -80,7 +80,7 @@ class ConsentExpiryJob:
             if document is None:
                 return
             held = StoredPerson.kept_in(document)
-            after = consents.lapse(held.state, today)
+            after = consent_rules.lapse(held.state, today)
             if after == held.state:
                 return
             sequence, ids = held.sequence + 1, self._dependencies.ids

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from services.intake.identity import References, Vault
 from shared.kit.base.clock import Clock
+from shared.kit.base.cpu_slices import Slices
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
-from shared.kit.base.slices import Slices
 from shared.reference import Pack
 
 

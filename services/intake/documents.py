@@ -19,17 +19,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, NotRequired, TypedDict
 
-from services.intake.domain.consents import first_end
-from services.intake.domain.precedence import Tombstone
+from services.intake.domain.consent_rules import first_end
+from services.intake.domain.sequence_ordering import Tombstone
 from shared.access.agencies import agency_document, held_agency
 from shared.events import EventType
-from shared.events.classes import Model
+from shared.events.data_classification import Model
 from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
-from shared.kit.store.collection import Collection
 from shared.kit.store.mongo import Document
+from shared.kit.store.typed_collection import Collection
 
 AGENCIES = "agencies"
 AUDIT = "audit"

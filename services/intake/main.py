@@ -8,22 +8,22 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.intake import codes, files
-from services.intake.admission import Admission
+from services.intake import code_lists_api, files_api
 from services.intake.api import Endpoints, make_router
-from services.intake.bootstrap import first_administrator
 from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.dependencies import Dependencies
-from services.intake.handlers import make_stream
+from services.intake.first_administrator import first_administrator
 from services.intake.identity import References, Vault
-from services.intake.journeys import Journeys
+from services.intake.kafka_handlers import make_stream
+from services.intake.queries import Journeys
 from services.intake.repository import INDEXES, Repository
+from services.intake.request_admission import Admission
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
-from shared.access.keys import Keys
+from shared.access.api_keys import Keys
 from shared.events import registry
 from shared.kit.base.logs import logger
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.reference import Pack, load_pack
 
 WRITES = registry.written_by("intake")
@@ -72,8 +72,8 @@ def build(settings: IntakeSettings) -> FastAPI:
         title="Ieum intake",
         routers=(
             make_router(endpoints, settings),
-            codes.make_router(pack),
-            files.make_router(endpoints, settings, dependencies),
+            code_lists_api.make_router(pack),
+            files_api.make_router(endpoints, settings, dependencies),
         ),
         before_streams=(put_together,),
         loops=(lapse_consents,),

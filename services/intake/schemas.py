@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.kit.web.answers import Answer
 from shared.kit.web.problems import Finding, ProblemDetails
+from shared.kit.web.response_model import Answer
 
 ReceiptStatus = Literal["accepted", "refused", "duplicate", "superseded", "failed"]
 

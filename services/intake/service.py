@@ -1,9 +1,9 @@
 """Use case of the door: take the events of one request and answer each with a receipt.
 
-The way of an event: received and authenticated (`api.py`), admitted (`admission.py`: readable, quotas), validated
-(`validation.py`: form, and rules that need no store), decided in a transaction with others (`decision.py`: right and
-source, seen before?, rules that need the store, effect), committed, answered. A bad event stops nobody else in its
-batch, nor does a fault of ours in deciding one.
+The way of an event: received and authenticated (`api.py`), admitted (`request_admission.py`: readable, quotas),
+validated (`event_validation.py`: form, and rules that need no store), decided in a transaction with others
+(`event_operation.py`: right and source, seen before?, rules that need the store, effect), committed, answered. A bad
+event stops nobody else in its batch, nor does a fault of ours in deciding one.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
-from services.intake.admission import Admitted
-from services.intake.answers import MOST_ANSWERED, failed, put_off, shortened
-from services.intake.decision import decision
 from services.intake.dependencies import Dependencies
 from services.intake.domain.findings import Budget
+from services.intake.event_operation import decision
+from services.intake.event_validation import Echo, Validated, Validation
+from services.intake.receipts import MOST_ANSWERED, failed, put_off, shortened
+from services.intake.request_admission import Admitted
 from services.intake.schemas import Receipt
-from services.intake.validation import Echo, Validated, Validation
-from shared.access.keys import Caller
-from shared.events.incoming import Item
+from shared.access.api_keys import Caller
+from shared.events.http_binding import Item
 from shared.kit.store.store import Store
 from shared.kit.web.problems import Problem
 

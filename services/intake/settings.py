@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from shared.kit.base import key_rules
-from shared.kit.base.key_rules import DEVELOPMENT_KEK
+from shared.kit.base import weak_keys
+from shared.kit.base.weak_keys import DEVELOPMENT_KEK
 from shared.kit.runtime.settings import ServiceSettings
 
 _FIRST_ADMIN = re.compile("[a-z0-9-]{1,60}:[a-z0-9-]{3,40}:([0-9a-f]{64})", re.ASCII)
@@ -39,7 +39,7 @@ class IntakeSettings(ServiceSettings):
             found = _FIRST_ADMIN.fullmatch(given.get_secret_value())
             if found is None:
                 raise ValueError("put <agency>:<key id>:<sha256 of the secret, 64 hex digits>")
-            if key_rules.known_hash(found[1]):
+            if weak_keys.known_hash(found[1]):
                 raise ValueError("put the hash of a secret of 256 random bits; this one's secret is known to everybody")
         return given
 

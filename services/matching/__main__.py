@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
+from services.matching.admin_commands import republish_matches
 from services.matching.main import build
-from services.matching.republish import republish_matches
 from services.matching.settings import MatchingSettings
 from shared.kit.runtime.republish import republish
-from shared.kit.runtime.run import print_openapi, print_rights, run
+from shared.kit.runtime.serve import print_openapi, print_rights, run
 from shared.kit.runtime.settings import read_settings
 
 _USAGE = "python -m services.matching [openapi | rights | republish]"

@@ -22,15 +22,15 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
 
-from services.matching.day import MatchingDay
 from services.matching.fenced_store import FencedStore
+from services.matching.matching_day import MatchingDay
 from services.matching.publisher import MatchDelta
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
 from services.matching.snapshots import SnapshotWriter
+from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import supervise
-from shared.kit.base.transaction_size import AdaptiveBatchSize
 from shared.kit.kafka.records import Partition
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path
 
 from services.matching.queries import MatchQueries
 from services.matching.schemas import SeenMatches, Why
-from shared.access.keys import Calling
-from shared.kit.web.bounds import Router
+from shared.access.api_keys import Calling
 from shared.kit.web.problems import errors
+from shared.kit.web.route_bounds import Router
 
 Name = Annotated[str, Path(description="32 hex digits")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from services.matching.domain.index import MatchIndex, Slices
+from services.matching.domain.match_index import MatchIndex, Slices
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlist import RankKey

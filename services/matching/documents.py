@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Final, Self
 
-from services.matching.domain.index import Revisions
+from services.matching.domain.match_index import Revisions
 from services.matching.domain.shortlist import RankKey, Shortlist
 from shared.events import Event
 from shared.events.topics.matches import Match

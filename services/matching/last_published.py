@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.matching.domain.index import Revisions
+from services.matching.domain.match_index import Revisions
 
 _NOTHING: Mapping[str, Revisions] = {}
 

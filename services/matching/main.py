@@ -13,22 +13,22 @@ from fastapi import FastAPI
 from services.matching import metrics
 from services.matching.active_matcher import NAME, ActiveMatcher
 from services.matching.api import routes
-from services.matching.day import MatchingDay
-from services.matching.domain.index import MatchIndex
+from services.matching.domain.match_index import MatchIndex
 from services.matching.fenced_store import FencedStore
-from services.matching.handlers import matching_stream, prohibitions_stream
-from services.matching.openings import opening_routes
-from services.matching.prohibitions import floor_follow_up
+from services.matching.kafka_handlers import matching_stream, prohibitions_stream
+from services.matching.matching_day import MatchingDay
+from services.matching.openings_api import opening_routes
+from services.matching.prohibition_follow_up import floor_follow_up
 from services.matching.queries import MatchQueries
 from services.matching.repository import INDEXES, Repository
 from services.matching.rules_digest import rules_digest
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
-from shared.access.keys import Keys
+from shared.access.api_keys import Keys
 from shared.events import registry
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.store.lease import Lease
 from shared.kit.store.store import Store
 from shared.kit.web.probes import Role

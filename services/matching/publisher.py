@@ -18,7 +18,7 @@ from services.matching.documents import (
 )
 from services.matching.domain import explanations
 from services.matching.domain.assessment import band_of
-from services.matching.domain.index import MatchIndex, Pair, Revisions
+from services.matching.domain.match_index import MatchIndex, Pair, Revisions
 from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
 from shared.kit.base.ids import Ids

@@ -9,18 +9,18 @@ from pymongo.errors import PyMongoError
 
 from services.matching.documents import StoredMatch, StoredPerson
 from services.matching.domain import explanations
+from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.assessment import DIGITS, Assessment, assess, assess_pair, band_of
-from services.matching.domain.changes import Opening, what_opens
-from services.matching.domain.context import AssessmentContext
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.counterfactuals import Opening, what_opens
+from services.matching.domain.diversification import passed_over
 from services.matching.domain.opening_facts import opening_facts
-from services.matching.domain.permitted import permitted
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.variety import passed_over
 from services.matching.domain.visibility import Visibility, is_matched, visibility_of
 from services.matching.repository import Repository
 from services.matching.schemas import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
 from shared.access.agencies import RECEIVING_CLASSES
-from shared.access.keys import Caller
+from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.kit.base.clock import Clock

@@ -26,8 +26,8 @@ from services.matching.documents import (
     StoredPurge,
     alias_key,
 )
-from services.matching.domain.index import Revisions
-from shared.access import floors
+from services.matching.domain.match_index import Revisions
+from shared.access import prohibition_floors
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
@@ -39,7 +39,7 @@ PATIENCE_MS = 5_000
 ACTIVE, OPEN_UNTIL = "active", "open_until"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    **floors.INDEXES,
+    **prohibition_floors.INDEXES,
     PEOPLE: [
         IndexModel([("aliases", ASCENDING)], name="by_alias"),
         IndexModel([("revision", ASCENDING)], name="by_revision"),
@@ -133,9 +133,9 @@ class Repository:
         """What is forbidden of these people, by id; asked after their states were read, it misses nothing."""
         wanted = sorted(set(ids))
         query = {"_id": {"$in": wanted}}
-        cursor = self._database[floors.FLOORS].find(query).max_time_ms(PATIENCE_MS)
+        cursor = self._database[prohibition_floors.FLOORS].find(query).max_time_ms(PATIENCE_MS)
         found = {document["_id"]: document async for document in cursor}
-        return {id: floors.floors_of(found.get(id)) for id in wanted}
+        return {id: prohibition_floors.floors_of(found.get(id)) for id in wanted}
 
     async def opportunity(self, id: str) -> Opportunity | None:
         """One opportunity."""

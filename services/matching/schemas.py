@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.classes import FEATURE, PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Id, Slug, Text
+from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
+from shared.events.field_types import Id, Slug, Text
 from shared.events.topics.matches import Band, Part, Question, Reason
 
 

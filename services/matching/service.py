@@ -19,10 +19,10 @@ from services.matching.documents import (
     StoredPerson,
     StoredProgress,
 )
-from services.matching.domain.index import MatchIndex, Revisions
-from services.matching.domain.netting import Netting
+from services.matching.domain.match_index import MatchIndex, Revisions
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
+from services.matching.domain.publish_throttle import Netting
 from services.matching.fenced_store import NotActive
 from services.matching.last_published import LastPublished
 from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn

@@ -9,7 +9,7 @@ import sys
 
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
-from shared.kit.runtime.run import print_openapi, print_rights, run
+from shared.kit.runtime.serve import print_openapi, print_rights, run
 from shared.kit.runtime.settings import read_settings
 
 _USAGE = "python -m services.notifications [openapi | rights]"

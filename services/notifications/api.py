@@ -7,20 +7,20 @@ from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Path
 
-from services.notifications.domain.breaker import Breaker
-from services.notifications.recovery.requests import Recoveries
+from services.notifications.acknowledgements import Deliveries
+from services.notifications.domain.circuit_breaker import Breaker
+from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
 from services.notifications.schemas import (
     Acknowledged,
     Acknowledgements,
 )
-from services.notifications.service import Deliveries
 from services.notifications.subscriptions.management import Subscriptions
-from shared.access.keys import Caller, Calling
+from shared.access.api_keys import Caller, Calling
 from shared.kit.base.clock import Clock
-from shared.kit.web.bounds import Bounds, Router, bounded
 from shared.kit.web.problems import unavailable
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 OneId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 

@@ -8,9 +8,9 @@ recipients    _id agency; the last feed position, and what two requests of one a
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
 attempts      _id delivery-number-claim; how each attempt went, 30 days
-floors        _id person; what older states may not be used for any more; as in every service (shared.access.floors)
+floors        _id person; what older states may not be used for any more; as in every service (shared.access)
 resyncs       _id agency; how far the resync of this agency has come
-recoveries    _id subscription; how far the recovery of this subscription has come (recovery/job.py), 90 days
+recoveries    _id subscription; how far the recovery of this subscription has come (recovery/recovery_job.py), 90 days
 troubles      _id subscription; since when its endpoint fails, and what its owner was told of it
 calendar      _id LATEST_DAY; the latest day that was believed
 
@@ -24,11 +24,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Literal, NotRequired, TypedDict
 
-from services.notifications.domain.threads import State
-from shared.access import agencies, floors
+from services.notifications.domain.notice_threads import State
+from shared.access import agencies, prohibition_floors
 from shared.events.topics.matches import Band
-from shared.kit.store.collection import Collection
 from shared.kit.store.mongo import Document
+from shared.kit.store.typed_collection import Collection
 
 FEED: Final = "feed"
 WEBHOOK: Final = "webhook"
@@ -123,10 +123,9 @@ class SecretEntry(TypedDict):
 class SubscriptionDocument(TypedDict):
     """``reason``: why it is not active. ``held_until``: nothing is sent before. ``target``: where to send, and
     ``headers``: with which of the partner's own, sealed. ``failures``: bad answers in a row, counted up to MOST_COUNTED
-    (domain/breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be
-    tried, sooner than ``held_until``. ``recalls_only``: no notices. ``filter``: which notices, as text
-    (domain/filters.py). ``per_second``: the most that its endpoint wants. All of it is in one document: who sends reads
-    it once."""
+    (domain/circuit_breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be tried, sooner than
+    ``held_until``. ``recalls_only``: no notices. ``filter``: which notices, as text (domain/subscription_filters.py).
+    ``per_second``: the most that its endpoint wants. All of it is in one document: who sends reads it once."""
 
     _id: str
     agency: str
@@ -180,7 +179,7 @@ class QueueEntry(TypedDict):
 
 
 class ThreadDocument(TypedDict):
-    """``queues``: open deliveries by subscription, oldest first (queues.py)."""
+    """``queues``: open deliveries by subscription, oldest first (delivery_queues.py)."""
 
     _id: str
     recipient: str
@@ -216,10 +215,10 @@ class OutcomeFields(TypedDict):
 
 
 class DeliveryFields(OutcomeFields):
-    """``before``, ``after``: contents without and with it (domain/threads.py). ``possibly_sent``: it may have left us:
-    such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones; ``position``: of
-    those in a feed. ``planned``: when its retry was due before it was brought forward (`Repository.bring_forward`);
-    ``probe``: as a probe alone, so its failure uses that up no more than its schedule.
+    """``before``, ``after``: contents without and with it (domain/notice_threads.py). ``possibly_sent``: it may have
+    left us: such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones;
+    ``position``: of those in a feed. ``planned``: when its retry was due before it was brought forward
+    (`Repository.bring_forward`); ``probe``: as a probe alone, so its failure uses that up no more than its schedule.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
     ``ended``: by the clock of MongoDB's TTL."""
@@ -325,7 +324,7 @@ class CalendarDocument(TypedDict):
 PEOPLE = Collection[PersonDocument]("people")
 MATCHES = Collection[MatchDocument]("matches")
 AGENCIES = Collection[Document](agencies.AGENCIES)
-FLOORS = Collection[Document](floors.FLOORS)
+FLOORS = Collection[Document](prohibition_floors.FLOORS)
 SUBSCRIPTIONS = Collection[SubscriptionDocument]("subscriptions")
 RECIPIENTS = Collection[RecipientDocument]("recipients")
 THREADS = Collection[ThreadDocument]("threads")

@@ -13,10 +13,10 @@ from services.notifications.channels.feed_stream import EventStream, FeedStream
 from services.notifications.documents import FEED
 from services.notifications.repository import Repository
 from services.notifications.schemas import Schema
-from shared.access.keys import Caller, Calling
-from shared.kit.web.bounds import Bounds, Router, bounded
-from shared.kit.web.http import Reading
+from shared.access.api_keys import Caller, Calling
+from shared.kit.web.middleware import Reading
 from shared.kit.web.problems import Problem, errors, unavailable
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 LONGEST_WAIT = 55  # under the 60 s after which most proxies give up
 LONGEST_STREAM = 300

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from services.notifications.acknowledgements import Deliveries
 from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
@@ -17,8 +18,8 @@ from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.mail.digest import DigestSender, EmailDigest
-from services.notifications.channels.mail.owners import OwnerMails
-from services.notifications.channels.mail.relay import Relay, RelaySettings
+from services.notifications.channels.mail.owner_alerts import OwnerMails
+from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings
 from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
@@ -26,33 +27,32 @@ from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.endpoint_worker import Dependencies
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
-from services.notifications.delivery.message import Messages
+from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
-from services.notifications.domain.windows import next_window
+from services.notifications.domain.digest_schedule import next_window
 from services.notifications.fan_out.clock_recovery import ClockRecovery
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
-from services.notifications.handlers import floor_follow_up, notifications_stream, prohibitions_stream
+from services.notifications.kafka_handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.monitoring import DeliveryMonitor
-from services.notifications.outcomes import Outcomes
+from services.notifications.outcome_events import Outcomes
 from services.notifications.recovery.api import make_recovery_router
-from services.notifications.recovery.job import RecoveryJob
-from services.notifications.recovery.requests import Recoveries
+from services.notifications.recovery.recovery_job import RecoveryJob
+from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from services.notifications.repository import INDEXES, Repository
-from services.notifications.service import Deliveries
 from services.notifications.settings import NotificationsSettings
 from services.notifications.subscriptions.api import make_subscriptions_router
-from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.subscriptions.endpoint_verification import EndpointCheck
+from services.notifications.subscriptions.half_open_probe import Probes
 from services.notifications.subscriptions.management import Subscriptions
-from services.notifications.subscriptions.probe import Probes
-from shared.access.keys import Keys
+from shared.access.api_keys import Keys
 from shared.events import registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.reference import load_pack
 
 WRITES = registry.written_by("notifications")

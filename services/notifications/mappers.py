@@ -19,10 +19,10 @@ from services.notifications.documents import (
     SubscriptionDocument,
     ThreadDocument,
 )
+from services.notifications.domain.notice_threads import Held, MatchSummary, OpenRecall, OutboundMessage, Thread
 from services.notifications.domain.permission import Allowance, Subject
-from services.notifications.domain.threads import Held, MatchSummary, OpenRecall, OutboundMessage, Thread
 from shared.access.agencies import may_receive
-from shared.access.floors import floors_of
+from shared.access.prohibition_floors import floors_of
 from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.people import Person

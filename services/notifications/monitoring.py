@@ -27,7 +27,7 @@ from services.notifications.documents import (
     About,
     SubscriptionDocument,
 )
-from services.notifications.domain.retry import OUTAGE
+from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import HELD, NEXT, UNACKNOWLEDGED, UNREAD, Repository
 from shared.kit.base.clock import Clock
 from shared.kit.base.supervise import wait_or_stop

@@ -40,8 +40,8 @@ from services.notifications.documents import (
     SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.retry import OUTAGE
-from shared.access import floors
+from services.notifications.domain.retry_schedule import OUTAGE
+from shared.access import prohibition_floors
 from shared.kit.base.backoff import Backoff
 from shared.kit.store.lease import COLLECTION as LEASES
 from shared.kit.store.mongo import Database, Document
@@ -82,7 +82,7 @@ UNREAD = "unread"  # in feeds: not known to have arrived
 UNACKNOWLEDGED = "unacknowledged"  # recalls
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    **floors.INDEXES,
+    **prohibition_floors.INDEXES,
     PEOPLE.name: [_index("recipients", "_id")],
     MATCHES.name: [_index("person"), _index("ended", expireAfterSeconds=KEEP_WITHDRAWN_SECONDS)],
     THREADS.name: [_index("person"), _index("recipient", "person"), _index("recipient", "alias", name=BY_ALIAS)],

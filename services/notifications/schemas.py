@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.fields import Id
+from shared.events.field_types import Id
 
 
 class Schema(BaseModel):

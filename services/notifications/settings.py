@@ -8,11 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
-from services.notifications.domain.addresses import Network, UrlRules
-from services.notifications.domain.breaker import Breaker
-from services.notifications.domain.envelope import DEFAULT_ASK
-from services.notifications.domain.mail_address import SCHEME, AddressRefused, check_mailto
-from services.notifications.domain.retry import STANDARD_SCHEDULE
+from services.notifications.domain.circuit_breaker import Breaker
+from services.notifications.domain.mail_address_rules import SCHEME, AddressRefused, check_mailto
+from services.notifications.domain.notice_envelope import DEFAULT_ASK
+from services.notifications.domain.retry_schedule import STANDARD_SCHEDULE
+from services.notifications.domain.webhook_url_rules import Network, UrlRules
 from shared.kit.runtime.settings import ServiceSettings
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")

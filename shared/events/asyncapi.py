@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.events.classes import DataClass
+from shared.events.data_classification import DataClass
 from shared.events.envelope import CONTENT_TYPE
 from shared.events.json_schema import component_schemas
 from shared.events.registry import EventType, Registry, Topic

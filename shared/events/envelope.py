@@ -1,6 +1,6 @@
 """CloudEvents 1.0: one event as it lives in our code, and its way on and off Kafka (binary mode) and HTTP (structured).
 
-What comes in through HTTP is read in ``incoming.py``: at the door nothing is known to be right yet.
+What comes in through HTTP is read in ``http_binding.py``: at the door nothing is known to be right yet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from shared.events.classes import Model
+from shared.events.data_classification import Model
 from shared.events.limits import LONGEST_ATTRIBUTE, own_sequence
 from shared.events.refusal import Refusal, Refused, refusals_of
 from shared.events.registry import EventType, UnknownType, registry

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.events.classes import Model, field_class, highest_class, nested_models
+from shared.events.data_classification import Model, field_class, highest_class, nested_models
 from shared.events.registry import SCHEMA_BASE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.events.classes import FEATURE, PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Id, Month, Slug
+from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
+from shared.events.field_types import Id, Month, Slug
 from shared.events.topics.matches import Band
 
 NOTICE = "notice"  # neutral: the type must not tell that somebody is a defector

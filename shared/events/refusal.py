@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from shared.events.classes import Model, models_in, nested_models
+from shared.events.data_classification import Model, models_in, nested_models
 
 MOST = 50  # findings about one thing: enough to mend it, whatever somebody sends
 MOST_NAMED = 5  # unknown fields of one event for which the nearest known name is looked for

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from shared.events.classes import DataClass, Model, highest_class
+from shared.events.data_classification import DataClass, Model, highest_class
 from shared.events.limits import LONGEST_NAME
 
 SCHEMA_BASE = "https://schemas.ieum.invalid/"

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from shared.events import registry
-from shared.events.publish import door_schema
+from shared.events.publish_schemas import door_schema
 from shared.reference import Pack
 from shared.reference.text import folded
 

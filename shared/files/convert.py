@@ -20,7 +20,7 @@ from shared.events.refusal import Refusal, Refused
 from shared.files.cells import Cells
 from shared.files.columns import ENVELOPE
 from shared.files.csv_rows import csv_rows
-from shared.files.formats import format_of
+from shared.files.format_detection import format_of
 from shared.files.headings import Headings, read_headings
 from shared.files.json_lines import json_objects
 from shared.files.rows import Broken, Object, Row, Unreadable

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from shared.events.refusal import Refusal
 from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Broken, Row, Unreadable
-from shared.files.text import encoding_of, lines_of
+from shared.files.text_encoding import encoding_of, lines_of
 
 MOST_LINES = 40  # of one row: line breaks inside of quotation marks
 _DELIMITERS = ",\t;|"

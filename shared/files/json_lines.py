@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from shared.events.incoming import BATCH, STRUCTURED, Item, split
+from shared.events.http_binding import BATCH, STRUCTURED, Item, split
 from shared.events.refusal import Refusal, Refused
 from shared.files.rows import MOST_ROWS, Broken, Object, Unreadable
-from shared.files.text import encoding_of, lines_of, pieces_of
+from shared.files.text_encoding import encoding_of, lines_of, pieces_of
 
 _BLANK = "\ufeff \t\r\n"
 LARGEST_DOCUMENT = 64_000_000  # bytes of JSON that is no lines: it is held in memory

@@ -17,7 +17,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from shared.events.refusal import Refusal
 from shared.files.rows import MOST_ROWS, Broken, Unreadable
-from shared.files.text import encoding_of, pieces_of
+from shared.files.text_encoding import encoding_of, pieces_of
 
 ADVERTS = frozenset({"wanted", "wantedDtl"})  # an element of a list, and the root of a detail
 MOST_FIELDS = 200  # of one advert

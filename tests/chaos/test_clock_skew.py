@@ -23,11 +23,11 @@ from rich.console import Console
 from deploy.local.timeouts import scaled
 from samples.world import World, load_setting
 from samples.world.days import Chapter, today_of
-from verification.harness.judgement import judge
+from verification.harness.child_processes import Program
+from verification.harness.console import Screen
 from verification.harness.keyring import SERVICES
-from verification.harness.programs import Program
+from verification.harness.oracle_check import judge
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.harness.system import Ports, System
 
 pytestmark = pytest.mark.chaos

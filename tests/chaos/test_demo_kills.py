@@ -13,9 +13,9 @@ from rich.console import Console
 from samples.demo import KILLS, Options, running_demo
 from samples.world import World, load_setting
 from samples.world.days import today_of
-from verification.harness.judgement import judge
+from verification.harness.console import Screen
+from verification.harness.oracle_check import judge
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.harness.system import Ports, System
 
 pytestmark = pytest.mark.chaos

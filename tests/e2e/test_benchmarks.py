@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deploy.local.stack import LocalStack
-from verification.benchmarks.task import records
 from verification.benchmarks.trial import Trials
+from verification.benchmarks.workload import records
 
 pytestmark = pytest.mark.e2e
 EVENTS, WARM_UP = 120, 20

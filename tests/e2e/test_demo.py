@@ -13,9 +13,9 @@ import pytest_asyncio
 from rich.console import Console
 
 from samples.demo import Options, running_demo
-from verification.harness.judgement import Judgement, judge
+from verification.harness.console import Screen
+from verification.harness.oracle_check import Judgement, judge
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 
 pytestmark = pytest.mark.e2e
 # What everybody's notices say alike; of everything else two partners must have nothing in common but openings.

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from shared.events import registry
-from verification.harness.screen import Screen
+from verification.harness.console import Screen
 from verification.leaks.encodings import ENCODINGS
 from verification.leaks.scan import report_lines, scan
 

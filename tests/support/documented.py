@@ -17,9 +17,9 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from pymongo.errors import AutoReconnect
 
-from shared.kit.web.bounds import bounded_routes
-from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import bounded_routes
 
 ANY_ID = "0" * 32
 _OVER_SOCKETS = "sent while head or body come in, before the application is asked: tests/integration/kit/test_edge.py"

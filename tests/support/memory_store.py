@@ -14,9 +14,9 @@ import bson
 from bson.raw_bson import RawBSONDocument
 
 from shared.kit.kafka.records import Outgoing
-from shared.kit.runtime.codec import CloudEventCodec
-from shared.kit.store.attempt import Operation, TransactionAttempt, TransactionParticipant
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.mongo import UTC_CODEC
+from shared.kit.store.transaction_attempt import Operation, TransactionAttempt, TransactionParticipant
 from shared.kit.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")

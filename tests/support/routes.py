@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from shared.kit.web.authentication import unauthorised
-from shared.kit.web.bounds import bounded_routes
+from shared.kit.web.route_bounds import bounded_routes
 
 ANY_ID = "0" * 32
 

@@ -9,16 +9,16 @@ from typing import Any
 from fastapi import FastAPI
 
 from shared.access.agencies import AGENCIES, agency_document
-from shared.access.keys import Calling, Keys
+from shared.access.api_keys import Calling, Keys
 from shared.events import Event
-from shared.events.fields import Slug
+from shared.events.field_types import Slug
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.runtime.run import run
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.serve import run
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.runtime.settings import ServiceSettings, read_settings
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.stream.stream import Stream
-from shared.kit.web.bounds import Router
+from shared.kit.web.route_bounds import Router
 
 
 class SmallSettings(ServiceSettings):

@@ -11,7 +11,7 @@ import pytest
 
 from shared.events import Event
 from shared.events.topics.agencies import AGENCY_CHANGED, Agency, Rights
-from shared.kit.store.attempt import Operation, TooManyReads
+from shared.kit.store.transaction_attempt import Operation, TooManyReads
 from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 
 THINGS = "things"

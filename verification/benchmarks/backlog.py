@@ -38,13 +38,13 @@ from pymongo import AsyncMongoClient
 from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import to_kafka
 from verification.benchmarks.command import InvalidTrial
 from verification.benchmarks.process import START_SECONDS, ServiceProcess, cpu_seconds
-from verification.benchmarks.task import PARTITIONS, WRITES, hex_id
 from verification.benchmarks.webhooks import Webhooks
+from verification.benchmarks.workload import PARTITIONS, WRITES, hex_id
 
 # Of the database, the same for every size. Each delivery changes documents in random places; once what is changed
 # between two of the database's checkpoints is more than its cache takes, pages are written again and again, and the

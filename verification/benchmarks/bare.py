@@ -20,7 +20,7 @@ from pymongo import ReplaceOne
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.events.topics.matches import Match
 from shared.kit.store.mongo import connect
-from verification.benchmarks.task import (
+from verification.benchmarks.workload import (
     BATCH,
     FETCH_WAIT_MS,
     LINGER_MS,

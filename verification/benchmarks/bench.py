@@ -15,8 +15,8 @@ from typing import Any
 from deploy.local.stack import LocalStack
 from verification.benchmarks.arithmetic import Ratio, ratio
 from verification.benchmarks.command import command
-from verification.benchmarks.task import Record, records
 from verification.benchmarks.trial import Trials
+from verification.benchmarks.workload import Record, records
 
 SEEN = Path(__file__).parent / "seen"
 WARM_UP = 2_000

@@ -18,9 +18,9 @@ import uvloop
 from shared.events.registry import load_topics
 from shared.kit.base.garbage_collection import tune_gc
 from verification.benchmarks.bare import bare
-from verification.benchmarks.group import group_transactions
 from verification.benchmarks.service import service
-from verification.benchmarks.task import BATCH, Names
+from verification.benchmarks.transactions_only import group_transactions
+from verification.benchmarks.workload import BATCH, Names
 
 CONTENDERS = ("service", "single", "bare", "group")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from deploy.local.stack import LocalStack
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from verification.benchmarks.command import InvalidTrial, command
 from verification.benchmarks.process import ServiceProcess, cpu_seconds
 

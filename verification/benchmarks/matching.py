@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from services.matching.domain.assessment import assess
-from services.matching.domain.columns.admission import REFUSES
+from services.matching.domain.columns.condition_filter import REFUSES
 from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.scores import UNIT
 from services.matching.domain.columns.table import OPENING, Table
-from services.matching.domain.index import MatchIndex
+from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from shared.reference import Pack, load_pack

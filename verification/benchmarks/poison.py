@@ -33,7 +33,7 @@ from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.metering import Metering
 from shared.kit.store import outbox
 from shared.kit.store.mongo import connect, ensure_indexes

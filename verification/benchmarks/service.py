@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from shared.access.keys import Keys
+from shared.access.api_keys import Keys
 from shared.events import Event
 from shared.events.topics.deliveries import NOTICE_DELIVERED
 from shared.events.topics.matches import MATCH_FOUND, Match
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.stream.stream import Stream
-from verification.benchmarks.task import (
+from verification.benchmarks.workload import (
     PARTITIONS,
     READS,
     SESSION_TIMEOUT_MS,

@@ -25,7 +25,17 @@ from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
 from verification.benchmarks.arithmetic import percentile, rate
 from verification.benchmarks.command import InvalidTrial
-from verification.benchmarks.task import BEFORE, PARTITIONS, READS, STATE, WRITES, Names, Record, document, match_found
+from verification.benchmarks.workload import (
+    BEFORE,
+    PARTITIONS,
+    READS,
+    STATE,
+    WRITES,
+    Names,
+    Record,
+    document,
+    match_found,
+)
 
 STALLED_SECONDS = 30.0
 TAIL_WAIT_MS = 5  # the embedded broker answers a fetch only when this is over

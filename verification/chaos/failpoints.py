@@ -26,15 +26,18 @@ class Failpoint:
 
 
 _ATTEMPT, _STORE, _RELAY = (
-    "shared.kit.store.attempt:TransactionAttempt",
+    "shared.kit.store.transaction_attempt:TransactionAttempt",
     "shared.kit.store.store:Store",
-    "shared.kit.store.relay:OutboxRelay",
+    "shared.kit.store.outbox_relay:OutboxRelay",
 )
 _CHECKPOINTS, _CONSUMER = "shared.kit.stream.checkpoints:PartitionCheckpoints", "aiokafka:AIOKafkaConsumer"
 _NOTIFICATIONS, _FEED = ("notifications",), "services.notifications.channels.feed:FeedReader"
 _DISPATCHER = "services.notifications.delivery.dispatcher:Dispatcher"
 _WEBHOOK = "services.notifications.channels.webhook:Webhook"
-_DELIVERIES, _REPOSITORY = "services.notifications.service:Deliveries", "services.notifications.repository:Repository"
+_DELIVERIES, _REPOSITORY = (
+    "services.notifications.acknowledgements:Deliveries",
+    "services.notifications.repository:Repository",
+)
 _MATCHER, _SNAPSHOTS = "services.matching.active_matcher:ActiveMatcher", "services.matching.snapshots:SnapshotWriter"
 
 FAILPOINTS: tuple[Failpoint, ...] = (

@@ -17,7 +17,7 @@ from deploy.local.ports import free_port
 from deploy.local.timeouts import scaled
 from samples.world import Setting
 from verification.chaos.failpoints import Failpoint
-from verification.harness.programs import Program
+from verification.harness.child_processes import Program
 from verification.harness.system import Ports, Supervised, System
 
 TERM_SECONDS = 30.0  # as long as a container is given to stop

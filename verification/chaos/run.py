@@ -22,16 +22,16 @@ from deploy.local.login import READER
 from samples.world import Item, World, load_setting
 from samples.world.days import today_of
 from verification.chaos.audit import Audit, audit
+from verification.chaos.event_load import Flow
 from verification.chaos.fault_injector import FaultInjector
-from verification.chaos.flow import Flow
 from verification.chaos.plan import Fault, plan_of
 from verification.chaos.processes import INFRASTRUCTURE, ChaosSystem
 from verification.chaos.recoveries import Recovery, RecoveryWatch, unrecovered
 from verification.harness import topic_reader
+from verification.harness.console import Screen
 from verification.harness.folders import folder_of
-from verification.harness.judgement import Judgement, judge
+from verification.harness.oracle_check import Judgement, judge
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.harness.senders import Mode, Outcome, Senders
 from verification.oracle.verdict import percentile
 

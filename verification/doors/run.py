@@ -25,8 +25,8 @@ from samples.world.envelope import EventWriter, Json
 from samples.world.tables import table_of
 from verification.doors import adverts
 from verification.doors.states import Held
+from verification.harness.child_processes import Program
 from verification.harness.keyring import Keyring
-from verification.harness.programs import Program
 
 BATCH = 200
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC).isoformat()  # of rows that do not say when; these all do

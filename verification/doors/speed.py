@@ -24,7 +24,7 @@ from samples.world.tables import table_of
 from shared.events.registry import load_topics
 from shared.files.csv_rows import csv_rows
 from shared.files.rows import Row
-from verification.harness.programs import Program
+from verification.harness.child_processes import Program
 
 if TYPE_CHECKING:
     from verification.doors.run import Doors

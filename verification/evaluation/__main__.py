@@ -12,17 +12,17 @@ import json
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from services.matching.domain.context import AssessmentContext
-from services.matching.domain.index import MatchIndex
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.reference import Pack, load_pack
-from verification.evaluation.before import Before
-from verification.evaluation.classes import classes
+from verification.evaluation.baselines import Admitted, Learned, admitted, by_bm25, by_lot, by_ngrams
+from verification.evaluation.cohort_assignment import classes
+from verification.evaluation.counterfactuals import whynot
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import TOP, Lists, figures
-from verification.evaluation.rivals import Admitted, Learned, admitted, by_bm25, by_lot, by_ngrams
-from verification.evaluation.whynot import whynot
+from verification.evaluation.previous_engine import Before
 from verification.evaluation.world import TODAY, Market
 
 OTHER_SEED = 301

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.context import AssessmentContext
+from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.factors import FACTORS
 from shared.reference import load_pack
+from verification.evaluation.baselines import admitted, factor_values
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import gains, ndcg
-from verification.evaluation.rivals import admitted, factor_values
 from verification.evaluation.world import TODAY, Market
 
 Numbers = NDArray[np.float64]

@@ -11,8 +11,8 @@ from pathlib import Path
 from samples.world import World, load_setting
 from services.matching.domain import explanations
 from services.matching.domain.assessment import Assessment, assess_pair, band_of
-from services.matching.domain.changes import what_opens
-from services.matching.domain.index import MatchIndex
+from services.matching.domain.counterfactuals import what_opens
+from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity

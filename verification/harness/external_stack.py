@@ -24,8 +24,8 @@ from deploy.local.process import wait_until
 from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
 from samples.world import Setting
+from verification.harness.child_processes import Program
 from verification.harness.keyring import SERVICES
-from verification.harness.programs import Program
 from verification.harness.system import PARTNER_PORT, Ports, System
 
 ASKED_TO_KILL = "KILL"

@@ -16,9 +16,9 @@ from samples.partners.held import Holding, holding_of
 from samples.world import Chapter, Item, World
 from samples.world.envelope import EventWriter
 from verification.harness import topic_reader
+from verification.harness.console import Screen
 from verification.harness.databases import Databases
 from verification.harness.ledger import Ledger
-from verification.harness.screen import Screen
 from verification.harness.senders import Mode, Outcome, Senders
 from verification.harness.system import System
 

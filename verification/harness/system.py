@@ -19,8 +19,8 @@ from deploy.local.stack import LocalStack
 from deploy.local.timeouts import scaled
 from samples.partners.store import PartnerStore
 from samples.world import Setting
+from verification.harness.child_processes import Program
 from verification.harness.keyring import SERVICES, Keyring
-from verification.harness.programs import Program
 
 PARTNER_PORT = 8110
 SESSION_TIMEOUT_MS = 4_000

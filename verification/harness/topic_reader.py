@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.login import Login
 from deploy.local.timeouts import scaled
-from deploy.rights.access import SERVICES, topics_read_by
+from deploy.rights.acls import SERVICES, topics_read_by
 
 READS = {service: topics_read_by(service) for service in SERVICES}
 """Which service reads which topics: what it says of itself when it asks for rights."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from verification.harness.judgement import Judgement
+from verification.harness.oracle_check import Judgement
 from verification.harness.scenario import Scenario
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import aiohttp
 
 from deploy.local.errors import StartError
+from verification.harness.console import Screen
 from verification.harness.folders import lacking
-from verification.harness.screen import Screen
 from verification.harness.senders import HubUnavailable
 from verification.harness.signals import stop_on_sigterm
 from verification.leaks.scan import report_lines, scan

@@ -90,7 +90,7 @@ def wrap_handlers(faults: Faults) -> None:
 
 def wrap_door(faults: Faults) -> None:
     """What intake decides about people: here identity is in hand."""
-    people: Any = importlib.import_module("services.intake.changes.people")
+    people: Any = importlib.import_module("services.intake.event_handlers.people")
     decide = people.decide
 
     def faulty(event: Any, work: Any, tools: Any) -> Any:

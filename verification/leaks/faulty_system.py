@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.local.folder import STACK
 from deploy.local.stack import LocalStack
 from samples.world import Setting
-from verification.harness.programs import Program
+from verification.harness.child_processes import Program
 from verification.harness.system import Ports, System
 
 

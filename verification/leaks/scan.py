@@ -16,9 +16,9 @@ import aiohttp
 from deploy.local.login import ADMIN, READER
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.console import Screen
 from verification.harness.folders import folder_of
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.leaks import people, sinks
 from verification.leaks.faulty_system import FaultySystem
 from verification.leaks.finder import Finder

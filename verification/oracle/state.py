@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.events.classes import Model
-from shared.events.incoming import read
+from shared.events.data_classification import Model
+from shared.events.http_binding import read
 from shared.events.topics.opportunities import ClosedAtDoor, JobAtDoor, Opportunity, ProgrammeAtDoor
 from shared.events.topics.people import (
     Consent,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.local.timeouts import scaled
-from verification.harness.programs import ROOT
+from verification.harness.child_processes import ROOT
 from verification.siege.figures import Backlog
 
 SMALL, LARGE, FULL = 1_000, 20_000, 100_000

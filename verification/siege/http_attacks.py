@@ -19,12 +19,12 @@ import aiohttp
 from deploy.local.login import ADMIN
 from deploy.local.timeouts import scaled
 from samples.world.envelope import EventWriter, Item, Json
-from verification.harness.programs import ROOT
+from verification.harness.child_processes import ROOT
 from verification.harness.scenario import Scenario
 from verification.siege.attack import Attack, Target
 from verification.siege.attacks.webhooks import PARTNERS
+from verification.siege.benign_traffic import Healthy
 from verification.siege.figures import AttackResult, Phase, judge_phases, p99_ms
-from verification.siege.healthy import Healthy
 from verification.siege.probes import Live, Memory
 
 INSIDER, READER = "siege-insider", "siege-reader"

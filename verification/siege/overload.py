@@ -28,11 +28,11 @@ from samples.world.envelope import Json
 from verification.chaos.processes import ChaosSystem
 from verification.chaos.recoveries import Recovery, RecoveryWatch
 from verification.harness import topic_reader
+from verification.harness.console import Screen
 from verification.harness.folders import folder_of
-from verification.harness.judgement import judge
 from verification.harness.keyring import SERVICES
+from verification.harness.oracle_check import judge
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.harness.senders import HubUnavailable, Senders
 from verification.harness.system import System
 from verification.siege.figures import OverloadReport

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness.console import Screen
 from verification.harness.folders import folder_of
 from verification.harness.scenario import Scenario
-from verification.harness.screen import Screen
 from verification.harness.system import Ports, System
 from verification.siege import forgery
 from verification.siege.attacks import ATTACKS

@@ -17,7 +17,7 @@ from deploy.local.errors import StartError
 from deploy.local.login import ADMIN, READER, Login
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.process import Server
-from deploy.rights.access import SERVICES, all_rules, rules_of_reader
+from deploy.rights.acls import SERVICES, all_rules, rules_of_reader
 
 HERE = Path(__file__).parent
 SETTINGS = HERE / "server.properties"
@@ -94,7 +94,10 @@ class ApacheBroker(Server):
         return kept
 
     def _grant(self) -> None:
-        from deploy.rights.admin import KafkaError, apply  # not before it is needed: the doctor runs without packages
+        from deploy.rights.kafka_admin import (  # not before it is needed: the doctor runs without packages
+            KafkaError,
+            apply,
+        )
 
         rules = [*all_rules(self._prefix), *rules_of_reader(READER)]
         work = apply(self.login(ADMIN).arguments, self.passwords(), rules)

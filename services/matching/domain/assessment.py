@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from services.matching.domain.answers import ASK, NO, Answer
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.condition_answer import ASK, NO, Answer
 from services.matching.domain.conditions import CONDITIONS, Condition
-from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors import FACTORS, Factor
 from services.matching.domain.factors.base import NEUTRAL
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.matching.domain.answers import ASK, NO, YES
 from services.matching.domain.assessment import Assessment, ConditionResult, FactorResult
-from services.matching.domain.changes import Change
-from services.matching.domain.context import Words
+from services.matching.domain.assessment_context import Words
+from services.matching.domain.condition_answer import ASK, NO, YES
+from services.matching.domain.counterfactuals import Change
 from shared.events.topics.matches import Question, Reason
 
 MOST = 20  # reasons or questions that the contract takes

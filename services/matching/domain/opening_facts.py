@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.matching.domain.person_facts import plain_number
-from shared.events.fields import Wage
+from shared.events.field_types import Wage
 from shared.events.topics.opportunities import Opportunity, Rules
 from shared.reference import Pack
 from shared.reference.text import folded

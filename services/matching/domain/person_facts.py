@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from shared.events.fields import WageFloor
+from shared.events.field_types import WageFloor
 from shared.events.topics.people import Experience, Person
 from shared.reference import Pack
 from shared.reference.matching import NeedRule

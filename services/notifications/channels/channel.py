@@ -17,7 +17,7 @@ from services.notifications.documents import (
     SecretEntry,
     SubscriptionDocument,
 )
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 Due = Callable[[UnitOfWork, DeliveryDocument], None]  # this delivery may be sent from its ``due`` on

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.notifications.channels.signing import new_secret
+from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import SecretEntry, SubscriptionDocument
 from shared.kit.base.sealing import Sealer
 

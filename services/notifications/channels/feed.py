@@ -21,7 +21,8 @@ from typing import Any
 
 from services.notifications import metrics
 from services.notifications.channels.channel import Channel, Configuration
-from services.notifications.delivery.message import Messages
+from services.notifications.delivery.notice_content import Messages
+from services.notifications.delivery_queues import Queues
 from services.notifications.documents import (
     AGENCIES,
     DELIVERED,
@@ -38,9 +39,8 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import agency_receives, subject_of
-from services.notifications.queues import Queues
 from services.notifications.repository import Repository
-from shared.access.floors import the_floors
+from shared.access.prohibition_floors import the_floors
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor, given
-from services.notifications.delivery.message import Messages
+from services.notifications.delivery.notice_content import Messages
 from services.notifications.documents import (
     AGENCIES,
     DELIVERIES,
@@ -28,11 +28,11 @@ from services.notifications.documents import (
     THREADS,
     ThreadDocument,
 )
+from services.notifications.domain.notice_threads import MatchSummary
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.domain.threads import MatchSummary
 from services.notifications.mappers import agency_receives, subject_of
 from services.notifications.repository import Repository
-from shared.access.floors import the_floors
+from shared.access.prohibition_floors import the_floors
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store

@@ -15,12 +15,12 @@ from aiohttp.abc import AbstractResolver
 
 from services.notifications.channels.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.guard import REGISTERING, Resolver, guarded_connector, leads_outside
-from services.notifications.channels.signing import signed_headers
-from services.notifications.channels.webhook_answer import Answer, judge
+from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside
+from services.notifications.channels.webhook_response import Answer, judge
+from services.notifications.channels.webhook_signing import signed_headers
 from services.notifications.documents import WEBHOOK, SubscriptionDocument
-from services.notifications.domain.addresses import UrlRefused, UrlRules, check_url
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.webhook_url_rules import UrlRefused, UrlRules, check_url
 from shared.kit.web.problems import Problem
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.notifications import metrics
+from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.logs import logger
 from shared.kit.base.metrics import retries
-from shared.kit.base.transaction_size import AdaptiveBatchSize
 from shared.kit.store.store import Operation, Store, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work

@@ -25,14 +25,14 @@ from services.notifications.channels.channel import PushChannel
 from services.notifications.delivery.attempt_recorder import AttemptRecorder, Reservation
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
-from services.notifications.delivery.message import Messages
+from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads, is_open, recheck_before_send
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
-from services.notifications.domain.concurrency import ConcurrencyLimit
-from services.notifications.domain.envelope import encode
-from services.notifications.domain.pace import Pace
-from services.notifications.domain.retry import OUTAGE
+from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
+from services.notifications.domain.notice_envelope import encode
+from services.notifications.domain.rate_limiter import Pace
+from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 from shared.kit.base.logs import logger

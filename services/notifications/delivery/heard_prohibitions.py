@@ -1,9 +1,9 @@
 """Of whom something was forbidden lately, in the memory of this replica.
 
-Every replica hears all that forbids, and keeps it before anything else happens (shared/access/prohibitions.py). So what
-a transaction found allowed is still allowed a moment later if this replica has heard nothing about its person and its
-agency since, and is sure that it hears: the broker has just told it where the logs end, and all of them is taken in.
-Else the database is asked.
+Every replica hears all that forbids, and keeps it before anything else happens (shared/access/prohibitions_stream.py).
+So what a transaction found allowed is still allowed a moment later if this replica has heard nothing about its person
+and its agency since, and is sure that it hears: the broker has just told it where the logs end, and all of them is
+taken in. Else the database is asked.
 """
 
 from __future__ import annotations

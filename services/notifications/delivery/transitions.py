@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from services.notifications import metrics
+from services.notifications.delivery_queues import Queues, may_be_held
 from services.notifications.documents import (
     ATTEMPTS,
     DELIVERIES,
@@ -20,11 +21,10 @@ from services.notifications.documents import (
     SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.breaker import MOST_COUNTED, Breaker
-from services.notifications.domain.retry import next_attempt
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
+from services.notifications.domain.retry_schedule import next_attempt
 from services.notifications.fan_out.resync import request_resync
-from services.notifications.queues import Queues, may_be_held
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from services.notifications.channels.channel import Channel
+from services.notifications.delivery_queues import Queues, may_be_held
 from services.notifications.documents import (
     AGENCIES,
     FLOORS,
@@ -25,9 +26,9 @@ from services.notifications.documents import (
     SubscriptionDocument,
     ThreadDocument,
 )
-from services.notifications.domain.envelope import month_of
+from services.notifications.domain.notice_envelope import month_of
+from services.notifications.domain.notice_threads import Held, OutboundMessage, update_thread
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.domain.threads import Held, OutboundMessage, update_thread
 from services.notifications.mappers import (
     Causation,
     agency_receives,
@@ -38,10 +39,9 @@ from services.notifications.mappers import (
     thread_document,
     thread_of,
 )
-from services.notifications.outcomes import Outcomes
-from services.notifications.queues import Queues, may_be_held
-from services.notifications.subscriptions.wishes import wants
-from shared.access.floors import the_floors
+from services.notifications.outcome_events import Outcomes
+from services.notifications.subscriptions.subscription_options import wants
+from shared.access.prohibition_floors import the_floors
 from shared.events.topics.matches import Match
 from shared.kit.base.ids import Ids
 from shared.kit.store.unit_of_work import Need, UnitOfWork

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from services.notifications.api import Endpoints, OneId, recipient_of
 from services.notifications.delivery.pre_send_check import without_forbidden
 from services.notifications.documents import STATES, DeliveryState
-from services.notifications.recovery.explain import UNDELIVERED
+from services.notifications.recovery.delivery_explanation import UNDELIVERED
 from services.notifications.recovery.schemas import (
     AttemptShown,
     DeliveryExplained,
@@ -18,9 +18,9 @@ from services.notifications.recovery.schemas import (
     RecoveryShown,
     RecoveryWanted,
 )
-from shared.access.keys import Caller, Calling
-from shared.kit.web.bounds import Router
+from shared.access.api_keys import Caller, Calling
 from shared.kit.web.problems import errors, not_found
+from shared.kit.web.route_bounds import Router
 
 MOST_SHOWN = 50  # attempts of one delivery
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from services.notifications.delivery_queues import Queues
 from services.notifications.documents import (
     DELIVERED,
     DELIVERIES,
@@ -19,7 +20,6 @@ from services.notifications.documents import (
     DeliveryDocument,
     ThreadDocument,
 )
-from services.notifications.queues import Queues
 from services.notifications.repository import Repository
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork

@@ -20,8 +20,8 @@ from services.notifications.documents import (
     RecoveryState,
     SubscriptionDocument,
 )
-from services.notifications.domain.phases import Phase, phase_of
-from services.notifications.recovery.explain import Because, because, next_attempt
+from services.notifications.domain.attempt_phase import Phase, phase_of
+from services.notifications.recovery.delivery_explanation import Because, because, next_attempt
 from services.notifications.schemas import Schema
 
 _TRIED = frozenset({DUE, SENDING, FAILED})  # their reason is what an attempt came to

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 
 from services.notifications.api import Endpoints, OneId, recipient_of
 from services.notifications.documents import STATES, SubscriptionDocument
-from services.notifications.domain.filters import compiled
+from services.notifications.domain.subscription_filters import compiled
 from services.notifications.mappers import match_told
 from services.notifications.subscriptions.schemas import (
     EndpointTested,
@@ -22,10 +22,10 @@ from services.notifications.subscriptions.schemas import (
     SubscriptionShown,
     SubscriptionWanted,
 )
-from services.notifications.subscriptions.wishes import filter_of, secret_of
-from shared.access.keys import Calling
-from shared.kit.web.bounds import Bounds, Router, bounded
+from services.notifications.subscriptions.subscription_options import filter_of, secret_of
+from shared.access.api_keys import Calling
 from shared.kit.web.problems import errors
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 WITH_FILTER = Bounds(most_bytes=16_384)
 MOST_TRIED = 500  # deliveries that a filter is tried on

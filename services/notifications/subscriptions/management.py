@@ -19,13 +19,13 @@ from services.notifications.documents import (
     ChannelName,
     SubscriptionDocument,
 )
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.fan_out.resync import request_resync
-from services.notifications.recovery.requests import recovery_document
+from services.notifications.recovery.recovery_requests import recovery_document
 from services.notifications.repository import Repository
 from services.notifications.subscriptions import problems
-from services.notifications.subscriptions.check import EndpointCheck
-from services.notifications.subscriptions.wishes import Wishes
+from services.notifications.subscriptions.endpoint_verification import EndpointCheck
+from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation, Store

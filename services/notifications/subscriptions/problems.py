@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.notifications.domain.phases import phase_of
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_phase import phase_of
+from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.web.problems import Problem
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints
 
 from services.notifications.documents import ChannelName, DeliveryDocument, SubscriptionDocument, SubscriptionState
-from services.notifications.domain.phases import Phase, phase_of
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_phase import Phase, phase_of
+from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.schemas import Schema
-from services.notifications.subscriptions import wishes
+from services.notifications.subscriptions import subscription_options
 
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[str, StringConstraints(max_length=100)]
@@ -28,13 +28,13 @@ class SubscriptionChanges(Schema):
     recalls_only: bool | None = None
     per_second: PerSecond | None = None
 
-    def wishes(self, secret: str | None = None) -> wishes.Wishes:
+    def wishes(self, secret: str | None = None) -> subscription_options.Wishes:
         """Checked. Raises a 422 problem."""
-        return wishes.Wishes(
+        return subscription_options.Wishes(
             url=self.url,
-            secret=wishes.secret_of(secret),
-            headers=wishes.headers_of(self.headers or {}),
-            filter=wishes.filter_of(self.filter),
+            secret=subscription_options.secret_of(secret),
+            headers=subscription_options.headers_of(self.headers or {}),
+            filter=subscription_options.filter_of(self.filter),
             recalls_only=bool(self.recalls_only),
             per_second=self.per_second,
         )
@@ -90,7 +90,7 @@ class SubscriptionShown(Schema):
             reason=document["reason"],
             url=url,
             headers=headers,
-            filter=wishes.shown_filter(document),
+            filter=subscription_options.shown_filter(document),
             recalls_only=document.get("recalls_only", False),
             per_second=document.get("per_second"),
             failing=document["failures"],

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.events.classes import PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Day, Slug, Text
+from shared.events.data_classification import PSEUDONYMOUS, PUBLIC, Model
+from shared.events.field_types import Day, Slug, Text
 from shared.events.registry import EventType, Topic, register
 
 AGENCIES = register(Topic(name="agencies", key="agency", written_by="intake", urgent=True))

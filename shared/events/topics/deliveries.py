@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.classes import PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Id, Slug
+from shared.events.data_classification import PSEUDONYMOUS, PUBLIC, Model
+from shared.events.field_types import Id, Slug
 from shared.events.registry import EventType, Topic, register
 
 DELIVERIES = register(Topic(name="deliveries", key="delivery", written_by="notifications"))

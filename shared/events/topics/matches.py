@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.events.classes import FEATURE, PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Code, Day, Id, Slug, Text
+from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
+from shared.events.field_types import Code, Day, Id, Slug, Text
 from shared.events.registry import EventType, Topic, register
 
 MATCHES = register(Topic(name="matches", key="person", written_by="matching"))

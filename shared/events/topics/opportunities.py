@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.events.classes import PUBLIC, Model
-from shared.events.fields import Code, Day, Id, Reference, Sex, Slug, Title, Wage
+from shared.events.data_classification import PUBLIC, Model
+from shared.events.field_types import Code, Day, Id, Reference, Sex, Slug, Title, Wage
 from shared.events.registry import EventType, Topic, register
 
 OPPORTUNITIES = register(Topic(name="opportunities", key="opportunity", written_by="intake"))

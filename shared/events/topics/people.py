@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.events.classes import FEATURE, IDENTITY, PSEUDONYMOUS, Model
-from shared.events.fields import BirthDate, Code, Day, Id, Month, Reference, Sex, Slug, Title, WageFloor
+from shared.events.data_classification import FEATURE, IDENTITY, PSEUDONYMOUS, Model
+from shared.events.field_types import BirthDate, Code, Day, Id, Month, Reference, Sex, Slug, Title, WageFloor
 from shared.events.registry import EventType, Topic, register
 
 PEOPLE = register(Topic(name="people", key="person", written_by="intake"))

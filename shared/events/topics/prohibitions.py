@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.events.classes import PSEUDONYMOUS, PUBLIC, Model
-from shared.events.fields import Id, Slug
+from shared.events.data_classification import PSEUDONYMOUS, PUBLIC, Model
+from shared.events.field_types import Id, Slug
 from shared.events.registry import EventType, Topic, register
 
 PROHIBITIONS = register(Topic(name="prohibitions", key="person", written_by="intake", urgent=True))

@@ -1,8 +1,9 @@
 """Logs: one JSON object per line, from an allow-list of keys; nothing that anybody sent can get in.
 
 ``log = logs.logger("outbox")``, ``log.info("published", topic="people", count=12)``. The first argument is a name
-(``[a-z0-9_]``), never a sentence with values in it. Keys and forms of values: ``log_values.py``; others are dropped,
-the line says how many. Exceptions are written as class names and ``file:line function`` frames: no text, no locals.
+(``[a-z0-9_]``), never a sentence with values in it. Keys and forms of values: ``log_allow_list.py``; others are
+dropped, the line says how many. Exceptions are written as class names and
+``file:line function`` frames: no text, no locals.
 
 Everything else in the process goes through the same sieve: of a library's record only logger, level and the template
 stay, and the template only where it stands as a constant in the calling source (a sentence built with values does
@@ -29,7 +30,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from shared.kit.base import metrics
-from shared.kit.base.log_values import sift
+from shared.kit.base.log_allow_list import sift
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,59}", re.ASCII)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40, "critical": 50}

@@ -21,8 +21,8 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset, wait_at_most
 from shared.kit.kafka.client import faststream_security
-from shared.kit.kafka.group import assigned_in
-from shared.kit.kafka.log_ends import log_ends
+from shared.kit.kafka.end_offsets import log_ends
+from shared.kit.kafka.group_assignment import assigned_in
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import KAFKA_ERRORS
 

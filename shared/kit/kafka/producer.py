@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaTimeoutError
 
 from shared.kit.kafka.aiokafka_internals import never_expire
 from shared.kit.kafka.client import connection
-from shared.kit.kafka.partition_of import partition_of
+from shared.kit.kafka.partitioner import partition_of
 from shared.kit.kafka.settings import KafkaSettings
 
 METADATA_MS = 60_000  # another leader is asked for when the old one refuses; another topic gets another producer

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 )
 
 from shared.kit.base.backoff import Backoff
-from shared.kit.base.observe import Observer
+from shared.kit.base.observer import Observer
 from shared.kit.kafka.aiokafka_internals import Found, topic_ids
 from shared.kit.kafka.client import bootstrapped, connection
 from shared.kit.kafka.settings import KafkaSettings

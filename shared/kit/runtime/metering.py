@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from shared.kit.base import metrics
 from shared.kit.base.logs import logger
-from shared.kit.base.observe import Observer
+from shared.kit.base.observer import Observer
 from shared.kit.base.supervise import wait_or_stop
 from shared.kit.store.outbox import Outbox
 from shared.kit.stream.stream import Stream

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.connect import MONGODB_MISSING, CannotStart, open_mongo
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store.outbox import Outbox

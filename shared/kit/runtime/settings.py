@@ -11,10 +11,10 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.kit.base import key_rules
-from shared.kit.base.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
+from shared.kit.base import weak_keys
+from shared.kit.base.weak_keys import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings, SaslMechanism, SecurityProtocol, Unfit
-from shared.kit.web.edge import EdgeSettings, networks, trusts_everybody
+from shared.kit.web.edge_settings import EdgeSettings, networks, trusts_everybody
 
 PREFIX = "IEUM_"
 EXIT_CODE = 2
@@ -109,15 +109,15 @@ class ServiceSettings(EdgeSettings):
 
     @model_validator(mode="after")
     def _keys_are_keys(self) -> Self:
-        keys = {name: key_rules.parsed(getattr(self, name).get_secret_value()) for name in self.KEYS}
+        keys = {name: weak_keys.parsed(getattr(self, name).get_secret_value()) for name in self.KEYS}
         for name, key in keys.items():
             if key is None:
                 raise _Wrong(name)
-            if key_rules.guessable(key) and self.profile == "production":
+            if weak_keys.guessable(key) and self.profile == "production":
                 raise _Wrong(name)
-            if key_rules.guessable(key) and (where := self._off_loopback):
+            if weak_keys.guessable(key) and (where := self._off_loopback):
                 raise _Wrong(name, f"while {PREFIX}{where.upper()} is not on loopback")
-        pair = key_rules.same({name: key for name, key in keys.items() if key is not None})
+        pair = weak_keys.same({name: key for name, key in keys.items() if key is not None})
         if pair is not None and self.profile == "production":
             raise _Wrong(pair[1], f"because {PREFIX}{pair[0].upper()} is the same key")
         return self
@@ -157,7 +157,7 @@ class ServiceSettings(EdgeSettings):
     @property
     def has_guessable_keys(self) -> bool:
         """Whether a key is in use that is no secret."""
-        return any(key_rules.guessable(bytes.fromhex(getattr(self, name).get_secret_value())) for name in self.KEYS)
+        return any(weak_keys.guessable(bytes.fromhex(getattr(self, name).get_secret_value())) for name in self.KEYS)
 
     @property
     def _off_loopback(self) -> str:

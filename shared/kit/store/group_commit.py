@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from shared.kit.store.attempt import Operation
+from shared.kit.store.transaction_attempt import Operation
 
 GROUP = 500
 LONGEST_QUEUE = 10_000

@@ -1,8 +1,8 @@
 """The outbox: what a service has said, kept in its database until the topic's retention has passed.
 
-The transactional outbox pattern. An event is a row here, written in the transaction that caused it; the relay publishes
-it at once from memory (relay.py) and marks the row with the id of the topic that it reached. No row is deleted by us:
-when a broker comes back with another topic id, everything is published again in order.
+The transactional outbox pattern. An event is a row here, written in the transaction that caused it; the relay
+(outbox_relay.py) publishes it at once from memory and marks the row with the id of the topic that it reached. No row is
+deleted by us: when a broker comes back with another topic id, everything is published again in order.
 
 A row: {"_id": time-ordered, "owner": instance, "topic", "created", "events": [{"k", "v", "h"}],
 "topic_id": None or the id of the topic it is known to be in, "published": when that became known}.
@@ -26,12 +26,12 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import PyMongoError
 
 from shared.kit.base.clock import Clock
-from shared.kit.base.observe import Observer
+from shared.kit.base.observer import Observer
 from shared.kit.kafka.records import EventCodec, Outgoing
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, Document
-from shared.kit.store.relay import OutboxRelay
+from shared.kit.store.outbox_relay import OutboxRelay
 
 COLLECTION = "outbox"
 OWNERS = "outbox_owners"

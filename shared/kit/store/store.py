@@ -22,21 +22,21 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
+from shared.kit.base.adaptive_batch_size import too_much
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.clock import Clock
-from shared.kit.base.observe import Observer
-from shared.kit.base.transaction_size import too_much
-from shared.kit.store.attempt import (
+from shared.kit.base.observer import Observer
+from shared.kit.store.group_commit import GroupQueue, Submitted, answer
+from shared.kit.store.mongo import Client, Database, Document, Session
+from shared.kit.store.outbox import COLLECTION as OUTBOX
+from shared.kit.store.outbox import Outbox
+from shared.kit.store.transaction_attempt import (
     Operation,
     TransactionAttempt,
     TransactionParticipant,
     WriteRejected,
     write_rejected_of,
 )
-from shared.kit.store.group_commit import GroupQueue, Submitted, answer
-from shared.kit.store.mongo import Client, Database, Document, Session
-from shared.kit.store.outbox import COLLECTION as OUTBOX
-from shared.kit.store.outbox import Outbox
 from shared.kit.store.unit_of_work import UnitOfWork
 
 __all__ = ["Operation", "Store", "TransactionParticipant", "Unavailable", "WriteRejected"]

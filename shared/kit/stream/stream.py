@@ -19,21 +19,21 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.backoff import Backoff
-from shared.kit.base.observe import Observer
-from shared.kit.base.slices import in_slices
+from shared.kit.base.cpu_slices import in_slices
+from shared.kit.base.observer import Observer
 from shared.kit.base.supervise import end_all
-from shared.kit.base.transaction_size import AdaptiveBatchSize, too_much
 from shared.kit.kafka.consumer import Batch, Consumer, Reader
-from shared.kit.kafka.log_ends import log_ends
+from shared.kit.kafka.end_offsets import log_ends
 from shared.kit.kafka.records import EventCodec, EventType, Origin, Partition, Record
+from shared.kit.kafka.standalone_consumer import UngroupedConsumer
 from shared.kit.kafka.topics import Topics
-from shared.kit.kafka.ungrouped import UngroupedConsumer
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
+from shared.kit.stream.event_dispatch import Handler, Needs, Routes, bad_of
 from shared.kit.stream.progress import PartitionProgress, Progress
 from shared.kit.stream.quarantine import Quarantine
-from shared.kit.stream.routes import Handler, Needs, Routes, bad_of
 
 CAUGHT_UP_SECONDS = 0.02
 

@@ -69,8 +69,8 @@ def refuse_key_in_address(request: Request) -> None:
 async def authenticated(
     request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))]
 ) -> Any:
-    """FastAPI dependency: the caller of this request, whose key ``shared.kit.web.bounds`` has checked before. Called
-    when the body has come, which may take a while: a key or right that was taken away meanwhile does not count."""
+    """FastAPI dependency: the caller of this request, whose key ``route_bounds`` has checked before. Called when the
+    body has come, which may take a while: a key or right that was taken away meanwhile does not count."""
     authenticator: Authenticator[Any] = request.app.state.runtime.authenticator
     return await authenticator.reauthenticate(request.state.caller)
 

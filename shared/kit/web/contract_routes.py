@@ -11,10 +11,10 @@ from fastapi.responses import Response
 
 from shared.events import registry
 from shared.events.asyncapi import asyncapi
-from shared.events.publish import NOTICES, bus_schema, catalogue, door_schema, notice_schema
+from shared.events.publish_schemas import NOTICES, bus_schema, catalogue, door_schema, notice_schema
 from shared.events.registry import UnknownType
-from shared.kit.web.bounds import Router
 from shared.kit.web.problems import errors, not_found
+from shared.kit.web.route_bounds import Router
 
 routes = Router(tags=["contract"])
 _SCHEMA = "application/schema+json"

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse
 
-from shared.kit.web.bounds import Router
+from shared.kit.web.route_bounds import Router
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}

@@ -8,8 +8,8 @@ from fastapi.responses import PlainTextResponse, Response
 
 from shared.kit.base import metrics
 from shared.kit.web import problems
-from shared.kit.web.bounds import PROBE, Router, bounded
-from shared.kit.web.http import Outermost
+from shared.kit.web.middleware import Outermost
+from shared.kit.web.route_bounds import PROBE, Router, bounded
 
 
 def metrics_routes() -> APIRouter:

@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from shared.kit.web.bounds import BoundedRoute, bounded_routes
 from shared.kit.web.problems import MEDIA_TYPE, ProblemDetails
+from shared.kit.web.route_bounds import BoundedRoute, bounded_routes
 
 _CONVERTER = re.compile(":[a-z]+}")  # {id:path} is published as {id}
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
-from shared.kit.web.audit import Audit
+from shared.kit.web.audit_log import Audit
 from shared.kit.web.authentication import Authenticated, Caller
-from shared.kit.web.bounds import Bounds, Router, bounded
 from shared.kit.web.problems import errors, forbidden
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 # topic/topic id/partition/offset (records.Origin). The database is asked for nothing else: it logs its slow queries.
 _ID = re.compile(r"[a-z0-9._-]{1,100}/[A-Za-z0-9_-]{1,60}/[0-9]{1,10}/[0-9]{1,20}")

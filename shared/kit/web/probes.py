@@ -14,8 +14,8 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from shared.kit.web.answers import Answer
-from shared.kit.web.bounds import PROBE, Router, bounded
+from shared.kit.web.response_model import Answer
+from shared.kit.web.route_bounds import PROBE, Router, bounded
 
 Check = Callable[[], Awaitable[object]]
 Partition = tuple[str, int]

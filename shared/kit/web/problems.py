@@ -17,7 +17,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from starlette.exceptions import HTTPException
 
 from shared.events.refusal import MOST, Refusal, Refused, refusal_of, status_of
-from shared.kit.web.answers import Answer
+from shared.kit.web.response_model import Answer
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://problems.ieum.invalid/"

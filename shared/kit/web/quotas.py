@@ -19,7 +19,7 @@ from starlette.types import Scope
 from throttled import Throttled, rate_limiter, store
 
 from shared.kit.base import metrics
-from shared.kit.web.edge import EdgeSettings, rate
+from shared.kit.web.edge_settings import EdgeSettings, rate
 from shared.kit.web.problems import Problem
 
 Limiter = Literal["wrong-keys", "anonymous", "requests", "lookups", "events", "forbids", "bytes"]

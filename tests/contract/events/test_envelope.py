@@ -16,7 +16,7 @@ from cloudevents.core.bindings.kafka import from_kafka as read_kafka
 from cloudevents.core.formats.json import JSONFormat
 
 from shared.events import Event, EventType, Refused, registry
-from shared.events.classes import FEATURE
+from shared.events.data_classification import FEATURE
 from shared.events.envelope import attributes, from_kafka, isotime, parse_time, to_kafka, to_structured
 from shared.events.topics.people import Person
 

@@ -12,7 +12,16 @@ from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 
 from shared.events import EventType, registry
 from shared.events.notices import Notice, Recall
-from shared.events.publish import FOLDER, bus_schema, differences, door_schema, files, main, notice_schema, write
+from shared.events.publish_schemas import (
+    FOLDER,
+    bus_schema,
+    differences,
+    door_schema,
+    files,
+    main,
+    notice_schema,
+    write,
+)
 from tests.support.contract import validator_of
 
 pytestmark = pytest.mark.contract
@@ -98,7 +107,7 @@ class TestFiles:
     def test_check_fails_without_writing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr("shared.events.publish.FOLDER", tmp_path)
+        monkeypatch.setattr("shared.events.publish_schemas.FOLDER", tmp_path)
         assert main(["--check"]) == 1
         assert "write bus/job-posted-1.json" in capsys.readouterr().out
         assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.changes import opportunities
+from services.intake.event_handlers import opportunities
 from services.intake.main import build
 from tests.integration.intake.running import ADMIN_TOKEN, Partner, register, settings
 from tests.support.documented import ANY_TEXT, Documented, ask_what_the_kit_answers, ask_without_the_right

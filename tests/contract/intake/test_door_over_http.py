@@ -22,16 +22,16 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.intake.admission import Admission
 from services.intake.api import Endpoints, make_router
+from services.intake.request_admission import Admission
 from services.intake.settings import IntakeSettings
-from shared.access.keys import Caller
+from shared.access.api_keys import Caller
 from shared.events import EventType, registry
-from shared.events.classes import Model
-from shared.events.publish import door_schema
+from shared.events.data_classification import Model
+from shared.events.publish_schemas import door_schema
 from shared.kit.web import problems
-from shared.kit.web.edge import EdgeSettings
-from shared.kit.web.http import Outermost
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
 from tests.support.contract import instances, validator_of
 from tests.unit.intake.memory import House, example, pack

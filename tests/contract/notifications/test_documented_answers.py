@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.signing import new_secret
+from services.notifications.channels.webhook_signing import new_secret
 from tests.integration.notifications.parts import Partner, Setup, answer_of, eventually, match, person
 from tests.support.documented import ANY_ID, Documented, ask_what_the_kit_answers, ask_without_the_right
 

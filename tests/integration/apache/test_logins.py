@@ -17,8 +17,8 @@ from aiokafka.errors import (
 
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.login import ADMIN
-from deploy.rights.access import Rule
-from deploy.rights.admin import add, apply, remove
+from deploy.rights.acls import Rule
+from deploy.rights.kafka_admin import add, apply, remove
 from shared.kit.kafka.client import (
     NotLetIn,
     WrongCertificate,

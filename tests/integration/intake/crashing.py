@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from services.intake.__main__ import main
-from shared.kit.runtime import service
+from shared.kit.runtime import service_runtime
 from shared.kit.store.store import Store
 
 
@@ -19,5 +19,5 @@ def crash(point: str) -> None:
 
 
 if __name__ == "__main__":
-    service.Store = partial(Store, crash=crash)  # type: ignore[assignment, misc]  # the point of this file
+    service_runtime.Store = partial(Store, crash=crash)  # type: ignore[assignment, misc]  # the point of this file
     main([])

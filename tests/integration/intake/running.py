@@ -20,7 +20,7 @@ from deploy.local.ports import free_port
 from deploy.local.timeouts import scaled
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka, to_kafka
 from tests.support.broker import IDEMPOTENT

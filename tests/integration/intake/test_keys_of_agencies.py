@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pymongo.errors import DuplicateKeyError
 
-from services.intake.admission import Admitted
-from services.intake.bootstrap import first_administrator
 from services.intake.documents import AGENCIES
+from services.intake.first_administrator import first_administrator
 from services.intake.repository import INDEXES, Repository
+from services.intake.request_admission import Admitted
 from services.intake.service import Door
 from shared.access.agencies import agency_document
-from shared.access.keys import Caller
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.access.api_keys import Caller
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.mongo import Database, connect, ensure_indexes
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Store

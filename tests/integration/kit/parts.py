@@ -20,11 +20,11 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED, Agency
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
-from shared.kit.base.observe import Observer
+from shared.kit.base.observer import Observer
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store import outbox
 from shared.kit.store.mongo import Client, Database, connect, ensure_indexes
 from shared.kit.store.outbox import Outbox

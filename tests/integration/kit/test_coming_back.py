@@ -15,8 +15,8 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from shared.kit.kafka.consumer import Consumer
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime import service
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime import service_runtime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.store.store import SESSIONS, Store, Unavailable
 from shared.kit.stream import stream
 from shared.kit.stream.stream import Stream
@@ -215,6 +215,6 @@ class TestWhatEveryReplicaHears:
     async def test_keeps_nobody_away_for_ever(
         self, settings: SmallSettings, hearing: tuple[asyncio.Event, asyncio.Event], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(service, "HEAR_SECONDS", 0.5)
+        monkeypatch.setattr(service_runtime, "HEAR_SECONDS", 0.5)
         async with begun(await self.said_while_away(settings)):
             hearing[1].set()

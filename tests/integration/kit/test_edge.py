@@ -14,16 +14,16 @@ import pytest_asyncio
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from shared.access.keys import Calling
-from shared.kit.runtime import run
-from shared.kit.runtime.run import EdgeServer, edge_config
+from shared.access.api_keys import Calling
+from shared.kit.runtime import serve
+from shared.kit.runtime.serve import EdgeServer, edge_config
 from shared.kit.web import problems
 from shared.kit.web.authentication import unauthorised
-from shared.kit.web.bounds import PROBE, Bounds, Router, bounded
-from shared.kit.web.connections import RESERVE
-from shared.kit.web.edge import EdgeSettings
-from shared.kit.web.http import Outermost
+from shared.kit.web.connection_limits import RESERVE
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import PROBE, Bounds, Router, bounded
 
 pytestmark = pytest.mark.integration
 GOOD = b"Authorization: good\r\n"
@@ -129,7 +129,7 @@ class World:
 @asynccontextmanager
 async def world(**settings: Any) -> AsyncIterator[World]:
     made = World(EdgeSettings(**settings))
-    listening = run._bound("127.0.0.1", 0, "IEUM_PORT")
+    listening = serve._bound("127.0.0.1", 0, "IEUM_PORT")
     assert listening is not None
     made.port = listening.getsockname()[1]
     made.server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # pytest keeps its signals
@@ -251,13 +251,13 @@ class TestUsual:
     async def test_who_goes_away_in_the_middle_of_a_body_is_no_failure(
         self, usual: World, length: bytes, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        before = run.metrics.http_requests.of(code=500)._value.get()
+        before = serve.metrics.http_requests.of(code=500)._value.get()
         _, writer = await usual.connect()
         writer.write(b"POST /events" + HEAD + GOOD + length + b"hel")
         await until(lambda: _true(usual.begun))
         writer.close()
         await until(lambda: _true(not usual.held and not usual.server.server_state.tasks))
-        assert run.metrics.http_requests.of(code=500)._value.get() == before
+        assert serve.metrics.http_requests.of(code=500)._value.get() == before
         assert "failed" not in capsys.readouterr().out
 
 

@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from shared.access.agencies import AGENCIES, agency_document
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from tests.support.small_service import SmallSettings, build
 
 pytestmark = pytest.mark.integration

@@ -19,10 +19,10 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from deploy.local.stack import LocalStack
 from shared.access.agencies import AGENCIES, agency_document
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events import Event
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
-from shared.kit.runtime.service import ServiceRuntime
+from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.store.store import Operation
 from tests.integration.kit.parts import publish
 from tests.support.keys import A_KEY, ANOTHER_KEY

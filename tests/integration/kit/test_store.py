@@ -14,9 +14,9 @@ from pymongo.errors import OperationFailure
 from shared.kit.kafka.records import Outgoing
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
-from shared.kit.store.attempt import TooManyReads
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.transaction_attempt import TooManyReads
 from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 from tests.integration.kit.parts import CODEC
 from tests.integration.kit.stores import Memory, add, counts, failing

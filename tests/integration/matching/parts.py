@@ -14,12 +14,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from fastapi import FastAPI
 
 from deploy.local.timeouts import scaled
-from services.matching.domain.index import Pair
+from services.matching.domain.match_index import Pair
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events import Event, EventType
-from shared.events.classes import Model
+from shared.events.data_classification import Model
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity

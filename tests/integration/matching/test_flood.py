@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import free_port
-from services.matching.domain.index import RESERVE
+from services.matching.domain.match_index import RESERVE
 from tests.integration.matching.parts import PACK, Setup, eventually, expected, standing, told
 from tests.support.matching import a_job, a_person, numbered
 

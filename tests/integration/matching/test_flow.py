@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.republish import republish_matches
+from services.matching.admin_commands import republish_matches
 from shared.events import Event
 from shared.kit.runtime.republish import store_beside
 from tests.integration.matching.parts import NOON, PACK, RECORDED, Setup, client, eventually, expected, standing, told

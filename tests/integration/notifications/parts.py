@@ -18,10 +18,10 @@ from fastapi import FastAPI
 from standardwebhooks.webhooks import Webhook
 
 from deploy.local.timeouts import scaled
-from services.notifications.channels.signing import new_secret
+from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events import Event
 from shared.events.envelope import from_kafka, to_kafka
 from tests.support.broker import IDEMPOTENT

@@ -14,8 +14,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.notifications.channels import feed_stream
-from shared.access.keys import make_key
-from shared.kit.runtime import run
+from shared.access.api_keys import make_key
+from shared.kit.runtime import serve
 from tests.integration.notifications.parts import Client, Setup, event, eventually, match, person
 from tests.unit.notifications.world import agency_of
 
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.integration
 @asynccontextmanager
 async def served(app: FastAPI, **changes: Any) -> AsyncIterator[str]:
     """The application behind the server that it has in production."""
-    server = run._Beside(run.edge_config(app, app.state.runtime.settings.model_copy(update=changes)))
-    listening = run._bound("127.0.0.1", 0, "IEUM_PORT")
+    server = serve._Beside(serve.edge_config(app, app.state.runtime.settings.model_copy(update=changes)))
+    listening = serve._bound("127.0.0.1", 0, "IEUM_PORT")
     assert listening is not None
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # the kernel's own would take a megabyte
     with listening:

@@ -16,10 +16,10 @@ import pytest_asyncio
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.guard import leads_outside
+from services.notifications.channels.ssrf_guard import leads_outside
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.domain.addresses import UrlRules
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.integration.notifications.parts import OK, Answering, Partner, Request, answer_of
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from services.notifications import main
-from services.notifications.channels.mail import digest, owners
-from services.notifications.channels.mail.relay import Relay, RelaySettings, judge
+from services.notifications.channels.mail import digest, owner_alerts
+from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings, judge
 from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person
 from tests.support.mail_server import MailServer
 from tests.unit.notifications.world import hexid, holding
@@ -183,8 +183,8 @@ async def _known(client: Client) -> bool:
 async def test_the_owner_of_an_endpoint_is_told_that_it_fails_and_that_it_is_well(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owners, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(owners, "TELL_AFTER", timedelta(seconds=0.5))
+    monkeypatch.setattr(owner_alerts, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(owner_alerts, "TELL_AFTER", timedelta(seconds=0.5))
     refusing = True
 
     async def refuses(request: Any) -> bytes:

@@ -15,33 +15,33 @@ from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local.ports import free_port
+from services.notifications.acknowledgements import Deliveries
 from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.delivery.message import Messages
-from services.notifications.domain.addresses import UrlRules
+from services.notifications.delivery.notice_content import Messages
+from services.notifications.delivery_queues import Queues
+from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
-from services.notifications.outcomes import Outcomes
-from services.notifications.queues import Queues
+from services.notifications.outcome_events import Outcomes
 from services.notifications.recovery.api import make_recovery_router
-from services.notifications.recovery.requests import Recoveries
+from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from services.notifications.repository import Repository
-from services.notifications.service import Deliveries
 from services.notifications.subscriptions.api import make_subscriptions_router
-from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.management import Subscriptions
-from shared.access.keys import Caller
+from shared.access.api_keys import Caller
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.store.store import Store, Unavailable
 from shared.kit.web import problems
-from shared.kit.web.edge import EdgeSettings
-from shared.kit.web.http import Outermost
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
 from tests.integration.notifications.parts import Client
 from tests.unit.notifications.world import agency_of, hexid

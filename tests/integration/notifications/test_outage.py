@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.notifications.domain.retry import OUTAGE
+from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import INDEXES, Repository
 from tests.integration.notifications.parts import (
     OK,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.domain.retry import OUTAGE
+from services.notifications.domain.retry_schedule import OUTAGE
 from tests.integration.notifications.parts import (
     OK,
     Client,

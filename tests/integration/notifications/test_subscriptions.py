@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.signing import new_secret
+from services.notifications.channels.webhook_signing import new_secret
 from tests.integration.notifications.parts import (
     OK,
     Client,

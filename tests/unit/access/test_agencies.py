@@ -27,7 +27,7 @@ def test_receiving_takes_the_class_and_the_right(recipient_class: str, right: bo
     assert may_receive(recipient_class, right) is may
 
 
-@pytest.mark.parametrize("module", ["shared.access.keys", "shared.kit.web.bounds"])
+@pytest.mark.parametrize("module", ["shared.access.api_keys", "shared.kit.web.route_bounds"])
 def test_who_calls_is_known_without_a_consumer(module: str) -> None:
     code = f"import {module}, sys; print(*sorted({{'aiokafka', 'faststream'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

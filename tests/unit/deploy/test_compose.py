@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from deploy.compose.env import OFFLINE, administrator, variables
-from services.intake.bootstrap import administrator as read_administrator
-from shared.kit.base.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
+from services.intake.first_administrator import administrator as read_administrator
+from shared.kit.base.weak_keys import DEVELOPMENT_ID_KEY, DEVELOPMENT_SEALING_KEY
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.compose.demo import HEALTHY, Containers, Failed, ended_badly, play
-from services.notifications.domain.addresses import UrlRules, check_url
+from services.notifications.domain.webhook_url_rules import UrlRules, check_url
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import Event, EventType, Refused, incoming, registry
+from shared.events import Event, EventType, Refused, http_binding, registry
 from shared.events.envelope import MOST_HEADERS, from_kafka, to_kafka
-from shared.events.incoming import BATCH, STRUCTURED, split
+from shared.events.http_binding import BATCH, STRUCTURED, split
 from shared.events.limits import (
     DEEPEST,
     LARGEST_EVENT,
@@ -26,7 +26,7 @@ from shared.events.limits import (
     check_structure,
     own_sequence,
 )
-from shared.events.publish import door_schema
+from shared.events.publish_schemas import door_schema
 
 pytestmark = pytest.mark.unit
 
@@ -112,7 +112,7 @@ class TestStructure:
     def test_the_most_that_a_type_allows_is_within(self, event_type: EventType) -> None:
         schema = door_schema(event_type)
         assert schema is not None
-        attributes = dict.fromkeys(incoming._KNOWN, "x")
+        attributes = dict.fromkeys(http_binding._KNOWN, "x")
         check_structure({**attributes, "data": _largest(schema, schema)})
 
     @pytest.mark.parametrize("text", ["", "-1", "+1", "1_0", " 1", "٣", "9" * 19, "9" * 1_000_000])
@@ -163,13 +163,13 @@ class TestBodies:
     def parsed(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """The lengths of all that reached the parser, which keeps everything else waiting."""
         lengths: list[int] = []
-        true = incoming._DECODER.raw_decode
+        true = http_binding._DECODER.raw_decode
 
         def counted(text: str, idx: int = 0) -> Any:
             lengths.append(len(text))
             return true(text, idx)
 
-        monkeypatch.setattr(incoming._DECODER, "raw_decode", counted)
+        monkeypatch.setattr(http_binding._DECODER, "raw_decode", counted)
         return lengths
 
     def test_no_piece_that_is_parsed_is_longer_than_one_event(self, parsed: list[int]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.files import Converted, Line, Report, Unreadable, lines_about
 from shared.files.report import inert
-from shared.files.text import LONGEST_LINE
+from shared.files.text_encoding import LONGEST_LINE
 from shared.files.xlsx_rows import xlsx_rows
 from tests.support.files import A_JOB, JOB, PACK, converted, csv_of, findings, with_part, xlsx_of
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from services.intake.admission import Admitted
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES
 from services.intake.identity import References, Vault
+from services.intake.request_admission import Admitted
 from services.intake.schemas import Receipt
 from services.intake.service import Door
 from shared.access.agencies import agency_document
-from shared.access.keys import Caller
+from shared.access.api_keys import Caller
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka
 from shared.events.topics.agencies import Agency, Key

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.intake.domain.findings import Findings
-from services.intake.domain.identities import check_age
+from services.intake.domain.identity_rules import check_age
 from tests.unit.intake.memory import House, example, pack
 
 pytestmark = pytest.mark.unit

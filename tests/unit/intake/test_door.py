@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from services.intake import metrics
-from services.intake.admission import Admitted
-from services.intake.changes import opportunities, topic_handlers
-from services.intake.domain.collected import NeverCollected
+from services.intake.domain.sensitive_data import NeverCollected
+from services.intake.event_handlers import opportunities, topic_handlers
+from services.intake.request_admission import Admitted
 from services.intake.service import Door
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import Topic, registry
@@ -243,7 +243,11 @@ class TestFaultsOfOurs:
         def broken(*_: object) -> None:
             raise ZeroDivisionError("예시 사람")
 
-        target = "services.intake.validation.check_envelope" if where == "read" else f"{opportunities.__name__}.{where}"
+        target = (
+            "services.intake.event_validation.check_envelope"
+            if where == "read"
+            else f"{opportunities.__name__}.{where}"
+        )
         events = [
             house.event("trainee-graduated", example("trainee-graduated"), by="khf"),
             house.event("job-posted", example("job-posted"), by="khf"),

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake import admission
-from services.intake.admission import Admission, Received
-from services.intake.answers import MOST_ANSWERED
+from services.intake import request_admission
 from services.intake.domain.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE, Budget
+from services.intake.event_validation import Validation
+from services.intake.receipts import MOST_ANSWERED
+from services.intake.request_admission import Admission, Received
 from services.intake.schemas import BatchAnswer
 from services.intake.service import Door
-from services.intake.validation import Validation
 from shared.events import Refused
-from shared.events.incoming import BATCH
+from shared.events.http_binding import BATCH
 from shared.events.limits import LONGEST_NAME, MOST_VALUES
 from shared.events.refusal import MOST
-from shared.kit.base.slices import Slices
-from shared.kit.web.edge import EdgeSettings
+from shared.kit.base.cpu_slices import Slices
+from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
 from shared.reference import text, titles
 from tests.unit.intake.memory import House, example
@@ -134,7 +134,7 @@ class TestRequests:
                 asked += 1
                 yield house.event("person-left", example("person-left"))
 
-        monkeypatch.setattr(admission, "split", lambda *_: endless())
+        monkeypatch.setattr(request_admission, "split", lambda *_: endless())
         received = Received(BATCH, (), b"")
         with pytest.raises(Refused) as error:
             await Admission(Slices(), 20, 5_000_000).admit(received, house.callers["hanawon"], Quotas(EdgeSettings()))

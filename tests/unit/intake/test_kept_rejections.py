@@ -10,12 +10,12 @@ import pytest
 
 from services.intake import metrics
 from services.intake.documents import REFERENCES
-from services.intake.journeys import Journeys
+from services.intake.queries import Journeys
 from services.intake.schemas import Receipt
 from services.intake.service import Door
 from shared.kit.base.clock import Clock
 from tests.unit.intake.memory import House, example, today
-from tests.unit.intake.test_journeys import Kept
+from tests.unit.intake.test_queries import Kept
 
 pytestmark = pytest.mark.unit
 MOST = 3

@@ -11,15 +11,15 @@ from typing import Any, cast
 
 import pytest
 
-from services.intake.admission import LARGE_BODY, Admission, Admitted, Received
+from services.intake.request_admission import LARGE_BODY, Admission, Admitted, Received
 from services.intake.schemas import Receipt
 from services.intake.service import PORTION_BYTES, PORTION_EVENTS, Door
-from shared.events.incoming import BATCH, STRUCTURED
+from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.base.clock import Clock
-from shared.kit.base.slices import Slices
+from shared.kit.base.cpu_slices import Slices
 from shared.kit.store.store import Unavailable
-from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
 from tests.unit.intake.memory import House, example
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.intake.changes.publish import again
 from services.intake.documents import StoredPerson
-from services.intake.domain.prohibitions import raised
+from services.intake.domain.raised_prohibitions import raised
+from services.intake.event_handlers.publish import again
 from shared.events.envelope import from_kafka
 from shared.events.topics.people import Consent, Person
 from shared.events.topics.prohibitions import MOST_FLOORS, Floor, Floors, merged
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.unit.intake.memory import House, example, today
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.changes import tombstones
 from services.intake.documents import REFERENCES
-from services.intake.domain.precedence import MOST_KEYS, Tombstone
+from services.intake.domain.sequence_ordering import MOST_KEYS, Tombstone
+from services.intake.event_handlers import tombstones
 from services.intake.repository import INDEXES
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, example, today

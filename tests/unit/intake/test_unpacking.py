@@ -9,15 +9,15 @@ import zlib
 
 import pytest
 
-from services.intake.admission import Admission, Admitted, Received
-from shared.events.incoming import BATCH, STRUCTURED
+from services.intake.request_admission import Admission, Admitted, Received
+from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
-from shared.kit.base.slices import Slices
+from shared.kit.base.cpu_slices import Slices
 from shared.kit.web import quotas as limits
-from shared.kit.web.bounds import SMALL_BODY
-from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import SMALL_BODY
 from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from shared.kit.base.observe import Observer
+from shared.kit.base.observer import Observer
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store import outbox
 from shared.kit.store.outbox import Outbox
-from shared.kit.store.relay import OutboxRelay
+from shared.kit.store.outbox_relay import OutboxRelay
 from shared.kit.stream import stream
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream

@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from shared.kit.base import logs, metrics
-from shared.kit.base.log_values import FORMS, LONGEST_TEXT
+from shared.kit.base.log_allow_list import FORMS, LONGEST_TEXT
 
 pytestmark = pytest.mark.unit
 NAME = "김철수"

@@ -11,7 +11,7 @@ from shared.kit.base.clock import Clock
 from shared.kit.kafka.records import Outgoing
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store import outbox as module
 from shared.kit.store.outbox import Outbox
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from shared.kit.base import supervise
 from shared.kit.web import probes
-from shared.kit.web.http import Outermost
+from shared.kit.web.middleware import Outermost
 from shared.kit.web.probes import Health, Role, Watchdog, probe_routes
 
 pytestmark = pytest.mark.unit

@@ -11,18 +11,18 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 
-from shared.access.keys import Calling
-from shared.events.fields import Slug
+from shared.access.api_keys import Calling
+from shared.events.field_types import Slug
 from shared.events.refusal import Refusal, Refused
 from shared.kit.store.store import Unavailable
 from shared.kit.web import contract_routes, problems
-from shared.kit.web.bounds import Bounds, Router, bounded
 from shared.kit.web.docs_page import docs_routes
-from shared.kit.web.edge import EdgeSettings
-from shared.kit.web.http import Outermost
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.middleware import Outermost
 from shared.kit.web.openapi import describe_problems
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 pytestmark = pytest.mark.unit
 NAME = "kimchulsoo"

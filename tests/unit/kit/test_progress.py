@@ -15,7 +15,7 @@ from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.records import Partition
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.metering import note_progress
 from shared.kit.stream.checkpoints import Checkpoint
 from shared.kit.stream.quarantine import Quarantine

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shared.kit.base import metrics
 from shared.kit.web import quotas
-from shared.kit.web.edge import EdgeSettings
+from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas, address_of
 

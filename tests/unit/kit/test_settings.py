@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.base.key_rules import DEVELOPMENT_ID_KEY, DEVELOPMENT_KEK, DEVELOPMENT_SEALING_KEY
+from shared.kit.base.weak_keys import DEVELOPMENT_ID_KEY, DEVELOPMENT_KEK, DEVELOPMENT_SEALING_KEY
 from shared.kit.runtime.settings import ServiceSettings, read_settings
 from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 

@@ -7,7 +7,7 @@ import bson
 import pytest
 
 from shared.kit.kafka.records import LARGEST_RECORD, Outgoing
-from shared.kit.runtime.codec import CloudEventCodec
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.unit_of_work import Need, NotNeeded, NotWritten, TooLarge, UnitOfWork
 from tests.integration.kit.parts import agency_event
 

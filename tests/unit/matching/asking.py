@@ -8,7 +8,7 @@ from typing import Any
 
 from services.matching.domain import explanations
 from services.matching.domain.assessment import Assessment, assess_pair, band_of
-from services.matching.domain.index import MatchIndex, Pair
+from services.matching.domain.match_index import MatchIndex, Pair
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity

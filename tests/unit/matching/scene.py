@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
-from services.matching.domain.index import MatchIndex
+from services.matching.domain.match_index import MatchIndex
 from services.matching.service import Matching
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity

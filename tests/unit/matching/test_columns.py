@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.domain.answers import ASK, NO, YES
 from services.matching.domain.assessment import DIGITS, assess
+from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import table as table_module
 from services.matching.domain.columns.keys import FREE, Keys, sight
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Rows
 from services.matching.domain.columns.scores import UNIT, Scored
 from services.matching.domain.columns.scores import _millionths as millionths
+from services.matching.domain.condition_answer import ASK, NO, YES
 from services.matching.domain.conditions import CONDITIONS, Condition
-from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors import FACTORS, Factor
 from services.matching.domain.factors.certainty import Certainty
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from services.notifications.acknowledgements import Deliveries
 from services.notifications.documents import DELIVERIES
-from services.notifications.domain.verdict import Verdict
-from services.notifications.service import Deliveries
+from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 

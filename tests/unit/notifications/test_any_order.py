@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.notifications.documents import DELIVERIES, THREADS
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
 from shared.events.topics.prohibitions import Floor, Floors
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 

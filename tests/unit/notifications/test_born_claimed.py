@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import HELD_LIMIT
 from services.notifications.documents import DELIVERIES, DUE, SENDING, THREADS
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
 

@@ -17,9 +17,9 @@ from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
-from services.notifications.delivery.message import Messages
-from services.notifications.domain.retry import OUTAGE
-from services.notifications.domain.verdict import Verdict
+from services.notifications.delivery.notice_content import Messages
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.retry_schedule import OUTAGE
 from shared.kit.base.clock import Clock
 from tests.unit.notifications.world import START
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.signing import is_secret
-from services.notifications.domain.phases import phase_of
-from services.notifications.recovery.explain import because, next_attempt
+from services.notifications.channels.webhook_signing import is_secret
+from services.notifications.domain.attempt_phase import phase_of
+from services.notifications.recovery.delivery_explanation import because, next_attempt
 from services.notifications.recovery.schemas import AttemptShown, DeliveryShown
 
 pytestmark = pytest.mark.unit

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.channels.mail.relay import MailAnswer, RelaySettings, judge
+from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
 from services.notifications.channels.mail.texts import MailTexts
-from services.notifications.delivery.message import Messages
-from services.notifications.domain.mail_address import AddressRefused, check_mailto
-from services.notifications.domain.threads import MatchSummary
+from services.notifications.delivery.notice_content import Messages
+from services.notifications.domain.mail_address_rules import AddressRefused, check_mailto
+from services.notifications.domain.notice_threads import MatchSummary
 from shared.reference import available_packs, load_pack
 from tests.unit.notifications.world import hexid
 

@@ -11,7 +11,7 @@ import pytest
 from services.notifications import metrics
 from services.notifications.channels.channel import Configuration, PushChannel
 from services.notifications.documents import DELIVERIES, WEBHOOK, SubscriptionDocument
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.monitoring import Open, show_endpoints, show_open, show_unacknowledged, status_of
 from shared.kit.base.metrics import REGISTRY
 from tests.unit.notifications.world import World, agency_of, match_of, person_of

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels import guard
+from services.notifications.channels import ssrf_guard
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.guard import Resolver
+from services.notifications.channels.ssrf_guard import Resolver
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.documents import SUBSCRIPTIONS
-from services.notifications.domain.addresses import UrlRules
+from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
 
@@ -77,7 +77,7 @@ class TestResolver:
                 go_on.wait(20)
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 443))]
 
-        monkeypatch.setattr(guard, "_RESOLVE_SECONDS", 0.2)
+        monkeypatch.setattr(ssrf_guard, "_RESOLVE_SECONDS", 0.2)
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         resolver = Resolver()
         try:

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
-from services.notifications.domain.breaker import MOST_COUNTED
-from services.notifications.domain.retry import OUTAGE
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.circuit_breaker import MOST_COUNTED
+from services.notifications.domain.retry_schedule import OUTAGE
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit

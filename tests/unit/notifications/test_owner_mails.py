@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.channels.mail.owners import Step, next_steps
+from services.notifications.channels.mail.owner_alerts import Step, next_steps
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

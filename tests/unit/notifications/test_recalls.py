@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from services.notifications import metrics
+from services.notifications.acknowledgements import Deliveries
 from services.notifications.documents import ATTEMPTS, DELIVERIES
-from services.notifications.domain.verdict import Verdict
-from services.notifications.service import Deliveries
+from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
 

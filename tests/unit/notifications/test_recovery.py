@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from services.notifications.documents import DELIVERIES, RECOVERIES, SUBSCRIPTIONS, RecoveryKind
-from services.notifications.domain.verdict import Verdict
-from services.notifications.recovery import job
-from services.notifications.recovery.job import RecoveryJob
-from services.notifications.recovery.requests import Recoveries
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.recovery import recovery_job
+from services.notifications.recovery.recovery_job import RecoveryJob
+from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
@@ -196,16 +196,16 @@ class TestAll:
         assert holding(copy + await case.to_its_end()) == holding(copy + later)
 
     async def test_a_piece_that_is_repeated_after_a_kill_does_nothing(self) -> None:
-        case = Recovering(people=job.THREADS_A_PIECE + 1)
+        case = Recovering(people=recovery_job.THREADS_A_PIECE + 1)
         case.deliver()
         await case.start("all")
         before: Any = case.recovery
         await case.job.step(before)
         due = len(case.world.due())
         await case.job.step(before)  # another replica, or the same one come back, with what it had read
-        assert len(case.world.due()) == due == job.THREADS_A_PIECE
+        assert len(case.world.due()) == due == recovery_job.THREADS_A_PIECE
         await case.to_its_end()
-        assert case.recovery["again"] == job.THREADS_A_PIECE + 1
+        assert case.recovery["again"] == recovery_job.THREADS_A_PIECE + 1
 
     async def test_a_consent_that_ended_is_not_told_again(self) -> None:
         case = Recovering(people=2)
@@ -225,20 +225,20 @@ class TestPace:
         await case.start("all")
         step: Any = case.recovery
         await case.job.step(step)
-        assert case.recovery["not_before"] == case.world.now + timedelta(seconds=job.THREADS_A_PIECE / 0.5)
+        assert case.recovery["not_before"] == case.world.now + timedelta(seconds=recovery_job.THREADS_A_PIECE / 0.5)
 
     async def test_no_piece_before_the_last_one_was_sent_so_what_is_new_stands_behind_one(self) -> None:
-        case = Recovering(people=2 * job.THREADS_A_PIECE)
+        case = Recovering(people=2 * recovery_job.THREADS_A_PIECE)
         case.deliver()
         await case.start("all")
         for _ in range(3):
             step: Any = case.recovery
             await case.job.step(step)
-        assert len(case.world.due()) == case.recovery["again"] == job.THREADS_A_PIECE
+        assert len(case.world.due()) == case.recovery["again"] == recovery_job.THREADS_A_PIECE
         case.deliver(Verdict("again", "refused-400", endpoint_healthy=True))  # tried: it waits for its retry
         step = case.recovery
         await case.job.step(step)
-        assert len(case.world.due()) == job.THREADS_A_PIECE
+        assert len(case.world.due()) == recovery_job.THREADS_A_PIECE
 
     @pytest.mark.parametrize(
         "trouble", [{"failures": 5}, {"state": "paused"}, {"state": "disabled"}], ids=["down", "paused", "disabled"]

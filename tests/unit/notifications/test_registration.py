@@ -12,9 +12,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.domain.addresses import UrlRules
+from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.subscriptions.management import Subscriptions
-from services.notifications.subscriptions.wishes import Wishes
+from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.sealing import Sealer
 from shared.kit.web.problems import Problem
 

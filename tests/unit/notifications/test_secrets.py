@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.signing import signed_headers
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.channels.webhook_answer import Answer
-from services.notifications.domain.addresses import UrlRules
+from services.notifications.channels.webhook_response import Answer
+from services.notifications.channels.webhook_signing import signed_headers
+from services.notifications.domain.webhook_url_rules import UrlRules
 from shared.kit.base.sealing import Sealer
 from tests.unit.notifications.world import START
 

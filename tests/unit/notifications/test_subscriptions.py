@@ -10,14 +10,14 @@ import pytest
 from services.notifications.channels.channel import Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
-from services.notifications.channels.signing import new_secret
 from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
-from services.notifications.domain.addresses import UrlRules
-from services.notifications.domain.verdict import Verdict
-from services.notifications.subscriptions.check import EndpointCheck
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.webhook_url_rules import UrlRules
+from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS, Subscriptions
-from services.notifications.subscriptions.wishes import Wishes
+from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
 from tests.unit.notifications.over_the_world import OverTheWorld

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS
-from services.notifications.domain.filters import checked
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.subscription_filters import checked
 from services.notifications.fan_out.resync import request_resync
 from shared.kit.store.store import Operation
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of

@@ -12,7 +12,7 @@ from typing import Any
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
 from services.notifications.channels.webhook import Limits, Webhook
-from services.notifications.delivery.message import Messages
+from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import (
     DELIVERIES,
@@ -26,20 +26,20 @@ from services.notifications.documents import (
     SUBSCRIPTIONS,
     THREADS,
 )
-from services.notifications.domain.addresses import UrlRules
+from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob, request_resync
-from services.notifications.handlers import TOPICS, floor_follow_up, notifications_stream, prohibitions_stream
+from services.notifications.kafka_handlers import TOPICS, floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.mappers import subject_of
-from services.notifications.outcomes import Outcomes
-from shared.access.prohibitions import TOPICS as FORBIDDING
+from services.notifications.outcome_events import Outcomes
+from shared.access.prohibitions_stream import TOPICS as FORBIDDING
 from shared.events import Event, registry
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
-from shared.kit.store.collection import Collection
 from shared.kit.store.store import Operation
+from shared.kit.store.typed_collection import Collection
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.support.memory_store import MemoryStore
 

@@ -11,7 +11,7 @@ from samples.world import Item, World, load_setting, mistakes
 from samples.world.envelope import EventWriter
 from samples.world.names import SYLLABLES
 from samples.world.openings import floor_per_hour
-from shared.events.incoming import read
+from shared.events.http_binding import read
 from shared.events.refusal import Refused
 from shared.events.registry import load_topics
 

@@ -21,7 +21,7 @@ from pymongo import AsyncMongoClient
 from standardwebhooks.webhooks import Webhook
 
 from shared.events.notices import BODY_BYTES
-from verification.benchmarks.task import hex_id
+from verification.benchmarks.workload import hex_id
 
 SLOTS = 8
 LOGGED_AT_ONCE = 200

@@ -28,7 +28,7 @@ from verification.benchmarks.backlog import KEYS_SECONDS, make_topics
 from verification.benchmarks.command import InvalidTrial
 from verification.benchmarks.delivery.world import Told, agencies
 from verification.benchmarks.process import START_SECONDS, ServiceProcess, cpu_seconds
-from verification.benchmarks.task import hex_id
+from verification.benchmarks.workload import hex_id
 
 PATIENCE_SECONDS = 30.0
 STALLED_SECONDS = 60.0

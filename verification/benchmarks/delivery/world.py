@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from shared.access.keys import make_key
+from shared.access.api_keys import make_key
 from shared.events import Event
 from verification.benchmarks.backlog import event
-from verification.benchmarks.task import hex_id
+from verification.benchmarks.workload import hex_id
 
 MATCHES_EACH = 4  # of one person; nobody has more than ten
 _UNTIL = date(2199, 12, 31)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from services.matching.domain.columns.admission import Admission
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns.condition_filter import Admission
 from services.matching.domain.columns.rows import Held, Rows, Rowset
 from services.matching.domain.columns.scores import Matters, Scored, Scores, Wish, together
 from services.matching.domain.columns.table import OPENING, PERSON, Table
-from services.matching.domain.context import AssessmentContext
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 

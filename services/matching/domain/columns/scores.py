@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS
-from services.matching.domain.columns.admission import Admitted
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns.condition_filter import Admitted
 from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.rows import Numbers, Rowset
 from services.matching.domain.columns.table import Table
-from services.matching.domain.context import AssessmentContext
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import NEUTRAL, Factor
 from services.matching.domain.factors.certainty import Certainty

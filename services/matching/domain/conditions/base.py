@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, TypeVar
 
-from services.matching.domain.answers import ASK, Answer
-from services.matching.domain.context import AssessmentContext, Words
+from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.condition_answer import ASK, Answer
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 

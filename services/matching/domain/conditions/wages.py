@@ -1,8 +1,8 @@
 """Money: the law's floor and the person's own."""
 
-from services.matching.domain.answers import ASK, NO, YES, Answer
+from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.condition_answer import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
-from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from services.matching.domain.answers import ASK
+from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.condition_answer import ASK
 from services.matching.domain.conditions import CONDITIONS, Condition
-from services.matching.domain.context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts

@@ -1,6 +1,6 @@
 """How long the way to work is."""
 
-from services.matching.domain.context import AssessmentContext, Words
+from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts

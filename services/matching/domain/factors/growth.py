@@ -1,6 +1,6 @@
 """A way out of low-wage, hard-labour work. The person can switch it off: their own wish comes first."""
 
-from services.matching.domain.context import AssessmentContext
+from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.factors.base import Factor, factor, within
 from services.matching.domain.factors.occupation import wished
 from services.matching.domain.opening_facts import OpeningFacts

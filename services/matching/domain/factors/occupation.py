@@ -1,6 +1,6 @@
 """How near the opening is to what somebody has done or wants to do."""
 
-from services.matching.domain.context import AssessmentContext, Words
+from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts, Wishes

@@ -1,6 +1,6 @@
 """What somebody has learned against what the advert asks for or likes."""
 
-from services.matching.domain.context import AssessmentContext, Words
+from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import NEUTRAL, Factor, factor, level
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts

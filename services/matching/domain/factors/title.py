@@ -1,6 +1,6 @@
 """What the advert's title says of the work: codes are sometimes those of a neighbour."""
 
-from services.matching.domain.context import AssessmentContext, Words
+from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor, level
 from services.matching.domain.factors.occupation import best_wished
 from services.matching.domain.opening_facts import OpeningFacts

@@ -1,6 +1,6 @@
 """What an hour of it pays."""
 
-from services.matching.domain.context import AssessmentContext, Words
+from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor, within
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts

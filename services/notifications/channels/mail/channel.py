@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from services.notifications.channels.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
-from services.notifications.channels.mail.relay import Relay, judge
+from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.documents import EMAIL, SubscriptionDocument
-from services.notifications.domain.mail_address import SCHEME, AddressRefused, check_mailto
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.mail_address_rules import SCHEME, AddressRefused, check_mailto
 from shared.kit.web.problems import Problem
 
 

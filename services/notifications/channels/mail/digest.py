@@ -16,7 +16,7 @@ from services.notifications import metrics
 from services.notifications.channels.channel import Channel, Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.channel import mailbox
-from services.notifications.channels.mail.relay import Relay, judge
+from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.channels.mail.texts import MOST_TOLD, MailTexts
 from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
@@ -29,8 +29,8 @@ from services.notifications.documents import (
     DeliveryDocument,
     SubscriptionDocument,
 )
-from services.notifications.domain.mail_address import check_mailto
-from services.notifications.domain.verdict import Verdict
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.mail_address_rules import check_mailto
 from shared.kit.base.supervise import wait_or_stop
 from shared.kit.store.unit_of_work import UnitOfWork
 

@@ -16,9 +16,9 @@ from shared.kit.base.backoff import Backoff
 from shared.kit.kafka.producer import WHOLE_BATCHES, producer_of, send_all
 from shared.kit.kafka.records import Outgoing
 from shared.kit.kafka.topics import Topics, WrongPartitionCount
-from shared.kit.store import relay
+from shared.kit.store import outbox_relay
 from shared.kit.store.outbox import LARGEST_ROW
-from shared.kit.store.relay import OutboxRelay
+from shared.kit.store.outbox_relay import OutboxRelay
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import NotWritten
 from tests.integration.kit.outbox.parts import saying, sequences
@@ -129,7 +129,7 @@ class TestABrokerThatRefuses:
                 return 0.02
 
         await service.outbox.stop()
-        monkeypatch.setattr(relay, "Backoff", Quick)
+        monkeypatch.setattr(outbox_relay, "Backoff", Quick)
         await service.outbox.start(["agencies"])
         await service.store.perform([saying(1)])
         assert await service.outbox.wait_until_published(), "the topic is open, what follows is sent at once"

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from samples import run
 from samples.world import Item, load_setting
+from verification.harness.console import Screen
 from verification.harness.ledger import Ledger
-from verification.harness.screen import Screen
 from verification.harness.senders import Outcome
 from verification.harness.system import Ports, System
 from verification.harness.violations import violations

@@ -1,0 +1,74 @@
+"""From an agency's advert to the opportunity on the bus, and the rules an advert has to keep."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from services.intake.domain.findings import Findings
+from services.intake.domain.wage_plausibility import Hours, check_wage
+from shared.events.topics.opportunities import JobAtDoor, Opportunity, ProgrammeAtDoor
+
+JOB = "job"  # the kind of everything that comes as a job event; other kinds are data of the pack
+LONGEST_OPEN = timedelta(days=3 * 366)
+_RESOLVED = {
+    "certificates": "certificate",
+    "certificates_wanted": "certificate",
+    "courses_wanted": "course",
+    "teaches": "course",
+}
+
+
+def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date) -> dict[str, Any]:
+    """The fields of the bus's Opportunity that the advert decides; what is wrong is added to `findings`."""
+    _check_codes(data, findings)
+    _check_dates(data, findings, today)
+    if data.rules.age_min is not None and data.rules.age_max is not None and data.rules.age_max < data.rules.age_min:
+        findings.add("numbers-in-wrong-order", "/data/rules/age_max")
+    kind = JOB
+    if isinstance(data, ProgrammeAtDoor):
+        kind = data.kind
+        kinds = [known for known in findings.pack.kinds if known != JOB]
+        if kind not in kinds:
+            findings.add("unknown-kind", "/data/kind", kinds=", ".join(kinds))
+    if data.wage is not None:
+        hours = Hours(data.hours_per_week, data.hours_per_day)
+        check_wage(data.wage, hours, findings, max(today, data.starts or today), floor=kind == JOB)
+    found = {name: getattr(data, name) for name in type(data).model_fields if name not in {"reference", "kind"}}
+    for name, field in _RESOLVED.items():
+        found[name] = findings.titles(field, found[name], f"/data/{name}")
+    return found | {"kind": kind}
+
+
+def opened(opportunity: str, owner: str, advert: dict[str, Any]) -> Opportunity:
+    """An opportunity that is open as advertised."""
+    return Opportunity(opportunity=opportunity, owner=owner, status="open", **advert)
+
+
+def closed(opportunity: Opportunity) -> Opportunity:
+    """The same, no longer open."""
+    return opportunity.model_copy(update={"status": "closed"})
+
+
+def _check_codes(data: JobAtDoor | ProgrammeAtDoor, findings: Findings) -> None:
+    for name in ("occupation", "industry", "region", "employment"):
+        findings.code(name, getattr(data, name), f"/data/{name}")
+    findings.codes("shift", data.shifts, "/data/shifts")
+    findings.codes("benefit", data.benefits, "/data/benefits")
+    findings.codes("strength", data.strengths, "/data/strengths")
+    findings.codes("licence", data.rules.licences, "/data/rules/licences")
+    findings.codes("region", data.rules.residence, "/data/rules/residence")
+    findings.code("education", data.rules.education_min, "/data/rules/education_min")
+
+
+def _check_dates(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date) -> None:
+    """An advert ends some day, or says that it is open until the places are filled; one that has ended is not open."""
+    if data.closes is None:
+        if not data.until_filled:
+            findings.add("no-closing-date", "/data/closes")
+    elif data.closes < today:
+        findings.add("closes-in-the-past", "/data/closes")
+    for name in ("closes", "starts"):
+        day: date | None = getattr(data, name)
+        if day is not None and not today - LONGEST_OPEN <= day <= today + LONGEST_OPEN:
+            findings.add("date-too-far", f"/data/{name}", days=LONGEST_OPEN.days)

@@ -1,0 +1,73 @@
+"""Events about an agency: its whole state, rights and keys included. Kept in the layout that every service uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from services.intake.dependencies import Dependencies
+from services.intake.documents import AGENCIES, StoredAgency
+from services.intake.domain.agency_rules import check_agency
+from services.intake.domain.findings import Findings
+from services.intake.domain.sequence_ordering import is_older
+from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
+from shared.events.data_classification import Model
+from shared.events.refusal import Refusal, Refused
+from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+STORED = StoredAgency
+KEY_ID = "state.keys.key_id"
+
+
+def features(data: Model, findings: Findings, today: date) -> Features:
+    """Nothing; what is wrong is added to `findings`."""
+    if isinstance(data, Agency):
+        check_agency(data, findings)
+    return {}
+
+
+def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
+    """The agency, and whoever else has a key of the same name."""
+    agency = _agency(event)
+    return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
+
+
+def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:
+    """Key ids that are in use."""
+    agency = _agency(event)
+    return [
+        Refusal("key-taken", f"/data/keys/{index}/key_id")
+        for index, key in enumerate(agency.keys)
+        if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key.key_id))
+    ]
+
+
+def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:
+    """Register or change. Raises Refused for an agency that is there already, or is not."""
+    agency, number = _agency(event), event.sequence
+    document = work.get(AGENCIES, agency.agency)
+    held = None if document is None else StoredAgency.kept_in(document)
+    registering = event.name == AGENCY_REGISTERED.name
+    answer, sequence, sender = {"agency": agency.agency}, 1, number
+    if held is None:
+        if not registering:
+            raise Refused(Refusal("unknown-agency", "/data/agency"))
+    else:
+        if is_older(number, held.sender):
+            return Effect(answer, "superseded")
+        if held.state == agency:
+            return Effect(answer, "duplicate" if registering else "accepted")
+        if registering:
+            raise Refused(Refusal("already-known", "/data/agency"))
+        sequence, sender = held.sequence + 1, held.sender if number is None else number
+    return Effect(
+        answer,
+        thing=StoredAgency(id=agency.agency, sequence=sequence, state=agency, sender=sender),
+        emitted=[Emission(event.incoming.event_type, agency.agency, sequence, agency)],
+    )
+
+
+def _agency(event: DoorEvent) -> Agency:
+    assert isinstance(event.incoming.data, Agency)
+    return event.incoming.data

@@ -1,0 +1,66 @@
+"""The shape of every decision: what came in, what it changes, what goes on the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.intake.documents import Thing
+from shared.events import EventType
+from shared.events.data_classification import Model
+from shared.events.http_binding import Incoming
+from shared.events.refusal import Refusal
+from shared.kit.store.mongo import Document
+
+Status = Literal["accepted", "duplicate", "superseded"]
+Features = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DoorEvent:
+    """An event whose form is sound. `content`: keyed hash of what it says; `features`: what the rules made of its data,
+    as far as the bus may carry it."""
+
+    incoming: Incoming
+    agency: str
+    content: str
+    features: Features
+
+    @property
+    def name(self) -> str:
+        """The event's type."""
+        return self.incoming.event_type.name
+
+    @property
+    def sequence(self) -> int | None:
+        """The sender's own version of the thing, if it counts."""
+        return self.incoming.sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """One event for the bus: the whole state of the thing and its number."""
+
+    event_type: EventType
+    key: str
+    sequence: int
+    state: Model
+
+
+@dataclass(slots=True)
+class Effect:
+    """`answer`: what the sender may know of the thing; `thing`: the thing with its state changed.
+
+    `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents. `person`: the
+    person whom the event is about, also when nothing changes: who reads its journey reads about them. With `refusals`
+    the event is refused, and of all this only `thing`, `saves` and `emitted` have their effect.
+    """
+
+    answer: dict[str, Any]
+    status: Status = "accepted"
+    thing: Thing | None = None
+    saves: list[tuple[str, Document]] = field(default_factory=list)
+    emitted: list[Emission] = field(default_factory=list)
+    person: str | None = None
+    refusals: tuple[Refusal, ...] = ()

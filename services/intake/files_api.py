@@ -1,0 +1,244 @@
+"""`POST /files`: a whole file through the same door as events, portion by portion, with a finding for each row.
+
+The file is held in memory while it is read and lies nowhere else. A row that is no event is refused like an event, so
+there is one list of rejections. Whatever is not taken at once (too many at a time, a fault of ours) is told as
+`failed`: the same file again sends it again, for the ids of its events follow from what they say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache, partial
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AwareDatetime, Field
+
+from services.intake.api import Endpoints
+from services.intake.dependencies import Dependencies
+from services.intake.request_admission import Admitted, Received
+from services.intake.schemas import Receipt
+from services.intake.service import PORTION_EVENTS, Door
+from services.intake.settings import IntakeSettings
+from shared.access.api_keys import Caller, Calling
+from shared.events.http_binding import Item
+from shared.events.refusal import Refusal, Refused
+from shared.files import Converted, Converter, Line, Report, Unreadable
+from shared.files.columns import table_types
+from shared.files.report import column_of
+from shared.files.template import codes_csv, template_csv, template_xlsx
+from shared.files.text_encoding import encoding_of
+from shared.kit.web.problems import Finding, errors, findings, not_found
+from shared.kit.web.quotas import Quotas
+from shared.kit.web.response_model import Answer
+from shared.kit.web.route_bounds import Bounds, Router, bounded
+from shared.reference import Pack
+
+MOST_HELD = 32_000_000  # bytes of a workbook's shared strings: as objects they take several times as much
+MOST_FINDINGS = 1_000  # in one answer; GET /rejections has all of what was refused
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_STATUSES = ("accepted", "duplicate", "superseded", "refused", "failed")
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "CSV (UTF-8, EUC-KR), XLSX, JSON, JSON Lines or Work24's XML; told by its first bytes",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class RowFinding(Finding):
+    """What is wrong with a row. `column`: as spreadsheets name it. `warning`: the row was taken all the same."""
+
+    row: int
+    column: str | None = None
+    warning: bool | None = None
+
+
+class FileAnswer(Answer):
+    """How many rows, and what became of them. `failed`: send the same file again. `stopped`: nothing after the last row
+    could be read, and why. `more`: so many findings are left out."""
+
+    rows: int
+    accepted: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    refused: int = 0
+    failed: int = 0
+    findings: list[RowFinding] = Field(default_factory=list)
+    more: int | None = None
+    stopped: Finding | None = None
+
+
+class Reading:
+    """One file: rows in, an answer out."""
+
+    def __init__(
+        self, stream: io.BytesIO, rows: Iterator[Converted], dependencies: Dependencies, testrun: bool
+    ) -> None:
+        self.stream = stream
+        self._rows = rows
+        self._remedies = dependencies.pack.remedy
+        self._testrun = testrun
+        self._counts: Counter[str] = Counter()
+        self._findings: list[RowFinding] = []
+        self._left_out = 0
+        self._stopped: Unreadable | None = None
+        self._count = 0
+
+    async def take(self, door: Door, caller: Caller, quotas: Quotas) -> None:
+        """All rows. Raises Refused when not one can be read; else as `Door.take`: what was taken before stays."""
+        while portion := await asyncio.to_thread(self._next):
+            over = quotas.over("events", caller.key_id, len(portion))
+            if over is None:
+                items = [self._item(row) for row in portion]
+                receipts = await door.take(Admitted(items, len(items)), caller)
+            else:
+                await quotas.delay(over)
+                late = findings([Refusal("too-many-at-a-time", "")], self._remedies)[0]
+                self._tell(portion[0], [late], warning=False)
+                receipts = [Receipt(status="failed") for _ in portion]
+            for row, receipt in zip(portion, receipts, strict=True):
+                self._note(row, receipt)
+        if self._stopped is not None and not self._count:
+            raise Refused(self._stopped.refusal)
+
+    def answer(self) -> FileAnswer:
+        """What became of it."""
+        stopped = None if self._stopped is None else findings([self._stopped.refusal], self._remedies)[0]
+        counts: dict[str, Any] = {status: self._counts[status] for status in _STATUSES}
+        return FileAnswer(
+            rows=self._count, findings=self._findings, more=self._left_out or None, stopped=stopped, **counts
+        )
+
+    def report(self, language: str, encoding: str) -> bytes:
+        """The findings as CSV, in the encoding that came."""
+        stream = io.BytesIO()
+        report = Report(stream, encoding)
+        for one in self._findings:
+            report.add(Line(one.row, one.column or "", one.field, one.rule, one.remedy.get(language, "")))
+        report.end()
+        return stream.getvalue()
+
+    def _next(self) -> list[Converted]:
+        """The next rows, read in a thread: a part of a workbook may take a while, and other requests go on."""
+        if self._stopped is not None:
+            return []
+        rows: list[Converted] = []
+        try:
+            rows.extend(islice(self._rows, PORTION_EVENTS))
+        except Unreadable as unreadable:
+            self._stopped = unreadable
+        return rows
+
+    def _item(self, row: Converted) -> Item:
+        if row.event is None:
+            return Refused(*row.refusals)
+        return {**row.event, "testrun": True} if self._testrun else row.event
+
+    def _note(self, row: Converted, receipt: Receipt) -> None:
+        self._count += 1
+        self._counts[receipt.status] += 1
+        if receipt.problem is not None:
+            self._tell(row, receipt.problem.errors or (), warning=False)
+        self._tell(row, (*findings(row.warnings, self._remedies), *(receipt.warnings or ())), warning=True)
+
+    def _tell(self, row: Converted, found: Any, *, warning: bool) -> None:
+        for one in found:
+            if len(self._findings) >= MOST_FINDINGS:
+                self._left_out += 1
+                continue
+            column = column_of(one.field, row) or None
+            self._findings.append(RowFinding(row=row.row, column=column, warning=warning or None, **one.model_dump()))
+
+
+def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: Dependencies) -> APIRouter:
+    """The routes of files."""
+    router = Router(tags=["files"])
+    pack = dependencies.pack
+
+    @router.post(
+        "/files",
+        status_code=202,
+        response_model=FileAnswer,
+        response_model_exclude_none=True,
+        responses={**errors(415), 202: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+        openapi_extra=_BODY,
+        summary="Send a file",
+    )
+    @bounded(Bounds(most_bytes=settings.most_bytes, at_once=None, batches=True))
+    async def files(
+        request: Request,
+        caller: Calling,
+        as_of: Annotated[AwareDatetime, Query(description="when the file was made; of rows that do not say when")],
+        type: Annotated[str | None, Query(max_length=60, description="of its events, where no column says it")] = None,
+        testrun: bool = False,
+        report: Annotated[
+            Literal["json", "csv"], Query(description="csv: findings, in the encoding of the file")
+        ] = "json",
+        language: Annotated[str | None, Query(max_length=10, description="of the report; default: the first")] = None,
+    ) -> Response:
+        """Row by row as events of the caller: each is taken, or refused with row, column, rule and remedy; a bad row
+        stops no other. The same file with the same `as_of` again is safe."""
+        quotas: Quotas = request.app.state.runtime.quotas
+        received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
+        async with endpoints.admission.turn(received, caller, quotas):
+            packed = Received("", received.headers, received.body)  # what its text is written in is told by itself
+            body = await asyncio.to_thread(packed.unpacked, settings.most_bytes)
+            reading = _reading(body, type, as_of, caller, dependencies, testrun)
+            await reading.take(endpoints.door, caller, quotas)
+        if report == "json":
+            content = reading.answer().model_dump_json(exclude_none=True)
+            return Response(content, 202, media_type="application/json")
+        encoding = "utf-8-sig" if body.startswith(b"PK") else await asyncio.to_thread(encoding_of, io.BytesIO(body))
+        chosen = language if language in pack.languages else pack.languages[0]
+        return Response(reading.report(chosen, encoding), 202, media_type="text/csv")
+
+    @router.get(
+        "/templates/{name}",
+        response_class=Response,
+        responses={
+            200: {
+                "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("text/csv", _XLSX)}
+            },
+            **errors(404),
+        },
+        summary="An empty table to fill in",
+    )
+    async def template(
+        name: Annotated[str, Path(max_length=60, description="`job-posted.csv`, `job-posted.xlsx`, `codes.csv`")],
+        encoding: Annotated[Literal["utf-8-sig", "cp949"], Query(description="of CSV")] = "utf-8-sig",
+    ) -> Response:
+        """The headings of a type, or all code lists."""
+        stem, _, ending = name.rpartition(".")
+        if ending not in ("csv", "xlsx") or not (stem in table_types() or name == "codes.csv"):
+            raise not_found()
+        content = await asyncio.to_thread(_template, pack, stem, ending, encoding)
+        return Response(content, media_type="text/csv" if ending == "csv" else _XLSX)
+
+    return router
+
+
+def _reading(
+    body: bytes, type: str | None, as_of: datetime, caller: Caller, dependencies: Dependencies, testrun: bool
+) -> Reading:
+    agency, stream = caller.agency.agency, io.BytesIO(body)
+    make_id = partial(_event_id, dependencies, agency)
+    converter = Converter(dependencies.pack, agency, as_of, make_id, most_held=MOST_HELD)
+    return Reading(stream, converter.convert(stream, type), dependencies, testrun)
+
+
+def _event_id(dependencies: Dependencies, agency: str, content: bytes) -> str:
+    return dependencies.ids.derived("row of a file", agency, content.decode())
+
+
+@cache  # a few dozen, each the same until the next release
+def _template(pack: Pack, stem: str, ending: str, encoding: str) -> bytes:
+    if stem == "codes":
+        return codes_csv(pack, encoding)
+    return template_csv(stem, pack, encoding) if ending == "csv" else template_xlsx(stem, pack)

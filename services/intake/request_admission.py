@@ -1,0 +1,173 @@
+"""Admit: a request's events are split and gone through once, and its key's quotas say which of them are taken now.
+
+What ends or forbids is never put off because of others: it has a quota of its own, and goes ahead in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import re
+import time
+import zlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from services.intake.domain.agency_rules import may_emit
+from shared.access.api_keys import Caller
+from shared.events import registry
+from shared.events.http_binding import BATCH, Item, split
+from shared.events.refusal import Refusal, Refused
+from shared.kit.base.cpu_slices import Slices
+from shared.kit.web.quotas import Quotas
+from shared.kit.web.route_bounds import SMALL_BODY
+
+# Nothing else that an agency sends may keep these waiting.
+FORBIDS = frozenset(known.name for known in registry if known.forbids)
+LARGE_BODY = 1_000_000  # bytes
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.ASCII | re.IGNORECASE)
+_PIECE = 65_536  # bytes that are decoded in one go: some 0.2 ms
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
+_KOREAN = frozenset({"euc-kr", "cp949", "ms949", "uhc", "windows-949", "ks_c_5601-1987"})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The body of a request to the door, with what says how to read it."""
+
+    content_type: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+    @property
+    def batch(self) -> bool:
+        """Whether it is an array of events."""
+        return self.content_type.partition(";")[0].strip().lower() == BATCH
+
+    @property
+    def coding(self) -> str:
+        """How the body is packed."""
+        return dict(self.headers).get("content-encoding", "identity").strip().lower()
+
+    @property
+    def small(self) -> bool:
+        """Whether it is an event on its own also when it is unpacked, which is tried no further than that; or cannot be
+        read, which is found out soon."""
+        if len(self.body) > SMALL_BODY:
+            return False
+        try:
+            return len(self.unpacked(SMALL_BODY)) <= SMALL_BODY
+        except Refused as refused:
+            return refused.refusals[0].rule != "too-much"
+
+    def unpacked(self, most: int) -> bytes:
+        """The body as UTF-8 that is not compressed, of at most so many bytes. Raises Refused."""
+        body = self.body
+        if self.coding == "gzip":
+            body = _inflated(body, most)
+        elif self.coding != "identity":
+            raise Refused(Refusal("unsupported-encoding", ""))
+        charset = _CHARSET.search(self.content_type)
+        if charset is None or (name := charset[1].lower()) in _UTF_8:
+            return body
+        if name not in _KOREAN:
+            raise Refused(Refusal("unsupported-encoding", ""))
+        return _from_korean(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The events of a request, of which all can be read. ``ahead``: they go ahead in the store; ``late``: by position,
+    those that are put off."""
+
+    items: Iterable[Item]
+    count: int
+    ahead: bool = False
+    late: frozenset[int] = frozenset()
+
+
+class Admission:
+    """Of all requests to this door; at most `most` events in one, and `most_bytes` when they are unpacked."""
+
+    def __init__(self, slices: Slices, most: int, most_bytes: int) -> None:
+        self._slices = slices
+        self._most = most
+        self._most_bytes = most_bytes
+
+    @asynccontextmanager
+    async def turn(self, received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[None]:
+        """Wait for what came before of the same key. Batches are apart from single events: what forbids comes as one,
+        and stands behind no batch, however many wait. Large bodies are one at a time: as text and objects they take
+        several times their bytes, and a second one of the same sender would only make both late. So are packed ones,
+        but for what is small: it waits for nothing here. Raises the 429 when its turn does not come."""
+        async with AsyncExitStack() as turns:
+            small = received.small
+            if len(received.body) <= SMALL_BODY and not small:  # what came longer is held since it came
+                turns.enter_context(quotas.hold("bodies-at-once", caller.key_id))
+            if len(received.body) > LARGE_BODY or (received.coding != "identity" and not small):
+                turns.callback(await quotas.turn(f"{caller.key_id} large", 1, "bodies-at-once"))
+            if received.batch:
+                turns.callback(await quotas.turn(f"{caller.key_id} batches"))
+            yield
+
+    async def admit(self, received: Received, caller: Caller, quotas: Quotas) -> Admitted:
+        """Go through all of it, keep nothing of it but the types, and charge the key. Raises Refused when it cannot be
+        read as a whole or is too much at once, and the 429 when nothing of it is taken: then nothing is decided."""
+        types: list[str | None] = []
+        try:
+            body = await asyncio.to_thread(received.unpacked, self._most_bytes)
+            free = max(len(received.body), SMALL_BODY)  # as one event, or charged as it came
+            if len(body) > free:
+                await quotas.charge("bytes", caller.key_id, len(body) - free)
+            items = split(received.content_type, received.headers, body)
+            await self._read(items, types)
+        except Refused:  # the work that it made is charged, also when it is refused on the way
+            await quotas.charge("events", caller.key_id, max(1, len(types)))
+            raise
+        forbidding = [type in FORBIDS and may_emit(caller.agency, type or "") for type in types]
+        if any(forbidding):
+            await quotas.charge("forbids", caller.key_id, sum(forbidding))
+        others = frozenset(number for number, forbids in enumerate(forbidding) if not forbids)
+        over = quotas.over("events", caller.key_id, len(others)) if others else None
+        if over is None:
+            return Admitted(items, len(types), ahead=not others)
+        if not any(forbidding):
+            await quotas.delay(over)
+            raise over
+        return Admitted(items, len(types), ahead=True, late=others)  # what is left of it only forbids
+
+    async def _read(self, items: Iterable[Item], types: list[str | None]) -> None:
+        async with self._slices.work() as pause:
+            for item in items:
+                types.append(None if isinstance(item, Refused) else registry.known_name(item.get("type")))
+                if len(types) > self._most:
+                    raise Refused(Refusal("too-many-events", "", {"most": self._most}))
+                await pause()
+
+
+def _from_korean(body: bytes) -> bytes:
+    """UTF-8 of CP949, a piece at a time: the codec lets go of the interpreter's lock only between two of them."""
+    decoder, pieces = codecs.getincrementaldecoder("cp949")(), []
+    try:
+        for place in range(0, len(body), _PIECE):
+            pieces.append(decoder.decode(body[place : place + _PIECE]).encode())
+            time.sleep(0)  # the event loop waits for no more than one piece
+        pieces.append(decoder.decode(b"", final=True).encode())
+    except UnicodeDecodeError:
+        raise Refused(Refusal("not-utf-8", "")) from None
+    return b"".join(pieces)
+
+
+def _inflated(body: bytes, most: int) -> bytes:
+    """Of gzip, and no further than the most: a bomb costs no more than a large body."""
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        found = inflater.decompress(body, most + 1)
+    except zlib.error:
+        raise Refused(Refusal("broken-gzip", "")) from None
+    if len(found) > most:
+        raise Refused(Refusal("too-much", "", {"megabytes": most // 1_000_000}))
+    if not inflater.eof or inflater.unused_data:
+        raise Refused(Refusal("broken-gzip", ""))
+    return found

@@ -1,0 +1,47 @@
+"""What counselling found that somebody needs: an advert that goes against it is asked about, never ruled out."""
+
+from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.condition_answer import ASK, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from shared.reference.matching import NeedRule
+
+
+@condition
+class Needs(Condition):
+    """The advert says nothing that goes against a need; which needs ask what of an advert is data of the pack."""
+
+    name = "needs"
+    cost = 21
+    opens = "advert"
+    of_person = ("needs", "home_of_needs")
+    of_opening = ("needs_car", "shifts", "strength", "region")
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        if not person.needs:
+            return YES
+        return ASK if self._unmet(person, opening, context) else YES
+
+    def free_person(self, person: PersonFacts) -> bool:
+        return not person.needs
+
+    def _unmet(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> tuple[str, ...]:
+        return tuple(code for code, rule in person.needs if _against(rule, person, opening, context))
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"needs": context.labels(self._unmet(person, opening, context), language)}
+
+
+def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
+    if rule.no_car and opening.needs_car:
+        return True
+    if rule.shifts_not and any(not shift.isdisjoint(rule.shifts_not) for shift in opening.shifts):
+        return True
+    if rule.strength_max is not None and opening.strength is not None and opening.strength > rule.strength_max:
+        return True
+    if rule.commute_minutes_max is None:
+        return False
+    home, by_car = person.home_of_needs
+    minutes = context.minutes(home, opening.region, by_car)
+    return minutes is not None and minutes > rule.commute_minutes_max

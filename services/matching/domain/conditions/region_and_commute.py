@@ -1,0 +1,99 @@
+"""Place: where a programme's people must live, and how long the way to work is."""
+
+from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.condition_answer import ASK, NO, YES, Answer
+from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+
+
+@condition
+class Region(Condition):
+    """A programme's rule of residence: the person lives in one of its areas.
+
+    A residence that is not known, or known only as a wider area around the rule's, is asked about.
+    """
+
+    name = "region"
+    cost = 8
+    opens = "rule"
+    of_person = ("residence", "areas")
+    of_opening = ("rules.residence",)
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        areas = opening.rules.residence
+        if not areas or not person.areas.isdisjoint(areas):
+            return YES
+        if person.residence is None or not person.areas:
+            return ASK
+        return ASK if any(context.pack.lies_in(area, person.residence) for area in areas) else NO
+
+    def free_opening(self, opening: OpeningFacts) -> bool:
+        return not opening.rules.residence
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        return {"wanted": context.labels(opening.rules.residence, language)}
+
+
+@condition
+class Commute(Condition):
+    """The way to work is not longer than the person wants.
+
+    A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
+    is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
+    ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
+    Somebody who states no wish may be offered any way, but one longer than usual is asked about first.
+    """
+
+    name = "commute"
+    cost = 13
+    opens = "wish"
+    of_person = ("commute_wish", "usual_way", "residence", "car")
+    of_opening = ("region", "paid", "lodging", "commuter_bus")
+
+    def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
+        wish = person.commute_wish
+        if opening.region is None and not opening.paid:
+            return YES
+        minutes = context.minutes_of(person, opening.region)
+        if wish is None:
+            return YES if minutes is None or minutes <= person.usual_way else ASK
+        if minutes is None:
+            return ASK
+        if minutes <= wish:
+            return YES
+        return ASK if self._way_out(person, opening, context, minutes, wish) else NO
+
+    @staticmethod
+    def _way_out(
+        person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, minutes: int, wish: int
+    ) -> str | None:
+        if minutes <= context.pack.matching.way_out_reach * wish:
+            if opening.lodging:
+                return "lodging"
+            if opening.commuter_bus:
+                return "bus"
+        if person.car is None:
+            by_car = context.minutes(person.residence, opening.region, True)
+            if by_car is not None and by_car <= wish:
+                return "car"
+        return None
+
+    def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
+        minutes = context.minutes_of(person, opening.region)
+        if answer is YES:
+            return "yes_any" if minutes is None else "yes"
+        if answer is not ASK or minutes is None:
+            return answer.value
+        if person.commute_wish is None:
+            return "ask_far" if minutes <= context.pack.matching.way_out_reach * person.usual_way else "ask_moving"
+        return f"ask_{self._way_out(person, opening, context, minutes, person.commute_wish)}"
+
+    def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
+        unknown = context.word("unknown", language)
+        minutes = context.minutes_of(person, opening.region)
+        return {
+            "minutes": unknown if minutes is None else minutes,
+            "wanted": context.word("any", language) if person.commute_wish is None else person.commute_wish,
+            "place": context.pack.label(opening.region, language) if opening.region else unknown,
+        }

@@ -1,0 +1,268 @@
+"""The matching engine: an in-memory index of both sides, kept up to date change by change. Long work comes in slices.
+Once nothing is waiting it holds exactly the matches that docs/matching.md defines (verification/oracle proves it)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.domain.assessment import DIGITS, Assessment, assess, check_weights
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns.pairs import Pairs
+from services.matching.domain.columns.scores import UNIT, Bounds, Scored
+from services.matching.domain.diversification import chosen
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+from services.matching.domain.shortlist import RankKey, Shortlist
+from services.matching.domain.shortlists import Shortlists
+from shared.reference import Pack
+
+RESERVE = 20
+PAIRS_AT_ONCE = 65_536  # so many pairs are looked at between two looks at the clock: some milliseconds
+
+
+Pair = tuple[str, str]
+"""Person, opportunity."""
+
+Slices = Generator[None, None, None]
+"""Work in slices of some milliseconds: it goes on at each `next`, and is done when it stops."""
+
+
+class Revisions(NamedTuple):
+    """Which change of the person and which of the opening a pair was assessed on, and the context's key."""
+
+    person: int
+    opening: int
+    context: str
+
+
+@dataclass(slots=True)
+class DayChange:
+    """What a new day ends: people whose consent is over, openings whose last day is. ``rescan_all``: the context is
+    another, so that nobody's list is right any more."""
+
+    people: list[str] = field(default_factory=list)
+    openings: list[str] = field(default_factory=list)
+    rescan_all: bool = False
+
+
+class MatchIndex:
+    """People who take part and openings that take people, in packed columns (`Pairs`), and everybody's `Shortlists`.
+
+    It is told only of what is committed, so nothing is ever undone. Who left, whose consent is over, what was closed
+    and what has ended is not held: no later day changes that, only another event does. So the day only goes forward.
+    Memory: the facts of both sides, their numbers, and at most a pool and a reserve for each person, whatever arrives.
+    Time per change: one look at the columns of the other side. One scan runs at a time; between its slices people may
+    change, come and go and openings may go (the scan notices), but no opening may come or change.
+    """
+
+    def __init__(self, pack: Pack, today: date, reserve: int = RESERVE) -> None:
+        check_weights(pack)
+        self._pool = pack.matching.chosen_from
+        self._shown = pack.matching.best_of_opportunity
+        self._most = self._pool + reserve
+        self._pairs = Pairs(AssessmentContext(pack, today))
+        self._people, self._openings = self._pairs.people, self._pairs.openings
+        self._lists = Shortlists(self._people)
+
+    # --- what is held
+
+    @property
+    def today(self) -> date:
+        """The day on which pairs are assessed."""
+        return self._pairs.context.today
+
+    @property
+    def context_key(self) -> str:
+        """What of the day decides about pairs: as long as it is the same, every score is."""
+        return self._pairs.context.key
+
+    def people(self) -> Iterable[str]:
+        """The ids of all people held."""
+        return tuple(self._people)
+
+    def sizes(self) -> tuple[int, int]:
+        """How many people and openings are held."""
+        return len(self._people), len(self._openings)
+
+    def has_opening(self, opening: str) -> bool:
+        """Whether this opening is held."""
+        return opening in self._openings
+
+    def has_person(self, person: str) -> bool:
+        """Whether this person is held."""
+        return person in self._people
+
+    def person_revision(self, person: str) -> int | None:
+        """Which change of the person is held; None when they are not."""
+        held = self._people.get(person)
+        return None if held is None else held.revision
+
+    def revisions(self, person: str, opening: str) -> Revisions | None:
+        """On what this pair is assessed; None when one of the two is not held."""
+        one, other = self._people.get(person), self._openings.get(opening)
+        return None if one is None or other is None else Revisions(one.revision, other.revision, self.context_key)
+
+    def set_day(self, today: date) -> DayChange:
+        """From now on this day, a later one. The caller removes what it ends, and scans everybody when it says so."""
+        before = self.context_key
+        self._pairs.set_context(self._pairs.context.on(today))
+        change = DayChange(self._people.ended(today), self._openings.ended(today))
+        if self.context_key != before:
+            change.rescan_all = True
+            self._lists.clear()
+        return change
+
+    # --- changes
+
+    def put_person(self, facts: PersonFacts, revision: int) -> bool:
+        """A person is new or changed; whether they take part. Who does is to be scanned."""
+        self.remove_person(facts.id)
+        if facts.takes_part(self.today):
+            self._pairs.put_person(facts, revision)
+            return True
+        return False
+
+    def remove_person(self, person: str) -> None:
+        """Forget a person."""
+        self._lists.remove(person)
+        self._people.remove(person)
+
+    def put_opening(self, facts: OpeningFacts, revision: int) -> bool:
+        """An opening is new or changed; whether it takes people. What does is to be scanned at once."""
+        if facts.takes_people(self.today):
+            self._pairs.put_opening(facts, revision)
+            return True
+        return False
+
+    def remove_opening(self, opening: str) -> list[str]:
+        """Forget an opening; the people on whose list it was."""
+        self._openings.remove(opening)
+        return self._lists.drop(opening)
+
+    def scan_person(self, person: str) -> Slices:
+        """Look at all openings for one person; they have their list when this has ended, unless they changed."""
+        held = self._people.get(person)
+        if held is None:
+            return
+        found = Shortlist(self._most)
+        for rows in self._openings.blocks(PAIRS_AT_ONCE):
+            scored = self._pairs.of_person(held, rows, partial(_may_be_best, found, self._most + 1))
+            for row, score in _best(scored, self._most + 1):  # the first that is left out is known as well
+                found.put(self._openings.id_of(row), score)
+            yield
+            if self._people.get(person) is not held:
+                return
+        for id, _ in tuple(found.entries()):  # closed in the meantime
+            if id not in self._openings:
+                found.drop(id)
+        self._lists.set(person, found)
+
+    def scan_opening(self, opening: str, dirty_lists: list[str], best: list[RankKey]) -> Slices:
+        """Look at all people for one opening: whose list is another then, and who fits it best (minus score, person).
+
+        No other opening is changed in between; people may come, go and change, and closing it ends this."""
+        held = self._openings.get(opening)
+        if held is None:
+            return
+        fitting, on_list = dict[str, float](), set[str]()
+        for rows in self._people.blocks(PAIRS_AT_ONCE):
+            scored = self._pairs.of_opening(held, rows, self._may_enter_or_fit)
+            for row, score in self._lists.entered(scored):
+                on_list.add(person := self._people.id_of(row))
+                if self._lists.put(person, opening, score):
+                    dirty_lists.append(person)
+            fitting.update(self._fitting(scored))
+            fitting = {id: key for key, id in heapq.nsmallest(self._shown, ((key, id) for id, key in fitting.items()))}
+            yield
+            if self._openings.get(opening) is not held:
+                return
+        left = sorted(self._lists.holders(opening) - on_list)  # what did not enter is no longer where it was
+        dirty_lists.extend(person for person in left if self._lists.put(person, opening, None))
+        best.extend(sorted((key, id) for id, key in fitting.items()))
+
+    def _may_enter_or_fit(self, bounds: Bounds) -> NDArray[np.bool_]:
+        """People whose list the opening may enter, or who may be among those who fit it best."""
+        fits, least = bounds.least_fits[bounds.sure], 0.0
+        if len(fits) >= self._shown:
+            least = float(np.partition(fits, -self._shown)[-self._shown]) - 2 / UNIT
+        return (bounds.most >= self._lists.enters(bounds.rows)) | (bounds.most_fits >= least)
+
+    def _fitting(self, scored: Scored) -> Iterable[tuple[str, float]]:
+        """Those who fit best, by person with minus their fit."""
+        rows, fits = scored.rows, scored.fits
+        if len(fits) > self._shown:
+            near = fits >= np.partition(fits, -self._shown)[-self._shown] - 1 / UNIT  # before they are rounded
+            rows, fits = rows[near], fits[near]
+        for row, fit in zip(rows.tolist(), fits.tolist(), strict=True):
+            yield self._people.id_of(row), -round(fit, DIGITS)
+
+    # --- what stands
+
+    def is_complete(self, person: str) -> bool:
+        """Whether the best of this person are known; else a scan finds them."""
+        own = self._lists.get(person)
+        return own is not None and own.enough(self._pool)
+
+    def best(self, person: str) -> list[str]:
+        """The openings that stand as matches of this person, best first."""
+        own = self._lists.get(person)
+        if own is None:
+            return []
+        ranked = [self._openings[id].facts for id in own.best(self._pool)]
+        return [one.id for one in chosen(self._people[person].facts, ranked, self._pairs.context)]
+
+    def admitted(self, person: str, openings: Iterable[str]) -> set[str]:
+        """Those of these openings that somebody may match at all, at or above the threshold, as they are now."""
+        held, own = self._people.get(person), self._lists.get(person)
+        if held is None:
+            return set()
+        found = {id for id in openings if id in self._openings}
+        others = [id for id in found if own is None or id not in own]  # what is on a list may match
+        if others:
+            scored = self._pairs.of_person(held, np.array([self._openings[id].row for id in others]))
+            found.difference_update(others)
+            found.update(self._openings.id_of(row) for row in scored.rows.tolist())
+        return found
+
+    def explain(self, pair: Pair) -> Assessment:
+        """Everything about a pair of two that are held. KeyError otherwise."""
+        return assess(self._people[pair[0]].facts, self._openings[pair[1]].facts, self._pairs.context)
+
+    # --- lists that were stored
+
+    def list_of(self, person: str) -> tuple[int, Shortlist] | None:
+        """The list of a person and the revision of the person that it is for."""
+        own, held = self._lists.get(person), self._people.get(person)
+        return None if own is None or held is None else (held.revision, own)
+
+    def restore_list(self, person: str, entries: Iterable[tuple[str, float]], cutoff: RankKey | None) -> None:
+        """Take a stored list in place of a scan; entries that are not held are left out. The caller knows that it is of
+        this revision of the person and this context, and was right for the openings that are held."""
+        held = ((id, score) for id, score in entries if id in self._openings)
+        self._lists.set(person, Shortlist(self._most, held, cutoff))
+
+
+def _may_be_best(found: Shortlist, most: int, bounds: Bounds) -> NDArray[np.bool_]:
+    """Openings that may be among the best so many of somebody of whom these were found already."""
+    least = 0 if found.cutoff is None else round(-found.cutoff[0] * UNIT)
+    scores = bounds.least[bounds.sure]
+    if len(scores) >= most:
+        least = max(least, int(np.partition(scores, -most)[-most]))
+    return bounds.most >= least
+
+
+def _best(scored: Scored, most: int) -> Iterable[tuple[int, float]]:
+    """The best so many by row with their scores, and those that are as good as the last of them."""
+    rows, scores = scored.rows, scored.scores
+    if len(scores) > most:
+        kept = scores >= np.partition(scores, -most)[-most]
+        rows, scores = rows[kept], scores[kept]
+    return zip(rows.tolist(), (scores / UNIT).tolist(), strict=True)

@@ -1,0 +1,117 @@
+"""The guard at dial time: whatever a name, a literal or a resolver said, the final address is looked at just before
+``connect()``. Checking the URL alone is not enough: a name may resolve differently the second time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from aiohttp import TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+
+from services.notifications.domain.webhook_url_rules import Network, may_dial
+
+_RESOLVERS = 32
+_RESOLVE_SECONDS = 5.0
+REGISTERING = 8  # threads of a resolver for registrations, see Subscriptions
+
+
+MOST_INTERIM = 64  # answers of 1xx before the real one
+
+
+class _Answers(ResponseHandler):
+    """Ends a connection that gives interim answers without end: aiohttp passes over them in a loop that lets nobody
+    else have a turn, for as long as they come."""
+
+    _interim = 0
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """One answer, as far as its headers."""
+        self._interim = self._interim + 1 if 100 <= data[0].code <= 199 else 0
+        if self._interim <= MOST_INTERIM:
+            super().feed_data(data, size)
+        elif self.exception() is None:
+            self.set_exception(HttpProcessingError(message="interim answers without end"))
+            self.close()
+
+
+class AddressRefused(OSError):
+    """An address that a webhook may not go to. The address is not in the text."""
+
+
+class Resolver(AbstractResolver):
+    """Looks names up in threads of its own, at most one for each name at a time, so that a name server that hangs holds
+    up nobody else's work."""
+
+    def __init__(self, threads: int = _RESOLVERS) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
+        self._asked: dict[tuple[str, int, socket.AddressFamily], asyncio.Future[list[Any]]] = {}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of a host. Raises OSError."""
+        key = (host, port, family)
+        if (asked := self._asked.get(key)) is None:
+            asked = self._asked[key] = asyncio.get_running_loop().run_in_executor(
+                self._threads, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+            )
+            asked.add_done_callback(lambda done: self._answered(key, done))
+        async with asyncio.timeout(_RESOLVE_SECONDS):
+            found = await asyncio.shield(asked)  # a thread cannot be cancelled: who comes later waits for the same one
+        return [
+            ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=0)
+            for kind, _, proto, _, at in found
+            if kind in (socket.AF_INET, socket.AF_INET6)
+        ]
+
+    def _answered(self, key: tuple[str, int, socket.AddressFamily], done: asyncio.Future[list[Any]]) -> None:
+        self._asked.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # who asked may have gone: nobody is left to be told
+
+    async def close(self) -> None:
+        """Let the threads end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def leads_outside(host: str, port: int, allowed: Sequence[Network], resolver: AbstractResolver) -> bool:
+    """True when the host has an address, and every address it has may be dialled. Bounded by the resolver's own time.
+
+    A name may resolve differently later: the connector below looks again, at each dial.
+    """
+    try:
+        found = await resolver.resolve(host, port, socket.AF_UNSPEC)
+    except OSError:  # TimeoutError too: a name that does not resolve is told like one that leads inside
+        return False
+    return bool(found) and all(may_dial(str(each["host"]), allowed) for each in found)
+
+
+def guarded_connector(allowed: Sequence[Network], resolver: AbstractResolver | None = None) -> TCPConnector:
+    """A connector that dials only addresses that are allowed. Keeps connections alive; never limits across hosts."""
+
+    def socket_for(info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = info
+        scoped = len(address) > 3 and address[3] != 0
+        if scoped or not may_dial(str(address[0]), allowed):
+            raise AddressRefused("this address may not be dialled")
+        return socket.socket(family, kind, protocol)
+
+    connector = TCPConnector(
+        limit=0,
+        limit_per_host=0,
+        keepalive_timeout=15,
+        use_dns_cache=False,
+        resolver=resolver or Resolver(),
+        socket_factory=socket_for,
+    )
+    # not in aiohttp's public interface: tests/integration/notifications/test_hostile.py shows that it works
+    make: Any = partial(_Answers, loop=connector._loop)
+    connector._factory = make
+    return connector

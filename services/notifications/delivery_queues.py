@@ -1,0 +1,169 @@
+"""The open deliveries of a thread, one queue per subscription, oldest first.
+
+What is said of one opening arrives in order, and nothing overtakes a recall in either direction; openings do not wait
+for each other. An entry names its opportunity (None: a recall), so that a notice only has to load what is about its own
+opening. The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread
+too, so that two of them at once cannot both be right, and one of them starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from services.notifications.channels.channel import Channel
+from services.notifications.documents import (
+    DELIVERED,
+    DELIVERIES,
+    DROPPED,
+    DUE,
+    FAILED,
+    POSTED,
+    SENDING,
+    WAITING,
+    DeliveryDocument,
+    QueueEntry,
+    ThreadDocument,
+)
+from services.notifications.outcome_events import Outcomes
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+_UNSENT = frozenset({WAITING, DUE, POSTED})
+
+
+def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
+    """True when the partner may hold this notice and no later recall covers it."""
+    recalled = thread["recall"]["version"] if thread["recall"] else 0
+    return delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled
+
+
+def ordered_with(entry: QueueEntry, opportunity: str | None) -> bool:
+    """True when the order of an entry and of something about this opportunity (None: a recall) matters."""
+    return opportunity is None or entry["opportunity"] in (None, opportunity)
+
+
+class Queues:
+    """Adds to the queues of a thread and takes from them; the thread's document is changed in place and not saved."""
+
+    def __init__(self, channels: Mapping[str, Channel], outcomes: Outcomes) -> None:
+        self._channels = channels
+        self._outcomes = outcomes
+
+    @staticmethod
+    def needs(thread: ThreadDocument | None, opportunity: str | None = None) -> Iterable[Need]:
+        """The open deliveries of a thread that matter for one about this opportunity; all of them without one."""
+        for queue in thread["queues"].values() if thread else ():
+            for entry in queue:
+                if ordered_with(entry, opportunity):
+                    yield DELIVERIES.by_id(entry["delivery"])
+
+    @staticmethod
+    def open(work: UnitOfWork, thread: ThreadDocument) -> list[DeliveryDocument]:
+        """All open deliveries, those of one subscription in order."""
+        return _found(work, (entry for _, queue in sorted(thread["queues"].items()) for entry in queue))
+
+    @staticmethod
+    def recalls(work: UnitOfWork, thread: ThreadDocument, subscription: str) -> list[DeliveryDocument]:
+        """The open recalls of one subscription."""
+        return _found(work, (e for e in thread["queues"].get(subscription, ()) if e["opportunity"] is None))
+
+    def enqueue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """Add a delivery. Older ones about the same opportunity that surely have not left us are superseded.
+
+        If what they would have changed is changed back by this one, there is nothing to say, and it is not added.
+        ``delivery["after"]`` and ``["before"]`` are the contents (domain/notice_threads.py) with and without it.
+        """
+        subscription, opportunity = delivery["subscription"], delivery["opportunity"]
+        if opportunity is not None:
+            same = [e for e in thread["queues"].get(subscription, ()) if e["opportunity"] == opportunity]
+            superseded = [d for d in _found(work, same) if d["state"] in _UNSENT and not d["possibly_sent"]]
+            for older in superseded:
+                self._end(work, thread, older, DROPPED, "superseded")
+            if superseded:
+                delivery["before"] = superseded[0]["before"]
+                if delivery["before"] == delivery["after"]:
+                    return
+        self._append(work, thread, delivery)
+
+    def requeue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """Make a webhook's delivery due now: one that waits for its retry, or one that had ended."""
+        delivery.pop("planned", None)
+        delivery.pop("probe", None)
+        if "ended" in delivery:
+            delivery.update({"attempts": 0, "reason": None, "listed": True})
+            del delivery["ended"]
+        self._append(work, thread, delivery)
+
+    def _append(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """At the end of its queue, unless it stands there already; its channel takes it in."""
+        queue = thread["queues"].setdefault(delivery["subscription"], [])
+        entry: QueueEntry = {"delivery": delivery["_id"], "opportunity": delivery["opportunity"]}
+        if entry not in queue:
+            queue.append(entry)
+        first = not any(ordered_with(older, entry["opportunity"]) for older in queue[: queue.index(entry)])
+        self._channels[delivery["channel"]].accept(work, delivery, first)
+        DELIVERIES.save(work, delivery)
+
+    def delivered(
+        self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, doubt: str | None = None
+    ) -> None:
+        """It has arrived. ``doubt``: what speaks against it, to be shown. A recall is obeyed only once it is
+        acknowledged (`acknowledged`)."""
+        self._end(work, thread, delivery, DELIVERED, doubt)
+
+    @staticmethod
+    def acknowledged(thread: ThreadDocument, delivery: DeliveryDocument) -> None:
+        """The partner says that it has dealt with it: a recall need not be brought by another subscription any more."""
+        recall = thread["recall"]
+        if delivery["about"] == "recall" and recall and recall["version"] == delivery["version"]:
+            recall["taken"] = True
+
+    def failed(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
+        """It is not tried again."""
+        self._end(work, thread, delivery, FAILED, reason)
+
+    def drop(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
+        """It must not be sent (any more). One that is under way is left to its dispatcher."""
+        if delivery["state"] != SENDING:
+            self._end(work, thread, delivery, DROPPED, reason)
+
+    def drop_claimed(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, reason: str) -> None:
+        """Its dispatcher found that it must not be sent (any more)."""
+        self._end(work, thread, delivery, DROPPED, reason)
+
+    def _end(
+        self,
+        work: UnitOfWork,
+        thread: ThreadDocument,
+        delivery: DeliveryDocument,
+        state: Literal["delivered", "failed", "dropped"],
+        reason: str | None,
+    ) -> None:
+        delivery.update({"state": state, "reason": reason, "owner": None, "ended": work.trusted})
+        # that it was to be told, and then was not, would tell its recipient of a consent that ended
+        delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["possibly_sent"])
+        if may_be_held(thread, delivery):
+            thread["recall_required"] = True
+        if state == DELIVERED:
+            self._outcomes.delivered(work, delivery)
+        else:
+            self._outcomes.failed(work, delivery, reason or state)
+        DELIVERIES.save(work, delivery)
+        subscription, opportunity = delivery["subscription"], delivery["opportunity"]
+        queue = [entry for entry in thread["queues"].pop(subscription, ()) if entry["delivery"] != delivery["_id"]]
+        if not queue:
+            return
+        thread["queues"][subscription] = queue
+        for place, entry in enumerate(queue):
+            blocked = any(ordered_with(older, entry["opportunity"]) for older in queue[:place])
+            if blocked or not ordered_with(entry, opportunity):
+                continue
+            waiting = DELIVERIES.get(work, entry["delivery"])
+            if waiting is not None and waiting["state"] == WAITING:
+                self._channels[waiting["channel"]].accept(work, waiting, first=True)
+                DELIVERIES.save(work, waiting)
+
+
+def _found(work: UnitOfWork, entries: Iterable[QueueEntry]) -> list[DeliveryDocument]:
+    found = (DELIVERIES.get(work, entry["delivery"]) for entry in entries)
+    return [delivery for delivery in found if delivery is not None]

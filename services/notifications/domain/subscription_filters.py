@@ -1,0 +1,119 @@
+"""Which notices a subscription wants: the filter dialects ``all``, ``any``, ``not``, ``exact`` and ``prefix`` of the
+CloudEvents Subscriptions API, over what a notice says of its opening, and its region.
+
+    {"all": [{"exact": {"kind": "job"}}, {"prefix": {"region": "legal-dong-2026:41"}}]}
+
+A filter is checked and bounded once, when it comes in, kept as text, and compiled once per text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Set
+from functools import lru_cache
+from typing import Any, get_args
+
+from services.notifications.domain.notice_threads import MatchSummary, Wants
+from shared.events.topics.matches import Band
+
+MOST_DEPTH, MOST_NODES, LONGEST_VALUE, MOST_TEXT = 6, 60, 60, 4_096
+COMPILED = 10_000  # filters that are held ready
+# No name and no number of anybody has a place in a filter.
+FIELDS: Mapping[str, re.Pattern[str]] = {
+    "kind": re.compile(r"[a-z]+(-[a-z]+)*\Z"),
+    "band": re.compile(rf"({'|'.join(get_args(Band))})\Z"),
+    "region": re.compile(r"[a-z]+(-[a-z]+)*(-[0-9]{4})?:[0-9]{1,10}\Z"),
+}
+BY_PREFIX = frozenset({"region"})  # the codes of regions begin with that of the region around
+
+
+class FilterRefused(ValueError):
+    """``place`` is a JSON pointer into the filter, of our words and numbers only; ``rule`` says what is wrong there."""
+
+    def __init__(self, place: str, rule: str) -> None:
+        super().__init__(rule)
+        self.place = place
+        self.rule = rule
+
+
+def checked(wanted: object) -> str:
+    """A filter as it is kept. Raises FilterRefused."""
+    _Check().node(wanted, "", 1)
+    text = json.dumps(wanted, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    if len(text) > MOST_TEXT:
+        raise FilterRefused("", "filter-size")
+    return text
+
+
+class _Check:
+    """Counts the nodes of one filter while it looks at them."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def node(self, wanted: object, place: str, depth: int) -> None:
+        """One filter expression."""
+        self._nodes += 1
+        if depth > MOST_DEPTH or self._nodes > MOST_NODES:
+            raise FilterRefused(place, "filter-size")
+        if not isinstance(wanted, dict) or len(wanted) != 1:
+            raise FilterRefused(place, "filter-form")
+        ((dialect, inner),) = wanted.items()
+        if dialect in ("exact", "prefix"):
+            self._compared(inner, f"{place}/{dialect}", FIELDS.keys() if dialect == "exact" else BY_PREFIX)
+        elif dialect == "not":
+            self.node(inner, f"{place}/not", depth + 1)
+        elif dialect in ("all", "any") and isinstance(inner, list) and inner:
+            for number, each in enumerate(inner):
+                self.node(each, f"{place}/{dialect}/{number}", depth + 1)
+        else:
+            raise FilterRefused(place, "filter-form")
+
+    @staticmethod
+    def _compared(inner: object, place: str, fields: Set[str]) -> None:
+        if not isinstance(inner, dict) or not inner:
+            raise FilterRefused(place, "filter-form")
+        for field, value in inner.items():
+            if field not in fields:
+                raise FilterRefused(place, "filter-field")
+            if not isinstance(value, str) or len(value) > LONGEST_VALUE or not FIELDS[field].match(value):
+                raise FilterRefused(f"{place}/{field}", "filter-value")
+
+
+@lru_cache(maxsize=COMPILED)
+def compiled(text: str | None) -> Wants:
+    """A kept filter, ready to be asked; None wants everything."""
+    return _everything if text is None else _compile(json.loads(text))
+
+
+def _everything(_: MatchSummary) -> bool:
+    return True
+
+
+def _nothing(_: MatchSummary) -> bool:
+    return False
+
+
+NOTHING: Wants = _nothing  # of a subscription that takes recalls only
+
+
+def _compile(wanted: dict[str, Any]) -> Wants:
+    ((dialect, inner),) = wanted.items()
+    if dialect == "exact":
+        kind, band, region = inner.get("kind"), inner.get("band"), inner.get("region")
+        return lambda told: (
+            (kind is None or told.kind == kind)
+            and (band is None or told.band == band)
+            and (region is None or told.region == region)
+        )
+    if dialect == "prefix":
+        around: str = inner["region"]
+        return lambda told: told.region is not None and told.region.startswith(around)
+    if dialect == "not":
+        inverted = _compile(inner)
+        return lambda told: not inverted(told)
+    parts = tuple(_compile(each) for each in inner)
+    if dialect == "all":
+        return lambda told: all(part(told) for part in parts)
+    return lambda told: any(part(told) for part in parts)

@@ -1,0 +1,94 @@
+"""What a partner may say of a subscription, checked before anything is stored: filter, headers, secret, rate.
+
+Refusals name field, rule and remedy, and repeat nothing that was sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from services.notifications.channels.webhook_signing import is_secret
+from services.notifications.documents import SubscriptionDocument
+from services.notifications.domain.custom_headers import HeaderRefused, checked_headers
+from services.notifications.domain.notice_threads import Wants
+from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
+from shared.kit.web.problems import Problem
+
+_FILTER_REMEDY: Final = (
+    "A filter is one of all, any (lists of filters), not (a filter), exact (an object with some of "
+    f"{', '.join(FIELDS)}), prefix (an object with region); at most 6 deep, 60 parts and 4,096 bytes."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was said, checked; a default where nothing was. ``per_second``: the most that the endpoint wants."""
+
+    url: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    filter: str | None = None
+    recalls_only: bool = False
+    per_second: float | None = None
+
+
+def wants(subscription: SubscriptionDocument) -> Wants:
+    """Which notices a subscription is told of. Recalls it is always told."""
+    return NOTHING if subscription.get("recalls_only") else compiled(subscription.get("filter"))
+
+
+def shown_filter(subscription: SubscriptionDocument) -> dict[str, Any] | None:
+    """Its filter as it was given."""
+    text = subscription.get("filter")
+    return None if text is None else json.loads(text)
+
+
+def filter_of(wanted: Mapping[str, Any] | None) -> str | None:
+    """As it is kept. Raises a 422 problem."""
+    if wanted is None:
+        return None
+    try:
+        return checked(dict(wanted))
+    except FilterRefused as refused:
+        raise Problem(
+            422,
+            "filter-refused",
+            "This filter cannot be used",
+            field=f"/filter{refused.place}",
+            rule=refused.rule,
+            remedy=_FILTER_REMEDY,
+        ) from None
+
+
+def headers_of(wanted: Mapping[str, str]) -> dict[str, str]:
+    """By lower-case name. Raises a 422 problem."""
+    try:
+        return checked_headers(wanted)
+    except HeaderRefused as refused:
+        raise Problem(
+            422,
+            "headers-refused",
+            "These headers cannot be sent",
+            field="/headers",
+            rule=refused.rule,
+            remedy="At most 10 headers of letters, digits and -, values of visible ASCII up to 512 characters, 2,048 "
+            "bytes in all; none that frames or routes a request, and none that begins with webhook-, ce-, content-, "
+            "sec-, if- or x-forwarded-.",
+        ) from None
+
+
+def secret_of(wanted: str | None) -> str | None:
+    """The partner's own secret, if it gave one. Raises a 422 problem."""
+    if wanted is not None and not is_secret(wanted):
+        raise Problem(
+            422,
+            "secret-refused",
+            "This secret cannot be used",
+            field="/secret",
+            rule="secret-form",
+            remedy="whsec_ and the base64 of 24 to 64 random bytes, as Standard Webhooks says; or leave it out.",
+        )
+    return wanted

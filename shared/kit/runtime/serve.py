@@ -1,0 +1,225 @@
+"""Runs a service's application as a process: uvicorn on uvloop, signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from shared.kit.base import metrics
+from shared.kit.base.logs import logger
+from shared.kit.runtime.connect import CannotStart
+from shared.kit.runtime.settings import ServiceSettings
+from shared.kit.web.connection_limits import RESERVE, Connections, Limits
+from shared.kit.web.edge_settings import EdgeSettings, networks
+from shared.kit.web.metrics_routes import metrics_app
+from shared.kit.web.uvicorn_protocol import protocol
+
+if TYPE_CHECKING:
+    from shared.kit.runtime.service_runtime import ServiceRuntime
+
+PORT_TAKEN = 1
+FAILED = 1
+DRAIN_SECONDS = 8
+FILES_FOR_OTHERS = 256  # Kafka, MongoDB, webhooks, logs
+METRICS_CONNECTIONS = 32
+SWEEP_SECONDS = 1.0
+_log = logger("run")
+
+
+def run(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT. Ends the process: 0 after a clean stop, 3 Kafka missing, 4 MongoDB missing, 1
+    for anything else that keeps it from running."""
+    try:
+        code = uvloop.run(_serve(app, settings))
+    except CannotStart as failure:
+        failure.say()
+        code = failure.code
+    runtime: ServiceRuntime = app.state.runtime
+    if runtime.cut_short:  # a thread of the driver still waits for an answer, and Python would wait for the thread
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def print_openapi(app: FastAPI) -> None:
+    """Print the OpenAPI document without connecting to anything."""
+    sys.stdout.write(json.dumps(app.openapi(), ensure_ascii=False, indent=1) + "\n")
+
+
+def print_rights(app: FastAPI) -> None:
+    """Print what the service needs of Kafka, without connecting to anything."""
+    runtime: ServiceRuntime = app.state.runtime
+    sys.stdout.write(runtime.rights.as_json())
+
+
+async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
+    runtime: ServiceRuntime = app.state.runtime
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for every malformed request fills a disk
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has ended: here they stop
+        signal.signal(number, lambda *_: runtime.stop())
+    listening = _bound(settings.host, settings.port, "IEUM_PORT")
+    measuring = _bound(settings.metrics_host, settings.metrics_port, "IEUM_METRICS_PORT")
+    if listening is None or (measuring is None and settings.metrics_port is not None):
+        return PORT_TAKEN
+    try:
+        with listening:
+            async with _metrics_served(measuring, settings), app.router.lifespan_context(app):
+                most = connections_below_files(settings.connections)
+                metrics.connections_most.of().set(most)
+                server = _Server(edge_config(app, settings, most), runtime)
+                watching = asyncio.create_task(_stop_when_failed(server, runtime))
+                if not runtime.stopping.is_set():
+                    await server.serve(sockets=[listening])
+                watching.cancel()
+                runtime.stop()
+    except Exception:
+        if not runtime.failed.is_set():  # else it was told where it failed
+            raise
+    _log.info("stopped")
+    return FAILED if runtime.failed.is_set() else 0
+
+
+class EdgeConfig(uvicorn.Config):
+    """With the connections that its protocol counts."""
+
+    edge: Connections
+
+
+class EdgeServer(uvicorn.Server):
+    """Looks at its connections once a second."""
+
+    config: EdgeConfig
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Until told to end."""
+        sweeping = asyncio.create_task(self._sweep(), name="sweep")
+        try:
+            await super().serve(sockets)
+        finally:
+            sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                self.config.edge.sweep()
+            except Exception:  # a bug in one look ends no later one
+                _log.exception("sweep_failed")
+
+
+class _Server(EdgeServer):
+    """Tells the kit at once that the end has come, so that long polls and loops do not hold it up."""
+
+    def __init__(self, config: EdgeConfig, runtime: ServiceRuntime) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        self._runtime.stop()
+        super().handle_exit(sig, frame)
+
+
+async def _stop_when_failed(server: uvicorn.Server, runtime: ServiceRuntime) -> None:
+    await runtime.failed.wait()
+    runtime.stop()
+    server.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def _metrics_served(listening: socket.socket | None, settings: EdgeSettings) -> AsyncIterator[None]:
+    """Metrics on a port of their own, from the start to the end."""
+    if listening is None:
+        yield
+        return
+    server = _Beside(edge_config(metrics_app(), settings, METRICS_CONNECTIONS, shown=False))
+    with listening:
+        serving = asyncio.create_task(server.serve(sockets=[listening]), name="metrics")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await asyncio.wait([serving], timeout=2.0)
+
+
+class _Beside(EdgeServer):
+    """Leaves the signals to the server that it stands beside."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing."""
+        yield
+
+
+def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *, shown: bool = True) -> EdgeConfig:
+    """uvicorn with our protocol; ``most`` connections instead of those of the settings."""
+    limits = Limits(
+        connections=most or settings.connections,
+        per_address=min(most or settings.connections, settings.connections_per_address),
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        body_bytes_per_second=settings.body_bytes_per_second,
+        unread_seconds=settings.unread_seconds,
+    )
+    edge = Connections(limits, shown=shown)
+    config = EdgeConfig(
+        app,
+        http=protocol(edge, networks(settings.trusted_proxies)),
+        timeout_keep_alive=max(1, round(settings.idle_seconds)),
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(each) for each in networks(settings.trusted_proxies)],
+        lifespan="off",  # ours is entered here, so that its errors are ours to tell
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    config.edge = edge
+    return config
+
+
+def connections_below_files(wanted: int) -> int:
+    """How many connections there may be: as wanted, but below the limit of open files, which is raised as far as the
+    system lets us. Fewer than wanted are said."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVE + METRICS_CONNECTIONS + FILES_FOR_OTHERS
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < needed:
+        raised = needed if hard == unlimited else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
+    most = wanted if soft == unlimited else min(wanted, soft - (needed - wanted))
+    if most < wanted:
+        _log.warning("few_open_files", count=most, remedy="Raise the limit of open files, or lower IEUM_CONNECTIONS.")
+    return max(most, 16)
+
+
+def _bound(host: str, port: int | None, setting: str) -> socket.socket | None:
+    if port is None:
+        return None
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        remedy = f"The port is taken or not allowed: stop whoever has it, or set {setting}."
+        _log.error("cannot_start", missing="port", host=host, port=port, remedy=remedy)
+        return None
+    return listening

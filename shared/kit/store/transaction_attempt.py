@@ -1,0 +1,205 @@
+"""One attempt at one transaction: load what its operations need, do them in order, write what they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from shared.kit.base.cpu_slices import in_slices
+from shared.kit.store.mongo import Database, Session
+from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
+
+T = TypeVar("T")
+MOST_LOADS = 5
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
+_SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requests) may be kept from others
+
+
+@dataclass(frozen=True)  # no slots: Task[None](...) would not work
+class Operation(Generic[T]):
+    """What one caller wants done in a transaction that it may share. ``needs`` is called again after each load until it
+    asks for nothing new (at most 5 times), and may read what is loaded so far (absent: None). ``do`` is pure over the
+    unit of work: no await, no IO. ``otherwise`` is called instead when either raises, after a rollback to the savepoint
+    before the operation, in the same transaction; when it raises itself, nothing of it stays and what it raised is the
+    operation's result."""
+
+    needs: Callable[[UnitOfWork], Iterable[Need]]
+    do: Callable[[UnitOfWork], T]
+    otherwise: Callable[[UnitOfWork, Exception], None] | None = None
+
+
+class TransactionParticipant(Protocol):
+    """Memory that follows the store. ``savepoint`` before each operation, ``rollback_to`` it when that failed; then
+    either ``committed`` or ``aborted`` (back to the state before the transaction) for all of it.
+
+    A ``savepoint`` that raises says that nothing may be done now (matching without its lease): the whole transaction is
+    undone, no operation is blamed, and what it raised is raised. The others must not raise: ``rollback_to`` ends the
+    whole transaction then; after ``committed`` or ``aborted`` the memory is no longer what is stored, and the store
+    does nothing more."""
+
+    def savepoint(self) -> object: ...
+    def rollback_to(self, savepoint: Any) -> None: ...
+    def committed(self) -> None: ...
+    def aborted(self) -> None: ...
+
+
+class TooManyReads(RuntimeError):
+    """An operation's ``needs`` asked for something new more than 5 times."""
+
+
+class WriteRejected(Exception):
+    """The database refused what an operation wrote (a unique index, a document that an index or a validator cannot
+    take), again when the whole transaction was repeated."""
+
+    def __init__(self, collection: str, operation_index: int, code: int) -> None:
+        super().__init__(f"{collection}: {code}")
+        self.collection = collection
+        self.operation_index = operation_index
+
+
+class TransactionAttempt(Generic[T]):
+    """The operations of one attempt and their results. ``rejected``: those not to be tried again."""
+
+    def __init__(
+        self,
+        operations: Sequence[Operation[T]],
+        work: UnitOfWork,
+        participants: Sequence[TransactionParticipant],
+        rejected: Mapping[int, WriteRejected],
+    ) -> None:
+        self.work = work
+        self.results: list[T | Exception] = []
+        self.written: list[tuple[str, list[int]]] = []  # collection, and which operation each write is of
+        self._operations = operations
+        self._participants = participants
+        self._failed: dict[int, Exception] = dict(rejected)
+
+    async def run(self, database: Database, session: Session) -> None:
+        """Load for all (also for the rejected ones: what is done instead reads, too), then do one after the other."""
+        await self._load(database, session, range(len(self._operations)))
+        async for n, operation in in_slices(enumerate(self._operations), _SLICE_SECONDS):
+            self.work.operation_index = n
+            result = self._failed[n] if n in self._failed else self._do(operation)
+            if isinstance(result, NotNeeded):  # what earlier ones saved may lead it to more than was loaded
+                await self._load(database, session, [n])
+                result = self._failed[n] if n in self._failed else self._do(operation)
+            if isinstance(result, Exception) and operation.otherwise is not None:
+                result = self._instead(operation.otherwise, result)
+            self.results.append(result)
+        self.work.end()
+
+    async def write(self, database: Database, session: Session) -> None:
+        """All changes, one bulk per collection."""
+        for collection, changes in self.work.changes().items():
+            writes: list[Any] = []
+            for id, raw, new, _ in changes:
+                if raw is None:
+                    writes.append(DeleteOne({"_id": id}))
+                elif new:
+                    writes.append(InsertOne(RawBSONDocument(raw)))
+                else:
+                    writes.append(ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True))
+            self.written.append((collection, [index for *_, index in changes]))
+            await database[collection].bulk_write(writes, ordered=False, session=session)
+        self.written.clear()  # what fails after this is no operation's fault
+
+    def committed(self) -> None:
+        """All of it happened. Every participant is told; raises what the first that failed raised."""
+        _each(participant.committed for participant in self._participants)
+
+    def aborted(self) -> None:
+        """Nothing of it happened. Every participant is told; raises what the first that failed raised."""
+        _each(participant.aborted for participant in self._participants)
+
+    def _do(self, operation: Operation[T]) -> T | Exception:
+        savepoint = self.work.savepoint()
+        theirs = [(each, each.savepoint()) for each in self._participants]  # what these raise is no operation's fault
+        try:
+            return operation.do(self.work)
+        except Exception as error:
+            for participant, its_savepoint in theirs:
+                participant.rollback_to(its_savepoint)
+            self.work.rollback_to(savepoint)
+            return error
+
+    def _instead(self, otherwise: Callable[[UnitOfWork, Exception], None], error: Exception) -> Exception:
+        savepoint = self.work.savepoint()
+        try:
+            otherwise(self.work, error)
+        except Exception as second:
+            self.work.rollback_to(savepoint)
+            return second
+        return error
+
+    async def _load(self, database: Database, session: Session, indexes: Iterable[int]) -> None:
+        """Ask the operations what they need until nothing new comes up, with one query per collection and field."""
+        asking = list(indexes)
+        for _ in range(MOST_LOADS + 1):
+            wanted: dict[tuple[str, str], dict[Hashable, None]] = {}
+            still = []
+            self.work.asking = True
+            async for n in in_slices(asking, _SLICE_SECONDS):
+                try:
+                    missing = [_askable(need) for need in self.work.missing(self._operations[n].needs(self.work))]
+                except Exception as error:
+                    self._failed.setdefault(n, error)  # a rejected one stays rejected
+                    continue
+                if missing:
+                    still.append(n)
+                for need in missing:
+                    wanted.setdefault((need.collection, need.field), {})[need.value] = None
+            self.work.asking = False
+            if not wanted:
+                return
+            asking = still
+            for (collection, field), values in wanted.items():
+                raw = database[collection].with_options(codec_options=_RAW)
+                query = {field: {"$in": list(values)}}
+                cursor = raw.find(query, session=session, max_time_ms=5_000, batch_size=2_000)
+                found: list[Any] = await cursor.to_list(None)
+                # bytes(): a long document comes as a memoryview of the whole answer
+                self.work.loaded(collection, field, values, (bytes(document.raw) for document in found))
+        for n in asking:
+            self._failed.setdefault(n, TooManyReads("needs"))
+
+
+def _askable(need: Need) -> Need:
+    """Raises for a value that no question to the database can hold: one operation's fault, not its batch's."""
+    if isinstance(need.value, str):
+        need.value.encode()
+    else:
+        hash(need.value)
+        bson.encode({"": need.value})
+    return need
+
+
+def _each(calls: Iterable[Callable[[], None]]) -> None:
+    failed: list[Exception] = []
+    for call in calls:
+        try:
+            call()
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> WriteRejected | None:
+    """Whose document was refused, if that is what happened in ``attempt.write``; a conflict of writers is none."""
+    if not isinstance(error, BulkWriteError) or error.has_error_label("TransientTransactionError"):
+        return None
+    if not attempt.written:
+        return None
+    refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] not in _PASSING]
+    if not refused:
+        return None
+    collection, indexes = attempt.written[-1]
+    return WriteRejected(collection, indexes[refused[0]["index"]], refused[0]["code"])

@@ -1,0 +1,139 @@
+"""Before a route reads anything: who calls, how much they may send, and whether it is too often.
+
+Every route of ours is made by ``Router``. In this order, and before a byte of the body is taken or parsed: the key (for
+routes that ask who calls), the quotas, the length that the body says. What the body really is, is counted while
+it is read (``http.Outermost``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from shared.kit.web.authentication import Authenticator, authenticated, refuse_key_in_address
+from shared.kit.web.middleware import GOOD_KEY, Reading
+from shared.kit.web.problems import Problem
+from shared.kit.web.quotas import AtOnce, Limiter, Quotas, address_of
+
+SMALL_BODY = 16_384  # an event on its own: what forbids is sent so, and never stands behind batches
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one route allows: the bytes of a body, the rates each call is charged to, how many at once of one key.
+
+    ``batches``: bodies above ``SMALL_BODY`` are expected, and are charged as bytes. ``probe``: no quota at all.
+    """
+
+    most_bytes: int = 2_048
+    charged: tuple[Limiter, ...] = ("requests",)
+    at_once: AtOnce | None = "requests-at-once"
+    batches: bool = False
+    probe: bool = False
+
+
+DEFAULT = Bounds()
+PROBE = Bounds(probe=True)
+
+
+def bounded(bounds: Bounds) -> Callable[[Call], Call]:
+    """Decorator of an endpoint that needs other bounds than the default."""
+
+    def mark(endpoint: Call) -> Call:
+        setattr(endpoint, "__bounds__", bounds)  # noqa: B010 - a function has no such attribute for mypy
+        return endpoint
+
+    return mark
+
+
+class BoundedRoute(APIRoute):
+    """A route with bounds, and with its key checked first."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of the endpoint, or the default."""
+        found: Bounds = getattr(self.endpoint, "__bounds__", DEFAULT)
+        return found
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether the endpoint asks who calls."""
+        return _asks_who_calls(self.dependant)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's, which reads and parses the body, after our look at head and key."""
+        handle, bounds, needs_key = super().get_route_handler(), self.bounds, self.needs_key
+
+        async def admitted(request: Request) -> Response:
+            reading = Reading.of(request.scope)
+            await _admit(request, reading, bounds, needs_key)
+            reading.allow(bounds.most_bytes)
+            return await handle(request)
+
+        return admitted
+
+
+class Router(APIRouter):
+    """FastAPI's router, with ``BoundedRoute``."""
+
+    def __init__(self, *, tags: Sequence[str] = ()) -> None:
+        super().__init__(route_class=BoundedRoute, tags=list(tags))
+
+
+def bounded_routes(app: FastAPI) -> Iterable[tuple[str, BoundedRoute]]:
+    """Every route of the application with its path. Raises TypeError for one without bounds."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, BoundedRoute):
+            raise TypeError(f"{context.path} has no bounds: make it with shared.kit.web.route_bounds.Router")
+        yield str(context.path), route
+
+
+async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: bool) -> None:
+    if bounds.probe:
+        return
+    quotas: Quotas = request.app.state.runtime.quotas
+    address = address_of(request.scope)
+    if not needs_key:
+        await quotas.charge("anonymous", address)
+        return
+    refuse_key_in_address(request)
+    authenticator: Authenticator[Any] = request.app.state.runtime.authenticator
+    try:
+        caller = await authenticator.authenticate(request.headers.get("authorization"))
+    except Problem as problem:
+        if problem.status == 401:  # a good key from the same address goes on: others may stand behind the same proxy
+            await quotas.charge("wrong-keys", address)
+        raise
+    request.state.caller = caller
+    request.scope.get(GOOD_KEY, _nothing)()
+    who = caller.key_id
+    for name in bounds.charged:
+        await quotas.charge(name, who)
+    if bounds.at_once is not None:
+        reading.hold(quotas.hold(bounds.at_once, who))
+        if bounds.at_once == "requests-at-once":
+            reading.at_end(await quotas.turn(who))
+    if bounds.batches:
+
+        async def pay(size: int) -> None:
+            if not reading.paid:
+                reading.hold(quotas.hold("bodies-at-once", who))
+            reading.paid += size
+            await quotas.charge("bytes", who, size)
+
+        await reading.pay_above(SMALL_BODY, pay)
+
+
+def _nothing() -> None:
+    """No connection to tell: a test without a server."""
+
+
+def _asks_who_calls(dependant: Dependant) -> bool:
+    return any(each.call is authenticated or _asks_who_calls(each) for each in dependant.dependencies)

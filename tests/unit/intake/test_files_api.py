@@ -1,0 +1,105 @@
+"""A file at the door: every row once, whatever is sent again; findings by row and column; one list of rejections."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from services.intake import files_api
+from services.intake.files_api import Reading
+from services.intake.service import PORTION_EVENTS
+from shared.events.refusal import Refused
+from shared.files import Converter
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.quotas import Quotas
+from tests.support.files import csv_of
+from tests.unit.intake.memory import House, today
+
+pytestmark = pytest.mark.unit
+AS_OF = datetime(2026, 11, 27, 9, tzinfo=UTC)
+HEADINGS = ("관리번호", "제목", "직종", "근무지역", "임금형태", "임금", "마감일")
+
+
+def table(count: int, **changes: str) -> bytes:
+    rows = []
+    for number in range(count):
+        row = {
+            "관리번호": f"A-{number}", "제목": "빵", "직종": "제과사", "근무지역": "수원시", "임금형태": "월급",
+            "임금": "2,600,000", "마감일": today(30), **changes,
+        }  # fmt: skip
+        rows.append([row[name] for name in HEADINGS])
+    return csv_of(HEADINGS, *rows)
+
+
+async def send(
+    house: House, content: bytes, *, testrun: bool = False, quotas: Quotas | None = None, as_of: datetime = AS_OF
+) -> files_api.FileAnswer:
+    stream = io.BytesIO(content)
+    dependencies = house.dependencies
+    converter = Converter(dependencies.pack, "gjf", as_of, lambda said: files_api._event_id(dependencies, "gjf", said))
+    reading = Reading(stream, converter.convert(stream, "job-posted"), dependencies, testrun)
+    await reading.take(house.door, house.callers["gjf"], quotas or Quotas(EdgeSettings()))
+    return reading.answer()
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+async def test_every_row_is_taken_and_the_same_file_again_changes_nothing(house: House) -> None:
+    count = 2 * PORTION_EVENTS + 7
+    answer = await send(house, table(count))
+    assert (answer.rows, answer.accepted, answer.findings) == (count, count, [])
+    told = len(house.told)
+    again = await send(house, table(count))
+    assert (again.duplicate, len(house.told)) == (count, told)
+
+
+async def test_a_file_that_was_made_later_is_said_anew(house: House) -> None:
+    await send(house, table(1))
+    await send(house, table(1, 임금="2,700,000"), as_of=datetime(2026, 11, 28, tzinfo=UTC))
+    back = await send(house, table(1), as_of=datetime(2026, 11, 28, 1, tzinfo=UTC))
+    assert back.accepted == 1
+    assert house.newest.wage.minimum == 2600000
+
+
+async def test_a_bad_row_is_named_with_its_column_and_stops_no_other(house: House) -> None:
+    content = table(1) + table(1, 관리번호="B-1", 직종="없는직업").splitlines()[1] + b"\n"
+    content += table(1, 관리번호="C-1", 임금="100").splitlines()[1] + b"\n" + table(1, 관리번호="D-1").splitlines()[1]
+    answer = await send(house, content)
+    assert (answer.rows, answer.accepted, answer.refused) == (4, 2, 2)
+    assert [(one.row, one.column, one.rule) for one in answer.findings] == [
+        (3, "C", "unknown-code-name"),
+        (4, "F", "wage-below-minimum"),
+    ]
+
+
+async def test_a_testrun_has_no_effect(house: House) -> None:
+    answer = await send(house, table(3), testrun=True)
+    assert (answer.accepted, house.told) == (3, [])
+
+
+async def test_what_is_too_much_at_a_time_is_taken_when_it_comes_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.kit.web.quotas.LONGEST_DELAY", 0.0)
+    count = 2 * PORTION_EVENTS
+    answer = await send(house, table(count), quotas=Quotas(EdgeSettings(limit_events=f"1/{PORTION_EVENTS}")))
+    assert (answer.accepted, answer.failed) == (PORTION_EVENTS, PORTION_EVENTS)
+    assert [one.rule for one in answer.findings] == ["too-many-at-a-time"]
+    again = await send(house, table(count))
+    assert (again.duplicate, again.accepted) == (PORTION_EVENTS, PORTION_EVENTS)
+
+
+async def test_what_is_no_file_is_refused_as_a_whole(house: House) -> None:
+    with pytest.raises(Refused, match="unknown-format"):
+        await send(house, b"%PDF-1.7")
+
+
+async def test_an_answer_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_api, "MOST_FINDINGS", 5)
+    answer = await send(house, table(9, 직종="없는직업"))
+    assert (len(answer.findings), answer.more, answer.refused) == (5, 4, 9)

@@ -1,0 +1,121 @@
+"""What goes into one transaction shrinks only for what size explains, and grows back slowly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from pymongo.errors import (
+    AutoReconnect,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+)
+
+from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_much
+from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.settings import KafkaSettings
+from shared.kit.kafka.topics import Topics
+from shared.kit.runtime.cloudevent_codec import CloudEventCodec
+from shared.kit.store.store import Unavailable
+from shared.kit.stream.checkpoints import Fenced
+from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.stream import Stream
+
+pytestmark = pytest.mark.unit
+CODEC = CloudEventCodec()
+
+
+class TestTooMuch:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            NetworkTimeout("slow"),
+            ExecutionTimeout("slow", 50),
+            DocumentTooLarge("large"),
+            OperationFailure("TransactionTooLarge", 257),
+            OperationFailure("NoSuchTransaction", 251),
+        ],
+    )
+    def test_is_what_a_smaller_transaction_may_mend(self, error: Exception) -> None:
+        assert too_much(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            AutoReconnect("gone"),
+            ServerSelectionTimeoutError("nobody"),
+            OperationFailure("WriteConflict", 112),
+            KafkaConnectionError(),
+            Fenced("people"),
+            ValueError(),
+        ],
+    )
+    def test_is_not_a_server_that_is_away_or_anything_of_kafka(self, error: Exception) -> None:
+        assert not too_much(error)
+
+
+class TestPortion:
+    def test_halves_and_grows_back_only_after_many_full_ones(self) -> None:
+        portion = AdaptiveBatchSize(500)
+        portion.was_too_much()
+        assert portion.size == 250
+        grown = []
+        while portion.size < 500:
+            portion.worked(portion.size)
+            grown.append(portion.size)
+        assert grown[:16] == [250] * 15 + [281]
+        assert len(grown) > 100
+
+    def test_learns_nothing_from_small_ones(self) -> None:
+        portion = AdaptiveBatchSize(500)
+        portion.was_too_much()
+        for _ in range(1_000):
+            portion.worked(3)
+        assert portion.size == 250
+
+    def test_never_leaves_one_and_the_most(self) -> None:
+        portion = AdaptiveBatchSize(10)
+        for _ in range(20):
+            portion.was_too_much()
+        assert portion.size == 1
+        for _ in range(1_000):
+            portion.worked(10)
+        assert portion.size == 10
+
+
+class TestAStream:
+    @pytest.mark.parametrize(
+        ("error", "size"),
+        [
+            (Unavailable("AutoReconnect"), 500),
+            (KafkaConnectionError(), 500),
+            (Fenced("people"), 500),
+            (Unavailable("NetworkTimeout", too_much=True), 250),
+            (DocumentTooLarge("large"), 250),
+        ],
+    )
+    async def test_takes_less_only_after_what_size_explains(
+        self, error: Exception, size: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store: Any = type("Store", (), {"database": type("Database", (defaultdict,), {"client": None})(object)})
+        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+        reading = Stream("test", ["people"])
+        reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test", CODEC), CODEC)
+
+        async def fresh(*_: Any) -> list[Any]:
+            return [object()]
+
+        async def transaction(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(reading, "_fresh", fresh)
+        monkeypatch.setattr(reading, "_transaction", transaction)
+        reading._stopping.set()  # nobody waits
+        with pytest.raises(type(error)):
+            await reading._batch(reading._checkpoints, {}, [])
+        assert reading._batch_size.size == size

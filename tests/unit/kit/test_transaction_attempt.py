@@ -1,0 +1,134 @@
+"""One attempt at a transaction, as far as it needs no database."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import bson
+import pytest
+from bson.raw_bson import RawBSONDocument
+
+from shared.kit.store import transaction_attempt as round_module
+from shared.kit.store.transaction_attempt import Operation, TransactionAttempt, WriteRejected
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+pytestmark = pytest.mark.unit
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+NO_DATABASE: Any = None
+NO_SESSION: Any = None
+
+
+class Guarding:
+    """A view that may say no."""
+
+    may = True
+
+    def savepoint(self) -> None:
+        if not self.may:
+            raise PermissionError
+
+    def rollback_to(self, savepoint: Any) -> None: ...
+    def committed(self) -> None: ...
+    def aborted(self) -> None: ...
+
+
+class Held:
+    """A database that holds these, whatever it is asked."""
+
+    def __init__(self, *documents: dict[str, Any]) -> None:
+        self._documents = [RawBSONDocument(bson.encode(document)) for document in documents]
+
+    def __getitem__(self, _: str) -> Any:
+        return self
+
+    def with_options(self, **_: Any) -> Any:
+        return self
+
+    def find(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    async def to_list(self, _: None) -> Any:
+        return self._documents
+
+
+def round_of(*tasks: Operation[Any], views: Any = (), clashes: Any = None) -> TransactionAttempt[Any]:
+    return TransactionAttempt(tasks, UnitOfWork(NOW), views, clashes or {})
+
+
+class TestAParticipantThatSaysNo:
+    async def test_stops_everything_and_no_record_is_set_apart(self) -> None:
+        apart: list[Exception] = []
+        healthy = Operation(lambda work: (), lambda work: 1, lambda work, error: apart.append(error))
+        view = Guarding()
+        view.may = False
+        with pytest.raises(PermissionError):
+            await round_of(healthy, views=[view]).run(NO_DATABASE, NO_SESSION)
+        assert apart == []
+
+
+class TestNeeds:
+    @pytest.mark.parametrize("value", [2**70, "\ud800", object(), [1]])
+    @pytest.mark.parametrize("field", ["_id", "n"])
+    async def test_that_no_question_can_hold_fail_their_own_task_only(self, field: str, value: Any) -> None:
+        bad = Operation(lambda work: [Need("people", field, value)], lambda work: 1)
+        made = round_of(bad, Operation(lambda work: (), lambda work: 1))
+        await made.run(NO_DATABASE, NO_SESSION)
+        assert isinstance(made.results[0], Exception)
+        assert made.results[1] == 1
+
+
+class TestALargeRound:
+    async def test_lets_others_have_the_event_loop_while_it_asks_and_while_it_does(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(round_module, "_SLICE_SECONDS", 0.0)
+        turns = 0
+        asked_at, done_at = list[int](), list[int]()
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        def needs(work: UnitOfWork) -> list[Need]:
+            asked_at.append(turns)
+            return []
+
+        going_on = asyncio.create_task(others())
+        await round_of(*(Operation(needs, lambda work: done_at.append(turns)) for _ in range(5))).run(
+            NO_DATABASE, NO_SESSION
+        )
+        going_on.cancel()
+        assert len(set(asked_at)) == len(set(done_at)) == 5
+
+
+class TestOtherwise:
+    async def test_that_raises_fails_its_task_alone_and_leaves_nothing(self) -> None:
+        def failing(work: UnitOfWork) -> None:
+            raise ValueError
+
+        def otherwise(work: UnitOfWork, error: Exception) -> None:
+            work.save("apart", {"_id": "x"})
+            raise KeyError
+
+        made = round_of(Operation(lambda work: (), failing, otherwise), Operation(lambda work: (), lambda work: 1))
+        await made.run(NO_DATABASE, NO_SESSION)
+        assert [type(result) for result in made.results] == [KeyError, int]
+        assert made.work.changes() == {}
+
+    async def test_of_a_clash_finds_what_the_task_needs(self) -> None:
+        def held(work: UnitOfWork) -> Any:
+            return work.get("apart", "x")
+
+        def otherwise(work: UnitOfWork, error: Exception) -> None:
+            work.save("apart", {**held(work), "attempts": 2})
+
+        clash = WriteRejected("people", 0, 11000)
+        made = round_of(Operation(lambda work: [Need.by_id("apart", "x")], held, otherwise), clashes={0: clash})
+        database: Any = Held({"_id": "x", "attempts": 1})
+        await made.run(database, NO_SESSION)
+        assert made.results == [clash]
+        assert made.work.get("apart", "x") == {"_id": "x", "attempts": 2}

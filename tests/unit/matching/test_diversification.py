@@ -1,0 +1,83 @@
+"""Which of somebody's best stand as their matches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.diversification import chosen
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
+from shared.events.topics.opportunities import Opportunity
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, TODAY, a_job, a_person, a_training
+from tests.unit.matching.asking import PACK
+
+pytestmark = pytest.mark.unit
+CONTEXT = AssessmentContext(PACK, TODAY)
+BEST = PACK.matching.best_of_person
+KITCHEN = "keco-2018:5323"
+
+
+def of(number: int, employer: int, **changes: Any) -> Opportunity:
+    """A job of this employer."""
+    return a_job(number, employer={"number": f"{employer:03d}-22-33333"}, **changes)
+
+
+def choice(*ranked: Opportunity, **person: Any) -> list[int]:
+    """The places, among these, of what stands."""
+    facts = [opening_facts(one, PACK) for one in ranked]
+    found = chosen(person_facts(a_person(**person), PACK), facts, CONTEXT)
+    return [facts.index(one) for one in found]
+
+
+class TestChosen:
+    def test_the_best_when_they_are_different(self) -> None:
+        assert choice(*(of(n, n) for n in range(20))) == list(range(BEST))
+
+    def test_an_advert_that_is_nearly_the_same_gives_way_whatever_its_title_and_pay(self) -> None:
+        again = [of(50 + n, 0, title=f"제빵원 급구{n}", wage={"minimum": 2_600_000 + n}) for n in range(3)]
+        assert choice(of(0, 0), *again, *(of(n, n) for n in range(1, 20))) == [0, *range(4, 13)]
+
+    def test_without_a_number_the_name_says_who_hires_and_without_a_name_the_title(self) -> None:
+        named = [a_job(n, employer={"name": name, "number": None}) for n, name in enumerate(["예시 제과", "예시제과"])]
+        unnamed = [a_job(2 + n, employer=None, title=title) for n, title in enumerate(["제빵원!", "제빵원", "조리원"])]
+        assert choice(*named, *unnamed, *(of(n, n) for n in range(10, 30))) == [0, 2, 4, *range(5, 12)]
+
+    def test_another_shift_or_place_of_work_is_not_the_same(self) -> None:
+        night, away = of(1, 0, shifts=["kr-gyeonggi-1:night"]), of(2, 0, region=GWANGMYEONG)
+        assert choice(of(0, 0), night, away, *(of(n, n) for n in range(10, 30)))[:3] == [0, 1, 2]
+
+    def test_of_one_employer_a_few(self) -> None:
+        own = [of(n, 0, occupation=code) for n, code in enumerate((BAKER, CARE, "keco-2018:5312", "keco-2018:8712"))]
+        assert choice(*own, *(of(n, n) for n in range(10, 30))) == [0, 1, 2, *range(4, 11)]
+
+    def test_of_a_kind_that_states_little_a_few(self) -> None:
+        teaching = [a_training(n, title=f"과정 {n}") for n in range(5)]
+        assert choice(*teaching, *(of(n, n) for n in range(20)))[:4] == [0, 1, 2, 5]
+
+    def test_what_was_passed_over_fills_a_list_that_would_be_short(self) -> None:
+        assert choice(*(of(n, 0) for n in range(20))) == list(range(BEST))
+        assert choice(*(of(n, 0) for n in range(4)), of(9, 9)) == [0, 1, 2, 3, 4]
+
+    def test_elementary_work_comes_last_for_who_learned_a_trade_unless_they_wish_it(self) -> None:
+        ranked = [of(0, 0, occupation=KITCHEN), *(of(n, n) for n in range(1, 20))]
+        assert choice(*ranked) == list(range(1, BEST + 1))
+        assert choice(*ranked, certificates=[])[0] == 0
+        assert choice(*ranked, counselling={"interests": ["keco-2018:53"]})[0] == 0
+        assert choice(*ranked, wants={"growth": False})[0] == 0
+        assert choice(*ranked[:3])[0] == 0
+
+    def test_one_that_teaches_something_new_takes_the_last_place(self) -> None:
+        teaching = a_training(1, teaches=["ncs-2026:06"])
+        ranked = [*(of(n, n) for n in range(15)), teaching, a_training(2, teaches=["ncs-2026:21"])]
+        assert choice(*ranked) == [*range(BEST - 1), 15]
+        assert choice(*ranked, courses=[{"code": "ncs-2026:06"}]) == [*range(BEST - 1), 16]
+        known = [{"code": "ncs-2026:06"}, {"code": "ncs-2026:21"}]
+        assert choice(*ranked, courses=known) == list(range(BEST))
+        assert choice(a_training(3, teaches=["ncs-2026:06"]), *ranked) == list(range(BEST))
+
+    def test_nothing_from_beyond_the_best_so_many(self) -> None:
+        far = [of(n, 0) for n in range(PACK.matching.chosen_from)]
+        assert choice(*far, of(90, 1)) == list(range(BEST))

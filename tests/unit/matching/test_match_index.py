@@ -1,0 +1,176 @@
+"""The incremental index says what the oracle says, whatever happened between the slices of its scans."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.assessment_queue import AssessmentQueue
+from services.matching.domain import match_index as index_module
+from services.matching.domain.columns import scores as scores_module
+from services.matching.domain.match_index import MatchIndex, Pair
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.reference import Pack, load_pack
+from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
+from tests.unit.matching.asking import held
+from verification.oracle.matches import Standing, matches_of
+
+pytestmark = pytest.mark.unit
+PACK = load_pack("kr-gyeonggi")
+SMALL = PACK.matching.model_copy(
+    update={
+        "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "best_of_opportunity": 2, "threshold": 0.3,
+    }
+)  # fmt: skip
+NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
+
+
+def small_pack() -> Pack:
+    """The pack with so few places that ranks matter in a small world."""
+    return replace(PACK, matching=SMALL)
+
+
+class World:
+    """An index with its queue, and beside it what should be true. Slices are as small as they can be."""
+
+    def __init__(self, pack: Pack, day: date, reserve: int) -> None:
+        self.pack, self.day = pack, day
+        self.index = MatchIndex(pack, day, reserve)
+        self.queue = AssessmentQueue(self.index, clock=lambda: 0.0)  # the time is always up: one slice at each call
+        self.people: dict[str, Person] = {}
+        self.openings: dict[str, Opportunity] = {}
+        self.revision = 0
+
+    def expected(self) -> dict[Pair, Standing]:
+        return matches_of(self.people.values(), self.openings.values(), self.pack, self.day)
+
+    def step(self, what: str, number: int, seed: int) -> None:
+        dice = random.Random(seed)
+        self.revision += 1
+        self.queue.note_revision(self.revision)
+        match what:
+            case "person":
+                person = random_person(number, dice)
+                self.people[person.person] = person
+                self.queue.put_person(person_facts(person, self.pack), self.revision)
+            case "opening":
+                opening = random_opening(number, dice)
+                self.openings[opening.opportunity] = opening
+                self.queue.put_opening(opening_facts(opening, self.pack), self.revision)
+            case "close":
+                if (opening := self.openings.get(numbered(0xB0000 + number))) is not None:
+                    closed = opening.model_copy(update={"status": "closed"})
+                    self.openings[opening.opportunity] = closed
+                    self.queue.put_opening(opening_facts(closed, self.pack), self.revision)
+            case "next day":
+                self.day += timedelta(days=1)
+                change = self.index.set_day(self.day)
+                for id in change.people:
+                    self.index.remove_person(id)
+                for id in change.openings:
+                    self.queue.remove_opening(id)
+                for id in self.index.people() if change.rescan_all else ():
+                    self.queue.rescan(id)
+            case _:
+                for _ in range(number):
+                    self.queue.advance(0.0)
+
+    def drain(self) -> None:
+        while self.queue.advance(0.0):
+            pass
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["person", "person", "opening", "opening", "opening", "close", "next day", "slices", "slices"]),
+        st.integers(0, 9),
+        st.integers(0, 10_000),
+    ),
+    min_size=5,
+    max_size=60,
+)
+
+
+class TestIndex:
+    @settings(max_examples=100, deadline=None)
+    @given(
+        steps=STEPS,
+        reserve=st.integers(0, 2),
+        at_once=st.integers(1, 3),
+        new_year=st.booleans(),
+        many=st.integers(0, 2),
+    )
+    def test_says_what_the_plain_engine_says_after_any_interleaving_of_changes_days_and_slices(
+        self, steps: list[tuple[str, int, int]], reserve: int, at_once: int, new_year: bool, many: int
+    ) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index_module, "PAIRS_AT_ONCE", at_once)
+            patch.setattr(scores_module, "MANY", many)  # what cannot matter is left out of the smallest world
+            world = World(small_pack(), NEW_YEAR if new_year else TODAY, reserve)
+            for number, step in enumerate(steps):
+                world.step(*step)
+                if number % 7 == 6:
+                    world.drain()
+                    assert held(world.index, world.pack) == world.expected()
+            world.drain()
+            assert held(world.index, world.pack) == world.expected()
+            assert world.queue.assessed_through == world.revision
+            dirty_lists = world.queue.dirty_lists  # whoever has anything was looked at
+            assert {person for person, _ in world.expected()} <= dirty_lists
+
+    def test_the_next_best_takes_over_when_the_best_goes_and_when_the_reserve_is_used_up_all_is_looked_at_again(
+        self,
+    ) -> None:
+        world = World(small_pack(), TODAY, reserve=1)  # two stand, chosen from four; one is behind them
+        for number in range(9):
+            job = a_job(number)
+            world.openings[job.opportunity] = job
+            world.queue.put_opening(opening_facts(job, PACK), number + 1)
+        world.people[numbered(1)] = a_person()
+        world.queue.put_person(person_facts(a_person(), PACK), 10)
+        world.drain()
+        jobs = [a_job(number).opportunity for number in range(9)]
+        assert world.index.best(numbered(1)) == jobs[:2]
+        world.queue.remove_opening(jobs[0])
+        assert (world.index.is_complete(numbered(1)), world.index.best(numbered(1))) == (True, jobs[1:3])
+        world.queue.remove_opening(jobs[1])
+        assert not world.index.is_complete(numbered(1))
+        world.drain()
+        assert world.index.best(numbered(1)) == jobs[2:4]
+
+    def test_who_fits_an_opening_best_is_found_beside(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for number in (3, 1, 2):
+            world.queue.put_person(person_facts(a_person(number), PACK), number)
+        world.queue.put_opening(opening_facts(a_job(), PACK), 4)
+        world.drain()
+        [(opening, best)] = world.queue.candidates.items()
+        assert (opening, [person for _, person in best or ()]) == (a_job().opportunity, [numbered(1), numbered(2)])
+
+    def test_what_waits_is_assessed_once_as_it_is_now(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for revision in range(50):
+            world.queue.put_opening(opening_facts(a_job(), PACK), revision)
+            world.queue.put_person(person_facts(a_person(), PACK), revision)
+        assert world.queue.waiting == 2
+
+
+class TestWhatIsOver:
+    def test_who_left_whose_consent_is_over_and_what_was_closed_is_not_held(self) -> None:
+        world = World(small_pack(), TODAY, reserve=1)
+        for number in range(5):
+            for revision, changes in enumerate(({}, {"status": "closed"}), 1):
+                world.queue.put_opening(opening_facts(a_job(number, **changes), PACK), revision)
+            world.queue.put_person(person_facts(a_person(number), PACK), 1)
+        world.queue.put_person(person_facts(a_person(1, status="left"), PACK), 2)
+        world.queue.put_person(person_facts(a_person(2, consents=[]), PACK), 2)
+        world.drain()
+        assert (set(world.index.people()), world.index.sizes()) == ({numbered(n) for n in (0, 3, 4)}, (3, 0))

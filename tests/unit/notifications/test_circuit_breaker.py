@@ -1,0 +1,119 @@
+"""An endpoint that fails is asked ever less often, soon again while a recall waits, given up after days (19)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifications.documents import SUBSCRIPTIONS
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.circuit_breaker import Breaker
+from tests.unit.notifications.world import START, World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+BREAKER = Breaker(timedelta(seconds=3), timedelta(minutes=1), timedelta(days=5))
+BAD, GOOD = Verdict("again", "refused-503"), Verdict("delivered", endpoint_healthy=True)
+
+
+@pytest.mark.parametrize(
+    ("failures", "about", "seconds"),
+    [
+        (0, "notice", None),
+        (4, "notice", None),
+        (5, "notice", 3),
+        (6, "notice", 6),
+        (9, "notice", 48),
+        (10, "notice", 60),
+        (20, "notice", 60),
+        (4, "recall", None),
+        (5, "recall", 3),
+        (20, "recall", 3),
+    ],
+)
+def test_how_long_nothing_is_sent(failures: int, about: str, seconds: float | None) -> None:
+    expected = None if seconds is None else timedelta(seconds=seconds)
+    assert BREAKER.open_for(failures, about) == expected
+
+
+@pytest.mark.parametrize(
+    ("failures", "days", "ends"), [(20, 5, True), (20, 4.99, False), (19, 50, False), (5, 5, False), (20, 50, True)]
+)
+def test_it_is_given_up_by_count_and_time_only(failures: int, days: float, ends: bool) -> None:
+    assert BREAKER.gives_up(failures, START, START + timedelta(days=days)) is ends
+
+
+def test_when_is_told_from_the_beginning_of_an_outage_on() -> None:
+    assert BREAKER.gives_up_at(4, START) is None
+    assert BREAKER.gives_up_at(5, START) == START + timedelta(days=5)
+
+
+class Failing:
+    """gjf has a webhook that fails, and one notice that is due to it again and again."""
+
+    def __init__(self) -> None:
+        self.world = World(schedule=(0.0,) * 100)
+        self.say("agency-registered", agency_of("gjf"), "gjf")
+        self.say("person-updated", person_of("a", ("gjf",)), hexid("person", "a"))
+        self.subscription = self.world.subscribe("gjf", "webhook")
+        self.say("match-found", match_of("a", "x"), hexid("person", "a"))
+
+    def say(self, type: str, data: Any, key: str) -> None:
+        self.world.hear(self.world.event(type, data, key, 1))
+
+    def answers(self, *verdicts: Verdict, apart: timedelta = timedelta(seconds=1)) -> dict[str, Any]:
+        """One after the other; the subscription then."""
+        for verdict in verdicts:
+            self.world.attempt(self.world.due()[0]["_id"], verdict)
+            self.world.now += apart
+        return self.endpoint
+
+    @property
+    def endpoint(self) -> dict[str, Any]:
+        (found,) = self.world.all(SUBSCRIPTIONS)
+        return found
+
+
+def test_it_opens_with_the_fifth_bad_answer_and_closes_with_a_good_one() -> None:
+    case = Failing()
+    assert case.answers(*[BAD] * 4)["held_until"] is None
+    assert case.answers(BAD)["held_until"] == case.world.now + timedelta(seconds=3 - 1)
+    assert case.endpoint["failing_since"] == START
+    case.answers(GOOD)
+    case.world.perform(case.world.transitions.recovered(case.subscription))
+    assert (case.endpoint["failures"], case.endpoint["failing_since"]) == (0, None)
+
+
+def test_one_that_answers_every_second_time_is_never_shut_out() -> None:
+    case = Failing()
+    for _ in range(10):
+        assert case.answers(BAD)["held_until"] is None
+        case.world.perform(case.world.transitions.recovered(case.subscription))  # as the worker does after a good one
+
+
+def test_after_five_days_of_nothing_but_bad_answers_the_subscription_ends_and_says_why() -> None:
+    case = Failing()
+    case.answers(*[BAD] * 30)
+    assert case.endpoint["state"] == "active"
+    case.world.now = START + timedelta(days=5)
+    found = case.answers(BAD)
+    assert (found["state"], found["reason"]) == ("disabled", "failing")
+    case.world.resync()
+    assert case.world.due() == []
+
+
+def test_what_the_old_address_says_after_a_change_ends_nothing() -> None:
+    case = Failing()
+    held: Any = case.world.claim(case.world.due()[0]["_id"])
+    case.world.store.put(SUBSCRIPTIONS.name, {**case.endpoint, "target": b"the new one"})
+    gone = Verdict("failed", "gone", disable=True)
+    case.world.perform(case.world.transitions.after_attempt(held, gone, timedelta(0), 0.0, None))
+    assert (case.endpoint["state"], case.endpoint["failures"]) == ("active", 0)
+
+
+def test_a_clock_that_may_be_ahead_ends_none() -> None:
+    case = Failing()
+    case.answers(*[BAD] * 30)
+    case.world.now, case.world.doubt = START + timedelta(days=4), timedelta(days=70)  # the other one says so much more
+    assert case.answers(BAD)["state"] == "active"

@@ -1,0 +1,83 @@
+"""Which endpoints that are down are asked again, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifications.subscriptions.half_open_probe import LOOK_AGAIN, Probes
+from shared.kit.base.clock import Clock
+from tests.unit.notifications.world import START
+
+pytestmark = pytest.mark.unit
+LATER = timedelta(seconds=40)
+
+
+class Endpoints:
+    """The repository: endpoints that are down, and what waits for them."""
+
+    def __init__(self, held: timedelta, recall_at: timedelta, waits: str | None) -> None:
+        self.now = START
+        self.held_until, self.recall_at, self.waits = START + held, START + recall_at, waits
+        self.woken: list[str] = []
+        self.looked = 0
+
+    async def down(self) -> list[dict[str, Any]]:
+        return [{"_id": "s", "held_until": self.held_until, "recall_at": self.recall_at}]
+
+    async def with_recalls(self) -> set[str]:
+        return {"s"} if self.waits == "recall" else set()
+
+    async def open_for_recall(self, endpoint: dict[str, Any], now: Any) -> None:
+        assert endpoint["held_until"] == self.held_until
+        self.held_until = now
+
+    async def bring_probe_forward(self, subscription: str, now: Any) -> str | None:
+        self.looked += 1
+        return self.waits
+
+    def probes(self) -> Probes:
+        anything: Any = self
+        return Probes(anything, Clock(wall=lambda: self.now), lambda subscription, about: self.woken.append(about))
+
+
+@pytest.mark.parametrize(
+    ("held", "recall_at", "waits", "woken"),
+    [
+        (timedelta(0), timedelta(0), "notice", ["notice"]),
+        (timedelta(0), timedelta(0), "recall", ["recall"]),
+        (LATER, timedelta(0), "notice", []),
+        (LATER, timedelta(0), "recall", ["recall"]),
+        (LATER, LATER, "recall", []),
+        (timedelta(0), timedelta(0), None, []),
+    ],
+    ids=[
+        "its wait is over",
+        "and for a recall",
+        "held",
+        "held, but not for a recall",
+        "asked to wait",
+        "nothing waits",
+    ],
+)
+async def test_who_is_asked(held: timedelta, recall_at: timedelta, waits: str | None, woken: list[str]) -> None:
+    endpoints = Endpoints(held, recall_at, waits)
+    await endpoints.probes().look()
+    assert endpoints.woken == woken
+    assert endpoints.held_until == (START if woken else START + held), "a recall ends the wait that a notice began"
+
+
+async def test_one_for_which_nothing_waits_is_looked_at_again_after_a_while_or_when_it_has_failed_anew() -> None:
+    endpoints = Endpoints(timedelta(0), timedelta(0), None)
+    probes = endpoints.probes()
+    for _ in range(3):
+        await probes.look()
+    assert endpoints.looked == 1
+    endpoints.now += LOOK_AGAIN
+    await probes.look()
+    assert endpoints.looked == 2
+    endpoints.held_until += timedelta(seconds=1)
+    await probes.look()
+    assert endpoints.looked == 3

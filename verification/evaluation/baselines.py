@@ -1,0 +1,213 @@
+"""Other ways to rank, inside the service's own conditions: by lot, by the words of titles, and by learning.
+
+What learns is fitted on worlds of its own (other seeds, all families) on the truth that no service knows; so it says
+what could be reached with outcomes, not what to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.condition_answer import ASK, NO
+from services.matching.domain.conditions import CONDITIONS
+from services.matching.domain.factors import FACTORS
+from services.matching.domain.opening_facts import OpeningFacts, opening_facts
+from services.matching.domain.person_facts import PersonFacts, person_facts
+from shared.reference import Pack
+from verification.evaluation.measures import TOP, Lists, gains
+from verification.evaluation.world import TODAY, Market
+
+Numbers = NDArray[np.float64]
+GOOD = 0.5  # a gain from here on is what the logistic model calls good
+
+
+class Admitted(NamedTuple):
+    """What the service's conditions let through: by worker the numbers of adverts."""
+
+    people: Sequence[PersonFacts]
+    openings: Sequence[OpeningFacts]
+    by_worker: Sequence[Sequence[int]]
+
+
+def admitted(market: Market, context: AssessmentContext) -> Admitted:
+    """Every pair without a no."""
+    people = [person_facts(worker.shown, market.pack) for worker in market.workers]
+    openings = [opening_facts(advert.shown, market.pack) for advert in market.adverts]
+    by_worker = [
+        [n for n, opening in enumerate(openings) if all(c.answer(one, opening, context) is not NO for c in CONDITIONS)]
+        for one in people
+    ]
+    return Admitted(people, openings, by_worker)
+
+
+def by_lot(market: Market, allowed: Admitted) -> Lists:
+    """Ten at random."""
+    return [
+        Random(worker.whim).sample(numbers, min(TOP, len(numbers)))
+        for worker, numbers in zip(market.workers, allowed.by_worker, strict=True)
+    ]
+
+
+def best_by(scores: Sequence[Sequence[float]], allowed: Admitted) -> Lists:
+    """The ten with the highest scores; ``scores`` are by worker, one for each advert that is allowed."""
+    return [
+        [numbers[place] for place in sorted(range(len(own)), key=lambda place: (-own[place], numbers[place]))[:TOP]]
+        for own, numbers in zip(scores, allowed.by_worker, strict=True)
+    ]
+
+
+# --- words
+
+
+def _texts(market: Market) -> tuple[list[str], list[str]]:
+    pack = market.pack
+
+    def words(codes: Sequence[str]) -> str:
+        return " ".join(pack.label(code, "ko") for code in codes)
+
+    asked = []
+    for worker in market.workers:
+        shown = worker.shown
+        wished = [known.code for known in shown.occupations if known.interest >= GOOD]
+        wished += [*shown.counselling.interests, *(course.code for course in shown.courses), *shown.certificates]
+        asked.append(words(wished))
+    told = []
+    for advert in market.adverts:
+        one = advert.shown
+        codes = [*([one.occupation] if one.occupation else []), *one.certificates, *one.certificates_wanted]
+        told.append(f"{one.title} {words([*codes, *one.courses_wanted])}")
+    return asked, told
+
+
+def by_ngrams(market: Market, allowed: Admitted) -> Lists:
+    """Cosine of character n-grams (2 and 3, within words), weighted by how rare they are."""
+    asked, told = _texts(market)
+    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), sublinear_tf=True)
+    adverts = vectors.fit_transform(told)
+    likeness = (vectors.transform(asked) @ adverts.T).toarray()
+    return best_by([likeness[n][list(own)] for n, own in enumerate(allowed.by_worker)], allowed)
+
+
+def by_bm25(market: Market, allowed: Admitted) -> Lists:
+    """BM25 (k1 1.2, b 0.75) over words and their pairs of syllables, as search engines index Korean without a
+    dictionary."""
+    asked, told = _texts(market)
+    counts = CountVectorizer(analyzer="char_wb", ngram_range=(2, 2))
+    seen = counts.fit_transform(told).toarray().astype(float)
+    lengths = seen.sum(axis=1, keepdims=True)
+    often = (seen > 0).sum(axis=0)
+    rare = np.log1p((len(told) - often + 0.5) / (often + 0.5))
+    weighed = rare * seen * 2.2 / (seen + 1.2 * (0.25 + 0.75 * lengths / lengths.mean()))
+    likeness = (counts.transform(asked).toarray() > 0).astype(float) @ weighed.T
+    return best_by([likeness[n][list(own)] for n, own in enumerate(allowed.by_worker)], allowed)
+
+
+# --- learning
+
+
+def factor_values(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> list[float]:
+    """The service's own factors."""
+    return [0.5 if (v := one.value(person, opening, context)) is None else v for one in FACTORS]
+
+
+def all_values(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> list[float]:
+    """All that the bus shows of a pair, as numbers; nan is not known."""
+    unknown = float("nan")
+
+    def number(value: float | None) -> float:
+        return unknown if value is None else float(value)
+
+    work, near = opening.occupation or "", context.nearness
+    wished = [near(code, work) * pull for code, pull in person.occupations]
+    groups = [near(code, work) for code, _ in person.interests]
+    shifts = frozenset[str]().union(*opening.shifts)
+    return [
+        *factor_values(person, opening, context),
+        *(float(one.answer(person, opening, context) is ASK) for one in CONDITIONS),
+        max(wished, default=unknown),
+        max((near(code, work) for code, _ in person.experience), default=unknown),
+        max(groups, default=unknown),
+        sum(one > 0 for one in groups),
+        number(context.minutes_of(person, opening.region)),
+        number(context.minutes(person.residence, opening.region, True)),
+        number(person.commute_wish),
+        number(person.floor_hourly),
+        number(opening.hourly_min),
+        number(opening.strength),
+        number(opening.secure),
+        number(person.car),
+        number(person.driving),
+        float(opening.needs_driving),
+        float(opening.lodging),
+        float(opening.commuter_bus),
+        number(person.year_of_birth),
+        float(person.sex == "female"),
+        number(person.education),
+        float(opening.education),
+        float(len(person.certificates)),
+        float(len(person.courses)),
+        float(len(opening.certificates)),
+        float(len(person.needs)),
+        float(any(code.endswith("night") for code in shifts)),
+        float(any(code.endswith("evening") for code in shifts)),
+        float(len(shifts)),
+        float(len(person.shifts)),
+        float(int(work.split(":")[1][:2])) if work else unknown,
+    ]
+
+
+class Learned:
+    """A logistic model on the service's factors, and gradient boosting on all that the bus shows."""
+
+    def __init__(self) -> None:
+        self._logistic: Any = make_pipeline(StandardScaler(), LogisticRegression())
+        self._boosting = HistGradientBoostingRegressor(
+            learning_rate=0.06, max_iter=300, max_leaf_nodes=24, min_samples_leaf=40, l2_regularization=1.0,
+            early_stopping=False, random_state=1,
+        )  # fmt: skip
+
+    def fit(self, pack: Pack, markets: Sequence[Market], most: int = 150) -> None:
+        """On the truth of these worlds; of a worker's pairs at most so many, the best and others by lot."""
+        context = AssessmentContext(pack, TODAY)
+        few, all_, right = [], [], []
+        for market in markets:
+            allowed = admitted(market, context)
+            for worker, person, numbers in zip(market.workers, allowed.people, allowed.by_worker, strict=True):
+                truth = gains([market.utility(worker, advert) for advert in market.adverts])
+                chosen = sorted(numbers, key=lambda n: -truth[n])[: most // 3]
+                rest = sorted(set(numbers) - set(chosen))
+                chosen += Random(worker.whim).sample(rest, min(len(rest), most - len(chosen)))
+                for n in chosen:
+                    few.append(factor_values(person, allowed.openings[n], context))
+                    all_.append(all_values(person, allowed.openings[n], context))
+                    right.append(truth[n])
+        target = np.array(right)
+        self._logistic.fit(np.array(few), target >= GOOD)
+        self._boosting.fit(np.array(all_), target)
+
+    def lists(self, allowed: Admitted, context: AssessmentContext) -> tuple[Lists, Lists]:
+        """Of the logistic model, of boosting."""
+        logistic: list[list[float]] = []
+        boosting: list[list[float]] = []
+        for person, numbers in zip(allowed.people, allowed.by_worker, strict=True):
+            openings = [allowed.openings[n] for n in numbers]
+            if not openings:
+                logistic.append([])
+                boosting.append([])
+                continue
+            few = np.array([factor_values(person, one, context) for one in openings])
+            all_ = np.array([all_values(person, one, context) for one in openings])
+            logistic.append(list(self._logistic.predict_proba(few)[:, 1]))
+            boosting.append(list(self._boosting.predict(all_)))
+        return best_by(logistic, allowed), best_by(boosting, allowed)
