@@ -25,7 +25,7 @@ from services.notifications.documents import (
     QueueEntry,
     ThreadDocument,
 )
-from services.notifications.outcome_events import Outcomes
+from services.notifications.outcome_events import NOTHING_LEFT, Outcomes
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 _UNSENT = frozenset({WAITING, DUE, POSTED})
@@ -35,6 +35,12 @@ def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
     """True when the partner may hold this notice and no later recall covers it."""
     recalled = thread["recall"]["version"] if thread["recall"] else 0
     return delivery["about"] == "notice" and delivery["possibly_sent"] and delivery["version"] > recalled
+
+
+def forget_retry(delivery: DeliveryDocument) -> None:
+    """It is due for another reason than its retry."""
+    for field in ("planned", "probe", "waits"):
+        delivery.pop(field, None)  # type: ignore[misc]  # fields that need not be there
 
 
 def ordered_with(entry: QueueEntry, opportunity: str | None) -> bool:
@@ -51,10 +57,12 @@ class Queues:
 
     @staticmethod
     def needs(thread: ThreadDocument | None, opportunity: str | None = None) -> Iterable[Need]:
-        """The open deliveries of a thread that matter for one about this opportunity; all of them without one."""
+        """The open deliveries of a thread that matter for one about this opportunity; all of them without one, and
+        while its recall may turn out to be needless."""
+        all_of_them = thread is not None and thread["recall"] is not None and thread["recall"]["if_sent"]
         for queue in thread["queues"].values() if thread else ():
             for entry in queue:
-                if ordered_with(entry, opportunity):
+                if all_of_them or ordered_with(entry, opportunity):
                     yield DELIVERIES.by_id(entry["delivery"])
 
     @staticmethod
@@ -87,8 +95,7 @@ class Queues:
 
     def requeue(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> None:
         """Make a webhook's delivery due now: one that waits for its retry, or one that had ended."""
-        delivery.pop("planned", None)
-        delivery.pop("probe", None)
+        forget_retry(delivery)
         if "ended" in delivery:
             delivery.update({"attempts": 0, "reason": None, "listed": True})
             del delivery["ended"]
@@ -141,7 +148,8 @@ class Queues:
     ) -> None:
         delivery.update({"state": state, "reason": reason, "owner": None, "ended": work.trusted})
         # that it was to be told, and then was not, would tell its recipient of a consent that ended
-        delivery["listed"] = not (state == DROPPED and delivery["about"] == "notice" and not delivery["possibly_sent"])
+        needless = delivery["about"] == "notice" or reason == NOTHING_LEFT
+        delivery["listed"] = not (state == DROPPED and needless and not delivery["possibly_sent"])
         if may_be_held(thread, delivery):
             thread["recall_required"] = True
         if state == DELIVERED:
@@ -149,6 +157,7 @@ class Queues:
         else:
             self._outcomes.failed(work, delivery, reason or state)
         DELIVERIES.save(work, delivery)
+        self._settle_recall(work, thread, delivery)
         subscription, opportunity = delivery["subscription"], delivery["opportunity"]
         queue = [entry for entry in thread["queues"].pop(subscription, ()) if entry["delivery"] != delivery["_id"]]
         if not queue:
@@ -162,6 +171,20 @@ class Queues:
             if waiting is not None and waiting["state"] == WAITING:
                 self._channels[waiting["channel"]].accept(work, waiting, first=True)
                 DELIVERIES.save(work, waiting)
+
+    def _settle_recall(self, work: UnitOfWork, thread: ThreadDocument, ended: DeliveryDocument) -> None:
+        """What was claimed when the recall was said has ended: when nothing of it has left, there is nothing to recall,
+        and whoever is not told yet is not told."""
+        recall = thread["recall"]
+        if recall is None or ended["_id"] not in recall["if_sent"]:
+            return
+        recall["if_sent"] = [] if ended["possibly_sent"] else [d for d in recall["if_sent"] if d != ended["_id"]]
+        if ended["possibly_sent"] or recall["if_sent"]:
+            return
+        recall["taken"] = True
+        for each in self.open(work, thread):
+            if each["about"] == "recall" and each["version"] == recall["version"] and not each["possibly_sent"]:
+                self._end(work, thread, each, DROPPED, NOTHING_LEFT)
 
 
 def _found(work: UnitOfWork, entries: Iterable[QueueEntry]) -> list[DeliveryDocument]:

@@ -36,6 +36,7 @@ EMAIL: Final = "email"
 EMAIL_DIGEST: Final = "email-digest"
 ChannelName = Literal["feed", "webhook", "email", "email-digest"]  # part of the published API
 About = Literal["notice", "recall"]
+Waits = Literal["retry", "again"]  # for its retry as planned; for the same one, after it was brought forward in vain
 
 # A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
 # by the dispatcher `owner`, taken in the `claim` of that name. Posted: in the feed. Served: the partner has been given
@@ -145,10 +146,12 @@ class SubscriptionDocument(TypedDict):
 
 
 class RecipientDocument(TypedDict):
-    """``position``: the last one that was given in its feed."""
+    """``position``: the last one that was given in its feed. ``asked``: by channel, when it last had endpoints asked or
+    tested (subscriptions/endpoint_verification.py)."""
 
     _id: str
     position: int
+    asked: NotRequired[dict[str, list[datetime]]]
 
 
 class HeldEntry(TypedDict):
@@ -162,13 +165,15 @@ class HeldEntry(TypedDict):
 
 
 class RecallEntry(TypedDict):
-    """The last recall; ``taken``: its recipient has acknowledged it."""
+    """The last recall; ``taken``: its recipient has acknowledged it, or nothing had left us. ``if_sent``: as in
+    domain/notice_threads.py, those of which it is not known yet."""
 
     version: int
     alias: str
     month: str
     sent_via: list[str]
     taken: bool
+    if_sent: list[str]
 
 
 class QueueEntry(TypedDict):
@@ -219,6 +224,8 @@ class DeliveryFields(OutcomeFields):
     left us: such a one is never superseded. ``listed``: its recipient may look it up. ``due``: of pushed ones;
     ``position``: of those in a feed. ``planned``: when its retry was due before it was brought forward
     (`Repository.bring_forward`); ``probe``: as a probe alone, so its failure uses that up no more than its schedule.
+    ``waits``: for a retry, and whether that was brought forward (`Repository.bring_forward`); only while it is due.
+    ``region``: of the opening, for filters alone.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
     ``ended``: by the clock of MongoDB's TTL."""
@@ -242,6 +249,8 @@ class DeliveryFields(OutcomeFields):
     due: NotRequired[datetime]
     planned: NotRequired[datetime]
     probe: NotRequired[bool]
+    waits: NotRequired[Waits]
+    region: NotRequired[str]
     position: NotRequired[int]
     since: NotRequired[datetime]
     resent: NotRequired[datetime]

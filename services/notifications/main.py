@@ -105,7 +105,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             repository,
             channels,
             credentials,
-            EndpointCheck(channels, runtime.clock),
+            EndpointCheck(store, channels, runtime.clock),
             runtime.clock,
             settings.secret_overlap,
             resync_requested.set,

@@ -127,7 +127,9 @@ def match_summary(match: MatchDocument) -> MatchSummary:
 def match_told(delivery: DeliveryFields) -> MatchSummary | None:
     """The match that a notice tells of; None for a recall."""
     opportunity, kind, band = delivery["opportunity"], delivery["kind"], delivery["band"]
-    return None if opportunity is None or kind is None or band is None else MatchSummary(opportunity, kind, band)
+    if opportunity is None or kind is None or band is None:
+        return None
+    return MatchSummary(opportunity, kind, band, delivery.get("region"))
 
 
 def thread_id(recipient: str, person: str) -> str:
@@ -153,7 +155,12 @@ def thread_of(document: ThreadDocument | None) -> Thread:
         held=held,
         recall=recall
         and OpenRecall(
-            recall["version"], recall["alias"], recall["month"], frozenset(recall["sent_via"]), recall["taken"]
+            recall["version"],
+            recall["alias"],
+            recall["month"],
+            frozenset(recall["sent_via"]),
+            recall["taken"],
+            frozenset(recall["if_sent"]),
         ),
     )
 
@@ -188,6 +195,7 @@ def thread_document(
             "month": recall.month,
             "sent_via": sorted(recall.sent_via),
             "taken": recall.taken,
+            "if_sent": sorted(recall.if_sent),
         },
         "queues": {subscription: list(queue) for subscription, queue in queues.items() if queue},
     }
@@ -203,7 +211,7 @@ def delivery_document(
 ) -> DeliveryDocument:
     """A new delivery of a message by one subscription; its channel has not taken it in yet."""
     told = message.summary
-    return {
+    document: DeliveryDocument = {
         "_id": id,
         "notice": notice,
         "thread": thread["_id"],
@@ -232,3 +240,6 @@ def delivery_document(
         "claim": None,
         "cause": cause.fields(),
     }
+    if told is not None and told.region is not None:
+        document["region"] = told.region
+    return document

@@ -19,6 +19,7 @@ from shared.kit.store.unit_of_work import UnitOfWork
 
 SOURCE = "/services/notifications"
 CALL_THEM = "Call this partner: it may still hold somebody it must forget. GET /deliveries with its key says which."
+NOTHING_LEFT = "nothing-left"  # of a recall: what it recalls turned out never to have left us
 _log = logger("recalls")
 
 
@@ -41,7 +42,7 @@ class Outcomes:
         """
         self._tell(work, delivery, NOTICE_FAILED, reason)
         self._count(work, delivery["channel"], reason)
-        if delivery["about"] == "recall":
+        if delivery["about"] == "recall" and reason != NOTHING_LEFT:
             self._count(work, "none", "recall-given-up")
             told = {"recipient": delivery["recipient"], "channel": delivery["channel"], "reason": reason}
             work.after_commit(lambda: _log.error("recall_given_up", remedy=CALL_THEM, **told))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import OperationFailure
@@ -46,7 +46,9 @@ from shared.kit.base.backoff import Backoff
 from shared.kit.store.lease import COLLECTION as LEASES
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.store import Unavailable
+from shared.kit.store.typed_collection import Collection
 
+D = TypeVar("D", bound=Mapping[str, Any])
 _DAY = 86_400
 KEEP_ENDED_SECONDS = 90 * _DAY
 KEEP_ATTEMPTS_SECONDS = 30 * _DAY
@@ -57,6 +59,7 @@ TIME_LIMIT_MS = 5_000
 LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
 
 BROUGHT_FORWARD = 1_000
+RECOVERIES_AT_ONCE = 20
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
 MOST_ATTEMPTS = 500  # of one delivery that are looked at
 SNAPSHOT_TRIES = 6  # tries of a snapshot read, over about a second
@@ -74,6 +77,7 @@ def _index(*fields: str, **options: Any) -> IndexModel:
 FEED_ORDER = "feed_order"
 NEXT = "next"  # what is due, by endpoint, recalls apart from notices
 HELD = "held"  # what is being sent, by dispatcher
+LATER = "later"  # what waits for its retry, by endpoint
 DOWN = "down"  # endpoints in an outage
 LISTED = "listed"  # what a recipient may look up
 BY_ID = [("_id", ASCENDING)]
@@ -96,6 +100,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             *("state", "about", "subscription", "due", "_id", "since"),  # the last for the age alone (monitoring.py)
             name=NEXT,
             partialFilterExpression={"state": DUE},
+        ),
+        _index(
+            *("subscription", "about", "waits", "due", "_id"),
+            name=LATER,
+            partialFilterExpression={"state": DUE, "waits": {"$exists": True}},
         ),
         _index("state", "owner", name=HELD, partialFilterExpression={"state": SENDING}),
         _index("recipient", "position", name=FEED_ORDER, partialFilterExpression={"position": {"$gte": 0}}),
@@ -132,13 +141,16 @@ class Repository:
         """People who name the agency in a consent or of whom it was told something, in order, after this one."""
         named = PEOPLE.of(self._database).find({"recipients": agency, "_id": {"$gt": after}}, {"_id": 1})
         told = THREADS.of(self._database).find({"recipient": agency, "person": {"$gt": after}}, {"person": 1})
+        named.max_time_ms(TIME_LIMIT_MS)
+        told.max_time_ms(TIME_LIMIT_MS)
         first = [d["_id"] for d in await named.sort("_id", ASCENDING).limit(limit).to_list(limit)]
         second = [d["person"] for d in await told.sort("person", ASCENDING).limit(limit).to_list(limit)]
         return sorted({*first, *second})[:limit]
 
     async def due_resyncs(self) -> list[ResyncDocument]:
         """Walks with something to do, a few at a time."""
-        return await RESYNCS.of(self._database).find({"$expr": {"$lte": ["$not_before", "$$NOW"]}}).to_list(20)
+        query = {"$expr": {"$lte": ["$not_before", "$$NOW"]}}
+        return await RESYNCS.of(self._database).find(query, max_time_ms=TIME_LIMIT_MS).to_list(20)
 
     async def latest_day(self) -> str | None:
         """The latest day that was believed (ISO)."""
@@ -151,7 +163,7 @@ class Repository:
 
     async def subscriptions_of(self, agency: str) -> list[SubscriptionDocument]:
         """All subscriptions of an agency, active or disabled."""
-        found = SUBSCRIPTIONS.of(self._database).find({"agency": agency})
+        found = SUBSCRIPTIONS.of(self._database).find({"agency": agency}, max_time_ms=TIME_LIMIT_MS)
         return await found.sort("_id", ASCENDING).to_list(100)
 
     async def all_subscriptions(self) -> list[SubscriptionDocument]:
@@ -161,32 +173,28 @@ class Repository:
 
     async def subscription(self, subscription: str) -> SubscriptionDocument | None:
         """One subscription as it is now."""
-        return await SUBSCRIPTIONS.of(self._database).find_one({"_id": subscription})
+        return await SUBSCRIPTIONS.of(self._database).find_one({"_id": subscription}, max_time_ms=TIME_LIMIT_MS)
 
     async def subscriptions(self, subscriptions: Sequence[str]) -> dict[str, SubscriptionDocument]:
         """These subscriptions as they are now."""
-        found = SUBSCRIPTIONS.of(self._database).find({"_id": {"$in": list(subscriptions)}})
-        return {document["_id"]: document for document in await found.to_list(len(subscriptions))}
+        return await self._by_id(SUBSCRIPTIONS, subscriptions)
 
     async def agencies(self, agencies: Sequence[str]) -> dict[str, Document]:
         """These agencies as they are now."""
-        found = await AGENCIES.of(self._database).find({"_id": {"$in": list(agencies)}}).to_list(len(agencies))
-        return {document["_id"]: document for document in found}
+        return await self._by_id(AGENCIES, agencies)
 
     async def people(self, people: Sequence[str]) -> dict[str, PersonDocument]:
         """These people as they are now."""
-        found = await PEOPLE.of(self._database).find({"_id": {"$in": list(people)}}).to_list(len(people))
-        return {document["_id"]: document for document in found}
-
-    async def regions(self, people: Sequence[str]) -> dict[tuple[str, str], str | None]:
-        """Where the openings are that stand for these people, by person and opening."""
-        found = MATCHES.of(self._database).find({"person": {"$in": list(people)}})
-        return {(match["person"], match["opportunity"]): match.get("region") async for match in found}
+        return await self._by_id(PEOPLE, people)
 
     async def floors(self, people: Sequence[str]) -> dict[str, Document]:
         """What is forbidden of these people now."""
-        found = await FLOORS.of(self._database).find({"_id": {"$in": list(people)}}).to_list(len(people))
-        return {document["_id"]: document for document in found}
+        return await self._by_id(FLOORS, people)
+
+    async def _by_id(self, collection: Collection[D], ids: Sequence[str]) -> dict[str, D]:
+        found = collection.of(self._database).find({"_id": {"$in": list(ids)}}, max_time_ms=TIME_LIMIT_MS)
+        documents: list[Any] = await found.to_list(len(ids))
+        return {document["_id"]: document for document in documents}
 
     async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:
         """Subscriptions with a notice or a recall (``about``) to send now."""
@@ -235,14 +243,13 @@ class Repository:
         that it was ``planned`` for. Whether there may be more."""
         deliveries, room = DELIVERIES.of(self._database), BROUGHT_FORWARD
         for about in ("recall", "notice"):
-            query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
-            # not those that are spread over time before their first
-            retries = {**query, "attempts": {"$gt": 0}, "planned": {"$exists": False}}
-            later = deliveries.find(retries, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN)
+            query = {"state": DUE, "about": about, "subscription": subscription, "waits": "retry", "due": {"$gt": now}}
+            later = deliveries.find(query, {"_id": 1}, hint=LATER, max_time_ms=TIME_LIMIT_MS).sort(_IN_TURN)
             ids = [d["_id"] for d in await later.limit(room).to_list(room)]
             if ids:
-                ahead = [{"$set": {"planned": "$due", "due": now}}]
-                await deliveries.update_many({"_id": {"$in": ids}, "state": DUE}, ahead, hint=BY_ID)
+                ahead: list[Document] = [{"$set": {"planned": "$due", "due": now}}, {"$unset": "waits"}]
+                waiting = {"_id": {"$in": ids}, "state": DUE, "waits": "retry"}
+                await deliveries.update_many(waiting, ahead, hint=BY_ID)
             room -= len(ids)
             if room <= 0:
                 return True
@@ -281,8 +288,8 @@ class Repository:
         deliveries = DELIVERIES.of(self._database)
         for about in ("recall", "notice"):
             query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
-            anew: Document = {"$set": {"due": now}, "$unset": {"planned": "", "probe": ""}}
-            await deliveries.update_many({**query, "attempts": {"$gt": 0}}, anew, hint=NEXT)
+            anew: Document = {"$set": {"due": now}, "$unset": {"planned": "", "probe": "", "waits": ""}}
+            await deliveries.update_many({**query, "waits": {"$in": ["retry", "again"]}}, anew, hint=LATER)
 
     async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
         """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
@@ -336,7 +343,9 @@ class Repository:
     async def _feed_of_a_moment(self, recipient: str, position: int, limit: int) -> list[DeliveryDocument]:
         async with await self._database.client.start_session(snapshot=True) as session:
             query = {"recipient": recipient, "position": {"$gt": position}}
-            found = DELIVERIES.of(self._database).find(query, session=session, hint=FEED_ORDER)
+            found = DELIVERIES.of(self._database).find(
+                query, session=session, hint=FEED_ORDER, max_time_ms=TIME_LIMIT_MS
+            )
             return await found.sort("position", ASCENDING).limit(limit).to_list(limit)
 
     async def served_until(self, recipient: str, position: int, limit: int) -> Sequence[DeliveryReference]:
@@ -350,12 +359,13 @@ class Repository:
             },
             {"_id": 1, "thread": 1, "opportunity": 1},
             hint=UNREAD,
+            max_time_ms=TIME_LIMIT_MS,
         )
         return await found.limit(limit).to_list(limit)
 
     async def feed_position(self, recipient: str) -> int:
         """The last position that was given in the feed of a recipient."""
-        found = await RECIPIENTS.of(self._database).find_one({"_id": recipient})
+        found = await RECIPIENTS.of(self._database).find_one({"_id": recipient}, max_time_ms=TIME_LIMIT_MS)
         return 0 if found is None else found["position"]
 
     async def first_unread(self, recipient: str) -> int | None:
@@ -368,7 +378,9 @@ class Repository:
     async def unread_recalls(self, recipient: str, most: int) -> int:
         """How many recalls wait in the feed of a recipient, counted up to ``most``."""
         query = {"recipient": recipient, "about": "recall", "state": {"$in": [POSTED, SERVED]}}
-        return await DELIVERIES.of(self._database).count_documents(query, hint=UNREAD, limit=most)
+        return await DELIVERIES.of(self._database).count_documents(
+            query, hint=UNREAD, limit=most, maxTimeMS=TIME_LIMIT_MS
+        )
 
     async def threads_by_alias(self, recipient: str, after: str, limit: int) -> list[ThreadDocument]:
         """Threads of a recipient in order of its own aliases, after this one."""
@@ -382,7 +394,8 @@ class Repository:
 
     async def delivery(self, recipient: str, delivery: str) -> DeliveryDocument | None:
         """One delivery, if it is this recipient's."""
-        return await DELIVERIES.of(self._database).find_one({"_id": delivery, "recipient": recipient})
+        query = {"_id": delivery, "recipient": recipient}
+        return await DELIVERIES.of(self._database).find_one(query, max_time_ms=TIME_LIMIT_MS)
 
     async def deliveries_of(self, recipient: str, states: Set[str], after: str, limit: int) -> list[DeliveryDocument]:
         """Deliveries of one recipient in order of id; none that was dropped before it could leave: that it was to be
@@ -394,7 +407,7 @@ class Repository:
             "state": {"$in": sorted(states & STATES)},  # each a stretch of the index in order of id
             "_id": {"$gt": after},
         }
-        found = DELIVERIES.of(self._database).find(query, hint=LISTED)
+        found = DELIVERIES.of(self._database).find(query, hint=LISTED, max_time_ms=TIME_LIMIT_MS)
         return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
 
     async def attempts_of(self, delivery: str, limit: int) -> list[AttemptDocument]:
@@ -417,10 +430,12 @@ class Repository:
         return await found.sort("person", ASCENDING).limit(limit).max_time_ms(TIME_LIMIT_MS).to_list(limit)
 
     async def due_recoveries(self) -> list[RecoveryDocument]:
-        """Recoveries with something to do, a few at a time."""
+        """Recoveries with something to do, a few at a time: those that have waited longest for their turn, so that many
+        of one agency keep nobody out."""
         query = {"state": RUNNING, "$expr": {"$lte": ["$not_before", "$$NOW"]}}
-        return await RECOVERIES.of(self._database).find(query, hint=RUNNING).to_list(20)
+        found = RECOVERIES.of(self._database).find(query, hint=RUNNING, max_time_ms=TIME_LIMIT_MS)
+        return await found.sort("not_before", ASCENDING).limit(RECOVERIES_AT_ONCE).to_list(RECOVERIES_AT_ONCE)
 
     async def recovery(self, subscription: str) -> RecoveryDocument | None:
         """The last recovery of a subscription."""
-        return await RECOVERIES.of(self._database).find_one({"_id": subscription})
+        return await RECOVERIES.of(self._database).find_one({"_id": subscription}, max_time_ms=TIME_LIMIT_MS)

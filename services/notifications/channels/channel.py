@@ -53,7 +53,11 @@ class Channel(ABC):
 
 class PushChannel(Channel):
     """A channel on which we call the partner. ``on_due`` tells the dispatcher that there is something to send;
-    ``spread``: deliveries wait a share of it (each its own), so that times at two partners tell less."""
+    ``spread``: deliveries wait a share of it (each its own), so that times at two partners tell less. ``most_asked``:
+    how often, and within which time, an agency may have an endpoint of this channel asked or tested; whose it is we do
+    not know before."""
+
+    most_asked: tuple[int, timedelta] = (20, timedelta(minutes=10))
 
     def __init__(self, on_due: Due, spread: timedelta = timedelta(0)) -> None:
         self._on_due = on_due

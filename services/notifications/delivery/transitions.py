@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from services.notifications import metrics
-from services.notifications.delivery_queues import Queues, may_be_held
+from services.notifications.delivery_queues import Queues, forget_retry, may_be_held
 from services.notifications.documents import (
     ATTEMPTS,
     DELIVERIES,
@@ -20,6 +20,7 @@ from services.notifications.documents import (
     DeliveryDocument,
     SubscriptionDocument,
     ThreadDocument,
+    Waits,
 )
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
@@ -157,20 +158,19 @@ class DeliveryTransitions:
             delivery["attempts"] -= 1
             if delivery.pop("probe", False):  # it may still be brought forward with all the others
                 del delivery["planned"]
-            delivery.update(
-                {"state": DUE, "due": max(planned, work.now + (verdict.hold or timedelta())), "owner": None}
-            )
+            again_at = max(planned, work.now + (verdict.hold or timedelta()))
+            waits: Waits = "again" if "planned" in delivery else "retry"
+            delivery.update({"state": DUE, "due": again_at, "owner": None, "waits": waits})
             DELIVERIES.save(work, delivery)
             return
-        delivery.pop("planned", None)
-        delivery.pop("probe", None)
+        forget_retry(delivery)
         when = next_attempt(self._schedule, delivery["attempts"], work.now, delivery["due"], jitter)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
         if verdict.hold is not None:
             when = max(when, work.now + verdict.hold)
-        delivery.update({"state": DUE, "due": when, "owner": None})
+        delivery.update({"state": DUE, "due": when, "owner": None, "waits": "retry"})
         DELIVERIES.save(work, delivery)
 
     def _recalled(self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument) -> bool:

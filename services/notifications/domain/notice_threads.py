@@ -39,13 +39,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class OpenRecall:
-    """The last recall. Until its recipient says that it was obeyed (``taken``), later subscriptions bring it too."""
+    """The last recall. Until its recipient says that it was obeyed (``taken``), later subscriptions bring it too.
+    ``if_sent``: it recalls nothing but these deliveries, which were claimed when it was said and may never leave."""
 
     version: int
     alias: str
     month: str
     sent_via: frozenset[str]
     taken: bool = False
+    if_sent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

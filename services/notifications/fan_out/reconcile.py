@@ -17,6 +17,7 @@ from services.notifications.documents import (
     FLOORS,
     MATCHES,
     PEOPLE,
+    SENDING,
     SUBSCRIPTIONS,
     TAKING_PART,
     THREADS,
@@ -152,8 +153,12 @@ class Reconciler:
         standing = {m["opportunity"]: match_summary(m) for m in matches if m["stands"]}
         about = set(standing) | {m["opportunity"] for m in matches} | (set(thread.held) if whole else set())
         # only when there may be something to forget: what has left us and is still open counts as told
-        if alias != thread.alias and any(may_be_held(document, each) for each in self.queues.open(work, document)):
-            thread = replace(thread, recall_required=True)
+        if_sent = frozenset[str]()
+        if alias != thread.alias and not thread.recall_required:
+            held = [each for each in self.queues.open(work, document) if may_be_held(document, each)]
+            if all(each["state"] == SENDING and not each.get("possibly_sent_before", True) for each in held):
+                if_sent = frozenset(each["_id"] for each in held)  # claimed, and perhaps found here to be forbidden
+            thread = replace(thread, recall_required=bool(held))
         following = update_thread(
             thread,
             alias,
@@ -164,6 +169,8 @@ class Reconciler:
             lambda opportunity: self._ids.derived("order", recipient, person, opportunity),
         )
         after = thread_document(recipient, person, following.thread, document["queues"])
+        if if_sent and after["recall"]:
+            after["recall"]["if_sent"] = sorted(if_sent)
         self._cancel_unsent(work, after, active, following.cancel_unsent)
         causes = {m["opportunity"]: m["cause"] for m in matches}
         for message in following.messages:

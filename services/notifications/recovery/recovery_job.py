@@ -44,6 +44,7 @@ DELIVERIES_A_PIECE = 20
 THREADS_A_PIECE = 4  # a thread may hold many openings
 MOST_VERSIONS = 200  # how far back ends of openings are looked for, by the thread's count
 LOOK_AGAIN = timedelta(seconds=2)
+LOOK_AGAIN_FOR_PENDING = timedelta(seconds=0.2)  # behind all others that are due: none is passed over for it
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 2.0  # what another replica was asked for is seen this late
 
@@ -98,7 +99,7 @@ class RecoveryJob:
         elif not takes_more(endpoint, now):
             await self._store.submit(self.wait(recovery))
         elif recovery["pending"] and await self._repository.any_open(recovery["pending"], now):
-            return  # looked at again soon
+            await self._store.submit(self.wait(recovery, LOOK_AGAIN_FOR_PENDING))
         elif recovery["what"] == "failed":
             states = {FAILED, DUE}
             page = await self._repository.deliveries_of(
@@ -118,12 +119,12 @@ class RecoveryJob:
 
         return Operation(lambda work: [RECOVERIES.by_id(recovery["_id"])], do)
 
-    def wait(self, recovery: RecoveryDocument) -> Operation[None]:
-        """Look again later."""
+    def wait(self, recovery: RecoveryDocument, so_long: timedelta = LOOK_AGAIN) -> Operation[None]:
+        """Look again later; what its last piece made due is still to be waited for then."""
 
         def do(work: UnitOfWork) -> None:
             if now := self._going_on(work, recovery):
-                RECOVERIES.save(work, {**now, "not_before": work.trusted + LOOK_AGAIN})
+                RECOVERIES.save(work, {**now, "not_before": work.trusted + so_long})
 
         return Operation(lambda work: [RECOVERIES.by_id(recovery["_id"])], do)
 
@@ -142,6 +143,7 @@ class RecoveryJob:
             now = self._going_on(work, recovery)
             if now is None:
                 return
+            now["pending"] = []
             for each in mine:
                 found, thread = DELIVERIES.get(work, each["_id"]), THREADS.get(work, each["thread"])
                 if found is None or thread is None or not _wanted(found, recovery["since"]):
@@ -168,6 +170,7 @@ class RecoveryJob:
             now, endpoint = self._going_on(work, recovery), SUBSCRIPTIONS.get(work, recovery["_id"])
             if now is None or endpoint is None:
                 return
+            now["pending"] = []
             for each in threads:
                 if (thread := THREADS.get(work, each["_id"])) is not None:
                     self._tell_thread(work, now, endpoint, thread)
@@ -232,7 +235,7 @@ class RecoveryJob:
         if now is None or now["state"] != RUNNING:
             return None
         same = (now["recovery"], now["after"]) == (recovery["recovery"], recovery["after"])
-        return {**now, "pending": []} if same else None
+        return {**now} if same else None
 
     @staticmethod
     def _count(now: RecoveryDocument, delivery: DeliveryDocument, again: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from fastapi import APIRouter, Response
@@ -108,14 +107,9 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         """Which of the notices that the caller was sent this filter would have wanted. Nothing is changed."""
         agency, wants = recipient_of(caller), compiled(filter_of(tried.filter))
         found = await endpoints.repository.deliveries_of(agency, STATES, "", MOST_TRIED)
-        sent = {each["notice"]: each for each in found if each["possibly_sent"] and each["about"] == "notice"}
-        regions = await endpoints.repository.regions(sorted({each["person"] for each in sent.values()}))
-        wanted = [
-            each
-            for each in sent.values()
-            if (told := match_told(each)) is not None
-            and wants(replace(told, region=regions.get((each["person"], told.opportunity))))
-        ]
+        # a filter decides what is newly told: who was told something hears of its end, too
+        sent = {d["notice"]: d for d in found if d["possibly_sent"] and d["match_state"] == "proposed"}
+        wanted = [d for d in sent.values() if (told := match_told(d)) is not None and wants(told)]
         return FilterTrial.of(len(sent), wanted)
 
     return router

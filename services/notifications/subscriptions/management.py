@@ -135,7 +135,8 @@ class Subscriptions:
                 changes["headers"] = None
         if "headers" in named:
             changes["headers"] = self._credentials.sealed_headers(subscription, wishes.headers)
-        if changes and kept["state"] in TAKING_PART:
+        way_changes = bool(changes)
+        if way_changes and kept["state"] in TAKING_PART:
             verdict = await self._check.check({**kept, **changes})
             if verdict.outcome != "delivered":
                 raise problems.check_failed(verdict)
@@ -155,8 +156,10 @@ class Subscriptions:
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
-            if found["target"] != kept["target"]:
+            if _way(found) != _way(kept):
                 raise problems.changed_meanwhile()
+            if way_changes and found["state"] in TAKING_PART and kept["state"] not in TAKING_PART:
+                raise problems.changed_meanwhile()  # resumed since: what is active now was asked, this was not
             changed: SubscriptionDocument = {**found, **changes}
             for other in SUBSCRIPTIONS.find(work, "agency", agency):
                 if other["_id"] != subscription and "target" in changes and self._same_way(other, changed):
@@ -201,7 +204,7 @@ class Subscriptions:
 
         def do(work: UnitOfWork) -> SubscriptionDocument:
             found = self._own(work, agency, subscription)
-            if found["state"] not in TAKING_PART and found["target"] != kept["target"]:
+            if found["state"] not in TAKING_PART and (kept["state"] in TAKING_PART or _way(found) != _way(kept)):
                 raise problems.changed_meanwhile()
             resumed: SubscriptionDocument = {**found, "state": "active", "reason": None}
             if found["state"] != "active":  # its partner says that it is well: no old trouble counts
@@ -292,6 +295,11 @@ class Subscriptions:
         if found is None or found["agency"] != agency:
             raise not_found()
         return found
+
+
+def _way(subscription: SubscriptionDocument) -> tuple[bytes | None, bytes | None]:
+    """All of it that its endpoint is asked with before it is told anything. Sealed: the same only if unchanged."""
+    return subscription["target"], subscription.get("headers")
 
 
 def _origin(target: str | None) -> tuple[str, str]:

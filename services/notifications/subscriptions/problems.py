@@ -46,6 +46,18 @@ def check_failed(verdict: Verdict) -> Problem:
     )
 
 
+def asked_too_often(wait: int) -> Problem:
+    """Of one agency and channel, whatever the subscription."""
+    return Problem(
+        429,
+        "asked-too-often",
+        "So many of your endpoints were asked or tested lately",
+        "We call an address only so often before its owner has said that it wants to be called.",
+        remedy="Wait as long as Retry-After says.",
+        headers={"Retry-After": str(max(1, wait))},
+    )
+
+
 def changed_meanwhile() -> Problem:
     """What was checked is not what stands there now."""
     return Problem(409, "changed-meanwhile", "The subscription was changed meanwhile", remedy="Look at it, ask again.")

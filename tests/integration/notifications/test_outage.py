@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import INDEXES, Repository
+from shared.kit.store.mongo import connect
 from tests.integration.notifications.parts import (
     OK,
     Client,
@@ -22,6 +23,7 @@ from tests.integration.notifications.parts import (
     match,
     person,
 )
+from tests.support.profiler import watched
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
@@ -72,16 +74,17 @@ async def test_so_many_at_once_and_only_retries_of_that_endpoint(
     def waiting(number: int, about: str = "notice", **changes: Any) -> dict[str, Any]:
         due = NOW + timedelta(hours=number + 1)
         kept = {"_id": str(number), "subscription": "s", "about": about, "state": "due", "attempts": 1, "due": due}
+        kept["waits"] = "retry"
         return {**kept, **changes}
 
     await database.deliveries.insert_many(
         [
             *(waiting(n) for n in range(3)),
             *(waiting(n, "recall") for n in (3, 4)),
-            waiting(5, attempts=0),  # spread over time before its first attempt
+            {k: v for k, v in waiting(5, attempts=0).items() if k != "waits"},  # spread over time before its first
             waiting(6, subscription="another"),
             waiting(7, state="failed"),
-            waiting(8, planned=NOW + timedelta(hours=9)),  # brought forward before
+            waiting(8, planned=NOW + timedelta(hours=9), waits="again"),  # brought forward before
         ]
     )
 
@@ -93,6 +96,48 @@ async def test_so_many_at_once_and_only_retries_of_that_endpoint(
     assert not await repository.bring_forward("s", NOW)
     assert await brought() == {"0", "1", "2", "3", "4"}
     assert [d["planned"] async for d in database.deliveries.find({"_id": "0"})] == [NOW + timedelta(hours=1)]
+
+
+async def test_what_has_not_been_tried_or_was_brought_forward_in_vain_is_not_even_looked_at(
+    mongo_url: str, database: Any
+) -> None:
+    await database.deliveries.create_indexes(list(INDEXES["deliveries"]))
+    kept = {"subscription": "s", "about": "notice", "state": "due"}
+    await database.deliveries.insert_many(
+        [
+            *(kept | {"_id": f"spread{n}", "attempts": 0, "due": NOW + timedelta(hours=n)} for n in range(1, 100)),
+            *(
+                kept | {"_id": f"again{n}", "attempts": 1, "due": NOW + timedelta(hours=n), "waits": "again"}
+                for n in range(1, 100)
+            ),
+            *(
+                kept | {"_id": f"retry{n}", "attempts": 1, "due": NOW + timedelta(hours=n), "waits": "retry"}
+                for n in range(1, 4)
+            ),
+        ]
+    )
+    client = connect(mongo_url)
+    try:
+        async with watched(database) as seen:
+            assert not await Repository(client[database.name]).bring_forward("s", NOW)
+    finally:
+        client.close()
+    assert await database.deliveries.count_documents({"due": NOW}) == 3
+    assert seen.queries
+    assert not seen.violations()
+
+
+async def test_recoveries_that_have_waited_longest_are_looked_at_first(repository: Repository, database: Any) -> None:
+    await database.recoveries.create_indexes(list(INDEXES["recoveries"]))
+    kept = {"state": "running", "agency": "many"}
+    await database.recoveries.insert_many(
+        [
+            *(kept | {"_id": f"{n:02}", "not_before": NOW + timedelta(seconds=1)} for n in range(25)),
+            kept | {"_id": "zz", "agency": "one", "not_before": NOW},
+        ]
+    )
+    due = await repository.due_recoveries()
+    assert (due[0]["_id"], len(due)) == ("zz", 20)
 
 
 async def test_a_partner_that_takes_one_in_twelve_is_asked_once_more_for_each_and_nothing_is_given_up(

@@ -15,7 +15,7 @@ from services.notifications.delivery.endpoint_worker import HELD_LIMIT
 from services.notifications.documents import DELIVERIES, DUE, SENDING, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies, delivery
-from tests.unit.notifications.world import World, agency_of, match_of, person_of
+from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit
 
@@ -100,6 +100,31 @@ async def test_it_is_sent_and_nothing_is_claimed_for_it(dispatcher: Dispatcher, 
     await until(lambda: partner.sent)
     assert partner.sent == [kept["notice"]]
     assert partner.claimed == []
+
+
+async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_sent(
+    dispatcher: Dispatcher, partner: Partner
+) -> None:
+    """Whether it is known to be allowed is asked again behind the last wait, not only before it."""
+    world, dropped = Told(dispatcher), list[str]()
+    open_endpoint = partner.subscription
+
+    async def forbidden_meanwhile(id: str) -> dict[str, Any]:
+        assert dispatcher._deps is not None
+        dispatcher._deps.heard.about(hexid("person", "kim"))
+        return await open_endpoint(id)
+
+    async def nobody(people: Any) -> dict[str, Any]:
+        return {}
+
+    partner.subscription = forbidden_meanwhile  # type: ignore[method-assign]  # as it is read now
+    partner.people = nobody  # type: ignore[method-assign]  # the consent has ended
+    partner.drop = lambda held, reason: dropped.append(held["_id"])  # type: ignore[attr-defined]  # a transition
+    partner.written.set()
+    world.at_once(world.match("cook"))
+    (kept,) = world.all(DELIVERIES)
+    await until(lambda: dropped or partner.sent)
+    assert (partner.sent, dropped) == ([], [kept["_id"]])
 
 
 async def test_what_the_same_transaction_takes_back_is_not_claimed(dispatcher: Dispatcher, partner: Partner) -> None:

@@ -240,6 +240,25 @@ class TestPace:
         await case.job.step(step)
         assert len(case.world.due()) == recovery_job.THREADS_A_PIECE
 
+    async def test_while_it_waits_it_stands_behind_the_others_and_does_not_forget_what_it_waits_for(self) -> None:
+        case = Recovering(people=2 * recovery_job.THREADS_A_PIECE)
+        case.deliver()
+        await case.start("all")
+        for _ in range(2):
+            step: Any = case.recovery
+            await case.job.step(step)
+        assert case.recovery["not_before"] == case.world.now + recovery_job.LOOK_AGAIN_FOR_PENDING
+        pending = case.recovery["pending"]
+        (endpoint,) = case.world.all(SUBSCRIPTIONS)
+        case.world.store.put(SUBSCRIPTIONS.name, {**endpoint, "failures": 5})
+        step = case.recovery
+        await case.job.step(step)
+        case.world.store.put(SUBSCRIPTIONS.name, endpoint)
+        step = case.recovery
+        await case.job.step(step)
+        assert case.recovery["pending"] == pending
+        assert len(case.world.due()) == len(pending) == recovery_job.THREADS_A_PIECE
+
     @pytest.mark.parametrize(
         "trouble", [{"failures": 5}, {"state": "paused"}, {"state": "disabled"}], ids=["down", "paused", "disabled"]
     )

@@ -10,6 +10,7 @@ import pytest
 from services.notifications.channels.channel import Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed
+from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
@@ -73,7 +74,7 @@ class Desk:
             over.repository,
             channels,
             self.credentials,
-            EndpointCheck(channels, clock),
+            EndpointCheck(over.store, channels, clock),
             clock,
             GRACE,
             lambda: None,
@@ -185,6 +186,71 @@ class TestAddress:
         assert (kept["recalls_only"], kept["per_second"]) == (True, 5.0)
         assert (desk.made.header_names(kept), desk.made.target_of(kept)) == (["x-key"], URL)
         assert desk.endpoints.asked == [], "nothing that an endpoint need be asked about"
+
+
+class TestAtOnce:
+    """Two requests about one subscription: nothing is told to an address or with headers that were not asked."""
+
+    @pytest.mark.parametrize("wishes", [Wishes(OTHER), Wishes(headers={"x-key": "1"})], ids=["url", "headers"])
+    async def test_changed_before_and_resumed_meanwhile(self, wishes: Wishes, monkeypatch: pytest.MonkeyPatch) -> None:
+        desk = Desk()
+        id = (await desk.made.subscribe("gjf", "webhook", Wishes(URL))).subscription["_id"]
+        desk.endpoints.allow.add(URL)
+        before = desk.kept(id)
+        await desk.made.resume("gjf", id)
+
+        async def as_it_was(subscription: str) -> Any:
+            return before
+
+        monkeypatch.setattr(desk.made._repository, "subscription", as_it_was)
+        named = {"url"} if wishes.url else {"headers"}
+        assert await refused(desk.made.change("gjf", id, wishes, named)) == (409, "changed-meanwhile")
+        assert (desk.made.target_of(desk.kept(id)), desk.made.header_names(desk.kept(id))) == (URL, [])
+
+    @pytest.mark.parametrize("changed", ["target", "headers"])
+    async def test_resumed_before_and_changed_meanwhile(self, changed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        desk = Desk()
+        id = (await desk.made.subscribe("gjf", "webhook", Wishes(URL))).subscription["_id"]
+        desk.endpoints.allow.add(URL)
+        before = desk.kept(id)
+        sealed = {
+            "target": desk.credentials.sealed_target(id, OTHER),
+            "headers": desk.credentials.sealed_headers(id, {"x-key": "1"}),
+        }
+        desk.world.store.put(SUBSCRIPTIONS.name, {**before, changed: sealed[changed]})
+
+        async def as_it_was(subscription: str) -> Any:
+            return before
+
+        monkeypatch.setattr(desk.made._repository, "subscription", as_it_was)
+        assert await refused(desk.made.resume("gjf", id)) == (409, "changed-meanwhile")
+        assert desk.kept(id)["state"] == "unconfirmed"
+
+
+class TestAsked:
+    """Who subscribes makes us call addresses that have not said yes."""
+
+    async def test_so_often_in_a_while_whatever_the_subscription(self) -> None:
+        desk = Desk()
+        most, within = desk.endpoints.most_asked
+        ids = [await desk.webhook(f"https://partner.example.org/{number}") for number in range(2)]
+        for number in range(most):
+            await desk.made.test("gjf", ids[number % 2])
+        await desk.made.unsubscribe("gjf", ids[0])
+        fresh = (await desk.made.subscribe("gjf", "webhook", Wishes(URL))).subscription["_id"]
+        for call in (
+            desk.made.test("gjf", ids[1]),
+            desk.made.resume("gjf", fresh),
+            desk.made.change("gjf", ids[1], Wishes(OTHER), {"url"}),
+        ):
+            assert await refused(call) == (429, "asked-too-often")
+        assert len(desk.endpoints.asked) == most
+        desk.world.now += within
+        await desk.made.test("gjf", ids[1])
+
+    def test_mails_much_less_often_for_the_mailbox_may_be_somebody_elses(self) -> None:
+        most, within = Email.most_asked
+        assert (most, within) == (5, timedelta(hours=1))
 
 
 class TestPauseAndResume:

@@ -10,6 +10,7 @@ from services.notifications.documents import DELIVERIES, RESYNCS, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.subscription_filters import checked
 from services.notifications.fan_out.resync import request_resync
+from services.notifications.mappers import match_told
 from shared.kit.store.store import Operation
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
@@ -48,6 +49,14 @@ class Filtered:
             self.world.attempt(each["_id"], TAKEN)
         names = {hexid("opportunity", name): name for name in ("x", "y")}
         return [(names.get(d["opportunity"] or "", "recall"), d["band"], d["match_state"]) for d in due]
+
+
+def test_where_the_opening_is_is_kept_for_filters_that_are_tried_later() -> None:
+    case = Filtered()
+    case.say("match-found", match_of("a", "x", region="legal-dong-2026:41"), hexid("person", "a"), 1)
+    case.say("match-found", match_of("a", "y"), hexid("person", "a"), 1)
+    kept = {match_told(d).region for d in case.world.all(DELIVERIES)}  # type: ignore[arg-type,union-attr]  # notices, as they were stored
+    assert kept == {"legal-dong-2026:41", None}
 
 
 def test_only_what_it_wants_is_told() -> None:

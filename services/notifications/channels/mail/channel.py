@@ -14,11 +14,14 @@ from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.mail_address_rules import SCHEME, AddressRefused, check_mailto
 from shared.kit.web.problems import Problem
 
+MOST_MAILS_ASKED = (5, timedelta(hours=1))  # test mails of one agency: the mailbox may be somebody else's
+
 
 class Email(PushChannel):
     """``relay`` None: the operator has named no mail server, and nobody can subscribe."""
 
     name = EMAIL
+    most_asked = MOST_MAILS_ASKED
 
     def __init__(
         self,

@@ -1,0 +1,112 @@
+"""A recall of what was claimed and never left is not sent: it would tell of somebody who was never named."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.notifications.documents import DELIVERIES, THREADS
+from services.notifications.domain.attempt_verdict import Verdict
+from shared.events.envelope import from_kafka
+from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
+
+pytestmark = pytest.mark.unit
+PERSON, _NO_TIME = hexid("person", "a"), timedelta(0)
+
+
+class Claimed:
+    """gjf's webhook has one notice about somebody new, which a dispatcher holds when consent is withdrawn."""
+
+    def __init__(self, openings: int = 1) -> None:
+        self.world = World()
+        self._say("agency-registered", agency_of("gjf"), "gjf", 1)
+        self.subscription = self.world.subscribe("gjf", "webhook")
+        self._say("person-updated", person_of("a", ("gjf",)), PERSON, 1)
+        for number in range(openings):
+            self._say("match-found", match_of("a", f"o{number}"), PERSON, 1)
+        self.held = [self.world.claim(d["_id"]) for d in self.world.due()]
+        self.withdraw()
+
+    def _say(self, type: str, data: Any, key: str, sequence: int) -> None:
+        self.world.hear(self.world.event(type, data, key, sequence))
+
+    def withdraw(self) -> None:
+        self._say("person-updated", person_of("a"), PERSON, 2)
+
+    def consent_again(self) -> None:
+        self._say("person-updated", person_of("a", ("gjf",)), PERSON, 3)
+
+    def drop(self, *held: Any) -> None:
+        """As the check before sending does."""
+        for each in held:
+            self.world.perform(self.world.transitions.drop(each, "consent-ended"))
+
+    @property
+    def recall(self) -> dict[str, Any]:
+        (found,) = self.world.all(DELIVERIES, about="recall")
+        return found
+
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        told = [from_kafka(record.value, record.headers) for record in self.world.emitted]
+        return [(event.data.about, event.data.reason) for event in told if event.type == "notice-failed"]
+
+
+def test_nothing_left_so_nothing_is_recalled_and_nobody_is_shown_that_there_was_something() -> None:
+    case = Claimed()
+    assert case.recall["state"] == "waiting"
+    case.drop(*case.held)
+    assert (case.recall["state"], case.recall["reason"], case.recall["listed"]) == ("dropped", "nothing-left", False)
+    assert case.outcomes() == [("notice", "consent-ended"), ("recall", "nothing-left")]
+    assert case.world.due() == []
+    case.world.subscribe("gjf", "feed")
+    case.world.resync()
+    assert case.world.pull("gjf")[0] == [], "nor is it brought by whoever subscribes later"
+
+
+def test_an_attempt_that_reached_nobody_is_no_reason_either() -> None:
+    case = Claimed()
+    unreached = Verdict("again", "no-connection", possibly_sent=False)
+    case.world.perform(case.world.transitions.after_attempt(case.held[0], unreached, _NO_TIME, 0.0, None))
+    assert case.recall["state"] == "dropped"
+
+
+def test_one_of_several_that_left_is_reason_enough() -> None:
+    case = Claimed(openings=3)
+    case.drop(case.held[0])
+    taken = Verdict("delivered", endpoint_healthy=True)
+    case.world.perform(case.world.transitions.after_attempt(case.held[1], taken, _NO_TIME, 0.0, None))
+    case.drop(case.held[2])
+    assert case.recall["state"] == "due"
+
+
+def test_what_a_killed_dispatcher_held_may_have_left() -> None:
+    case = Claimed()
+    case.world.release(case.held[0]["_id"])
+    again = case.world.claim(case.held[0]["_id"])
+    case.drop(again)
+    assert case.recall["state"] == "due"
+
+
+def test_what_was_told_before_is_recalled_whatever_becomes_of_what_is_held() -> None:
+    case = Claimed()
+    case.drop(*case.held)
+    case.consent_again()
+    case.world.deliver_all()
+    case._say("match-found", match_of("a", "o1"), PERSON, 1)
+    held = case.world.claim(case.world.due()[0]["_id"])
+    case._say("person-updated", person_of("a"), PERSON, 4)
+    case.drop(held)
+    case.world.deliver_all()
+    assert [event["type"] for event in case.world.partners["gjf"]] == ["notice", "recall"]
+
+
+def test_consent_that_is_given_again_meanwhile_is_told_as_if_nothing_had_been() -> None:
+    case = Claimed()
+    case.consent_again()
+    case.drop(*case.held)
+    case.world.deliver_all()
+    assert [event["type"] for event in case.world.partners["gjf"]] == ["notice"]
+    (thread,) = case.world.all(THREADS)
+    assert thread["queues"] == {}
