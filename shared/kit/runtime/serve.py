@@ -101,25 +101,36 @@ class EdgeConfig(uvicorn.Config):
 
 
 class EdgeServer(uvicorn.Server):
-    """Looks at its connections once a second."""
+    """Looks at its connections once a second, and at nothing more often: uvicorn's own loop wakes ten times a second
+    to see whether it should end. Here the end wakes it."""
 
     config: EdgeConfig
 
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Until told to end."""
-        sweeping = asyncio.create_task(self._sweep(), name="sweep")
-        try:
-            await super().serve(sockets)
-        finally:
-            sweeping.cancel()
+    def __init__(self, config: EdgeConfig) -> None:
+        self._ending = asyncio.Event()
+        super().__init__(config)
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+    @property
+    def should_exit(self) -> bool:
+        """Whether the end was asked for."""
+        return self._ending.is_set()
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self._ending.set()
+        else:
+            self._ending.clear()
+
+    async def main_loop(self) -> None:
+        """Until told to end."""
+        while not await self.on_tick(0):
             try:
                 self.config.edge.sweep()
             except Exception:  # a bug in one look ends no later one
                 _log.exception("sweep_failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), SWEEP_SECONDS)
 
 
 class _Server(EdgeServer):
