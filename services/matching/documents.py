@@ -246,7 +246,14 @@ class StoredList(Stored):
     @classmethod
     def of(cls, person: str, revision: int, found: Shortlist, assessed_through: int, rules: str) -> StoredList:
         """A shortlist as it is now."""
-        return cls(person, revision, assessed_through, rules, tuple(found.entries()), found.cutoff)
+        return cls(
+            person,
+            revision,
+            assessed_through,
+            rules,
+            tuple((one.id, one.score) for one in found.entries()),
+            found.cutoff,
+        )
 
     @classmethod
     def from_document(cls, document: Document) -> StoredList:

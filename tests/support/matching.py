@@ -67,7 +67,7 @@ def a_job(number: int = 1, **changes: Any) -> Opportunity:
         "status": "open",
         "title": "제과제빵원",
         "occupation": BAKER,
-        "employer": {"name": "예시제과", "number": "111-22-33333"},
+        "employer": {"name": "예시제과", "number": f"111-22-{33332 + number:05d}"},
         "region": SUWON,
         "employment": "work24-2024-employment:10",
         "wage": {"per": "month", "minimum": 2_500_000, "currency": "KRW"},

@@ -5,6 +5,7 @@ Nothing of services.matching is used here, so a rule that is wrong there is seen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -50,15 +51,33 @@ def matches_of(
                 able.append((-score, opening.opportunity, asks, tuple(parts.items())))
                 pairs[opening.opportunity] = pair
         able.sort()
-        stands = choice([pairs[each[1]] for each in able[: pack.matching.chosen_from]])
-        for rank, (minus, id, asks, parts_of) in enumerate((each for each in able if each[1] in stands), 1):
+        scored = {id: (minus, asks, parts_of) for minus, id, asks, parts_of in able}
+        for rank, id in enumerate(choice(pool([pairs[each[1]] for each in able])), 1):
+            minus, asks, parts_of = scored[id]
             state: Literal["eligible", "possible"] = "possible" if asks else "eligible"
             found[person.person, id] = Standing(state, -minus, band_of(-minus, pack), asks, parts_of, rank)
     return found
 
 
-def choice(pairs: list[Pair]) -> frozenset[str]:
-    """Of the best openings of one person, the best first, those that stand."""
+def pool(pairs: list[Pair]) -> list[Pair]:
+    """Of all that one person may match, the best first, those from which the ones that stand are chosen."""
+    found: list[Pair] = []
+    for pair in pairs:
+        data = pair.pack.matching
+        if len(found) == data.chosen_from:
+            break
+        of_sort = [other for other in found if sort_of(other) == sort_of(pair)]
+        of_employer = [other for other in of_sort if employer_of(pair) and employer_of(other) == employer_of(pair)]
+        most = {kind: 3 * few for kind, few in data.most_of_kind.items()} | {"beneath": data.best_of_person}
+        if len(of_sort) == most.get(sort_of(pair)) or len(of_employer) == 3 * data.most_of_employer:
+            continue
+        if not any(likeness(other) == likeness(pair) for other in of_sort):
+            found.append(pair)
+    return found
+
+
+def choice(pairs: list[Pair]) -> list[str]:
+    """Of a pool, the best first, those that stand, by their rank."""
     passed: list[Pair] = []
     found: list[Pair] = []
     for pair in pairs:
@@ -68,18 +87,25 @@ def choice(pairs: list[Pair]) -> frozenset[str]:
         of_kind = sum(other.opening.kind == kind for other in found)
         full = len(found) == pair.pack.matching.best_of_person
         full = full or of_kind >= pair.pack.matching.most_of_kind.get(kind, pair.pack.matching.best_of_person)
-        if full or same >= most or any(likeness(other) == likeness(pair) for other in found) or beneath(pair):
+        if full or same >= most or beneath(pair):
             passed.append(pair)
         else:
             found.append(pair)
     if not pairs:
-        return frozenset()
+        return []
     room = pairs[0].pack.matching.best_of_person
-    found = sorted(found + passed[: room - len(found)], key=pairs.index)
+    filling = passed[: room - len(found)]
     more = [pair for pair in pairs if opens_more(pair)]
-    if len(pairs) > room > 1 and more and not any(opens_more(pair) for pair in found):
-        found[-1] = more[0]
-    return frozenset(pair.opening.opportunity for pair in found)
+    if len(pairs) > room > 1 and more and not any(opens_more(pair) for pair in found + filling):
+        last = filling if filling else found
+        last[-1] = more[0]
+    by_score = sorted(found, key=pairs.index) + sorted(filling, key=pairs.index)
+    return [pair.opening.opportunity for pair in by_score]
+
+
+def sort_of(pair: Pair) -> str:
+    """The kind, or that it is beneath this person."""
+    return "beneath" if beneath(pair) else pair.opening.kind
 
 
 def employer_of(pair: Pair) -> str:
@@ -92,8 +118,10 @@ def employer_of(pair: Pair) -> str:
 
 def likeness(pair: Pair) -> object:
     """The same of adverts that are nearly the same."""
-    one = pair.opening
-    return one.kind, employer_of(pair) or folded(one.title), one.occupation, one.region, sorted(one.shifts)
+    one, about = pair.opening, pair.opening.occupation or ""
+    if not (pair.paid and about and employer_of(pair)):
+        about += "/" + folded(re.sub(r"(제\s*)?\d+\s*(기|회차|차수|차)(?!\w)", "", one.title))
+    return one.kind, employer_of(pair), about, one.region, sorted(one.shifts), sorted(one.teaches)
 
 
 def opens_more(pair: Pair) -> bool:

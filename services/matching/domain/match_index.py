@@ -4,10 +4,12 @@ Once nothing is waiting it holds exactly the matches that docs/matching.md defin
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +19,10 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, chec
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.scores import UNIT, Bounds, Scored
-from services.matching.domain.diversification import chosen
-from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.diversification import bounds, chosen, crowd_of
+from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.shortlist import RankKey, Shortlist
+from services.matching.domain.shortlist import Entry, RankKey, Shortlist
 from services.matching.domain.shortlists import Shortlists
 from shared.reference import Pack
 
@@ -68,6 +70,7 @@ class MatchIndex:
         self._pool = pack.matching.chosen_from
         self._shown = pack.matching.best_of_opportunity
         self._most = self._pool + reserve
+        self._bounds = bounds(pack.matching, self._has_twin)
         self._pairs = Pairs(AssessmentContext(pack, today))
         self._people, self._openings = self._pairs.people, self._pairs.openings
         self._lists = Shortlists(self._people)
@@ -152,17 +155,17 @@ class MatchIndex:
         held = self._people.get(person)
         if held is None:
             return
-        found = Shortlist(self._most)
+        found = Shortlist(self._most, self._bounds)
         for rows in self._openings.blocks(PAIRS_AT_ONCE):
-            scored = self._pairs.of_person(held, rows, partial(_may_be_best, found, self._most + 1))
-            for row, score in _best(scored, self._most + 1):  # the first that is left out is known as well
-                found.put(self._openings.id_of(row), score)
+            scored = self._pairs.of_person(held, rows, partial(self._may_be_best, found))
+            for opening, score in self._best_first(scored, found):
+                found.put(self._entry(held.facts, opening, score))
             yield
             if self._people.get(person) is not held:
                 return
-        for id, _ in tuple(found.entries()):  # closed in the meantime
-            if id not in self._openings:
-                found.drop(id)
+        for entry in tuple(found.entries()):  # closed in the meantime
+            if entry.id not in self._openings:
+                found.drop(entry.id)
         self._lists.set(person, found)
 
     def scan_opening(self, opening: str, dirty_lists: list[str], best: list[RankKey]) -> Slices:
@@ -177,7 +180,7 @@ class MatchIndex:
             scored = self._pairs.of_opening(held, rows, self._may_enter_or_fit)
             for row, score in self._lists.entered(scored):
                 on_list.add(person := self._people.id_of(row))
-                if self._lists.put(person, opening, score):
+                if self._lists.put(person, self._entry(self._people[person].facts, held.facts, score)):
                     dirty_lists.append(person)
             fitting.update(self._fitting(scored))
             fitting = {id: key for key, id in heapq.nsmallest(self._shown, ((key, id) for id, key in fitting.items()))}
@@ -185,7 +188,9 @@ class MatchIndex:
             if self._openings.get(opening) is not held:
                 return
         left = sorted(self._lists.holders(opening) - on_list)  # what did not enter is no longer where it was
-        dirty_lists.extend(person for person in left if self._lists.put(person, opening, None))
+        dirty_lists.extend(left)
+        for person in left:
+            self._lists.drop_of(person, opening)
         best.extend(sorted((key, id) for id, key in fitting.items()))
 
     def _may_enter_or_fit(self, bounds: Bounds) -> NDArray[np.bool_]:
@@ -244,25 +249,45 @@ class MatchIndex:
         return None if own is None or held is None else (held.revision, own)
 
     def restore_list(self, person: str, entries: Iterable[tuple[str, float]], cutoff: RankKey | None) -> None:
-        """Take a stored list in place of a scan; entries that are not held are left out. The caller knows that it is of
-        this revision of the person and this context, and was right for the openings that are held."""
-        held = ((id, score) for id, score in entries if id in self._openings)
-        self._lists.set(person, Shortlist(self._most, held, cutoff))
+        """Take a stored list in place of a scan; the caller knows that it is of this revision of the person and this
+        context, and was right for the openings that are held. Of what went, or waits as something else, nobody knows
+        here what else it kept off the list."""
+        facts, known = self._people[person].facts, list[Entry]()
+        for id, score in entries:
+            if (held := self._openings.get(id)) is not None:
+                known.append(self._entry(facts, held.facts, score))
+            else:
+                cutoff = min((-score, id), cutoff or (0.0, id))
+        self._lists.set(person, Shortlist(self._most, self._bounds, known, cutoff))
 
+    # --- how it is done
 
-def _may_be_best(found: Shortlist, most: int, bounds: Bounds) -> NDArray[np.bool_]:
-    """Openings that may be among the best so many of somebody of whom these were found already."""
-    least = 0 if found.cutoff is None else round(-found.cutoff[0] * UNIT)
-    scores = bounds.least[bounds.sure]
-    if len(scores) >= most:
-        least = max(least, int(np.partition(scores, -most)[-most]))
-    return bounds.most >= least
+    def _entry(self, person: PersonFacts, opening: OpeningFacts, score: float) -> Entry:
+        return Entry(opening.id, score, crowd_of(person, opening, self._pairs.context))
 
+    def _has_twin(self, opening: str, crowd: Crowd) -> bool:
+        """Whether another opening that is held is nearly the same."""
+        held = self._openings.get(opening)
+        itself = held is not None and held.facts.crowd.alike == crowd.alike
+        return self._pairs.alike(crowd) > itself
 
-def _best(scored: Scored, most: int) -> Iterable[tuple[int, float]]:
-    """The best so many by row with their scores, and those that are as good as the last of them."""
-    rows, scores = scored.rows, scored.scores
-    if len(scores) > most:
-        kept = scores >= np.partition(scores, -most)[-most]
-        rows, scores = rows[kept], scores[kept]
-    return zip(rows.tolist(), (scores / UNIT).tolist(), strict=True)
+    def _may_be_best(self, found: Shortlist, bounds: Bounds) -> NDArray[np.bool_]:
+        """Openings that may be among the best of somebody of whom these were found already."""
+        least = 0 if found.cutoff is None else round(-found.cutoff[0] * UNIT)
+        if bounds.sure.sum() > self._most:  # the first that is left out is known as well
+            scores = self._pairs.best_apart(bounds.rows[bounds.sure], bounds.least[bounds.sure])
+            if len(scores) > self._most:
+                least = max(least, int(np.partition(scores, -self._most - 1)[-self._most - 1]))
+        return bounds.most >= least
+
+    def _best_first(self, scored: Scored, found: Shortlist) -> Iterator[tuple[OpeningFacts, float]]:
+        """With their scores, in their order, the first of those that are nearly the same, up to where the list ends."""
+        order, seen = np.argsort(-scored.scores, kind="stable"), set[tuple[str, ...]]()
+        ranked = zip(scored.scores[order].tolist(), scored.rows[order].tolist(), strict=True)
+        for score, group in groupby(ranked, itemgetter(0)):
+            for id in sorted(self._openings.id_of(row) for _, row in group):
+                if found.cutoff is not None and (-score / UNIT, id) >= found.cutoff:
+                    return
+                if (facts := self._openings[id].facts).crowd.alike not in seen:
+                    seen.add(facts.crowd.alike)
+                    yield facts, score / UNIT

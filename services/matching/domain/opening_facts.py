@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from services.matching.domain.person_facts import plain_number
 from shared.events.field_types import Wage
 from shared.events.topics.opportunities import Opportunity, Rules
 from shared.reference import Pack
 from shared.reference.text import folded
+
+_ROUND = re.compile(r"(제\s*)?\d+\s*(기|회차|차수|차)(?!\w)")
+
+
+class Crowd(NamedTuple):
+    """Of what an opening is one of many; each lies within the one before it: its sort (its kind, or what is beneath a
+    person), what one employer has of that (None: nobody says whose it is), what is nearly the same."""
+
+    sort: str
+    employer: str | None
+    alike: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,8 +33,8 @@ class OpeningFacts:
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
     it needs, an empty one says nothing; ``unusual_shifts``: one of them is not among the pack's ordinary ones;
     ``named_...``: codes that the words of its title name, with how well; ``elementary``: work that needs no training;
-    ``alike``: the same of adverts that are nearly the same; ``employer_key``: who hires, by number or else by name;
-    ``leads_on``: a kind that leads to other work; ``helpful_...``: what helps and is not asked for.
+    ``crowd``: of what it is one of many (who hires: by number or else by name); ``bounded``: people are shown a few of
+    its kind only; ``leads_on``: a kind that leads to other work; ``helpful_...``: what helps and is not asked for.
     """
 
     id: str
@@ -33,8 +46,8 @@ class OpeningFacts:
     last_day: date | None
     places: int | None
     employer: str | None
-    employer_key: str | None
-    alike: tuple[str, ...]
+    crowd: Crowd
+    bounded: bool
     leads_on: bool
     employment: str | None
     secure: bool | None
@@ -82,6 +95,12 @@ class OpeningFacts:
         """Its occupation, if that is elementary."""
         return self.occupation if self.elementary else None
 
+    @property
+    def apart(self) -> tuple[str, ...] | str | None:
+        """Who hires; openings of different ones never stand in each other's way in a list. None: it is of a crowd that
+        has bounds whoever hires."""
+        return None if self.bounded or self.elementary else self.crowd.employer or self.crowd.alike
+
     def takes_people(self, today: date) -> bool:
         """Not closed, and its last day not over."""
         return self.open and (self.last_day is None or today <= self.last_day)
@@ -97,20 +116,22 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
     number = o.employer.number if o.employer else None
     name = folded(o.employer.name) if o.employer else ""
     employer = plain_number(number) if number else name or None
-    car, driving = frozenset(data.own_car), frozenset(data.driving_licences)
+    car, driving, paid = frozenset(data.own_car), frozenset(data.driving_licences), o.kind in data.paid_kinds
     return OpeningFacts(
         id=o.opportunity,
         owner=o.owner,
         kind=o.kind,
-        paid=o.kind in data.paid_kinds,
+        paid=paid,
         learning=o.kind in data.learning_kinds,
         open=o.status == "open",
         # a programme with neither a last day nor "until filled" takes people until it begins
         last_day=o.closes or (None if o.until_filled else o.starts),
         places=o.places,
         employer=plain_number(number) if number else None,
-        employer_key=employer,
-        alike=(o.kind, employer or folded(o.title), o.occupation or "", o.region or "", *sorted(o.shifts)),
+        crowd=Crowd(
+            o.kind, employer, (o.kind, employer or "", _what(o, paid), o.region or "", *sorted((*o.shifts, *o.teaches)))
+        ),
+        bounded=o.kind in data.most_of_kind,
         leads_on=o.kind in data.leading_kinds,
         employment=o.employment,
         secure=None if o.employment is None else o.employment in data.secure_employment,
@@ -143,3 +164,11 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         helpful_strengths=frozenset(o.strengths),
         teaches=frozenset(o.teaches),
     )
+
+
+def _what(o: Opportunity, paid: bool) -> str:
+    """What an advert is for, whatever its title adds: work by its occupation when somebody says who hires, all else by
+    its title, of which the number of the round does not count."""
+    if paid and o.occupation and o.employer and (o.employer.number or folded(o.employer.name)):
+        return o.occupation
+    return f"{o.occupation or ''}/{folded(_ROUND.sub('', o.title))}"

@@ -1,56 +1,103 @@
-"""What one person could match with, as far as it is needed: the best, and a reserve behind them."""
+"""What one person could match with, as far as it is needed: the best of it, not too much of a sort, and a reserve."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from services.matching.domain.opening_facts import Crowd
 
 RankKey = tuple[float, str]
 """Minus the score, then an id: the natural order of tuples is best first, ties by id."""
 
 
-class Shortlist:
-    """A bounded list of the best that knows what it does not know: it holds exactly the openings that come before
-    ``cutoff``, the first that was ever left out for want of room; None: nothing was, it holds all there are.
+class Bounds(NamedTuple):
+    """How many of a crowd are held: of these sorts (of others any number), of one employer; of nearly the same one.
 
-    So whatever is added or removed, its beginning is right as long as it is long enough; when removals have used up the
-    reserve, the whole has to be scanned again (`enough`).
+    ``has_twin``: whether anything but this opening is nearly the same, wherever it is held.
     """
 
-    __slots__ = ("_most", "_ranked", "_scores", "cutoff")
+    of_sort: Mapping[str, int]
+    of_employer: int
+    has_twin: Callable[[str, Crowd], bool]
 
-    def __init__(self, most: int, entries: Iterable[tuple[str, float]] = (), cutoff: RankKey | None = None) -> None:
+
+class Entry(NamedTuple):
+    """An opening with its score, and of what it is one of many."""
+
+    id: str
+    score: float
+    crowd: Crowd
+
+
+class Shortlist:
+    """A bounded list of the best that knows what it does not know.
+
+    In the order of their scores all openings that come before ``cutoff`` are here, but those of which so many of a
+    crowd were here already (`Bounds`). ``cutoff``: the first that was left out for want of room; None: there was room.
+    When one of a full crowd goes, the next of its like is not known: the list is right up to the last of that crowd,
+    which becomes the cutoff. So its beginning is right whatever is added or removed, as long as it is long enough; then
+    the whole has to be scanned again (`enough`).
+    """
+
+    __slots__ = ("_bounds", "_held", "_most", "_ranked", "cutoff")
+
+    def __init__(self, most: int, bounds: Bounds, entries: Iterable[Entry] = (), cutoff: RankKey | None = None) -> None:
         self._most = most
-        self._scores: dict[str, float] = dict(entries)
-        self._ranked: list[RankKey] = sorted((-score, id) for id, score in self._scores.items())
-        self.cutoff = cutoff
+        self._bounds = bounds
+        self._held: dict[str, Entry] = {}
+        self._ranked: list[RankKey] = []
+        self.cutoff: RankKey | None = None
+        for entry in entries:
+            self.put(entry)
+        if cutoff is not None:
+            self.end_at(cutoff)
 
-    def put(self, id: str, score: float | None) -> bool:
-        """An opening is new or was assessed again (None: it may not match). Whether that changed anything here."""
-        before = self._scores.get(id)
-        if before == score:
-            return False
-        if before is not None:
-            self.drop(id)
-        if score is None:
-            return True
-        key = (-score, id)
+    def put(self, entry: Entry) -> list[str] | None:
+        """An opening is new or was assessed again. None: that changed nothing; else what is here no longer."""
+        before, key = self._held.get(entry.id), (-entry.score, entry.id)
+        if before == entry:
+            return None
+        if before is not None and before.crowd == entry.crowd and before.score < entry.score:
+            self._remove((-before.score, entry.id))  # what waits behind it still does
+            left: list[str] | None = []
+        else:
+            left = self.drop(entry.id)
         if self.cutoff is not None and key >= self.cutoff:
-            return before is not None
-        self._scores[id] = score
+            return left
+        last = next(self._last_of_full(entry.crowd), None)
+        if last is not None:
+            if key > last:
+                return left
+            left = [*(left or ()), last[1]]
+            self._remove(last)
+        self._held[entry.id] = entry
         insort(self._ranked, key)
         if len(self._ranked) > self._most:
-            self.cutoff = self._ranked.pop()
-            del self._scores[self.cutoff[1]]
-        return True
+            left = [*(left or ()), *self.end_at(self._ranked[-1])]
+        return left or []
 
-    def drop(self, id: str) -> bool:
-        """It is no longer there; whether it was here."""
-        score = self._scores.pop(id, None)
-        if score is None:
-            return False
-        del self._ranked[bisect_left(self._ranked, (-score, id))]
-        return True
+    def drop(self, id: str) -> list[str] | None:
+        """It is no longer there, or no longer what it was. None: it was not here; else what is here no longer."""
+        entry = self._held.get(id)
+        if entry is None:
+            return None
+        hiding = list(self._last_of_full(entry.crowd))
+        if not self._bounds.has_twin(id, entry.crowd):
+            del hiding[0]  # nothing is nearly the same, so nothing waits behind it
+        self._remove((-entry.score, id))
+        return [id, *(self.end_at(min(hiding)) if hiding else ())]
+
+    def end_at(self, cutoff: RankKey) -> list[str]:
+        """From here on others may come between; what is here no longer."""
+        if self.cutoff is not None and self.cutoff <= cutoff:
+            return []
+        self.cutoff = cutoff
+        gone = self._ranked[bisect_left(self._ranked, cutoff) :]
+        for key in gone:
+            self._remove(key)
+        return [id for _, id in gone]
 
     def best(self, most: int) -> list[str]:
         """The best, best first. Right only when there is `enough`."""
@@ -60,12 +107,36 @@ class Shortlist:
         """Whether the best so many are known: there are so many here, or there are no others."""
         return self.cutoff is None or len(self._ranked) >= most
 
-    def entries(self) -> Iterator[tuple[str, float]]:
-        """Everything here with its score, best first."""
-        return ((id, -score) for score, id in self._ranked)
+    def entries(self) -> Iterator[Entry]:
+        """Everything here, best first."""
+        return (self._held[id] for _, id in self._ranked)
+
+    def _last_of_full(self, crowd: Crowd) -> Iterator[RankKey]:
+        """The last of each crowd of this kind that is full here, the narrowest crowd first."""
+        alike: list[RankKey] = []
+        employer: list[RankKey] = []
+        sort: list[RankKey] = []
+        for key in self._ranked:
+            other = self._held[key[1]].crowd
+            if other.sort == crowd.sort:
+                sort.append(key)
+                if other.employer == crowd.employer:
+                    employer.append(key)
+                    if other.alike == crowd.alike:
+                        alike.append(key)
+        if alike:
+            yield alike[-1]
+        if crowd.employer is not None and len(employer) >= self._bounds.of_employer:
+            yield employer[-1]
+        if len(sort) >= self._bounds.of_sort.get(crowd.sort, len(sort) + 1):
+            yield sort[-1]
+
+    def _remove(self, key: RankKey) -> None:
+        del self._ranked[bisect_left(self._ranked, key)]
+        del self._held[key[1]]
 
     def __contains__(self, id: str) -> bool:
-        return id in self._scores
+        return id in self._held
 
     def __len__(self) -> int:
         return len(self._ranked)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.columns.rows import Rows, Rowset
 from services.matching.domain.columns.scores import UNIT, Scored
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.shortlist import Shortlist
+from services.matching.domain.shortlist import Entry, Shortlist
 
 _NOBODY = np.iinfo(np.int64).max
 
@@ -31,16 +33,16 @@ class Shortlists:
         """Another list in place of what there was; the person is held."""
         self.remove(person)
         self._lists[person] = shortlist
-        for opening, _ in shortlist.entries():
-            self._holders.setdefault(opening, set()).add(person)
+        for entry in shortlist.entries():
+            self._holders.setdefault(entry.id, set()).add(person)
         self._note(person, shortlist)
 
     def remove(self, person: str) -> None:
         """Forget the list of somebody who is held; call it before they go."""
         shortlist = self._lists.pop(person, None)
         if shortlist is not None:
-            for opening, _ in shortlist.entries():
-                self._let_go(opening, person)
+            for entry in shortlist.entries():
+                self._let_go(entry.id, person)
             self._note(person, None)
 
     def clear(self) -> None:
@@ -49,27 +51,26 @@ class Shortlists:
         self._holders.clear()
         self._enters[:] = _NOBODY
 
-    def put(self, person: str, opening: str, score: float | None) -> bool:
-        """An opening was assessed for somebody with a list; whether that changed it."""
-        shortlist = self._lists[person]
-        cutoff = shortlist.cutoff
-        if not shortlist.put(opening, score):
+    def put(self, person: str, entry: Entry) -> bool:
+        """An opening may match somebody with a list; whether that changed it."""
+        left = self._lists[person].put(entry)
+        if left is None:
             return False
-        if opening in shortlist:
-            self._holders.setdefault(opening, set()).add(person)
-        else:
-            self._let_go(opening, person)
-        if shortlist.cutoff is not None and shortlist.cutoff is not cutoff:
-            self._let_go(shortlist.cutoff[1], person)
-            self._note(person, shortlist)
+        if entry.id in self._lists[person]:
+            self._holders.setdefault(entry.id, set()).add(person)
+        self._left(person, left)
         return True
 
     def drop(self, opening: str) -> list[str]:
         """An opening is gone; on whose list it was."""
-        people = sorted(self._holders.pop(opening, ()))
+        people = sorted(self._holders.get(opening, ()))
         for person in people:
-            self._lists[person].drop(opening)
+            self.drop_of(person, opening)
         return people
+
+    def drop_of(self, person: str, opening: str) -> None:
+        """An opening is on somebody's list no longer."""
+        self._left(person, self._lists[person].drop(opening) or ())
 
     def holders(self, opening: str) -> frozenset[str]:
         """On whose list this opening is."""
@@ -92,6 +93,13 @@ class Shortlists:
             self._enters[row] = _NOBODY
         else:
             self._enters[row] = 0 if shortlist.cutoff is None else round(-shortlist.cutoff[0] * UNIT)
+
+    def _left(self, person: str, openings: Iterable[str]) -> None:
+        shortlist = self._lists[person]
+        for opening in openings:
+            if opening not in shortlist:
+                self._let_go(opening, person)
+        self._note(person, shortlist)
 
     def _make_room(self) -> None:
         if (room := len(self._people.taken) - len(self._enters)) > 0:

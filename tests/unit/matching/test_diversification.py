@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.diversification import chosen
+from services.matching.domain.diversification import REACH, bounds, chosen, crowd_of
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
+from services.matching.domain.shortlist import Entry, Shortlist
 from shared.events.topics.opportunities import Opportunity
 from tests.support.matching import BAKER, CARE, GWANGMYEONG, TODAY, a_job, a_person, a_training
 from tests.unit.matching.asking import PACK
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.unit
 CONTEXT = AssessmentContext(PACK, TODAY)
 BEST = PACK.matching.best_of_person
 KITCHEN = "keco-2018:5323"
+PLACES = [code for code in sorted(PACK.codes("region")) if code.startswith("legal-dong-2026:41")]
 
 
 def of(number: int, employer: int, **changes: Any) -> Opportunity:
@@ -27,8 +29,12 @@ def of(number: int, employer: int, **changes: Any) -> Opportunity:
 
 def choice(*ranked: Opportunity, **person: Any) -> list[int]:
     """The places, among these, of what stands."""
-    facts = [opening_facts(one, PACK) for one in ranked]
-    found = chosen(person_facts(a_person(**person), PACK), facts, CONTEXT)
+    who, facts = person_facts(a_person(**person), PACK), [opening_facts(one, PACK) for one in ranked]
+    pool = Shortlist(PACK.matching.chosen_from, bounds(PACK.matching, lambda id, crowd: True))
+    for place, one in enumerate(facts):
+        pool.put(Entry(one.id, 1 - place / 1000, crowd_of(who, one, CONTEXT)))
+    known = {one.id: one for one in facts}
+    found = chosen(who, [known[entry.id] for entry in pool.entries()], CONTEXT)
     return [facts.index(one) for one in found]
 
 
@@ -57,9 +63,31 @@ class TestChosen:
         teaching = [a_training(n, title=f"과정 {n}") for n in range(5)]
         assert choice(*teaching, *(of(n, n) for n in range(20)))[:4] == [0, 1, 2, 5]
 
-    def test_what_was_passed_over_fills_a_list_that_would_be_short(self) -> None:
-        assert choice(*(of(n, 0) for n in range(20))) == list(range(BEST))
-        assert choice(*(of(n, 0) for n in range(4)), of(9, 9)) == [0, 1, 2, 3, 4]
+    def test_what_was_passed_over_fills_a_list_that_would_be_short_behind_the_others(self) -> None:
+        assert choice(*(of(n, 0, region=code) for n, code in enumerate(PLACES[:4])), of(9, 9)) == [0, 1, 2, 4, 3]
+        own = [of(n, 0, region=code) for n, code in enumerate(PLACES[: BEST + 5])]
+        assert choice(*own) == list(range(REACH * PACK.matching.most_of_employer))
+
+    def test_what_is_nearly_the_same_is_there_once_also_when_there_is_nothing_else(self) -> None:
+        assert choice(*(of(n, 0) for n in range(20))) == [0]
+        assert choice(*(of(n, 0) for n in range(60)), of(90, 1)) == [0, 60]
+
+    def test_an_employer_or_a_kind_does_not_fill_the_pool(self) -> None:
+        most, others = PACK.matching.chosen_from, [of(900 + n, 1 + n) for n in range(BEST)]
+        own = [of(n, 0, region=code) for n, code in enumerate(PLACES[:most])]
+        assert choice(*own, *others) == [0, 1, 2, *range(most, most + BEST - 3)]
+        teaching = [a_training(n, title=f"과정 {n}") for n in range(most)]
+        assert choice(*teaching, *others) == [0, 1, 2, *range(most, most + BEST - 3)]
+
+    def test_what_is_beneath_somebody_does_not_fill_the_pool(self) -> None:
+        most = PACK.matching.chosen_from
+        kitchens = [of(n, n, occupation=KITCHEN) for n in range(most)]
+        assert choice(*kitchens, *(of(900 + n, 900 + n) for n in range(4))) == [*range(most, most + 4), *range(6)]
+
+    def test_courses_of_one_provider_are_different_by_what_they_are_called_and_rounds_of_one_are_not(self) -> None:
+        school = {"employer": {"name": "학원", "number": "123-22-33333"}}
+        titles = ["제과기능사 과정 제1기", "제과기능사 과정 2기", "바리스타 2급 과정", "바리스타 1급 과정"]
+        assert choice(*(a_training(n, title=title, **school) for n, title in enumerate(titles))) == [0, 2, 3]
 
     def test_elementary_work_comes_last_for_who_learned_a_trade_unless_they_wish_it(self) -> None:
         ranked = [of(0, 0, occupation=KITCHEN), *(of(n, n) for n in range(1, 20))]
@@ -67,7 +95,7 @@ class TestChosen:
         assert choice(*ranked, certificates=[])[0] == 0
         assert choice(*ranked, counselling={"interests": ["keco-2018:53"]})[0] == 0
         assert choice(*ranked, wants={"growth": False})[0] == 0
-        assert choice(*ranked[:3])[0] == 0
+        assert choice(*ranked[:3]) == [1, 2, 0]
 
     def test_one_that_teaches_something_new_takes_the_last_place(self) -> None:
         teaching = a_training(1, teaches=["ncs-2026:06"])
@@ -78,6 +106,6 @@ class TestChosen:
         assert choice(*ranked, courses=known) == list(range(BEST))
         assert choice(a_training(3, teaches=["ncs-2026:06"]), *ranked) == list(range(BEST))
 
-    def test_nothing_from_beyond_the_best_so_many(self) -> None:
-        far = [of(n, 0) for n in range(PACK.matching.chosen_from)]
-        assert choice(*far, of(90, 1)) == list(range(BEST))
+    def test_nothing_from_beyond_the_pool(self) -> None:
+        jobs = [of(n, n) for n in range(PACK.matching.chosen_from)]
+        assert choice(*jobs, a_training(1, teaches=["ncs-2026:06"])) == list(range(BEST))

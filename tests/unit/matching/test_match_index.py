@@ -19,7 +19,7 @@ from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
-from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
+from tests.support.matching import SUWON, TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import held
 from verification.oracle.matches import Standing, matches_of
 
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
 SMALL = PACK.matching.model_copy(
     update={
-        "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "best_of_opportunity": 2, "threshold": 0.3,
+        "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "most_of_kind": {"training": 1},
+        "best_of_opportunity": 2, "threshold": 0.3,
     }
 )  # fmt: skip
 NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
@@ -62,7 +63,7 @@ class World:
                 self.people[person.person] = person
                 self.queue.put_person(person_facts(person, self.pack), self.revision)
             case "opening":
-                opening = random_opening(number, dice)
+                opening = random_opening(number, random.Random(seed % 60))  # now and then the same advert again
                 self.openings[opening.opportunity] = opening
                 self.queue.put_opening(opening_facts(opening, self.pack), self.revision)
             case "close":
@@ -145,6 +146,29 @@ class TestIndex:
         assert not world.index.is_complete(numbered(1))
         world.drain()
         assert world.index.best(numbered(1)) == jobs[2:4]
+
+    def test_copies_of_one_advert_and_one_employer_fill_no_list_and_the_next_copy_takes_over(self) -> None:
+        world = World(PACK, TODAY, reserve=20)
+        best = {"wage": {"minimum": 3_400_000}}
+        copies = [a_job(n, employer={"number": "999-22-33333"}, **best) for n in range(70)]
+        places = [code for code in sorted(PACK.codes("region")) if PACK.commute_minutes(SUWON, code, False)][:60]
+        theirs = [a_job(100 + n, employer={"number": "888"}, region=code, **best) for n, code in enumerate(places)]
+        jobs = [*copies, *theirs, *(a_job(300 + n) for n in range(12))]
+        for revision, job in enumerate(jobs, 1):
+            world.openings[job.opportunity] = job
+            world.queue.put_opening(opening_facts(job, PACK), revision)
+        world.people[numbered(1)] = a_person()
+        world.queue.put_person(person_facts(a_person(), PACK), 500)
+        world.drain()
+        assert held(world.index, PACK) == world.expected()
+        first = world.index.best(numbered(1))
+        assert sum(id in first for id in (job.opportunity for job in copies)) == 1
+        assert sum(id >= a_job(300).opportunity for id in first) >= 6
+        world.openings[first[0]] = world.openings[first[0]].model_copy(update={"status": "closed"})
+        world.queue.remove_opening(first[0])
+        world.drain()
+        assert held(world.index, PACK) == world.expected()
+        assert first[0] not in world.index.best(numbered(1))
 
     def test_who_fits_an_opening_best_is_found_beside(self) -> None:
         world = World(small_pack(), TODAY, reserve=1)

@@ -61,6 +61,11 @@ class Keys:
             self._unused.append(number)
             self.on_end(number)
 
+    def held(self, key: Hashable) -> int:
+        """How many that are held look like this."""
+        number = self._numbers.get(key)
+        return 0 if number is None else self._held[number]
+
     @property
     def all_free(self) -> bool:
         """Whether nobody held has another number than `FREE`."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.condition_filter import Admission
+from services.matching.domain.columns.keys import FREE, Keys
 from services.matching.domain.columns.rows import Held, Rows, Rowset
 from services.matching.domain.columns.scores import Matters, Scored, Scores, Wish, together
 from services.matching.domain.columns.table import OPENING, PERSON, Table
-from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 
@@ -27,7 +29,9 @@ class Pairs:
         tables: list[Table[Any]] = [*self._admission.tables, *self._scores.tables]
         self._first_factor = len(self._admission.tables)
         self.people: Rows[PersonFacts] = Rows([table.keys[PERSON] for table in tables])
-        self.openings: Rows[OpeningFacts] = Rows([table.keys[OPENING] for table in tables])
+        self._alike, self._apart = Keys(("crowd.alike",)), Keys(("apart",), lambda opening: opening.apart is None)
+        keys = [table.keys[OPENING] for table in tables]
+        self.openings: Rows[OpeningFacts] = Rows([*keys, self._alike, self._apart])
         self._wishes: list[Wish] = []
         self._wish_of = np.zeros(len(self.people.taken), np.intp)
 
@@ -62,11 +66,24 @@ class Pairs:
         numbers, others = self.people.numbers[:, person.row], self.openings.numbers
         admitted = self._admission.of(PERSON, numbers, others, openings)
         wish, first = self._wishes[self._wish_of[person.row]], self._first_factor
-        return self._scores.of(PERSON, numbers[first:], others[first:], admitted, wish, matters)
+        return self._scores.of(PERSON, numbers[first:], others[first:-2], admitted, wish, matters)
+
+    def alike(self, crowd: Crowd) -> int:
+        """How many openings that are held are nearly the same."""
+        return self._alike.held(crowd.alike)
+
+    def best_apart(self, openings: Rowset, scores: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of openings with these scores at least the best of each that hires, as far as theirs have no other bounds: so
+        many of them nothing but room keeps off a list."""
+        who = self.openings.numbers[-1, openings]
+        best = np.zeros(len(self._apart), np.int64)
+        np.maximum.at(best, who, scores)
+        best[FREE] = 0
+        return best[best > 0]
 
     def of_opening(self, opening: Held[OpeningFacts], people: Rowset, matters: Matters | None = None) -> Scored:
         """An opening against these people, by row; those that do not matter are left out."""
-        numbers, others = self.openings.numbers[:, opening.row], self.people.numbers
+        numbers, others = self.openings.numbers[:-2, opening.row], self.people.numbers
         admitted = self._admission.of(OPENING, numbers, others, people)
         wishes, first, found = self._wish_of[admitted.rows], self._first_factor, []
         for number, wish in enumerate(self._wishes):
