@@ -2,7 +2,8 @@
 
 A service may read and describe the topics that it reads, write, describe and create those that it writes, and read in
 its own consumer groups. Nothing else: no delete, no alter, nothing of the cluster. Literal names, no wildcard, but for
-the one who only reads (the oracle of the demo).
+the one who only reads (the oracle of the demo), and for the topics of partners, which notifications may write and
+describe by how their names begin (`deploy/rights/partner.py` makes them).
 
 Topics are made by the service that writes them, not by this set-up: a topic that was lost is so declared again within
 about a second, without an administrator.
@@ -23,12 +24,14 @@ EVERY = "*"
 
 
 class Rule(NamedTuple):
-    """``user`` may do ``operation`` with the topic or group of this name; `*`: with all."""
+    """``user`` may do ``operation`` with the topic or group of this name; `*`: with all. ``pattern``: Literal, or
+    Prefixed: with all whose names begin so."""
 
     user: str
     kind: str
     name: str
     operation: str
+    pattern: str = "Literal"
 
 
 def topics_read_by(service: str, folder: Path = RIGHTS) -> tuple[str, ...]:
@@ -46,6 +49,9 @@ def rules_of(service: str, prefix: str = "", folder: Path = RIGHTS) -> Iterator[
     for topic in rights["reads"]:
         for operation in ("Read", "Describe"):
             yield Rule(user, "Topic", prefix + topic, operation)
+    for beginning in rights["writes_under"]:
+        for operation in ("Write", "Describe"):
+            yield Rule(user, "Topic", prefix + beginning, operation, "Prefixed")
     for group in rights["groups"]:
         for operation in ("Read", "Describe"):
             yield Rule(user, "Group", prefix + group, operation)
@@ -68,12 +74,13 @@ def rules_of_reader(user: str) -> list[Rule]:
 
 def commands(rules: Iterable[Rule], tool: str = "kafka-acls.sh") -> Iterator[str]:
     """The same with Kafka's own tool, one line for each user and name."""
-    together: dict[tuple[str, str, str], list[str]] = {}
-    for user, kind, name, operation in rules:
-        together.setdefault((user, kind, name), []).append(operation)
-    for (user, kind, name), operations in together.items():
+    together: dict[tuple[str, str, str, str], list[str]] = {}
+    for user, kind, name, operation, pattern in rules:
+        together.setdefault((user, kind, name, pattern), []).append(operation)
+    for (user, kind, name, pattern), operations in together.items():
         acts = " ".join(f"--operation {operation}" for operation in operations)
         where = f"--{kind.lower()} '{name}'" if name == EVERY else f"--{kind.lower()} {name}"
+        where += " --resource-pattern-type prefixed" if pattern == "Prefixed" else ""
         how = f"{tool} --bootstrap-server $KAFKA --command-config admin.properties"
         yield f"{how} --add --allow-principal User:{user} {acts} {where}"
 

@@ -20,9 +20,11 @@ from deploy.rights.acls import Rule
 
 ITERATIONS = 8_192
 SCRAM_SHA_512 = 2
+_NO_SUCH_CREDENTIAL = 91  # Kafka's RESOURCE_NOT_FOUND
 KINDS = {"Topic": 2, "Group": 3}
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "Describe": 8}
-ANY, LITERAL, ALLOW = 1, 3, 3
+ANY, ALLOW = 1, 3
+PATTERNS = {"Literal": 3, "Prefixed": 4}
 
 
 class _AlterUserScram0Response(Response):
@@ -68,8 +70,9 @@ class _AlterUserScram0(RequestStruct):
 class _AlterUserScram(Request[_AlterUserScram0]):
     API_KEY = 51
 
-    def __init__(self, passwords: Mapping[str, str]) -> None:
+    def __init__(self, passwords: Mapping[str, str], gone: Iterable[str] = ()) -> None:
         self._passwords = passwords
+        self._gone = tuple(gone)
 
     def build(self, request_struct_class: type[_AlterUserScram0]) -> _AlterUserScram0:
         made: list[tuple[Any, ...]] = []
@@ -77,7 +80,7 @@ class _AlterUserScram(Request[_AlterUserScram0]):
             salt = secrets.token_bytes(32)
             salted = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
             made.append((user, SCRAM_SHA_512, ITERATIONS, salt, salted, {}))
-        return request_struct_class([], made, {})
+        return request_struct_class([(user, SCRAM_SHA_512, {}) for user in self._gone], made, {})
 
 
 async def apply(
@@ -94,7 +97,7 @@ async def apply(
         if passwords:
             answer = await _ask(client, _AlterUserScram(passwords))
             _raise_first(result[1] for result in answer.results)
-        there = await _rules_there(client)
+        there = await rules_there(client)
         users = {rule.user for rule in rules} | set(passwords) | set(also)
         for rule in sorted({each for each in there if each.user in users} - set(rules)):
             await remove(client, rule)
@@ -104,35 +107,47 @@ async def apply(
         await client.close()
 
 
+async def forget(client: AIOKafkaClient, user: str) -> bool:
+    """Take a user's password away: nobody comes in under that name any more. False when it had none. Raises
+    KafkaError."""
+    answer = await _ask(client, _AlterUserScram({}, [user]))
+    codes = [result[1] for result in answer.results]
+    _raise_first(code for code in codes if code != _NO_SUCH_CREDENTIAL)
+    return _NO_SUCH_CREDENTIAL not in codes
+
+
 async def add(client: AIOKafkaClient, rule: Rule) -> None:
     """Give one right. Raises KafkaError."""
-    request = CreateAclsRequest(
-        KINDS[rule.kind], rule.name, LITERAL, f"User:{rule.user}", "*", OPERATIONS[rule.operation], ALLOW
-    )
+    request = CreateAclsRequest(*_of_acl(rule), f"User:{rule.user}", "*", OPERATIONS[rule.operation], ALLOW)
     _raise_first(result[0] for result in (await _ask(client, request)).creation_responses)
 
 
 async def remove(client: AIOKafkaClient, rule: Rule) -> None:
     """Take one right. Raises KafkaError."""
-    request = DeleteAclsRequest(
-        KINDS[rule.kind], rule.name, LITERAL, f"User:{rule.user}", "*", OPERATIONS[rule.operation], ALLOW
-    )
+    request = DeleteAclsRequest(*_of_acl(rule), f"User:{rule.user}", "*", OPERATIONS[rule.operation], ALLOW)
     _raise_first(result[0] for result in (await _ask(client, request)).filter_responses)
 
 
-async def _rules_there(client: AIOKafkaClient) -> set[Rule]:
+async def rules_there(client: AIOKafkaClient) -> set[Rule]:
     """What is allowed now to users by name, on topics and groups; other kinds of rules are left alone."""
     any_name: Any = None  # aiokafka's own annotation leaves out that it may be nobody's
     answer = await _ask(client, DescribeAclsRequest(ANY, any_name, ANY, any_name, any_name, ANY, ANY))
     _raise_first([answer.error_code])
     kinds = {code: kind for kind, code in KINDS.items()}
     operations = {code: operation for operation, code in OPERATIONS.items()}
+    patterns = {code: pattern for pattern, code in PATTERNS.items()}
     found = set()
     for kind, name, pattern, allowed in answer.resources:
         for principal, host, operation, permission in allowed:
-            if kind in kinds and operation in operations and (pattern, host, permission) == (LITERAL, "*", ALLOW):
-                found.add(Rule(principal.removeprefix("User:"), kinds[kind], name, operations[operation]))
+            known = kind in kinds and operation in operations and pattern in patterns
+            if known and (host, permission) == ("*", ALLOW):
+                user = principal.removeprefix("User:")
+                found.add(Rule(user, kinds[kind], name, operations[operation], patterns[pattern]))
     return found
+
+
+def _of_acl(rule: Rule) -> tuple[int, str, int]:
+    return KINDS[rule.kind], rule.name, PATTERNS[rule.pattern]
 
 
 async def _ask(client: AIOKafkaClient, request: Request[Any]) -> Any:
@@ -145,4 +160,4 @@ def _raise_first(codes: Iterable[int]) -> None:
             raise for_code(code)()
 
 
-__all__ = ["KafkaError", "add", "apply", "remove"]
+__all__ = ["KafkaError", "add", "apply", "forget", "remove", "rules_there"]

@@ -34,7 +34,8 @@ FEED: Final = "feed"
 WEBHOOK: Final = "webhook"
 EMAIL: Final = "email"
 EMAIL_DIGEST: Final = "email-digest"
-ChannelName = Literal["feed", "webhook", "email", "email-digest"]  # part of the published API
+TOPIC: Final = "topic"
+ChannelName = Literal["feed", "webhook", "email", "email-digest", "topic"]  # part of the published API
 About = Literal["notice", "recall"]
 Waits = Literal["retry", "again"]  # for its retry as planned; for the same one, after it was brought forward in vain
 

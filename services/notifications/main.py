@@ -21,6 +21,7 @@ from services.notifications.channels.mail.digest import DigestSender, EmailDiges
 from services.notifications.channels.mail.owner_alerts import OwnerMails
 from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings
 from services.notifications.channels.mail.texts import MailTexts
+from services.notifications.channels.topic import PARTNERS, OwnTopic
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from services.notifications.delivery.dispatcher import Dispatcher
@@ -78,7 +79,10 @@ def build(settings: NotificationsSettings) -> FastAPI:
     texts = MailTexts(pack, settings.mail_sender)
     email = Email(credentials, dispatcher.due, relay, texts, settings.spread)
     digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
-    channels: dict[str, Channel] = {each.name: each for each in (feed, webhook, email, digest)}
+    kafka = settings.kafka_settings if settings.kafka_security.authenticated else None
+    deadline = timedelta(seconds=settings.deadline_seconds)
+    topic = OwnTopic(credentials, dispatcher.due, kafka, deadline, settings.spread)
+    channels: dict[str, Channel] = {each.name: each for each in (feed, webhook, email, digest, topic)}
     reconciler = Reconciler(ids, channels, outcomes, today)
     queues = reconciler.queues
     heard = HeardProhibitions()
@@ -90,6 +94,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         remedies=pack.remedy,
         streams=(prohibitions, notifications_stream(reconciler)),
         writes=WRITES,
+        writes_under=(PARTNERS,),
         indexes=INDEXES,
     )
     endpoints, feed_endpoints = Endpoints(), FeedEndpoints()
@@ -130,7 +135,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
                 repository,
                 settings.instance,
                 settings.dispatcher_lease,
-                timedelta(seconds=settings.deadline_seconds),
+                deadline,
             ),
             messages=messages,
             slots=settings.endpoint_slots,
@@ -200,7 +205,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             *(dispatch, probe, resync, send_again, recall, recover, monitor),
             *(() if relay is None else (send_digests, tell_owners)),
         ),
-        on_stop=(webhook.close,),
+        on_stop=(webhook.close, topic.close),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 Phase = Literal["connect", "tls", "answer"]
 
-_BEFORE_A_CONNECTION = frozenset({"no-connection", "url", "secret"})
+_BEFORE_A_CONNECTION = frozenset({"no-connection", "url", "secret", "no-topics-here", "no-topic", "not-allowed"})
 
 
 def phase_of(reason: str | None) -> Phase | None:

@@ -16,6 +16,7 @@ from services.notifications.documents import (
     RESYNCS,
     SUBSCRIPTIONS,
     TAKING_PART,
+    WEBHOOK,
     ChannelName,
     SubscriptionDocument,
 )
@@ -139,7 +140,7 @@ class Subscriptions:
         if way_changes and kept["state"] in TAKING_PART:
             verdict = await self._check.check({**kept, **changes})
             if verdict.outcome != "delivered":
-                raise problems.check_failed(verdict)
+                raise problems.check_failed(kept["channel"], verdict)
         if "target" in changes:
             changes.update({"failures": 0, "failing_since": None, "held_until": None})
         if "filter" in named:
@@ -195,7 +196,7 @@ class Subscriptions:
         if kept["state"] not in TAKING_PART:
             verdict = await self._check.check(kept)
             if verdict.outcome != "delivered":
-                raise problems.check_failed(verdict)
+                raise problems.check_failed(kept["channel"], verdict)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.by_id(subscription)
@@ -282,6 +283,8 @@ class Subscriptions:
             and replace(wishes, url=None, filter=None, recalls_only=False) != Wishes()
         ):
             raise problems.only_if_we_call()
+        if channel != WEBHOOK and (wishes.secret is not None or wishes.headers):
+            raise problems.only_over_http()
 
     async def _of_agency(self, agency: str, subscription: str) -> SubscriptionDocument:
         found = await self._repository.subscription(subscription)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.notifications.documents import WEBHOOK, ChannelName
 from services.notifications.domain.attempt_phase import phase_of
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.web.problems import Problem
@@ -34,13 +35,15 @@ def too_many_secrets() -> Problem:
     )
 
 
-def check_failed(verdict: Verdict) -> Problem:
+def check_failed(channel: ChannelName, verdict: Verdict) -> Problem:
     """``reason`` and ``phase`` as in the log of an attempt."""
     return Problem(
         409,
         "endpoint-check-failed",
         "Your endpoint did not say that it wants to be told",
-        remedy="Answer OPTIONS with WebHook-Allowed-Origin, or the signed test event with 2xx; then ask again.",
+        remedy="Answer OPTIONS with WebHook-Allowed-Origin, or the signed test event with 2xx; then ask again."
+        if channel == WEBHOOK
+        else "Ask the operator whether your topic or mailbox is there; then ask again.",
         reason=verdict.reason,
         phase=phase_of(verdict.reason),
     )
@@ -84,6 +87,18 @@ def only_if_we_call() -> Problem:
         422,
         "not-for-this-channel",
         "secret, headers and per_second are for channels on which we call you",
+        field="/channel",
+        rule="unexpected",
+        remedy="Leave them out.",
+    )
+
+
+def only_over_http() -> Problem:
+    """``secret``, ``headers`` on a mailbox or topic."""
+    return Problem(
+        422,
+        "not-for-this-channel",
+        "secret and headers are for webhooks",
         field="/channel",
         rule="unexpected",
         remedy="Leave them out.",

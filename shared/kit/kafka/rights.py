@@ -24,12 +24,16 @@ _ASK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """Topics and consumer groups without prefix. What is written is made, too; nothing else may be."""
+    """Topics and consumer groups without prefix. What is written is made, too; nothing else may be.
+
+    ``writes_under``: how the names of topics begin that others make, and that this service may only write.
+    """
 
     user: str
     writes: tuple[str, ...]
     reads: tuple[str, ...]
     groups: tuple[str, ...]
+    writes_under: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """As it stands in ``deploy/rights``."""

@@ -10,9 +10,20 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+
+from deploy.local.apache.broker import ApacheBroker
+from deploy.local.login import ADMIN, Login
+from deploy.rights.acls import Rule, all_rules
+from deploy.rights.kafka_admin import add, apply, remove
+from deploy.rights.partner import Partner as PartnerOfKafka
+from deploy.rights.partner import provide
 from services.notifications import main
 from services.notifications.channels.mail import digest
-from tests.integration.notifications.parts import OK, Client, Partner, answer_of
+from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings
+from shared.kit.kafka.topics import Topics
+from tests.integration.notifications.parts import OK, Client, Partner, Setup, answer_of
 from tests.support.mail_server import MailServer
 
 
@@ -29,6 +40,10 @@ class Driver(ABC):
     def settings(self) -> dict[str, Any]:
         """What the service must be told."""
         return {}
+
+    async def prepare(self, setup: Setup) -> None:
+        """Before the service runs: what an operator has to do for it."""
+        return
 
     async def __aenter__(self) -> Driver:
         return self
@@ -217,7 +232,102 @@ class DigestDriver(MailDriver):
         await super().__aexit__(*error)
 
 
-DRIVERS: dict[str, type[Driver]] = {
+PASSWORD = "5ec7e7" * 8
+
+
+class TopicDriver(Driver):
+    """A topic of its own on an Apache Kafka with users, read with its own credentials in its own group. It is away
+    while we may not write there."""
+
+    def __init__(self, broker: ApacheBroker) -> None:
+        super().__init__()
+        self._broker = broker
+        self._partner = PartnerOfKafka("gjf")
+        self._reading: asyncio.Task[None] | None = None
+        self._prefix = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The broker, as notifications."""
+        login = self._broker.login("notifications")
+        return {
+            "kafka": login.address,
+            "kafka_security_protocol": "SASL_PLAINTEXT",
+            "kafka_user": login.user,
+            "kafka_password": login.password,
+            "kafka_idempotent": True,
+        }
+
+    async def prepare(self, setup: Setup) -> None:
+        """Rights of the services under this test's prefix, topics, and the partner's topic, user and rights."""
+        admin, self._prefix = self._broker.login(ADMIN).arguments, setup.prefix
+        setup.connection, self._partner = admin, PartnerOfKafka("gjf", setup.prefix)
+        await apply(admin, {}, all_rules(setup.prefix))
+        intake = KafkaSettings(**admin_of_kit(admin), service="intake", instance="intake-1", prefix=setup.prefix)
+        topics = Topics(intake)
+        await topics.start(["people", "matches", "agencies", "prohibitions"])
+        await topics.stop()
+        await provide(admin, self._partner, PASSWORD, replication=1)
+
+    async def begin(self, client: Client) -> None:
+        """Subscribe, and read from the start."""
+        made = await client.subscribed("topic")
+        self.subscription = made["subscription"]
+        assert made["url"] == f"kafka:{self._partner.topic}"
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        login = Login(self._broker.address, self._partner.user, PASSWORD)
+        async with AIOKafkaConsumer(
+            self._partner.topic, **login.arguments, group_id=self._partner.group, auto_offset_reset="earliest"
+        ) as consumer:
+            async for record in consumer:
+                event = json.loads(record.value)
+                assert list(record.headers) == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+                assert len(record.value) == 1024
+                assert record.key == event["data"]["alias"].encode()
+                self.heard.append(event)
+
+    async def go(self) -> None:
+        """Nothing can be written."""
+        await self._write("remove")
+        self.away = True
+
+    async def back(self, client: Client) -> None:
+        """It can."""
+        await self._write("add")
+        self.away = False
+
+    async def _write(self, act: str) -> None:
+        client = AIOKafkaClient(**self._broker.login(ADMIN).arguments)
+        await client.bootstrap()
+        try:
+            rule = Rule("notifications", "Topic", f"{self._prefix}partners.", "Write", "Prefixed")
+            await (add(client, rule) if act == "add" else remove(client, rule))
+        finally:
+            await client.close()
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+
+
+def admin_of_kit(login: dict[str, Any]) -> dict[str, Any]:
+    """A login of the administrator, as the kit is told."""
+    security = KafkaSecurity(
+        protocol="SASL_PLAINTEXT",
+        mechanism="PLAIN",
+        user=login["sasl_plain_username"],
+        password=login["sasl_plain_password"],
+    )
+    return {"bootstrap": login["bootstrap_servers"], "security": security}
+
+
+ON_APACHE = "own topic"
+DRIVERS: dict[str, Any] = {
+    ON_APACHE: TopicDriver,
     "webhook": WebhookDriver,
     "feed": FeedDriver,
     "feed without a cursor": PlaceDriver,

@@ -44,6 +44,7 @@ class Setup:
 
     def __init__(self, kafka: str, mongo_url: str, database: str, prefix: str) -> None:
         self.kafka, self.mongo_url, self.database, self.prefix = kafka, mongo_url, database, prefix
+        self.connection: dict[str, Any] = {"bootstrap_servers": kafka}  # of what this test itself says and reads
         self.tokens: dict[str, str] = {}
 
     def settings(self, **changes: Any) -> NotificationsSettings:
@@ -70,7 +71,7 @@ class Setup:
             yield app
 
     async def publish(self, *events: Event[Any]) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.kafka, acks="all")
+        producer = AIOKafkaProducer(**self.connection, acks="all")
         await producer.start()
         try:
             for event in events:
@@ -81,9 +82,7 @@ class Setup:
 
     async def outcomes(self) -> list[Event[Any]]:
         """Everything on `deliveries`, repeats left out."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.kafka, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
+        consumer = AIOKafkaConsumer(**self.connection, enable_auto_commit=False, auto_offset_reset="earliest")
         await consumer.start()
         try:
             parts = [TopicPartition(f"{self.prefix}deliveries", number) for number in range(4)]

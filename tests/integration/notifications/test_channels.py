@@ -8,22 +8,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.integration.notifications.channel_drivers import DRIVERS, Driver
+from tests.integration.notifications.channel_drivers import DRIVERS, ON_APACHE, Driver
 from tests.integration.notifications.parts import Client, Setup, eventually, match, person
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
+Kind = Callable[[], Driver]
 OFTEN = (0.0, *[0.2] * 49)
 
 
 @asynccontextmanager
-async def begun(setup: Setup, kind: type[Driver]) -> AsyncIterator[tuple[Any, Driver, Client]]:
+async def begun(setup: Setup, kind: Kind) -> AsyncIterator[tuple[Any, Driver, Client]]:
     """A service with one agency that is told by this channel."""
-    async with kind() as driver, setup.running(retry_schedule=OFTEN, **driver.settings) as app:
+    driver = kind()
+    await driver.prepare(setup)
+    async with driver, setup.running(retry_schedule=OFTEN, **driver.settings) as app:
         await setup.publish(setup.agency("gjf"))
         async with Client(app, setup.tokens["gjf"]) as client:
             await driver.begin(client)
@@ -49,11 +53,12 @@ async def stored(app: Any, count: int, **query: Any) -> bool:
 
 
 @pytest.fixture(params=DRIVERS)
-def kind(request: pytest.FixtureRequest) -> type[Driver]:
-    return DRIVERS[request.param]
+def kind(request: pytest.FixtureRequest) -> Kind:
+    found = DRIVERS[request.param]
+    return partial(found, request.getfixturevalue("kafka_with_users")) if request.param == ON_APACHE else found
 
 
-async def test_what_stands_is_told_and_its_end_and_what_is_taken_back(setup: Setup, kind: type[Driver]) -> None:
+async def test_what_stands_is_told_and_its_end_and_what_is_taken_back(setup: Setup, kind: Kind) -> None:
     async with begun(setup, kind) as (_app, driver, client):
         await setup.publish(person("a", "gjf"), person("b", "gjf"), match("a", "x"), match("a", "y"), match("b", "x"))
         await until(lambda: holding(driver.heard) == {key("a", "x"), key("a", "y"), key("b", "x")})
@@ -72,9 +77,7 @@ async def test_what_stands_is_told_and_its_end_and_what_is_taken_back(setup: Set
         await eventually(lambda: _outcomes(setup, "recall-acknowledged", 1))
 
 
-async def test_who_was_away_hears_everything_in_order_and_nothing_that_was_taken_back(
-    setup: Setup, kind: type[Driver]
-) -> None:
+async def test_who_was_away_hears_everything_in_order_and_nothing_that_was_taken_back(setup: Setup, kind: Kind) -> None:
     async with begun(setup, kind) as (app, driver, client):
         await setup.publish(*(person(name, "gjf") for name in "abc"), match("a", "x"))
         await until(lambda: holding(driver.heard) == {key("a", "x")})
@@ -93,7 +96,7 @@ async def test_who_was_away_hears_everything_in_order_and_nothing_that_was_taken
         assert holding(told_of_c) == set()
 
 
-async def test_what_was_told_is_reported_once(setup: Setup, kind: type[Driver]) -> None:
+async def test_what_was_told_is_reported_once(setup: Setup, kind: Kind) -> None:
     async with begun(setup, kind) as (_app, driver, _client):
         await setup.publish(person("a", "gjf"), *(match("a", opportunity) for opportunity in "vwxyz"))
         await until(lambda: len(holding(driver.heard)) == 5)
@@ -103,7 +106,7 @@ async def test_what_was_told_is_reported_once(setup: Setup, kind: type[Driver]) 
         assert kinds["notice-failed"] == 0
 
 
-async def test_after_the_end_of_the_subscription_nothing_comes(setup: Setup, kind: type[Driver]) -> None:
+async def test_after_the_end_of_the_subscription_nothing_comes(setup: Setup, kind: Kind) -> None:
     async with begun(setup, kind) as (app, driver, client):
         await setup.publish(person("a", "gjf"), match("a", "x"))
         await until(lambda: holding(driver.heard) == {key("a", "x")})

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    told = {"user": "small", "writes": ["matches"], "reads": ["people"], "groups": ["small"]}
+    told = {"user": "small", "writes": ["matches"], "reads": ["people"], "groups": ["small"], "writes_under": ["told."]}
     (tmp_path / "small.json").write_text(json.dumps(told))
     return tmp_path
 
@@ -27,6 +27,8 @@ def test_a_service_is_given_what_it_declares_under_its_prefix(folder: Path) -> N
         Rule("small", "Topic", "t.matches", "Describe"),
         Rule("small", "Topic", "t.people", "Read"),
         Rule("small", "Topic", "t.people", "Describe"),
+        Rule("small", "Topic", "t.told.", "Write", "Prefixed"),
+        Rule("small", "Topic", "t.told.", "Describe", "Prefixed"),
         Rule("small", "Group", "t.small", "Read"),
         Rule("small", "Group", "t.small", "Describe"),
     }
@@ -37,6 +39,7 @@ def test_the_same_as_commands(folder: Path) -> None:
     assert list(commands(rules_of("small", "", folder))) == [
         f"{how} --operation Write --operation Describe --operation Create --topic matches",
         f"{how} --operation Read --operation Describe --topic people",
+        f"{how} --operation Write --operation Describe --topic told. --resource-pattern-type prefixed",
         f"{how} --operation Read --operation Describe --group small",
     ]
 
