@@ -1,41 +1,18 @@
-"""`python -m services.intake` runs the service.
-
-`... openapi` prints its API, `... rights` what it needs of Kafka; `... republish` tells all state again.
-"""
+"""`python -m services.intake`: see `shared.kit.runtime.command_line`."""
 
 from __future__ import annotations
 
 import sys
 
-from services.intake.admin_commands import tell_again
+from services.intake.admin_commands import COMMANDS
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
-from shared.kit.runtime.republish import republish
-from shared.kit.runtime.serve import print_openapi, print_rights, run
-from shared.kit.runtime.settings import read_settings
-
-_USAGE = "python -m services.intake [openapi | rights | republish]"
+from shared.kit.runtime.command_line import command_line
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for; the exit code."""
-    match arguments:
-        case []:
-            settings = read_settings(IntakeSettings)
-            run(build(settings), settings)
-            return 0
-        case ["openapi" | "rights" as wanted]:  # nothing is connected: any address will do
-            settings = IntakeSettings(
-                profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
-            )
-            (print_openapi if wanted == "openapi" else print_rights)(build(settings))
-            return 0
-        case ["republish"]:
-            settings = read_settings(IntakeSettings)
-            return republish(settings, lambda store: tell_again(store, settings))
-        case _:
-            sys.stderr.write(_USAGE + "\n")
-            return 2
+    return command_line(arguments, IntakeSettings, build, COMMANDS)
 
 
 if __name__ == "__main__":

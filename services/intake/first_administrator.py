@@ -39,7 +39,7 @@ async def first_administrator(
     key_id = agency.keys[0].key_id
 
     def needs(work: UnitOfWork) -> Iterable[Need]:
-        return [Need.by_id(AGENCIES, agency.agency), Need.where(AGENCIES, KEY_ID, key_id)]
+        return [Need.by_id(AGENCIES, agency.agency), Need(AGENCIES, KEY_ID, key_id)]
 
     def do(work: UnitOfWork) -> bool:
         if any(other["_id"] != agency.agency for other in work.find(AGENCIES, KEY_ID, key_id)):

@@ -1,28 +1,26 @@
-"""Publish every match again as it was last published, so that notifications can rebuild a store that has lost it.
-
-The same events as the last time (id, number, cause), so whoever holds them already drops them. Withdrawn ones too, as
-long as they are kept: a restored store may still hold them as standing. Ranks of that moment are not kept and left
-out; times are kept to the millisecond.
-"""
+"""Commands for administrators: `python -m services.matching <command>`. Each is safe to interrupt and to repeat."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from services.matching.documents import StoredMatch
 from services.matching.publisher import republished_event
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
 from shared.kit.base.ids import Ids
-from shared.kit.runtime.republish import tell_all
+from shared.kit.runtime.admin_commands import AdminCommand, republish_all
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import UnitOfWork
 
 
-async def republish_matches(store: Store, settings: MatchingSettings) -> int:
-    """Put everything into the outbox; how many matches. Safe to interrupt, to repeat, and beside an active matcher:
-    it changes nothing, and what the matcher publishes meanwhile has a higher number."""
-    return await tell_all(store, _operations(Repository(store.database), Ids(settings.id_key_bytes)))
+async def republish(store: Store, settings: MatchingSettings) -> str:
+    """Publish every match again as it was last published, so that notifications can rebuild a store that has lost it.
+    The same events as the last time (id, number, cause), so whoever holds them already drops them. Withdrawn ones too,
+    as long as they are kept: a restored store may still hold them as standing. Ranks of that moment are not kept and
+    left out; times are kept to the millisecond. Safe beside an active matcher: it changes nothing, and what the matcher
+    publishes meanwhile has a higher number."""
+    return await republish_all(store, _operations(Repository(store.database), Ids(settings.id_key_bytes)))
 
 
 async def _operations(repository: Repository, ids: Ids) -> AsyncIterator[Operation[None]]:
@@ -37,3 +35,6 @@ def _republish(id: str, ids: Ids) -> Operation[None]:
             work.emit(republished_event(stored, ids))
 
     return Operation(lambda work: [StoredMatch.need(id)], do)
+
+
+COMMANDS: Mapping[str, AdminCommand[MatchingSettings]] = {"republish": republish}

@@ -1,7 +1,4 @@
-"""`python -m services.notifications` runs the service.
-
-`... openapi` prints its API, `... rights` what it needs of Kafka.
-"""
+"""`python -m services.notifications`: see `shared.kit.runtime.command_line`."""
 
 from __future__ import annotations
 
@@ -9,28 +6,12 @@ import sys
 
 from services.notifications.main import build
 from services.notifications.settings import NotificationsSettings
-from shared.kit.runtime.serve import print_openapi, print_rights, run
-from shared.kit.runtime.settings import read_settings
-
-_USAGE = "python -m services.notifications [openapi | rights]"
+from shared.kit.runtime.command_line import command_line
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for; the exit code."""
-    match arguments:
-        case []:
-            settings = read_settings(NotificationsSettings)
-            run(build(settings), settings)
-            return 0
-        case ["openapi" | "rights" as wanted]:  # nothing is connected: any address will do
-            settings = NotificationsSettings(
-                profile="development", kafka="127.0.0.1:9092", mongo_url="mongodb://127.0.0.1:27017/"
-            )
-            (print_openapi if wanted == "openapi" else print_rights)(build(settings))
-            return 0
-        case _:
-            sys.stderr.write(_USAGE + "\n")
-            return 2
+    return command_line(arguments, NotificationsSettings, build, {})
 
 
 if __name__ == "__main__":

@@ -132,7 +132,8 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         arrived."""
         recipient, still = await reader_of(request, caller)
         # beside the key's own bound: an agency with several keys has no more than one with a single one
-        Reading.of(request.scope).hold(request.app.state.runtime.quotas.hold("polls-at-once", f"agency/{recipient}"))
+        quotas = request.app.state.runtime.quotas
+        Reading.of(request.scope).held.enter_context(quotas.hold("polls-at-once", f"agency/{recipient}"))
         try:
             start = await endpoints.reader.position(recipient, last_event_id or after or None)
         except UnknownCursor:

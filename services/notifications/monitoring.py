@@ -29,8 +29,8 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import HELD, NEXT, UNACKNOWLEDGED, UNREAD, Repository
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
-from shared.kit.base.supervise import wait_or_stop
 from shared.kit.store.mongo import Database, Document
 
 LOOK_SECONDS = 10.0

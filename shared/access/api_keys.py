@@ -25,7 +25,6 @@ from shared.access.agencies import AGENCIES, held_agency, may_receive
 from shared.events.topics.agencies import Agency, Key
 from shared.kit.base.logs import logger
 from shared.kit.base.metrics import counter
-from shared.kit.base.weak_keys import mistaken_hash
 from shared.kit.store.mongo import Database
 from shared.kit.web.authentication import authenticated, unauthorised
 from shared.kit.web.problems import Problem, forbidden
@@ -119,7 +118,7 @@ class Keys:
         # The same work whether the key is known or not: the answer's time tells nothing either.
         secret, expected = bytes.fromhex(match[2]), found[1].secret_sha256 if found else _NOBODY
         right = compare_digest(sha256(secret).digest(), bytes.fromhex(expected))
-        mistake = None if right else mistaken_hash(match[1], secret, expected)
+        mistake = None if right else _mistaken_hash(match[1], secret, expected)
         if found is not None and mistake is not None and not self._expired(found[1]):
             raise self._registered_wrongly(*found, mistake)
         if not right or found is None or self._expired(found[1]):
@@ -176,6 +175,23 @@ class Keys:
             return known
         finally:
             self._reading = None
+
+
+def _mistaken_hash(key_id: str, secret: bytes, secret_sha256: str) -> str | None:
+    """By which mistake this came to be registered as the SHA-256 of the secret, which it is not; None: by none that is
+    known, or it is another secret's. Only whoever holds the secret gets a name."""
+    text = secret.hex()
+    made = {
+        "hash-of-text": text,  # printf %s <64 hex> | sha256sum
+        "hash-of-line": text + "\n",  # echo <64 hex> | sha256sum
+        "hash-of-token": f"{key_id}.{text}",
+        "hash-of-token-line": f"{key_id}.{text}\n",
+        "hash-of-hash": sha256(secret).hexdigest(),
+    }
+    hashes = {name: sha256(value.encode()).digest() for name, value in made.items()} | {"not-hashed": secret}
+    registered = bytes.fromhex(secret_sha256)
+    found = [name for name, value in hashes.items() if compare_digest(value, registered)]
+    return found[0] if found else None
 
 
 def make_key(key_id: str, until: date | None = None) -> tuple[str, Key]:

@@ -9,7 +9,6 @@ and the cause}. Reading what forbids is never held up by what follows from it: t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from pymongo import ASCENDING, IndexModel
 from shared.access.metrics import took_effect
 from shared.events import Event
 from shared.events.topics.prohibitions import Floors, merged
-from shared.kit.base.backoff import Backoff
+from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.observer import Observer
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.store import Operation
@@ -115,9 +114,7 @@ class FloorFollowUp:
                 await backoff.wait(stopping)
             elif not worked:
                 backoff.reset()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._asked.wait()
+                await wait_or_stop(self._asked, LOOK_SECONDS)
 
     async def step(self) -> tuple[int, int]:
         """What is due, at most `AT_ONCE`: of how many people it was done, and of how many it failed (these are done

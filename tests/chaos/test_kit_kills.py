@@ -111,7 +111,7 @@ class TestABrokerThatForgets:
                     await until(new_ids(service, before), "new topic ids")
                     await publish(kafka, prefix + "deliveries", [delivery(n) for n in numbers])  # as its writer would
                 await until(done, f"the effects of round {round}")
-                assert await service.outbox.wait_until_published(60)
+                assert await service.published(60)
                 before = dict(service.topics.ids)
                 await asyncio.to_thread(forget, own_stack)
                 await until(new_ids(service, before), "new topic ids")

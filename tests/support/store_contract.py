@@ -179,7 +179,7 @@ class StoreContract:
 
         def find(field: str, value: Any) -> Operation[list[str]]:
             return Operation(
-                lambda work: [Need.where(THINGS, field, value)],
+                lambda work: [Need(THINGS, field, value)],
                 lambda work: [each["_id"] for each in work.find(THINGS, field, value)],
             )
 

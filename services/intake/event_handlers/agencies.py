@@ -30,7 +30,7 @@ def features(data: Model, findings: Findings, today: date) -> Features:
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The agency, and whoever else has a key of the same name."""
     agency = _agency(event)
-    return [Need.by_id(AGENCIES, agency.agency), *(Need.where(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
+    return [Need.by_id(AGENCIES, agency.agency), *(Need(AGENCIES, KEY_ID, key.key_id) for key in agency.keys)]
 
 
 def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:

@@ -17,9 +17,9 @@ from datetime import date, datetime
 from services.notifications.documents import CALENDAR, LATEST_DAY, RESYNCS, CalendarDocument
 from services.notifications.fan_out.resync import request_resync
 from services.notifications.repository import Repository
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
 from shared.kit.base.logs import logger
-from shared.kit.base.supervise import wait_or_stop
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from services.notifications.documents import About
 from services.notifications.repository import Repository
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
-from shared.kit.base.supervise import wait_or_stop
 
 LOOK_SECONDS = 1.5
 LOOK_AGAIN = timedelta(seconds=30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from dataclasses import dataclass
 
@@ -28,9 +27,14 @@ class Backoff:
 
     async def wait(self, until: asyncio.Event | None = None) -> None:
         """Sleep for the next delay, or less when ``until`` is set (somebody wants to stop)."""
-        if until is None:
-            await asyncio.sleep(self.delay())
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.delay()):
-                await until.wait()
+        await wait_or_stop(until or asyncio.Event(), self.delay())
+
+
+async def wait_or_stop(stopping: asyncio.Event, seconds: float) -> bool:
+    """Wait so long; True at once when the process is to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,20 +1,12 @@
-"""Time, and how far it can be believed.
+"""Time, and how far it can be believed (docs/decisions/0010).
 
 Two clocks. The *wall clock* is the machine's: leases, limits, key expiry. The *calendar* is what consents, retry
 schedules and milestones follow; a setting may move it (rehearsals, demos), which production refuses.
 
-The wall clock may be wrong: seen, a machine 70 days ahead ended every consent for good. So it is compared with
-MongoDB's. What is compared is not the answer's own moment but the server's time carried on by the monotonic clock, so a
-wall clock that jumps is doubted at the next question, not at the next comparison. While the two differ by more than a
-minute nobody here knows which one is right, and three readings part:
-
-* ``latest``: decides what may still be sent or shown. Whatever has ended by either clock is not sent.
-* ``earliest``: decides what has ended for good (lapses, recalls by time, a new day's withdrawals, retention). What has
-  not ended by both clocks waits.
-* ``calendar``: what is written down and scheduled. The server's time, for all replicas share it.
-
-Without doubt all three are the wall clock. Not guaranteed: two clocks that are wrong by the same amount; MongoDB's own
-TTL deletions, which follow the server alone.
+The wall clock may be wrong, so it is compared with MongoDB's: with the server's time carried on by the monotonic clock,
+so that one which jumps is doubted at the next question. While the two differ by more than a minute nobody here knows
+which one is right, and ``latest``, ``earliest`` and ``calendar`` part; without doubt all three are the wall clock. Not
+guaranteed: two clocks that are wrong by the same amount; MongoDB's own TTL deletions, which follow the server alone.
 """
 
 from __future__ import annotations
@@ -49,7 +41,6 @@ class Clock:
         self._at = 0.0
 
     def wall(self) -> datetime:
-        """This machine's time, as it is."""
         return machine_time() if self._wall is None else self._wall()
 
     def heard(self, server: datetime, asked: float, answered: float) -> None:
@@ -68,7 +59,6 @@ class Clock:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the two differ by more than a minute."""
         return abs(self.difference) > MOST_DIFFERENCE
 
     def trusted(self) -> datetime:
@@ -76,15 +66,15 @@ class Clock:
         return self._readings()[1]
 
     def calendar(self) -> datetime:
-        """The time to write down and to schedule by."""
+        """The time to write down and to schedule by: the server's, for all replicas share it."""
         return self._readings()[1] + self._offset
 
     def latest(self) -> datetime:
-        """What has ended by now may not be sent or shown any more."""
+        """What has ended by now, by either clock, may not be sent or shown any more."""
         return self._readings()[2] + self._offset
 
     def earliest(self) -> datetime:
-        """What has ended by now has ended for good."""
+        """What has ended by now, by both clocks, has ended for good (a lapse, a recall by time); all else waits."""
         return self._readings()[0] + self._offset
 
     def _readings(self) -> tuple[datetime, datetime, datetime]:

@@ -2,8 +2,8 @@
 
 ``log = logs.logger("outbox")``, ``log.info("published", topic="people", count=12)``. The first argument is a name
 (``[a-z0-9_]``), never a sentence with values in it. Keys and forms of values: ``log_allow_list.py``; others are
-dropped, the line says how many. Exceptions are written as class names and
-``file:line function`` frames: no text, no locals.
+dropped, the line says how many. Exceptions are written as class names and ``file:line function`` frames: no text, no
+locals.
 
 Everything else in the process goes through the same sieve: of a library's record only logger, level and the template
 stay, and the template only where it stands as a constant in the calling source (a sentence built with values does

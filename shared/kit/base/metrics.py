@@ -76,19 +76,16 @@ def counter(name: str, help_text: str, labels: Sequence[str] = ()) -> Family[Cou
 
 
 def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Family[Gauge]:
-    """Define a gauge."""
     return Family(Gauge(PREFIX + name, help_text, labels, registry=REGISTRY), labels)
 
 
 def histogram(
     name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = Histogram.DEFAULT_BUCKETS
 ) -> Family[Histogram]:
-    """Define a histogram with these upper bounds."""
     return Family(Histogram(PREFIX + name, help_text, labels, registry=REGISTRY, buckets=buckets), labels)
 
 
 def exposition() -> tuple[bytes, str]:
-    """The body of ``/metrics`` and its content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
 
 

@@ -38,7 +38,6 @@ class Sealer:
         self._cipher = AESGCM(key)
 
     def seal(self, plaintext: bytes, *associated: str) -> bytes:
-        """Encrypt for this place."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return self._header + nonce + self._cipher.encrypt(nonce, plaintext, self._bound(associated))
 

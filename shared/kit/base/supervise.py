@@ -37,16 +37,6 @@ async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
         await backoff.wait(stopping)
 
 
-async def wait_or_stop(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait so long; True at once when the process is to stop."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return False
-    return True
-
-
 async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel them until all have ended; what they raise is nobody's business. Once is not enough: aiokafka loses a
     cancel now and then (when it closes, it waits for a task of its own and takes the cancel for that one's)."""

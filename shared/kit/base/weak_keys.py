@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from hmac import compare_digest
 from itertools import pairwise
 
 KEY_BYTES = 32
@@ -35,23 +34,6 @@ def guessable(key: bytes) -> bool:
 def known_hash(secret_sha256: str) -> bool:
     """Whether this is the SHA-256 of a secret that anybody would try: nothing, or a key that somebody typed."""
     return secret_sha256.lower() in _KNOWN_HASHES
-
-
-def mistaken_hash(key_id: str, secret: bytes, secret_sha256: str) -> str | None:
-    """By which mistake this came to be registered as the SHA-256 of the secret, which it is not; None: by none that is
-    known, or it is another secret's. Only whoever holds the secret gets a name."""
-    text = secret.hex()
-    made = {
-        "hash-of-text": text,  # printf %s <64 hex> | sha256sum
-        "hash-of-line": text + "\n",  # echo <64 hex> | sha256sum
-        "hash-of-token": f"{key_id}.{text}",
-        "hash-of-token-line": f"{key_id}.{text}\n",
-        "hash-of-hash": sha256(secret).hexdigest(),
-    }
-    hashes = {name: sha256(value.encode()).digest() for name, value in made.items()} | {"not-hashed": secret}
-    registered = bytes.fromhex(secret_sha256)
-    found = [name for name, value in hashes.items() if compare_digest(value, registered)]
-    return found[0] if found else None
 
 
 def same(keys: Mapping[str, bytes]) -> tuple[str, str] | None:

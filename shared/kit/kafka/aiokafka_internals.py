@@ -174,16 +174,13 @@ class ReadableRecords:
         self._data, self._quick, self._taken = data, MemoryRecords(data), 0
 
     def has_next(self) -> bool:
-        """Whether there is another batch."""
         return self._quick.has_next()
 
     def next_batch(self) -> _Batch:
-        """The next batch."""
         number, self._taken = self._taken, self._taken + 1
         return _Batch(self._quick.next_batch(), self._data, number)
 
     def size_in_bytes(self) -> int:
-        """Of all batches."""
         return self._quick.size_in_bytes()
 
 

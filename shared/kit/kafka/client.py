@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 from aiokafka import AIOKafkaClient
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
@@ -20,6 +23,8 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from shared.kit.kafka.aiokafka_internals import ask_each
 from shared.kit.kafka.settings import KafkaSettings
 
+ADMIN_MS = 5_000
+KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 _AUTHENTICATION = (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
@@ -31,19 +36,12 @@ _SASL = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256, "PLAIN": 
 
 
 class NotLetIn(KafkaError):
-    """The broker is there, but does not take who or how we are: wrong user or password, certificate, protocol."""
+    """The broker is there, but does not take who or how we are. ``wrong``: user, password or mechanism; the
+    certificate, the broker's or ours; or the protocol (it takes the connection and closes it at the first word)."""
 
-
-class WrongPassword(NotLetIn):
-    """User, password or mechanism."""
-
-
-class WrongCertificate(NotLetIn):
-    """TLS: the broker's certificate, or ours."""
-
-
-class WrongProtocol(NotLetIn):
-    """It takes the connection and closes it at the first word: the listener expects another security protocol."""
+    def __init__(self, wrong: Literal["password", "certificate", "protocol"]) -> None:
+        super().__init__(wrong)
+        self.wrong = wrong
 
 
 def connection(kafka: KafkaSettings) -> Mapping[str, Any]:
@@ -68,6 +66,18 @@ def faststream_security(kafka: KafkaSettings) -> BaseSecurity:
         return BaseSecurity(ssl_context=context, use_ssl=security.tls)
     kind = _SASL[security.mechanism]
     return kind(security.user, security.password, ssl_context=context, use_ssl=security.tls)
+
+
+@asynccontextmanager
+async def admin_client(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Started, for a few questions. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(**connection(kafka), request_timeout_ms=ADMIN_MS)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        with contextlib.suppress(*KAFKA_ERRORS):
+            await admin.close()
 
 
 async def bootstrapped(kafka: KafkaSettings, timeout_ms: int) -> AIOKafkaClient:
@@ -97,14 +107,14 @@ async def why_refused(kafka: KafkaSettings, timeout_ms: int) -> NotLetIn | None:
 
 def _refusal(error: BaseException, tls: bool) -> NotLetIn | None:
     if isinstance(error, _AUTHENTICATION):
-        return WrongPassword()
+        return NotLetIn("password")
     if isinstance(error, ssl.SSLError):
-        return WrongCertificate()
+        return NotLetIn("certificate")
     if isinstance(error, KafkaError):
         certificate = tls and isinstance(error.__cause__ or error.__context__, ssl.SSLError)
-        return WrongCertificate() if certificate else WrongProtocol()
+        return NotLetIn("certificate" if certificate else "protocol")
     if isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
-        return WrongProtocol()
+        return NotLetIn("protocol")
     if isinstance(error, OSError | TimeoutError | ValueError):
         return None  # nobody there
     raise error

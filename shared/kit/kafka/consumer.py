@@ -20,11 +20,10 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset, wait_at_most
-from shared.kit.kafka.client import faststream_security
+from shared.kit.kafka.client import KAFKA_ERRORS, faststream_security
 from shared.kit.kafka.end_offsets import log_ends
 from shared.kit.kafka.group_assignment import assigned_in
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.kafka.topics import KAFKA_ERRORS
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
 STOP_SECONDS = 10.0
@@ -73,13 +72,13 @@ class Reader(ABC):
     async def stop(self) -> None:
         """Let the batch in hand end, then end."""
 
-    @abstractmethod
     async def abandon(self) -> None:
         """The same, before a new session begins at once."""
+        await self.stop()
 
-    @abstractmethod
     async def unassigned_partitions(self) -> set[TopicPartition]:
         """Partitions of our topics that nobody reads. Raises KafkaError, TimeoutError."""
+        return set()
 
     def position(self, partition: TopicPartition) -> int | None:
         """Which offset is read next, as far as is known without asking anybody."""
@@ -95,9 +94,7 @@ class Reader(ABC):
         before that is taken in."""
         if self.kafka is None or self._in_hand or not (partitions := self.kafka.assignment()):
             return False
-        now = (
-            machine_time().timestamp() * 1_000
-        )  # as aiokafka notes it; a clock that was set makes this false, not true
+        now = machine_time().timestamp() * 1_000  # as aiokafka notes it; a clock that was set makes this false
         for partition in partitions:
             told, end = self.kafka.last_poll_timestamp(partition), self.kafka.highwater(partition)
             if told is None or end is None or abs(now - told) > 1_000 * seconds:
@@ -196,10 +193,7 @@ class Consumer(Reader):
             no_reply=True,
         )
 
-        async def handle(records: Any) -> None:
-            await self._take(records)
-
-        self.subscriber(handle)
+        self.subscriber(self._take)
 
     async def start(self) -> None:
         """Join the group. Raises KafkaError when the broker does not answer."""
@@ -235,7 +229,6 @@ class Consumer(Reader):
 
     @property
     def kafka(self) -> AIOKafkaConsumer | None:
-        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
         return self.subscriber.consumer
 
     async def unassigned_partitions(self) -> set[TopicPartition]:

@@ -68,7 +68,6 @@ class Outgoing(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of it all."""
         return len(self.key) + len(self.value) + sum([len(name) + len(value) for name, value in self.headers])
 
 

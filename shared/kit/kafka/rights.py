@@ -14,12 +14,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError
 
 from shared.kit.kafka.aiokafka_internals import heartbeat_of_nobody
-from shared.kit.kafka.client import connection
+from shared.kit.kafka.client import KAFKA_ERRORS, admin_client
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
+from shared.kit.kafka.topics import Topics
 
 _READ, _WRITE = 3, 4  # codes of Kafka's operations
-_ASK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +65,8 @@ def _lacks(topics: Topics, topic: str, code: int) -> bool:
 
 
 async def _groups_refused(kafka: KafkaSettings, groups: Iterable[str]) -> list[str]:
-    admin = AIOKafkaAdminClient(**connection(kafka), request_timeout_ms=int(_ASK_SECONDS * 1000))
-    try:
-        await admin.start()
+    async with admin_client(kafka) as admin:
         return [name for name in map(kafka.physical, groups) if not await _may_read(admin, name)]
-    finally:
-        await admin.close()
 
 
 async def _may_read(admin: AIOKafkaAdminClient, group: str) -> bool:

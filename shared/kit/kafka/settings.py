@@ -38,12 +38,10 @@ class KafkaSecurity:
 
     @property
     def sasl(self) -> bool:
-        """Whether a user and a password are sent."""
         return self.protocol.startswith("SASL_")
 
     @property
     def tls(self) -> bool:
-        """Whether connections are encrypted."""
         return self.protocol.endswith("SSL")
 
     @property
@@ -77,27 +75,15 @@ class KafkaSecurity:
             raise Unfit("ca_file") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.cert_file:
+            part = "cert_file"
             try:
+                ssl.create_default_context(cafile=self.cert_file)  # only to see whether it can be read
+                part = "key_file"
                 # a password is always given: without one OpenSSL would ask for it on the terminal and wait
                 context.load_cert_chain(self.cert_file, self.key_file, password=self.key_password)
             except (OSError, ValueError):
-                raise Unfit(_which_of_two(self)) from None
+                raise Unfit(part) from None
         return context
-
-
-def _which_of_two(security: KafkaSecurity) -> str:
-    """Which file keeps certificate and key from being used together."""
-    try:
-        with open(security.cert_file, encoding="ascii") as file:
-            ssl.PEM_cert_to_DER_cert(_first_certificate(file.read()))
-    except (OSError, ValueError):
-        return "cert_file"
-    return "key_file"
-
-
-def _first_certificate(text: str) -> str:
-    start, end = text.index(ssl.PEM_HEADER), text.index(ssl.PEM_FOOTER)
-    return text[start : end + len(ssl.PEM_FOOTER)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +121,7 @@ class KafkaSettings:
         return 500 if self.idempotent else 10
 
     def physical(self, topic: str) -> str:
-        """The topic's name at the broker."""
         return self.prefix + topic
 
     def logical(self, name: str) -> str:
-        """The topic that has this name at the broker."""
         return name.removeprefix(self.prefix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observer import Observer
@@ -21,7 +21,7 @@ from shared.kit.kafka.settings import KafkaSettings
 POLL_MS = 1_000
 
 
-class UngroupedConsumer(Reader):
+class StandaloneConsumer(Reader):
     """One consumer session, as `Consumer` is one of a member of a group: the same promises."""
 
     def __init__(
@@ -41,11 +41,9 @@ class UngroupedConsumer(Reader):
 
     @property
     def kafka(self) -> AIOKafkaConsumer | None:
-        """aiokafka's consumer underneath."""
         return self._consumer
 
     async def start(self) -> None:
-        """Begin to read. Raises KafkaError when the broker does not answer."""
         consumer = consumer_of(
             **connection(self._settings),
             client_id=self._settings.instance,
@@ -66,7 +64,6 @@ class UngroupedConsumer(Reader):
         self._reading = asyncio.create_task(self._read(consumer), name="ungrouped reader")
 
     async def stop(self) -> None:
-        """Let the batch in hand end, then close."""
         self._stopped = True
         if self._reading is not None:
             if not self._in_hand:
@@ -74,14 +71,6 @@ class UngroupedConsumer(Reader):
             await asyncio.wait([self._reading])
         if self._consumer is not None:
             await close(self._consumer)
-
-    async def abandon(self) -> None:
-        """The same: there is no group to leave."""
-        await self.stop()
-
-    async def unassigned_partitions(self) -> set[TopicPartition]:
-        """None: all are ours."""
-        return set()
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         backoff = Backoff(0.1, 5.0)

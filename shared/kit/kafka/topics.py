@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaClient
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
-    KafkaError,
     NodeNotReadyError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
@@ -25,10 +24,9 @@ from aiokafka.errors import (
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observer import Observer
 from shared.kit.kafka.aiokafka_internals import Found, topic_ids
-from shared.kit.kafka.client import bootstrapped, connection
+from shared.kit.kafka.client import KAFKA_ERRORS, admin_client, bootstrapped
 from shared.kit.kafka.settings import KafkaSettings
 
-KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 _ASK_SECONDS = 5.0
 _REFUSED = (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno)
 
@@ -83,7 +81,6 @@ class Topics:
             self._watcher = asyncio.create_task(self._watch(), name="topics")
 
     async def stop(self) -> None:
-        """Stop watching."""
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -126,20 +123,14 @@ class Topics:
 
     async def _create(self, topics: list[str]) -> set[str]:
         """Returns those that we have no right to make."""
-        admin = AIOKafkaAdminClient(**connection(self.kafka), request_timeout_ms=int(_ASK_SECONDS * 1000))
         refused = set()
-        try:
-            async with asyncio.timeout(_ASK_SECONDS * 3):
-                await admin.start()
-                answer: Any = await admin.create_topics([self._new(topic) for topic in topics])
-            for name, code, *_ in answer.topic_errors:
-                if code in _REFUSED:
-                    refused.add(self.kafka.logical(name))
-                elif code not in (0, TopicAlreadyExistsError.errno):
-                    raise for_code(code)
-        finally:
-            with contextlib.suppress(*KAFKA_ERRORS):
-                await admin.close()
+        async with asyncio.timeout(_ASK_SECONDS * 3), admin_client(self.kafka) as admin:
+            answer: Any = await admin.create_topics([self._new(topic) for topic in topics])
+        for name, code, *_ in answer.topic_errors:
+            if code in _REFUSED:
+                refused.add(self.kafka.logical(name))
+            elif code not in (0, TopicAlreadyExistsError.errno):
+                raise for_code(code)
         return refused
 
     def _new(self, topic: str) -> NewTopic:

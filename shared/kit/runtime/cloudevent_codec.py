@@ -26,9 +26,7 @@ class CloudEventCodec:
     def decode(self, record: Record, topic: str) -> Event[Any] | Bad:
         """The event in a record, or what is wrong with it. Never raises, whatever anybody put into the topic."""
         try:
-            if (
-                record.value is not None and len(record.value) > LARGEST_RECORD
-            ):  # nobody of ours may say more in one event
+            if record.value is not None and len(record.value) > LARGEST_RECORD:  # nobody of ours may say more in one
                 return Bad("too-large", "/data", type_of(record))
             event = from_kafka(record.value, record.headers)
         except Refused as refused:

@@ -9,9 +9,9 @@ from pymongo import IndexModel
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 
 from shared.kit.base.logs import logger
-from shared.kit.kafka.client import NotLetIn, WrongCertificate, WrongPassword
+from shared.kit.kafka.client import KAFKA_ERRORS, NotLetIn
 from shared.kit.kafka.rights import NotGranted, Rights, check_granted
-from shared.kit.kafka.topics import KAFKA_ERRORS, Topics, WrongPartitionCount
+from shared.kit.kafka.topics import Topics, WrongPartitionCount
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store.mongo import Client, NoReplicaSet, connect, ensure_indexes, ping, server_version
 
@@ -113,7 +113,7 @@ async def open_kafka(topics: Topics, rights: Rights, retention_ms: Mapping[str, 
             await topics.start({*rights.reads, *rights.writes}, retention_ms)
             await check_granted(topics, rights)
     except NotLetIn as refused:
-        raise _kafka(topics, _NOT_LET_IN.get(type(refused), _OTHER_PROTOCOL)) from None
+        raise _kafka(topics, _NOT_LET_IN[refused.wrong]) from None
     except NotGranted as refused:
         user = topics.kafka.security.user
         remedy = (
@@ -129,11 +129,11 @@ async def open_kafka(topics: Topics, rights: Rights, retention_ms: Mapping[str, 
         raise _kafka(topics, remedy) from None
 
 
-_OTHER_PROTOCOL = "Kafka closes the connection: IEUM_KAFKA_SECURITY_PROTOCOL is not what that listener speaks."
-_NOT_LET_IN: dict[type[NotLetIn], str] = {
-    WrongPassword: "Kafka refuses the authentication: look at IEUM_KAFKA_USER, IEUM_KAFKA_PASSWORD and"
+_NOT_LET_IN = {
+    "protocol": "Kafka closes the connection: IEUM_KAFKA_SECURITY_PROTOCOL is not what that listener speaks.",
+    "password": "Kafka refuses the authentication: look at IEUM_KAFKA_USER, IEUM_KAFKA_PASSWORD and"
     " IEUM_KAFKA_SASL_MECHANISM, and whether the broker has that user.",
-    WrongCertificate: "TLS with Kafka fails: IEUM_KAFKA_CA_FILE must be its authority, IEUM_KAFKA its name as in its"
+    "certificate": "TLS with Kafka fails: IEUM_KAFKA_CA_FILE must be its authority, IEUM_KAFKA its name as in its"
     " certificate, IEUM_KAFKA_CERT_FILE one that it accepts.",
 }
 

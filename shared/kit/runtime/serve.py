@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,11 @@ import uvloop
 from fastapi import FastAPI
 
 from shared.kit.base import metrics
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.logs import logger
 from shared.kit.runtime.connect import CannotStart
 from shared.kit.runtime.settings import ServiceSettings
-from shared.kit.web.connection_limits import RESERVE, Connections, Limits
+from shared.kit.web.connection_limits import RESERVE, Connections
 from shared.kit.web.edge_settings import EdgeSettings, networks
 from shared.kit.web.metrics_routes import metrics_app
 from shared.kit.web.uvicorn_protocol import protocol
@@ -56,17 +56,6 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
     sys.exit(code)
 
 
-def print_openapi(app: FastAPI) -> None:
-    """Print the OpenAPI document without connecting to anything."""
-    sys.stdout.write(json.dumps(app.openapi(), ensure_ascii=False, indent=1) + "\n")
-
-
-def print_rights(app: FastAPI) -> None:
-    """Print what the service needs of Kafka, without connecting to anything."""
-    runtime: ServiceRuntime = app.state.runtime
-    sys.stdout.write(runtime.rights.as_json())
-
-
 async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     runtime: ServiceRuntime = app.state.runtime
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for every malformed request fills a disk
@@ -81,7 +70,7 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
             async with _metrics_served(measuring, settings), app.router.lifespan_context(app):
                 most = connections_below_files(settings.connections)
                 metrics.connections_most.of().set(most)
-                server = _Server(edge_config(app, settings, most), runtime)
+                server = EdgeServer(edge_config(app, settings, most), runtime.stop)
                 watching = asyncio.create_task(_stop_when_failed(server, runtime))
                 if not runtime.stopping.is_set():
                     await server.serve(sockets=[listening])
@@ -101,13 +90,15 @@ class EdgeConfig(uvicorn.Config):
 
 
 class EdgeServer(uvicorn.Server):
-    """Looks at its connections once a second, and at nothing more often: uvicorn's own loop wakes ten times a second
-    to see whether it should end. Here the end wakes it."""
+    """Looks at its connections once a second, and at nothing more often: uvicorn's own loop wakes ten times a second to
+    see whether it should end. Here the end wakes it. ``stop`` is called at a signal, at once, so that long polls and
+    loops do not hold the end up; without it signals are left to the server that this one stands beside."""
 
     config: EdgeConfig
 
-    def __init__(self, config: EdgeConfig) -> None:
+    def __init__(self, config: EdgeConfig, stop: Callable[[], None] | None = None) -> None:
         self._ending = asyncio.Event()
+        self._stop = stop
         super().__init__(config)
 
     @property
@@ -129,21 +120,17 @@ class EdgeServer(uvicorn.Server):
                 self.config.edge.sweep()
             except Exception:  # a bug in one look ends no later one
                 _log.exception("sweep_failed")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), SWEEP_SECONDS)
-
-
-class _Server(EdgeServer):
-    """Tells the kit at once that the end has come, so that long polls and loops do not hold it up."""
-
-    def __init__(self, config: EdgeConfig, runtime: ServiceRuntime) -> None:
-        super().__init__(config)
-        self._runtime = runtime
+            await wait_or_stop(self._ending, SWEEP_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal came."""
-        self._runtime.stop()
+        if self._stop is not None:
+            self._stop()
         super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals() if self._stop is not None else contextlib.nullcontext():
+            yield
 
 
 async def _stop_when_failed(server: uvicorn.Server, runtime: ServiceRuntime) -> None:
@@ -158,7 +145,7 @@ async def _metrics_served(listening: socket.socket | None, settings: EdgeSetting
     if listening is None:
         yield
         return
-    server = _Beside(edge_config(metrics_app(), settings, METRICS_CONNECTIONS, shown=False))
+    server = EdgeServer(edge_config(metrics_app(), settings, METRICS_CONNECTIONS, shown=False))
     with listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="metrics")
         try:
@@ -168,26 +155,9 @@ async def _metrics_served(listening: socket.socket | None, settings: EdgeSetting
             await asyncio.wait([serving], timeout=2.0)
 
 
-class _Beside(EdgeServer):
-    """Leaves the signals to the server that it stands beside."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing."""
-        yield
-
-
 def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *, shown: bool = True) -> EdgeConfig:
     """uvicorn with our protocol; ``most`` connections instead of those of the settings."""
-    limits = Limits(
-        connections=most or settings.connections,
-        per_address=min(most or settings.connections, settings.connections_per_address),
-        head_seconds=settings.head_seconds,
-        body_seconds=settings.body_seconds,
-        body_bytes_per_second=settings.body_bytes_per_second,
-        unread_seconds=settings.unread_seconds,
-    )
-    edge = Connections(limits, shown=shown)
+    edge = Connections(settings, most, shown=shown)
     config = EdgeConfig(
         app,
         http=protocol(edge, networks(settings.trusted_proxies)),

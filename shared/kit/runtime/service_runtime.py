@@ -23,16 +23,19 @@ from pymongo.errors import PyMongoError
 
 from shared.events import registry
 from shared.kit.base import garbage_collection, logs, metrics
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.base.logs import logger
+from shared.kit.base.observer import Observer
 from shared.kit.base.sealing import Sealer
-from shared.kit.base.supervise import Loop, supervise, wait_or_stop
+from shared.kit.base.supervise import Loop, supervise
+from shared.kit.kafka.client import KAFKA_ERRORS
 from shared.kit.kafka.rights import Rights
-from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
+from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.connect import open_both
-from shared.kit.runtime.metering import Metering, sample_gauges
+from shared.kit.runtime.metering import sample_gauges
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.store import outbox
 from shared.kit.store.mongo import Client, Database, ping, server_time
@@ -112,7 +115,7 @@ class ServiceRuntime:
         self.ids = Ids(settings.id_key_bytes)
         self.sealer = Sealer(settings.sealing_key_bytes)
         self.codec = CloudEventCodec()
-        self.observer = Metering()
+        self.observer = Observer()
         self.clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
         self.quotas = Quotas(settings)
         self.stopping = asyncio.Event()
@@ -120,7 +123,7 @@ class ServiceRuntime:
         self.failed = asyncio.Event()
         self._streams = tuple(streams)
         self._all_streams = (*self._streams, *held_streams)
-        self._indexes = _merged(outbox.INDEXES, checkpoints.INDEXES, quarantine.INDEXES, indexes or {})
+        self._indexes = {**outbox.INDEXES, **checkpoints.INDEXES, **quarantine.INDEXES, **(indexes or {})}
         self._ready_needs_kafka = ready_needs_kafka
         self._make_authenticator = authenticator
         self._remedies = remedies
@@ -133,7 +136,6 @@ class ServiceRuntime:
 
     @property
     def rights(self) -> Rights:
-        """What this service needs of Kafka."""
         return Rights(
             user=self.settings.service,
             writes=tuple(self._writes),
@@ -241,7 +243,8 @@ class ServiceRuntime:
         self._run(self._look, self._keep_time)
         async with asyncio.TaskGroup() as starting:
             for stream in self._streams:
-                starting.create_task(self._started(stream))
+                # Kafka may have gone since it answered
+                starting.create_task(supervise(stream.start, self.stopping))
             await self._catch_up()
             self._run(*loops)
             if not self._ready_needs_kafka:
@@ -275,9 +278,6 @@ class ServiceRuntime:
         metrics.began_behind.of().set(0)
         _log.info("caught_up")
         await self.stopping.wait()
-
-    async def _started(self, stream: Stream) -> None:
-        await supervise(stream.start, self.stopping)  # Kafka may have gone since it answered
 
     def _is_ready(self) -> None:
         if not self.stopping.is_set() and not self.ready.is_set():
@@ -371,11 +371,3 @@ async def _ended(task: asyncio.Task[None], seconds: float) -> None:
     await asyncio.wait([task], timeout=seconds)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _merged(*parts: Mapping[str, Sequence[IndexModel]]) -> dict[str, list[IndexModel]]:
-    found: dict[str, list[IndexModel]] = {}
-    for part in parts:
-        for collection, models in part.items():
-            found.setdefault(collection, []).extend(models)
-    return found

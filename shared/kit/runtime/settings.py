@@ -156,7 +156,6 @@ class ServiceSettings(EdgeSettings):
 
     @property
     def has_guessable_keys(self) -> bool:
-        """Whether a key is in use that is no secret."""
         return any(weak_keys.guessable(bytes.fromhex(getattr(self, name).get_secret_value())) for name in self.KEYS)
 
     @property
@@ -172,12 +171,10 @@ class ServiceSettings(EdgeSettings):
 
     @property
     def id_key_bytes(self) -> bytes:
-        """The key of ``shared.kit.base.ids.Ids``."""
         return bytes.fromhex(self.id_key.get_secret_value())
 
     @property
     def kafka_security(self) -> KafkaSecurity:
-        """How every Kafka client shows who it is."""
         return KafkaSecurity(
             protocol=self.kafka_security_protocol,
             mechanism=self.kafka_sasl_mechanism,
@@ -191,7 +188,6 @@ class ServiceSettings(EdgeSettings):
 
     @property
     def kafka_settings(self) -> KafkaSettings:
-        """What the kit's Kafka parts need to know."""
         return KafkaSettings(
             bootstrap=self.kafka,
             service=self.service,
@@ -207,7 +203,6 @@ class ServiceSettings(EdgeSettings):
 
     @property
     def sealing_key_bytes(self) -> bytes:
-        """The key of ``shared.kit.base.sealing.Sealer``."""
         return bytes.fromhex(self.sealing_key.get_secret_value())
 
     def summary(self) -> dict[str, str]:

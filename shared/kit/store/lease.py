@@ -15,6 +15,7 @@ import pymongo
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.logs import logger
 from shared.kit.store.mongo import Database, Session
 
@@ -60,26 +61,16 @@ class Lease:
 
     async def acquire(self) -> bool:
         """Take or renew it; False when somebody else holds it. Raises PyMongoError when MongoDB does not answer."""
-        asked = time.monotonic()
-        if not self._known:
-            with contextlib.suppress(DuplicateKeyError):  # somebody else was quicker
-                await self._leases.update_one({"_id": self.name}, {"$setOnInsert": _NOBODY}, upsert=True)
-            self._known = True
-        query, change = self._taking()
-        return self._took(asked, await self._leases.find_one_and_update(query, change, **_TAKEN))
+        return await asyncio.to_thread(self.acquire_now)
 
     def acquire_now(self) -> bool:
-        """The same from a thread of its own, on the driver that lies under the asynchronous one."""
+        """The same on this thread, by the driver that lies under the asynchronous one."""
         asked = time.monotonic()
         leases = self._leases.delegate
         if not self._known:
-            with contextlib.suppress(DuplicateKeyError):
+            with contextlib.suppress(DuplicateKeyError):  # somebody else was quicker
                 leases.update_one({"_id": self.name}, {"$setOnInsert": _NOBODY}, upsert=True)
             self._known = True
-        query, change = self._taking()
-        return self._took(asked, leases.find_one_and_update(query, change, **_TAKEN))
-
-    def _taking(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         mine = {"$eq": ["$token", self._token]}
         free: list[dict[str, Any]] = [{"token": self._token}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]
         if not self.epoch:  # only who has just begun may succeed its own name, else two of a name would take turns
@@ -90,9 +81,7 @@ class Lease:
             "epoch": {"$cond": [mine, "$epoch", {"$add": ["$epoch", 1]}]},
             "until": {"$add": ["$$NOW", int(self.seconds * 1000)]},
         }
-        return {"_id": self.name, "$or": free}, [{"$set": change}]
-
-    def _took(self, asked: float, document: Mapping[str, Any] | None) -> bool:
+        document = leases.find_one_and_update({"_id": self.name, "$or": free}, [{"$set": change}], **_TAKEN)
         if document is None:
             self._until = 0.0
             return False
@@ -151,7 +140,7 @@ class Lease:
         renewing.start()
         try:
             while not stopping.is_set():
-                renewing.progressed()
+                renewing.progress = time.monotonic()
                 epoch = self.epoch if self.held else 0
                 if held_epoch and epoch != held_epoch:
                     held_epoch = 0
@@ -160,12 +149,7 @@ class Lease:
                     held_epoch = epoch
                     await gained()
                 left = self._until - time.monotonic()
-                wait = self.seconds * 0.05 if left <= 0 else min(self.seconds * 0.05, left)
-                try:
-                    async with asyncio.timeout(wait):
-                        await stopping.wait()
-                except TimeoutError:
-                    continue
+                await wait_or_stop(stopping, self.seconds * 0.05 if left <= 0 else min(self.seconds * 0.05, left))
         finally:
             await asyncio.to_thread(renewing.stop)
             if held_epoch:
@@ -183,16 +167,11 @@ class _Renewing(threading.Thread):
         super().__init__(name=f"lease {lease.name}", daemon=True)
         self._lease = lease
         self._ended = threading.Event()
-        self._progress = time.monotonic()
-
-    def progressed(self) -> None:
-        """The event loop goes on."""
-        self._progress = time.monotonic()
+        self.progress = time.monotonic()  # when the event loop last came by
 
     def run(self) -> None:
-        """Until `stop`."""
         while not self._ended.is_set():
-            if time.monotonic() - self._progress < self._lease.stuck_seconds:
+            if time.monotonic() - self.progress < self._lease.stuck_seconds:
                 try:
                     with pymongo.timeout(max(self._lease.seconds * 0.3, 0.5)):
                         self._lease.acquire_now()

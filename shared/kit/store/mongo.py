@@ -62,14 +62,12 @@ async def ping(client: Client, seconds: float = 5.0) -> None:
 
 
 async def server_time(client: Client) -> datetime:
-    """The primary's own clock, aware UTC."""
     answer = await client.admin.command("hello", maxTimeMS=2_000)
     moment: datetime = answer["localTime"]
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 async def server_version(client: Client) -> tuple[int, ...]:
-    """The server's version, (7, 0, 14)."""
     return tuple(int(part) for part in (await client.server_info())["version"].split("-")[0].split("."))
 
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,7 +77,6 @@ class Outbox:
         *,
         clock: Clock | None = None,
         urgent: Iterable[str] = (),
-        crash: Callable[[str], None] = lambda point: None,
     ) -> None:
         self._clock = clock or Clock()
         self._database = database
@@ -86,7 +84,6 @@ class Outbox:
         self._topics = topics
         self.codec = codec
         self._observer = observer or Observer()
-        self._crash = crash
         self._owner = topics.kafka.instance
         self._relays: dict[str, OutboxRelay] = {}
         self._started = False
@@ -102,7 +99,7 @@ class Outbox:
             self._last = int(newest["_id"][:20])
         await self._beat()
         for topic in sorted(set(topics)):
-            relay = OutboxRelay(topic, self._database, self._topics, self._observer, self._crash)
+            relay = OutboxRelay(topic, self._database, self._topics, self._observer)
             self._relays[topic] = relay
             relay.start()
         self._started = True
@@ -150,10 +147,8 @@ class Outbox:
     def hand_over(self, rows: Iterable[Document]) -> None:
         """These rows were committed: publish them now. Calls must come in the order of the commits."""
         for row in rows:
-            relay = self._relays.get(row["topic"])
-            if (
-                relay is not None
-            ):  # else: not started (`writes`); the rows wait in the database, and `state` counts them
+            # without one: not started (`writes`); the rows wait in the database, and `state` counts them
+            if (relay := self._relays.get(row["topic"])) is not None:
                 relay.hand_over(row)
 
     async def state(self) -> OutboxState:
@@ -173,15 +168,6 @@ class Outbox:
                 oldest = min(first["created"], oldest or first["created"])
         age = 0.0 if oldest is None else (self._clock.trusted() - oldest).total_seconds()
         return OutboxState(rows, max(0.0, age))
-
-    async def wait_until_published(self, seconds: float = 30.0) -> bool:
-        """Until every row of this replica is marked as published (tests, a clean end of a load). False: it was not."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if not await self._rows.find_one({"owner": self._owner, "topic_id": None}, {"_id": 1}):
-                return True
-            await asyncio.sleep(0.05)
-        return False
 
     def _next_id(self) -> str:
         """Time-ordered, strictly growing in this process; nanoseconds in 20 digits, then the owner."""
@@ -256,12 +242,8 @@ class Outbox:
         alive = [owner["_id"] async for owner in seen]
         adopted = 0
         for topic, relay in self._relays.items():
-            orphans = {
-                "topic": topic,
-                "topic_id": None,
-                "owner": {"$nin": [*alive, self._owner]},
-                "created": {"$lt": before},
-            }
+            theirs = {"$nin": [*alive, self._owner]}
+            orphans = {"topic": topic, "topic_id": None, "owner": theirs, "created": {"$lt": before}}
             changed = await self._rows.update_many(orphans, {"$set": {"owner": self._owner}}, hint=PENDING)
             if changed.modified_count:
                 adopted += changed.modified_count
@@ -273,11 +255,10 @@ def _chunks(records: list[Outgoing]) -> Iterable[list[Outgoing]]:
     chunk: list[Outgoing] = []
     size = 0
     for record in records:
-        bytes_of_it = record.size
-        if chunk and size + bytes_of_it > LARGEST_ROW:
+        if chunk and size + record.size > LARGEST_ROW:
             yield chunk
             chunk, size = [], 0
         chunk.append(record)
-        size += bytes_of_it
+        size += record.size
     if chunk:
         yield chunk

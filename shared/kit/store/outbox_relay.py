@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -26,8 +25,9 @@ from aiokafka import AIOKafkaProducer
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observer import Observer
 from shared.kit.kafka.aiokafka_internals import abandon
+from shared.kit.kafka.client import KAFKA_ERRORS
 from shared.kit.kafka.producer import producer_of, send_all
-from shared.kit.kafka.topics import KAFKA_ERRORS, Topics
+from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, Document
 
@@ -46,9 +46,7 @@ class _TopicChanged(Exception):
 class OutboxRelay:
     """See the module. ``topic`` without prefix."""
 
-    def __init__(
-        self, topic: str, database: Database, topics: Topics, observer: Observer, crash: Callable[[str], None]
-    ) -> None:
+    def __init__(self, topic: str, database: Database, topics: Topics, observer: Observer) -> None:
         self.topic = topic
         self._kafka = topics.kafka
         self._name = topics.kafka.physical(topic)
@@ -58,7 +56,6 @@ class OutboxRelay:
         self._owner = topics.kafka.instance
         self._topics = topics
         self._observer = observer
-        self._crash = crash
         self._queue: deque[Document] = deque()
         self._behind = True
         self._more = True
@@ -74,7 +71,6 @@ class OutboxRelay:
     # --- for the outbox
 
     def start(self) -> None:
-        """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"relay {self.topic}")
 
     async def stop(self, seconds: float) -> None:
@@ -239,7 +235,6 @@ class OutboxRelay:
 
     async def _mark_published(self, rows: list[str], id: str) -> None:
         """Mark rows acknowledged since ``id`` was read, if the topic still has that id. Raises _TopicChanged."""
-        self._crash("acknowledged, not marked")
         if (await self._topics.read([self.topic])).get(self.topic) != id:
             raise _TopicChanged(self.topic)
         # the retention counts from the first time, else a broker that forgets every day would keep rows for ever

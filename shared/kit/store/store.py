@@ -57,7 +57,6 @@ class Unavailable(Exception):
 
 
 InTransaction = Callable[[Session], Awaitable[None]]
-Crash = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -69,10 +68,7 @@ class _Committing:
 
 
 class Store:
-    """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits.
-
-    ``crash`` is called with the names of points where tests kill the process.
-    """
+    """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits."""
 
     def __init__(
         self,
@@ -82,7 +78,6 @@ class Store:
         *,
         patience: float = 20.0,
         clock: Clock | None = None,
-        crash: Crash = lambda point: None,
     ) -> None:
         self.database = database
         self._client: Client = database.client
@@ -90,7 +85,6 @@ class Store:
         self._observer = observer or Observer()
         self._patience = patience
         self._clock = clock or Clock()
-        self._crash = crash
         self._participants: list[TransactionParticipant] = []
         self._session: Session | None = None
         self._name: str | None = None
@@ -267,9 +261,7 @@ class Store:
                         continue
                 if time.monotonic() > min(end, self._latest):
                     if self._committing is not None and self._resolving is None:
-                        self._resolving = asyncio.create_task(
-                            self._resolve_unknown_commit(), name="resolve unknown commit"
-                        )
+                        self._resolving = asyncio.create_task(self._resolve_unknown_commit(), name="unknown commit")
                     raise Unavailable(type(error).__name__, too_much=too_much(error)) from None
                 await backoff.wait()
 
@@ -301,7 +293,6 @@ class Store:
         )
         try:
             await attempt.run(self.database, session)
-            self._crash("in transaction")
             if in_transaction is not None:
                 await in_transaction(session)
             await attempt.write(self.database, session)
@@ -310,7 +301,6 @@ class Store:
                 assert self._outbox is not None, "a store without an outbox cannot emit"
                 rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
                 await self.database[OUTBOX].insert_many(rows, session=session)
-            self._crash("before commit")
         except BaseException:
             self._told(attempt.aborted)
             with contextlib.suppress(PyMongoError):
@@ -332,7 +322,6 @@ class Store:
                 self._told(committing.attempt.aborted)
             raise
         self._committing = None
-        self._crash("after commit")
         if self._outbox is not None:
             self._outbox.hand_over(committing.rows)
         self._told(committing.attempt.committed)

@@ -19,27 +19,21 @@ class Collection(Generic[D]):
         self.name = name
 
     def by_id(self, id: str) -> Need:
-        """The need of one document."""
         return Need.by_id(self.name, id)
 
     def where(self, field: str, value: Hashable) -> Need:
-        """The need of all with this value in ``field``."""
-        return Need.where(self.name, field, value)
+        return Need(self.name, field, value)
 
     def get(self, work: UnitOfWork, id: str) -> D | None:
-        """As `UnitOfWork.get`."""
         return cast("D | None", work.get(self.name, id))
 
     def find(self, work: UnitOfWork, field: str, value: Hashable) -> list[D]:
-        """As `UnitOfWork.find`."""
         return cast("list[D]", work.find(self.name, field, value))
 
     def save(self, work: UnitOfWork, document: D) -> None:
-        """As `UnitOfWork.save`."""
         work.save(self.name, cast(Document, document))
 
     def delete(self, work: UnitOfWork, id: str) -> None:
-        """As `UnitOfWork.delete`."""
         work.delete(self.name, id)
 
     def of(self, database: Database) -> DriverCollection[D]:

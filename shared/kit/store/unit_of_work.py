@@ -19,7 +19,8 @@ LARGEST_DOCUMENT = 12 * 1024 * 1024  # the server's limit is 16 MB, and a batch 
 
 
 class Need(NamedTuple):
-    """What a handler wants to find in memory: one document by id, or all with a value in a field."""
+    """What a handler wants to find in memory: one document by id, or all with this value in ``field`` (a dotted path;
+    in an array: one of its items). Index it."""
 
     collection: str
     field: str
@@ -27,13 +28,7 @@ class Need(NamedTuple):
 
     @classmethod
     def by_id(cls, collection: str, id: str) -> Need:
-        """The document with this ``_id``."""
         return cls(collection, "_id", id)
-
-    @classmethod
-    def where(cls, collection: str, field: str, value: Hashable) -> Need:
-        """All documents with this value in ``field`` (a dotted path; in an array: one of its items). Index it."""
-        return cls(collection, field, value)
 
 
 class NotNeeded(LookupError):
@@ -49,8 +44,6 @@ class NotWritten(LookupError):
 
 
 class Savepoint(NamedTuple):
-    """A point to go back to."""
-
     changes: int
     emitted: int
     calls: int
@@ -139,7 +132,6 @@ class UnitOfWork:
         self._change(collection, id, raw)
 
     def delete(self, collection: str, id: str) -> None:
-        """Delete the document, if it is there."""
         self._change(collection, id, None)
 
     def emit(self, event: Any) -> None:
@@ -204,7 +196,6 @@ class UnitOfWork:
         self._where.update(Need(collection, field, value) for value in values)
 
     def end(self) -> None:
-        """All operations are done."""
         self._ending = True
         for index, call in self._last:
             self.operation_index = index
@@ -213,7 +204,6 @@ class UnitOfWork:
         self._ending = False
 
     def savepoint(self) -> Savepoint:
-        """Where this operation begins."""
         return Savepoint(len(self._journal), len(self.emitted), len(self.calls), len(self._last))
 
     def rollback_to(self, savepoint: Savepoint) -> None:
@@ -233,11 +223,6 @@ class UnitOfWork:
         del self.emitted[savepoint.emitted :]
         del self.calls[savepoint.calls :]
         del self._last[savepoint.last :]
-
-    @property
-    def writes(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self._changed or self.emitted)
 
     def changes(self) -> dict[str, list[tuple[str, bytes | None, bool, int]]]:
         """By collection: id, document (None: delete), whether it is known to be new, and which operation wrote it."""

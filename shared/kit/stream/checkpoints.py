@@ -58,7 +58,6 @@ class PartitionCheckpoints:
         self._held: dict[Partition, Checkpoint] = {}
 
     def get(self, partition: Partition) -> Checkpoint | None:
-        """Ours, if we hold it."""
         return self._held.get(partition)
 
     def drop(self, partitions: Iterable[Partition] | None = None) -> None:
@@ -72,11 +71,7 @@ class PartitionCheckpoints:
         The session is killed first: its uncommitted write to this very checkpoint would make ours wait for up to 90 s.
         """
         id = self._id(partition, topic_id)
-        mine = {
-            "session": dict(session_id),
-            "owner": self._owner,
-            "claimed": machine_time(),
-        }
+        mine = {"session": dict(session_id), "owner": self._owner, "claimed": machine_time()}
         for _ in range(_ATTEMPTS):
             old = await self._checkpoints.find_one({"_id": id}, max_time_ms=5_000)
             if old is None:
@@ -129,7 +124,6 @@ class PartitionCheckpoints:
                 raise Fenced
 
     def advanced(self, offsets: Mapping[Partition, int]) -> None:
-        """The transaction was committed."""
         for partition, offset in offsets.items():
             if (held := self._held.get(partition)) is not None:
                 held.offset = offset

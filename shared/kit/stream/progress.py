@@ -27,5 +27,4 @@ class Progress:
 
     @property
     def lag(self) -> int:
-        """Records that wait, over all partitions of ours."""
         return sum(partition.lag for partition in self.partitions)

@@ -38,8 +38,6 @@ def dead_topic(topic: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeptRecord:
-    """A record taken out of quarantine (`kafka.records.Record`)."""
-
     topic: str
     partition: int
     offset: int
@@ -94,12 +92,10 @@ class Quarantine:
         )
 
     async def ids(self, limit: int = 1_000) -> list[str]:
-        """What is apart, oldest first."""
         found = self._kept.find({"state": "apart"}, {"_id": 1}).sort([("set_apart", 1), ("_id", 1)]).limit(limit)
         return [document["_id"] async for document in found]
 
     async def count(self) -> int:
-        """How many records are apart."""
         return int(await self._kept.count_documents({"state": "apart"}, maxTimeMS=5_000))
 
     async def reasons(self, limit: int = 100) -> list[Document]:

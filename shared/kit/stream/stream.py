@@ -9,7 +9,6 @@ so handlers drop what they already hold by ``sequence`` or id.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,14 +19,14 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_much
-from shared.kit.base.backoff import Backoff
+from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.cpu_slices import in_slices
 from shared.kit.base.observer import Observer
 from shared.kit.base.supervise import end_all
 from shared.kit.kafka.consumer import Batch, Consumer, Reader
 from shared.kit.kafka.end_offsets import log_ends
 from shared.kit.kafka.records import EventCodec, EventType, Origin, Partition, Record
-from shared.kit.kafka.standalone_consumer import UngroupedConsumer
+from shared.kit.kafka.standalone_consumer import StandaloneConsumer
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
@@ -177,7 +176,7 @@ class Stream:
     def _new_consumer(self, batch: Batch, checkpoints: PartitionCheckpoints) -> Reader:
         given, revoked = partial(self._given, checkpoints), partial(self._revoked, checkpoints)
         if self.everywhere:
-            return UngroupedConsumer(self._kafka, self.topics, batch, given, self._observer)
+            return StandaloneConsumer(self._kafka, self.topics, batch, given, self._observer)
         kafka = replace(self._kafka, instance="active") if self._alone else self._kafka
         return Consumer(kafka, self._group, self.topics, batch, given, revoked)
 
@@ -228,10 +227,7 @@ class Stream:
         look_again = 2 * self._kafka.session_timeout_ms / 1000
         while True:
             try:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(look_again):
-                        await self._assigned.wait()
-                if self._assigned.is_set():
+                if await wait_or_stop(self._assigned, look_again):
                     self._assigned.clear()
                     await self._seek_to_checkpoints(checkpoints, ids)
                 elif await consumer.unassigned_partitions():

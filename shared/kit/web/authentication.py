@@ -46,24 +46,14 @@ def unauthorised(
     remedy: str = "Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
 ) -> Problem:
     """The one answer to whoever cannot show a good key."""
-    return Problem(
-        401,
-        "unauthorised",
-        "No valid key",
-        remedy=remedy,
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    return Problem(401, "unauthorised", "No valid key", remedy=remedy, headers={"WWW-Authenticate": "Bearer"})
 
 
 def refuse_key_in_address(request: Request) -> None:
     """Raise the 400 problem for a key in the address: it would end in logs."""
     if any(name.lower() in _IN_ADDRESS for name in request.query_params):
-        raise Problem(
-            400,
-            "key-in-address",
-            "A key does not belong into an address",
-            remedy="Send it as Authorization header, and replace this key: addresses end in logs.",
-        )
+        remedy = "Send it as Authorization header, and replace this key: addresses end in logs."
+        raise Problem(400, "key-in-address", "A key does not belong into an address", remedy=remedy)
 
 
 async def authenticated(

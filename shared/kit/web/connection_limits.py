@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from shared.kit.base import metrics
+from shared.kit.web.edge_settings import EdgeSettings
 
 Place = Literal["open", "reserve"]
 # waits for its first good key; showed one, and its body is still coming; showed one, and has nothing in progress
@@ -37,23 +37,21 @@ class Connection(Protocol):
     def overdue(self, now: float) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """See ``edge.EdgeSettings``."""
-
-    connections: int
-    per_address: int
-    head_seconds: float = 10.0
-    body_seconds: float = 10.0
-    body_bytes_per_second: int = 1_000
-    unread_seconds: float = 30.0
-
-
 class Connections:
-    """All connections of one server. ``shown``: in the gauge, which is the API's."""
+    """All connections of one server. ``most`` instead of those of the settings. ``shown``: in the gauge, which is the
+    API's."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic, *, shown: bool = True) -> None:
+    def __init__(
+        self,
+        limits: EdgeSettings,
+        most: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        shown: bool = True,
+    ) -> None:
         self.limits = limits
+        self._most = most or limits.connections
+        self._most_of_an_address = min(self._most, limits.connections_per_address)
         self.clock = clock
         self._shown = shown
         self._places: dict[Connection, Place] = {}
@@ -126,12 +124,12 @@ class Connections:
             self._waiting_of.setdefault((connection.address, wait), OrderedDict())[connection] = now
 
     def _find_place(self, new: Connection) -> Place | None:
-        if not new.address_free and self._open[new.address] >= self.limits.per_address:
+        if not new.address_free and self._open[new.address] >= self._most_of_an_address:
             found = any(
                 self._give_way(self._waiting_of.get((new.address, wait)), "open", least) for wait, least in _GIVE_WAY
             )
         else:
-            found = self._count["open"] < self.limits.connections or any(
+            found = self._count["open"] < self._most or any(
                 self._give_way(self._waiting[wait], "open", least) for wait, least in _GIVE_WAY
             )
         return "open" if found else self._in_reserve()

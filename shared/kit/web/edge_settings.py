@@ -34,7 +34,6 @@ def trusts_everybody(known: Networks) -> bool:
 
 
 def within(host: str, known: Networks) -> bool:
-    """Whether an address is in one of the networks."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -90,6 +89,5 @@ class EdgeSettings(BaseSettings):
 
 
 def rate(text: str) -> tuple[int, int]:
-    """Sustained and burst."""
     sustained, _, burst = text.partition("/")
     return int(sustained), int(burst)

@@ -13,7 +13,6 @@ from shared.kit.web.route_bounds import PROBE, Router, bounded
 
 
 def metrics_routes() -> APIRouter:
-    """The one route."""
     routes = Router(tags=["operation"])
 
     @routes.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
@@ -26,7 +25,6 @@ def metrics_routes() -> APIRouter:
 
 
 def metrics_app() -> FastAPI:
-    """An application with nothing else."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Outermost)
     problems.install(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,11 +39,10 @@ class Reading:
         self.refusal: Problem | None = None  # raised while the body was read; whatever the reader makes of it
         self._above = 0
         self._pay: Callable[[int], Awaitable[None]] | None = None
-        self._held = ExitStack()
+        self.held = ExitStack()  # until the answer has gone
 
     @classmethod
     def of(cls, scope: Scope) -> Reading:
-        """That of this request."""
         found: Reading = scope[_READING]
         return found
 
@@ -52,14 +51,6 @@ class Reading:
         self.most_bytes = most_bytes
         if self._says > most_bytes:
             raise too_much(most_bytes)
-
-    def hold(self, held: AbstractContextManager[object]) -> None:
-        """Enter it now, leave it when the answer has gone."""
-        self._held.enter_context(held)
-
-    def at_end(self, call: Callable[[], None]) -> None:
-        """Called when the answer has gone."""
-        self._held.callback(call)
 
     async def pay_above(self, size: int, pay: Callable[[int], Awaitable[None]]) -> None:
         """A body longer than ``size`` is paid for: at once when it says its length, else while it comes."""
@@ -80,10 +71,6 @@ class Reading:
         if self.refusal is not None:
             raise self.refusal
 
-    def close(self) -> None:
-        """The answer has gone."""
-        self._held.close()
-
 
 class Outermost:
     """ASGI middleware around the whole application.
@@ -97,7 +84,6 @@ class Outermost:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -150,7 +136,7 @@ class Outermost:
                 _log.exception("request_failed", method=scope["method"], route=_route(scope))
                 await answer(internal())
         finally:
-            reading.close()
+            reading.held.close()
             metrics.http_requests.of(code=CLIENT_GONE if gone and not status else status).inc()
 
 
@@ -159,15 +145,8 @@ class _CutOff(Exception):
 
 
 def too_much(most_bytes: int) -> Problem:
-    """The 413."""
-    return Problem(
-        413,
-        "refused",
-        "This cannot be taken as it is",
-        field="",
-        rule="too-much",
-        remedy=f"Send at most {most_bytes} bytes at once.",
-    )
+    remedy = f"Send at most {most_bytes} bytes at once."
+    return Problem(413, "refused", "This cannot be taken as it is", field="", rule="too-much", remedy=remedy)
 
 
 async def _in_pieces(message: Message, send: Send) -> None:

@@ -62,7 +62,6 @@ class ProblemDetails(Answer):
     kept: bool | None = None
 
     def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        """The answer that says it."""
         content = self.model_dump(mode="json", exclude_none=True)
         return JSONResponse(content, self.status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -70,7 +69,7 @@ class ProblemDetails(Answer):
 class Problem(Exception):
     """Raise it anywhere in a request. ``type`` is a slug; ``detail`` and ``remedy`` are sentences of ours, no values.
 
-    ``extra`` are further members of the body, ``headers`` go with the answer.
+    ``members`` are further ones of the body (``field``, ``rule``, ...), ``headers`` go with the answer.
     """
 
     def __init__(
@@ -80,32 +79,20 @@ class Problem(Exception):
         title: str,
         detail: str | None = None,
         *,
-        field: str | None = None,
-        rule: str | None = None,
         remedy: str | None = None,
         headers: Mapping[str, str] | None = None,
-        **extra: Any,
+        **members: Any,
     ) -> None:
         super().__init__(type)
         self.headers = dict(headers or {})
-        self.details = ProblemDetails(
-            type=TYPE_BASE + type,
-            title=title,
-            status=status,
-            detail=detail,
-            field=field,
-            rule=rule,
-            remedy=None if remedy is None else {"en": remedy},
-            **extra,
-        )
+        said = {"detail": detail, "remedy": None if remedy is None else {"en": remedy}, **members}
+        self.details = ProblemDetails(type=TYPE_BASE + type, title=title, status=status, **said)
 
     @property
     def status(self) -> int:
-        """The status code."""
         return self.details.status
 
     def response(self) -> JSONResponse:
-        """The answer that says it."""
         return self.details.response(self.headers)
 
 
@@ -115,7 +102,6 @@ def general_remedy(rule: str, field: str, values: Mapping[str, object]) -> dict[
 
 
 def findings(refusals: Sequence[Refusal], remedies: Remedies) -> list[Finding]:
-    """Each refusal with its remedy."""
     return [
         Finding(field=one.field, rule=one.rule, remedy=remedies(one.rule, one.field, one.values)) for one in refusals
     ]
@@ -136,14 +122,9 @@ def refused(refusals: Sequence[Refusal], remedies: Remedies) -> ProblemDetails:
 def unavailable() -> Problem:
     """Something this service needs is away for the moment. An answer may have been lost on the way back, so nobody here
     knows whether it was done."""
-    return Problem(
-        503,
-        "unavailable",
-        "Not now",
-        "It may or may not have been taken; sending the same again is safe.",
-        remedy="Send the same again in a moment.",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )
+    detail = "It may or may not have been taken; sending the same again is safe."
+    remedy, headers = "Send the same again in a moment.", {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(503, "unavailable", "Not now", detail, remedy=remedy, headers=headers)
 
 
 def not_found() -> Problem:
@@ -153,14 +134,8 @@ def not_found() -> Problem:
 
 def forbidden(right: str) -> Problem:
     """The key is good but lacks a right (a name of ours: ``emits job-posted``, ``reads matches``)."""
-    return Problem(
-        403,
-        "forbidden",
-        "This key may not do this",
-        f"It lacks the right: {right}.",
-        rule="right",
-        remedy="Ask whoever administers your agency's registration.",
-    )
+    detail, remedy = f"It lacks the right: {right}.", "Ask whoever administers your agency's registration."
+    return Problem(403, "forbidden", "This key may not do this", detail, rule="right", remedy=remedy)
 
 
 def internal() -> Problem:

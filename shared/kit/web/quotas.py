@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import Literal
+from typing import Literal, get_args
 
 from starlette.types import Scope
 from throttled import Throttled, rate_limiter, store
@@ -22,6 +22,7 @@ from shared.kit.base import metrics
 from shared.kit.web.edge_settings import EdgeSettings, rate
 from shared.kit.web.problems import Problem
 
+# each is a setting: limit_wrong_keys, at_once_requests
 Limiter = Literal["wrong-keys", "anonymous", "requests", "lookups", "events", "forbids", "bytes"]
 AtOnce = Literal["requests-at-once", "bodies-at-once", "polls-at-once"]
 # A refusal comes late, so that a loop which does not heed it turns slowly; but only so many wait at a time.
@@ -58,20 +59,11 @@ class Quotas:
     """Charges what is asked for, and refuses with 429 what is too much."""
 
     def __init__(self, settings: EdgeSettings) -> None:
-        given: dict[Limiter, str] = {
-            "wrong-keys": settings.limit_wrong_keys,
-            "anonymous": settings.limit_anonymous,
-            "requests": settings.limit_requests,
-            "lookups": settings.limit_lookups,
-            "events": settings.limit_events,
-            "forbids": settings.limit_forbids,
-            "bytes": settings.limit_bytes,
-        }
-        self._rates = {name: _rate(name, text, settings.limit_tracked) for name, text in given.items()}
+        rates: tuple[Limiter, ...] = get_args(Limiter)
+        at_once: tuple[AtOnce, ...] = get_args(AtOnce)
+        self._rates = {name: _rate(name, settings) for name in rates}
         self._most: dict[AtOnce, int] = {
-            "requests-at-once": settings.at_once_requests,
-            "bodies-at-once": settings.at_once_bodies,
-            "polls-at-once": settings.at_once_polls,
+            name: getattr(settings, f"at_once_{name.removesuffix('-at-once')}") for name in at_once
         }
         self._held: Counter[tuple[AtOnce, str]] = Counter()
         self._working: dict[str, _Turns] = {}
@@ -95,7 +87,6 @@ class Quotas:
             raise problem
 
     async def delay(self, problem: Problem) -> None:
-        """Take a while for a refusal."""
         if self._delayed < MOST_DELAYED:
             self._delayed += 1
             try:
@@ -153,15 +144,9 @@ def too_many(name: Limiter | AtOnce, seconds: float, policy: str | None = None, 
     headers = {"Retry-After": str(wait)}
     if policy is not None:
         headers |= {"RateLimit-Policy": policy, "RateLimit": f'"{name}";r={max(0, remaining)};t={wait}'}
-    return Problem(
-        429,
-        "too-many",
-        "Too much at a time",
-        "Nothing was taken; sending the same again is safe.",
-        rule=name,
-        remedy=_REMEDIES[name],
-        headers=headers,
-    )
+    detail = "Nothing was taken; sending the same again is safe."
+    remedy = _REMEDIES[name]
+    return Problem(429, "too-many", "Too much at a time", detail, rule=name, remedy=remedy, headers=headers)
 
 
 def address_of(scope: Scope) -> str:
@@ -178,11 +163,8 @@ def address_of(scope: Scope) -> str:
     return host
 
 
-def _rate(name: Limiter, text: str, tracked: int) -> _Rate:
-    sustained, burst = rate(text)
-    limiter = Throttled(
-        using="gcra",
-        quota=rate_limiter.per_sec(sustained, burst=burst),
-        store=store.MemoryStore(options={"MAX_SIZE": tracked}),
-    )
+def _rate(name: Limiter, settings: EdgeSettings) -> _Rate:
+    sustained, burst = rate(getattr(settings, f"limit_{name.replace('-', '_')}"))
+    memory = store.MemoryStore(options={"MAX_SIZE": settings.limit_tracked})
+    limiter = Throttled(using="gcra", quota=rate_limiter.per_sec(sustained, burst=burst), store=memory)
     return _Rate(limiter, f'"{name}";q={burst};w={max(1, math.ceil(burst / sustained))}')

@@ -66,7 +66,6 @@ class StrictConnection(h11.Connection):
         self._came = self._data = self._chunks = 0
 
     def receive_data(self, data: bytes) -> None:
-        """More bytes."""
         self._came += len(data)
         super().receive_data(data)
 

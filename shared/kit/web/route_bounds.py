@@ -57,13 +57,11 @@ class BoundedRoute(APIRoute):
 
     @property
     def bounds(self) -> Bounds:
-        """Of the endpoint, or the default."""
         found: Bounds = getattr(self.endpoint, "__bounds__", DEFAULT)
         return found
 
     @property
     def needs_key(self) -> bool:
-        """Whether the endpoint asks who calls."""
         return _asks_who_calls(self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -80,8 +78,6 @@ class BoundedRoute(APIRoute):
 
 
 class Router(APIRouter):
-    """FastAPI's router, with ``BoundedRoute``."""
-
     def __init__(self, *, tags: Sequence[str] = ()) -> None:
         super().__init__(route_class=BoundedRoute, tags=list(tags))
 
@@ -112,27 +108,23 @@ async def _admit(request: Request, reading: Reading, bounds: Bounds, needs_key: 
             await quotas.charge("wrong-keys", address)
         raise
     request.state.caller = caller
-    request.scope.get(GOOD_KEY, _nothing)()
+    request.scope.get(GOOD_KEY, lambda: None)()  # a test without a server has no connection to tell
     who = caller.key_id
     for name in bounds.charged:
         await quotas.charge(name, who)
     if bounds.at_once is not None:
-        reading.hold(quotas.hold(bounds.at_once, who))
+        reading.held.enter_context(quotas.hold(bounds.at_once, who))
         if bounds.at_once == "requests-at-once":
-            reading.at_end(await quotas.turn(who))
+            reading.held.callback(await quotas.turn(who))
     if bounds.batches:
 
         async def pay(size: int) -> None:
             if not reading.paid:
-                reading.hold(quotas.hold("bodies-at-once", who))
+                reading.held.enter_context(quotas.hold("bodies-at-once", who))
             reading.paid += size
             await quotas.charge("bytes", who, size)
 
         await reading.pay_above(SMALL_BODY, pay)
-
-
-def _nothing() -> None:
-    """No connection to tell: a test without a server."""
 
 
 def _asks_who_calls(dependant: Dependant) -> bool:

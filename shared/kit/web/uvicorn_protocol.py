@@ -57,7 +57,6 @@ class EdgeProtocol(H11Protocol):
         self._cut = False
 
     def connection_made(self, transport: Any) -> None:
-        """Find it a place."""
         super().connection_made(transport)
         self.address = address_of({"client": self.client})
         self.address_free = within((self.client or ("",))[0], self.trusted)
@@ -70,7 +69,6 @@ class EdgeProtocol(H11Protocol):
             self.app = only_probes(self.app)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Its place is free."""
         self.edge.leave(self)
         super().connection_lost(exc)
 
@@ -111,12 +109,10 @@ class EdgeProtocol(H11Protocol):
             self.edge.rests(self, proven=self._proven)
 
     def pause_writing(self) -> None:
-        """The other side does not read."""
         super().pause_writing()
         self._stuck_since = self.edge.clock()
 
     def resume_writing(self) -> None:
-        """It reads again."""
         super().resume_writing()
         self._stuck_since = None
 
@@ -126,7 +122,6 @@ class EdgeProtocol(H11Protocol):
         self._end_with(400)
 
     def overdue(self, now: float) -> str | None:
-        """Why it has taken too long."""
         limits = self.edge.limits
         if self._stuck_since is None and self.transport.get_write_buffer_size() and self._resting():
             self._stuck_since = now
@@ -210,16 +205,10 @@ def only_probes(app: ASGIApp) -> ASGIApp:
         if scope["path"] in PROBES:
             await app(scope, receive, send)
             return
-        full = Problem(
-            503,
-            "connections",
-            "Too many connections",
-            remedy="Keep connections open and use them again; come back in a moment.",
-            headers={
-                "Retry-After": "2", "Connection": "close", "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            },
-        )  # fmt: skip
+        headers = {"Retry-After": "2", "Connection": "close", "Cache-Control": "no-store"}
+        headers["X-Content-Type-Options"] = "nosniff"
+        remedy = "Keep connections open and use them again; come back in a moment."
+        full = Problem(503, "connections", "Too many connections", remedy=remedy, headers=headers)
         metrics.http_requests.of(code=503).inc()
         await full.response()(scope, receive, send)
 

@@ -14,7 +14,7 @@ from shared.events import Event
 from shared.events.topics.deliveries import Delivery
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.integration.kit.parts import Service, count
-from tests.integration.kit.worker import killer
+from tests.support.crash_points import crash_at
 from tests.support.poison import BUGGY, NAME
 
 
@@ -27,8 +27,9 @@ def with_a_bug(event: Event[Delivery], work: UnitOfWork) -> None:
 
 async def main() -> None:
     kafka, mongo_url, database, prefix, task, point, times = sys.argv[1:]
+    crash_at(point, int(times))
     service = Service(
-        kafka, mongo_url, database, prefix, crash=killer(point, int(times)), batch_max_records=40,
+        kafka, mongo_url, database, prefix, batch_max_records=40,
         handler=with_a_bug if task == "read" else count, session_timeout_ms=3_000,
     )  # fmt: skip
     await service.start(stream=task == "read")

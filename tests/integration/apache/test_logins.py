@@ -21,9 +21,6 @@ from deploy.rights.acls import Rule
 from deploy.rights.kafka_admin import add, apply, remove
 from shared.kit.kafka.client import (
     NotLetIn,
-    WrongCertificate,
-    WrongPassword,
-    WrongProtocol,
     bootstrapped,
     connection,
     why_refused,
@@ -46,6 +43,12 @@ from tests.integration.apache.parts import (
 from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.integration
+
+
+async def reason(settings: KafkaSettings) -> str | None:
+    """Why a broker that is there lets nobody in with these."""
+    refused = await why_refused(settings, 5_000)
+    return None if refused is None else refused.wrong
 
 
 class TestTheKit:
@@ -149,7 +152,7 @@ class TestTheKit:
             settings = settings_of(broker, STRANGER, user="rotated", password=password)
             await until(partial(lets_in, settings))
             refused = settings_of(broker, STRANGER, user="rotated", password=other)
-            assert isinstance(await why_refused(refused, 5_000), WrongPassword)
+            assert await reason(refused) == "password"
 
 
 class TestTls:
@@ -165,14 +168,14 @@ class TestTls:
         settings = self.settings(broker, broker.tls_port, protocol="SASL_SSL", **own)
         await self.works(settings)
         wrong = self.settings(broker, broker.tls_port, protocol="SASL_SSL", **{**own, "password": "guessed"})
-        assert isinstance(await why_refused(wrong, 5_000), WrongPassword)
+        assert await reason(wrong) == "password"
 
     async def test_an_authority_of_others_is_not_believed(self, broker: ApacheBroker, tmp_path: Path) -> None:
         other = Authority(tmp_path, "other")
         settings = self.settings(
             broker, broker.tls_port, protocol="SASL_SSL", user="intake", password=PASSWORD, ca_file=str(other.file)
         )
-        assert isinstance(await why_refused(settings, 5_000), WrongCertificate)
+        assert await reason(settings) == "certificate"
 
     async def test_a_certificate_is_a_user(self, broker: ApacheBroker, certificates: Authority) -> None:
         cert, key = certificates.signed("intake")
@@ -196,7 +199,7 @@ class TestTls:
 
     async def test_plain_words_to_a_tls_listener_are_a_wrong_protocol(self, broker: ApacheBroker) -> None:
         settings = self.settings(broker, broker.mutual_port, protocol="PLAINTEXT")
-        assert isinstance(await why_refused(settings, 5_000), WrongProtocol)
+        assert await reason(settings) == "protocol"
 
     async def works(self, settings: KafkaSettings) -> None:
         topics = Topics(settings)

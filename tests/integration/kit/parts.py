@@ -114,7 +114,6 @@ class Service:
         prefix: str,
         *,
         instance: str = "test-1",
-        crash: Callable[[str], None] = lambda point: None,
         handler: Callable[[Event[Any], UnitOfWork], None] = count,
         everywhere: bool = False,
         urgent: Sequence[str] = (),
@@ -127,8 +126,8 @@ class Service:
         self.client: Client = connect(mongo_url)
         self.database: Database = self.client[database]
         self.topics = Topics(self.settings, self.seen)
-        self.outbox = Outbox(self.database, self.topics, CODEC, self.seen, crash=crash, urgent=urgent)
-        self.store = Store(self.database, self.outbox, self.seen, crash=crash)
+        self.outbox = Outbox(self.database, self.topics, CODEC, self.seen, urgent=urgent)
+        self.store = Store(self.database, self.outbox, self.seen)
         self.stream = Stream("test", ["deliveries"], everywhere=everywhere)
         self.stream.subscriber(NOTICE_DELIVERED, needs=needs_of)(handler)
         self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test", CODEC), CODEC, self.seen)
@@ -148,6 +147,16 @@ class Service:
         await self.outbox.stop()
         await self.topics.stop()
         self.client.close()
+
+    async def published(self, seconds: float = 30.0) -> bool:
+        """Whether every row of this replica is marked as published in time."""
+        waiting = {"owner": self.settings.instance, "topic_id": None}
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not await self.database[outbox.COLLECTION].find_one(waiting, {"_id": 1}):
+                return True
+            await asyncio.sleep(0.05)
+        return False
 
     async def times(self) -> Mapping[str, int]:
         return {d["_id"]: d["times"] async for d in self.database.effects.find()}

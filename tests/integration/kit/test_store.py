@@ -56,7 +56,7 @@ class TestPerform:
     async def test_needs_that_the_database_cannot_be_asked_for_fail_their_own_task_only(
         self, store: Store, value: Any
     ) -> None:
-        for need in (Need.by_id("counts", value), Need.where("counts", "n", value)):
+        for need in (Need.by_id("counts", value), Need("counts", "n", value)):
             bad = Operation(lambda work, need=need: [need], lambda work: 1)
             results = await store.perform([bad, add("a", 0)])
             assert isinstance(results[0], Exception)
@@ -123,7 +123,7 @@ class TestPerform:
             work.save("matches", {"_id": "3", "person": "p"})
 
         find = Operation(
-            lambda work: [Need.where("matches", "person", "p")],
+            lambda work: [Need("matches", "person", "p")],
             lambda work: [d["_id"] for d in work.find("matches", "person", "p")],
         )
         results: list[Any] = await store.perform([find, Operation(lambda work: (), change), find])
@@ -136,9 +136,7 @@ class TestPerform:
         by_id, by_field = await store.perform(
             [
                 Operation(lambda work: [Need.by_id("matches", "l1")], lambda work: [work.get("matches", "l1")]),
-                Operation(
-                    lambda work: [Need.where("matches", "person", "p")], lambda w: w.find("matches", "person", "p")
-                ),
+                Operation(lambda work: [Need("matches", "person", "p")], lambda w: w.find("matches", "person", "p")),
             ]
         )
         assert by_id == [long[1]]
@@ -148,9 +146,7 @@ class TestPerform:
         long = {"_id": "long", "kind": "k", "text": "x" * 20_000}  # pymongo hands such out as a view of its buffer
         await store.database.counts.insert_one(long)
         by_id = Operation(lambda work: [Need.by_id("counts", "long")], lambda work: work.get("counts", "long"))
-        by_field = Operation(
-            lambda work: [Need.where("counts", "kind", "k")], lambda work: work.find("counts", "kind", "k")
-        )
+        by_field = Operation(lambda work: [Need("counts", "kind", "k")], lambda work: work.find("counts", "kind", "k"))
         assert await store.perform([by_id]) == [long]
         assert await store.perform([by_field]) == [[long]]
 

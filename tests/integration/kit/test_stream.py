@@ -77,7 +77,7 @@ class TestAHealthyStream:
 
         await until(done)
         assert await effects(service, *numbers) == [1] * 300
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         said = await everything(kafka, service.settings.physical("agencies"))
         for n in range(10):
             mine = [int(dict(r.headers)["ce_sequence"]) for r in said if r.key.decode() == hex_id("thing", n)]
@@ -224,7 +224,7 @@ class TestPoison:
 
         await until(done, seen)
         assert await effects(service, *healthy, 990, 991) == [1] * 100 + [0, 0]
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         letters = await everything(kafka, service.settings.physical("deliveries.dead"))
         kept = [d async for d in service.database[QUARANTINE].find({"state": "apart"})]
         assert len(letters) == expected

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 @asynccontextmanager
 async def served(app: FastAPI, **changes: Any) -> AsyncIterator[str]:
     """The application behind the server that it has in production."""
-    server = serve._Beside(serve.edge_config(app, app.state.runtime.settings.model_copy(update=changes)))
+    server = serve.EdgeServer(serve.edge_config(app, app.state.runtime.settings.model_copy(update=changes)))
     listening = serve._bound("127.0.0.1", 0, "IEUM_PORT")
     assert listening is not None
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # the kernel's own would take a megabyte

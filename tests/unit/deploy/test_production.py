@@ -14,6 +14,7 @@ import pytest
 from services.intake.settings import IntakeSettings
 from services.matching.settings import MatchingSettings
 from services.notifications.settings import NotificationsSettings
+from shared.kit.runtime import command_line
 from shared.kit.runtime.settings import ServiceSettings, read_settings
 from tests.support.keys import A_KEY, A_THIRD_KEY, ANOTHER_KEY
 
@@ -85,7 +86,8 @@ def started(
         else:
             monkeypatch.setenv(name, value)
     main = importlib.import_module(f"services.{service}.__main__")
-    monkeypatch.setattr(main, "run", lambda *_: None)  # a start that is not refused would serve until it is stopped
+    # a start that is not refused would serve until it is stopped
+    monkeypatch.setattr(command_line, "run", lambda *_: None)
     try:
         code: object = main.main([])
     except SystemExit as ended:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.kit.base import metrics
-from shared.kit.web.connection_limits import RESERVE, SLOW_SECONDS, Connections, Limits
+from shared.kit.web.connection_limits import RESERVE, SLOW_SECONDS, Connections
+from shared.kit.web.edge_settings import EdgeSettings
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +26,7 @@ class One:
 
 
 def made(connections: int = 3, per_address: int = 3) -> Connections:
-    return Connections(Limits(connections=connections, per_address=per_address))
+    return Connections(EdgeSettings(connections=connections, connections_per_address=per_address))
 
 
 def entered(found: Connections, *ones: One) -> list[str | None]:
@@ -127,7 +128,7 @@ def test_nothing_is_left_of_those_who_went() -> None:
 
 def test_who_sends_slowly_gives_way_before_whoever_has_just_come_and_before_the_idle() -> None:
     now = 0.0
-    found = Connections(Limits(connections=3, per_address=3), lambda: now)
+    found = Connections(EdgeSettings(connections=3, connections_per_address=3), clock=lambda: now)
     idle, slow, new, *more = [One(str(number)) for number in range(8)]
     for one in (idle, slow):
         found.enter(one)

@@ -79,7 +79,7 @@ class TestGoesOn:
     async def test_the_way_of_a_topic_out(self, heard: Heard, database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         topics, failing = Topics(KAFKA, heard), Failing()
         topics.ids["people"] = "one"
-        relay = OutboxRelay("people", database, topics, heard, lambda point: None)
+        relay = OutboxRelay("people", database, topics, heard)
         monkeypatch.setattr(relay, "_serve", failing)
         await goes_on(relay._run, failing)
         assert heard.said == [("outbox", "AssertionError")]

@@ -59,7 +59,7 @@ async def test_rows_taken_over_while_a_lane_is_behind_are_sent_and_nothing_is_se
 ) -> None:
     rows = Rows(30)
     database: Any = {"outbox": rows, "outbox_opened": Opened(), "leases": None}
-    relay = OutboxRelay("agencies", database, Topics(KAFKA), Observer(), lambda point: None)
+    relay = OutboxRelay("agencies", database, Topics(KAFKA), Observer())
     sent: list[str] = []
     adopted, all_sent = asyncio.Event(), asyncio.Event()
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.kit.base import supervise
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.web import probes
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.probes import Health, Role, Watchdog, probe_routes
@@ -198,6 +199,6 @@ class TestSupervise:
 
     async def test_wait_or_stop_tells_which_it_was(self) -> None:
         stopping = asyncio.Event()
-        assert not await supervise.wait_or_stop(stopping, 0.001)
+        assert not await wait_or_stop(stopping, 0.001)
         stopping.set()
-        assert await supervise.wait_or_stop(stopping, 60)
+        assert await wait_or_stop(stopping, 60)

@@ -118,7 +118,8 @@ class TestSave:
             work.save("people", {"_id": "a", "big": "x" * 13_000_000})
         with pytest.raises(TypeError):
             work.save("people", {"_id": 7})
-        assert not work.writes
+        assert not work.changes()
+        assert not work.emitted
 
     def test_may_not_happen_in_needs(self) -> None:
         work = UnitOfWork(NOW, codec=CODEC)

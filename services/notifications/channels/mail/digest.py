@@ -31,7 +31,7 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.mail_address_rules import check_mailto
-from shared.kit.base.supervise import wait_or_stop
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.unit_of_work import UnitOfWork
 
 LOOK_SECONDS = 5.0

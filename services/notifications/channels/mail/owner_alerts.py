@@ -19,8 +19,8 @@ from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.documents import EMAIL, EMAIL_DIGEST, TROUBLES, SubscriptionDocument, TroubleDocument
 from services.notifications.domain.mail_address_rules import check_mailto
 from services.notifications.repository import Repository
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
-from shared.kit.base.supervise import wait_or_stop
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database
 

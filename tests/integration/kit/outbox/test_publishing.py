@@ -32,7 +32,7 @@ class TestPublishing:
     async def test_rows_are_sent_in_order_and_stamped_with_the_topics_id(self, service: Service) -> None:
         for n in range(20):
             await service.store.submit(saying(n))
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == list(range(20))
         rows = [row async for row in service.database.outbox.find().sort("_id")]
         assert {row["topic_id"] for row in rows} == {service.topics.ids["agencies"]}
@@ -45,7 +45,7 @@ class TestPublishing:
             raise ValueError
 
         await service.store.perform([Operation(lambda work: (), do), saying(2)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == [2]
 
     async def test_what_waits_from_the_time_before_is_sent_first(self, service: Service) -> None:
@@ -55,7 +55,7 @@ class TestPublishing:
         assert (await service.outbox.state()).rows == 2, "counted, whoever is to publish them"
         await service.outbox.start(["agencies"])
         await service.store.perform([saying(3)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == [1, 2, 3]
 
     async def test_more_than_fits_in_memory_is_sent_in_order(self, service: Service) -> None:
@@ -63,7 +63,7 @@ class TestPublishing:
         for n in range(60):
             relay._behind = relay._behind or n % 7 == 0  # as after an overflow
             await service.store.perform([saying(n)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == list(range(60))
 
 
@@ -132,7 +132,7 @@ class TestABrokerThatRefuses:
         monkeypatch.setattr(outbox_relay, "Backoff", Quick)
         await service.outbox.start(["agencies"])
         await service.store.perform([saying(1)])
-        assert await service.outbox.wait_until_published(), "the topic is open, what follows is sent at once"
+        assert await service.published(), "the topic is open, what follows is sent at once"
         send, refusals = OutboxRelay._send, iter(range(5))
 
         async def refusing(self: OutboxRelay, producer: Any, row: Any) -> Any:
@@ -149,7 +149,7 @@ class TestABrokerThatRefuses:
             await service.store.perform([saying(n)])
         waiting = await service.outbox.state()
         assert (waiting.rows >= 18, waiting.oldest_seconds > 0) == (True, True), "what the alert looks at"
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         last = {n: at for at, n in enumerate(await sequences(service))}
         assert sorted(last, key=lambda n: last[n]) == list(range(1, 21))
         assert service.seen.of("retried").count(("outbox", "TopicAuthorizationFailedError")) == 5
@@ -167,7 +167,7 @@ class TestATopicThatIsNotWrittenHere:
         assert isinstance(wrong, NotWritten)
         assert right is None
         assert await service.database.effects.count_documents({}) == 0
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == [2]
 
     async def test_waits_for_somebody_who_writes_it_while_the_outbox_is_not_started(self, service: Service) -> None:
@@ -179,7 +179,7 @@ class TestATopicThatIsNotWrittenHere:
         assert (state.rows, state.oldest_seconds > 0) == (1, True), "seen, although nobody publishes it"
         await service.outbox.stop()
         await service.outbox.start(["agencies", "deliveries"])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert (await service.outbox.state()).rows == 0
 
     async def test_is_found_by_an_index_alone(self, service: Service) -> None:

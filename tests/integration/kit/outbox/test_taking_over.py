@@ -26,15 +26,15 @@ class TestSweep:
     async def test_takes_over_the_old_rows_of_the_dead(self, service: Service) -> None:
         await self.orphan(service, "dead", timedelta(hours=1))
         assert await service.outbox.sweep() <= 1  # the service's own sweeper may have been first
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == [7]
 
     async def test_a_row_of_our_own_that_was_missed_is_found(self, service: Service) -> None:
         await service.store.perform([saying(1)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         await self.orphan(service, service.settings.instance, timedelta(hours=1))  # before the relay's position
         await service.outbox._look_for_rows_left_behind()
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert sorted(await sequences(service)) == [1, 7]
 
     async def test_leaves_young_rows_and_those_of_the_living(self, service: Service) -> None:
@@ -54,11 +54,11 @@ class TestUrgentTopics:
         service = Service(kafka, mongo_url, database.name, topic_prefix, urgent=["agencies"])
         await service.start(stream=False)
         try:
-            await service.outbox.wait_until_published()
+            await service.published()
             await self.written_by_another(service, 7)
             await until(lambda: self.said(service))
             assert await sequences(service) == [7]
-            await service.outbox.wait_until_published()
+            await service.published()
             assert await service.database.outbox.count_documents({"owner": "test-9"}) == 0
         finally:
             await service.stop()
@@ -131,7 +131,7 @@ class TestANewTopicId:
     async def test_an_acknowledgement_from_a_log_that_died_is_not_believed(self, service: Service) -> None:
         """The id read after the ack differs from the one read before: the row is not stamped, and sent again."""
         await service.store.perform([saying(1)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         true_id = service.topics.ids["agencies"]
         relay: Any = service.outbox._relays["agencies"]
         real = service.topics.read
@@ -143,7 +143,7 @@ class TestANewTopicId:
 
         service.topics.read = read  # type: ignore[method-assign]  # the broker's word for one moment
         await service.store.perform([saying(2)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         service.topics.read = real  # type: ignore[method-assign]  # back to the truth
         assert await sequences(service) == [1, 2, 2]
         rows = [row async for row in service.database.outbox.find()]
@@ -155,7 +155,7 @@ class TestANewTopicId:
     ) -> None:
         for n in range(30):
             await service.store.perform([saying(n)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         await service.outbox.stop()
         service.seen.calls.clear()
         first = {row["_id"]: row["published"] async for row in service.database.outbox.find()}
@@ -166,7 +166,7 @@ class TestANewTopicId:
         await second.start(stream=False)
         await service.outbox.start(["agencies"])
         await service.store.perform([saying(30)])
-        assert await service.outbox.wait_until_published()
+        assert await service.published()
         assert await sequences(service) == [*range(30), *range(31)]
 
         async def counted() -> bool:  # a moment after the last row

@@ -1,8 +1,7 @@
-"""The command that tells everything again, for followers that lost their store; beside a running service or alone.
+"""Commands for administrators: a process of its own on the service's database, beside running replicas or alone.
 
-Promises: needs only MongoDB; safe to interrupt, to repeat, and beside running replicas, as long as the operations emit
-what was emitted before under the same ids and numbers. Does not publish: the rows get an owner that is not alive, and a
-running replica takes them over, within about 20 seconds.
+Promises: needs only MongoDB, and does not publish: what it emits gets an owner that is not alive, and a running replica
+takes it over, within about 20 seconds. A command has to be safe to interrupt, to repeat, and beside running replicas.
 """
 
 from __future__ import annotations
@@ -16,32 +15,31 @@ from dataclasses import replace
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.connect import MONGODB_MISSING, CannotStart, open_mongo
-from shared.kit.runtime.settings import ServiceSettings
+from shared.kit.runtime.settings import S, ServiceSettings
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Operation, Store, Unavailable
 
 AT_ONCE = 500
+AdminCommand = Callable[[Store, S], Awaitable[str]]  # what was done, as one line
 
 
-def republish(settings: ServiceSettings, tell: Callable[[Store], Awaitable[int]]) -> int:
-    """Run the command: 0, or 4 and one line when MongoDB is missing. ``tell`` says how many things it told."""
+def run_command(settings: S, command: AdminCommand[S]) -> int:
+    """0 and what was done, or 4 and one line when MongoDB is missing."""
     try:
-        count = asyncio.run(_republish(settings, tell))
+        done = asyncio.run(_run(settings, command))
     except CannotStart as failure:
         sys.stderr.write(f"{failure}\n")
         return failure.code
     except Unavailable as away:
-        sys.stderr.write(f"MongoDB: {away}. A part was told; run it again, that is safe.\n")
+        sys.stderr.write(f"MongoDB: {away}. A part was done; run it again, that is safe.\n")
         return MONGODB_MISSING
-    sys.stdout.write(
-        f"{count} things are in the outbox; a running {settings.service} publishes them within 20 seconds\n"
-    )
+    sys.stdout.write(f"{done}\n")
     return 0
 
 
-async def _republish(settings: ServiceSettings, tell: Callable[[Store], Awaitable[int]]) -> int:
+async def _run(settings: S, command: AdminCommand[S]) -> str:
     async with store_beside(settings) as store:
-        return await tell(store)
+        return await command(store, settings)
 
 
 @asynccontextmanager
@@ -49,7 +47,7 @@ async def store_beside(settings: ServiceSettings) -> AsyncIterator[Store]:
     """A store of the service's database under a name that no replica has. Raises CannotStart."""
     client = await open_mongo(settings, {})
     try:
-        nobody = replace(settings.kafka_settings, instance=f"{settings.instance}-republish")
+        nobody = replace(settings.kafka_settings, instance=f"{settings.instance}-command")
         database = client[settings.database]
         store = Store(database, Outbox(database, Topics(nobody), CloudEventCodec()))
         await store.start()
@@ -61,8 +59,9 @@ async def store_beside(settings: ServiceSettings) -> AsyncIterator[Store]:
         client.close()
 
 
-async def tell_all(store: Store, tellings: AsyncIterable[Operation[None]]) -> int:
-    """Perform them, at most 500 in one transaction; how many. Raises what the first that fails raised."""
+async def republish_all(store: Store, tellings: AsyncIterable[Operation[None]]) -> str:
+    """For followers that lost their store: emit what was emitted before, under the same ids and numbers, at most 500 in
+    one transaction. Raises what the first that fails raised."""
     total = 0
     waiting: list[Operation[None]] = []
     async for telling in tellings:
@@ -72,7 +71,7 @@ async def tell_all(store: Store, tellings: AsyncIterable[Operation[None]]) -> in
             await _perform(store, waiting)
             waiting = []
     await _perform(store, waiting)
-    return total
+    return f"{total} things are in the outbox; a running replica publishes them within 20 seconds"
 
 
 async def _perform(store: Store, operations: list[Operation[None]]) -> None:
