@@ -32,9 +32,9 @@ from services.notifications.channels.credentials import Credentials
 from services.notifications.documents import TOPIC, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.kit.kafka.aiokafka_internals import abandon, topic_ids
+from shared.kit.kafka.client import KAFKA_ERRORS
 from shared.kit.kafka.producer import producer_of
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.kafka.topics import KAFKA_ERRORS
 from shared.kit.web.problems import Problem
 
 PARTNERS = "partners."  # before the agency: the topics of partners, and the right to write them
