@@ -33,7 +33,8 @@ class MatchingData(Data):
     rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
     way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
     answered_yes: by condition, or by condition and the variant of its question ("commute.ask_bus"), how often it is
-    answered yes. ordinary_shifts: times of day that nobody has to be asked about. elementary: occupations that need no
+    answered yes. unsaid: by factor what counts where an advert does not say it. ordinary_shifts: times of day that
+    nobody has to be asked about. elementary: occupations that need no
     training.
     """
 
@@ -51,6 +52,7 @@ class MatchingData(Data):
     usual_commute_minutes: int = Field(gt=0)
     way_out_reach: float = Field(ge=1)
     answered_yes: Mapping[str, Share]
+    unsaid: Mapping[str, Share] = Field(default_factory=dict)
     ordinary_shifts: tuple[str, ...]
     elementary: tuple[str, ...] = ()
     lodging: tuple[str, ...] = ()

@@ -304,10 +304,13 @@ def commute(pair: Pair) -> Answer:
     if pair.opening.region is None and not pair.paid:
         return "yes"
     minutes = pair.minutes()
-    if wish is None:
-        return "yes" if minutes is None or minutes <= usual_way(pair) else "ask"
     if minutes is None:
         return "ask"
+    if wish is None:
+        usual, data = usual_way(pair), pair.pack.matching
+        if minutes <= usual:
+            return "yes"
+        return "ask" if minutes <= data.way_out_reach * usual or pair.offers(data.lodging) else "no"
     if minutes <= wish:
         return "yes"
     data = pair.pack.matching

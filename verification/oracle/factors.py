@@ -147,6 +147,20 @@ FACTORS: dict[str, Callable[[Pair], float | None]] = {
 }
 
 
+def unsaid(pair: Pair) -> set[str]:
+    """The factors of which the advert says nothing."""
+    one, pack = pair.opening, pair.pack
+    named, skills = pack.named("occupation", one.title), pack.named("skill", one.title)
+    found = {"occupation", "title"} if one.occupation is None and not named else set()
+    if skills:
+        found.discard("title")
+    if not pair.paid or pair.hourly() is None:
+        found.add("wage")
+    if one.region is None:
+        found.add("commute")
+    return found
+
+
 def contributions(pair: Pair) -> dict[str, float]:
     """What each factor adds, six digits each."""
     weights = dict(pair.pack.weights)
@@ -156,7 +170,9 @@ def contributions(pair: Pair) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in sorted(weights):
         value = FACTORS[name](pair)
-        found[name] = round(weights[name] / whole * (UNKNOWN if value is None else value), DIGITS)
+        if value is None:
+            value = pair.pack.matching.unsaid.get(name, UNKNOWN) if name in unsaid(pair) else UNKNOWN
+        found[name] = round(weights[name] / whole * value, DIGITS)
     return found
 
 

@@ -10,7 +10,6 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import ASK, NO, Answer
 from services.matching.domain.conditions import CONDITIONS, Condition
 from services.matching.domain.factors import FACTORS, Factor
-from services.matching.domain.factors.base import NEUTRAL
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
 from shared.events.topics.matches import Band
@@ -89,7 +88,14 @@ def weigh(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext
     for factor in wanted:
         value = factor.value(person, opening, context)
         share = weights[factor.name] / whole
-        results.append(FactorResult(factor, value, share, round(share * (NEUTRAL if value is None else value), DIGITS)))
+        results.append(
+            FactorResult(
+                factor,
+                value,
+                share,
+                round(share * (factor.unknown(opening, context) if value is None else value), DIGITS),
+            )
+        )
     return tuple(results)
 
 

@@ -63,6 +63,7 @@ class TestAll:
         assert found.state == "possible"
         assert asked == {
             "kind", "certificate", "licence", "education", "experience", "age", "sex", "income", "jobless", "region",
+            "commute",
         }  # fmt: skip
 
 

@@ -171,11 +171,13 @@ class TestPlace:
         [
             (24, SUWON, "yes"),
             (23, SUWON, "no"),
-            (48, GWANGMYEONG, "yes"),
-            (47, GWANGMYEONG, "no"),
-            (None, GWANGMYEONG, "yes"),
-            (None, YEONCHEON, "ask"),  # longer than usual
+            (63, GWANGMYEONG, "yes"),
+            (62, GWANGMYEONG, "no"),
+            (None, SUWON, "yes"),
+            (None, GWANGMYEONG, "ask"),  # longer than usual
+            (None, YEONCHEON, "no"),  # 192 minutes, and no lodging
             (60, None, "ask"),
+            (None, None, "ask"),
         ],
     )
     def test_commute_up_to_the_wish(self, wish: int | None, region: str | None, expected: str) -> None:
@@ -183,30 +185,34 @@ class TestPlace:
 
     def test_a_need_makes_a_shorter_way_usual(self) -> None:
         needs = {"counselling": {"needs": ["kr-gyeonggi-1:childcare-hours"]}}
-        assert answer("commute", needs, {"region": GWANGMYEONG}) == "ask"
-        assert answer("commute", needs | {"wants": {"commute_minutes": 60}}, {"region": GWANGMYEONG}) == "yes"
+        near = {"region": "legal-dong-2026:41130"}  # 53 minutes
+        assert answer("commute", {}, near) == "yes"
+        assert answer("commute", needs, near) == "ask"
+        assert answer("commute", needs | {"wants": {"commute_minutes": 60}}, near) == "yes"
 
     def test_a_way_that_would_mean_moving_is_asked_about_in_other_words(self) -> None:
         assert "longer than usual" in said("commute", {}, {"region": SEOUL})
-        assert "moving" in said("commute", {}, {"region": "legal-dong-2026:26000"})
+        busan = {"region": "legal-dong-2026:26000"}
+        assert "too far without lodging" in said("commute", {}, busan)
+        assert "moving" in said("commute", {}, busan | {"benefits": ["work24-2024-welfare:01"]})
 
     def test_a_home_that_is_not_known_is_asked_about(self) -> None:
         assert answer("commute", {"residence": None, "wants": {"commute_minutes": 60}}) == "ask"
 
     @pytest.mark.parametrize(("benefit", "word"), [("01", "lodging"), ("02", "commuter service")])
     def test_lodging_or_a_bus_turns_a_no_into_a_question(self, benefit: str, word: str) -> None:
-        far = {"region": GWANGMYEONG, "benefits": [f"work24-2024-welfare:{benefit}"]}  # 48 minutes
-        wants = {"wants": {"commute_minutes": 32}}
+        far = {"region": GWANGMYEONG, "benefits": [f"work24-2024-welfare:{benefit}"]}  # 63 minutes
+        wants = {"wants": {"commute_minutes": 42}}
         assert answer("commute", wants, {"region": GWANGMYEONG}) == "no"
         assert answer("commute", wants, far) == "ask"
         assert word in said("commute", wants, far)
-        assert answer("commute", {"wants": {"commute_minutes": 31}}, far) == "no"  # more than half as long again
+        assert answer("commute", {"wants": {"commute_minutes": 41}}, far) == "no"  # more than half as long again
 
     def test_a_car_shortens_the_way_and_one_not_asked_for_is_asked_for(self) -> None:
         def car(known: bool | None) -> dict[str, Any]:
-            return {"has": {"car": known}, "wants": {"commute_minutes": 40}}
+            return {"has": {"car": known}, "wants": {"commute_minutes": 50}}
 
-        job = {"region": GWANGMYEONG}  # 48 minutes, 36 by car
+        job = {"region": GWANGMYEONG}  # 63 minutes, 47 by car
         assert answer("commute", car(True), job) == "yes"
         assert answer("commute", car(None), job) == "ask"
         assert answer("commute", car(False), job) == "no"

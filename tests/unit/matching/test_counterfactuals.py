@@ -85,7 +85,7 @@ class TestSeveral:
         assert found.by_condition["shifts"] == (Change("shifts", (NIGHT,)),)
 
     def test_one_change_that_helps_twice_is_said_once(self) -> None:
-        person = {"wants": {"commute_minutes": 55}}
+        person = {"wants": {"commute_minutes": 66}}  # 86 minutes, 65 by car
         assert opens(person, {"region": SEOUL, "rules": {"car": True}}) == (Change("car"),)
 
     def test_what_cannot_be_helped_leaves_what_each_other_needs(self) -> None:
@@ -96,7 +96,8 @@ class TestSeveral:
 
     def test_a_fit_that_is_too_weak_is_said_instead(self) -> None:
         person = {"occupations": [{"code": "work24-2024-occupation:024100", "interest": 1.0}], "courses": []}
-        job = a_job(region=YEONCHEON, certificates=[CARER], employment="work24-2024-employment:20")
+        dull = {"employment": "work24-2024-employment:20", "wage": {"minimum": 2_160_000}}
+        job = a_job(region=YEONCHEON, certificates=[CARER], benefits=["work24-2024-welfare:01"], **dull)
         found = what_opens(a_person(**person), job, PACK, TODAY)
         assert found.changes is None
         assert found.too_weak

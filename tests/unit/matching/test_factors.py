@@ -24,14 +24,25 @@ class TestScore:
         assert found.score == pytest.approx(sum(one.contribution for one in explanations.reasons(found)), abs=1e-9)
         assert 0 < found.score < 1
 
-    def test_what_is_not_known_is_neutral(self) -> None:
+    def test_what_is_not_known_of_somebody_is_neutral(self) -> None:
+        nobody = dict.fromkeys(("residence", "certificates", "courses", "occupations"))
+        found = assessed({**nobody, "wants": {"kinds": ["job"]}})
+        counting = {one.factor.name: one.contribution / one.share for one in found.factors if one.value is None}
+        assert counting == pytest.approx(dict.fromkeys(("commute", "occupation", "skills", "title"), 0.5), abs=1e-4)
+
+    def test_what_an_advert_does_not_say_is_taken_for_ordinary(self) -> None:
         nothing: dict[str, Any] = {"title": "직원 모집합니다"} | dict.fromkeys(
             ("occupation", "wage", "region", "employment")
         )
         found = assessed(job=nothing)
         values = {one.factor.name: one.value for one in found.factors}
-        assert values == {"certainty": 1.0} | {one.name: None for one in FACTORS if one.name != "certainty"}
-        assert found.fit == 0.5
+        assert values == {"certainty": PACK.matching.answered_yes["commute"]} | {
+            one.name: None for one in FACTORS if one.name != "certainty"
+        }
+        counting = {one.factor.name: one.contribution / one.share for one in found.factors if one.value is None}
+        ordinary = {name: PACK.matching.unsaid.get(name, 0.5) for name in counting}
+        assert counting == pytest.approx(ordinary, abs=1e-4)
+        assert 0 < ordinary["occupation"] < 0.5
 
     def test_growth_that_is_not_wanted_shares_its_weight_out(self) -> None:
         found = assessed({"wants": {"growth": False}})
@@ -83,7 +94,8 @@ class TestCertainty:
         busy = {"wants": {"shifts": ["kr-gyeonggi-1:day"]}}
         both = {"shifts": ["kr-gyeonggi-1:day", "kr-gyeonggi-1:night"]}
         assert value("certainty", busy, both) == pytest.approx(yes["shifts"])
-        assert value("certainty", {}, {"region": YEONCHEON}) == pytest.approx(yes["commute.ask_moving"])
+        lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}
+        assert value("certainty", {}, lodging) == pytest.approx(yes["commute.ask_moving"])
 
 
 class TestOccupation:
@@ -163,7 +175,7 @@ class TestWage:
 class TestCommute:
     @pytest.mark.parametrize(
         ("wish", "region", "expected"),
-        [(24, SUWON, 0.2), (48, SUWON, 0.6), (None, SUWON, 0.68), (48, GWANGMYEONG, 0.2), (None, YEONCHEON, 0.0)],
+        [(24, SUWON, 0.2), (48, SUWON, 0.6), (None, SUWON, 0.68), (63, GWANGMYEONG, 0.2), (None, YEONCHEON, 0.0)],
     )
     def test_falls_evenly_to_the_persons_own_limit(self, wish: int | None, region: str, expected: float) -> None:
         assert value("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == pytest.approx(expected)

@@ -144,18 +144,20 @@ class TestHourly:
 class TestCommute:
     def test_the_survey_bands(self) -> None:
         assert PACK.commute_minutes(place("41270"), place("41270")) == 24
-        assert PACK.commute_minutes(place("41270"), place("41390")) == 48
-        assert PACK.commute_minutes(place("41290"), place("11680")) == 67
+        """Ways grow with the distance and meet the survey's averages, 48 and 67 minutes, at 15 and 20 kilometres."""
+        assert PACK.commute_minutes(place("41270"), place("41390")) == 36
+        assert PACK.commute_minutes(place("41110"), place("41130")) == 53  # Suwon to Seongnam, 17 km
+        assert PACK.commute_minutes(place("41290"), place("11680")) == 54  # Gwacheon to Seoul, 13 km
 
     def test_two_districts_of_one_city_are_one_commuting_area(self) -> None:
         assert PACK.commute_minutes(place("41271"), place("41273")) == 24
         assert PACK.commute_minutes(place("41597"), place("41591")) == 24
 
-    def test_every_si_and_gun_has_a_neighbour_in_the_middle_band(self) -> None:
+    def test_every_si_and_gun_has_a_neighbour_near_enough(self) -> None:
         homes = tuple(PACK.residence_weights)
         assert len(homes) == 31
         for home in homes:
-            assert 48 in {PACK.commute_minutes(home, work) for work in homes if work != home}
+            assert min(PACK.commute_minutes(home, work) or 999 for work in homes if work != home) < 70
 
     def test_the_far_ends_of_the_province_are_no_neighbours(self) -> None:
         minutes = PACK.commute_minutes(place("41550"), place("41800"))
@@ -163,7 +165,7 @@ class TestCommute:
         assert minutes > 120
 
     def test_a_car_shortens_ways_out_of_town_only(self) -> None:
-        assert PACK.commute_minutes(place("41270"), place("41390"), car=True) == 36
+        assert PACK.commute_minutes(place("41270"), place("41390"), car=True) == 27
         assert PACK.commute_minutes(place("41270"), place("41270"), car=True) == 24
 
     @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ class TestCommute:
     def test_every_si_gun_and_large_city_of_the_country_has_its_ways(self) -> None:
         assert PACK.commute_minutes(place("51110"), place("51110")) == 24  # Chuncheon
         assert PACK.commute_minutes(place("11110"), place("11680")) == 40  # two gu of Seoul
-        assert PACK.commute_minutes(place("11110"), place("41270")) == 61  # Seoul to Ansan, 31 km
+        assert PACK.commute_minutes(place("11110"), place("41270")) == 87  # Seoul to Ansan, 31 km
         assert PACK.commute_minutes(place("52111"), place("52113")) == 24  # two gu of Jeonju
         assert (PACK.commute_minutes(place("51110"), place("52110")) or 0) > 240  # Chuncheon to Jeonju
         unknown = [region for region in PACK.codes("region") if PACK.commute_minutes(region, region) is None]

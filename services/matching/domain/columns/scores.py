@@ -16,7 +16,7 @@ from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.rows import Numbers, Rowset
 from services.matching.domain.columns.table import Table
 from services.matching.domain.factors import FACTORS
-from services.matching.domain.factors.base import NEUTRAL, Factor
+from services.matching.domain.factors.base import Factor
 from services.matching.domain.factors.certainty import Certainty
 from services.matching.domain.person_facts import PersonFacts
 
@@ -126,7 +126,7 @@ class Scores:
 
     def _value(self, factor: Factor, person: Any, opening: Any) -> float:
         value = factor.value(person, opening, self.context)
-        return NEUTRAL if value is None else value
+        return factor.unknown(opening, self.context) if value is None else value
 
 
 class _Left:

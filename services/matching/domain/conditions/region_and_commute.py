@@ -42,7 +42,8 @@ class Commute(Condition):
     A way that is not known is asked about; what is not paid work and names no place may be anywhere. Too long a way
     is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
     ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
-    Somebody who states no wish may be offered any way, but one longer than usual is asked about first.
+    Of somebody who states no wish a way longer than usual is asked about, up to ``way_out_reach`` times as long;
+    farther is a matter of moving, and asked about where there is lodging.
     """
 
     name = "commute"
@@ -56,11 +57,12 @@ class Commute(Condition):
         if opening.region is None and not opening.paid:
             return YES
         minutes = context.minutes_of(person, opening.region)
-        if wish is None:
-            return YES if minutes is None or minutes <= person.usual_way else ASK
         if minutes is None:
             return ASK
-        if minutes <= wish:
+        if wish is None and minutes > person.usual_way:
+            near = minutes <= context.pack.matching.way_out_reach * person.usual_way
+            return ASK if near or opening.lodging else NO
+        if wish is None or minutes <= wish:
             return YES
         return ASK if self._way_out(person, opening, context, minutes, wish) else NO
 
@@ -83,6 +85,8 @@ class Commute(Condition):
         minutes = context.minutes_of(person, opening.region)
         if answer is YES:
             return "yes_any" if minutes is None else "yes"
+        if answer is NO and person.commute_wish is None:
+            return "no_moving"
         if answer is not ASK or minutes is None:
             return answer.value
         if person.commute_wish is None:

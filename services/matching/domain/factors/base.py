@@ -30,6 +30,15 @@ class Factor(ABC):
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         """0 to 1, higher fits better; None when too little is known, which counts as neutral."""
 
+    def is_unsaid(self, opening: OpeningFacts) -> bool:
+        """Whether nobody could know it, since the advert does not say what `value` needs."""
+        return False
+
+    def unknown(self, opening: OpeningFacts, context: AssessmentContext) -> float:
+        """What counts where the value is not known: neither for nor against somebody of whom it is not known; what an
+        advert does not say is taken for ordinary, so that silence pays no more than what others state."""
+        return context.pack.matching.unsaid.get(self.name, NEUTRAL) if self.is_unsaid(opening) else NEUTRAL
+
     def wanted_by(self, person: PersonFacts) -> bool:
         """False when the person does not want it result: its weight is then shared out over the others."""
         return True

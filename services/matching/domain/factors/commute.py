@@ -19,6 +19,9 @@ class Commute(Factor):
     of_person = ("residence", "car", "commute_wish", "usual_way")
     of_opening = ("region",)
 
+    def is_unsaid(self, opening: OpeningFacts) -> bool:
+        return opening.region is None
+
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         minutes = context.minutes_of(person, opening.region)
         if minutes is None:

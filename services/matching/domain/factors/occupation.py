@@ -39,6 +39,9 @@ class Occupation(Factor):
     of_person = ("wishes",)
     of_opening = ("works",)
 
+    def is_unsaid(self, opening: OpeningFacts) -> bool:
+        return not opening.works
+
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         return best_wished(person.wishes, opening.works, context)
 

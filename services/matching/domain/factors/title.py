@@ -21,6 +21,9 @@ class Title(Factor):
     of_person = ("wishes", "certificates", "courses")
     of_opening = ("named_works", "named_skills")
 
+    def is_unsaid(self, opening: OpeningFacts) -> bool:
+        return not (opening.named_works or opening.named_skills)
+
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         by_title = best_wished(person.wishes, opening.named_works, context)
         learned = [value for _, value in self._learned(person, opening)]

@@ -16,6 +16,9 @@ class Wage(Factor):
     of_person = ("floor_hourly",)
     of_opening = ("hourly_min", "paid")
 
+    def is_unsaid(self, opening: OpeningFacts) -> bool:
+        return opening.hourly_min is None or not opening.paid
+
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.hourly_min is None or not opening.paid:
             return None
