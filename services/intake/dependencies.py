@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from services.intake.identity import References, Vault
@@ -29,4 +30,9 @@ class Dependencies:
 
     def day(self, moment: datetime) -> date:
         """The pack's day at that moment: `today` of every rule."""
-        return moment.astimezone(ZoneInfo(self.pack.timezone)).date()
+        return _day(moment, self.pack.timezone)
+
+
+@lru_cache(64)  # the events of one request share theirs
+def _day(moment: datetime, timezone: str) -> date:
+    return moment.astimezone(ZoneInfo(timezone)).date()

@@ -49,6 +49,17 @@ class Causation:
     actor: str | None = None
     traceparent: str | None = None
 
+    def document(self) -> Document:
+        """As it is kept. By hand: `asdict` copies every value deeply, which took a fifth of an event's whole time."""
+        return {
+            "correlationid": self.correlationid,
+            "causationid": self.causationid,
+            "time": self.time,
+            "recordedtime": self.recordedtime,
+            "actor": self.actor,
+            "traceparent": self.traceparent,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class LastTold:
@@ -90,7 +101,7 @@ class KeptFloors:
     def document(self) -> Document:
         """The part of the person's document that keeps them."""
         state = self.state.model_dump(mode="json", exclude_none=True)
-        return {"sequence": self.sequence, "state": state, "causation": asdict(self.causation)}
+        return {"sequence": self.sequence, "state": state, "causation": self.causation.document()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +289,8 @@ class EmittedEntry(TypedDict):
 
 
 class InboxDocument(TypedDict):
-    """`event`, `actor`: the sender's id and actor, sealed; `about`: the topic; `person`: whom the event was about."""
+    """`event`, `actor`: the sender's id and, where one was named, actor, sealed; `about`: the topic; `person`: whom the
+    event was about."""
 
     _id: str
     receipt: str
@@ -286,7 +298,7 @@ class InboxDocument(TypedDict):
     agency: str
     type: str
     event: bytes
-    actor: bytes
+    actor: bytes | None
     status: str
     answer: dict[str, Any]
     about: str
@@ -361,4 +373,6 @@ def _dumped(state: Model) -> Document:
 
 
 def _told(last: LastTold | None) -> Document:
-    return {} if last is None else {"last": asdict(last)}
+    if last is None:
+        return {}
+    return {"last": {"type": last.type, "version": last.version, "causation": last.causation.document()}}

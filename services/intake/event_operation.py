@@ -51,7 +51,7 @@ def decision(validated: Validated, caller: Caller, dependencies: Dependencies) -
 
 def rejections_tally(agency: str, now: datetime) -> str:
     """The id of the tally of an agency's refused events that were kept on this day."""
-    return f"{agency}/{now:%Y-%m-%d}"
+    return f"{agency}/{now.date()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Decision:
         yield Need.by_id(AGENCIES, self._agency)
         yield TALLIES.by_id(rejections_tally(self._agency, work.trusted))
         if (event := self.validated.event) is not None:
-            yield INBOX.by_id(self._inbox(event))
+            yield INBOX.by_id(event.inbox)
         if (said := event or self.validated.rest) is not None:
             yield from topic_handlers()[said.incoming.event_type.topic.name].needs(said, work, self.dependencies)
 
@@ -76,7 +76,7 @@ class _Decision:
             return self._refuse([Refusal("wrong-source", "/source", {"source": sender.source})], work)
         if not may_emit(sender, event.name):
             return self._refuse([Refusal("not-allowed", "/type")], work)
-        if (seen := INBOX.get(work, self._inbox(event))) is not None:
+        if (seen := INBOX.get(work, event.inbox)) is not None:
             if seen["content"] != event.content:
                 return self._refuse([Refusal("same-id-other-content", "/id")], work)
             return self._receipt("duplicate", seen["receipt"], seen["answer"])
@@ -109,7 +109,7 @@ class _Decision:
         self, event: DoorEvent, effect: Effect, receipt: str, causation: Causation, work: UnitOfWork
     ) -> Receipt:
         """The receipt, kept for whoever sends the same again or asks what became of it."""
-        incoming, inbox, sealer = event.incoming, self._inbox(event), self.dependencies.sealer
+        incoming, inbox, sealer = event.incoming, event.inbox, self.dependencies.sealer
         if not incoming.testrun:
             row = InboxDocument(
                 _id=inbox,
@@ -118,7 +118,7 @@ class _Decision:
                 agency=event.agency,
                 type=event.name,
                 event=sealer.seal(incoming.id.encode(), INBOX.name, inbox),
-                actor=sealer.seal((incoming.actor or "").encode(), INBOX.name, inbox, "actor"),
+                actor=sealer.seal(incoming.actor.encode(), INBOX.name, inbox, "actor") if incoming.actor else None,
                 status=effect.status,
                 answer=effect.answer,
                 about=incoming.event_type.topic.name,
@@ -166,8 +166,7 @@ class _Decision:
 
     def _sender(self, work: UnitOfWork) -> Agency:
         """The caller's agency as it is in this transaction: a right or key that was taken away no longer counts."""
-        document = work.get(AGENCIES, self._agency)
-        agency = None if document is None else held_agency(document)
+        agency = work.parsed(AGENCIES, self._agency, held_agency)
         if agency is None or all(key.key_id != self.caller.key_id for key in agency.keys):
             raise unauthorised()
         return agency
@@ -184,9 +183,6 @@ class _Decision:
             actor=actor,
             traceparent=trace,
         )
-
-    def _inbox(self, event: DoorEvent) -> str:
-        return self.dependencies.references.event(event.incoming.source, event.incoming.id)
 
     @property
     def _agency(self) -> str:

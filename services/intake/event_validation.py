@@ -17,7 +17,7 @@ from services.intake.event_handlers.effect import DoorEvent, Features
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
 from shared.events.http_binding import Incoming, Item, Unfit, read, with_data
-from shared.events.limits import check_structure
+from shared.events.limits import Contents, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
 
 
@@ -77,26 +77,33 @@ class Validation:
         findings = Findings(self._dependencies.pack, budget)
         try:
             item = with_data(item)
-            check_structure(item)  # before anything looks into it
-            never, odd = self._never.find(item)
+            contents = check_structure(item)  # before anything looks into it
+            never, odd = self._never.find(item, contents)
             if any(one.field == "/id" for one in never):
                 echo = replace(echo, id=None)  # neither said again nor kept
             if never:  # what else is wrong is told, too
                 item = {**item, "data": self._never.without(item.get("data"))}
             incoming, unfit = self._read(item)
-            features = {} if incoming is None else self._features(incoming, findings, now)
+            features = {} if incoming is None else self._features(incoming, contents, findings, now)
             if unfit is not None:  # and what else is wrong with the rest of it
                 findings.refusals = [*unfit.refusals, *unfit.besides(findings.refusals)]
             findings.refusals += _elsewhere(odd, findings.refusals)
             if incoming is not None:
-                content = self._dependencies.references.content(incoming.content)
-                said = DoorEvent(incoming, agency, content, features)
+                said = self._said(incoming, agency, features)
                 event, rest = (said, None) if unfit is None and not never else (None, said)
         except Refused as refused:
             findings.refusals = list(refused.refusals)
         findings.refusals = [*never, *_elsewhere(findings.refusals, never)]
         warnings = () if event is None else (*event.incoming.warnings, *findings.warnings)
         return Validated(echo, event, tuple(findings.refusals[:MOST]), warnings, unfit, rest)
+
+    def _said(self, incoming: Incoming, agency: str, features: Features) -> DoorEvent:
+        """With its keyed hashes, made once: a transaction asks for them again and again."""
+        references, event_type = self._dependencies.references, incoming.event_type
+        named = topic_handlers()[event_type.topic.name].reference(event_type, incoming.data)
+        index = "" if named is None else references.index(named[0], agency, named[1])
+        inbox = references.event(incoming.source, incoming.id)
+        return DoorEvent(incoming, agency, references.content(incoming.content), features, inbox, index)
 
     @staticmethod
     def _read(item: Mapping[str, Any]) -> tuple[Incoming | None, Unfit | None]:
@@ -105,14 +112,17 @@ class Validation:
         except Unfit as unfit:
             return unfit.rest, unfit
 
-    def _features(self, incoming: Incoming, findings: Findings, now: datetime) -> Features:
+    def _features(self, incoming: Incoming, contents: Contents, findings: Findings, now: datetime) -> Features:
         """What the bus may carry of it; what is wrong is added to `findings`."""
         handler = topic_handlers().get(incoming.event_type.topic.name)
         if handler is None:  # in the contract, but nothing here says what it changes
             raise Refused(Refusal("not-for-the-door", "/type"))
         check_envelope(incoming, findings, now)
         today = self._dependencies.day(now)
-        return handler.features(renewed(incoming.data, findings, today), findings, today)
+        data = incoming.data
+        if not self._dependencies.pack.successors.keys().isdisjoint(contents.texts):
+            data = renewed(data, findings, today)
+        return handler.features(data, findings, today)
 
 
 def _elsewhere(found: Iterable[Refusal], said: Iterable[Refusal]) -> list[Refusal]:

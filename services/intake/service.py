@@ -24,7 +24,7 @@ from shared.kit.store.store import Store
 from shared.kit.web.problems import Problem
 
 # Of a request in one transaction: some 100 ms of work at most. What others sent is decided between two of them.
-PORTION_EVENTS = 100
+PORTION_EVENTS = 250
 PORTION_BYTES = 512 * 1024  # of content, reached by the last one
 
 

@@ -120,11 +120,35 @@ def dump_data(data: Model) -> bytes:
 
 def to_kafka(event: Event[Any]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """Key, value and headers of the record (CloudEvents Kafka binding, binary mode)."""
-    found = attributes(event)
-    del found["datacontenttype"]
-    headers = [("ce_" + name, value.encode()) for name, value in found.items()]
+    headers = list(_same_headers(event.type, event.version, event.source))
+    said = (
+        ("ce_id", event.id),
+        ("ce_time", isotime(event.time)),
+        ("ce_partitionkey", event.key),
+        ("ce_sequence", None if event.sequence is None else str(event.sequence)),
+        ("ce_correlationid", event.correlationid),
+        ("ce_causationid", event.causationid),
+        ("ce_recordedtime", None if event.recordedtime is None else isotime(event.recordedtime)),
+        ("ce_traceparent", event.traceparent),
+        ("ce_actor", event.actor),
+        ("ce_testrun", "true" if event.testrun else None),
+    )
+    headers += [(name, value.encode()) for name, value in said if value is not None]
     headers.append(_CONTENT_TYPE_HEADER)
     return event.key.encode(), dump_data(event.data), headers
+
+
+@lru_cache(1_024)
+def _same_headers(type: str, version: int, source: str) -> tuple[tuple[str, bytes], ...]:
+    """The headers that all events of a type share that come from one source."""
+    event_type = registry.find(type, version)
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", type.encode()),
+        ("ce_source", source.encode()),
+        ("ce_dataschema", event_type.dataschema.encode()),
+        ("ce_dataclassification", event_type.dataclassification.value.encode()),
+    )
 
 
 def to_structured(event: Event[Any]) -> dict[str, Any]:

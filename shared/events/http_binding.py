@@ -29,7 +29,8 @@ from shared.events.unicode_composed import composed
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 LONGEST_ID = 200
-_KNOWN = {
+LARGEST_KEPT = 512 * 1024  # bytes of a batch of which the parsed events are kept
+ATTRIBUTES = {
     "specversion", "type", "source", "id", "time", "datacontenttype", "dataschema", "subject", "data",
     "partitionkey", "sequence", "sequencetype", "correlationid", "causationid", "recordedtime", "traceparent",
     "tracestate", "dataclassification", "actor", "testrun",
@@ -92,14 +93,25 @@ class Unfit(Refused):
 
 
 class _Batch:
-    """The events of a batch, parsed one by one as they are asked for; whoever asks again gets them parsed again: the
-    body is kept, and nothing that was made of it."""
+    """The events of a batch, parsed one by one as they are asked for. Of a small one they are kept for whoever asks
+    again; of a larger one only the body is, for as objects it takes several times its bytes."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
+        self._kept: list[Item] | None = None
 
     def __iter__(self) -> Iterator[Item]:
-        return _batch(_Text(self._body))
+        return self._parsed() if self._kept is None else iter(self._kept)
+
+    def _parsed(self) -> Iterator[Item]:
+        found: list[Item] = []
+        small = len(self._body) <= LARGEST_KEPT
+        for item in _batch(_Text(self._body)):
+            if small:
+                found.append(item)
+            yield item
+        if small:
+            self._kept = found
 
 
 def split(content_type: str, headers: Iterable[tuple[str, str]], body: bytes) -> Iterable[Item]:
@@ -144,8 +156,8 @@ def read(item: Mapping[str, Any]) -> Incoming:
         else:
             texts[name] = value
     warnings: list[Refusal] = []
-    for number, name in enumerate(sorted(item.keys() - _KNOWN)):
-        like = nearest(name, _KNOWN if number < MOST_NAMED else _DECISIVE) if number < MOST_ATTRIBUTES else {}
+    for number, name in enumerate(sorted(item.keys() - ATTRIBUTES)):
+        like = nearest(name, ATTRIBUTES if number < MOST_NAMED else _DECISIVE) if number < MOST_ATTRIBUTES else {}
         slip = like.get("nearest") in _DECISIVE
         if slip or not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int | None):
             found.append(Refusal("unknown-field", "", like))
@@ -166,19 +178,17 @@ def read(item: Mapping[str, Any]) -> Incoming:
         raise Refused(Refusal("not-for-the-door", "/type"))
     if "data" not in item:
         raise Refused(Refusal("missing-field", "/data"))
-    item = {**item, "data": composed(item["data"])}
-    content = json.dumps(
-        [event_type.name, event_type.version, item["data"]], ensure_ascii=True, sort_keys=True, separators=(",", ":")
-    ).encode()
+    given = composed(item["data"])
+    said = _CANONICAL(given)
     unfit: Unfit | None = None
     try:
-        data = event_type.door.model_validate_json(json.dumps(item["data"]))
+        data = event_type.door.model_validate_json(said)
     except ValidationError as error:
         unfit = Unfit(*refusals_of(error, event_type.door, example=event_type.door_example))
         if error.error_count() > MOST_ENUMERATED:  # each would be made to say where it is
             raise unfit from None
         unfit.places = frozenset(str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"])
-        fitting = _fitting(item["data"], unfit.places, event_type)
+        fitting = _fitting(given, unfit.places, event_type)
         if fitting is None:
             raise unfit from None
         data = fitting
@@ -189,7 +199,7 @@ def read(item: Mapping[str, Any]) -> Incoming:
         event_type=event_type,
         time=moment,
         data=data,
-        content=content,
+        content=f'["{event_type.name}",{event_type.version},{said}]'.encode(),
         sequence=sequence,
         actor=item.get("actor"),
         traceparent=item.get("traceparent"),
@@ -322,7 +332,7 @@ def _binary(attributes: list[tuple[str, str]]) -> dict[str, Any]:
         raise Refused(Refusal("too-many", "", {"max_length": MOST_ATTRIBUTES}))
     found: dict[str, Any] = {}
     for name, value in attributes:
-        field = f"/{name}" if name in _KNOWN else ""
+        field = f"/{name}" if name in ATTRIBUTES else ""
         if name in found:
             raise Refused(Refusal("named-twice", field))
         if len(value) > 3 * LONGEST_ATTRIBUTE:
@@ -380,4 +390,5 @@ def _sequence(value: object, found: list[Refusal]) -> int | None:
     return None
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_no_duplicates)

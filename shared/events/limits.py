@@ -6,6 +6,7 @@ All are well above what the contract itself allows, so a sound event never meets
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.events.refusal import Refusal, Refused
@@ -20,12 +21,22 @@ MOST_ATTRIBUTES = 64  # headers of one event that are attributes
 SEQUENCE_DIGITS = 18  # fits into 64 bits, as a number in any store
 
 
-def check_structure(event: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What stands anywhere in a JSON value: names of fields, and texts. Rules that nearly always find nothing look here
+    first and need no walk of their own."""
+
+    names: set[str] = field(default_factory=set)
+    texts: list[str] = field(default_factory=list)
+
+
+def check_structure(event: Any) -> Contents:
     """Walk one parsed JSON value once, and no further than the limits. Raises Refused with the first one broken.
 
     The caller has bounded its length (``LARGEST_EVENT``). Nothing of what was sent is named.
     """
-    left = MOST_VALUES
+    left, contents = MOST_VALUES, Contents()
+    names, texts = contents.names, contents.texts
     level = [event]
     for _ in range(DEEPEST + 1):
         left -= len(level)
@@ -34,12 +45,14 @@ def check_structure(event: Any) -> None:
             if isinstance(value, str):
                 if len(value) > LONGEST_TEXT:
                     raise Refused(Refusal("too-long", "", {"max_length": LONGEST_TEXT}))
+                texts.append(value)
             elif isinstance(value, dict):
                 left -= len(value)
                 if left < 0:
                     break
-                if any(len(name) > LONGEST_NAME for name in value):
+                if max(map(len, value), default=0) > LONGEST_NAME:
                     raise Refused(Refusal("name-too-long", "", {"most": LONGEST_NAME}))
+                names.update(value)
                 inner += value.values()
             elif isinstance(value, list):
                 inner += value[: MOST_VALUES + 1]
@@ -49,7 +62,7 @@ def check_structure(event: Any) -> None:
         if left < 0:
             raise Refused(Refusal("too-many-values", "", {"most": MOST_VALUES}))
         if not inner:
-            return
+            return contents
         level = inner
     raise Refused(Refusal("too-deep", "", {"most": DEEPEST}))
 

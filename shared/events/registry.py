@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from shared.events.data_classification import DataClass, Model, highest_class
-from shared.events.limits import LONGEST_NAME
 
 SCHEMA_BASE = "https://schemas.ieum.invalid/"
 
@@ -109,11 +108,14 @@ class Registry:
 
     def versions(self, name: str) -> list[EventType]:
         """All versions of a type, oldest first; empty when the name is unknown."""
-        return sorted((t for (n, _), t in self.types.items() if n == name), key=lambda t: t.version)
+        found: list[EventType] = []
+        while (next_one := self.types.get((name, len(found) + 1))) is not None:
+            found.append(next_one)
+        return found
 
     def known_name(self, value: object) -> str | None:
         """The value, if it is the name of a type. Whatever was sent may be asked about."""
-        return value if isinstance(value, str) and len(value) <= LONGEST_NAME and self.versions(value) else None
+        return value if isinstance(value, str) and (value, 1) in self.types else None
 
     def find(self, name: str, version: int | None = None) -> EventType:
         """One version, or the newest when none is asked for. Raises UnknownType."""

@@ -23,11 +23,15 @@ def composed(value: Any, depth: int = DEEPEST) -> Any:
 
 
 def _composed(text: str) -> str:
-    if text.isascii():
+    if text.isascii() or (len(text) > MOST_MARKS and _has_a_long_run(text)):
         return text
+    return unicodedata.normalize("NFC", text)
+
+
+def _has_a_long_run(text: str) -> bool:
     marks = 0
     for sign in text:
         marks = marks + 1 if unicodedata.combining(sign) else 0
         if marks > MOST_MARKS:
-            return text
-    return unicodedata.normalize("NFC", text)
+            return True
+    return False

@@ -35,9 +35,14 @@ class Titles:
             self._codes.setdefault(key, set()).add(code)
             self._written.setdefault(key, title)
         self._decomposed = {key: decomposed(key) for key in self._codes}
+        # as the pack writes them, which is how most senders do: folding costs more than all the rest of looking one up
+        self._as_written = {title: self._of(title) for title in self._written.values()}
 
     def find(self, title: str) -> str | None:
         """The code of a title or synonym, whatever its spacing, width or composition; None when unknown or unclear."""
+        return self._as_written[title] if title in self._as_written else self._of(title)
+
+    def _of(self, title: str) -> str | None:
         codes = self._codes.get(folded(title), frozenset[str]())
         return next(iter(codes)) if len(codes) == 1 else None
 

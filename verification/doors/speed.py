@@ -1,6 +1,7 @@
 """How quick the doors are, as ratios to bare loops that do the least with the same parser, server, models and database.
 
-Bare: each document written in a transaction of 500 with majority, and nothing of identity, inbox, audit and outbox.
+Bare: the documents that hold the thing, written in transactions of 500 with majority, and nothing of identity, inbox,
+audit and outbox, keys and quotas, rules and messages. Who comes first alternates.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pymongo
 from pymongo import WriteConcern
+from pymongo.client_session import ClientSession
 
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
 from samples.world.envelope import Json
 from samples.world.tables import table_of
-from shared.events.registry import load_topics
 from shared.files.csv_rows import csv_rows
 from shared.files.rows import Row
+from shared.kit.base.sealing import Sealer
+from verification.doors.bare import COLLECTIONS, Documents, documents_of
 from verification.harness.child_processes import Program
 
 if TYPE_CHECKING:
@@ -31,14 +35,16 @@ if TYPE_CHECKING:
 
 GROUP = 500
 SENDERS = 4
-ROUNDS = 3
+ROUNDS = 5
+SEALS = 2  # of an advert: the sender's id in the inbox, and the reference
 BATCH = "application/cloudevents-batch+json"
 
 
 def ratios(doors: Doors, stack: LocalStack, count: int) -> dict[str, float]:
-    """`rows_vs_bare`: rows of a CSV through `POST /files`; `http_vs_bare`: events in batches of 500. Medians of rounds
-    that alternate."""
+    """`rows_vs_bare`: rows of a CSV through `POST /files`; `http_vs_bare`: events in batches of 500; with microseconds
+    of each and the share of encryption. Medians of rounds in which both take turns."""
     found: dict[str, list[float]] = {"rows": [], "http": []}
+    took: list[float] = []
     bare = _bare_server(doors, stack)
     bare.start()
     try:
@@ -46,23 +52,45 @@ def ratios(doors: Doors, stack: LocalStack, count: int) -> dict[str, float]:
             for number in range(ROUNDS):
                 events = doors.adverts(count, number)
                 parts = [events[begin : begin + GROUP] for begin in range(0, count, GROUP)]
-                ours = _seconds(_send, program.url, token, parts)
-                theirs = _seconds(_send, bare.url, token, parts)
+                send = (partial(_send, program.url, token, parts), partial(_send, bare.url, token, parts))
+                ours, theirs = _in_turn(number, *send)
                 found["http"].append(theirs / ours)
-                rows = doors.adverts(count, number + ROUNDS)
-                content = _table(rows)
-                ours = _seconds(_send_file, program.url, token, content)
-                theirs = _seconds(_bare_rows, stack.mongo_url, content)
+                took.append(ours / count)
+                content = _table(doors.adverts(count, number + ROUNDS))
+                read = (partial(_send_file, program.url, token, content), partial(_bare_rows, stack.mongo_url, content))
+                ours, theirs = _in_turn(number, *read)
                 found["rows"].append(theirs / ours)
     finally:
         bare.stop()
     middle = {name: sorted(several)[len(several) // 2] for name, several in found.items()}
-    return {"rows_vs_bare": round(middle["rows"], 2), "http_vs_bare": round(middle["http"], 2)}
+    event = sorted(took)[len(took) // 2]
+    return {
+        "rows_vs_bare": round(middle["rows"], 2),
+        "http_vs_bare": round(middle["http"], 2),
+        "http_microseconds": round(event * 1e6),
+        "encryption_share": round(SEALS * _seal_seconds() / event, 3),
+    }
 
 
-def _seconds(work: Callable[..., None], *arguments: Any) -> float:
+def _in_turn(number: int, ours: Callable[[], None], theirs: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of both; every second round the other one comes first."""
+    if number % 2:
+        second = _seconds(theirs)
+        return _seconds(ours), second
+    return _seconds(ours), _seconds(theirs)
+
+
+def _seal_seconds(times: int = 5_000) -> float:
+    sealer = Sealer(bytes(range(32)))
     began = time.perf_counter()
-    work(*arguments)
+    for _ in range(times):
+        sealer.seal(b"KJKB002611200001", "opportunities", "0f" * 16, "reference")
+    return (time.perf_counter() - began) / times
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
     return time.perf_counter() - began
 
 
@@ -82,11 +110,9 @@ def _send_file(url: str, token: str, content: bytes) -> None:
 
 
 def _bare_rows(mongo_url: str, content: bytes) -> None:
-    """The same parser, JSON, the same model, and one document for each row."""
-    door = load_topics().find("job-posted").door
-    assert door is not None
+    """The same parser, JSON, and what the bare server does with each event."""
     headings: dict[int, str] = {}
-    documents: list[dict[str, Any]] = []
+    documents: list[Documents] = []
     with pymongo.MongoClient[dict[str, Any]](mongo_url) as client:
         for row in csv_rows(io.BytesIO(content)):
             assert isinstance(row, Row)
@@ -94,7 +120,7 @@ def _bare_rows(mongo_url: str, content: bytes) -> None:
                 headings = {at: str(cell) for at, cell in row.cells.items()}
                 continue
             data = _nested({headings[at]: str(cell) for at, cell in row.cells.items()})
-            documents.append(door.model_validate_json(json.dumps(data)).model_dump(mode="json"))
+            documents.append(documents_of(data))
             if len(documents) == GROUP:
                 _insert(client, documents)
                 documents = []
@@ -123,12 +149,13 @@ def _value(name: str, text: str) -> Any:
     return text == "true" if name == "until_filled" else text
 
 
-def _insert(client: pymongo.MongoClient[dict[str, Any]], documents: list[dict[str, Any]]) -> None:
+def _insert(client: pymongo.MongoClient[dict[str, Any]], documents: list[Documents]) -> None:
+    def work(session: ClientSession) -> None:
+        for name, several in zip(COLLECTIONS, zip(*documents, strict=True), strict=True):
+            client["bare"][name].insert_many(list(several), session=session)
+
     with client.start_session() as session:
-        session.with_transaction(
-            lambda session: client["bare"]["rows"].insert_many(documents, session=session),
-            write_concern=WriteConcern("majority"),
-        )
+        session.with_transaction(work, write_concern=WriteConcern("majority"))
 
 
 def _table(events: Iterable[Json]) -> bytes:

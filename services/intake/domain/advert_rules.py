@@ -34,10 +34,12 @@ def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date
     if data.wage is not None:
         hours = Hours(data.hours_per_week, data.hours_per_day)
         check_wage(data.wage, hours, findings, max(today, data.starts or today), floor=kind == JOB)
-    found = {name: getattr(data, name) for name in type(data).model_fields if name not in {"reference", "kind"}}
+    found = {**vars(data), "kind": kind}
+    del found["reference"]
     for name, field in _RESOLVED.items():
-        found[name] = findings.titles(field, found[name], f"/data/{name}")
-    return found | {"kind": kind}
+        if found[name]:
+            found[name] = findings.titles(field, found[name], f"/data/{name}")
+    return found
 
 
 def opened(opportunity: str, owner: str, advert: dict[str, Any]) -> Opportunity:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.intake.domain.identity_rules import OPTIONAL
-from services.intake.domain.text_rules import RefusedNumbers, hides, shows
+from services.intake.domain.text_rules import RefusedNumbers, hides, ordinary, shows
 from shared.events import registry
+from shared.events.http_binding import ATTRIBUTES
+from shared.events.limits import Contents
 from shared.events.refusal import MOST, Refusal, field_names
 from shared.reference import Pack
 from shared.reference.text import folded
@@ -28,14 +30,18 @@ class NeverCollected:
         self._numbers = RefusedNumbers(pack.refused_numbers)
         ours = frozenset[str]().union(*(field_names(known.door) for known in registry if known.door is not None))
         self._ours = frozenset(name for name in ours if folded(name) not in self._names)
+        self._harmless = self._ours | {name for name in ATTRIBUTES if folded(name) not in self._names}
+        self._codes = pack.lists.entries.keys()
 
-    def find(self, event: Mapping[str, Any]) -> tuple[list[Refusal], list[Refusal]]:
+    def find(self, event: Mapping[str, Any], contents: Contents) -> tuple[list[Refusal], list[Refusal]]:
         """What must not be there: each refused name in the data of an event, and each text of it or of an attribute
         that holds a refused number. And what is odd: each text that shows nothing, or hides something; what is read
         apart is not looked at, nor an empty text, of which its field says whether it may be. The first 50 of both.
 
         It says the pack's spelling and where, by names of the contract only: what else stands there was chosen by
-        somebody."""
+        somebody. `contents`: of the event; what stands nowhere in it needs no walk through it."""
+        if contents.names <= self._harmless and not any(map(self._may_be_wrong, contents.texts)):
+            return [], []
         never = [
             Refusal("refused-number", f"/{attribute}")
             for attribute in _ATTRIBUTES
@@ -56,6 +62,12 @@ class NeverCollected:
             if len(never) == MOST:
                 break
         return never, odd
+
+    def _may_be_wrong(self, text: str) -> bool:
+        """Whether this text is any reason to look where it stands."""
+        if not text or text in self._codes or ordinary(text):
+            return False
+        return hides(text) or not shows(text) or self._numbers.stand_in(text)
 
     def without(self, data: Any) -> Any:
         """A bounded JSON value without the members whose names are refused."""

@@ -12,17 +12,27 @@ _JOINERS = frozenset("\u200c\u200d")  # written within words of some scripts
 # Control and formatting (directions, blanks of no width), lone surrogates, private use, separators of lines.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _FEWEST_DIGITS = 7  # of a number that is looked for, others may be hidden by asterisks
+# Letters, digits and signs of ASCII and whole syllables of Hangul, a letter or digit first, and fewer digits than a
+# number has: nothing is wrong with such a text, as nearly all are.
+_ORDINARY = re.compile(rf"(?!(?:[^0-9]*[0-9]){{{_FEWEST_DIGITS}}})[0-9A-Za-z\uac00-\ud7a3][ -~\uac00-\ud7a3]*")
 _SEPARATORS = re.compile(r"(?:[\s._/~\u00b7]|-)+")
+
+
+def ordinary(text: str) -> bool:
+    """Whether it certainly shows, hides nothing and holds no long number; other texts may be in order, too."""
+    return _ORDINARY.fullmatch(text) is not None
 
 
 def shows(text: str) -> bool:
     """Whether it has a letter or digit that can be seen."""
-    return any(sign.isalnum() and sign not in _FILLERS for sign in text)  # nearly always the first one
+    if text[:1].isalnum() and text[0] not in _FILLERS:
+        return True
+    return any(sign.isalnum() and sign not in _FILLERS for sign in text)
 
 
 def hides(text: str) -> bool:
     """Whether it has a sign that is not seen and changes what is: control and direction marks, fillers."""
-    if text.isprintable() and _FILLERS.isdisjoint(text):
+    if text.isprintable() and (text.isascii() or _FILLERS.isdisjoint(text)):
         return False
     return any(sign in _FILLERS or (sign not in _JOINERS and unicodedata.category(sign) in _HIDDEN) for sign in text)
 

@@ -11,6 +11,8 @@ from services.intake.domain.agency_rules import check_agency
 from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import is_older
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
+from services.intake.identity import Family
+from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
@@ -18,6 +20,11 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 STORED = StoredAgency
 KEY_ID = "state.keys.key_id"
+
+
+def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
+    """None: an agency goes by its name."""
+    return None
 
 
 def features(data: Model, findings: Findings, today: date) -> Features:

@@ -20,12 +20,15 @@ Features = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class DoorEvent:
     """An event whose form is sound. `content`: keyed hash of what it says; `features`: what the rules made of its data,
-    as far as the bus may carry it."""
+    as far as the bus may carry it; `inbox`: keyed hash of source and id; `index`: of agency and reference, if it is
+    about something that goes by one."""
 
     incoming: Incoming
     agency: str
     content: str
     features: Features
+    inbox: str
+    index: str
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.event_handlers import tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
-from services.intake.identity.references import Family
+from services.intake.identity import Family
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
@@ -34,6 +34,12 @@ STORED = StoredOpportunity
 _OPENING = (JOB_POSTED.name, PROGRAMME_OPENED.name)
 
 
+def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
+    """Jobs and programmes each have references of their own."""
+    assert isinstance(data, JobAtDoor | ProgrammeAtDoor | ClosedAtDoor)
+    return ("job" if event_type.name.startswith("job-") else "programme"), data.reference
+
+
 def features(data: Model, findings: Findings, today: date) -> Features:
     """The advert, as far as the bus may carry it; what is wrong is added to `findings`."""
     return advert_rules.advert_of(data, findings, today) if isinstance(data, JobAtDoor | ProgrammeAtDoor) else {}
@@ -41,7 +47,7 @@ def features(data: Model, findings: Findings, today: date) -> Features:
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The reference, then the opportunity."""
-    known = _known(event, work, dependencies)
+    known = _known(event, work)
     yield Need.by_id(REFERENCES, known.id)
     if isinstance(event.incoming.data, ClosedAtDoor):
         yield tombstones.tally_of(event, work)
@@ -61,7 +67,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
     unknown reference (a closing act leaves a tombstone then) and for what would open by the way.
     """
     data = event.incoming.data
-    known = _known(event, work, dependencies)
+    known = _known(event, work)
     if known.thing is None:
         if isinstance(data, ClosedAtDoor):
             return tombstones.keep(event, known, known.tombstone.with_end(event.sequence), work)
@@ -156,10 +162,8 @@ def _closing(event: DoorEvent) -> EventType:
     return JOB_CLOSED if event.name.startswith("job-") else PROGRAMME_CLOSED
 
 
-def _known(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Reference:
-    family: Family = "job" if event.name.startswith("job-") else "programme"
-    index = dependencies.references.index(family, event.agency, _data(event).reference)
-    return Reference.kept_in(index, work.get(REFERENCES, index))
+def _known(event: DoorEvent, work: UnitOfWork) -> Reference:
+    return Reference.kept_in(event.index, work.get(REFERENCES, event.index))
 
 
 def _data(event: DoorEvent) -> JobAtDoor | ProgrammeAtDoor | ClosedAtDoor:

@@ -23,6 +23,7 @@ from services.intake.domain.profile_rules import features_of
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.event_handlers import consents, tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
+from services.intake.identity import Family
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
@@ -48,6 +49,12 @@ PersonData = PersonAtDoor | PersonUpdatedAtDoor | PersonLeftAtDoor | ConsentGive
 Answer = dict[str, Any]
 
 
+def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
+    """The person's, whatever is said of them."""
+    assert isinstance(data, PersonData)
+    return "person", data.reference
+
+
 def features(data: Model, findings: Findings, today: date) -> Features:
     """The profile, as far as the bus may carry it; what is wrong is added to `findings`."""
     if isinstance(data, PersonAtDoor | ConsentGivenAtDoor):
@@ -57,7 +64,7 @@ def features(data: Model, findings: Findings, today: date) -> Features:
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The reference, then the person and their identity; the agencies that consents name."""
-    data, known = event.incoming.data, _known(event, work, dependencies)
+    data, known = event.incoming.data, _known(event, work)
     yield Need.by_id(REFERENCES, known.id)
     for consent in consents.named(data):
         if consent.recipient:
@@ -88,7 +95,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
         if not understood:
             findings.end()
         data = data.model_copy(update={"consents": tuple(understood)})
-    known = _known(event, work, dependencies)
+    known = _known(event, work)
     if known.thing is None:
         effect = _of_unknown(event, data, known, work, dependencies)
     else:
@@ -300,9 +307,8 @@ def _with_identity(
     return IDENTITIES.name, dict(dependencies.vault.with_identity(record, values, stay))
 
 
-def _known(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Reference:
-    index = dependencies.references.index("person", event.agency, _data(event).reference)
-    return Reference.kept_in(index, work.get(REFERENCES, index))
+def _known(event: DoorEvent, work: UnitOfWork) -> Reference:
+    return Reference.kept_in(event.index, work.get(REFERENCES, event.index))
 
 
 def _data(event: DoorEvent) -> PersonData:

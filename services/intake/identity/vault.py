@@ -8,10 +8,10 @@ module changes that one.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Mapping
 
 from services.intake.documents import IdentityDocument
+from shared.kit.base.ids import random_bytes
 from shared.kit.base.sealing import Sealer
 
 KEY_BYTES = 32
@@ -28,7 +28,7 @@ class Vault:
 
     def new_record(self, person: str, reference: str, values: Mapping[str, str]) -> IdentityDocument:
         """A record with a new data key for a new person. `values`: the fields of the identity."""
-        key = self._kek.seal(secrets.token_bytes(KEY_BYTES), _KEY, person)
+        key = self._kek.seal(random_bytes(KEY_BYTES), _KEY, person)
         record = IdentityDocument(_id=person, key=key, sealed={})
         return self.with_values(record, {REFERENCE: reference, **values})
 

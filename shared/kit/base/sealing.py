@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.kit.base.ids import random_bytes
 
 VERSION = b"\x02"  # 1 had no key id; nothing that was sealed with it is kept anywhere
 KEY_BYTES = 32
@@ -38,7 +39,7 @@ class Sealer:
         self._cipher = AESGCM(key)
 
     def seal(self, plaintext: bytes, *associated: str) -> bytes:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = random_bytes(_NONCE_BYTES)
         return self._header + nonce + self._cipher.encrypt(nonce, plaintext, self._bound(associated))
 
     def open(self, sealed: bytes, *associated: str) -> bytes:

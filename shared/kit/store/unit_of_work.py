@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import bson
 
 from shared.kit.kafka.records import LARGEST_RECORD, EventCodec, Outgoing
 from shared.kit.store.mongo import UTC_CODEC, Document
 
+T = TypeVar("T")
 LARGEST_DOCUMENT = 12 * 1024 * 1024  # the server's limit is 16 MB, and a batch is one transaction
 
 
@@ -82,6 +83,7 @@ class UnitOfWork:
         self._documents: dict[str, dict[str, bytes | None]] = {}  # None: known to be absent, or deleted
         self._indexes: dict[str, dict[str, dict[Hashable, set[str]]]] = {}  # collection, field, value, ids
         self._shown: dict[tuple[str, str], tuple[bytes, Document]] = {}  # to those who ask, and may not change it
+        self._parsed: dict[tuple[str, str], tuple[bytes, Any]] = {}
         self._where: set[Need] = set()
         self._absent: set[tuple[str, str]] = set()  # absent in the database
         self._changed: dict[tuple[str, str], int] = {}  # and by which operation
@@ -101,6 +103,20 @@ class UnitOfWork:
             raise NotNeeded(f"{collection} by id: name it in needs")
         raw = known[id]
         return None if raw is None else self._read(collection, id, raw)
+
+    def parsed(self, collection: str, id: str, parse: Callable[[Document], T]) -> T | None:
+        """What ``parse`` makes of the document, made once as long as it stays the same: shared, so not to be changed.
+        ``parse``: one for each collection. For what nearly every operation of a transaction reads."""
+        raw = self._documents.get(collection, {}).get(id)
+        known = self._parsed.get((collection, id))
+        if raw is not None and known is not None and known[0] is raw:
+            return cast(T, known[1])
+        document = self.get(collection, id)
+        if document is None or raw is None:
+            return None
+        found = parse(document)
+        self._parsed[collection, id] = raw, found
+        return found
 
     def find(self, collection: str, field: str, value: Hashable) -> list[Document]:
         """All documents with the value, sorted by ``_id``, with what this batch saved and deleted. Raises NotNeeded."""

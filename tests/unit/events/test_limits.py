@@ -112,7 +112,7 @@ class TestStructure:
     def test_the_most_that_a_type_allows_is_within(self, event_type: EventType) -> None:
         schema = door_schema(event_type)
         assert schema is not None
-        attributes = dict.fromkeys(http_binding._KNOWN, "x")
+        attributes = dict.fromkeys(http_binding.ATTRIBUTES, "x")
         check_structure({**attributes, "data": _largest(schema, schema)})
 
     @pytest.mark.parametrize("text", ["", "-1", "+1", "1_0", " 1", "٣", "9" * 19, "9" * 1_000_000])

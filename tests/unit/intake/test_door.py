@@ -16,6 +16,7 @@ from services.intake.domain.sensitive_data import NeverCollected
 from services.intake.event_handlers import opportunities, topic_handlers
 from services.intake.request_admission import Admitted
 from services.intake.service import Door
+from shared.events.limits import Contents
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import Topic, registry
 from shared.events.topics.agencies import Agency
@@ -229,7 +230,8 @@ class TestBatches:
         for _ in range(800):
             wide = [wide]
         tracemalloc.start()
-        assert NeverCollected(house.dependencies.pack).find({"data": wide}) == ([], [])
+        walked = Contents(names={"a name that is not ours"})
+        assert NeverCollected(house.dependencies.pack).find({"data": wide}, walked) == ([], [])
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert most < 3_000_000
