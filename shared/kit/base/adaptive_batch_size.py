@@ -34,6 +34,5 @@ class AdaptiveBatchSize:
                 self.size = min(self._most, self.size + max(1, self._most // STEPS))
 
     def was_too_much(self) -> None:
-        """It failed, and the size may be why."""
         self._worked = 0
         self.size = max(1, self.size // 2)

@@ -31,8 +31,6 @@ M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class Family(Generic[M]):
-    """One metric and its held children."""
-
     def __init__(self, metric: M, labels: Sequence[str]) -> None:
         if unknown := set(labels) - LABELS:
             raise ValueError(f"labels that are not allowed: {sorted(unknown)}")
@@ -43,10 +41,7 @@ class Family(Generic[M]):
     def of(self, **values: str | int) -> M:
         """The child with these label values, all of them named."""
         key = tuple(values.values())
-        child = self._children.get(key) if tuple(values) == self._labels else None
-        if child is None:
-            child = self._child(values)
-        return child
+        return (self._children.get(key) if tuple(values) == self._labels else None) or self._child(values)
 
     def _child(self, values: dict[str, str | int]) -> M:
         if set(values) != set(self._labels):

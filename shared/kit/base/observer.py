@@ -32,12 +32,10 @@ class Observer:
         metrics.events_passed_over.of(topic=topic, type=event_type).inc(count)
 
     def set_apart(self, topic: str, reason: str) -> None:
-        """One record was set apart in quarantine."""
         metrics.events_set_apart.of(topic=topic, reason=reason).inc()
         self._say("record_set_apart", topic, reason, topic=topic, reason=reason)
 
     def batch(self, records: int, seconds: float) -> None:
-        """One batch of records was committed."""
         self._records.observe(records)
         self._seconds.observe(seconds)
 

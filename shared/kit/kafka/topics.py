@@ -11,15 +11,8 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaClient
+from aiokafka import AIOKafkaClient, errors
 from aiokafka.admin import NewTopic
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    NodeNotReadyError,
-    TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
-    for_code,
-)
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observer import Observer
@@ -28,7 +21,7 @@ from shared.kit.kafka.client import KAFKA_ERRORS, admin_client, bootstrapped
 from shared.kit.kafka.settings import KafkaSettings
 
 _ASK_SECONDS = 5.0
-_REFUSED = (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno)
+_REFUSED = (errors.TopicAuthorizationFailedError.errno, errors.ClusterAuthorizationFailedError.errno)
 
 
 class WrongPartitionCount(Exception):
@@ -129,8 +122,8 @@ class Topics:
         for name, code, *_ in answer.topic_errors:
             if code in _REFUSED:
                 refused.add(self.kafka.logical(name))
-            elif code not in (0, TopicAlreadyExistsError.errno):
-                raise for_code(code)
+            elif code not in (0, errors.TopicAlreadyExistsError.errno):
+                raise errors.for_code(code)
         return refused
 
     def _new(self, topic: str) -> NewTopic:
@@ -154,10 +147,10 @@ class Topics:
             await self._forget_client()  # a broker that came back may be another node: begin anew
             if isinstance(error, KAFKA_ERRORS):
                 raise
-            raise NodeNotReadyError("no broker known") from None
+            raise errors.NodeNotReadyError("no broker known") from None
         self.hidden = self.hidden - set(topics) | {names[name] for name in hidden if name in names}
         if hidden:
-            self._observer.retried("topics", TopicAuthorizationFailedError.__name__)
+            self._observer.retried("topics", errors.TopicAuthorizationFailedError.__name__)
         return self._take(topics, {names[name]: found for name, found in answer.items() if name in names})
 
     def _take(self, topics: list[str], found: dict[str, Found]) -> dict[str, str]:

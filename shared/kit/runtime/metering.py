@@ -28,7 +28,6 @@ async def sample_gauges(streams: Sequence[Stream], outbox: Outbox, watchdog: Wat
 
 
 def note_progress(streams: Sequence[Stream], watchdog: Watchdog) -> None:
-    """One sample of the streams, without asking anybody."""
     positions: dict[tuple[str, int], tuple[int, int]] = {}
     metrics.consumer_lag.clear()  # a partition that went to another replica is not ours to report
     for stream in streams:

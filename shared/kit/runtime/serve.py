@@ -103,7 +103,6 @@ class EdgeServer(uvicorn.Server):
 
     @property
     def should_exit(self) -> bool:
-        """Whether the end was asked for."""
         return self._ending.is_set()
 
     @should_exit.setter
@@ -114,7 +113,6 @@ class EdgeServer(uvicorn.Server):
             self._ending.clear()
 
     async def main_loop(self) -> None:
-        """Until told to end."""
         while not await self.on_tick(0):
             try:
                 self.config.edge.sweep()

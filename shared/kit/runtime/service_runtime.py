@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -45,7 +46,6 @@ from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine, dead_topic
 from shared.kit.stream.stream import Stream
 from shared.kit.web import contract_routes, problems
-from shared.kit.web.audit_log import Audit
 from shared.kit.web.authentication import Authenticator
 from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.metrics_routes import metrics_routes
@@ -73,7 +73,7 @@ _log = logger("service")
 
 
 class ServiceRuntime:
-    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine``, ``audit`` and
+    """The parts of one service. ``database``, ``store``, ``outbox``, ``topics``, ``quarantine`` and
     ``authenticator`` exist from the start of the lifespan on: in ``before_streams``, loops, requests; not while the
     application is put together.
 
@@ -93,7 +93,6 @@ class ServiceRuntime:
     store: Store
     aside: Store
     quarantine: Quarantine
-    audit: Audit
     authenticator: Authenticator[Any]
     health: Health
 
@@ -173,7 +172,7 @@ class ServiceRuntime:
         app.state.runtime = self
         app.add_middleware(Outermost)
         problems.install(app, self._remedies, [Unavailable])
-        operator = operator_routes(lambda: self.quarantine, self._all_streams, lambda: self.audit)
+        operator = operator_routes(lambda: self.quarantine, self._all_streams, lambda: self.database)
         probes = probe_routes(lambda: self.health)
         measures = [metrics_routes()] if self.settings.metrics_port is None else []
         for router in (*routers, operator, probes, contract_routes.routes, docs_routes(app), *measures):
@@ -222,7 +221,6 @@ class ServiceRuntime:
         stack.push_async_callback(self._within, STOP_OUTBOX, "outbox", self.outbox.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.store.stop)
         stack.push_async_callback(self._within, STOP_HOOKS, "store", self.aside.stop)
-        self.audit = Audit(self.database)
         self.quarantine = Quarantine(self.database, self.sealer, settings.service, self.codec)
         self.authenticator = self._make_authenticator(self.database, self.clock.latest)
         for stream in self._all_streams:
@@ -347,10 +345,7 @@ class ServiceRuntime:
                 return
 
     def _make_health(self) -> Health:
-        async def mongo() -> None:
-            await ping(self.client, 2.0)
-
-        needed: dict[str, Hook] = {"mongodb": mongo}
+        needed: dict[str, Hook] = {"mongodb": partial(ping, self.client, 2.0)}
         others: dict[str, Hook] = {}
         (needed if self._ready_needs_kafka else others)["kafka"] = self.topics.ping
         return Health(self._watchdog, needed, others, lambda: self.store.broken, lambda: self.clock.doubtful)

@@ -124,17 +124,15 @@ class ServiceSettings(EdgeSettings):
 
     @model_validator(mode="after")
     def _production_is_not_a_laptop(self) -> Self:
-        if self.profile == "production":
-            if not self.kafka_idempotent:
-                raise _Wrong("kafka_idempotent")
-            if "instance" not in self.model_fields_set:
-                raise _Wrong("instance")
-            if trusts_everybody(networks(self.trusted_proxies)):
-                raise _Wrong("trusted_proxies")
-            if self.metrics_port is None:
-                raise _Wrong("metrics_port")
-            if self.calendar_offset_seconds:
-                raise _Wrong("calendar_offset_seconds")
+        refused = {
+            "kafka_idempotent": not self.kafka_idempotent,
+            "instance": "instance" not in self.model_fields_set,
+            "trusted_proxies": trusts_everybody(networks(self.trusted_proxies)),
+            "metrics_port": self.metrics_port is None,
+            "calendar_offset_seconds": self.calendar_offset_seconds != 0,
+        }
+        if self.profile == "production" and (name := next((name for name, wrong in refused.items() if wrong), "")):
+            raise _Wrong(name)
         return self
 
     @model_validator(mode="after")

@@ -58,7 +58,6 @@ class GroupQueue:
         return group
 
     def refuse_all(self, error: Exception) -> None:
-        """Nobody is left waiting."""
         for ahead, queue in self._queues.items():
             answer(queue, error)
             queue.clear()

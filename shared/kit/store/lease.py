@@ -118,7 +118,6 @@ class Lease:
         return {"_id": self.name, "token": self._token, "owner": self.owner}
 
     async def release(self) -> None:
-        """Give it up, if it is ours."""
         self._until = 0.0
         await self._leases.update_one(
             {"_id": self.name, "token": self._token}, [{"$set": {"until": "$$NOW", "owner": ""}}]

@@ -6,10 +6,7 @@ deleted by us: when a broker comes back with another topic id, everything is pub
 
 A row: {"_id": time-ordered, "owner": instance, "topic", "created", "events": [{"k", "v", "h"}],
 "topic_id": None or the id of the topic it is known to be in, "published": when that became known}.
-
-Promises: whatever was committed is published at least once into every topic of that name that comes to exist within
-the retention; per key in the order of commits of one replica (``sequence`` decides between replicas). Does not promise
-once: consumers drop repeats by id or ``sequence``.
+What is promised and what is not: README.md of the kit.
 """
 
 from __future__ import annotations

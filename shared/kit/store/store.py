@@ -1,9 +1,8 @@
 """One MongoDB transaction for many operations, and their events in its outbox (group commit).
 
-Promises: what ``perform`` returns is committed with w=majority, its events are in the outbox and on their way; an
-operation that raises leaves no trace and fails nobody else; participants in memory follow the commits exactly. Does not
-promise that a call that raised Unavailable had no effect: the commit's answer may have been lost (it is found out as
-soon as MongoDB answers again, and before the next transaction), so callers must be able to repeat.
+What ``perform`` returns is committed with w=majority, its events are in the outbox; participants in memory follow the
+commits exactly. An outcome that is not known (Unavailable) is found out as soon as MongoDB answers again, and before
+the next transaction. What is promised and what is not: README.md of the kit.
 """
 
 from __future__ import annotations

@@ -223,7 +223,6 @@ class UnitOfWork:
         return Savepoint(len(self._journal), len(self.emitted), len(self.calls), len(self._last))
 
     def rollback_to(self, savepoint: Savepoint) -> None:
-        """Take back everything since then."""
         while len(self._journal) > savepoint.changes:
             collection, id, before, known, writer = self._journal.pop()
             documents = self._documents[collection]

@@ -1,10 +1,5 @@
 """From Kafka to the store: a batch of records becomes one transaction with its checkpoint, its effects and its outbox.
-
-Promises: the effect of every record is committed exactly once per topic id, whatever is killed when; a record that
-cannot be processed is set apart with its reason and fails nobody else; after a topic came back with another id it is
-read from its beginning. Does not promise that an event comes once: after a broker lost its log all is published again,
-so handlers drop what they already hold by ``sequence`` or id.
-"""
+What is promised and what is not: README.md of the kit."""
 
 from __future__ import annotations
 
@@ -66,12 +61,7 @@ class Stream:
         return register
 
     def bind(
-        self,
-        store: Store,
-        topics: Topics,
-        quarantine: Quarantine,
-        codec: EventCodec,
-        observer: Observer | None = None,
+        self, store: Store, topics: Topics, quarantine: Quarantine, codec: EventCodec, observer: Observer | None = None
     ) -> None:
         """Give it what it works with. Once, before ``start``."""
         self._store = store

@@ -19,18 +19,12 @@ AUDIT = "audit"
 _log = logger("audit")
 
 
-class Audit:
-    """The audit of one service's operator routes."""
-
-    def __init__(self, database: Database) -> None:
-        self._entries = database[AUDIT]
-
-    async def note(self, caller: Caller, action: str) -> None:
-        """Before the answer. Raises the 503 problem when it cannot be written."""
-        who = {"agency": caller.agency_id, "key_id": caller.key_id}
-        entry = {"_id": random_id(), "at": machine_time(), **who, "action": action, "outcome": "answered"}
-        try:
-            await self._entries.insert_one(entry)
-        except PyMongoError as error:
-            _log.error("audit_failed", error=type(error).__name__)
-            raise unavailable() from None
+async def write_audit(database: Database, caller: Caller, action: str) -> None:
+    """Before the answer. Raises the 503 problem when it cannot be written."""
+    who = {"agency": caller.agency_id, "key_id": caller.key_id}
+    entry = {"_id": random_id(), "at": machine_time(), **who, "action": action, "outcome": "answered"}
+    try:
+        await database[AUDIT].insert_one(entry)
+    except PyMongoError as error:
+        _log.error("audit_failed", error=type(error).__name__)
+        raise unavailable() from None

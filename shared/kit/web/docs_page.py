@@ -32,21 +32,18 @@ def docs_routes(app: FastAPI) -> APIRouter:
     routes = Router()
 
     @cache
-    def shown() -> str:
-        return page(app.openapi())
-
-    @cache
-    def written() -> bytes:
-        return json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+    def made() -> tuple[bytes, str]:
+        document = app.openapi()
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), page(document)
 
     @routes.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
-        return Response(written(), media_type="application/json")
+        return Response(made()[0], media_type="application/json")
 
     @routes.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return HTMLResponse(shown(), headers=policy)
+        return HTMLResponse(made()[1], headers=policy)
 
     return routes
 

@@ -10,9 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.kit.store.mongo import Database
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
-from shared.kit.web.audit_log import Audit
+from shared.kit.web.audit_log import write_audit
 from shared.kit.web.authentication import Authenticated, Caller
 from shared.kit.web.problems import errors, forbidden
 from shared.kit.web.route_bounds import Bounds, Router, bounded
@@ -61,15 +62,15 @@ Operator = Annotated[Caller, Depends(_administrator)]
 
 
 def operator_routes(
-    quarantine: Callable[[], Quarantine], streams: Sequence[Stream], audit: Callable[[], Audit]
+    quarantine: Callable[[], Quarantine], streams: Sequence[Stream], database: Callable[[], Database]
 ) -> APIRouter:
-    """The routes; ``quarantine`` and ``audit`` exist once the service has started. What is read is audited first."""
+    """The routes; quarantine and database exist once the service has started. What is read is audited first."""
     routes = Router(tags=["operator"])
 
     @routes.get("/quarantine", responses=errors(403), summary="What was set apart, newest first")
     async def apart(caller: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[SetApart]:
         """Without the payload, which stays sealed."""
-        await audit().note(caller, "quarantine")
+        await write_audit(database(), caller, "quarantine")
         found = await quarantine().reasons(limit)
         return [SetApart(id=each["_id"], **{n: each[n] for n in SetApart.model_fields if n != "id"}) for each in found]
 
@@ -77,7 +78,7 @@ def operator_routes(
     @bounded(Bounds(most_bytes=49_152))
     async def replay(caller: Operator, again: Again) -> Replayed:
         """Each on its own: what fails again stays set apart. Idempotent: what worked is not apart any more."""
-        await audit().note(caller, "quarantine-replay")
+        await write_audit(database(), caller, "quarantine-replay")
         wanted = None if again.ids is None else [id for id in again.ids if _ID.fullmatch(id)]
         worked = still = 0
         for stream in streams:

@@ -49,7 +49,6 @@ class Watchdog:
 
     @property
     def stalled(self) -> bool:
-        """Whether records wait and nothing has moved for too long."""
         return self._waiting > 0 and self._clock() - self._moved_at >= self._stalled_seconds
 
 

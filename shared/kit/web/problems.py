@@ -150,11 +150,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _ERRORS.get(status, HTTPStatus(status).phrase)} for status in statuses}
 
 
-_ERRORS = {
-    403: "The right is missing",
-    404: "Nothing, or nothing for you",
-    409: "Not as things stand",
-}
+_ERRORS = {403: "The right is missing", 404: "Nothing, or nothing for you", 409: "Not as things stand"}
 
 
 def install(app: FastAPI, remedies: Remedies = general_remedy, passing: Sequence[type[Exception]] = ()) -> None:
