@@ -21,6 +21,15 @@ class NeedRule(Data):
     no_car: bool = False
 
 
+class CongestionData(Data):
+    """How openings that stand in many lists give way to others. first_places: so many of a list never do; step: of
+    score, for each list more than the mean, a day; most: of score, at most."""
+
+    first_places: int = Field(ge=0)
+    step: Share
+    most: Share
+
+
 class MatchingData(Data):
     """Numbers and meanings for matching.
 
@@ -34,8 +43,8 @@ class MatchingData(Data):
     way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
     answered_yes: by condition, or by condition and the variant of its question ("commute.ask_bus"), how often it is
     answered yes. unsaid: by factor what counts where an advert does not say it. ordinary_shifts: times of day that
-    nobody has to be asked about. elementary: occupations that need no
-    training.
+    nobody has to be asked about. elementary: occupations that need no training. congestion: None: nothing gives way
+    because many look at it.
     """
 
     threshold: Share
@@ -53,6 +62,7 @@ class MatchingData(Data):
     way_out_reach: float = Field(ge=1)
     answered_yes: Mapping[str, Share]
     unsaid: Mapping[str, Share] = Field(default_factory=dict)
+    congestion: CongestionData | None = None
     ordinary_shifts: tuple[str, ...]
     elementary: tuple[str, ...] = ()
     lodging: tuple[str, ...] = ()

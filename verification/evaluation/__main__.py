@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.congestion import next_day
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -26,23 +27,27 @@ from verification.evaluation.previous_engine import Before
 from verification.evaluation.world import TODAY, Market
 
 OTHER_SEED = 301
+DAYS = 7  # turns of the day, each with the table of the day before
 
 
-def matched(market: Market, pack: Pack) -> Lists:
-    """What the service's engine proposes."""
+def matched(market: Market, pack: Pack, days: int = 0) -> Lists:
+    """What the service's engine proposes; after so many turns of a day with the table of congestion."""
     index = MatchIndex(pack, TODAY)
     numbers = {advert.shown.opportunity: number for number, advert in enumerate(market.adverts)}
     for advert in market.adverts:
         index.put_opening(opening_facts(advert.shown, pack), 1)
-    found = []
+    people = [worker.shown.person for worker in market.workers]
     for worker in market.workers:
-        id = worker.shown.person
         index.put_person(person_facts(worker.shown, pack), 1)
-        for _ in index.scan_person(id):
+        for _ in index.scan_person(worker.shown.person):
             pass
-        found.append([numbers[opening] for opening in index.best(id)])
-        index.remove_person(id)
-    return found
+    found, table, data = [index.best(id) for id in people], None, pack.matching.congestion
+    for _ in range(days if data is not None else 0):
+        assert data is not None
+        table = next_day(table, found, numbers, data, TODAY)
+        index.set_congestion(table)
+        found = [index.best(id) for id in people]
+    return [[numbers[opening] for opening in best] for best in found]
 
 
 def matched_before(market: Market, allowed: Admitted, context: AssessmentContext) -> Lists:
@@ -58,7 +63,9 @@ def matched_before(market: Market, allowed: Admitted, context: AssessmentContext
 def measured(market: Market, pack: Pack, learned: Learned | None) -> Mapping[str, float]:
     """All figures of one world; without ``learned`` only of the service."""
     truth = [[market.utility(worker, advert) for advert in market.adverts] for worker in market.workers]
-    found = dict(figures(market, truth, matched(market, pack)))
+    found = dict(figures(market, truth, matched(market, pack, DAYS)))
+    alone = figures(market, truth, matched(market, pack))
+    found |= {f"{name}_without_congestion": alone[name] for name in ("ndcg10", "impossible5", "unseen")}
     if learned is None:
         return found
     context = AssessmentContext(pack, TODAY)

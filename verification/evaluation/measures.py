@@ -55,6 +55,9 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
         "ndcg10": fmean(quality.values()),
         "utility5": fmean(truth[number][advert] for number, advert in fives) if fives else 0.0,
         "impossible5": share(fives, lambda number, advert: truth[number][advert] == 0),
+        "impossible5_home_known": share(
+            [(n, advert) for n, advert in fives if workers[n].shown.residence], lambda n, a: truth[n][a] == 0
+        ),
         "unseen": 1 - len(seen) / len(adverts),
         "alike": fmean([_alike(market, lists[number]) for number in some]),
         "lodging5": share(fives, lambda number, advert: of(advert).lodging or of(advert).bus),

@@ -6,7 +6,7 @@ Nothing of services.matching is used here, so a rule that is wrong there is seen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -34,9 +34,13 @@ class Standing:
 
 
 def matches_of(
-    people: Iterable[Person], openings: Iterable[Opportunity], pack: Pack, today: date
+    people: Iterable[Person],
+    openings: Iterable[Opportunity],
+    pack: Pack,
+    today: date,
+    prices: Mapping[str, float] | None = None,
 ) -> dict[tuple[str, str], Standing]:
-    """By (person, opening) all matches that stand on this day."""
+    """By (person, opening) all matches that stand on this day; ``prices``: the day's table of congestion."""
     adverts, found = list(openings), dict[tuple[str, str], Standing]()
     for person in people:
         able, pairs = [], {}
@@ -52,7 +56,8 @@ def matches_of(
                 pairs[opening.opportunity] = pair
         able.sort()
         scored = {id: (minus, asks, parts_of) for minus, id, asks, parts_of in able}
-        for rank, id in enumerate(choice(pool([pairs[each[1]] for each in able])), 1):
+        scores = {id: -minus for minus, id, _, _ in able}
+        for rank, id in enumerate(choice(pool([pairs[id] for id in scores]), scores, prices or {}), 1):
             minus, asks, parts_of = scored[id]
             state: Literal["eligible", "possible"] = "possible" if asks else "eligible"
             found[person.person, id] = Standing(state, -minus, band_of(-minus, pack), asks, parts_of, rank)
@@ -76,11 +81,22 @@ def pool(pairs: list[Pair]) -> list[Pair]:
     return found
 
 
-def choice(pairs: list[Pair]) -> list[str]:
+def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, float]) -> list[str]:
     """Of a pool, the best first, those that stand, by their rank."""
     passed: list[Pair] = []
     found: list[Pair] = []
-    for pair in pairs:
+    waiting = list(pairs)
+
+    def less(pair: Pair) -> tuple[float, str]:
+        id = pair.opening.opportunity
+        return -round(scores[id] - prices.get(id, 0.0), DIGITS), id
+
+    while waiting:
+        pair = waiting.pop(0)
+        congestion = pair.pack.matching.congestion
+        if prices and congestion is not None and len(found) >= congestion.first_places:
+            waiting = sorted([pair, *waiting], key=less)
+            pair = waiting.pop(0)
         most, employer = pair.pack.matching.most_of_employer, employer_of(pair)
         same = sum(employer_of(other) == employer for other in found) if employer else 0
         kind = pair.opening.kind
@@ -94,7 +110,7 @@ def choice(pairs: list[Pair]) -> list[str]:
     if not pairs:
         return []
     room = pairs[0].pack.matching.best_of_person
-    filling = passed[: room - len(found)]
+    filling = sorted(passed, key=pairs.index)[: room - len(found)]
     more = [pair for pair in pairs if opens_more(pair)]
     if len(pairs) > room > 1 and more and not any(opens_more(pair) for pair in found + filling):
         last = filling if filling else found

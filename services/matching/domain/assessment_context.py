@@ -17,7 +17,8 @@ class AssessmentContext:
     """Pack and day, with what both sides of many pairs ask again and again looked up once.
 
     ``minimum_hourly`` is the legal wage floor per hour of the day, past the end of the pack's table the last one known;
-    None when the table begins later.
+    None when the table begins later. ``crowded``: by opening how much it gives way because many look at it
+    (`congestion`); no score and no condition knows of it.
     """
 
     def __init__(self, pack: Pack, today: date) -> None:
@@ -25,6 +26,7 @@ class AssessmentContext:
         self.today = today
         self.average_hourly = pack.hourly(pack.average_wage.amount, pack.average_wage.per)
         self.minimum_hourly = pack.wage_floor(today)
+        self.crowded: Mapping[str, float] = {}
         self._nearness: dict[str, dict[str, float]] = {}
         self._interest: dict[tuple[str, float], dict[str, float]] = {}
         self._minutes: dict[tuple[str, str, bool], int | None] = {}
@@ -32,6 +34,7 @@ class AssessmentContext:
     def on(self, today: date) -> AssessmentContext:
         """The same pack on another day; what was looked up is kept, since it does not depend on the day."""
         other = AssessmentContext(self.pack, today)
+        other.crowded = self.crowded
         other._nearness, other._interest, other._minutes = self._nearness, self._interest, self._minutes
         return other
 

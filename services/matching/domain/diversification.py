@@ -6,16 +6,18 @@ of what is beneath the person no more than fits into a list. So nothing fills a 
 
 From the pool are chosen, in the same order, passing over: one more of an employer or of a kind that has its share
 (`most_of_employer`, `most_of_kind`), and elementary work for somebody who learned a trade and does not wish it. What
-was passed over fills up a list that would be short, behind the others. One opening that teaches something new (or an
+was passed over fills up a list that would be short, behind the others. Behind the first places what many look at gives
+way (`congestion`). One opening that teaches something new (or an
 internship) takes the last place if none was chosen.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.factors.growth import is_beneath
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
@@ -39,14 +41,17 @@ def crowd_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentCont
     return opening.crowd._replace(sort=BENEATH) if is_beneath(person, opening, context) else opening.crowd
 
 
-def chosen(person: PersonFacts, pool: Sequence[OpeningFacts], context: AssessmentContext) -> list[OpeningFacts]:
-    """Of a pool, the best first, those that stand: the best first, behind them what was passed over."""
-    data = context.pack.matching
+def chosen(
+    person: PersonFacts, pool: Sequence[tuple[OpeningFacts, float]], context: AssessmentContext
+) -> list[OpeningFacts]:
+    """Of a pool with its scores, the best first, those that stand: the best first, behind them what was passed over."""
+    data, openings = context.pack.matching, [opening for opening, _ in pool]
     most = data.best_of_person
     first: list[int] = []
     employers: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for place, opening in enumerate(pool):
+    for place in _in_order(pool, first, context):
+        opening = openings[place]
         if len(first) == most:
             break
         employer = opening.crowd.employer
@@ -60,11 +65,26 @@ def chosen(person: PersonFacts, pool: Sequence[OpeningFacts], context: Assessmen
             employers[employer] += 1
     taken = set(first)
     others = [place for place in range(len(pool)) if place not in taken][: most - len(first)]
-    if len(pool) > most > 1 and not any(_opens_more(person, pool[place]) for place in first + others):
-        more = next((place for place, opening in enumerate(pool) if _opens_more(person, opening)), None)
+    if len(pool) > most > 1 and not any(_opens_more(person, openings[place]) for place in first + others):
+        more = next((place for place, opening in enumerate(openings) if _opens_more(person, opening)), None)
         if more is not None:
             (others or first)[-1] = more
-    return [pool[place] for place in sorted(first) + sorted(others)]
+    return [openings[place] for place in sorted(first) + sorted(others)]
+
+
+def _in_order(
+    pool: Sequence[tuple[OpeningFacts, float]], first: Sequence[int], context: AssessmentContext
+) -> Iterator[int]:
+    """The places of a pool as they are looked at: by score; from where so many are among the first that the others may
+    give way, by the score less what they give way by."""
+    data, crowded = context.pack.matching.congestion, context.crowded
+    for place in range(len(pool)):
+        if data is not None and crowded and len(first) == data.first_places:
+            rest = range(place, len(pool))
+            left = {at: round(pool[at][1] - crowded.get(pool[at][0].id, 0.0), DIGITS) for at in rest}
+            yield from sorted(rest, key=lambda at: (-left[at], pool[at][0].id))
+            return
+        yield place
 
 
 Passed = Literal["alike", "employer", "kind", "beneath"]

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, chec
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.scores import UNIT, Bounds, Scored
+from services.matching.domain.congestion import Congestion
 from services.matching.domain.diversification import bounds, chosen, crowd_of
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -123,6 +124,10 @@ class MatchIndex:
             self._lists.clear()
         return change
 
+    def set_congestion(self, table: Congestion) -> None:
+        """From now on this table; everybody's choice may be another, nobody's pool is."""
+        self._pairs.context.crowded = table.prices
+
     # --- changes
 
     def put_person(self, facts: PersonFacts, revision: int) -> bool:
@@ -221,8 +226,8 @@ class MatchIndex:
         own = self._lists.get(person)
         if own is None:
             return []
-        ranked = [self._openings[id].facts for id in own.best(self._pool)]
-        return [one.id for one in chosen(self._people[person].facts, ranked, self._pairs.context)]
+        pool = [(self._openings[entry.id].facts, entry.score) for entry in islice(own.entries(), self._pool)]
+        return [one.id for one in chosen(self._people[person].facts, pool, self._pairs.context)]
 
     def admitted(self, person: str, openings: Iterable[str]) -> set[str]:
         """Those of these openings that somebody may match at all, at or above the threshold, as they are now."""

@@ -27,14 +27,15 @@ def of(number: int, employer: int, **changes: Any) -> Opportunity:
     return a_job(number, employer={"number": f"{employer:03d}-22-33333"}, **changes)
 
 
-def choice(*ranked: Opportunity, **person: Any) -> list[int]:
+def choice(*ranked: Opportunity, crowded: dict[int, float] | None = None, **person: Any) -> list[int]:
     """The places, among these, of what stands."""
     who, facts = person_facts(a_person(**person), PACK), [opening_facts(one, PACK) for one in ranked]
     pool = Shortlist(PACK.matching.chosen_from, bounds(PACK.matching, lambda id, crowd: True))
     for place, one in enumerate(facts):
         pool.put(Entry(one.id, 1 - place / 1000, crowd_of(who, one, CONTEXT)))
-    known = {one.id: one for one in facts}
-    found = chosen(who, [known[entry.id] for entry in pool.entries()], CONTEXT)
+    known, context = {one.id: one for one in facts}, AssessmentContext(PACK, TODAY)
+    context.crowded = {facts[place].id: price for place, price in (crowded or {}).items()}
+    found = chosen(who, [(known[entry.id], entry.score) for entry in pool.entries()], context)
     return [facts.index(one) for one in found]
 
 
@@ -109,3 +110,11 @@ class TestChosen:
     def test_nothing_from_beyond_the_pool(self) -> None:
         jobs = [of(n, n) for n in range(PACK.matching.chosen_from)]
         assert choice(*jobs, a_training(1, teaches=["ncs-2026:06"])) == list(range(BEST))
+
+    def test_behind_the_first_places_what_many_look_at_gives_way(self) -> None:
+        jobs = [of(n, n) for n in range(14)]  # a thousandth of score apart
+        assert choice(*jobs, crowded={0: 0.3, 4: 0.3}) == list(range(BEST))  # the best are the best
+        assert choice(*jobs, crowded={6: 0.3, 8: 0.0035}) == [0, 1, 2, 3, 4, 5, 7, 9, 10, 11]
+        assert choice(*jobs, crowded={6: 0.3, 8: 0.0025}) == [0, 1, 2, 3, 4, 5, 7, 8, 9, 10]
+        assert choice(*jobs, crowded={8: 0.0015}) == list(range(BEST))
+        assert choice(*jobs, crowded={8: 0.0025}) == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10]

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from services.matching.assessment_queue import AssessmentQueue
 from services.matching.domain import match_index as index_module
 from services.matching.domain.columns import scores as scores_module
+from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import MatchIndex, Pair
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
+from shared.reference.matching import CongestionData
 from tests.support.matching import SUWON, TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import held
 from verification.oracle.matches import Standing, matches_of
@@ -28,7 +30,7 @@ PACK = load_pack("kr-gyeonggi")
 SMALL = PACK.matching.model_copy(
     update={
         "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "most_of_kind": {"training": 1},
-        "best_of_opportunity": 2, "threshold": 0.3,
+        "best_of_opportunity": 2, "threshold": 0.3, "congestion": CongestionData(first_places=1, step=0.1, most=0.3),
     }
 )  # fmt: skip
 NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
@@ -49,9 +51,10 @@ class World:
         self.people: dict[str, Person] = {}
         self.openings: dict[str, Opportunity] = {}
         self.revision = 0
+        self.prices: dict[str, float] = {}
 
     def expected(self) -> dict[Pair, Standing]:
-        return matches_of(self.people.values(), self.openings.values(), self.pack, self.day)
+        return matches_of(self.people.values(), self.openings.values(), self.pack, self.day, self.prices)
 
     def step(self, what: str, number: int, seed: int) -> None:
         dice = random.Random(seed)
@@ -80,6 +83,9 @@ class World:
                     self.queue.remove_opening(id)
                 for id in self.index.people() if change.rescan_all else ():
                     self.queue.rescan(id)
+            case "congestion":
+                self.prices = {numbered(0xB0000 + n): dice.choice([0.01, 0.1, 0.3]) for n in range(number)}
+                self.index.set_congestion(Congestion(self.day, self.prices))
             case _:
                 for _ in range(number):
                     self.queue.advance(0.0)
@@ -91,7 +97,9 @@ class World:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["person", "person", "opening", "opening", "opening", "close", "next day", "slices", "slices"]),
+        st.sampled_from(
+            ["person", "person", "opening", "opening", "opening", "close", "next day", "slices", "slices", "congestion"]
+        ),
         st.integers(0, 9),
         st.integers(0, 10_000),
     ),
