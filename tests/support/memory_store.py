@@ -6,17 +6,17 @@ ever rejected), no other writers, and nothing is away.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import bson
-from bson.raw_bson import RawBSONDocument
 
 from shared.kit.kafka.records import Outgoing
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.mongo import UTC_CODEC
 from shared.kit.store.transaction_attempt import Operation, TransactionAttempt, TransactionParticipant
+from shared.kit.store.transaction_io import Found, Wanted
 from shared.kit.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -86,12 +86,11 @@ class MemoryStore:
         latest, trusted = self.now + self.doubt, self.now - self.moved
         work = UnitOfWork(self.now, codec=CODEC, earliest=self.now, latest=latest, trusted=trusted)
         attempt = TransactionAttempt(operations, work, self._participants, {})
-        database: Any = _Database(self.documents)
-        session: Any = None
+        io: Any = _Reads(self.documents)
         try:
-            await attempt.run(database, session)
+            await attempt.run(io)
             if in_transaction is not None:
-                await in_transaction(session)
+                await in_transaction(None)
         except BaseException:
             attempt.aborted()
             raise
@@ -110,37 +109,21 @@ class MemoryStore:
         return attempt.results
 
 
-class _Database:
-    """As much of it as an attempt reads."""
+class _Reads:
+    """As much of the database as an attempt reads."""
 
     def __init__(self, documents: Mapping[str, Mapping[str, bytes]]) -> None:
         self._documents = documents
 
-    def __getitem__(self, collection: str) -> _Collection:
-        return _Collection(self._documents.get(collection, {}))
-
-
-class _Collection:
-    def __init__(self, documents: Mapping[str, bytes]) -> None:
-        self._documents = documents
-
-    def with_options(self, **_: Any) -> _Collection:
-        return self
-
-    def find(self, query: Mapping[str, Any], **_: Any) -> _Cursor:
-        ((field, condition),) = query.items()
-        wanted = condition["$in"]
-        return _Cursor(
-            raw for raw in self._documents.values() if any(v in wanted for v in _values(bson.decode(raw), field))
-        )
-
-
-class _Cursor:
-    def __init__(self, found: Iterable[bytes]) -> None:
-        self._found = found
-
-    async def to_list(self, _: None) -> list[RawBSONDocument]:
-        return [RawBSONDocument(raw) for raw in self._found]
+    async def read(self, wanted: Wanted) -> Found:
+        return {
+            (collection, field): [
+                raw
+                for raw in self._documents.get(collection, {}).values()
+                if any(value in values for value in _values(bson.decode(raw), field))
+            ]
+            for (collection, field), values in wanted.items()
+        }
 
 
 def _values(document: Mapping[str, Any], path: str) -> list[Any]:

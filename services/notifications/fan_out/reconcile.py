@@ -6,7 +6,7 @@ number of times: it compares the present state with what was told before, and sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -47,6 +47,8 @@ from shared.events.topics.matches import Match
 from shared.kit.base.ids import Ids
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
+MOST_SEEN = 20_000  # people whose recipients are remembered
+
 
 class Reconciler:
     """``today`` gives the day of the programme's time zone; ``channels`` by name."""
@@ -58,6 +60,7 @@ class Reconciler:
         self._channels = channels
         self._outcomes = outcomes
         self._today = today
+        self._recipients_seen: dict[str, Set[str]] = {}
         self.queues = Queues(channels, outcomes)
 
     def needs(
@@ -71,14 +74,16 @@ class Reconciler:
     ) -> Iterator[Need]:
         """What `reconcile` reads. ``named``: recipients that the event itself names.
 
-        Of the open deliveries, those about the match when nothing else can follow from it, else all.
+        Of the open deliveries, those about the match when nothing else can follow from it, else all. What is likely to
+        be needed by the last time is named at once: then all of it is one question to the database.
         """
         yield PEOPLE.by_id(person)
         yield the_floors(person)
         yield THREADS.where("person", person)
         yield MATCHES.by_id(match.match) if match else MATCHES.where("person", person)
         kept, threads = PEOPLE.get(work, person), self._threads(work, person)
-        for recipient in self._recipients(kept, threads, only) | set(named):
+        recipients = self._recipients(kept, threads, only) | set(named)
+        for recipient in recipients or self._recipients_seen.get(person, frozenset()):
             of_recipient = (AGENCIES.by_id(recipient), SUBSCRIPTIONS.where("agency", recipient))
             yield from of_recipient
             for channel in self._channels.values():
@@ -90,6 +95,11 @@ class Reconciler:
                     and thread["queues"].keys() <= self._active(work, recipient).keys()
                 )
                 yield from self.queues.needs(thread, match.opportunity if match and plain else None)
+        if recipients and only is None:
+            self._recipients_seen.pop(person, None)
+            self._recipients_seen[person] = recipients
+            if len(self._recipients_seen) > MOST_SEEN:
+                del self._recipients_seen[next(iter(self._recipients_seen))]
 
     def reconcile(
         self,

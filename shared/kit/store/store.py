@@ -36,6 +36,7 @@ from shared.kit.store.transaction_attempt import (
     WriteRejected,
     write_rejected_of,
 )
+from shared.kit.store.transaction_io import TransactionIO, too_large_together
 from shared.kit.store.unit_of_work import UnitOfWork
 
 __all__ = ["Operation", "Store", "TransactionParticipant", "Unavailable", "WriteRejected"]
@@ -222,6 +223,7 @@ class Store:
         suspects: set[int] = set()
         acquitted = Counter[int]()
         mine: _Committing | None = None
+        together = True
         while True:
             attempt: TransactionAttempt[T] | None = None
             if self._broken is not None:
@@ -244,10 +246,13 @@ class Store:
                     trusted=clock.trusted(),
                 )
                 attempt = TransactionAttempt(operations, work, self._participants, rejected)
-                mine = await self._prepare(attempt, in_transaction)
+                mine = await self._prepare(attempt, in_transaction, together)
                 await self._commit()
                 return attempt.results
             except PyMongoError as error:
+                if together and too_large_together(error):
+                    together = False
+                    continue
                 self._observer.retried("store", type(error).__name__)
                 refused = write_rejected_of(error, attempt) if attempt is not None else None
                 if refused is not None and (index := refused.operation_index) not in rejected:
@@ -280,7 +285,9 @@ class Store:
         finally:
             self._resolving = None
 
-    async def _prepare(self, attempt: TransactionAttempt[Any], in_transaction: InTransaction | None) -> _Committing:
+    async def _prepare(
+        self, attempt: TransactionAttempt[Any], in_transaction: InTransaction | None, together: bool
+    ) -> _Committing:
         """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
         session = self._session
         assert session is not None, "start() first"
@@ -291,15 +298,15 @@ class Store:
             max_commit_time_ms=10_000,
         )
         try:
-            await attempt.run(self.database, session)
+            io = TransactionIO(self.database, session, together=together)
+            await attempt.run(io)
             if in_transaction is not None:
                 await in_transaction(session)
-            await attempt.write(self.database, session)
             rows = []
             if attempt.work.emitted:
                 assert self._outbox is not None, "a store without an outbox cannot emit"
                 rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
-                await self.database[OUTBOX].insert_many(rows, session=session)
+            await attempt.write(io, [(OUTBOX, rows)] if rows else [])
         except BaseException:
             self._told(attempt.aborted)
             with contextlib.suppress(PyMongoError):

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import bson
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from shared.kit.base.cpu_slices import in_slices
-from shared.kit.store.mongo import Database, Session
+from shared.kit.store.mongo import Document
+from shared.kit.store.transaction_io import Bulk, TransactionIO
 from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 
 T = TypeVar("T")
 MOST_LOADS = 5
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
 _SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requests) may be kept from others
 
@@ -77,39 +76,33 @@ class TransactionAttempt(Generic[T]):
     ) -> None:
         self.work = work
         self.results: list[T | Exception] = []
-        self.written: list[tuple[str, list[int]]] = []  # collection, and which operation each write is of
+        self.written: list[Bulk] = []  # ends with the one that failed, if one did
         self._operations = operations
         self._participants = participants
         self._failed: dict[int, Exception] = dict(rejected)
 
-    async def run(self, database: Database, session: Session) -> None:
+    async def run(self, io: TransactionIO) -> None:
         """Load for all (also for the rejected ones: what is done instead reads, too), then do one after the other."""
-        await self._load(database, session, range(len(self._operations)))
+        await self._load(io, range(len(self._operations)))
         async for n, operation in in_slices(enumerate(self._operations), _SLICE_SECONDS):
             self.work.operation_index = n
             result = self._failed[n] if n in self._failed else self._do(operation)
             if isinstance(result, NotNeeded):  # what earlier ones saved may lead it to more than was loaded
-                await self._load(database, session, [n])
+                await self._load(io, [n])
                 result = self._failed[n] if n in self._failed else self._do(operation)
             if isinstance(result, Exception) and operation.otherwise is not None:
                 result = self._instead(operation.otherwise, result)
             self.results.append(result)
         self.work.end()
 
-    async def write(self, database: Database, session: Session) -> None:
-        """All changes, one bulk per collection."""
-        for collection, changes in self.work.changes().items():
-            writes: list[Any] = []
-            for id, raw, new, _ in changes:
-                if raw is None:
-                    writes.append(DeleteOne({"_id": id}))
-                elif new:
-                    writes.append(InsertOne(RawBSONDocument(raw)))
-                else:
-                    writes.append(ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True))
-            self.written.append((collection, [index for *_, index in changes]))
-            await database[collection].bulk_write(writes, ordered=False, session=session)
-        self.written.clear()  # what fails after this is no operation's fault
+    async def write(self, io: TransactionIO, rows: Sequence[tuple[str, list[Document]]]) -> None:
+        """All changes, one bulk per collection, then the ``rows`` of other collections: what fails there is no
+        operation's fault."""
+        bulks = [
+            Bulk(collection, [_write_of(*change[:3]) for change in changes], [index for *_, index in changes])
+            for collection, changes in self.work.changes().items()
+        ]
+        await io.write(bulks, rows, self.written)
 
     def committed(self) -> None:
         """All of it happened. Every participant is told; raises what the first that failed raised."""
@@ -139,8 +132,8 @@ class TransactionAttempt(Generic[T]):
             return second
         return error
 
-    async def _load(self, database: Database, session: Session, indexes: Iterable[int]) -> None:
-        """Ask the operations what they need until nothing new comes up, with one query per collection and field."""
+    async def _load(self, io: TransactionIO, indexes: Iterable[int]) -> None:
+        """Ask the operations what they need until nothing new comes up, with one question to the database each time."""
         asking = list(indexes)
         for _ in range(MOST_LOADS + 1):
             wanted: dict[tuple[str, str], dict[Hashable, None]] = {}
@@ -160,15 +153,20 @@ class TransactionAttempt(Generic[T]):
             if not wanted:
                 return
             asking = still
-            for (collection, field), values in wanted.items():
-                raw = database[collection].with_options(codec_options=_RAW)
-                query = {field: {"$in": list(values)}}
-                cursor = raw.find(query, session=session, max_time_ms=5_000, batch_size=2_000)
-                found: list[Any] = await cursor.to_list(None)
-                # bytes(): a long document comes as a memoryview of the whole answer
-                self.work.loaded(collection, field, values, (bytes(document.raw) for document in found))
+            for (collection, field), found in (await io.read(wanted)).items():
+                self.work.loaded(collection, field, wanted[collection, field], found)
         for n in asking:
             self._failed.setdefault(n, TooManyReads("needs"))
+
+
+def _write_of(
+    id: str, raw: bytes | None, new: bool
+) -> DeleteOne | InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument]:
+    if raw is None:
+        return DeleteOne({"_id": id})
+    if new:
+        return InsertOne(RawBSONDocument(raw))
+    return ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True)
 
 
 def _askable(need: Need) -> Need:
@@ -203,5 +201,5 @@ def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> 
     refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] not in _PASSING]
     if not refused:
         return None
-    collection, indexes = attempt.written[-1]
-    return WriteRejected(collection, indexes[refused[0]["index"]], refused[0]["code"])
+    bulk = attempt.written[-1]
+    return WriteRejected(bulk.collection, bulk.operations[refused[0]["index"]], refused[0]["code"])

@@ -150,6 +150,15 @@ class TestPerform:
         assert await store.perform([by_id]) == [long]
         assert await store.perform([by_field]) == [[long]]
 
+    async def test_what_is_more_than_one_answer_can_hold_is_loaded_all_the_same(self, store: Store) -> None:
+        for collection in ("some", "others"):
+            await store.database[collection].insert_one({"_id": "x", "text": "a" * 9_000_000})
+        lengths = Operation(
+            lambda work: [Need.by_id("some", "x"), Need.by_id("others", "x")],
+            lambda work: [len((work.get(name, "x") or {})["text"]) for name in ("some", "others")],
+        )
+        assert await store.perform([lengths, add("a")]) == [[9_000_000, 9_000_000], 1]
+
     async def test_what_runs_alongside_is_in_the_transaction(self, store: Store) -> None:
         async def in_transaction(session: AsyncIOMotorClientSession) -> None:
             await store.database.checkpoints.insert_one({"_id": "c"}, session=session)

@@ -8,16 +8,15 @@ from typing import Any
 
 import bson
 import pytest
-from bson.raw_bson import RawBSONDocument
 
 from shared.kit.store import transaction_attempt as round_module
 from shared.kit.store.transaction_attempt import Operation, TransactionAttempt, WriteRejected
+from shared.kit.store.transaction_io import Found, Wanted
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 NO_DATABASE: Any = None
-NO_SESSION: Any = None
 
 
 class Guarding:
@@ -38,19 +37,10 @@ class Held:
     """A database that holds these, whatever it is asked."""
 
     def __init__(self, *documents: dict[str, Any]) -> None:
-        self._documents = [RawBSONDocument(bson.encode(document)) for document in documents]
+        self._documents = [bson.encode(document) for document in documents]
 
-    def __getitem__(self, _: str) -> Any:
-        return self
-
-    def with_options(self, **_: Any) -> Any:
-        return self
-
-    def find(self, *_: Any, **__: Any) -> Any:
-        return self
-
-    async def to_list(self, _: None) -> Any:
-        return self._documents
+    async def read(self, wanted: Wanted) -> Found:
+        return dict.fromkeys(wanted, self._documents)
 
 
 def round_of(*tasks: Operation[Any], views: Any = (), clashes: Any = None) -> TransactionAttempt[Any]:
@@ -64,7 +54,7 @@ class TestAParticipantThatSaysNo:
         view = Guarding()
         view.may = False
         with pytest.raises(PermissionError):
-            await round_of(healthy, views=[view]).run(NO_DATABASE, NO_SESSION)
+            await round_of(healthy, views=[view]).run(NO_DATABASE)
         assert apart == []
 
 
@@ -74,7 +64,7 @@ class TestNeeds:
     async def test_that_no_question_can_hold_fail_their_own_task_only(self, field: str, value: Any) -> None:
         bad = Operation(lambda work: [Need("people", field, value)], lambda work: 1)
         made = round_of(bad, Operation(lambda work: (), lambda work: 1))
-        await made.run(NO_DATABASE, NO_SESSION)
+        await made.run(NO_DATABASE)
         assert isinstance(made.results[0], Exception)
         assert made.results[1] == 1
 
@@ -98,9 +88,7 @@ class TestALargeRound:
             return []
 
         going_on = asyncio.create_task(others())
-        await round_of(*(Operation(needs, lambda work: done_at.append(turns)) for _ in range(5))).run(
-            NO_DATABASE, NO_SESSION
-        )
+        await round_of(*(Operation(needs, lambda work: done_at.append(turns)) for _ in range(5))).run(NO_DATABASE)
         going_on.cancel()
         assert len(set(asked_at)) == len(set(done_at)) == 5
 
@@ -115,7 +103,7 @@ class TestOtherwise:
             raise KeyError
 
         made = round_of(Operation(lambda work: (), failing, otherwise), Operation(lambda work: (), lambda work: 1))
-        await made.run(NO_DATABASE, NO_SESSION)
+        await made.run(NO_DATABASE)
         assert [type(result) for result in made.results] == [KeyError, int]
         assert made.work.changes() == {}
 
@@ -129,6 +117,6 @@ class TestOtherwise:
         clash = WriteRejected("people", 0, 11000)
         made = round_of(Operation(lambda work: [Need.by_id("apart", "x")], held, otherwise), clashes={0: clash})
         database: Any = Held({"_id": "x", "attempts": 1})
-        await made.run(database, NO_SESSION)
+        await made.run(database)
         assert made.results == [clash]
         assert made.work.get("apart", "x") == {"_id": "x", "attempts": 2}
