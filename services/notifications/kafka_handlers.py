@@ -52,7 +52,7 @@ def notifications_stream(reconciler: Reconciler) -> Stream:
     @stream.subscriber(*registry.carrying("matches", Match), needs=needs_of_match)
     def on_match(event: Event[Match], work: UnitOfWork) -> None:
         """Before its person or consent is known it is kept and says nothing."""
-        held = MATCHES.get(work, event.data.match)
+        held = MATCHES.get(work, event.data.match, shared=True)
         if held is None or held["sequence"] < (event.sequence or 0):
             MATCHES.save(work, match_document(event, work.trusted))
             reconciler.reconcile(work, event.data.person, Causation.of(event), match=event.data)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import SecretEntry, SubscriptionDocument
 from shared.kit.base.sealing import Sealer
 
 _TARGET, _HEADERS, _SECRET = "subscription-target", "subscription-headers", "subscription-secret"
+MOST_OPENED = 8_192  # seals whose content stays in memory, the last ones used
 
 
 class Credentials:
@@ -18,6 +20,8 @@ class Credentials:
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
+        # each attempt needs the address and the secrets in clear: they are opened once, not each time
+        self._opened = lru_cache(MOST_OPENED)(sealer.open)
 
     def sealed_target(self, subscription: str, target: str) -> bytes:
         """Where to send, as it is kept."""
@@ -26,7 +30,7 @@ class Credentials:
     def target_of(self, subscription: SubscriptionDocument) -> str | None:
         """Where to send; None for a channel to which the partner comes."""
         sealed = subscription["target"]
-        return None if sealed is None else self._sealer.open(sealed, _TARGET, subscription["_id"]).decode()
+        return None if sealed is None else self._opened(sealed, _TARGET, subscription["_id"]).decode()
 
     def sealed_headers(self, subscription: str, headers: Mapping[str, str]) -> bytes | None:
         """Headers of the partner's own, as they are kept."""
@@ -37,7 +41,7 @@ class Credentials:
         sealed = subscription.get("headers")
         if sealed is None:
             return {}
-        found: dict[str, str] = json.loads(self._sealer.open(sealed, _HEADERS, subscription["_id"]))
+        found: dict[str, str] = json.loads(self._opened(sealed, _HEADERS, subscription["_id"]))
         return found
 
     def new_secret(self, subscription: str, own: str | None = None) -> tuple[str, SecretEntry]:
@@ -48,4 +52,4 @@ class Credentials:
     def live_secrets(self, subscription: SubscriptionDocument, now: datetime) -> list[str]:
         """The secrets that sign now, the newest first."""
         live = [s for s in subscription["secrets"] if s["until"] is None or s["until"] > now]
-        return [self._sealer.open(s["sealed"], _SECRET, subscription["_id"]).decode() for s in live]
+        return [self._opened(s["sealed"], _SECRET, subscription["_id"]).decode() for s in live]

@@ -132,6 +132,8 @@ class Webhook(PushChannel):
         return False
 
     async def _drained(self, response: aiohttp.ClientResponse) -> bool:
+        if response.content.is_eof():  # all of it came with the headers, which is nearly always so
+            return True
         left = self._limits.answer_bytes
         with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, ValueError):
             async with asyncio.timeout(self._limits.answer_seconds):
@@ -146,9 +148,8 @@ class Webhook(PushChannel):
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=guarded_connector(self._urls.allowed, self._resolver),
-                timeout=aiohttp.ClientTimeout(
-                    total=self._limits.total.total_seconds(), sock_connect=self._limits.connect.total_seconds()
-                ),
+                # of all that one attempt does: see _request
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect.total_seconds()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
                 auto_decompress=False,  # a bomb stays small

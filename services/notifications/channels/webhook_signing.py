@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from standardwebhooks.webhooks import Webhook as Signer
 
@@ -40,5 +41,10 @@ def signed_headers(live: Sequence[str], notice: str, now: datetime, body: bytes)
     return {
         "webhook-id": notice,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(Signer(secret).sign(notice, moment, text) for secret in live),
+        "webhook-signature": " ".join(_signer(secret).sign(notice, moment, text) for secret in live),
     }
+
+
+@lru_cache(4_096)
+def _signer(secret: str) -> Signer:
+    return Signer(secret)

@@ -229,7 +229,7 @@ class EndpointWorker:
         """Those of which nothing can have been forbidden since they were found allowed."""
         clock, heard = self._deps.clock, self._deps.heard
         found = [(delivery, allowances[delivery["_id"]]) for delivery in batch]
-        if clock.doubtful:
+        if clock.doubtful or not heard.is_sure():
             return set()
         today = self._deps.today(clock.latest())
         return {

@@ -36,8 +36,11 @@ class HeardProhibitions:
         while self._heard and next(iter(self._heard.values())) < now - REMEMBERED_SECONDS:
             del self._heard[next(iter(self._heard))]
 
-    def nothing_since(self, allowed_at: float, *about: str) -> bool:
-        """Whether surely nothing was forbidden of these since a transaction found it allowed, which ended then."""
-        if self._clock() - allowed_at > ALLOWED_SECONDS or any(who in self._heard for who in about):
-            return False
+    def is_sure(self) -> bool:
+        """Whether this replica surely hears all that forbids."""
         return self._current(HEARS_WITHIN_SECONDS)
+
+    def nothing_since(self, allowed_at: float, *about: str) -> bool:
+        """Whether nothing was heard of these since a transaction found it allowed, which ended then. It only means
+        something while it `is_sure`."""
+        return self._clock() - allowed_at <= ALLOWED_SECONDS and not any(who in self._heard for who in about)

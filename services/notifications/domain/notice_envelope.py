@@ -25,6 +25,7 @@ def month_of(moment: datetime) -> str:
     return f"{moment.year:04d}-{moment.month:02d}"
 
 
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False)
 _TYPES = {Notice: NOTICE, Recall: RECALL, EndpointTest: TEST}
 
 
@@ -49,4 +50,4 @@ def cloudevent(told: Notice | Recall | EndpointTest) -> dict[str, Any]:
 
 def encode(event: dict[str, Any]) -> bytes:
     """The bytes that are signed and sent, the same for every attempt."""
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=True).encode()
+    return _JSON.encode(event).encode()

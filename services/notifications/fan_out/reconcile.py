@@ -115,11 +115,11 @@ class Reconciler:
         ``cause`` None: what was kept with the match or person is the cause.
         """
         if match is None:
-            matches = MATCHES.find(work, "person", person)
+            matches = MATCHES.find(work, "person", person, shared=True)
         else:
-            found = MATCHES.get(work, match.match)
+            found = MATCHES.get(work, match.match, shared=True)
             matches = [found] if found is not None else []
-        kept, threads = PEOPLE.get(work, person), self._threads(work, person)
+        kept, threads = PEOPLE.get(work, person, shared=True), self._threads(work, person)
         for recipient in sorted(self._recipients(kept, threads, only)):
             self._bring_up_to_date(work, kept, threads.get(recipient), person, recipient, matches, match is None, cause)
 
@@ -135,13 +135,15 @@ class Reconciler:
     def _alias(self, work: UnitOfWork, kept: PersonDocument | None, recipient: str) -> str | None:
         if not self._may(work, recipient):
             return None
-        subject = None if kept is None else subject_of(kept, FLOORS.get(work, kept["_id"]))
+        subject = None if kept is None else subject_of(kept, FLOORS.get(work, kept["_id"], shared=True))
         # what this ends is recalled, which cannot be taken back: in doubt the earlier clock decides
         return alias_to_tell(subject, recipient, self._today(work.earliest))
 
     @staticmethod
     def _active(work: UnitOfWork, recipient: str) -> dict[str, SubscriptionDocument]:
-        return {s["_id"]: s for s in SUBSCRIPTIONS.find(work, "agency", recipient) if s["state"] in TAKING_PART}
+        return {
+            s["_id"]: s for s in SUBSCRIPTIONS.find(work, "agency", recipient, shared=True) if s["state"] in TAKING_PART
+        }
 
     def _bring_up_to_date(
         self,
@@ -192,7 +194,7 @@ class Reconciler:
 
     @staticmethod
     def _may(work: UnitOfWork, recipient: str) -> bool:
-        return agency_receives(AGENCIES.get(work, recipient))
+        return agency_receives(AGENCIES.get(work, recipient, shared=True))
 
     def _endings_left_behind(
         self, work: UnitOfWork, document: ThreadDocument, active: Mapping[str, SubscriptionDocument]

@@ -24,11 +24,11 @@ class Collection(Generic[D]):
     def where(self, field: str, value: Hashable) -> Need:
         return Need(self.name, field, value)
 
-    def get(self, work: UnitOfWork, id: str) -> D | None:
-        return cast("D | None", work.get(self.name, id))
+    def get(self, work: UnitOfWork, id: str, *, shared: bool = False) -> D | None:
+        return cast("D | None", work.get(self.name, id, shared=shared))
 
-    def find(self, work: UnitOfWork, field: str, value: Hashable) -> list[D]:
-        return cast("list[D]", work.find(self.name, field, value))
+    def find(self, work: UnitOfWork, field: str, value: Hashable, *, shared: bool = False) -> list[D]:
+        return cast("list[D]", work.find(self.name, field, value, shared=shared))
 
     def save(self, work: UnitOfWork, document: D) -> None:
         work.save(self.name, cast(Document, document))

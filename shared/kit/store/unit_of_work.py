@@ -94,15 +94,16 @@ class UnitOfWork:
 
     # --- what handlers use
 
-    def get(self, collection: str, id: str) -> Document | None:
-        """The document as saved in this batch, else as loaded, else None. Raises NotNeeded if nobody named it."""
+    def get(self, collection: str, id: str, *, shared: bool = False) -> Document | None:
+        """The document as saved in this batch, else as loaded, else None. Raises NotNeeded if nobody named it.
+        ``shared``: not a copy, but what others are shown, too; for those who only read."""
         known = self._documents.get(collection)
         if known is None or id not in known:
             if self.asking:
                 return None
             raise NotNeeded(f"{collection} by id: name it in needs")
         raw = known[id]
-        return None if raw is None else self._read(collection, id, raw)
+        return None if raw is None else self._read(collection, id, raw, shared)
 
     def parsed(self, collection: str, id: str, parse: Callable[[Document], T]) -> T | None:
         """What ``parse`` makes of the document, made once as long as it stays the same: shared, so not to be changed.
@@ -118,19 +119,20 @@ class UnitOfWork:
         self._parsed[collection, id] = raw, found
         return found
 
-    def find(self, collection: str, field: str, value: Hashable) -> list[Document]:
-        """All documents with the value, sorted by ``_id``, with what this batch saved and deleted. Raises NotNeeded."""
+    def find(self, collection: str, field: str, value: Hashable, *, shared: bool = False) -> list[Document]:
+        """All documents with the value, sorted by ``_id``, with what this batch saved and deleted; ``shared`` as in
+        `get`. Raises NotNeeded."""
         if Need(collection, field, value) not in self._where:
             if self.asking:
                 return []
             raise NotNeeded(f"{collection} by {field}: name it in needs")
         ids = self._indexes[collection][field].get(value, ())
         known = self._documents[collection]
-        return [self._read(collection, id, raw) for id in sorted(ids) if (raw := known[id]) is not None]
+        return [self._read(collection, id, raw, shared) for id in sorted(ids) if (raw := known[id]) is not None]
 
-    def _read(self, collection: str, id: str, raw: bytes) -> Document:
+    def _read(self, collection: str, id: str, raw: bytes, shared: bool) -> Document:
         """A copy of its own for whoever does something; one for all who only ask what they need, again and again."""
-        if not (self.asking or self._ending):
+        if not (shared or self.asking or self._ending):
             return bson.decode(raw, UTC_CODEC)
         shown = self._shown.get((collection, id))
         if shown is None or shown[0] is not raw:
