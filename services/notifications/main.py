@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -31,8 +32,10 @@ from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import PreSendReads
 from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.documents import PersonDocument
 from services.notifications.domain.digest_schedule import next_window
 from services.notifications.fan_out.clock_recovery import ClockRecovery
+from services.notifications.fan_out.lanes import RecipientLanes
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
@@ -88,16 +91,21 @@ def build(settings: NotificationsSettings) -> FastAPI:
     heard = HeardProhibitions()
     prohibitions = prohibitions_stream(floor_raised.set, resync_requested.set, heard.about)
     heard.follow(prohibitions.is_current)
+    endpoints, feed_endpoints = Endpoints(), FeedEndpoints()
+
+    async def people(ids: Sequence[str]) -> Mapping[str, PersonDocument]:
+        return await endpoints.repository.people(ids)
+
+    lanes = RecipientLanes(reconciler.recipients_seen, people)
     runtime = ServiceRuntime(
         settings,
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
-        streams=(prohibitions, notifications_stream(reconciler)),
+        streams=(prohibitions, notifications_stream(reconciler, lanes)),
         writes=WRITES,
         writes_under=(PARTNERS,),
         indexes=INDEXES,
     )
-    endpoints, feed_endpoints = Endpoints(), FeedEndpoints()
     deps: Dependencies | None = None
 
     async def put_together() -> None:

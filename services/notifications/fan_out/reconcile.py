@@ -101,6 +101,10 @@ class Reconciler:
             if len(self._recipients_seen) > MOST_SEEN:
                 del self._recipients_seen[next(iter(self._recipients_seen))]
 
+    def recipients_seen(self, person: str) -> Set[str] | None:
+        """To whom this person was last told of, if that is remembered."""
+        return self._recipients_seen.get(person)
+
     def reconcile(
         self,
         work: UnitOfWork,

@@ -84,6 +84,14 @@ class Reader(ABC):
         """Which offset is read next, as far as is known without asking anybody."""
         return None if self.kafka is None else next_offset(self.kafka, partition)
 
+    async def read_on(self, most: int) -> Sequence[Any]:
+        """Records that were fetched meanwhile, at most so many, while a batch is in hand. They are of that batch: when
+        it fails, they come again only because its reader asks for what is missing. Waits for nothing."""
+        if self.kafka is None:
+            return ()
+        polled = await AIOKafkaConsumer.getmany(self.kafka, timeout_ms=0, max_records=most)  # not ours, which waits
+        return [record for records in polled.values() for record in records]
+
     def is_done(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Whether everything before these offsets was taken in, and nothing is in hand."""
         positions = {partition: self.position(partition) for partition in ends}

@@ -3,11 +3,13 @@ aware UTC times. Motor is in maintenance: nobody else imports it, and docs/decis
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bson.codec_options import CodecOptions
+from motor.frameworks.asyncio import run_on_executor
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -17,6 +19,7 @@ from motor.motor_asyncio import (
 from pymongo import IndexModel
 from pymongo.errors import ConfigurationError
 
+T = TypeVar("T")
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
@@ -51,6 +54,13 @@ def connect(url: str) -> Client:
         waitQueueTimeoutMS=10_000,
         appname=APP_NAME,
     )
+
+
+async def in_one_turn(call: Callable[[], T]) -> T:
+    """Call this in one of the driver's threads: several commands of its ``delegate``, without a turn for each."""
+    run: Any = run_on_executor
+    found: T = await run(asyncio.get_running_loop(), call)
+    return found
 
 
 async def ping(client: Client, seconds: float = 5.0) -> None:

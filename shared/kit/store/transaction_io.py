@@ -7,20 +7,17 @@ written goes to the database in one turn.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from motor.frameworks.asyncio import run_on_executor
 from pymongo.errors import OperationFailure
 
-from shared.kit.store.mongo import Database, Document, Session
+from shared.kit.store.mongo import Database, Document, Session, in_one_turn
 
-T = TypeVar("T")
 Wanted = Mapping[tuple[str, str], Collection[Hashable]]  # by collection and field the values that are asked for
 Found = dict[tuple[str, str], list[bytes]]
 MOST_TOGETHER = 300  # values in one aggregate command: with more of them a query for each collection is the cheaper way
@@ -50,12 +47,12 @@ class TransactionIO:
     async def read(self, wanted: Wanted) -> Found:
         """All documents with one of these values. Raises PyMongoError."""
         small = self._together and len(wanted) > 1 and sum(map(len, wanted.values())) <= MOST_TOGETHER
-        return await _in_thread(partial(self._read_together if small else self._read_each, wanted))
+        return await in_one_turn(partial(self._read_together if small else self._read_each, wanted))
 
     async def write(self, bulks: Sequence[Bulk], rows: Sequence[tuple[str, list[Document]]], begun: list[Bulk]) -> None:
         """Each bulk, then the rows of other collections. ``begun`` ends with the bulk that failed, and is empty when
         none did. Raises PyMongoError."""
-        await _in_thread(partial(self._write, bulks, rows, begun))
+        await in_one_turn(partial(self._write, bulks, rows, begun))
 
     def _read_together(self, wanted: Wanted) -> Found:
         names = {name: f"{number}" for number, name in enumerate(wanted)}
@@ -94,9 +91,3 @@ def too_large_together(error: Exception) -> bool:
 def _as_bytes(documents: Any) -> list[bytes]:
     """bytes(): a long document comes as a memoryview of the whole answer."""
     return [bytes(document.raw) for document in documents]
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    run: Any = run_on_executor
-    found: T = await run(asyncio.get_running_loop(), call)
-    return found

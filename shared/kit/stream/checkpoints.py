@@ -1,9 +1,9 @@
 """Who owns a partition, and how far its work is committed: consumer checkpoints with a fencing token.
 
 A checkpoint: {"_id": group/topic/topic id/partition, "epoch": the fencing token, which grows with every claim,
-"offset": the last one done (-1: none), "session": the owner's MongoDB session, "owner": its instance}. It is moved in
-the same transaction as the work, by compare-and-set on epoch and offset: two owners can never both commit. Kafka's own
-committed offset is only a hint.
+"offset": all up to it is done (-1: none), "ahead": what is done behind it, as bits (backlog.py), "session": the owner's
+MongoDB session, "owner": its instance}. It is moved in the same transaction as the work, by compare-and-set on epoch
+and position: two owners can never both commit. Kafka's own committed offset is only a hint.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from bson.binary import Binary
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.records import Partition
 from shared.kit.store.mongo import Client, Database, Session
+from shared.kit.stream.backlog import Position
 
 COLLECTION = "checkpoints"
 KEPT_AFTER_ITS_TOPIC = timedelta(days=30)
@@ -43,7 +45,7 @@ class Checkpoint:
 
     id: str
     epoch: int
-    offset: int
+    position: Position
     asked_again: int = -1
 
 
@@ -77,11 +79,13 @@ class PartitionCheckpoints:
             if old is None:
                 where = {"group": self._group, "topic": partition.topic, "topic_id": topic_id}
                 try:
-                    await self._checkpoints.insert_one({"_id": id, **where, "epoch": 1, "offset": -1, **mine})
+                    await self._checkpoints.insert_one(
+                        {"_id": id, **where, "epoch": 1, "offset": -1, "ahead": b"", **mine}
+                    )
                 except DuplicateKeyError:
                     continue
                 await self._let_go_of_topics_gone(partition.topic, topic_id)
-                return self._hold(partition, Checkpoint(id, 1, -1))
+                return self._hold(partition, Checkpoint(id, 1, Position(-1)))
             if old["session"] != mine["session"]:
                 await self._client.admin.command({"killSessions": [old["session"]]}, maxTimeMS=5_000)
             # read again what the predecessor may have committed before it was killed; only the epoch must be the same
@@ -92,41 +96,42 @@ class PartitionCheckpoints:
             if now is not None:
                 if now.get("expires") is not None:  # the topic is the one of before again (a fail-over, and back)
                     await self._let_go_of_topics_gone(partition.topic, topic_id)
-                return self._hold(partition, Checkpoint(id, now["epoch"] + 1, now["offset"]))
+                position = Position.of_bits(now["offset"], now["ahead"])
+                return self._hold(partition, Checkpoint(id, now["epoch"] + 1, position))
         raise Fenced(partition.topic)
 
     async def done(self, partitions: Mapping[Partition, str]) -> dict[Partition, int]:
-        """The last offset done of each partition of a topic id (-1: none), whoever owns it. Claims nothing."""
+        """Up to where all is done of each partition of a topic id (-1: nothing), whoever owns it. Claims nothing."""
         of = {self._id(partition, topic_id): partition for partition, topic_id in partitions.items()}
         query = self._checkpoints.find({"_id": {"$in": list(of)}}, {"offset": 1}, max_time_ms=5_000)
         return dict.fromkeys(partitions, -1) | {of[each["_id"]]: each["offset"] async for each in query}
 
     async def begin_again(self, partition: Partition, held: Checkpoint) -> None:
         """Nothing of this log is done any more: it is not the one that was read. Raises Fenced when not ours."""
-        ours = {"_id": held.id, "epoch": held.epoch, "offset": held.offset}
-        done = await self._checkpoints.update_one(ours, {"$inc": {"epoch": 1}, "$set": {"offset": -1}})
+        anew = {"$inc": {"epoch": 1}, "$set": {"offset": -1, "ahead": b""}}
+        done = await self._checkpoints.update_one(_ours(held), anew)
         if done.matched_count != 1:
             raise Fenced(partition.topic)
-        held.epoch, held.offset, held.asked_again = held.epoch + 1, -1, -1
+        held.epoch, held.position, held.asked_again = held.epoch + 1, Position(-1), -1
 
-    async def advance(self, offsets: Mapping[Partition, int], session: Session) -> None:
-        """In the transaction: these are the last offsets done. Raises Fenced when any partition is no longer ours."""
+    async def advance(self, positions: Mapping[Partition, Position], session: Session) -> None:
+        """In the transaction: so far the partitions are done. Raises Fenced when any is no longer ours."""
         moves = []
-        for partition, offset in offsets.items():
+        for partition, position in positions.items():
             held = self._held.get(partition)
             if held is None:  # revoked while we worked
                 raise Fenced(partition.topic)
-            ours = {"_id": held.id, "epoch": held.epoch, "offset": held.offset}
-            moves.append(UpdateOne(ours, {"$set": {"offset": offset}}))
+            bits = Binary(position.as_bits())
+            moves.append(UpdateOne(_ours(held), {"$set": {"offset": position.offset, "ahead": bits}}))
         if moves:
             done = await self._checkpoints.bulk_write(moves, ordered=False, session=session)
             if done.matched_count != len(moves):
                 raise Fenced
 
-    def advanced(self, offsets: Mapping[Partition, int]) -> None:
-        for partition, offset in offsets.items():
+    def advanced(self, positions: Mapping[Partition, Position]) -> None:
+        for partition, position in positions.items():
             if (held := self._held.get(partition)) is not None:
-                held.offset = offset
+                held.position = position
 
     def _id(self, partition: Partition, topic_id: str) -> str:
         return f"{self._group}/{partition.topic}/{topic_id}/{partition.number}"
@@ -139,3 +144,8 @@ class PartitionCheckpoints:
         gone = {"group": self._group, "topic": topic, "topic_id": {"$ne": topic_id}, "expires": None}
         kept = int(KEPT_AFTER_ITS_TOPIC.total_seconds() * 1000)
         await self._checkpoints.update_many(gone, [{"$set": {"expires": {"$add": ["$$NOW", kept]}}}])
+
+
+def _ours(held: Checkpoint) -> dict[str, Any]:
+    ahead = Binary(held.position.as_bits())
+    return {"_id": held.id, "epoch": held.epoch, "offset": held.position.offset, "ahead": ahead}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from shared.kit.kafka.consumer import Reader
+from shared.kit.kafka.records import Partition
+from shared.kit.kafka.settings import KafkaSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +33,18 @@ class Progress:
     @property
     def lag(self) -> int:
         return sum(partition.lag for partition in self.partitions)
+
+
+def progress_of(reader: Reader | None, kafka: KafkaSettings, done: Mapping[Partition, int], moved: float) -> Progress:
+    """How far this reader is when so much is ``done``; without one nothing runs. Asks nobody."""
+    if reader is None or reader.kafka is None:
+        return Progress(False, (), moved)
+    found = []
+    for assigned in sorted(reader.kafka.assignment()):
+        partition = Partition(kafka.logical(assigned.topic), assigned.partition)
+        end = reader.kafka.highwater(assigned)
+        # before the first record of this session: where it is read from, our checkpoint or about to be
+        next = done[partition] + 1 if partition in done else reader.position(assigned)
+        lag = max(0, end - next) if end is not None and next is not None else 0
+        found.append(PartitionProgress(*partition, (next or 0) - 1, lag))
+    return Progress(True, tuple(found), moved)

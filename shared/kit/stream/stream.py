@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,25 +24,39 @@ from shared.kit.kafka.records import EventCodec, EventType, Origin, Partition, R
 from shared.kit.kafka.standalone_consumer import StandaloneConsumer
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.stream.backlog import SHARE, Backlog, Item
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
 from shared.kit.stream.event_dispatch import Handler, Needs, Routes, bad_of
-from shared.kit.stream.progress import PartitionProgress, Progress
+from shared.kit.stream.progress import Progress, progress_of
 from shared.kit.stream.quarantine import Quarantine
 
 CAUGHT_UP_SECONDS = 0.02
+READ_ON = 4_000  # records, between two transactions
+Lanes = Callable[[Collection[bytes]], Awaitable[Mapping[bytes, Hashable]]]
 
 
 class Stream:
     """What one service reads. Make it at import time, register handlers, ``bind`` it to its parts, then ``start``."""
 
-    def __init__(self, service: str, topics: Sequence[str], *, alone: bool = False, everywhere: bool = False) -> None:
+    def __init__(
+        self,
+        service: str,
+        topics: Sequence[str],
+        *,
+        alone: bool = False,
+        everywhere: bool = False,
+        lanes: Lanes | None = None,
+    ) -> None:
         """``alone``: under a lease, only one replica reads at a time. They share one membership then, so a successor
         takes its predecessor's place in the group at once instead of waiting until the broker has given that one up.
         ``everywhere``: each replica reads all, in no group, with checkpoints of its own. Its handlers must be harmless
-        when several replicas do the same, and its transactions do not wait for those of other streams."""
+        when several replicas do the same, and its transactions do not wait for those of other streams.
+        ``lanes``: whom records are for, by key; when more waits than one transaction holds, it is done in turns between
+        them (backlog.py), and what comes meanwhile is read on. One that is not known shares a lane with its like."""
         self.service = service
         self.everywhere = everywhere
         self._alone = alone
+        self._lanes = lanes
         self.topics = tuple(topics)
         self._routes = Routes(service, self.topics)
 
@@ -77,6 +91,7 @@ class Stream:
         self._ids: dict[str, str] = {}
         self._consumer: Reader | None = None
         self._stopping = asyncio.Event()
+        self._ending = False
         self._assigned = asyncio.Event()
         self.opened = asyncio.Event()  # its topics are there; a group may still take long to find together
         self._backoff = Backoff(0.2, 10.0)
@@ -100,18 +115,7 @@ class Stream:
 
     def progress(self) -> Progress:
         """Where we are now, without asking anybody."""
-        consumer = self._consumer
-        if consumer is None or consumer.kafka is None:
-            return Progress(False, (), self._moved)
-        found = []
-        for assigned in sorted(consumer.kafka.assignment()):
-            partition = Partition(self._kafka.logical(assigned.topic), assigned.partition)
-            end = consumer.kafka.highwater(assigned)
-            # before the first record of this session: where it is read from, our checkpoint or about to be
-            next = self._done[partition] + 1 if partition in self._done else consumer.position(assigned)
-            lag = max(0, end - next) if end is not None and next is not None else 0
-            found.append(PartitionProgress(*partition, (next or 0) - 1, lag))
-        return Progress(True, tuple(found), self._moved)
+        return progress_of(self._consumer, self._kafka, self._done, self._moved)
 
     async def caught_up(self) -> None:
         """Wait until all is done that its topics hold at this moment. For one that reads ``everywhere``, once it is
@@ -191,6 +195,7 @@ class Stream:
             waiting.append(asyncio.create_task(self._watch_assignment(consumer, self._checkpoints, self._ids)))
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             await end_all(waiting)
+            self._ending = True
             try:
                 if self._stopping.is_set():
                     await consumer.stop()
@@ -202,6 +207,7 @@ class Stream:
             except Exception as error:
                 self._observer.retried("stream", type(error).__name__)
             self._consumer = None
+            self._ending = False
             self._checkpoints.drop()
 
     async def _watch_assignment(
@@ -270,12 +276,14 @@ class Stream:
         self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
     ) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
+        backlog = Backlog(SHARE if self._lanes else self._kafka.batch_max_records)
         try:
-            fresh = await self._fresh(checkpoints, ids, records)
-            while fresh:
-                part, fresh = fresh[: self._batch_size.size], fresh[self._batch_size.size :]
-                await self._transaction(checkpoints, part)
+            await self._take_in(backlog, checkpoints, ids, records)
+            while part := backlog.take(self._batch_size.size):
+                await self._transaction(checkpoints, backlog, part)
                 self._batch_size.worked(len(part))
+                if self._lanes is not None and not await self._read_on(backlog, checkpoints, ids):
+                    break
             self._backoff.reset()
         except BaseException as error:
             checkpoints.drop()  # whatever it was: the next attempt reads the checkpoints, which know
@@ -289,36 +297,73 @@ class Stream:
                 await self._backoff.wait(self._stopping)
             raise
 
+    async def _read_on(self, backlog: Backlog, checkpoints: PartitionCheckpoints, ids: Mapping[str, str]) -> bool:
+        """What has come meanwhile waits beside what waits already. False when this session is to end: what waits is
+        read again by the next, from our checkpoints."""
+        if self._stopping.is_set() or self._ending or checkpoints is not self._checkpoints:
+            return False
+        if self._consumer is not None and backlog and (room := backlog.room):
+            await self._take_in(backlog, checkpoints, ids, await self._consumer.read_on(min(room, READ_ON)))
+        return True
+
+    async def _take_in(
+        self,
+        backlog: Backlog,
+        checkpoints: PartitionCheckpoints,
+        ids: Mapping[str, str],
+        records: Sequence[Record],
+    ) -> None:
+        """Put what was not done yet into the backlog; in lanes when it is more than one of them may have at once."""
+        fresh = await self._fresh(backlog, checkpoints, ids, records)
+        count = len(backlog) + sum(map(len, fresh.values()))
+        lanes: Mapping[bytes, Hashable] = {}
+        if self._lanes is not None and count > SHARE:
+            lanes = await self._lanes({record.key for each in fresh.values() for _, record in each if record.key})
+        for partition, items in fresh.items():
+            backlog.add(partition, items, lanes)
+
     async def _fresh(
-        self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
-    ) -> list[tuple[Origin, Record]]:
-        """What was not done yet, by our checkpoints. Kafka's position is a hint: when it leaves out records, it is set
-        back once; only what is still missing then (retention, markers) is believed to be missing. A log that was cut
-        back is read from its beginning."""
+        self,
+        backlog: Backlog,
+        checkpoints: PartitionCheckpoints,
+        ids: Mapping[str, str],
+        records: Sequence[Record],
+    ) -> dict[Partition, list[Item]]:
+        """What was not done yet and is not in hand, by our checkpoints. Kafka's position is a hint: when it leaves out
+        records, it is set back once; only what is still missing then (retention, markers) is believed to be missing. A
+        log that was cut back is read from its beginning."""
         by_partition: dict[Partition, list[Record]] = {}
         for record in records:
             by_partition.setdefault(Partition(self._kafka.logical(record.topic), record.partition), []).append(record)
-        fresh = []
+        fresh: dict[Partition, list[Item]] = {}
         for partition, those in by_partition.items():
             topic_id = ids[partition.topic]
             if (held := checkpoints.get(partition)) is None:
+                if backlog.reached(partition) is not None:  # it was somebody else's meanwhile
+                    raise Fenced(partition.topic)
                 if partition not in self._done:  # what came waits, also when nobody lets us claim it
                     self._note(checkpoints, {partition: those[0].offset - 1})
                 held = await checkpoints.claim(partition, topic_id, self._store.session_id)
-                self._note(checkpoints, {partition: held.offset})
-            if those[0].offset <= held.offset and await self._cut_back(checkpoints, partition, held.offset + 1):
+                self._note(checkpoints, {partition: held.position.offset})
+            reached = backlog.reached(partition)
+            expected = (held.position.offset if reached is None else reached) + 1
+            if those[0].offset < expected and await self._cut_back(checkpoints, partition, expected):
+                if reached is not None:  # the next attempt begins with nothing in hand
+                    raise Fenced(partition.topic)
                 await checkpoints.begin_again(partition, held)
-                self._note(checkpoints, {partition: held.offset})
+                self._note(checkpoints, {partition: held.position.offset})
                 self._observer.cut_back(partition.topic, partition.number)
-            expected = held.offset + 1
+                expected = held.position.offset + 1
             if those[0].offset > expected and held.asked_again != expected:
                 self._seek(checkpoints, partition, expected)
                 held.asked_again = expected
                 continue
-            if those[-1].offset < held.offset:
+            if those[-1].offset < expected - 1:
                 self._seek(checkpoints, partition, expected)
                 continue
-            fresh += [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
+            if reached is None:
+                backlog.begin(partition, held.position)
+            fresh[partition] = [(Origin(partition, topic_id, r.offset), r) for r in those if r.offset >= expected]
         return fresh
 
     async def _cut_back(self, checkpoints: PartitionCheckpoints, partition: Partition, expected: int) -> bool:
@@ -335,9 +380,9 @@ class Stream:
             raise Fenced(partition.topic)
         consumer.seek(TopicPartition(self._kafka.physical(partition.topic), partition.number), offset)
 
-    async def _transaction(self, checkpoints: PartitionCheckpoints, records: Sequence[tuple[Origin, Record]]) -> None:
+    async def _transaction(self, checkpoints: PartitionCheckpoints, backlog: Backlog, records: Sequence[Item]) -> None:
         started = time.monotonic()
-        offsets = {origin.partition: origin.offset for origin, _ in records}
+        positions = backlog.positions(records)
         passed, handled = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         operations: list[Operation[None]] = []
         names: list[tuple[str, str]] = []
@@ -350,10 +395,11 @@ class Stream:
                 operations.append(self._routes.operation(event, origin, record))
                 names.append(name)
         results = await self._store.perform(
-            operations, in_transaction=lambda session: checkpoints.advance(offsets, session)
+            operations, in_transaction=lambda session: checkpoints.advance(positions, session)
         )
-        checkpoints.advanced(offsets)
-        self._note(checkpoints, offsets)
+        checkpoints.advanced(positions)
+        backlog.done(records, positions)
+        self._note(checkpoints, {partition: position.offset for partition, position in positions.items()})
         self._moved = time.monotonic()
         for (topic, type_), result in zip(names, results, strict=True):
             if isinstance(result, Exception):

@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from shared.kit.kafka.records import Partition
 from shared.kit.store.mongo import Client, connect
 from shared.kit.store.store import Operation, Store
+from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
 
 pytestmark = pytest.mark.integration
@@ -32,9 +33,9 @@ class Owner:
     async def claim(self, log: str = LOG) -> Any:
         return await self.claims.claim(PARTITION, log, self.store.session_id)
 
-    async def do(self, offset: int) -> None:
+    async def do(self, offset: int, ahead: frozenset[int] = frozenset()) -> None:
         task: Operation[None] = Operation(lambda work: (), lambda work: work.save("done", {"_id": str(offset)}))
-        offsets = {PARTITION: offset}
+        offsets = {PARTITION: Position(offset, ahead)}
         await self.store.perform([task], in_transaction=lambda session: self.claims.advance(offsets, session))
         self.claims.advanced(offsets)
 
@@ -42,12 +43,29 @@ class Owner:
 class TestClaims:
     async def test_a_successor_goes_on_where_the_predecessor_committed(self, database: Any) -> None:
         first = await Owner(database, "1").start()
-        assert (await first.claim()).offset == -1
+        assert (await first.claim()).position == (-1, frozenset())
         await first.do(41)
         second = await Owner(database, "2").start()
         claim = await second.claim()
-        assert (claim.offset, claim.epoch) == (41, 2)
+        assert (claim.position.offset, claim.epoch) == (41, 2)
         await second.do(42)
+
+    async def test_a_successor_knows_what_was_done_ahead(self, database: Any) -> None:
+        first = await Owner(database, "1").start()
+        await first.claim()
+        await first.do(2, frozenset({4, 5, 21}))
+        claim = await (await Owner(database, "2").start()).claim()
+        assert claim.position == (2, {4, 5, 21})
+
+    async def test_who_does_not_know_what_was_done_ahead_commits_nothing(self, database: Any) -> None:
+        owner = await Owner(database, "1").start()
+        await owner.claim()
+        await owner.do(2, frozenset({4}))
+        moved = Position(2, frozenset({4, 5})).as_bits()
+        await database.checkpoints.update_one({}, {"$set": {"ahead": moved}})
+        with pytest.raises(Fenced):
+            await owner.do(2, frozenset({4, 6}))
+        assert (await database.checkpoints.find_one({}))["ahead"] == moved
 
     async def test_who_was_succeeded_can_commit_nothing_more(self, database: Any) -> None:
         first, second = await Owner(database, "1").start(), await Owner(database, "2").start()
@@ -73,7 +91,7 @@ class TestClaims:
         await owner.claim()
         await owner.claims.claim(other, LOG, owner.store.session_id)
         for partition, offset in ((other, 5), (PARTITION, 3)):
-            offsets = {partition: offset}
+            offsets = {partition: Position(offset)}
             await owner.store.perform([], in_transaction=lambda session, at=offsets: owner.claims.advance(at, session))
             owner.claims.advanced(offsets)
         wanted = {PARTITION: 3, other: 5, Partition("people", 2): -1}
@@ -113,7 +131,7 @@ class TestClaims:
         await owner.claim()
         await owner.do(41)
         owner.claims.drop()
-        assert (await owner.claim(OTHER_LOG)).offset == -1
+        assert (await owner.claim(OTHER_LOG)).position.offset == -1
         old = await database.checkpoints.find_one({"topic_id": LOG})
         assert old["expires"] is not None
         other = await database.checkpoints.find_one({"topic": "agencies"})
@@ -138,10 +156,10 @@ class TestClaims:
         try:
             session.start_transaction()
             await client[database.name].done.insert_one({"_id": "half"}, session=session)
-            await dead.claims.advance({PARTITION: 1}, session)
+            await dead.claims.advance({PARTITION: Position(1)}, session)
             heir = await Owner(database, "2").start()
             async with asyncio.timeout(30):  # half of what the dead transaction would block
-                assert (await heir.claim()).offset == 0
+                assert (await heir.claim()).position.offset == 0
                 await heir.do(1)
             with pytest.raises(PyMongoError):
                 await session.commit_transaction()

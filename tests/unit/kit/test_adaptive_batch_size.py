@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,16 +19,19 @@ from pymongo.errors import (
 
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.sealing import Sealer
+from shared.kit.kafka.records import Origin, Partition
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.store import Unavailable
+from shared.kit.stream.backlog import Backlog, Position
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 
 pytestmark = pytest.mark.unit
 CODEC = CloudEventCodec()
+PARTITION = Partition("people", 0)
 
 
 class TestTooMuch:
@@ -107,13 +111,15 @@ class TestAStream:
         reading = Stream("test", ["people"])
         reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test", CODEC), CODEC)
 
-        async def fresh(*_: Any) -> list[Any]:
-            return [object()]
+        async def take_in(backlog: Backlog, *_: Any) -> None:
+            record: Any = SimpleNamespace(key=b"k", value=b"")
+            backlog.begin(PARTITION, Position(-1))
+            backlog.add(PARTITION, [(Origin(PARTITION, "id", 0), record)], {})
 
         async def transaction(*_: Any) -> None:
             raise error
 
-        monkeypatch.setattr(reading, "_fresh", fresh)
+        monkeypatch.setattr(reading, "_take_in", take_in)
         monkeypatch.setattr(reading, "_transaction", transaction)
         reading._stopping.set()  # nobody waits
         with pytest.raises(type(error)):

@@ -17,6 +17,7 @@ from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.runtime.metering import note_progress
+from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Checkpoint
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
@@ -58,7 +59,7 @@ def stream() -> Stream:
 
 def claimed_at(stream: Stream, offset: int) -> Callable[..., Any]:
     async def claim(*_: Any) -> Checkpoint:
-        return stream._checkpoints._hold(PARTITION, Checkpoint("id", 1, offset))
+        return stream._checkpoints._hold(PARTITION, Checkpoint("id", 1, Position(offset)))
 
     return claim
 

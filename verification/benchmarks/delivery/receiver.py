@@ -27,14 +27,14 @@ _ID_LENGTH = 32
 
 class Arrivals:
     """``first``: opening to second (CLOCK_MONOTONIC, one clock for all processes). ``times``: how often each notice
-    came; ``hanging``: endpoints below this number answer nothing."""
+    was taken; ``hanging``: endpoints below this number answer nothing."""
 
     def __init__(self) -> None:
         self.first: dict[str, float] = {}
         self.times: Counter[bytes] = Counter()
         self.requests = 0
         self.hanging = 0
-        self.waiting: list[asyncio.Transport] = []
+        self.waiting: list[tuple[asyncio.Transport, bytes, bytes]] = []
 
     def take(self, head: bytes, body: bytes) -> None:
         """One request of the service."""
@@ -57,8 +57,9 @@ class Arrivals:
         """Endpoints below this number answer nothing from now on; all others at once."""
         self.hanging = below
         if not below:
-            for transport in self.waiting:
-                if not transport.is_closing():  # a sender that gave up has closed its end
+            for transport, head, body in self.waiting:
+                if not transport.is_closing():  # a sender that gave up has closed its end: nothing was taken
+                    self.take(head, body)
                     transport.write(_TAKEN)
             self.waiting = []
 
@@ -94,8 +95,7 @@ class Endpoint(asyncio.Protocol):
             arrivals.hang(int(path.removeprefix("/hang/")))
             self._transport.write(_TAKEN)
         elif int(path[1:]) < arrivals.hanging:
-            arrivals.take(head, body)
-            arrivals.waiting.append(self._transport)
+            arrivals.waiting.append((self._transport, head, body))
         else:
             arrivals.take(head, body)
             self._transport.write(_TAKEN)

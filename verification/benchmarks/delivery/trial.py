@@ -48,7 +48,8 @@ class Trial:
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
         self.database = self._client["notifications"]
         self._http = httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS))
-        self._producer: AIOKafkaProducer | None = None
+        # what is said at once must not make wait in this program what is said when it is due
+        self._at_once, self._when_due = (AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all") for _ in range(2))
         self._receiver: asyncio.subprocess.Process | None = None
         self.url = ""
         self.seen: dict[str, float] = {}
@@ -60,17 +61,17 @@ class Trial:
         self._receiver = await asyncio.create_subprocess_exec(*receiver, stdin=pipe, stdout=pipe)
         assert self._receiver.stdout is not None
         self.url = f"http://{LOOPBACK}:{int(await self._receiver.stdout.readline())}"
-        self._producer = AIOKafkaProducer(bootstrap_servers=self._stack.kafka, acks="all")
-        await self._producer.start()
+        for producer in (self._at_once, self._when_due):
+            await producer.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.service.end(kill=True)
-        assert self._producer is not None
         assert self._receiver is not None
-        await self._producer.stop()
+        for producer in (self._at_once, self._when_due):
+            await producer.stop()
         self._receiver.kill()
         await self._receiver.wait()
         await self._http.aclose()
@@ -112,7 +113,8 @@ class Trial:
         """As fast as Kafka takes them."""
         sent = []
         for each in events:
-            sent.append(await self._send(each))
+            sent.append(await self._send(self._at_once, each))
+            await asyncio.sleep(0)  # others have things to say when they are due
             if len(sent) >= AT_ONCE:
                 await asyncio.gather(*sent)
                 sent.clear()
@@ -125,16 +127,14 @@ class Trial:
             at = began + n / per_second
             await asyncio.sleep(max(0.0, at - time.monotonic()))
             due[told.opportunity(n)] = at
-            sent.append(await self._send(told.match(n)))
+            sent.append(await self._send(self._when_due, told.match(n)))
         await asyncio.gather(*sent)
         return due
 
-    async def _send(self, each: Event[Any]) -> asyncio.Future[Any]:
-        assert self._producer is not None
+    @staticmethod
+    async def _send(producer: AIOKafkaProducer, each: Event[Any]) -> asyncio.Future[Any]:
         key, value, headers = to_kafka(each)
-        sent: asyncio.Future[Any] = await self._producer.send(
-            each.event_type.topic.name, value, key=key, headers=headers
-        )
+        sent: asyncio.Future[Any] = await producer.send(each.event_type.topic.name, value, key=key, headers=headers)
         return sent
 
     # --- what arrived

@@ -1,0 +1,134 @@
+"""Records that were read and are not done yet. With lanes they are done in turns between lanes instead of in the order
+of the log, so that what one of them gets much of does not hold up the others. No IO.
+
+Records of one key stay in order: a key keeps its lane as long as a record of it waits. How far the work is done is no
+longer one offset then, but one up to which all is done and those behind it that are done, too (`Position`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from shared.kit.kafka.records import Origin, Partition, Record
+
+SHARE = 32  # of one lane in one transaction: what comes for another meanwhile waits for no more than that
+MOST_RECORDS = 20_000  # that wait, and
+MOST_BYTES = 32 * 1024 * 1024  # so much of them
+MOST_AHEAD = 200_000  # offsets from the first that is not done to the last that is
+Item = tuple[Origin, Record]
+
+
+class Position(NamedTuple):
+    """All up to ``offset`` is done, and those ``ahead`` of it."""
+
+    offset: int
+    ahead: frozenset[int] = frozenset()
+
+    def as_bits(self) -> bytes:
+        """What is ahead: a bit for each offset behind ``offset``."""
+        if not self.ahead:
+            return b""
+        bits = bytearray((max(self.ahead) - self.offset + 7) // 8)
+        for offset in self.ahead:
+            place = offset - self.offset - 1
+            bits[place // 8] |= 1 << place % 8
+        return bytes(bits)
+
+    @classmethod
+    def of_bits(cls, offset: int, bits: bytes) -> Position:
+        """The position that was kept so."""
+        ahead = (8 * n + bit for n, byte in enumerate(bits) if byte for bit in range(8) if byte >> bit & 1)
+        return cls(offset, frozenset(offset + 1 + place for place in ahead))
+
+
+class Backlog:
+    """``share``: the most that one lane has in one transaction."""
+
+    def __init__(self, share: int = SHARE) -> None:
+        self._share = share
+        self._lanes: OrderedDict[Hashable, deque[Item]] = OrderedDict()  # the one in front is next
+        self._lane_of: dict[Hashable, Hashable] = {}  # of the keys of which something waits
+        self._waiting: Counter[Hashable] = Counter()  # how much of each of them
+        self._pending: dict[Partition, dict[int, None]] = {}  # what is not done, in the order of the log
+        self._ahead: dict[Partition, frozenset[int]] = {}
+        self._reached: dict[Partition, int] = {}
+        self._records = self._bytes = 0
+
+    def __len__(self) -> int:
+        return self._records
+
+    @property
+    def room(self) -> int:
+        """How many more may be read now."""
+        far = any(self._reached[each] - next(iter(p)) > MOST_AHEAD for each, p in self._pending.items() if p)
+        return 0 if far or self._bytes >= MOST_BYTES else max(0, MOST_RECORDS - self._records)
+
+    def reached(self, partition: Partition) -> int | None:
+        """The last offset that was added; None: none of this partition yet."""
+        return self._reached.get(partition)
+
+    def begin(self, partition: Partition, position: Position) -> None:
+        """Nothing of it was added yet, and this is done of it."""
+        self._reached[partition], self._ahead[partition] = position
+        self._pending[partition] = {}
+
+    def add(self, partition: Partition, items: Sequence[Item], lanes: Mapping[bytes, Hashable]) -> None:
+        """Records of a partition that `begin` has named, in the order of the log. ``lanes``: by key, if known."""
+        for origin, record in items:
+            self._reached[partition] = origin.offset
+            if origin.offset in self._ahead[partition]:
+                continue
+            key = record.key if record.key is not None else partition
+            lane = self._lane_of.setdefault(key, lanes.get(record.key) if record.key is not None else None)
+            self._waiting[key] += 1
+            self._lanes.setdefault(lane, deque()).append((origin, record))
+            self._pending[partition][origin.offset] = None
+            self._records += 1
+            self._bytes += len(record.value or b"")
+
+    def take(self, most: int) -> list[Item]:
+        """What is done next, one of each lane in turn."""
+        taken: list[Item] = []
+        shares: Counter[Hashable] = Counter()
+        spent: list[tuple[Hashable, deque[Item]]] = []
+        while self._lanes and len(taken) < most:
+            lane, queue = self._lanes.popitem(last=False)
+            origin, record = item = queue.popleft()
+            taken.append(item)
+            self._forget(record.key if record.key is not None else origin.partition)
+            self._records -= 1
+            self._bytes -= len(record.value or b"")
+            shares[lane] += 1
+            if queue and shares[lane] < self._share:
+                self._lanes[lane] = queue
+            elif queue:
+                spent.append((lane, queue))
+        self._lanes.update(spent)
+        return taken
+
+    def positions(self, part: Iterable[Item]) -> dict[Partition, Position]:
+        """Where the partitions of what was taken stand once that is done."""
+        done: dict[Partition, set[int]] = {}
+        for origin, _ in part:
+            done.setdefault(origin.partition, set()).add(origin.offset)
+        found = {}
+        for partition, offsets in done.items():
+            first = next((each for each in self._pending[partition] if each not in offsets), None)
+            offset = self._reached[partition] if first is None else first - 1
+            ahead = frozenset(each for each in self._ahead[partition] | offsets if each > offset)
+            found[partition] = Position(offset, ahead)
+        return found
+
+    def done(self, part: Iterable[Item], positions: Mapping[Partition, Position]) -> None:
+        """It is, and these are the positions now."""
+        for origin, _ in part:
+            del self._pending[origin.partition][origin.offset]
+        for partition, position in positions.items():
+            self._ahead[partition] = position.ahead
+
+    def _forget(self, key: Hashable) -> None:
+        self._waiting[key] -= 1
+        if not self._waiting[key]:
+            del self._waiting[key], self._lane_of[key]
