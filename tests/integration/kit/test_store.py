@@ -150,6 +150,24 @@ class TestPerform:
         assert await store.perform([by_id]) == [long]
         assert await store.perform([by_field]) == [[long]]
 
+    async def test_what_is_asked_of_several_collections_in_one_command_is_found_by_their_indexes(
+        self, store: Store
+    ) -> None:
+        database = store.database
+        for collection in ("some", "others"):
+            await database[collection].create_index("n")
+            await database[collection].insert_many({"_id": f"{n}", "n": n % 500} for n in range(1_000))
+        await database.command("profile", 2)
+        find = Operation(
+            lambda work: [Need.by_id("some", "7"), Need.where("others", "n", 7), Need.by_id("others", "nobody")],
+            lambda work: [each["_id"] for each in [work.get("some", "7") or {}, *work.find("others", "n", 7)]],
+        )
+        assert await store.perform([find]) == [["7", "507", "7"]]
+        await database.command("profile", 0)
+        looked = [each async for each in database["system.profile"].find({"op": "command"})]
+        (asked,) = [each for each in looked if "aggregate" in each["command"]]
+        assert (asked["docsExamined"], "COLLSCAN" in str(asked)) == (3, False)
+
     async def test_what_is_more_than_one_answer_can_hold_is_loaded_all_the_same(self, store: Store) -> None:
         for collection in ("some", "others"):
             await store.database[collection].insert_one({"_id": "x", "text": "a" * 9_000_000})
