@@ -7,7 +7,6 @@ subscriptions _id; agency, channel, state; target and secrets sealed
 recipients    _id agency; the last feed position, and what two requests of one agency must agree on
 threads       _id recipient:person; what the recipient holds of the person, and its queues of open deliveries
 deliveries    _id; one notice or recall for one subscription, until its outcome and 90 days longer
-attempts      _id delivery-number-claim; how each attempt went, 30 days
 floors        _id person; what older states may not be used for any more; as in every service (shared.access)
 resyncs       _id agency; how far the resync of this agency has come
 recoveries    _id subscription; how far the recovery of this subscription has come (recovery/recovery_job.py), 90 days
@@ -206,6 +205,16 @@ class DeliveryReference(TypedDict):
     opportunity: str | None
 
 
+class AttemptEntry(TypedDict):
+    """How one attempt went; ``at``: when it was written down."""
+
+    number: int
+    outcome: str
+    reason: str | None
+    milliseconds: int
+    at: datetime
+
+
 class OutcomeFields(TypedDict):
     """What an outcome event says of a delivery; ``outcome_sequence`` counts these events."""
 
@@ -229,7 +238,7 @@ class DeliveryFields(OutcomeFields):
     ``region``: of the opening, for filters alone.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
-    ``ended``: by the clock of MongoDB's TTL."""
+    ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL."""
 
     notice: str
     thread: str
@@ -255,6 +264,7 @@ class DeliveryFields(OutcomeFields):
     position: NotRequired[int]
     since: NotRequired[datetime]
     resent: NotRequired[datetime]
+    log: NotRequired[list[AttemptEntry]]
     ended: NotRequired[datetime]
 
 
@@ -272,18 +282,6 @@ class ClaimedDelivery(DeliveryFields):
     owner: str
     claim: str
     possibly_sent_before: bool
-
-
-class AttemptDocument(TypedDict):
-    """``at``: by the clock of MongoDB's TTL."""
-
-    _id: str
-    delivery: str
-    number: int
-    outcome: str
-    reason: str | None
-    milliseconds: int
-    at: datetime
 
 
 class ResyncDocument(TypedDict):
@@ -339,7 +337,6 @@ SUBSCRIPTIONS = Collection[SubscriptionDocument]("subscriptions")
 RECIPIENTS = Collection[RecipientDocument]("recipients")
 THREADS = Collection[ThreadDocument]("threads")
 DELIVERIES = Collection[DeliveryDocument]("deliveries")
-ATTEMPTS = Collection[AttemptDocument]("attempts")
 RESYNCS = Collection[ResyncDocument]("resyncs")
 RECOVERIES = Collection[RecoveryDocument]("recoveries")
 TROUBLES = Collection[TroubleDocument]("troubles")

@@ -11,7 +11,6 @@ from pymongo.errors import OperationFailure
 
 from services.notifications.documents import (
     AGENCIES,
-    ATTEMPTS,
     CALENDAR,
     DELIVERIES,
     DUE,
@@ -30,7 +29,6 @@ from services.notifications.documents import (
     SUBSCRIPTIONS,
     THREADS,
     About,
-    AttemptDocument,
     ClaimedDelivery,
     DeliveryDocument,
     DeliveryReference,
@@ -51,7 +49,6 @@ from shared.kit.store.typed_collection import Collection
 D = TypeVar("D", bound=Mapping[str, Any])
 _DAY = 86_400
 KEEP_ENDED_SECONDS = 90 * _DAY
-KEEP_ATTEMPTS_SECONDS = 30 * _DAY
 # Longer than an older event of the match can come again: 7 days from matching's outbox, 7 more in the topic after that.
 KEEP_WITHDRAWN_SECONDS = 30 * _DAY
 
@@ -61,7 +58,6 @@ LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatch
 BROUGHT_FORWARD = 1_000
 RECOVERIES_AT_ONCE = 20
 MOST_DOWN = 1_000  # endpoints in an outage that are looked at
-MOST_ATTEMPTS = 500  # of one delivery that are looked at
 SNAPSHOT_TRIES = 6  # tries of a snapshot read, over about a second
 _NO_SUCH_MOMENT = frozenset({239, 246})  # SnapshotTooOld, SnapshotUnavailable
 
@@ -123,7 +119,6 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         # only what has ended has this field: never the open, which are not in it either
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS, sparse=True),
     ],
-    ATTEMPTS.name: [_index("at", expireAfterSeconds=KEEP_ATTEMPTS_SECONDS)],
     RECOVERIES.name: [
         _index("not_before", name=RUNNING, partialFilterExpression={"state": RUNNING}),
         _index("ended", expireAfterSeconds=KEEP_ENDED_SECONDS),
@@ -409,12 +404,6 @@ class Repository:
         }
         found = DELIVERIES.of(self._database).find(query, hint=LISTED, max_time_ms=TIME_LIMIT_MS)
         return await found.sort("_id", ASCENDING).limit(limit).to_list(limit)
-
-    async def attempts_of(self, delivery: str, limit: int) -> list[AttemptDocument]:
-        """The last attempts of one delivery, oldest first. Their ids begin with its id: no index of their own."""
-        found = ATTEMPTS.of(self._database).find({"_id": {"$gt": f"{delivery}-", "$lt": f"{delivery}."}})
-        attempts = await found.max_time_ms(TIME_LIMIT_MS).to_list(MOST_ATTEMPTS)
-        return sorted(attempts, key=lambda attempt: (attempt["at"], attempt["number"]))[-limit:]
 
     async def any_open(self, deliveries: Sequence[str], now: datetime) -> bool:
         """Whether one of these is being sent, or could be now."""

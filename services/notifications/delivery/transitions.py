@@ -8,7 +8,6 @@ from datetime import timedelta
 from services.notifications import metrics
 from services.notifications.delivery_queues import Queues, forget_retry, may_be_held
 from services.notifications.documents import (
-    ATTEMPTS,
     DELIVERIES,
     DUE,
     RESYNCS,
@@ -16,6 +15,7 @@ from services.notifications.documents import (
     SUBSCRIPTIONS,
     TAKING_PART,
     THREADS,
+    AttemptEntry,
     ClaimedDelivery,
     DeliveryDocument,
     SubscriptionDocument,
@@ -31,6 +31,7 @@ from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 IN_DOUBT = timedelta(minutes=1)
+MOST_LOGGED = 20  # attempts of one delivery: a recall may be tried every few seconds for days
 _log = logger("delivery")
 
 
@@ -62,12 +63,14 @@ class DeliveryTransitions:
         def do(work: UnitOfWork) -> None:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             number = held["attempts"] + 1
-            self._log(work, held, number, verdict, took)
             if verdict.disable or not verdict.endpoint_healthy:
                 self._endpoint(work, held, verdict, target)
-            if delivery is None or thread is None or delivery["state"] not in (SENDING, DUE):
+            if delivery is None or thread is None:
                 return
-            if delivery["claim"] != held["claim"] and verdict.outcome != "delivered":
+            self._log(work, delivery, number, verdict, took)
+            ours = delivery["claim"] == held["claim"] or verdict.outcome == "delivered"
+            if delivery["state"] not in (SENDING, DUE) or not ours:
+                DELIVERIES.save(work, delivery)
                 return
             delivery["attempts"] = max(number, delivery["attempts"])
             if not verdict.possibly_sent:
@@ -211,16 +214,12 @@ class DeliveryTransitions:
         work.after_commit(lambda: _log.warning("subscription_disabled", **told))
 
     @staticmethod
-    def _log(work: UnitOfWork, held: ClaimedDelivery, number: int, verdict: Verdict, took: timedelta) -> None:
-        ATTEMPTS.save(
-            work,
-            {
-                "_id": f"{held['_id']}-{number}-{held['claim'][:8]}",
-                "delivery": held["_id"],
-                "number": number,
-                "outcome": verdict.outcome,
-                "reason": verdict.reason,
-                "milliseconds": int(took.total_seconds() * 1000),
-                "at": work.trusted,
-            },
-        )
+    def _log(work: UnitOfWork, delivery: DeliveryDocument, number: int, verdict: Verdict, took: timedelta) -> None:
+        entry: AttemptEntry = {
+            "number": number,
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+            "milliseconds": int(took.total_seconds() * 1000),
+            "at": work.trusted,
+        }
+        delivery["log"] = [*delivery.get("log", ()), entry][-MOST_LOGGED:]

@@ -22,8 +22,6 @@ from shared.access.api_keys import Caller, Calling
 from shared.kit.web.problems import errors, not_found
 from shared.kit.web.route_bounds import Router
 
-MOST_SHOWN = 50  # attempts of one delivery
-
 
 def _may_read(caller: Caller) -> str:
     caller.must(caller.receives or caller.reads("deliveries"), "reads deliveries")
@@ -60,7 +58,7 @@ def make_recovery_router(endpoints: Endpoints) -> APIRouter:
         found = await repository.delivery(agency, delivery)
         if found is None or not found["listed"] or not await without_forbidden(repository, [found]):
             raise not_found()
-        log = [AttemptShown.of(each) for each in await repository.attempts_of(delivery, MOST_SHOWN)]
+        log = [AttemptShown.of(each) for each in found.get("log", ())]
         now = endpoints.clock.calendar()
         return DeliveryExplained.of(found, await repository.subscription(found["subscription"]), now, log=log)
 

@@ -13,7 +13,7 @@ from services.notifications.documents import (
     FAILED,
     FEED,
     SENDING,
-    AttemptDocument,
+    AttemptEntry,
     DeliveryDocument,
     RecoveryDocument,
     RecoveryKind,
@@ -105,7 +105,7 @@ class AttemptShown(Schema):
     milliseconds: int | None
 
     @classmethod
-    def of(cls, document: AttemptDocument) -> Self:
+    def of(cls, document: AttemptEntry) -> Self:
         """As it is stored."""
         phase = phase_of(document["reason"])
         return cls(
@@ -119,7 +119,7 @@ class AttemptShown(Schema):
 
 
 class DeliveryExplained(DeliveryShown):
-    """With its last attempts, oldest first, of the last 30 days."""
+    """With its last attempts, oldest first."""
 
     log: list[AttemptShown]
 

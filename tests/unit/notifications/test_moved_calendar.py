@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.notifications.documents import ATTEMPTS, DELIVERIES, MATCHES, RECOVERIES, RESYNCS, SUBSCRIPTIONS
+from services.notifications.documents import DELIVERIES, MATCHES, RECOVERIES, RESYNCS, SUBSCRIPTIONS
 from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.repository import INDEXES
 from tests.unit.notifications.over_the_world import OverTheWorld
@@ -42,7 +42,6 @@ async def test_what_has_ended_is_kept_for_as_long_as_it_should_be(world: World) 
     await Recoveries(over.store, over.repository, lambda: None).stop("gjf", subscription["_id"])
     written = {
         (DELIVERIES.name, "ended"): [d["ended"] for d in world.all(DELIVERIES, state="delivered")],
-        (ATTEMPTS.name, "at"): [a["at"] for a in world.all(ATTEMPTS)],
         (RECOVERIES.name, "ended"): [r["ended"] for r in world.all(RECOVERIES)],
         (MATCHES.name, "ended"): [m["ended"] for m in world.all(MATCHES)],
     }

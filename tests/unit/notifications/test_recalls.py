@@ -10,7 +10,7 @@ import pytest
 
 from services.notifications import metrics
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.documents import ATTEMPTS, DELIVERIES
+from services.notifications.documents import DELIVERIES
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, holding, match_of, person_of
@@ -157,8 +157,7 @@ class TestARecallThatAPageForPeopleAnswered:
         told.world.attempt(notice["_id"], self.PAGE)
         (notice,) = told.world.all(DELIVERIES, _id=notice["_id"])
         assert (notice["state"], notice["reason"]) == ("delivered", "answered-with-a-page")
-        attempts = told.world.all(ATTEMPTS, delivery=notice["_id"])
-        assert [(each["outcome"], each["reason"]) for each in attempts] == [("delivered", "answered-with-a-page")]
+        assert [(each["outcome"], each["reason"]) for each in notice["log"]] == [("delivered", "answered-with-a-page")]
 
 
 class TestARecallThatIsGivenUp:
