@@ -24,16 +24,16 @@ from shared.kit.base.observer import Observer
 from shared.kit.store.mongo import Database
 from shared.kit.store.store import Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.kit.stream.stream import Lanes, Stream
+from shared.kit.stream.stream import Flows, Stream
 
 SERVICE = "notifications"
 TOPICS = ("people", "matches")
 
 
-def notifications_stream(reconciler: Reconciler, lanes: Lanes | None = None) -> Stream:
+def notifications_stream(reconciler: Reconciler, flows: Flows | None = None) -> Stream:
     """All types that carry the whole state have one handler, also those added later; a type with another model is
     passed over until it has a handler of its own."""
-    stream = Stream(SERVICE, topics=TOPICS, lanes=lanes)
+    stream = Stream(SERVICE, topics=TOPICS, flows=flows)
 
     def needs_of_person(event: Event[Person], work: UnitOfWork) -> Iterator[Need]:
         named = {c.recipient for c in event.data.consents if c.purpose == "notice" and c.recipient}

@@ -35,7 +35,7 @@ from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import PersonDocument
 from services.notifications.domain.digest_schedule import next_window
 from services.notifications.fan_out.clock_recovery import ClockRecovery
-from services.notifications.fan_out.lanes import RecipientLanes
+from services.notifications.fan_out.flows import RecipientFlows
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
@@ -96,12 +96,12 @@ def build(settings: NotificationsSettings) -> FastAPI:
     async def people(ids: Sequence[str]) -> Mapping[str, PersonDocument]:
         return await endpoints.repository.people(ids)
 
-    lanes = RecipientLanes(reconciler.recipients_seen, people)
+    flows = RecipientFlows(reconciler.recipients_seen, people)
     runtime = ServiceRuntime(
         settings,
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
-        streams=(prohibitions, notifications_stream(reconciler, lanes)),
+        streams=(prohibitions, notifications_stream(reconciler, flows)),
         writes=WRITES,
         writes_under=(PARTNERS,),
         indexes=INDEXES,

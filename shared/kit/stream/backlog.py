@@ -1,7 +1,7 @@
-"""Records that were read and are not done yet. With lanes they are done in turns between lanes instead of in the order
+"""Records that were read and are not done yet. With flows they are done in turns between flows instead of in the order
 of the log, so that what one of them gets much of does not hold up the others. No IO.
 
-Records of one key stay in order: a key keeps its lane as long as a record of it waits. How far the work is done is no
+Records of one key stay in order: a key keeps its flow as long as a record of it waits. How far the work is done is no
 longer one offset then, but one up to which all is done and those behind it that are done, too (`Position`).
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shared.kit.kafka.records import Origin, Partition, Record
 
-SHARE = 32  # of one lane in one transaction: what comes for another meanwhile waits for no more than that
+SHARE = 32  # of one flow in one transaction: what comes for another meanwhile waits for no more than that
 MOST_RECORDS = 20_000  # that wait, and
 MOST_BYTES = 32 * 1024 * 1024  # so much of them
 MOST_AHEAD = 200_000  # offsets from the first that is not done to the last that is
@@ -44,12 +44,12 @@ class Position(NamedTuple):
 
 
 class Backlog:
-    """``share``: the most that one lane has in one transaction."""
+    """``share``: the most that one flow has in one transaction."""
 
     def __init__(self, share: int = SHARE) -> None:
         self._share = share
-        self._lanes: OrderedDict[Hashable, deque[Item]] = OrderedDict()  # the one in front is next
-        self._lane_of: dict[Hashable, Hashable] = {}  # of the keys of which something waits
+        self._flows: OrderedDict[Hashable, deque[Item]] = OrderedDict()  # the one in front is next
+        self._flow_of: dict[Hashable, Hashable] = {}  # of the keys of which something waits
         self._waiting: Counter[Hashable] = Counter()  # how much of each of them
         self._pending: dict[Partition, dict[int, None]] = {}  # what is not done, in the order of the log
         self._ahead: dict[Partition, frozenset[int]] = {}
@@ -74,38 +74,38 @@ class Backlog:
         self._reached[partition], self._ahead[partition] = position
         self._pending[partition] = {}
 
-    def add(self, partition: Partition, items: Sequence[Item], lanes: Mapping[bytes, Hashable]) -> None:
-        """Records of a partition that `begin` has named, in the order of the log. ``lanes``: by key, if known."""
+    def add(self, partition: Partition, items: Sequence[Item], flows: Mapping[bytes, Hashable]) -> None:
+        """Records of a partition that `begin` has named, in the order of the log. ``flows``: by key, if known."""
         for origin, record in items:
             self._reached[partition] = origin.offset
             if origin.offset in self._ahead[partition]:
                 continue
             key = record.key if record.key is not None else partition
-            lane = self._lane_of.setdefault(key, lanes.get(record.key) if record.key is not None else None)
+            flow = self._flow_of.setdefault(key, flows.get(record.key) if record.key is not None else None)
             self._waiting[key] += 1
-            self._lanes.setdefault(lane, deque()).append((origin, record))
+            self._flows.setdefault(flow, deque()).append((origin, record))
             self._pending[partition][origin.offset] = None
             self._records += 1
             self._bytes += len(record.value or b"")
 
     def take(self, most: int) -> list[Item]:
-        """What is done next, one of each lane in turn."""
+        """What is done next, one of each flow in turn."""
         taken: list[Item] = []
         shares: Counter[Hashable] = Counter()
         spent: list[tuple[Hashable, deque[Item]]] = []
-        while self._lanes and len(taken) < most:
-            lane, queue = self._lanes.popitem(last=False)
+        while self._flows and len(taken) < most:
+            flow, queue = self._flows.popitem(last=False)
             origin, record = item = queue.popleft()
             taken.append(item)
             self._forget(record.key if record.key is not None else origin.partition)
             self._records -= 1
             self._bytes -= len(record.value or b"")
-            shares[lane] += 1
-            if queue and shares[lane] < self._share:
-                self._lanes[lane] = queue
+            shares[flow] += 1
+            if queue and shares[flow] < self._share:
+                self._flows[flow] = queue
             elif queue:
-                spent.append((lane, queue))
-        self._lanes.update(spent)
+                spent.append((flow, queue))
+        self._flows.update(spent)
         return taken
 
     def positions(self, part: Iterable[Item]) -> dict[Partition, Position]:
@@ -131,4 +131,4 @@ class Backlog:
     def _forget(self, key: Hashable) -> None:
         self._waiting[key] -= 1
         if not self._waiting[key]:
-            del self._waiting[key], self._lane_of[key]
+            del self._waiting[key], self._flow_of[key]

@@ -32,7 +32,7 @@ from shared.kit.stream.quarantine import Quarantine
 
 CAUGHT_UP_SECONDS = 0.02
 READ_ON = 4_000  # records, between two transactions
-Lanes = Callable[[Collection[bytes]], Awaitable[Mapping[bytes, Hashable]]]
+Flows = Callable[[Collection[bytes]], Awaitable[Mapping[bytes, Hashable]]]
 
 
 class Stream:
@@ -45,18 +45,18 @@ class Stream:
         *,
         alone: bool = False,
         everywhere: bool = False,
-        lanes: Lanes | None = None,
+        flows: Flows | None = None,
     ) -> None:
         """``alone``: under a lease, only one replica reads at a time. They share one membership then, so a successor
         takes its predecessor's place in the group at once instead of waiting until the broker has given that one up.
         ``everywhere``: each replica reads all, in no group, with checkpoints of its own. Its handlers must be harmless
         when several replicas do the same, and its transactions do not wait for those of other streams.
-        ``lanes``: whom records are for, by key; when more waits than one transaction holds, it is done in turns between
-        them (backlog.py), and what comes meanwhile is read on. One that is not known shares a lane with its like."""
+        ``flows``: whom records are for, by key; when more waits than one transaction holds, it is done in turns between
+        them (backlog.py), and what comes meanwhile is read on. One that is not known shares a flow with its like."""
         self.service = service
         self.everywhere = everywhere
         self._alone = alone
-        self._lanes = lanes
+        self._flows = flows
         self.topics = tuple(topics)
         self._routes = Routes(service, self.topics)
 
@@ -276,13 +276,13 @@ class Stream:
         self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
     ) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
-        backlog = Backlog(SHARE if self._lanes else self._kafka.batch_max_records)
+        backlog = Backlog(SHARE if self._flows else self._kafka.batch_max_records)
         try:
             await self._take_in(backlog, checkpoints, ids, records)
             while part := backlog.take(self._batch_size.size):
                 await self._transaction(checkpoints, backlog, part)
                 self._batch_size.worked(len(part))
-                if self._lanes is not None and not await self._read_on(backlog, checkpoints, ids):
+                if self._flows is not None and not await self._read_on(backlog, checkpoints, ids):
                     break
             self._backoff.reset()
         except BaseException as error:
@@ -313,14 +313,14 @@ class Stream:
         ids: Mapping[str, str],
         records: Sequence[Record],
     ) -> None:
-        """Put what was not done yet into the backlog; in lanes when it is more than one of them may have at once."""
+        """Put what was not done yet into the backlog; in flows when it is more than one of them may have at once."""
         fresh = await self._fresh(backlog, checkpoints, ids, records)
         count = len(backlog) + sum(map(len, fresh.values()))
-        lanes: Mapping[bytes, Hashable] = {}
-        if self._lanes is not None and count > SHARE:
-            lanes = await self._lanes({record.key for each in fresh.values() for _, record in each if record.key})
+        flows: Mapping[bytes, Hashable] = {}
+        if self._flows is not None and count > SHARE:
+            flows = await self._flows({record.key for each in fresh.values() for _, record in each if record.key})
         for partition, items in fresh.items():
-            backlog.add(partition, items, lanes)
+            backlog.add(partition, items, flows)
 
     async def _fresh(
         self,

@@ -32,7 +32,7 @@ from shared.kit.store.store import Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine
-from shared.kit.stream.stream import Lanes, Stream
+from shared.kit.stream.stream import Flows, Stream
 from tests.support.broker import IDEMPOTENT
 
 SEALER = Sealer(bytes(range(32)))
@@ -117,7 +117,7 @@ class Service:
         handler: Callable[[Event[Any], UnitOfWork], None] = count,
         everywhere: bool = False,
         urgent: Sequence[str] = (),
-        lanes: Lanes | None = None,
+        flows: Flows | None = None,
         **settings: Any,
     ) -> None:
         known = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, "idempotent": IDEMPOTENT}
@@ -129,7 +129,7 @@ class Service:
         self.topics = Topics(self.settings, self.seen)
         self.outbox = Outbox(self.database, self.topics, CODEC, self.seen, urgent=urgent)
         self.store = Store(self.database, self.outbox, self.seen)
-        self.stream = Stream("test", ["deliveries"], everywhere=everywhere, lanes=lanes)
+        self.stream = Stream("test", ["deliveries"], everywhere=everywhere, flows=flows)
         self.stream.subscriber(NOTICE_DELIVERED, needs=needs_of)(handler)
         self.stream.bind(self.store, self.topics, Quarantine(self.database, SEALER, "test", CODEC), CODEC, self.seen)
 

@@ -1,4 +1,4 @@
-"""What waits is done in turns between lanes, each key in its order, and how far that has come is known exactly."""
+"""What waits is done in turns between flows, each key in its order, and how far that has come is known exactly."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def item(offset: int, key: str | None, partition: Partition = PARTITION) -> Item
     return Origin(partition, "id", offset), record
 
 
-def backlog(*items: Item, lanes: dict[str, Hashable] | None = None, share: int = 2, **began: Any) -> Backlog:
+def backlog(*items: Item, flows: dict[str, Hashable] | None = None, share: int = 2, **began: Any) -> Backlog:
     made = Backlog(share)
     made.begin(PARTITION, Position(-1))
     made.begin(OTHER, Position(-1))
-    add(made, *items, lanes=lanes)
+    add(made, *items, flows=flows)
     return made
 
 
-def add(to: Backlog, *items: Item, lanes: dict[str, Hashable] | None = None) -> None:
-    known = {key.encode(): lane for key, lane in (lanes or {}).items()}
+def add(to: Backlog, *items: Item, flows: dict[str, Hashable] | None = None) -> None:
+    known = {key.encode(): flow for key, flow in (flows or {}).items()}
     for each in items:
         to.add(each[0].partition, [each], known)
 
@@ -51,32 +51,32 @@ class TestTurns:
 
     def test_one_that_has_much_lets_the_others_have_their_turn(self) -> None:
         flood = [item(n, "much") for n in range(6)]
-        made = backlog(*flood, item(6, "a"), item(7, "b"), lanes={"much": 1, "a": 2, "b": 3})
+        made = backlog(*flood, item(6, "a"), item(7, "b"), flows={"much": 1, "a": 2, "b": 3})
         assert taken(made) == [0, 6, 7, 1], "no more than its share in one transaction"
         assert taken(made) == [2, 3]
 
     def test_what_comes_later_for_another_waits_for_one_share_only(self) -> None:
-        made = backlog(*(item(n, "much") for n in range(6)), lanes={"much": 1})
+        made = backlog(*(item(n, "much") for n in range(6)), flows={"much": 1})
         assert taken(made) == [0, 1]
-        add(made, item(6, "late"), lanes={"late": 2})
+        add(made, item(6, "late"), flows={"late": 2})
         assert taken(made) == [2, 6, 3]
 
     def test_the_next_transaction_begins_with_whose_turn_it_is(self) -> None:
-        made = backlog(*(item(n, f"k{n % 3}") for n in range(6)), lanes={f"k{n}": n for n in range(3)})
+        made = backlog(*(item(n, f"k{n % 3}") for n in range(6)), flows={f"k{n}": n for n in range(3)})
         assert [taken(made, 2) for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
 
     def test_a_key_stays_in_its_lane_and_order_while_something_of_it_waits(self) -> None:
-        made = backlog(*(item(n, "k") for n in range(3)), lanes={"k": 1})
-        add(made, item(3, "k"), lanes={"k": 2})
+        made = backlog(*(item(n, "k") for n in range(3)), flows={"k": 1})
+        add(made, item(3, "k"), flows={"k": 2})
         assert taken(made) + taken(made) == [0, 1, 2, 3]
 
     def test_records_without_a_key_stay_in_the_order_of_their_partition(self) -> None:
-        assert taken(backlog(item(0, None), item(1, "k"), item(2, None), lanes={"k": 1}, share=5)) == [0, 1, 2]
+        assert taken(backlog(item(0, None), item(1, "k"), item(2, None), flows={"k": 1}, share=5)) == [0, 1, 2]
 
 
 class TestPositions:
     def test_what_is_done_ahead_is_told_beside_the_offset_up_to_which_all_is_done(self) -> None:
-        made = backlog(*(item(n, "much") for n in range(3)), item(3, "a"), lanes={"much": 1, "a": 2}, share=1)
+        made = backlog(*(item(n, "much") for n in range(3)), item(3, "a"), flows={"much": 1, "a": 2}, share=1)
         part = made.take(10)
         assert offsets(part) == [0, 3]
         assert made.positions(part) == {PARTITION: Position(0, frozenset({3}))}
@@ -112,7 +112,7 @@ class TestPositions:
         chance = random.Random(seed)
         keys = [f"k{chance.randrange(6)}" for _ in range(60)]
         log = [item(2 * n, key) for n, key in enumerate(keys)]
-        lanes: dict[str, Hashable] = {f"k{n}": n % 3 for n in range(6)}
+        flows: dict[str, Hashable] = {f"k{n}": n % 3 for n in range(6)}
         position, done = Position(-1), list[int]()
         while len(done) < len(log):
             made = Backlog(chance.randint(1, 4))  # a new process
@@ -120,7 +120,7 @@ class TestPositions:
             left = [each for each in log if each[0].offset > position.offset]
             while left or made:
                 count = chance.randint(1, 30)
-                add(made, *left[:count], lanes=lanes)
+                add(made, *left[:count], flows=flows)
                 left = left[count:]
                 part = made.take(chance.randint(1, 9))
                 if not part:

@@ -18,7 +18,7 @@ OTHER_THINGS = range(100, 104)
 FLOODED = {hex_id("thing", n).encode() for n in range(THINGS)}
 
 
-async def lanes(keys: Collection[bytes]) -> dict[bytes, Hashable]:
+async def flows(keys: Collection[bytes]) -> dict[bytes, Hashable]:
     return {key: "flood" if key in FLOODED else key for key in keys}
 
 
@@ -30,8 +30,8 @@ async def test_others_are_done_in_their_turn_and_each_once_over_a_stop(kafka: st
         work.after_commit(lambda: done.append(event.data.attempts))
 
     def service() -> Service:
-        database, prefix = f"test_{hex_id('lanes')[:12]}", f"l{hex_id('lanes')[:8]}."
-        return Service(kafka, mongo_url, database, prefix, handler=noting, lanes=lanes, batch_max_records=200)
+        database, prefix = f"test_{hex_id('flows')[:12]}", f"l{hex_id('flows')[:8]}."
+        return Service(kafka, mongo_url, database, prefix, handler=noting, flows=flows, batch_max_records=200)
 
     first = service()
     await first.client.drop_database(first.database.name)

@@ -1,4 +1,4 @@
-"""Fan-out takes turns between recipients: whose lane an event is in."""
+"""Fan-out takes turns between recipients: whose flow an event is in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.fan_out.lanes import MOST_ASKED, RecipientLanes
+from services.notifications.fan_out.flows import MOST_ASKED, RecipientFlows
 
 pytestmark = pytest.mark.unit
 
@@ -18,8 +18,8 @@ async def test_of_whom_is_remembered_nobody_asks_and_who_is_not_known_has_no_lan
         asked.extend(ids)
         return {"kept": {"recipients": ["a", "b"]}}
 
-    lanes = RecipientLanes({"seen": {"b", "a"}}.get, people)
-    assert await lanes({b"seen", b"kept", b"new", b"\xff"}) == {b"seen": ("a", "b"), b"kept": ("a", "b")}
+    flows = RecipientFlows({"seen": {"b", "a"}}.get, people)
+    assert await flows({b"seen", b"kept", b"new", b"\xff"}) == {b"seen": ("a", "b"), b"kept": ("a", "b")}
     assert asked == ["kept", "new", "\ufffd"]
 
 
@@ -30,5 +30,5 @@ async def test_many_are_asked_for_in_pieces() -> None:
         sizes.append(len(ids))
         return {}
 
-    await RecipientLanes(lambda person: None, people)({f"{n}".encode() for n in range(MOST_ASKED + 1)})
+    await RecipientFlows(lambda person: None, people)({f"{n}".encode() for n in range(MOST_ASKED + 1)})
     assert sizes == [MOST_ASKED, 1]

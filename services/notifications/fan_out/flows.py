@@ -10,9 +10,9 @@ from services.notifications.documents import PersonDocument
 MOST_ASKED = 1_000  # people in one query
 
 
-class RecipientLanes:
+class RecipientFlows:
     """``seen``: the recipients of a person as far as they are remembered; ``people`` finds the others. Who is not known
-    yet has no lane of its own: nothing is told of them before they are."""
+    yet has no flow of its own: nothing is told of them before they are."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class RecipientLanes:
         self._people = people
 
     async def __call__(self, keys: Collection[bytes]) -> dict[bytes, Hashable]:
-        """The lanes of these people, by the keys of their records. Raises PyMongoError."""
+        """The flows of these people, by the keys of their records. Raises PyMongoError."""
         found: dict[bytes, Hashable] = {}
         asked: dict[str, bytes] = {}
         for key in keys:
