@@ -46,7 +46,7 @@ def taken(made: Backlog, most: int = 100) -> list[int]:
 
 
 class TestTurns:
-    def test_without_lanes_it_is_the_order_of_the_log(self) -> None:
+    def test_without_flows_it_is_the_order_of_the_log(self) -> None:
         assert taken(backlog(*(item(n, f"k{n}") for n in range(5)), share=10)) == [0, 1, 2, 3, 4]
 
     def test_one_that_has_much_lets_the_others_have_their_turn(self) -> None:
@@ -65,7 +65,7 @@ class TestTurns:
         made = backlog(*(item(n, f"k{n % 3}") for n in range(6)), flows={f"k{n}": n for n in range(3)})
         assert [taken(made, 2) for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
 
-    def test_a_key_stays_in_its_lane_and_order_while_something_of_it_waits(self) -> None:
+    def test_a_key_stays_in_its_flow_and_order_while_something_of_it_waits(self) -> None:
         made = backlog(*(item(n, "k") for n in range(3)), flows={"k": 1})
         add(made, item(3, "k"), flows={"k": 2})
         assert taken(made) + taken(made) == [0, 1, 2, 3]

@@ -11,7 +11,7 @@ from services.notifications.fan_out.flows import MOST_ASKED, RecipientFlows
 pytestmark = pytest.mark.unit
 
 
-async def test_of_whom_is_remembered_nobody_asks_and_who_is_not_known_has_no_lane() -> None:
+async def test_of_whom_is_remembered_nobody_asks_and_who_is_not_known_has_no_flow() -> None:
     asked: list[str] = []
 
     async def people(ids: list[str]) -> Any:
