@@ -44,7 +44,8 @@ class Position(NamedTuple):
 
 
 class Backlog:
-    """``share``: the most that one flow has in one transaction."""
+    """``share``: the most that one flow has in one transaction. What is in none has a turn like a flow, and whatever is
+    left."""
 
     def __init__(self, share: int = SHARE) -> None:
         self._share = share
@@ -101,7 +102,7 @@ class Backlog:
             self._records -= 1
             self._bytes -= len(record.value or b"")
             shares[flow] += 1
-            if queue and shares[flow] < self._share:
+            if queue and (flow is None or shares[flow] < self._share):
                 self._flows[flow] = queue
             elif queue:
                 spent.append((flow, queue))

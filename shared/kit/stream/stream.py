@@ -276,7 +276,7 @@ class Stream:
         self, checkpoints: PartitionCheckpoints, ids: Mapping[str, str], records: Sequence[Record]
     ) -> None:
         """Raises when it must come again; FastStream rewinds all partitions of the batch then."""
-        backlog = Backlog(SHARE if self._flows else self._kafka.batch_max_records)
+        backlog = Backlog()
         try:
             await self._take_in(backlog, checkpoints, ids, records)
             while part := backlog.take(self._batch_size.size):

@@ -47,7 +47,11 @@ def taken(made: Backlog, most: int = 100) -> list[int]:
 
 class TestTurns:
     def test_without_flows_it_is_the_order_of_the_log(self) -> None:
-        assert taken(backlog(*(item(n, f"k{n}") for n in range(5)), share=10)) == [0, 1, 2, 3, 4]
+        assert taken(backlog(*(item(n, f"k{n}") for n in range(5)))) == [0, 1, 2, 3, 4]
+
+    def test_what_is_in_no_flow_has_its_turn_and_what_is_left(self) -> None:
+        made = backlog(*(item(n, "much") for n in range(4)), *(item(n, "new") for n in range(4, 9)), flows={"much": 1})
+        assert taken(made, 6) == [0, 4, 1, 5, 6, 7]
 
     def test_one_that_has_much_lets_the_others_have_their_turn(self) -> None:
         flood = [item(n, "much") for n in range(6)]
@@ -82,8 +86,8 @@ class TestPositions:
         assert made.positions(part) == {PARTITION: Position(0, frozenset({3}))}
 
     def test_offsets_that_hold_no_record_are_done_with_those_before_them(self) -> None:
-        made = backlog(item(0, "k"), item(7, "k"), item(9, "k"), share=2)
-        part = made.take(10)
+        made = backlog(item(0, "k"), item(7, "k"), item(9, "k"))
+        part = made.take(2)
         assert made.positions(part) == {PARTITION: Position(8)}
 
     def test_partitions_have_positions_of_their_own(self) -> None:
