@@ -159,7 +159,7 @@ class TestPerform:
             await database[collection].insert_many({"_id": f"{n}", "n": n % 500} for n in range(1_000))
         await database.command("profile", 2)
         find = Operation(
-            lambda work: [Need.by_id("some", "7"), Need.where("others", "n", 7), Need.by_id("others", "nobody")],
+            lambda work: [Need.by_id("some", "7"), Need("others", "n", 7), Need.by_id("others", "nobody")],
             lambda work: [each["_id"] for each in [work.get("some", "7") or {}, *work.find("others", "n", 7)]],
         )
         assert await store.perform([find]) == [["7", "507", "7"]]

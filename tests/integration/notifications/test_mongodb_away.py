@@ -74,7 +74,7 @@ async def app() -> AsyncIterator[FastAPI]:
     queues = Queues({feed.name: feed}, outcomes)
     endpoints.repository, endpoints.clock = repository, Clock()
     channels = {feed.name: feed, webhook.name: webhook}
-    check = EndpointCheck(channels, endpoints.clock)
+    check = EndpointCheck(store, channels, endpoints.clock)
     endpoints.subscriptions = Subscriptions(
         store, repository, channels, credentials, check, endpoints.clock, timedelta(days=7), lambda: None, lambda: None
     )
