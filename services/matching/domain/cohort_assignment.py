@@ -1,159 +1,193 @@
 """A round: a class of people and openings with places, proposed together, so that all of them gain the most.
 
-A pure function; nothing is decided by it. The optimum is found by HiGHS (MIT, 3 MB, the solver behind scipy's), as a
-mixed-integer programme: at most one opening for a person, at most its places for an opening, and what is asked for on
-top. Beside it stands what simpler ways would have given, so that people can see what a round is worth.
+A pure function; nothing is decided by it. The optimum is found by HiGHS (MIT, the solver behind scipy's): at most one
+opening for a person, at most its places for an opening, and what is asked for on top. Beside it stands what simpler
+ways would have given, so that people can see what a round is worth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Literal
+from typing import Literal, NamedTuple
 
-import highspy
-import numpy as np
+from services.matching.domain.assignment_solver import SECONDS, Pair, Problem, Solution, solve
 
-SECONDS = 60.0  # after that the best found so far is proposed, with how far from the optimum it may be
 ROUNDING = 1e-9
 
-Waits = Literal["nothing-possible", "below-guarantee", "places-taken"]
+# places-taken: of all that is worth enough to them; more openings, or a lower guarantee, would help
+Waits = Literal["nothing-possible", "places-taken", "by-hand"]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is asked of a round. ``guarantee``: nobody is proposed anything worth less than this share of what would be
-    the best for them alone; rather they wait. ``floor``: the mean benefit of each group is at least this share of the
-    mean of all."""
+    """What is asked of a round, each a share from 0 to 1.
+
+    ``guarantee``: nobody is proposed anything worth less than this share of the best that is open to them; rather they
+    wait. ``floor``: the mean benefit of each group should be at least this share of the mean that all would have
+    without a floor. ``floor_cost``: so much of the sum may be given up for it. Within that, what groups lack is made as
+    small as can be, then the sum as great as can be; what they still lack is said. So a group for whom little is open
+    empties no round.
+    """
 
     guarantee: float = 0.0
     floor: float = 0.0
+    floor_cost: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """What people decided by hand, above the guarantee. ``fixed``: an opening for a person, or None: they wait.
+    ``excluded``: pairs (person, opening) that are not wanted."""
+
+    fixed: Mapping[str, str | None] = field(default_factory=dict)
+    excluded: frozenset[tuple[str, str]] = frozenset()
+
+
+class Group(NamedTuple):
+    """``mean``: benefit of its members, those who wait count 0. ``lacks``: how far that is under the floor."""
+
+    people: int
+    mean: float
+    lacks: float
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """``assigned``: an opening for each person who has one; ``waiting``: the others, and why. ``benefit``: the sum, and
-    ``bound``: no proposal under these terms has more. ``greedy``: the sum if the best pair always went first;
-    ``first_come``: if people chose one after the other; both without the floor. ``groups``: mean benefit by group."""
+    ``bound``: no proposal under these terms has more (the same number when the solver was done in its time).
+    ``optimum``: the sum without floor and adjustments. ``greedy``: the sum if the best pair always went first;
+    ``first_come``: if people chose one after the other; both without floor and adjustments."""
 
     assigned: Mapping[str, str]
     waiting: Mapping[str, Waits]
     benefit: float
     bound: float
+    optimum: float
     greedy: float
     first_come: float
-    groups: Mapping[str, float]
+    groups: Mapping[str, Group]
 
 
 def propose(
     people: Sequence[str],
     places: Mapping[str, int],
-    benefits: Mapping[tuple[str, str], float],
+    benefits: Mapping[Pair, float],
     groups: Mapping[str, str],
     terms: Terms,
+    adjustments: Adjustments | None = None,
     seconds: float = SECONDS,
 ) -> Proposal:
     """``people`` in the order in which they came; ``benefits``: above 0, of the pairs (person, opening) that may match;
-    ``groups``: of each person. RuntimeError when the solver finds nothing, not even that all wait."""
+    ``groups``: of each person; ``seconds``: so long a step of the solver may take, then the best found so far is
+    proposed. ValueError when more people are fixed to an opening than it has places, or to one that may not match."""
+    by_hand = adjustments or Adjustments()
+    free = {pair: benefit for pair, benefit in sorted(benefits.items()) if places.get(pair[1], 0) > 0}
     best: dict[str, float] = {}
-    for (person, _), benefit in benefits.items():
+    for (person, _), benefit in free.items():
         best[person] = max(best.get(person, 0.0), benefit)
-    pairs = [
-        (person, opening, benefit)
-        for (person, opening), benefit in sorted(benefits.items())
-        if places.get(opening, 0) > 0 and benefit >= terms.guarantee * best[person] - ROUNDING
-    ]
-    taken, bound = _solved(people, places, pairs, groups, terms, seconds) if pairs else ([], 0.0)
-    assigned = {pairs[each][0]: pairs[each][1] for each in taken}
-    gained = {pairs[each][0]: pairs[each][2] for each in taken}
-    allowed = {person for person, _, _ in pairs}
+    good = {pair: worth for pair, worth in free.items() if worth >= terms.guarantee * best[pair[0]] - ROUNDING}
+    greedy, first_come = _greedy(good), _first_come(people, good)
+    plain = solve(Problem(people, places, good), dict(_in_order(greedy, places)), seconds)
+    chosen = plain
+    if terms.floor or by_hand.fixed or by_hand.excluded:
+        chosen = _adjusted(people, places, free, good, groups, terms, by_hand, plain, seconds)
     waiting: dict[str, Waits] = {}
     for person in people:
-        if person not in assigned:
-            waiting[person] = "places-taken" if person in allowed else _nothing(person, places, benefits)
-    members: dict[str, list[float]] = {}
-    for person in people:
-        members.setdefault(groups[person], []).append(gained.get(person, 0.0))
-    by_person: dict[str, list[tuple[float, str]]] = {}
-    for person, opening, benefit in pairs:
-        by_person.setdefault(person, []).append((-benefit, opening))
-    came = ((person, opening, -minus) for person in people for minus, opening in sorted(by_person.get(person, ())))
+        if person in chosen.assigned:
+            continue
+        if person in by_hand.fixed:
+            waiting[person] = "by-hand"
+        else:
+            waiting[person] = "places-taken" if person in best else "nothing-possible"
     return Proposal(
-        assigned,
+        chosen.assigned,
         waiting,
-        sum(gained.values()),
-        bound,
-        _in_order(sorted(pairs, key=lambda one: (-one[2], one[0], one[1])), places),
-        _in_order(came, places),
-        {group: fmean(values) for group, values in sorted(members.items())},
+        _sum(chosen.assigned, free),
+        chosen.bound,
+        _sum(plain.assigned, free),
+        _sum(dict(_in_order(greedy, places)), free),
+        _sum(dict(_in_order(first_come, places)), free),
+        _groups(people, groups, chosen.assigned, free, chosen.wanted),
     )
 
 
-def _nothing(person: str, places: Mapping[str, int], benefits: Mapping[tuple[str, str], float]) -> Waits:
-    free = any(one == person and places.get(opening, 0) > 0 for one, opening in benefits)
-    return "below-guarantee" if free else "nothing-possible"
+def _adjusted(
+    people: Sequence[str],
+    places: Mapping[str, int],
+    free: Mapping[Pair, float],
+    good: Mapping[Pair, float],
+    groups: Mapping[str, str],
+    terms: Terms,
+    by_hand: Adjustments,
+    plain: Solution,
+    seconds: float,
+) -> Solution:
+    """With what was decided by hand, then with the floor."""
+    required = {person: opening for person, opening in by_hand.fixed.items() if opening is not None}
+    pairs = {
+        pair: worth for pair, worth in good.items() if pair[0] not in by_hand.fixed and pair not in by_hand.excluded
+    }
+    for pair in required.items():
+        if pair not in free:
+            raise ValueError("a person is fixed to an opening that may not match them or has no place")
+        pairs[pair] = free[pair]
+    if any(places[opening] < list(required.values()).count(opening) for opening in set(required.values())):
+        raise ValueError("more people are fixed to an opening than it has places")
+    problem = Problem(people, places, dict(sorted(pairs.items())), frozenset(required))
+    start = plain
+    if by_hand.fixed or by_hand.excluded:
+        first = [*required.items(), *_greedy(pairs)]
+        start = solve(problem, dict(_in_order(first, places)), seconds)
+    if not terms.floor:
+        return start
+    total = _sum(start.assigned, pairs)
+    wanted = terms.floor * total / len(people)
+    fair = problem._replace(groups=groups, wanted=wanted, least=(1 - terms.floor_cost) * total)
+    fewest = solve(fair._replace(lacking=None), start.assigned, seconds)
+    lack = sum(one.people * one.lacks for one in _groups(people, groups, fewest.assigned, pairs, wanted).values())
+    return solve(fair._replace(lacking=lack), fewest.assigned, seconds)._replace(wanted=wanted)
 
 
-def _in_order(pairs: Iterable[tuple[str, str, float]], places: Mapping[str, int]) -> float:
-    """The sum when each pair is taken, in this order, whose person and place are still free."""
-    left, served, total = dict(places), set[str](), 0.0
-    for person, opening, benefit in pairs:
+def _groups(
+    people: Sequence[str],
+    groups: Mapping[str, str],
+    assigned: Mapping[str, str],
+    benefits: Mapping[Pair, float],
+    wanted: float,
+) -> dict[str, Group]:
+    members: dict[str, list[float]] = {}
+    for person in people:
+        gained = benefits[person, assigned[person]] if person in assigned else 0.0
+        members.setdefault(groups[person], []).append(gained)
+    return {
+        group: Group(len(values), fmean(values), max(0.0, wanted - fmean(values)))
+        for group, values in sorted(members.items())
+    }
+
+
+def _sum(assigned: Mapping[str, str], benefits: Mapping[Pair, float]) -> float:
+    return sum(benefits[pair] for pair in assigned.items())
+
+
+def _greedy(benefits: Mapping[Pair, float]) -> list[Pair]:
+    return sorted(benefits, key=lambda pair: (-benefits[pair], pair))
+
+
+def _first_come(people: Sequence[str], benefits: Mapping[Pair, float]) -> list[Pair]:
+    """Each in turn, their best first."""
+    by_person: dict[str, list[Pair]] = {}
+    for pair in _greedy(benefits):
+        by_person.setdefault(pair[0], []).append(pair)
+    return [pair for person in people for pair in by_person.get(person, ())]
+
+
+def _in_order(pairs: Iterable[Pair], places: Mapping[str, int]) -> Iterable[Pair]:
+    """Each pair, in this order, whose person and place are still free."""
+    left, served = dict(places), set[str]()
+    for person, opening in pairs:
         if person not in served and left[opening] > 0:
             served.add(person)
             left[opening] -= 1
-            total += benefit
-    return total
-
-
-def _solved(
-    people: Sequence[str],
-    places: Mapping[str, int],
-    pairs: Sequence[tuple[str, str, float]],
-    groups: Mapping[str, str],
-    terms: Terms,
-    seconds: float,
-) -> tuple[list[int], float]:
-    """The pairs that are taken, and the bound. A column for each pair; a row for each person, opening and group."""
-    rows = {("person", person): number for number, person in enumerate(people)}
-    for opening in sorted(places):
-        rows["opening", opening] = len(rows)
-    sizes: dict[str, int] = {}
-    for person in people:
-        sizes[groups[person]] = sizes.get(groups[person], 0) + 1
-    floors = sorted(sizes) if terms.floor else []
-    upper = [1.0] * len(people) + [float(places[opening]) for opening in sorted(places)]
-    starts, indices, values = [0], [], []
-    for person, opening, benefit in pairs:
-        column = [(rows["person", person], 1.0), (rows["opening", opening], 1.0)]
-        for place, group in enumerate(floors):
-            own = benefit / sizes[group] if groups[person] == group else 0.0
-            column.append((len(rows) + place, own - terms.floor * benefit / len(people)))
-        indices += [row for row, _ in column]
-        values += [value for _, value in column]
-        starts.append(len(indices))
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(pairs), len(rows) + len(floors)
-    lp.col_cost_ = np.array([benefit for _, _, benefit in pairs])
-    lp.col_lower_, lp.col_upper_ = np.zeros(len(pairs)), np.ones(len(pairs))
-    lp.row_lower_ = np.array([-highspy.kHighsInf] * len(rows) + [0.0] * len(floors))
-    lp.row_upper_ = np.array(upper + [highspy.kHighsInf] * len(floors))
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_ = np.array(starts), np.array(indices)
-    lp.a_matrix_.value_ = np.array(values)
-    lp.integrality_ = [highspy.HighsVarType.kInteger] * len(pairs)
-    lp.sense_ = highspy.ObjSense.kMaximize
-    solver = highspy.Highs()
-    solver.silent()
-    for name, value in (
-        ("threads", 1), ("random_seed", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 1e-7),
-        ("time_limit", seconds),
-    ):  # fmt: skip
-        solver.setOptionValue(name, value)
-    solver.passModel(lp)
-    solver.run()
-    info = solver.getInfo()
-    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise RuntimeError("the solver found no proposal in its time")
-    chosen = np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5)
-    return chosen.tolist(), float(info.mip_dual_bound)
+            yield person, opening
