@@ -18,9 +18,15 @@ from services.matching.fenced_store import FencedStore
 from services.matching.kafka_handlers import matching_stream, prohibitions_stream
 from services.matching.matching_day import MatchingDay
 from services.matching.openings_api import opening_routes
+from services.matching.people_access import PeopleAccess
 from services.matching.prohibition_follow_up import floor_follow_up
 from services.matching.queries import MatchQueries
 from services.matching.repository import INDEXES, Repository
+from services.matching.rounds.api import round_routes
+from services.matching.rounds.round_job import RoundJob
+from services.matching.rounds.round_repository import INDEXES as ROUND_INDEXES
+from services.matching.rounds.round_repository import RoundRepository
+from services.matching.rounds.round_requests import Rounds
 from services.matching.rules_digest import rules_digest
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
@@ -53,13 +59,13 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         netting_seconds=settings.netting_seconds,
     )
     stream = matching_stream(matching)
-    floor_raised = asyncio.Event()
+    floor_raised, round_asked = asyncio.Event(), asyncio.Event()
     runtime = ServiceRuntime(
         settings,
         streams=[prohibitions_stream(floor_raised.set)],
         held_streams=[stream],
         writes=WRITES,
-        indexes=INDEXES,
+        indexes={**INDEXES, **ROUND_INDEXES},
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
         clock=clock,
@@ -98,12 +104,25 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         )
         await active.run(runtime.stopping)
 
+    def people() -> PeopleAccess:
+        return PeopleAccess(Repository(runtime.database), day.to_show, clock)
+
+    def rounds() -> Rounds:
+        repository, of_rounds = Repository(runtime.database), RoundRepository(runtime.database)
+        return Rounds(of_rounds, repository, people(), pack, clock, round_asked)
+
+    async def work_out_rounds() -> None:
+        repository, of_rounds = Repository(runtime.database), RoundRepository(runtime.database)
+        job = RoundJob(of_rounds, repository, people(), settings.pack, clock, round_asked)
+        await job.run(runtime.stopping)
+
     return runtime.app(
         title="Ieum matching",
         routers=[
-            routes(lambda: MatchQueries(Repository(runtime.database), pack, day.to_show, clock)),
+            routes(lambda: MatchQueries(Repository(runtime.database), pack, people())),
             opening_routes(lambda: Repository(runtime.database)),
+            round_routes(rounds),
         ],
-        loops=[matcher],
+        loops=[matcher, work_out_rounds],
         before_streams=[join_transactions],
     )

@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import date
+from collections.abc import Iterable
 
-from pymongo.errors import PyMongoError
-
-from services.matching.documents import StoredMatch, StoredPerson
+from services.matching.documents import StoredMatch
 from services.matching.domain import explanations
-from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.assessment import DIGITS, Assessment, assess, assess_pair, band_of
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.visibility import Visibility, is_matched, visibility_of
+from services.matching.domain.visibility import Visibility, is_matched
+from services.matching.people_access import PeopleAccess, may_see_people
 from services.matching.repository import Repository
 from services.matching.schemas import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
-from shared.access.agencies import RECEIVING_CLASSES
 from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from shared.kit.base.clock import Clock
-from shared.kit.base.ids import is_id, random_id
-from shared.kit.base.logs import logger
-from shared.kit.web.problems import not_found, unavailable
+from shared.kit.base.ids import is_id
+from shared.kit.web.problems import not_found
 from shared.reference import Pack
-
-_log = logger("queries")
 
 
 class MatchQueries:
     """Answers from committed state only, on every replica. Every answer about a person is in the audit before it
     leaves: no audit, no answer."""
 
-    def __init__(self, repository: Repository, pack: Pack, today: Callable[[], date], clock: Clock) -> None:
+    def __init__(self, repository: Repository, pack: Pack, people: PeopleAccess) -> None:
         self._repository = repository
         self._pack = pack
-        self._today = today
-        self._clock = clock
+        self._people = people
+        self._today = people.today
 
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
-        person, visibility = await self._visible(caller, alias)
+        person, visibility = await self._people.visible(caller, alias)
         matches = await self._matches(person)
         seen = [self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1)]
-        await self._audit(caller, "matches-of-person", [(person.person, None)])
+        await self._people.audit(caller, "matches-of-person", [(person.person, None)])
         return SeenMatches(matches=tuple(seen))
 
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:
@@ -57,16 +49,14 @@ class MatchQueries:
         has better openings, may be missing until it is scanned again. Whether it stands as a match of theirs, their
         rank says.
         """
-        _may_see_people(caller)
+        may_see_people(caller)
         opening = await self._opening(opportunity)
         most = self._pack.matching.best_of_opportunity
         people = await self._repository.people(await self._repository.fitting(opportunity, most))
-        held = await self._permitted(people)
-        today, agency = self._today(), caller.agency.agency
-        seen_as = ((id, visibility_of(person, agency, today)) for id, person in held.items())
-        visible = {id: visibility for id, visibility in seen_as if visibility is not None}
+        seen_as, today = await self._people.visible_of(caller, people), self._today()
+        visible = {id: visibility for id, (_, visibility) in seen_as.items()}
         facts, context = opening_facts(opening, self._pack), AssessmentContext(self._pack, today)
-        assessed = [(id, assess(person_facts(held[id], self._pack), facts, context)) for id in visible]
+        assessed = [(id, assess(person_facts(seen_as[id][0], self._pack), facts, context)) for id in visible]
         fitting = [one for one in assessed if one[1].state != "no" and one[1].fit >= self._pack.matching.threshold]
         fitting = sorted(fitting, key=lambda one: (-one[1].fit, one[0]))[:most]
         standing = await self._repository.matches_of_people(id for id, _ in fitting)
@@ -75,12 +65,12 @@ class MatchQueries:
             own = [each.match.opportunity for each in standing[id]]
             rank = own.index(opportunity) + 1 if opportunity in own else None
             seen.append(self._assessed(visible[id], assessment, rank))
-        await self._audit(caller, "matches-of-opportunity", [(id, opportunity) for id, _ in fitting])
+        await self._people.audit(caller, "matches-of-opportunity", [(id, opportunity) for id, _ in fitting])
         return SeenMatches(matches=tuple(seen))
 
     async def why(self, caller: Caller, alias: str, opportunity: str) -> Why:
         """Why this pair matches, or why not, assessed now. Raises the same 404 for whoever may not see that."""
-        person, visibility = await self._visible(caller, alias)
+        person, visibility = await self._people.visible(caller, alias)
         if not visibility.why:
             raise not_found()
         opening, today = await self._opening(opportunity), self._today()
@@ -90,7 +80,7 @@ class MatchQueries:
         opens = what_opens(person, opening, self._pack, today) if assessment.state == "no" else Opening(None, {})
         weak = opens.too_weak or (assessment.state != "no" and assessment.fit < self._pack.matching.threshold)
         passed = None if kept or weak or assessment.state == "no" else await self._passed_over(assessment, standing)
-        await self._audit(caller, "why", [(person.person, opportunity)])
+        await self._people.audit(caller, "why", [(person.person, opportunity)])
         if opens.changes:
             texts = [explanations.change_text(assessment, change) for change in opens.changes]
         elif weak:
@@ -107,43 +97,16 @@ class MatchQueries:
         facts = [opening_facts(one, self._pack) for one in found if one is not None]
         return passed_over(assessment.person, assessment.opening, facts, assessment.context) or "score"
 
-    # --- who may see whom
-
-    async def _visible(self, caller: Caller, alias: str) -> tuple[Person, Visibility]:
-        _may_see_people(caller)
-        stored = await self._repository.person_by_alias(caller.agency.agency, alias) if is_id(alias) else None
-        if stored is not None:
-            person = (await self._permitted([stored]))[stored.id]
-            visibility = visibility_of(person, caller.agency.agency, self._today())
-            if visibility is not None and visibility.alias == alias:
-                return person, visibility
-        raise not_found()
-
     async def _opening(self, id: str) -> Opportunity:
         opening = await self._repository.opportunity(id) if is_id(id) else None
         if opening is None:
             raise not_found()
         return opening
 
-    async def _permitted(self, people: Iterable[StoredPerson]) -> dict[str, Person]:
-        """These people with as much as their states still allow at this moment, whatever waits on `people`."""
-        held = {stored.id: stored for stored in people}
-        floors = await self._repository.floors(held)
-        return {id: permitted(stored.person, stored.sequence, floors[id]) for id, stored in held.items()}
-
     async def _matches(self, person: Person) -> list[StoredMatch]:
         """What stands for a person and may be shown: nothing once they may not be matched, although it is not yet
         withdrawn."""
         return await self._repository.matches_of_person(person.person) if is_matched(person, self._today()) else []
-
-    async def _audit(self, caller: Caller, what: str, about: Iterable[tuple[str, str | None]]) -> None:
-        who = {"at": self._clock.trusted(), "agency": caller.agency.agency, "key_id": caller.key_id, "what": what}
-        entries = [{"_id": random_id(), **who, "person": person, "opportunity": to} for person, to in about]
-        try:
-            await self._repository.audit(entries)
-        except PyMongoError as error:
-            _log.error("audit_failed", error=type(error).__name__)
-            raise unavailable() from None
 
     # --- how it is shown
 
@@ -220,8 +183,3 @@ class MatchQueries:
 
     def _sentence(self, key: str) -> dict[str, str]:
         return {language: self._pack.sentence(key, language) for language in self._pack.languages}
-
-
-def _may_see_people(caller: Caller) -> None:
-    caller.must_read("matches")
-    caller.must(caller.agency.recipient_class in RECEIVING_CLASSES, "class of recipient: case or service")

@@ -124,6 +124,12 @@ class Repository:
         found = await self._database[PEOPLE].find_one(query, max_time_ms=PATIENCE_MS)
         return None if found is None else StoredPerson.from_document(found)
 
+    async def people_by_aliases(self, agency: str, aliases: Iterable[str]) -> list[StoredPerson]:
+        """The people whom this agency knows by these aliases."""
+        query = {"aliases": {"$in": [alias_key(agency, alias) for alias in sorted(set(aliases))]}}
+        found = self._database[PEOPLE].find(query).max_time_ms(PATIENCE_MS)
+        return [StoredPerson.from_document(document) async for document in found]
+
     async def people(self, ids: Iterable[str]) -> list[StoredPerson]:
         """These people."""
         found = self._database[PEOPLE].find({"_id": {"$in": sorted(set(ids))}}).max_time_ms(PATIENCE_MS)

@@ -17,6 +17,8 @@ NEVER = {
     ("GET /opportunities/{opportunity}/matches", 422): ANY_TEXT,
     ("GET /opportunities/{opportunity}", 422): ANY_TEXT,
     ("GET /people/{alias}/opportunities/{opportunity}", 422): ANY_TEXT,
+    ("GET /rounds/{round}", 422): ANY_TEXT,
+    ("POST /rounds", 429): "three rounds under way at once: tests/integration/matching/test_rounds.py",
 }
 
 
@@ -70,4 +72,43 @@ async def test_every_documented_answer(
             await service.ask(lookup, 200, json=wanted, headers=own)
             await service.ask(lookup, 403, json=wanted, headers=shop)
             await service.ask(lookup, 422, json={"opportunities": []}, headers=own)
+            await ask_about_rounds(service, own, shop, job.opportunity)
             assert service.unseen(NEVER) == []
+
+
+async def ask_about_rounds(service: Documented, own: Any, shop: Any, opportunity: str) -> None:
+    """Every answer of the routes of rounds."""
+    wanted = {"people": [HANAWON_ALIAS], "openings": [{"opportunity": opportunity}]}
+    asked = (await service.ask("POST /rounds", 202, json=wanted, headers=own)).json()
+    await service.ask("POST /rounds", 403, json=wanted, headers=shop)
+    await service.ask("POST /rounds", 422, json={**wanted, "people": [numbered(9)]}, headers=own)
+    await service.ask("GET /rounds", 200, headers=own)
+    await service.ask("GET /rounds", 403, headers=shop)
+    one, other = f"/rounds/{asked['round']}", f"/rounds/{numbered(9)}"
+
+    async def proposed() -> Any:
+        found = (await service.http.get(one, headers=own)).json()
+        return found if found["state"] == "proposed" else None
+
+    await eventually(proposed)
+    for operation, path, body, answers in (
+        ("GET /rounds/{round}", "", None, {200: {}, 404: {}, 403: {}}),
+        (
+            "PUT /rounds/{round}/adjustments",
+            "/adjustments",
+            {"version": 1},
+            {202: {}, 404: {}, 403: {}, 409: {}, 422: {"version": 0}},
+        ),
+        (
+            "POST /rounds/{round}/confirm",
+            "/confirm",
+            {"version": 2},
+            {404: {}, 403: {}, 409: {"version": 1}, 422: {"version": 0}},
+        ),
+    ):
+        for status, changed in answers.items():
+            at = (other if status == 404 else one) + path
+            said = None if body is None else {**body, **changed}
+            await service.ask(operation, status, at, json=said, headers=shop if status == 403 else own)
+    await eventually(proposed)
+    await service.ask("POST /rounds/{round}/confirm", 200, f"{one}/confirm", json={"version": 2}, headers=own)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from services.matching.people_access import PeopleAccess
 from services.matching.queries import MatchQueries
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
@@ -26,7 +27,8 @@ class Unasked:
         raise AssertionError(f"asked for {name}")
 
 
-QUERIES = MatchQueries(cast(Any, Unasked()), cast(Any, None), lambda: date(2026, 11, 22), Clock())
+PEOPLE = PeopleAccess(cast(Any, Unasked()), lambda: date(2026, 11, 22), Clock())
+QUERIES = MatchQueries(cast(Any, Unasked()), cast(Any, None), PEOPLE)
 
 
 class TestAnAliasOrOpeningThatIsNone:

@@ -21,11 +21,14 @@ def test_the_longest_body_is_written_down_for_every_route(app: FastAPI) -> None:
     assert most_bytes(app) == {
         "POST /opportunities/lookup": 16_384,
         "POST /quarantine/replay": 49_152,
+        "POST /rounds": 131_072,
+        "POST /rounds/{round}/confirm": 2_048,
+        "PUT /rounds/{round}/adjustments": 262_144,
     }
 
 
 async def test_the_key_is_checked_before_the_body_is_asked_for(app: FastAPI) -> None:
-    assert await check_that_the_key_comes_first(app) == 7
+    assert await check_that_the_key_comes_first(app) == 12
 
 
 async def test_no_answer_may_be_kept_or_guessed(app: FastAPI) -> None:

@@ -1,0 +1,142 @@
+"""Works a round out: `python -m services.matching.rounds.compute` reads one question as JSON and writes the answer.
+
+A process of its own: hundreds of thousands of pairs are assessed and a programme is solved, and neither keeps the
+service's probes, reads or matcher waiting. Nothing is written down; what comes in is pseudonymous.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from services.matching.domain.assessment import assess
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.cohort_assignment import Adjustments, Terms, propose
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
+from services.matching.rounds.documents import GroupBy, ResultDocument
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.reference import Pack, load_pack
+
+DIGITS = 6
+MOST_CPU_SECONDS = 120
+BENEATH = 10  # the niceness of this process: whoever waits for the service goes first
+AGES = ((30, "under-30"), (45, "30-44"), (60, "45-59"), (200, "60-and-over"))
+
+
+class Question(BaseModel):
+    """People in the order in which they were named, openings, and as many places as somebody said."""
+
+    pack: str
+    today: date
+    people: list[Person]
+    openings: list[Opportunity]
+    places: Mapping[str, int | None]
+    guarantee: Annotated[float, Field(ge=0, le=1)]
+    floor: Annotated[float, Field(ge=0, le=1)]
+    floor_cost: Annotated[float, Field(ge=0, le=1)]
+    group_by: GroupBy
+    fixed: Mapping[str, str | None]
+    excluded: list[tuple[str, str]]
+
+
+def answer(question: Question, pack: Pack) -> ResultDocument:
+    """The proposal. What was fixed by hand and may not be any more is left out: it is among who waits, or has another
+    opening, and the caller sees that it was not kept."""
+    context = AssessmentContext(pack, question.today)
+    openings = [opening_facts(each, pack) for each in question.openings]
+    benefits: dict[tuple[str, str], float] = {}
+    for person in question.people:
+        facts = person_facts(person, pack)
+        for opening in openings:
+            found = assess(facts, opening, context)
+            if found.state != "no" and found.fit >= pack.matching.threshold:
+                benefits[person.person, opening.id] = found.fit
+    # an advertiser who says no number looks for one
+    places = {each.opportunity: question.places[each.opportunity] or each.places or 1 for each in question.openings}
+    people = [each.person for each in question.people]
+    adjustments = Adjustments(_kept(question.fixed, people, places, benefits), frozenset(question.excluded))
+    terms = Terms(question.guarantee, question.floor, question.floor_cost)
+    groups = {each.person: group_of(each, question.group_by, question.today, pack) for each in question.people}
+    made = propose(people, places, benefits, groups, terms, adjustments)
+    best: dict[str, float] = {}
+    for (id, _), benefit in benefits.items():
+        best[id] = max(best.get(id, 0.0), benefit)
+    return {
+        "assigned": [
+            {
+                "person": id,
+                "opportunity": made.assigned[id],
+                "fit": round(benefits[id, made.assigned[id]], DIGITS),
+                "best": round(best[id], DIGITS),
+            }
+            for id in people
+            if id in made.assigned
+        ],
+        "waiting": [{"person": id, "why": why} for id, why in made.waiting.items()],
+        "groups": [
+            {"group": name, "people": one.people, "mean": round(one.mean, DIGITS), "lacks": round(one.lacks, DIGITS)}
+            for name, one in made.groups.items()
+        ],
+        "benefit": round(made.benefit, DIGITS),
+        "bound": round(made.bound, DIGITS),
+        "optimum": round(made.optimum, DIGITS),
+        "greedy": round(made.greedy, DIGITS),
+        "first_come": round(made.first_come, DIGITS),
+        "model": pack.weights_version,
+        "as_of": question.today.isoformat(),
+    }
+
+
+def _kept(
+    fixed: Mapping[str, str | None],
+    people: Iterable[str],
+    places: Mapping[str, int],
+    benefits: Mapping[tuple[str, str], float],
+) -> dict[str, str | None]:
+    left, kept = dict(places), dict[str, str | None]()
+    for person in people:
+        if person in fixed:
+            to = fixed[person]
+            if to is None:
+                kept[person] = None
+            elif (person, to) in benefits and left[to] > 0:
+                kept[person] = to
+                left[to] -= 1
+    return kept
+
+
+def group_of(person: Person, by: GroupBy, today: date, pack: Pack) -> str:
+    """The group of a person; ``unknown`` where nobody said. Age bands and the province, not more: small groups tell
+    who somebody is."""
+    match by:
+        case "sex":
+            return person.sex or "unknown"
+        case "education":
+            return person.education or "unknown"
+        case "region":
+            return (pack.province(person.residence) if person.residence else None) or "unknown"
+        case "age":
+            if person.year_of_birth is None:
+                return "unknown"
+            return next(name for below, name in AGES if today.year - person.year_of_birth < below)
+
+
+def main() -> None:
+    """One question, one answer."""
+    os.nice(BENEATH)
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_SECONDS, MOST_CPU_SECONDS))  # also when its service was killed
+    question = Question.model_validate_json(sys.stdin.buffer.read())
+    sys.stdout.write(json.dumps(answer(question, load_pack(question.pack))))
+
+
+if __name__ == "__main__":
+    main()
