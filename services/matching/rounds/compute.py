@@ -134,8 +134,11 @@ def main() -> None:
     """One question, one answer."""
     os.nice(BENEATH)
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_SECONDS, MOST_CPU_SECONDS))  # also when its service was killed
+    answering = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # the solver greets on standard output, whatever it is told
     question = Question.model_validate_json(sys.stdin.buffer.read())
-    sys.stdout.write(json.dumps(answer(question, load_pack(question.pack))))
+    with answering:
+        json.dump(answer(question, load_pack(question.pack)), answering)
 
 
 if __name__ == "__main__":
