@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, cast
 
 from services.matching import metrics
@@ -23,7 +23,7 @@ COMPUTE_SECONDS = 180.0
 CLAIM_SECONDS = 240.0
 IDLE_SECONDS = 10.0  # what another replica was asked for, or left behind, is seen this late
 MOST_TRIES = 3
-_KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "HOME")  # no secret goes along
+_ROOT = Path(__file__).parents[3]  # where ``services`` lies
 _log = logger("rounds")
 
 
@@ -99,7 +99,7 @@ async def computed(question: Question) -> ResultDocument | None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.matching.rounds.compute",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+        cwd=_ROOT, env={},  # no secret goes along
     )  # fmt: skip
     try:
         said, _ = await process.communicate(question.model_dump_json(by_alias=True).encode())
