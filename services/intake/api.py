@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.intake.queries import Journeys
 from services.intake.request_admission import Admission, Received
-from services.intake.schemas import Alias, BatchAnswer, Journey, Receipt, Rejections
+from services.intake.schemas import Alias, BatchAnswer, Journey, Questions, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Calling
@@ -136,6 +136,13 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
             return _answer(await endpoints.journeys.rejections(caller, limit, before))
         except ValueError:
             raise Refused(Refusal("wrong-form", "/query/before")) from None
+
+    @router.get("/questions", response_model=Questions, responses=errors(403), summary="What may be one vacancy")
+    async def questions(caller: Calling, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Response:
+        """Pairs of opportunities of two agencies that are nearly the same, newest first, for administrators. They stay
+        two until one of the agencies says otherwise."""
+        caller.must(caller.administers, "administers")
+        return _answer(await endpoints.journeys.questions(limit))
 
     @router.post("/people/lookup", response_model=Alias, responses=errors(403, 404), summary="Your alias of a person")
     @bounded(Bounds(charged=("lookups",)))

@@ -4,6 +4,8 @@ agencies       _id agency; as in every service (shared.access.agencies), and the
 people         _id person; the state, the sender's numbers, what was taken back, the floors, the first last day (`ends`)
 opportunities  _id opportunity; the state, the owner's numbers, the sealed reference
 identities     _id person; who it is, sealed (identity/vault.py)
+adverts        _id employer, place and unit group; the open adverts that have them, a few of each agency
+questions      _id keyed hash of two opportunities that may be one
 references     _id keyed hash of agency and reference; the thing it leads to, or a tombstone of one that is not
                here yet; and tallies, _id agency/month or agency/day: how many of something the agency has begun
 inbox          _id keyed hash of source and id; an accepted event and its receipt
@@ -20,6 +22,7 @@ from datetime import datetime
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 from services.intake.domain.consent_rules import first_end
+from services.intake.domain.same_advert import Said
 from services.intake.domain.sequence_ordering import Tombstone
 from shared.access.agencies import agency_document, held_agency
 from shared.events import EventType
@@ -133,15 +136,21 @@ class StoredAgency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOpportunity:
-    """`sender`: the owner's version of the advert; `opened`, `ended`: its highest versions of an opening and of a
-    closing act; `reference`: sealed."""
+    """One source's advert. `said`: what it says of the vacancy; `sender`: its version of the advert; `opened`, `ended`:
+    its highest versions of an opening and of a closing act; `reference`: sealed.
+
+    The first source of a vacancy is the opportunity on the bus: `sources` are the others, by id. Those have `same_as`,
+    and are never told."""
 
     COLLECTION: ClassVar[str] = OPPORTUNITIES
     id: str
     sequence: int
     owner: str
     state: Opportunity
+    said: Said
     reference: bytes
+    same_as: str | None = None
+    sources: Mapping[str, Said] = field(default_factory=dict)
     sender: int | None = None
     opened: int | None = None
     ended: int | None = None
@@ -155,7 +164,10 @@ class StoredOpportunity:
             sequence=document["sequence"],
             owner=document["owner"],
             state=Opportunity.model_validate(document["state"], strict=False),
+            said=Said(**document["said"]),
             reference=document["reference"],
+            same_as=document["same_as"],
+            sources={id: Said(**said) for id, said in document["sources"].items()},
             sender=document["sender"],
             opened=document["opened"],
             ended=document["ended"],
@@ -169,7 +181,10 @@ class StoredOpportunity:
             "sequence": self.sequence,
             "owner": self.owner,
             "state": _dumped(self.state),
+            "said": _said(self.said),
             "reference": self.reference,
+            "same_as": self.same_as,
+            "sources": {id: _said(said) for id, said in self.sources.items()},
             "sender": self.sender,
             "opened": self.opened,
             "ended": self.ended,
@@ -273,6 +288,24 @@ class TallyDocument(TypedDict):
     until: datetime
 
 
+class AdvertsDocument(TypedDict):
+    """Open adverts that may be of one vacancy, by a key of theirs (employer, place, unit group), newest last: `id` of
+    the opportunity, `agency`, and the facts that are compared."""
+
+    _id: str
+    entries: list[dict[str, Any]]
+    until: datetime
+
+
+class QuestionDocument(TypedDict):
+    """Two opportunities that may be one, for an operator to look at."""
+
+    _id: str
+    opportunities: list[str]
+    agencies: list[str]
+    at: datetime
+
+
 class IdentityDocument(TypedDict):
     """`key`: the wrapped data key; `sealed`: field to sealed value."""
 
@@ -361,6 +394,8 @@ class StepsSummary(TypedDict):
     last: datetime
 
 
+ADVERTS = Collection[AdvertsDocument]("adverts")
+QUESTIONS = Collection[QuestionDocument]("questions")
 IDENTITIES = Collection[IdentityDocument]("identities")
 INBOX = Collection[InboxDocument]("inbox")
 REJECTIONS = Collection[RejectionDocument]("rejections")
@@ -370,6 +405,10 @@ TALLIES = Collection[TallyDocument](REFERENCES)
 
 def _dumped(state: Model) -> Document:
     return state.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _said(said: Said) -> Document:
+    return {"agency": said.agency, "open": said.open, "owns": said.owns}
 
 
 def _told(last: LastTold | None) -> Document:

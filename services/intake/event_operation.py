@@ -89,7 +89,7 @@ class _Decision:
             effect = handler.decide(event, work, self.dependencies)
         except Refused as refused:
             return self._refuse(refused.refusals, work)
-        if effect.status == "accepted" and not (effect.emitted or effect.saves):
+        if effect.status == "accepted" and not (effect.emitted or effect.saves or effect.untold):
             effect.status = "duplicate"  # under another id it says what is known already
         if not event.incoming.testrun:
             publish(effect, causation, work, self.dependencies.ids)

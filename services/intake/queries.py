@@ -17,7 +17,17 @@ from services.intake.documents import INBOX, REJECTIONS, InboxDocument, Rejectio
 from services.intake.domain.person_state import alias_of
 from services.intake.event_operation import rejections_tally
 from services.intake.repository import Repository
-from services.intake.schemas import Emitted, Journey, Matched, Partner, Rejection, Rejections, Times
+from services.intake.schemas import (
+    Emitted,
+    Journey,
+    Matched,
+    Partner,
+    Question,
+    Questions,
+    Rejection,
+    Rejections,
+    Times,
+)
 from shared.access.api_keys import Caller
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import is_id
@@ -82,6 +92,12 @@ class Journeys:
         full = await self._repository.full(self._tallies(agencies), self._dependencies.most_rejections)
         told_of = sorted(id.partition("/")[0] for id in full) or None
         return Rejections(rejections=found, next=None if last is None else _cursor(last), full_today=told_of)
+
+    async def questions(self, limit: int) -> Questions:
+        """Pairs of opportunities that an operator should look at; all of it is public."""
+        found = await self._repository.questions(limit)
+        asked = [Question(opportunities=q["opportunities"], agencies=q["agencies"], at=q["at"]) for q in found]
+        return Questions(questions=asked)
 
     async def _may_see(self, agency: str, caller: Caller, action: str) -> bool:
         """Its own, or anybody's for an administrator, whose look at others is written down first."""

@@ -9,15 +9,18 @@ from typing import cast
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.intake.documents import (
+    ADVERTS,
     AGENCIES,
     AUDIT,
     IDENTITIES,
     INBOX,
     PEOPLE,
+    QUESTIONS,
     REFERENCES,
     REJECTIONS,
     STEPS,
     InboxDocument,
+    QuestionDocument,
     Reference,
     RejectionDocument,
     StepsSummary,
@@ -29,6 +32,7 @@ from shared.kit.store.mongo import Database, Document
 PAGE_ROWS = 25  # of a list, taken from the database at once
 REJECTIONS_DAYS = 90
 STEPS_DAYS = 400
+QUESTIONS_DAYS = 90
 _DAY = 24 * 3600
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
@@ -38,6 +42,8 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("at", DESCENDING), ("_id", ASCENDING)]),
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
     ],
+    ADVERTS.name: [IndexModel("until", expireAfterSeconds=0)],
+    QUESTIONS.name: [IndexModel("at", expireAfterSeconds=QUESTIONS_DAYS * _DAY)],
     STEPS.name: [IndexModel("correlationid"), IndexModel("kept_since", expireAfterSeconds=STEPS_DAYS * _DAY)],
     PEOPLE: [IndexModel("ends")],
     # tombstones and tallies; a reference that leads to a thing has no such field and stays
@@ -110,6 +116,10 @@ class Repository:
     async def rejection(self, id: str) -> RejectionDocument | None:
         """One rejection."""
         return await REJECTIONS.of(self._database).find_one({"_id": id})
+
+    async def questions(self, limit: int) -> list[QuestionDocument]:
+        """The newest pairs of opportunities that may be one."""
+        return await QUESTIONS.of(self._database).find({}).sort("at", DESCENDING).limit(limit).to_list(None)
 
     async def full(self, tallies: Sequence[str], most: int) -> list[str]:
         """Those of these tallies that have reached the most."""

@@ -116,6 +116,20 @@ class Rejections(Answer):
     full_today: list[str] | None = None
 
 
+class Question(Answer):
+    """Two opportunities that two agencies brought and that may be one vacancy."""
+
+    opportunities: list[str]
+    agencies: list[str]
+    at: datetime
+
+
+class Questions(Answer):
+    """The newest first."""
+
+    questions: list[Question]
+
+
 class Alias(Answer):
     """Your own name for the person."""
 

@@ -55,15 +55,17 @@ class Emission:
 class Effect:
     """`answer`: what the sender may know of the thing; `thing`: the thing with its state changed.
 
-    `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents. `person`: the
-    person whom the event is about, also when nothing changes: who reads its journey reads about them. With `refusals`
-    the event is refused, and of all this only `thing`, `saves` and `emitted` have their effect.
+    `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents. `untold`:
+    something new was said, of which nobody else is told. `person`: the person whom the event is about, also when
+    nothing changes: who reads its journey reads about them. With `refusals` the event is refused, and of all this only
+    `thing`, `saves` and `emitted` have their effect.
     """
 
     answer: dict[str, Any]
     status: Status = "accepted"
     thing: Thing | None = None
     saves: list[tuple[str, Document]] = field(default_factory=list)
+    untold: bool = False
     emitted: list[Emission] = field(default_factory=list)
     person: str | None = None
     refusals: tuple[Refusal, ...] = ()

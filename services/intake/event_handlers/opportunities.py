@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from services.intake.dependencies import Dependencies
-from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference, StoredOpportunity
+from services.intake.documents import AGENCIES, OPPORTUNITIES, REFERENCES, Reference, StoredOpportunity
 from services.intake.domain import advert_rules
 from services.intake.domain.findings import Findings
+from services.intake.domain.same_advert import Facts, Said, compared, still_open
 from services.intake.domain.sequence_ordering import is_older, latest
-from services.intake.event_handlers import tombstones
+from services.intake.event_handlers import one_advert, tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
 from services.intake.identity import Family
+from shared.access.agencies import held_agency
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
@@ -31,6 +34,7 @@ from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 STORED = StoredOpportunity
+EMPLOYER = "employer"  # the class of an agency that hires itself: who has to know whether its place is taken
 _OPENING = (JOB_POSTED.name, PROGRAMME_OPENED.name)
 
 
@@ -46,13 +50,21 @@ def features(data: Model, findings: Findings, today: date) -> Features:
 
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
-    """The reference, then the opportunity."""
-    known = _known(event, work)
+    """The reference, then the opportunity; what may be of the same vacancy, and what it is a source of."""
+    known, facts = _known(event, work), _facts(event)
     yield Need.by_id(REFERENCES, known.id)
     if isinstance(event.incoming.data, ClosedAtDoor):
         yield tombstones.tally_of(event, work)
-    if known.thing is not None:
-        yield Need.by_id(OPPORTUNITIES, known.thing)
+    yield from one_advert.needs(facts)
+    if known.thing is None:
+        if facts is not None and (same := one_advert.found(facts, event.agency, work)[0]) is not None:
+            yield Need.by_id(OPPORTUNITIES, same)
+        return
+    yield Need.by_id(OPPORTUNITIES, known.thing)
+    if (held := work.parsed(OPPORTUNITIES, known.thing, StoredOpportunity.kept_in)) is not None:
+        yield from one_advert.needs(Facts.of(vars(held.state)))
+        if held.same_as is not None:
+            yield Need.by_id(OPPORTUNITIES, held.same_as)
 
 
 def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:
@@ -73,68 +85,78 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
             return tombstones.keep(event, known, known.tombstone.with_end(event.sequence), work)
         if event.name not in _OPENING:
             raise Refused(Refusal("unknown-reference", "/data/reference"))
-        return _new(event, known, dependencies)
-    document = work.get(OPPORTUNITIES, known.thing)
-    assert document is not None, "a reference without its opportunity"
-    held = StoredOpportunity.kept_in(document)
+        return _new(event, known, work, dependencies)
+    held = _held(known.thing, work)
     if isinstance(data, ClosedAtDoor):
-        return _closed(event, held)
-    if held.state.status == "closed":
-        return _opened_again(event, held)
-    return _said_again(event, held)
+        return _closed(event, held, work)
+    if not held.said.open:
+        return _opened_again(event, held, work)
+    return _said_again(event, held, work)
 
 
-def _new(event: DoorEvent, known: Reference, dependencies: Dependencies) -> Effect:
+def _new(event: DoorEvent, known: Reference, work: UnitOfWork, dependencies: Dependencies) -> Effect:
+    """Of a vacancy that another agency has brought it is a further source; what only may be the same stays apart."""
     new, number = random_id(), event.sequence
-    ended_before = known.tombstone.forbids(number)
-    after = advert_rules.opened(new, event.agency, dict(event.features))
+    is_open, facts = not known.tombstone.forbids(number), _facts(event)
+    agency = work.parsed(AGENCIES, event.agency, held_agency)
+    said = Said(event.agency, is_open, agency is not None and agency.recipient_class == EMPLOYER)
     held = StoredOpportunity(
         id=new,
         sequence=0,
         owner=event.agency,
-        state=after,
+        state=_with_status(advert_rules.opened(new, event.agency, dict(event.features)), is_open),
+        said=said,
         reference=dependencies.sealer.seal(_data(event).reference.encode(), OPPORTUNITIES, new, "reference"),
         sender=number,
         opened=number,
         ended=known.tombstone.end(number),
     )
-    if ended_before:  # closed from its first word on: nobody is told that it was open
-        effect = _changed(event, held, None, advert_rules.closed(after), _closing(event))
-        effect.answer["withheld"] = ["open"]
+    same, doubtful = one_advert.found(facts, event.agency, work) if is_open and facts is not None else (None, [])
+    first = None if same is None else _held(same, work)
+    if first is not None and all(source.agency != event.agency for source in first.sources.values()):
+        source = replace(held, sequence=1, same_as=first.id)
+        effect = Effect({"opportunity": first.id}, thing=replace(first, sources={**first.sources, new: said}))
+        effect.saves.append((OPPORTUNITIES, source.document()))
     else:
-        effect = _changed(event, held, None, after)
+        effect = _changed(event, held, held.state, is_open, work, None if is_open else _closing(event))
+        if not is_open:  # closed from its first word on: nobody is told that it was open
+            effect.answer["withheld"] = ["open"]
+        for other in doubtful if facts is not None else ():
+            pair = [event.agency, one_advert.agency_of(other, facts, work)] if facts is not None else []
+            effect.saves.append(one_advert.question(new, other, pair, work, dependencies.ids))
     effect.saves.append((REFERENCES, Reference(known.id, new).document()))
     return effect
 
 
-def _closed(event: DoorEvent, held: StoredOpportunity) -> Effect:
+def _closed(event: DoorEvent, held: StoredOpportunity, work: UnitOfWork) -> Effect:
     """Only a later opening act stands against it: that the advert changed since says nothing."""
     number = event.sequence
     if is_older(number, held.opened):
-        return Effect({"opportunity": held.id}, "superseded")
+        return Effect(_answer(held), "superseded")
     ended = number if number is not None else latest(held.sender, held.opened)
-    return _changed(event, replace(held, ended=latest(ended, held.ended)), held.state, advert_rules.closed(held.state))
+    return _changed(event, replace(held, ended=latest(ended, held.ended)), held.state, False, work)
 
 
-def _opened_again(event: DoorEvent, held: StoredOpportunity) -> Effect:
+def _opened_again(event: DoorEvent, held: StoredOpportunity, work: UnitOfWork) -> Effect:
     number = event.sequence
     if number is not None and held.ended is not None and number <= held.ended:
-        return Effect({"opportunity": held.id}, "superseded")
+        return Effect(_answer(held), "superseded")
     if event.name not in _OPENING or number is None:
         raise Refused(Refusal("opportunity-closed", "/data/reference"))
-    after = _advert(event, held).model_copy(update={"status": "open"})
-    return _changed(event, replace(held, sender=latest(number, held.sender), opened=number), held.state, after)
+    after = replace(held, sender=latest(number, held.sender), opened=number)
+    return _changed(event, after, _advert(event, held), True, work)
 
 
-def _said_again(event: DoorEvent, held: StoredOpportunity) -> Effect:
+def _said_again(event: DoorEvent, held: StoredOpportunity, work: UnitOfWork) -> Effect:
     """An open advert told anew: an update, or a posting that says it again."""
     number, first = event.sequence, event.name in _OPENING
     after = _advert(event, held)
     opened = latest(number, held.opened) if first else held.opened
-    effect = _changed(event, replace(held, sender=latest(number, held.sender), opened=opened), held.state, after)
+    newer = replace(held, sender=latest(number, held.sender), opened=opened)
+    effect = _changed(event, newer, after, True, work)
     if is_older(number, held.sender):
         effect.status = "superseded"
-    elif first and after == held.state:
+    elif first and _with_status(after, True) == _with_status(held.state, True):
         effect.status = "duplicate"
     return effect
 
@@ -149,13 +171,82 @@ def _advert(event: DoorEvent, held: StoredOpportunity) -> Opportunity:
 def _changed(
     event: DoorEvent,
     held: StoredOpportunity,
-    before: Opportunity | None,
-    after: Opportunity,
-    said: EventType | None = None,
+    advert: Opportunity,
+    is_open: bool,
+    work: UnitOfWork,
+    told_as: EventType | None = None,
 ) -> Effect:
+    """What this source says now, and what the vacancy is by all of them."""
+    said_before, held = held.said, replace(held, said=replace(held.said, open=is_open))
+    if held.same_as is not None:
+        return _of_a_source(event, held, _with_status(advert, is_open), _held(held.same_as, work), work)
+    after = _with_status(advert, still_open([held.said, *held.sources.values()]))
+    before = held.state if held.sequence else None
     sequence = held.sequence if after == before else held.sequence + 1
-    emitted = [] if after == before else [Emission(said or event.incoming.event_type, held.id, sequence, after)]
-    return Effect({"opportunity": held.id}, thing=replace(held, sequence=sequence, state=after), emitted=emitted)
+    emitted = [] if after == before else [Emission(told_as or event.incoming.event_type, held.id, sequence, after)]
+    new = replace(held, sequence=sequence, state=after)
+    effect = Effect(_answer(held), thing=new, emitted=emitted, untold=said_before != held.said)
+    if emitted:
+        effect.saves += _listed(held, before, after, work)
+    return effect
+
+
+def _of_a_source(
+    event: DoorEvent, held: StoredOpportunity, after: Opportunity, first: StoredOpportunity, work: UnitOfWork
+) -> Effect:
+    """Nobody is told what a further source says, but when the vacancy opens or closes by it, or it is no longer the
+    same: then it is told as one of its own."""
+    others = {id: said for id, said in first.sources.items() if id != held.id}
+    one, other = Facts.of(vars(after)), Facts.of(vars(first.state))
+    apart = one is None or other is None or compared(one, other) == "different"
+    alone = still_open([first.said, *others.values()]) == (first.state.status == "open")
+    if apart and alone and held.said.open:
+        mine = replace(held, same_as=None, sequence=held.sequence + 1, state=after)
+        effect = Effect(_answer(mine), thing=mine, emitted=[Emission(JOB_POSTED, mine.id, mine.sequence, after)])
+        effect.saves = [(OPPORTUNITIES, replace(first, sources=others).document()), *_listed(mine, None, after, work)]
+        return effect
+    if after == held.state and first.sources.get(held.id) == held.said:
+        return Effect(_answer(held), thing=held)
+    sources = {**others, held.id: held.said}
+    told = _with_status(first.state, still_open([first.said, *sources.values()]))
+    effect = Effect(_answer(held), thing=replace(first, sources=sources))
+    effect.saves.append((OPPORTUNITIES, replace(held, sequence=held.sequence + 1, state=after).document()))
+    if told != first.state:
+        kind = JOB_POSTED if told.status == "open" else JOB_CLOSED
+        effect.emitted = [Emission(kind, first.id, first.sequence + 1, told)]
+        effect.thing = replace(first, sources=sources, state=told, sequence=first.sequence + 1)
+        effect.saves += _listed(first, first.state, told, work)
+    return effect
+
+
+def _listed(
+    held: StoredOpportunity, before: Opportunity | None, after: Opportunity, work: UnitOfWork
+) -> Iterable[one_advert.Save]:
+    if held.state.kind != advert_rules.JOB:
+        return ()
+    was = None if before is None else Facts.of(vars(before))
+    now = Facts.of(vars(after)) if after.status == "open" else None
+    return one_advert.listed(held.id, held.owner, was or Facts.of(vars(after)), now, work)
+
+
+def _with_status(advert: Opportunity, is_open: bool) -> Opportunity:
+    status = "open" if is_open else "closed"
+    return advert if advert.status == status else advert.model_copy(update={"status": status})
+
+
+def _facts(event: DoorEvent) -> Facts | None:
+    """Of a job's advert."""
+    return Facts.of(event.features) if event.features.get("kind") == advert_rules.JOB else None
+
+
+def _answer(held: StoredOpportunity) -> dict[str, Any]:
+    return {"opportunity": held.same_as or held.id}
+
+
+def _held(id: str, work: UnitOfWork) -> StoredOpportunity:
+    held = work.parsed(OPPORTUNITIES, id, StoredOpportunity.kept_in)
+    assert held is not None, "a reference without its opportunity"
+    return held
 
 
 def _closing(event: DoorEvent) -> EventType:

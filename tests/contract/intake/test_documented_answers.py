@@ -60,6 +60,8 @@ async def test_every_documented_answer(
 
 async def look_up_codes(service: Documented) -> None:
     await service.ask("GET /codes", 200)
+    assert (await service.ask("GET /questions", 200)).json() == {"questions": []}
+    await service.ask("GET /questions", 422, params={"limit": 0})
     found = await service.ask("GET /codes/{scheme}", 200, "/codes/occupation", params={"q": "요양", "limit": 1})
     assert [one["code"] for one in found.json()["codes"]] == ["work24-2024-occupation:550104"]
     await service.ask("GET /codes/{scheme}", 404, "/codes/nothing")
@@ -113,6 +115,7 @@ async def look_back_without_a_right(service: Documented, agency: Partner) -> Non
     await service.ask("GET /events/{id}", 403, "/events/x", params={"source": "/agencies/acme"}, **said)
     await service.ask("GET /receipts/{receipt}", 403, "/receipts/x", **said)
     await service.ask("GET /rejections", 403, **said)
+    await service.ask("GET /questions", 403, **said)
     await service.ask("POST /people/lookup", 403, json={"reference": "HW-7"}, **said)
 
 
