@@ -30,6 +30,22 @@ class CongestionData(Data):
     most: Share
 
 
+class PlausibleChanges(Data):
+    """What "why not" may propose that somebody changes. most: things at once; way_times, way_minutes: a way up to so
+    many times the wish, or the usual way, and never longer than that; pay_cut: share of the own floor; hours: a week
+    more or less; experience_months; education_steps: ranks of schooling; certificates: at once.
+    """
+
+    most: int = Field(default=3, gt=0)
+    way_times: float = Field(default=1.5, ge=1)
+    way_minutes: int = Field(default=90, gt=0)
+    pay_cut: Share = 0.15
+    hours: int = Field(default=10, ge=0)
+    experience_months: int = Field(default=12, ge=0)
+    education_steps: int = Field(default=1, ge=0)
+    certificates: int = Field(default=2, ge=0)
+
+
 class MatchingData(Data):
     """Numbers and meanings for matching.
 
@@ -63,6 +79,7 @@ class MatchingData(Data):
     answered_yes: Mapping[str, Share]
     unsaid: Mapping[str, Share] = Field(default_factory=dict)
     congestion: CongestionData | None = None
+    plausible_changes: PlausibleChanges = PlausibleChanges()
     ordinary_shifts: tuple[str, ...]
     elementary: tuple[str, ...] = ()
     lodging: tuple[str, ...] = ()

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import log
 
-from shared.reference.text import folded
+from shared.reference.text import LONGEST, folded
 
 LEAST = 0.5  # of a name so much has to be there, by weight: less is chance
 OF_MANY = 6  # a name that more codes carry ("assistant") says nothing about any of them
 MOST = 3  # codes that a title is said to name
 _BETWEEN = re.compile(r"[,·()/ㆍ]|\s및\s|\sand\s")
+_EXCLUDED = re.compile(r"[^\s,/·()\[\]]+\s*(?:제외|불가|아님|없음)(?![가-힣])")  # "driving excluded"
+_WORKPLACE = re.compile(r"[^\s,/·()\[\]]+\s*(?:내|에서|소재|근무)(?![가-힣])")  # "inside of a hospital"
+_EXAMPLES = re.compile(r"\([^()]*(?:등|제외)\)")  # where they work, what is not meant
+_WHO = re.compile(r"[원사자공직가인수관장]$")  # how names of who does something end
 _HANGUL = re.compile(r"[가-힣]")
 
 
@@ -28,7 +32,7 @@ class TitleWords:
     def __init__(self, labels: Iterable[tuple[str, str]]) -> None:
         codes_of: dict[str, set[str]] = defaultdict(set)
         for code, label in labels:
-            for name in _BETWEEN.split(label):
+            for name in _names(label):
                 if len(key := folded(name)) > 1:
                     codes_of[key].add(code)
         self._codes = {name: tuple(sorted(codes)) for name, codes in codes_of.items() if len(codes) <= OF_MANY}
@@ -43,7 +47,12 @@ class TitleWords:
 
     def named(self, title: str) -> tuple[tuple[str, float], ...]:
         """The codes that the title names, with how much of the name is there (`LEAST` to 1), the most first, the longer
-        name before the shorter, at most `MOST`. Nothing for a title that names none."""
+        name before the shorter, at most `MOST`. Nothing for a title that names none. What is excluded is not named, nor
+        is the place of work ("inside of a hospital", "at a school") where the title names something besides."""
+        said = _EXCLUDED.sub(" ", title[:LONGEST])
+        return self._named(_WORKPLACE.sub(" ", said)) or self._named(said)
+
+    def _named(self, title: str) -> tuple[tuple[str, float], ...]:
         key = folded(title)
         share: dict[str, float] = defaultdict(float)
         weight: dict[str, float] = defaultdict(float)
@@ -58,6 +67,17 @@ class TitleWords:
                     found[code] = max(found.get(code, (0.0, 0.0)), (part, round(weight[name], 6)))
         ordered = sorted(found.items(), key=lambda one: (-one[1][0], -one[1][1], one[0]))
         return tuple((code, part) for code, (part, _) in ordered[:MOST])
+
+
+def _names(label: str) -> Iterator[str]:
+    """The names in a label: its parts, and the whole. Of a list in Hangul the parts before the last are names where
+    they say who does something: "hotel, restaurant waiter" is no name of hotels."""
+    label = _EXAMPLES.sub("", label)
+    yield label
+    for piece in re.split(r"[()]", label):
+        *first, last = _BETWEEN.split(piece)
+        yield last
+        yield from (name for name in first if not _HANGUL.search(name) or _WHO.search(name.strip()))
 
 
 def _size(name: str) -> int:

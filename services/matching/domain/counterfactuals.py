@@ -2,7 +2,9 @@
 
 A change is applied to the person or the opening as the contract has them, and the pair is assessed anew: nothing here
 knows a second time when a condition says no. What nobody should be asked to change (age, sex, where somebody lives, an
-employer that a person ruled out) has no change; without a live consent nothing is looked at.
+employer that a person ruled out) has no change, and what nobody would do (three hours of way, half the pay, a car
+without a licence, nights for who cares for a child) is not proposed: `plausible_changes` of the pack says how far.
+Without a live consent nothing is looked at.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ from services.matching.domain.condition_answer import NO
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Experience, HoursPerWeek, Person, Wants
 from shared.reference import Pack
+from shared.reference.matching import PlausibleChanges
 
 What = Literal[
     "kind", "commute", "shifts", "hours", "wage", "start", "certificate", "licence", "car", "education",
     "experience", "places", "pay",
 ]  # fmt: skip
-LONGEST_WAY = 300  # minutes: no wish goes further
-MOST_TRIED = 200  # sets of changes; a pair that needs more than this is told that nothing simple opens it
+MOST_TRIED = 600  # sets of changes: all of at most three of some fifteen; beyond nothing is said
 MARGIN = 1e-9
 
 
@@ -38,10 +40,11 @@ class Change(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """The smallest set of changes after which the pair may match, tried; ``changes`` None: there is none.
+    """Plausible changes after which the pair may match, tried, and no part of them is enough; ``changes`` None: there
+    are none.
 
-    ``by_condition``: of each condition that says no what it needs, as far as anything helps it. ``too_weak``: each of
-    them can be helped, and even then the fit lies below the threshold.
+    ``by_condition``: of each condition that says no what it needs, as far as anything plausible helps it.
+    ``too_weak``: each of them can be helped, and even then the fit lies below the threshold.
     """
 
     changes: tuple[Change, ...] | None
@@ -60,17 +63,19 @@ def what_opens(person: Person, opportunity: Opportunity, pack: Pack, today: date
     def helps(name: str) -> Callable[[Assessment], bool]:
         return lambda then: name not in _refusing(then)
 
-    by_condition = {}
+    by_condition, most = {}, pack.matching.plausible_changes.most
     for name, own in candidates.items():
-        found = _smallest(own, tried, helps(name))
+        found = _smallest(own, tried, helps(name), most)
         if found is not None:
             by_condition[name] = found
     if by_condition.keys() != _refusing(now):
         return Opening(None, by_condition)
     every = tuple(dict.fromkeys(change for own in candidates.values() for change in own))
+    found = _smallest(every, tried, _matches, most)
+    if found is not None:
+        return Opening(found, by_condition)
     together = tuple(dict.fromkeys(change for own in by_condition.values() for change in own))
-    found = _smallest(every, tried, _matches) or (together if _matches(tried(together)) else None)
-    return Opening(found, by_condition, found is None)
+    return Opening(None, by_condition, tried(together).state != "no" and not _matches(tried(together)))
 
 
 def _matches(then: Assessment) -> bool:
@@ -85,12 +90,17 @@ def _smallest(
     candidates: tuple[Change, ...],
     tried: Callable[[Iterable[Change]], Assessment],
     is_open: Callable[[Assessment], bool],
+    most: int,
 ) -> tuple[Change, ...] | None:
-    sets = (some for size in range(1, len(candidates) + 1) for some in combinations(candidates, size))
+    sets = (some for size in range(1, most + 1) for some in combinations(candidates, size))
     return next((some for some in islice(sets, MOST_TRIED) if is_open(tried(some))), None)
 
 
 # --- what each condition could need
+
+
+def _bounds(now: Assessment) -> PlausibleChanges:
+    return now.context.pack.matching.plausible_changes
 
 
 def _kind(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
@@ -98,21 +108,24 @@ def _kind(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
 
 
 def _commute(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
+    bounds, limit = _bounds(now), now.person.commute_wish or now.person.usual_way
     minutes = now.context.minutes_of(now.person, opportunity.region)
-    if minutes is not None and minutes <= LONGEST_WAY:
+    if minutes is not None and minutes <= min(bounds.way_minutes, bounds.way_times * limit):
         yield Change("commute", number=minutes)
-    if now.person.car is False:
+    if now.person.car is False and now.person.driving:
         yield Change("car")
 
 
 def _shifts(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
-    parts = sorted(frozenset[str]().union(*now.opening.shifts) - now.person.shifts)
-    yield Change("shifts", tuple(parts))
+    parts = frozenset[str]().union(*now.opening.shifts) - now.person.shifts
+    if not any(parts.intersection(rule.shifts_not) for _, rule in now.person.needs):
+        yield Change("shifts", tuple(sorted(parts)))
 
 
 def _hours(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
-    if now.opening.hours is not None:
-        yield Change("hours", number=now.opening.hours)
+    hours, low, high = now.opening.hours, now.person.hours_min, now.person.hours_max
+    if hours is not None and max((low or hours) - hours, hours - (high or hours)) <= _bounds(now).hours:
+        yield Change("hours", number=hours)
 
 
 def _wage(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
@@ -120,7 +133,7 @@ def _wage(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
     if wish is not None and most is not None:
         hour = now.context.pack.hourly(1, wish.per, now.opening.hours, now.opening.hours_per_day)
         amount = floor(most / hour * (1 + MARGIN))
-        if amount > 0:
+        if amount >= wish.amount * (1 - _bounds(now).pay_cut) and most >= (now.context.minimum_hourly or 0):
             yield Change("wage", number=amount)
 
 
@@ -130,7 +143,9 @@ def _start(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
 
 
 def _certificate(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
-    yield Change("certificate", tuple(sorted(now.opening.certificates - now.person.certificates)))
+    missing = now.opening.certificates - now.person.certificates
+    if len(missing) <= _bounds(now).certificates:
+        yield Change("certificate", tuple(sorted(missing)))
 
 
 def _licence(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
@@ -140,18 +155,19 @@ def _licence(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
         lacking = [code for code in now.opening.other_licences if code not in now.person.certificates]
         if lacking:
             yield Change("certificate", tuple(lacking))
-    if now.person.car is False and now.opening.needs_car:
+    if now.person.car is False and now.person.driving and now.opening.needs_car:
         yield Change("car")
 
 
 def _education(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
-    if opportunity.rules.education_min is not None:
-        yield Change("education", (opportunity.rules.education_min,))
+    own, wanted = now.person.education, opportunity.rules.education_min
+    if wanted is not None and own is not None and now.opening.education - own <= _bounds(now).education_steps:
+        yield Change("education", (wanted,))
 
 
 def _experience(now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
     needed, work = opportunity.rules.experience_months, opportunity.occupation
-    if needed and work is not None:
+    if needed and work is not None and needed <= _bounds(now).experience_months:
         yield Change("experience", (work,), needed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -10,8 +11,18 @@ import pytest
 from services.matching.domain import explanations
 from services.matching.domain.assessment import assess_pair
 from services.matching.domain.counterfactuals import Change, applied, what_opens
-from tests.support.matching import CARE, SEOUL, TODAY, YEONCHEON, a_job, a_person, random_opening, random_person
-from tests.unit.matching.asking import EVENING, NIGHT, PACK
+from tests.support.matching import (
+    CARE,
+    GWANGMYEONG,
+    SEOUL,
+    TODAY,
+    YEONCHEON,
+    a_job,
+    a_person,
+    random_opening,
+    random_person,
+)
+from tests.unit.matching.asking import DAY, EVENING, NIGHT, PACK
 from verification.oracle.conditions import Pair
 from verification.oracle.factors import contributions, fit_of
 from verification.oracle.matches import asks_of
@@ -42,8 +53,8 @@ class TestOneCondition:
             ({"has": {"driving_licence": False}}, {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}},
              [Change("licence")]),
             ({}, {"rules": {"car": True}}, [Change("car")]),
-            ({}, {"rules": {"education_min": "work24-2024-education:05"}},
-             [Change("education", ("work24-2024-education:05",))]),
+            ({}, {"rules": {"education_min": "work24-2024-education:04"}},
+             [Change("education", ("work24-2024-education:04",))]),
             ({}, {"occupation": CARE, "rules": {"experience_months": 12}}, [Change("experience", (CARE,), 12)]),
             ({}, {"places": 0}, [Change("places", number=1)]),
             ({}, {"wage": {"minimum": 2_000_000}}, [Change("pay", number=2_156_880)]),
@@ -67,6 +78,18 @@ class TestOneCondition:
             ({"residence": SEOUL}, {"rules": {"residence": ["legal-dong-2026:41000"]}}),
             ({"status": "left"}, {}),
             ({"consents": []}, {}),
+            # what nobody would do
+            ({"wants": {"commute_minutes": 60}}, {"region": YEONCHEON}),  # 192 minutes
+            ({"wants": {"commute_minutes": 30}}, {"region": GWANGMYEONG}),  # 63, more than half as long again
+            ({"wants": {"wage_min": {"per": "month", "amount": 3_200_000, "currency": "KRW"}}}, {}),  # 2,500,000
+            ({"has": {"driving_licence": False, "car": False}}, {"rules": {"car": True}}),
+            ({"wants": {"hours_per_week": {"max": 20}}}, {}),
+            ({}, {"occupation": CARE, "rules": {"experience_months": 36}}),
+            ({}, {"rules": {"education_min": "work24-2024-education:06"}}),
+            (
+                {"wants": {"shifts": [DAY]}, "counselling": {"needs": ["kr-gyeonggi-1:childcare-hours"]}},
+                {"shifts": [NIGHT]},
+            ),
             ({}, {"status": "closed"}),
         ],
     )
@@ -97,10 +120,18 @@ class TestSeveral:
     def test_a_fit_that_is_too_weak_is_said_instead(self) -> None:
         person = {"occupations": [{"code": "work24-2024-occupation:024100", "interest": 1.0}], "courses": []}
         dull = {"employment": "work24-2024-employment:20", "wage": {"minimum": 2_160_000}}
-        job = a_job(region=YEONCHEON, certificates=[CARER], benefits=["work24-2024-welfare:01"], **dull)
+        job = a_job(region=SEOUL, certificates=[CARER], **dull)  # 86 minutes, asked about
         found = what_opens(a_person(**person), job, PACK, TODAY)
         assert found.changes is None
         assert found.too_weak
+
+    def test_nobody_is_told_to_change_more_than_a_few_things(self) -> None:
+        person = {"wants": {"commute_minutes": 20, "shifts": [EVENING], "hours_per_week": {"max": 35}}}
+        four = {"shifts": [NIGHT], "certificates": [CARER]}
+        found = what_opens(a_person(**person), a_job(**four), PACK, TODAY)
+        assert found.changes is None
+        assert set(found.by_condition) == {"commute", "shifts", "hours", "certificate"}
+        assert not found.too_weak
 
 
 class TestItHolds:
@@ -117,4 +148,7 @@ class TestItHolds:
             pair = Pair(*applied(person, opening, changes), PACK, TODAY)
             assert asks_of(pair) is not None
             assert fit_of(pair, contributions(pair)) >= PACK.matching.threshold
+            for fewer in combinations(changes, len(changes) - 1):  # no part of it is enough
+                pair = Pair(*applied(person, opening, fewer), PACK, TODAY)
+                assert asks_of(pair) is None or fit_of(pair, contributions(pair)) < PACK.matching.threshold
         assert said > 100

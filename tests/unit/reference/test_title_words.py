@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.reference import load_pack
 from shared.reference.title_words import MOST, TitleWords
 
 pytestmark = pytest.mark.unit
+PACK = load_pack("kr-gyeonggi")
 WORDS = TitleWords(
     [
         ("baker", "제과·제빵원"),
@@ -24,7 +26,7 @@ class TestNamed:
         ("title", "code"),
         [
             ("제빵원", "baker"),
-            ("★ 제 과 ★", "baker"),
+            ("★ 제 빵 원 ★", "baker"),
             ("[수원] 한식조리사모집", "cook"),
             ("한식 조리원(초보)", "cook"),
             ("간병인 구합니다", "care"),
@@ -49,3 +51,26 @@ class TestNamed:
         found = WORDS.named(title)
         assert len(found) == MOST
         assert found == WORDS.named(title)
+
+
+class TestWhatIsNotMeant:
+    """Of the real pack."""
+
+    @pytest.mark.parametrize(
+        ("title", "meant"),
+        [
+            ("운전 제외 사무보조", "사무"),
+            ("요양병원 내 세탁원 모집", "세탁"),
+            ("제과제빵원 근무", "제빵"),
+            ("요양보호시 모집", "요양"),
+            ("네 일 아티스트", "네일"),
+        ],
+    )
+    def test_what_is_excluded_and_where_the_work_is_are_not_named(self, title: str, meant: str) -> None:
+        found = [PACK.label(code, "ko") for code, _ in PACK.named("occupation", title)]
+        assert found
+        assert all(meant in label for label in found)
+
+    @pytest.mark.parametrize("title", ["화물차 운전원 제외", "병원 근무", "호텔에서 일하실 분", "학교"])
+    def test_a_place_is_no_occupation(self, title: str) -> None:
+        assert PACK.named("occupation", title) == ()
