@@ -49,9 +49,10 @@ def rules_of(service: str, prefix: str = "", folder: Path = RIGHTS) -> Iterator[
     for topic in rights["reads"]:
         for operation in ("Read", "Describe"):
             yield Rule(user, "Topic", prefix + topic, operation)
-    for beginning in rights["writes_under"]:
-        for operation in ("Write", "Describe"):
-            yield Rule(user, "Topic", prefix + beginning, operation, "Prefixed")
+    for names, act in (("writes_under", "Write"), ("reads_under", "Read")):
+        for beginning in rights[names]:
+            for operation in (act, "Describe"):
+                yield Rule(user, "Topic", prefix + beginning, operation, "Prefixed")
     for group in rights["groups"]:
         for operation in ("Read", "Describe"):
             yield Rule(user, "Group", prefix + group, operation)

@@ -14,6 +14,9 @@ from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.dependencies import Dependencies
 from services.intake.first_administrator import first_administrator
 from services.intake.identity import References, Vault
+from services.intake.inbound import api as inbound_api
+from services.intake.inbound.api import ANSWERS, INBOUND, state_of
+from services.intake.inbound.door import KafkaDoor
 from services.intake.kafka_handlers import make_stream
 from services.intake.queries import Journeys
 from services.intake.repository import INDEXES, Repository
@@ -22,6 +25,7 @@ from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Keys
 from shared.events import registry
+from shared.events.boxes import BoxKeys
 from shared.kit.base.logs import logger
 from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.reference import Pack, load_pack
@@ -40,6 +44,8 @@ def build(settings: IntakeSettings) -> FastAPI:
         remedies=pack.remedy,
         streams=(make_stream(),),
         writes=WRITES,
+        writes_under=(ANSWERS,),
+        reads_under=(INBOUND,),
         indexes=INDEXES,
         ready_needs_kafka=False,
     )
@@ -52,7 +58,8 @@ def build(settings: IntakeSettings) -> FastAPI:
         runtime.clock,
         most_rejections=settings.most_rejections,
     )
-    endpoints = Endpoints()
+    endpoints, boxes = Endpoints(), BoxKeys(settings.inbound_keys_bytes)
+    kafka_door = state_of(settings.kafka_settings, boxes)
 
     async def put_together() -> None:
         warn_of_an_old_wage_table(pack, dependencies.day(runtime.clock.calendar()))
@@ -68,15 +75,32 @@ def build(settings: IntakeSettings) -> FastAPI:
         job = ConsentExpiryJob(runtime.store, Repository(runtime.database), dependencies)
         await job.run(settings.lapse_seconds, runtime.stopping)
 
+    async def read_inbound() -> None:
+        if not kafka_door.open:
+            _log.info("inbound_off", remedy=kafka_door.why)
+            return
+        door = KafkaDoor(
+            settings.kafka_settings,
+            runtime.store,
+            Repository(runtime.database),
+            dependencies,
+            boxes,
+            runtime.quotas,
+            runtime.observer,
+            settings.inbound_lease_seconds,
+        )
+        await door.run(runtime.stopping)
+
     return runtime.app(
         title="Ieum intake",
         routers=(
             make_router(endpoints, settings),
+            inbound_api.make_router(kafka_door),
             code_lists_api.make_router(pack),
             files_api.make_router(endpoints, settings, dependencies),
         ),
         before_streams=(put_together,),
-        loops=(lapse_consents,),
+        loops=(lapse_consents, read_inbound),
     )
 
 

@@ -14,3 +14,10 @@ people_with_consent_ending = gauge(
 people_with_consent_ending_share = gauge(
     "people_with_consent_ending_share", "The same as a share of all with a consent, in tenths, rounded down"
 )
+inbound_open = gauge("inbound_open", "1 while this replica reads the agencies' topics at Kafka")
+inbound_agencies = gauge("inbound_agencies", "Agencies whose topics this replica reads")
+inbound_records = counter("inbound_records", "Records of an agency's topic that were decided and answered", ["agency"])
+inbound_lag = gauge("inbound_lag", "Records of an agency's topic not yet decided", ["agency"])
+inbound_failures = counter(
+    "inbound_failures", "Readings of an agency's topic that failed and begin again", ["agency", "reason"]
+)

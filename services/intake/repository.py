@@ -26,6 +26,9 @@ from services.intake.documents import (
     StepsSummary,
     StoredPerson,
 )
+from services.intake.inbound.answers import ANSWERS
+from shared.access.agencies import held_agency
+from shared.events.topics.agencies import Agency
 from shared.kit.base.ids import random_id
 from shared.kit.store.mongo import Database, Document
 
@@ -61,6 +64,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"state.keys.key_id": {"$exists": True}},
         )
     ],
+    ANSWERS.name: [IndexModel([("agency", ASCENDING), ("at", ASCENDING)])],
     AUDIT: [IndexModel("at"), IndexModel("person", sparse=True)],
 }
 # Identity is binary or it is not stored, whoever writes: the database checks it too.
@@ -94,6 +98,10 @@ class Repository:
         """Whether any agency with a key may register agencies."""
         query = {"state.rights.administers": True, "state.keys.0": {"$exists": True}}
         return await self._database[AGENCIES].find_one(query, {"_id": 1}) is not None
+
+    async def agencies(self) -> list[Agency]:
+        """All that are registered."""
+        return [held_agency(document) async for document in self._database[AGENCIES].find({}, {"state": 1})]
 
     async def audit(
         self, at: datetime, agency: str, key_id: str, action: str, *, person: str | None, outcome: str

@@ -30,6 +30,7 @@ from shared.kit.web.authentication import authenticated, unauthorised
 from shared.kit.web.problems import Problem, forbidden
 
 CACHE_SECONDS = 1.0
+BY_TOPIC = ""  # in place of a key id: it came by the agency's own topic, whose writers the broker knows
 _TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
 _NOBODY = "00" * 32
 MOST_TOLD = 1_000  # keys that the log has told of
@@ -48,7 +49,7 @@ _log = logger("keys")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The agency behind a request, and with which of its keys it came."""
+    """The agency behind a request, and with which of its keys it came (`BY_TOPIC`: with none)."""
 
     agency: Agency
     key_id: str

@@ -25,7 +25,8 @@ _READ, _WRITE = 3, 4  # codes of Kafka's operations
 class Rights:
     """Topics and consumer groups without prefix. What is written is made, too; nothing else may be.
 
-    ``writes_under``: how the names of topics begin that others make, and that this service may only write.
+    ``writes_under``, ``reads_under``: how the names of topics begin that others make, and that this service may only
+    write, or read.
     """
 
     user: str
@@ -33,6 +34,7 @@ class Rights:
     reads: tuple[str, ...]
     groups: tuple[str, ...]
     writes_under: tuple[str, ...] = ()
+    reads_under: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         """As it stands in ``deploy/rights``."""

@@ -78,9 +78,9 @@ class ServiceRuntime:
     application is put together.
 
     ``streams`` are started by the kit; ``held_streams`` are only made ready, the service starts and stops them itself
-    (under a lease). ``writes`` are the topics that this service alone writes, ``writes_under`` how the names
-    of those begin that others make for it to write. ``ready_needs_kafka=False``: once running it stays ready on MongoDB
-    alone. ``authenticator`` makes the part that says who calls, from the database and the
+    (under a lease). ``writes`` are the topics that this service alone writes, ``writes_under`` and ``reads_under`` how
+    the names of those begin that others make for it to write or read. ``ready_needs_kafka=False``: once running it
+    stays ready on MongoDB alone. ``authenticator`` makes the part that says who calls, from the database and the
     time; ``remedies`` says what to do about what is refused. ``stopping`` is set as soon as the process is to end.
     ``aside`` is a second store, of the streams that are read everywhere: its transactions do not wait for those of
     ``store``, and what they change no view of ``store`` may hold.
@@ -105,6 +105,7 @@ class ServiceRuntime:
         held_streams: Sequence[Stream] = (),
         writes: Sequence[str] = (),
         writes_under: Sequence[str] = (),
+        reads_under: Sequence[str] = (),
         indexes: Mapping[str, Sequence[IndexModel]] | None = None,
         ready_needs_kafka: bool = True,
         remedies: Remedies = problems.general_remedy,
@@ -127,7 +128,7 @@ class ServiceRuntime:
         self._make_authenticator = authenticator
         self._remedies = remedies
         self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
-        self._writes_under = tuple(writes_under)
+        self._writes_under, self._reads_under = tuple(writes_under), tuple(reads_under)
         self._watchdog = Watchdog(settings.stalled_seconds)
         self._loops: list[asyncio.Task[None]] = []
         self._stop_began: float | None = None
@@ -141,6 +142,7 @@ class ServiceRuntime:
             reads=tuple(sorted({topic for each in self._all_streams for topic in each.topics})),
             groups=tuple(sorted({each.service for each in self._all_streams if not each.everywhere})),
             writes_under=self._writes_under,
+            reads_under=self._reads_under,
         )
 
     def app(

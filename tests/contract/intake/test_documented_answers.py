@@ -51,6 +51,7 @@ async def test_every_documented_answer(
             await ask_what_the_kit_answers(service)
             await ask_without_the_right(service, hanawon.headers)
             await look_up_codes(service)
+            assert (await service.ask("GET /doors/kafka", 200)).json()["open"] is False
             await send_files(service, hanawon.headers)
             await look_back(door)
             await look_back_without_a_right(service, await register(admin, "acme", "public", reads=()))

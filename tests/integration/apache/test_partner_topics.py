@@ -20,7 +20,8 @@ from deploy.local.timeouts import scaled
 from deploy.rights import partner as command
 from deploy.rights.acls import all_rules
 from deploy.rights.kafka_admin import apply
-from deploy.rights.partner import Partner, provide, provided
+from deploy.rights.own_topics import provide, provided
+from deploy.rights.partner import Partner
 from shared.kit.kafka.aiokafka_internals import topic_ids
 from shared.kit.kafka.topics import Topics
 from tests.integration.apache.parts import ALL_TOPICS, settings_of, until
@@ -131,10 +132,10 @@ async def test_what_the_set_up_gives_the_services_leaves_partners_alone(
     broker: ApacheBroker, partners: dict[Partner, Login]
 ) -> None:
     admin = broker.login(ADMIN).arguments
-    before = await provided(admin)
+    before = await provided(admin, "partner-")
     assert set(before) == {*GJF.rules, *GJF2.rules}
     await apply(admin, {}, all_rules())
-    assert await provided(admin) == before
+    assert await provided(admin, "partner-") == before
     async with AIOKafkaProducer(**broker.login("notifications").arguments, acks="all") as producer:
         await producer.send_and_wait(GJF.topic, b"{}", key=b"one", partition=1)
 

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,14 @@ class Process:
     """Intake as its own process. `crash_at` names a point of the store at which it is killed once `trigger` exists."""
 
     def __init__(
-        self, folder: Path, kafka: str, mongo_url: str, prefix: str, *arguments: str, crash_at: str | None = None
+        self,
+        folder: Path,
+        kafka: str,
+        mongo_url: str,
+        prefix: str,
+        *arguments: str,
+        crash_at: str | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.port = free_port()
         self.trigger = folder / "trigger"
@@ -135,6 +142,7 @@ class Process:
             "IEUM_LAPSE_SECONDS": "1",
             "CRASH_AT": crash_at or "",
             "TRIGGER": str(self.trigger),
+            **(more or {}),
         }
         self.database = environment["IEUM_DATABASE"]
         root = Path(__file__).resolve().parents[3]

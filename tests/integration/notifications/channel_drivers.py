@@ -17,8 +17,8 @@ from deploy.local.apache.broker import ApacheBroker
 from deploy.local.login import ADMIN, Login
 from deploy.rights.acls import Rule, all_rules
 from deploy.rights.kafka_admin import add, apply, remove
+from deploy.rights.own_topics import provide
 from deploy.rights.partner import Partner as PartnerOfKafka
-from deploy.rights.partner import provide
 from services.notifications import main
 from services.notifications.channels.mail import digest
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings

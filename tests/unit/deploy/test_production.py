@@ -40,7 +40,7 @@ HARMLESS = {
     "metrics_host", "session_timeout_ms", "batch_max_records", "stalled_seconds", "start_seconds",
     "pack",
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
-    "most_events", "most_bytes", "most_rejections", "lapse_seconds",
+    "most_events", "most_bytes", "most_rejections", "lapse_seconds", "inbound_lease_seconds",
     "lease_seconds", "day_check_seconds", "netting_seconds",
     "head_seconds", "body_seconds", "idle_seconds", "unread_seconds", "body_bytes_per_second", "connections",
     "connections_per_address", "at_once_bodies", "at_once_requests", "at_once_polls", "at_once_working",
@@ -63,6 +63,7 @@ REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left o
     "id_key": "d1" * 32,
     "sealing_key": "00" * 32,
     "kek": ("d3" * 32).upper(),
+    "inbound_keys": "d3" * 32,
     "first_admin": "office:office-1:" + sha256(bytes(32)).hexdigest(),
     "allow_networks": '["10.0.0.0/8"]',
     "smtp_security": "none",

@@ -68,4 +68,5 @@ async def test_a_broker_that_tells_no_rights_is_believed(monkeypatch: pytest.Mon
 def test_the_print_is_what_deploy_reads() -> None:
     assert json.loads(RIGHTS.as_json()) == {
         "user": "small", "writes": ["matches"], "reads": ["people"], "groups": ["small"], "writes_under": [],
+        "reads_under": [],
     }  # fmt: skip

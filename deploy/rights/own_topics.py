@@ -1,0 +1,172 @@
+"""A user from outside with topics of its own at Kafka: made, listed and taken away. Other users and topics stay as they
+are."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import secrets
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aiokafka import AIOKafkaClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+
+from deploy.local.login import ADMIN, Login
+from deploy.rights.acls import Rule
+from deploy.rights.kafka_admin import KafkaError, apply, forget, remove, rules_there
+
+RETENTION_DAYS = 7
+_AGENCY = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)  # as in the contract
+
+
+@dataclass(frozen=True)
+class Own(ABC):
+    """How everything of one agency on one road is called. The names of all such users begin alike, and like no
+    service's; topics that are made have so many partitions. ``prefix``: IEUM_TOPIC_PREFIX of the services."""
+
+    beginning: ClassVar[str]
+    partitions: ClassVar[int]
+
+    agency: str
+    prefix: str = ""
+
+    @property
+    def user(self) -> str:
+        """As whom it comes."""
+        return self.beginning + self.agency
+
+    @property
+    @abstractmethod
+    def topics(self) -> tuple[str, ...]:
+        """What is made for it."""
+
+    @property
+    @abstractmethod
+    def rules(self) -> list[Rule]:
+        """All that it may do."""
+
+
+async def provide(
+    login: Mapping[str, Any],
+    own: Own,
+    password: str,
+    *,
+    replication: int = -1,
+    partitions: int | None = None,
+    retention_days: int = RETENTION_DAYS,
+) -> list[str]:
+    """Topics, user and rights. Safe to repeat; the topics that were made: the others keep their settings. Raises
+    KafkaError."""
+    settings = {"retention.ms": str(retention_days * 86_400_000), "cleanup.policy": "delete"}
+    admin = AIOKafkaAdminClient(**login)
+    await admin.start()
+    try:
+        count = partitions or own.partitions
+        wanted = [NewTopic(name, count, replication, topic_configs=settings) for name in own.topics]
+        answer: Any = await admin.create_topics(wanted)
+        made = [name for name, code, *_ in answer.topic_errors if code == 0]
+        for _, code, *_ in answer.topic_errors:
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise for_code(code)()
+    finally:
+        await admin.close()
+    await apply(login, {own.user: password}, own.rules)
+    return made
+
+
+async def withdraw(login: Mapping[str, Any], own: Own) -> bool:
+    """Rights first (they count for connections that stand, too), then user and topics. Safe to repeat; False when there
+    was no such user. Raises KafkaError."""
+    client = AIOKafkaClient(**login)
+    try:
+        await client.bootstrap()
+        for rule in sorted(await rules_there(client)):
+            if rule.user == own.user:
+                await remove(client, rule)
+        known = await forget(client, own.user)
+    finally:
+        await client.close()
+    admin = AIOKafkaAdminClient(**login)
+    await admin.start()
+    try:
+        answer: Any = await admin.delete_topics(list(own.topics))
+        for _, code in answer.topic_error_codes:
+            if code not in (0, UnknownTopicOrPartitionError.errno):
+                raise for_code(code)()
+    finally:
+        await admin.close()
+    return known
+
+
+async def provided(login: Mapping[str, Any], beginning: str) -> list[Rule]:
+    """What users whose names begin so may do now. Raises KafkaError."""
+    client = AIOKafkaClient(**login)
+    try:
+        await client.bootstrap()
+        return sorted(rule for rule in await rules_there(client) if rule.user.startswith(beginning))
+    finally:
+        await client.close()
+
+
+def command(name: str, what: str, make: type[Own], arguments: Sequence[str] | None) -> int:
+    """`add AGENCY`, `remove AGENCY`, `list`. 0 when it is done; 1 with the reason when it cannot be."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=what)
+    acts = parser.add_subparsers(dest="act", required=True)
+    add = acts.add_parser("add", help="topics, user and rights; a new password")
+    add.add_argument("--out", type=Path, help="write the password here, for its owner alone, instead of showing it")
+    add.add_argument("--partitions", type=int, default=make.partitions, help="of topics that are made")
+    add.add_argument("--replication", type=int, default=-1, help="copies; the default leaves it to the broker")
+    add.add_argument("--days", type=int, default=RETENTION_DAYS, help="how long what was written can be read")
+    for named in (add, acts.add_parser("remove", help="take rights, user and topics away, with all that lies there")):
+        named.add_argument("agency", type=_agency)
+    acts.add_parser("list", help="who may do what")
+    given = parser.parse_args(arguments)
+    told = {name: os.environ.get(name, "") for name in ("KAFKA_ADMIN_ADDRESS", "KAFKA_ADMIN_PASSWORD")}
+    if missing := [name for name, value in told.items() if not value]:
+        print(f"not set: {', '.join(missing)}", file=sys.stderr)
+        return 1
+    login = Login(told["KAFKA_ADMIN_ADDRESS"], ADMIN, told["KAFKA_ADMIN_PASSWORD"], mechanism="PLAIN").arguments
+    try:
+        if given.act == "list":
+            rules = asyncio.run(provided(login, make.beginning))
+            print(*(f"{rule.user}: {rule.operation} {rule.kind.lower()} {rule.name}" for rule in rules), sep="\n")
+            return 0
+        own = make(given.agency, os.environ.get("IEUM_TOPIC_PREFIX", ""))
+        if given.act == "add":
+            _add(login, own, given)
+            return 0
+        known = asyncio.run(withdraw(login, own))
+        print(f"{', '.join(own.topics)} and user {own.user}: {'gone' if known else 'there was no such user'}")
+    except (KafkaError, OSError) as error:
+        print(type(error).__name__, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add(login: Mapping[str, Any], own: Own, given: argparse.Namespace) -> None:
+    password = secrets.token_hex(24)
+    if given.out is not None:  # first: a password that cannot be kept is not set
+        with open(os.open(given.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(password + "\n")
+    counts = {"replication": given.replication, "partitions": given.partitions, "retention_days": given.days}
+    made = asyncio.run(provide(login, own, password, **counts))
+    for topic in own.topics:
+        print(f"topic {topic} ({'made' if topic in made else 'was there'})")
+    for group in sorted({rule.name for rule in own.rules if rule.kind == "Group"}):
+        print(f"group {group}")
+    shown = f"in {given.out}" if given.out is not None else f"{password} (shown once)"
+    print(f"user {own.user}, SCRAM-SHA-512, password {shown}")
+
+
+def _agency(text: str) -> str:
+    if _AGENCY.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError("an agency's short name: small letters, digits, single hyphens; at most 40")
+    return text
