@@ -1,14 +1,17 @@
 """The open deliveries of a thread, one queue per subscription, oldest first.
 
 What is said of one opening arrives in order, and nothing overtakes a recall in either direction; openings do not wait
-for each other. An entry names its opportunity (None: a recall), so that a notice only has to load what is about its own
+for each other, unless the subscription asked for order: then what is `ordered` comes one after another, whatever it is
+about. Only the first of those that wait for each other is ever due, so retries, kills and replicas change nothing of
+their order. An entry names its opportunity (None: a recall), so that a notice only has to load what is about its own
 opening. The queues live in the thread's own document: whoever adds, sends, ends or drops a delivery writes the thread
 too, so that two of them at once cannot both be right, and one of them starts over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Literal
 
 from services.notifications.channels.channel import Channel
@@ -44,8 +47,23 @@ def forget_retry(delivery: DeliveryDocument) -> None:
 
 
 def ordered_with(entry: QueueEntry, opportunity: str | None) -> bool:
-    """True when the order of an entry and of something about this opportunity (None: a recall) matters."""
+    """True when the order of an entry and of something about this opportunity (None: a recall) always matters."""
     return opportunity is None or entry["opportunity"] in (None, opportunity)
+
+
+def unblocked(queue: Iterable[QueueEntry]) -> Iterator[QueueEntry]:
+    """Those that wait for no earlier one."""
+    openings, ordered, first = set[str](), False, True
+    for entry in queue:
+        opportunity = entry["opportunity"]
+        if opportunity is None:
+            if first:
+                yield entry
+            return  # nothing overtakes a recall
+        if opportunity not in openings and not (ordered and entry.get("ordered")):
+            yield entry
+        openings.add(opportunity)
+        ordered, first = ordered or entry.get("ordered", False), False
 
 
 class Queues:
@@ -61,9 +79,9 @@ class Queues:
         while its recall may turn out to be needless."""
         all_of_them = thread is not None and thread["recall"] is not None and thread["recall"]["if_sent"]
         for queue in thread["queues"].values() if thread else ():
-            for entry in queue:
-                if all_of_them or ordered_with(entry, opportunity):
-                    yield DELIVERIES.by_id(entry["delivery"])
+            ordered = islice((entry for entry in queue if entry.get("ordered")), 2)  # the first, and who comes after it
+            for entry in (*(e for e in queue if all_of_them or ordered_with(e, opportunity)), *ordered):
+                yield DELIVERIES.by_id(entry["delivery"])
 
     @staticmethod
     def open(work: UnitOfWork, thread: ThreadDocument) -> list[DeliveryDocument]:
@@ -98,6 +116,7 @@ class Queues:
         forget_retry(delivery)
         if "ended" in delivery:
             delivery.update({"attempts": 0, "reason": None, "listed": True})
+            delivery.pop("blocks_since", None)
             del delivery["ended"]
         self._append(work, thread, delivery)
 
@@ -105,9 +124,11 @@ class Queues:
         """At the end of its queue, unless it stands there already; its channel takes it in."""
         queue = thread["queues"].setdefault(delivery["subscription"], [])
         entry: QueueEntry = {"delivery": delivery["_id"], "opportunity": delivery["opportunity"]}
+        if delivery.get("ordered"):
+            entry["ordered"] = True
         if entry not in queue:
             queue.append(entry)
-        first = not any(ordered_with(older, entry["opportunity"]) for older in queue[: queue.index(entry)])
+        first = entry in unblocked(queue)
         self._channels[delivery["channel"]].accept(work, delivery, first)
         DELIVERIES.save(work, delivery)
 
@@ -158,14 +179,14 @@ class Queues:
             self._outcomes.failed(work, delivery, reason or state)
         DELIVERIES.save(work, delivery)
         self._settle_recall(work, thread, delivery)
-        subscription, opportunity = delivery["subscription"], delivery["opportunity"]
-        queue = [entry for entry in thread["queues"].pop(subscription, ()) if entry["delivery"] != delivery["_id"]]
+        before = thread["queues"].pop(delivery["subscription"], [])
+        queue = [entry for entry in before if entry["delivery"] != delivery["_id"]]
         if not queue:
             return
-        thread["queues"][subscription] = queue
-        for place, entry in enumerate(queue):
-            blocked = any(ordered_with(older, entry["opportunity"]) for older in queue[:place])
-            if blocked or not ordered_with(entry, opportunity):
+        thread["queues"][delivery["subscription"]] = queue
+        went_ahead = {entry["delivery"] for entry in unblocked(before)}
+        for entry in unblocked(queue):
+            if entry["delivery"] in went_ahead:
                 continue
             waiting = DELIVERIES.get(work, entry["delivery"])
             if waiting is not None and waiting["state"] == WAITING:

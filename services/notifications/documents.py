@@ -36,6 +36,7 @@ EMAIL_DIGEST: Final = "email-digest"
 TOPIC: Final = "topic"
 ChannelName = Literal["feed", "webhook", "email", "email-digest", "topic"]  # part of the published API
 About = Literal["notice", "recall"]
+Order = Literal["alias"]  # which deliveries of a subscription come one after another; part of the published API
 Waits = Literal["retry", "again"]  # for its retry as planned; for the same one, after it was brought forward in vain
 
 # A delivery's states. Waiting: for an earlier one of the same thread. Due: may be sent from `due` on. Sending: held
@@ -126,7 +127,10 @@ class SubscriptionDocument(TypedDict):
     ``headers``: with which of the partner's own, sealed. ``failures``: bad answers in a row, counted up to MOST_COUNTED
     (domain/circuit_breaker.py), the first ``failing_since``; ``recall_at``: when a recall may be tried, sooner than
     ``held_until``. ``recalls_only``: no notices. ``filter``: which notices, as text (domain/subscription_filters.py).
-    ``per_second``: the most that its endpoint wants. All of it is in one document: who sends reads it once."""
+    ``per_second``: the most that its endpoint wants. ``order``: of what it is told from then on;
+    ``blocked_head_seconds``: how long one that is not taken may keep those behind it waiting. ``retry_schedule``: waits
+    before attempt 1, 2, ... in seconds, in the place of ours. ``tls``: its client certificate and own CA, sealed
+    (channels/client_tls.py). All of it is in one document: who sends reads it once."""
 
     _id: str
     agency: str
@@ -140,9 +144,13 @@ class SubscriptionDocument(TypedDict):
     target: bytes | None
     secrets: list[SecretEntry]
     headers: NotRequired[bytes | None]
+    tls: NotRequired[bytes | None]
     recalls_only: NotRequired[bool]
     filter: NotRequired[str | None]
     per_second: NotRequired[float | None]
+    order: NotRequired[Order | None]
+    blocked_head_seconds: NotRequired[int | None]
+    retry_schedule: NotRequired[list[float] | None]
 
 
 class RecipientDocument(TypedDict):
@@ -177,10 +185,11 @@ class RecallEntry(TypedDict):
 
 
 class QueueEntry(TypedDict):
-    """An open delivery; ``opportunity`` is None for a recall."""
+    """An open delivery; ``opportunity`` is None for a recall. ``ordered``: as of the delivery."""
 
     delivery: str
     opportunity: str | None
+    ordered: NotRequired[bool]
 
 
 class ThreadDocument(TypedDict):
@@ -235,7 +244,8 @@ class DeliveryFields(OutcomeFields):
     ``position``: of those in a feed. ``planned``: when its retry was due before it was brought forward
     (`Repository.bring_forward`); ``probe``: as a probe alone, so its failure uses that up no more than its schedule.
     ``waits``: for a retry, and whether that was brought forward (`Repository.bring_forward`); only while it is due.
-    ``region``: of the opening, for filters alone.
+    ``region``: of the opening, for filters alone. ``ordered``: it comes behind all that is ordered and older in its
+    thread (queues.py); ``blocks_since``: its first attempt that failed while its endpoint was not down.
     ``reason``: why it ended, or of an open one what its last attempt came to. ``since``: from when on it is to be with
     its recipient, however often it is put off. ``resent``: when it was last taken up again after its end.
     ``log``: how its last attempts went, oldest first. ``ended``: by the clock of MongoDB's TTL."""
@@ -261,6 +271,8 @@ class DeliveryFields(OutcomeFields):
     probe: NotRequired[bool]
     waits: NotRequired[Waits]
     region: NotRequired[str]
+    ordered: NotRequired[bool]
+    blocks_since: NotRequired[datetime]
     position: NotRequired[int]
     since: NotRequired[datetime]
     resent: NotRequired[datetime]

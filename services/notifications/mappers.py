@@ -242,4 +242,6 @@ def delivery_document(
     }
     if told is not None and told.region is not None:
         document["region"] = told.region
+    if subscription.get("order") is not None:
+        document["ordered"] = True
     return document

@@ -26,10 +26,11 @@ class Authority:
         self.file = folder / "ca.pem"
         self.file.write_bytes(own.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
 
-    def signed(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
-        """Certificate and key in files of their own, and both in ``<name>.pem``."""
+    def signed(self, name: str, address: str = "127.0.0.1", valid: timedelta = timedelta(days=30)) -> tuple[Path, Path]:
+        """Certificate and key in files of their own, and both in ``<name>.pem``. ``valid``: from now on; it began a day
+        ago."""
         key = ec.generate_private_key(ec.SECP256R1())
-        built = _builder(_name(name), self._name, key.public_key())
+        built = _builder(_name(name), self._name, key.public_key(), valid)
         built = built.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
         certificate = built.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -44,7 +45,9 @@ def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, valid: timedelta = timedelta(days=30)
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -53,5 +56,5 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
+        .not_valid_after(now + valid)
     )

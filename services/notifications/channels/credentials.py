@@ -1,4 +1,4 @@
-"""What subscriptions keep sealed: where to send, headers and secrets. Each is bound to its subscription."""
+"""What subscriptions keep sealed: where to send, headers, secrets, certificates. Each is bound to its subscription."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from services.notifications.channels.client_tls import ClientTls
 from services.notifications.channels.webhook_signing import new_secret
 from services.notifications.documents import SecretEntry, SubscriptionDocument
 from shared.kit.base.sealing import Sealer
 
 _TARGET, _HEADERS, _SECRET = "subscription-target", "subscription-headers", "subscription-secret"
+_TLS = "subscription-tls"
 MOST_OPENED = 8_192  # seals whose content stays in memory, the last ones used
 
 
@@ -43,6 +45,17 @@ class Credentials:
             return {}
         found: dict[str, str] = json.loads(self._opened(sealed, _HEADERS, subscription["_id"]))
         return found
+
+    def sealed_tls(self, subscription: str, tls: ClientTls | None) -> bytes | None:
+        """Client certificate, its key and own authorities, as they are kept."""
+        if tls is None:
+            return None
+        return self._sealer.seal(json.dumps([tls.certificate, tls.key, tls.ca]).encode(), _TLS, subscription)
+
+    def tls_of(self, subscription: SubscriptionDocument) -> ClientTls | None:
+        """What its partner wants of TLS beyond what everybody gets."""
+        sealed = subscription.get("tls")
+        return None if sealed is None else ClientTls(*json.loads(self._sealer.open(sealed, _TLS, subscription["_id"])))
 
     def new_secret(self, subscription: str, own: str | None = None) -> tuple[str, SecretEntry]:
         """A new secret, to be shown once, and as it is kept; the partner's ``own`` if it gave one."""

@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from services.notifications.channels.channel import Configuration, Due, PushChannel
+from services.notifications.channels.client_tls import ClientTls, TlsContexts
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.ssrf_guard import REGISTERING, Resolver, guarded_connector, leads_outside
 from services.notifications.channels.webhook_response import Answer, judge
@@ -69,6 +70,7 @@ class Webhook(PushChannel):
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._contexts = TlsContexts()
 
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """The URL's form, then where its host leads: to public addresses only. One remedy for all."""
@@ -98,20 +100,20 @@ class Webhook(PushChannel):
         try:
             url = self._credentials.target_of(endpoint) or ""
             signed = signed_headers(self._credentials.live_secrets(endpoint, now), notice, now, body)
-            headers = self._credentials.headers_of(endpoint) | signed
+            headers, tls = self._credentials.headers_of(endpoint) | signed, self._tls(endpoint)
         except Exception:  # a wrong key of ours: the partner must not pay for it with a lost notice
             return Answer(error="secret")
         try:
             async with asyncio.timeout(self._limits.total.total_seconds()):
-                return await self._post(url, headers, body)
+                return await self._post(url, headers, body, tls)
         except TimeoutError:
             return Answer(error="timeout")
         except Exception as error:  # whatever a partner brings about is an answer, else it would be sent for ever
             return Answer(error=reason_of(error))
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def _post(self, url: str, headers: dict[str, str], body: bytes, tls: ssl.SSLContext | bool) -> Answer:
         async with self._open().post(
-            url, data=body, headers={"content-type": CONTENT_TYPE, **headers}, allow_redirects=False
+            url, data=body, headers={"content-type": CONTENT_TYPE, **headers}, allow_redirects=False, ssl=tls
         ) as response:
             read = {name: response.headers.get(name, "")[:200] for name in _HEADERS_READ if name in response.headers}
             answer = Answer(response.status, read)
@@ -125,11 +127,19 @@ class Webhook(PushChannel):
             async with asyncio.timeout(self._limits.total.total_seconds()):
                 url, own = self._credentials.target_of(endpoint) or "", self._credentials.headers_of(endpoint)
                 headers = {**own, "webhook-request-origin": ORIGIN}
-                async with self._open().options(url, headers=headers, allow_redirects=False) as response:
+                asked = self._open().options(url, headers=headers, allow_redirects=False, ssl=self._tls(endpoint))
+                async with asked as response:
                     allowed = response.headers.get("webhook-allowed-origin", "")
                     response.close()
                     return 200 <= response.status < 300 and allowed.strip() in ("*", ORIGIN)
         return False
+
+    def _tls(self, endpoint: SubscriptionDocument) -> ssl.SSLContext | bool:
+        """Its own, or True: what everybody gets."""
+        sealed = endpoint.get("tls")
+        if sealed is None:
+            return True
+        return self._contexts.of(sealed, lambda: self._credentials.tls_of(endpoint) or ClientTls())
 
     async def _drained(self, response: aiohttp.ClientResponse) -> bool:
         if response.content.is_eof():  # all of it came with the headers, which is nearly always so

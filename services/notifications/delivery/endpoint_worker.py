@@ -339,7 +339,7 @@ class EndpointWorker:
             jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
             waits = verdict.outcome != "delivered" or verdict.disable
-            done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint["target"])
+            done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint)
             recorded = deps.recorder.record(done, hurry=waits)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             reservation.release()

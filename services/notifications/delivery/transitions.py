@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from services.notifications import metrics
@@ -24,7 +25,7 @@ from services.notifications.documents import (
 )
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.circuit_breaker import MOST_COUNTED, Breaker
-from services.notifications.domain.retry_schedule import next_attempt
+from services.notifications.domain.retry_schedule import OUTAGE, next_attempt
 from services.notifications.fan_out.resync import request_resync
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
@@ -32,13 +33,24 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 IN_DOUBT = timedelta(minutes=1)
 MOST_LOGGED = 20  # attempts of one delivery: a recall may be tried every few seconds for days
+BLOCKED_HEAD_SECONDS = 6 * 3_600  # unless its subscription says otherwise
+SET_ASIDE = "set-aside"  # its endpoint is well and does not take it, and others wait for it in order
 _log = logger("delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class _Retrying:
+    """``down``: it failed with an endpoint that is in an outage: no fault of this delivery, which is not given up."""
+
+    endpoint: SubscriptionDocument
+    jitter: float
+    down: bool
 
 
 class DeliveryTransitions:
     """State transitions of a delivery, each an operation of a transaction. ``schedule``: waits before attempt 1, 2, ...
-    in seconds. ``resync_requested`` wakes the resync of a recipient whose subscription has ended. ``breaker``: when an
-    endpoint that fails is asked again."""
+    in seconds, of subscriptions without one of their own. ``resync_requested`` wakes the resync of a recipient whose
+    subscription has ended. ``breaker``: when an endpoint that fails is asked again."""
 
     def __init__(
         self,
@@ -53,18 +65,19 @@ class DeliveryTransitions:
         self._resync_requested = resync_requested
 
     def after_attempt(
-        self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float, target: bytes | None
+        self, held: ClaimedDelivery, verdict: Verdict, took: timedelta, jitter: float, endpoint: SubscriptionDocument
     ) -> Operation[None]:
-        """After an attempt under the claim that ``held`` names, at ``target``: when the subscription leads somewhere
-        else since, the answer says nothing about its endpoint. When that claim was let go and another one took it, only
-        the log is written; but what was taken is delivered, whoever holds it now."""
+        """After an attempt under the claim that ``held`` names, at ``endpoint`` as it was then: when the subscription
+        leads somewhere else since, the answer says nothing about its endpoint. When that claim was let go and another
+        one took it, only the log is written; but what was taken is delivered, whoever holds it now."""
         verdict = verdict.about(held["about"])
 
         def do(work: UnitOfWork) -> None:
             delivery, thread = DELIVERIES.get(work, held["_id"]), THREADS.get(work, held["thread"])
             number = held["attempts"] + 1
+            down = False
             if verdict.disable or not verdict.endpoint_healthy:
-                self._endpoint(work, held, verdict, target)
+                down = self._endpoint(work, held, verdict, endpoint["target"])
             if delivery is None or thread is None:
                 return
             self._log(work, delivery, number, verdict, took)
@@ -77,7 +90,7 @@ class DeliveryTransitions:
                 self._claim_undone(delivery)
             if may_be_held(thread, delivery):
                 thread["recall_required"] = True
-            self._apply(work, thread, delivery, verdict, jitter)
+            self._apply(work, thread, delivery, verdict, _Retrying(endpoint, jitter, down))
             THREADS.save(work, thread)
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
@@ -140,7 +153,7 @@ class DeliveryTransitions:
         yield from self._queues.needs(THREADS.get(work, held["thread"]), held["opportunity"])
 
     def _apply(
-        self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, verdict: Verdict, jitter: float
+        self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, verdict: Verdict, how: _Retrying
     ) -> None:
         if verdict.outcome == "delivered":
             self._queues.delivered(work, thread, delivery, verdict.reason)
@@ -167,12 +180,18 @@ class DeliveryTransitions:
             DELIVERIES.save(work, delivery)
             return
         forget_retry(delivery)
-        when = next_attempt(self._schedule, delivery["attempts"], work.now, delivery["due"], jitter)
+        schedule = how.endpoint.get("retry_schedule") or self._schedule
+        when = next_attempt(schedule, delivery["attempts"], work.now, delivery["due"], how.jitter, repeat=how.down)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
         if verdict.hold is not None:
             when = max(when, work.now + verdict.hold)
+        if delivery.get("ordered") and not how.down:
+            since, longest = delivery.setdefault("blocks_since", work.now), how.endpoint.get("blocked_head_seconds")
+            if when > since + timedelta(seconds=longest or BLOCKED_HEAD_SECONDS):
+                self._queues.failed(work, thread, delivery, SET_ASIDE)
+                return
         delivery.update({"state": DUE, "due": when, "owner": None, "waits": "retry"})
         DELIVERIES.save(work, delivery)
 
@@ -183,10 +202,11 @@ class DeliveryTransitions:
             for later in self._queues.recalls(work, thread, delivery["subscription"])
         )
 
-    def _endpoint(self, work: UnitOfWork, held: ClaimedDelivery, verdict: Verdict, target: bytes | None) -> None:
+    def _endpoint(self, work: UnitOfWork, held: ClaimedDelivery, verdict: Verdict, target: bytes | None) -> bool:
+        """Count it, hold or disable the endpoint; whether it is down."""
         endpoint = SUBSCRIPTIONS.get(work, held["subscription"])
         if endpoint is None or endpoint["state"] not in TAKING_PART or endpoint["target"] != target:
-            return
+            return False
         before, hold = endpoint.copy(), verdict.hold
         if not verdict.endpoint_healthy:
             endpoint["failures"] = failures = min(endpoint["failures"] + 1, MOST_COUNTED)
@@ -204,6 +224,7 @@ class DeliveryTransitions:
             endpoint["held_until"] = max(endpoint["held_until"] or until, until)
         if endpoint != before:
             SUBSCRIPTIONS.save(work, endpoint)
+        return endpoint["failures"] >= OUTAGE
 
     def _disable(self, work: UnitOfWork, endpoint: SubscriptionDocument, reason: str) -> None:
         endpoint.update({"state": "disabled", "reason": reason})

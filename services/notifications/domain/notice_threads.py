@@ -188,4 +188,5 @@ def _notify(
             messages.append(
                 OutboundMessage(thread.alias, version, month, told, before.summary, "ended", content(before.summary))
             )
+    messages.sort(key=lambda message: message.version)  # also of what one subscription alone is told later
     return ThreadUpdate(replace(thread, version=version, held=held), tuple(messages))

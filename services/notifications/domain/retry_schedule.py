@@ -12,13 +12,15 @@ OUTAGE = 5  # bad answers in a row after which an endpoint is taken to be down
 
 
 def next_attempt(
-    schedule: Sequence[float], attempts: int, now: datetime, planned: datetime, jitter: float
+    schedule: Sequence[float], attempts: int, now: datetime, planned: datetime, jitter: float, *, repeat: bool = False
 ) -> datetime | None:
-    """When the attempt after ``attempts`` made ones is due; None when the schedule is used up.
+    """When the attempt after ``attempts`` made ones is due; None when the schedule is used up, unless its last wait is
+    to be repeated (``repeat``).
 
     ``jitter`` >= 0 is the share that is added to the wait. Never before ``planned``, when the last one was due, plus
     the wait: a clock that was set back does not bring attempts forward.
     """
-    if attempts >= len(schedule):
+    if attempts >= len(schedule) and not repeat:
         return None
-    return max(now, planned) + timedelta(seconds=schedule[attempts] * (1 + max(0.0, jitter)))
+    wait = schedule[min(attempts, len(schedule) - 1)]
+    return max(now, planned) + timedelta(seconds=wait * (1 + max(0.0, jitter)))

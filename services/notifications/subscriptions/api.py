@@ -27,6 +27,7 @@ from shared.kit.web.problems import errors
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 WITH_FILTER = Bounds(most_bytes=16_384)
+WITH_CERTIFICATES = Bounds(most_bytes=65_536)
 MOST_TRIED = 500  # deliveries that a filter is tried on
 
 
@@ -39,15 +40,16 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
 
     def shown(document: SubscriptionDocument) -> SubscriptionShown:
         own = endpoints.subscriptions
-        return SubscriptionShown.of(document, own.target_of(document), own.header_names(document), ends_at(document))
+        url, names, tls = own.target_of(document), own.header_names(document), own.tls_summary(document)
+        return SubscriptionShown.of(document, url, names, ends_at(document), tls)
 
     def made(document: SubscriptionDocument, secret: str | None) -> SubscriptionMade:
         own = endpoints.subscriptions
-        url, names = own.target_of(document), own.header_names(document)
-        return SubscriptionMade.of(document, url, names, ends_at(document), secret=secret)
+        url, names, tls = own.target_of(document), own.header_names(document), own.tls_summary(document)
+        return SubscriptionMade.of(document, url, names, ends_at(document), tls, secret=secret)
 
     @router.post("/subscriptions", status_code=201, responses=errors(403, 409))
-    @bounded(WITH_FILTER)
+    @bounded(WITH_CERTIFICATES)
     async def subscribe(caller: Calling, wanted: SubscriptionWanted) -> SubscriptionMade:
         """Take part in a channel. What stands already is told at once, by a webhook with a secret of ours once it is
         resumed."""
@@ -63,7 +65,7 @@ def make_subscriptions_router(endpoints: Endpoints) -> APIRouter:
         return SubscriptionList(subscriptions=[shown(each) for each in found])
 
     @router.patch("/subscriptions/{subscription}", responses=errors(403, 404, 409))
-    @bounded(WITH_FILTER)
+    @bounded(WITH_CERTIFICATES)
     async def change(caller: Calling, subscription: OneId, wanted: SubscriptionChanges) -> SubscriptionShown:
         """Change what is named. A new address is checked first; what waits then goes there."""
         changed = await endpoints.subscriptions.change(

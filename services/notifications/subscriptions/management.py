@@ -9,6 +9,7 @@ from typing import TypedDict
 from urllib.parse import urlsplit
 
 from services.notifications.channels.channel import Channel, PushChannel
+from services.notifications.channels.client_tls import TlsSummary, summary_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.documents import (
     RECIPIENTS,
@@ -26,7 +27,7 @@ from services.notifications.recovery.recovery_requests import recovery_document
 from services.notifications.repository import Repository
 from services.notifications.subscriptions import problems
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
-from services.notifications.subscriptions.subscription_options import Wishes
+from services.notifications.subscriptions.subscription_options import PlainOptions, Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation, Store
@@ -94,10 +95,9 @@ class Subscriptions:
             "target": configured.target,
             "secrets": kept_secrets,
             "headers": self._credentials.sealed_headers(subscription, wishes.headers),
-            "recalls_only": wishes.recalls_only,
-            "filter": wishes.filter,
-            "per_second": wishes.per_second,
+            "tls": self._credentials.sealed_tls(subscription, wishes.tls),
         }
+        document = {**document, **wishes.plain}
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.where("agency", agency)
@@ -136,6 +136,8 @@ class Subscriptions:
                 changes["headers"] = None
         if "headers" in named:
             changes["headers"] = self._credentials.sealed_headers(subscription, wishes.headers)
+        if "tls" in named:
+            changes["tls"] = self._credentials.sealed_tls(subscription, wishes.tls)
         way_changes = bool(changes)
         if way_changes and kept["state"] in TAKING_PART:
             verdict = await self._check.check({**kept, **changes})
@@ -143,12 +145,9 @@ class Subscriptions:
                 raise problems.check_failed(kept["channel"], verdict)
         if "target" in changes:
             changes.update({"failures": 0, "failing_since": None, "held_until": None})
-        if "filter" in named:
-            changes["filter"] = wishes.filter
-        if "recalls_only" in named:
-            changes["recalls_only"] = wishes.recalls_only
-        if "per_second" in named:
-            changes["per_second"] = wishes.per_second
+        options: PlainOptions = {**wishes.plain}
+        for option in options.keys() - named:
+            del options[option]  # type: ignore[misc]  # all of them may be left out
 
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield SUBSCRIPTIONS.where("agency", agency)
@@ -161,7 +160,7 @@ class Subscriptions:
                 raise problems.changed_meanwhile()
             if way_changes and found["state"] in TAKING_PART and kept["state"] not in TAKING_PART:
                 raise problems.changed_meanwhile()  # resumed since: what is active now was asked, this was not
-            changed: SubscriptionDocument = {**found, **changes}
+            changed: SubscriptionDocument = {**found, **changes, **options}
             for other in SUBSCRIPTIONS.find(work, "agency", agency):
                 if other["_id"] != subscription and "target" in changes and self._same_way(other, changed):
                     raise problems.taken(other["_id"])
@@ -270,6 +269,11 @@ class Subscriptions:
         """Of its own headers; values are not shown."""
         return sorted(self._credentials.headers_of(subscription))
 
+    def tls_summary(self, subscription: SubscriptionDocument) -> TlsSummary | None:
+        """Of its own certificate and authority; nothing of the key."""
+        tls = self._credentials.tls_of(subscription)
+        return None if tls is None else summary_of(tls)
+
     def _resync(self, work: UnitOfWork, agency: str) -> None:
         request_resync(work, agency)
         work.after_commit(self._resync_requested)
@@ -283,7 +287,7 @@ class Subscriptions:
             and replace(wishes, url=None, filter=None, recalls_only=False) != Wishes()
         ):
             raise problems.only_if_we_call()
-        if channel != WEBHOOK and (wishes.secret is not None or wishes.headers):
+        if channel != WEBHOOK and (wishes.secret is not None or wishes.headers or wishes.tls is not None):
             raise problems.only_over_http()
 
     async def _of_agency(self, agency: str, subscription: str) -> SubscriptionDocument:
@@ -300,9 +304,9 @@ class Subscriptions:
         return found
 
 
-def _way(subscription: SubscriptionDocument) -> tuple[bytes | None, bytes | None]:
+def _way(subscription: SubscriptionDocument) -> tuple[bytes | None, ...]:
     """All of it that its endpoint is asked with before it is told anything. Sealed: the same only if unchanged."""
-    return subscription["target"], subscription.get("headers")
+    return subscription["target"], subscription.get("headers"), subscription.get("tls")
 
 
 def _origin(target: str | None) -> tuple[str, str]:
@@ -311,13 +315,11 @@ def _origin(target: str | None) -> tuple[str, str]:
 
 
 class _Changes(TypedDict, total=False):
-    """Fields of a subscription that a request changes."""
+    """Fields of a subscription about which its endpoint is asked first, and what follows from a yes."""
 
     target: bytes | None
     headers: bytes | None
-    filter: str | None
-    recalls_only: bool
-    per_second: float | None
+    tls: bytes | None
     failures: int
     failing_since: None
     held_until: None

@@ -82,11 +82,11 @@ def nothing_to_test() -> Problem:
 
 
 def only_if_we_call() -> Problem:
-    """``secret``, ``headers``, ``per_second`` on a feed."""
+    """What is about our calling, on a channel on which we do not."""
     return Problem(
         422,
         "not-for-this-channel",
-        "secret, headers and per_second are for channels on which we call you",
+        "secret, headers, per_second, order and schedule are for channels on which we call you",
         field="/channel",
         rule="unexpected",
         remedy="Leave them out.",
@@ -94,11 +94,11 @@ def only_if_we_call() -> Problem:
 
 
 def only_over_http() -> Problem:
-    """``secret``, ``headers`` on a mailbox or topic."""
+    """``secret``, ``headers``, ``tls`` on a mailbox or topic."""
     return Problem(
         422,
         "not-for-this-channel",
-        "secret and headers are for webhooks",
+        "secret, headers and tls are for webhooks",
         field="/channel",
         rule="unexpected",
         remedy="Leave them out.",

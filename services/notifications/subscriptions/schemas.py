@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints
 
-from services.notifications.documents import ChannelName, DeliveryDocument, SubscriptionDocument, SubscriptionState
+from services.notifications.channels.client_tls import ClientTls, TlsSummary
+from services.notifications.documents import (
+    ChannelName,
+    DeliveryDocument,
+    Order,
+    SubscriptionDocument,
+    SubscriptionState,
+)
 from services.notifications.domain.attempt_phase import Phase, phase_of
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.schemas import Schema
@@ -16,17 +24,43 @@ from services.notifications.subscriptions import subscription_options
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500)]
 Secret = Annotated[str, StringConstraints(max_length=100)]
 PerSecond = Annotated[float, Field(ge=0.1, le=1_000, allow_inf_nan=False)]
+BlockedHeadSeconds = Annotated[int, Field(ge=60, le=30 * 86_400)]
+RetryWaits = Annotated[tuple[Annotated[float, Field(ge=1, le=86_400)], ...], Field(min_length=1, max_length=20)]
 Headers = Annotated[dict[str, str], Field(max_length=20)]
 
 
+class TlsWanted(Schema):
+    """PEM texts. ``certificate`` and its ``key``: by which we show who is calling (mTLS). ``ca``: the only authorities
+    that your server's certificate may come from, in the place of those that everybody trusts."""
+
+    certificate: Annotated[str, StringConstraints(max_length=12_000)] | None = None
+    key: Annotated[str, StringConstraints(max_length=6_000)] | None = Field(default=None, repr=False)
+    ca: Annotated[str, StringConstraints(max_length=24_000)] | None = None
+
+
+class TlsShown(Schema):
+    """Of ``tls``; nothing of the key."""
+
+    certificate_sha256: str | None = None
+    certificate_until: datetime | None = None
+    own_ca: bool
+
+
 class SubscriptionChanges(Schema):
-    """What is named is changed; null is as if it had never been said. ``headers`` are replaced as a whole."""
+    """What is named is changed; null is as if it had never been said. ``headers`` are replaced as a whole. ``order``:
+    ``alias``: all that is told of one alias comes one after another, and one that is not taken by an endpoint that is
+    well keeps the others waiting no longer than ``blocked_head_seconds``. ``retry_schedule``: waits before the second
+    attempt and those after it, in seconds, in the place of ours."""
 
     url: Url | None = None
     headers: Headers | None = Field(default=None, repr=False)
+    tls: TlsWanted | None = Field(default=None, repr=False)
     filter: dict[str, Any] | None = None
     recalls_only: bool | None = None
     per_second: PerSecond | None = None
+    order: Order | None = None
+    blocked_head_seconds: BlockedHeadSeconds | None = None
+    retry_schedule: RetryWaits | None = None
 
     def wishes(self, secret: str | None = None) -> subscription_options.Wishes:
         """Checked. Raises a 422 problem."""
@@ -34,9 +68,13 @@ class SubscriptionChanges(Schema):
             url=self.url,
             secret=subscription_options.secret_of(secret),
             headers=subscription_options.headers_of(self.headers or {}),
+            tls=subscription_options.tls_of(ClientTls(**self.tls.model_dump()) if self.tls else None),
             filter=subscription_options.filter_of(self.filter),
             recalls_only=bool(self.recalls_only),
             per_second=self.per_second,
+            order=self.order,
+            blocked_head_seconds=self.blocked_head_seconds,
+            retry_waits=self.retry_schedule,
         )
 
 
@@ -65,9 +103,13 @@ class SubscriptionShown(Schema):
     reason: str | None = None
     url: str | None = None
     headers: list[str]
+    tls: TlsShown | None = None
     filter: dict[str, Any] | None = None
     recalls_only: bool
     per_second: float | None = None
+    order: Order | None = None
+    blocked_head_seconds: int | None = None
+    retry_schedule: list[float] | None = None
     failing: int
     failing_since: datetime | None = None
     ends_at: datetime | None = None
@@ -80,6 +122,7 @@ class SubscriptionShown(Schema):
         url: str | None,
         headers: list[str],
         ends_at: datetime | None,
+        tls: TlsSummary | None = None,
         **more: str | None,
     ) -> Self:
         """As it is stored, and its URL opened."""
@@ -90,9 +133,13 @@ class SubscriptionShown(Schema):
             reason=document["reason"],
             url=url,
             headers=headers,
+            tls=None if tls is None else TlsShown(**asdict(tls)),
             filter=subscription_options.shown_filter(document),
             recalls_only=document.get("recalls_only", False),
             per_second=document.get("per_second"),
+            order=document.get("order"),
+            blocked_head_seconds=document.get("blocked_head_seconds"),
+            retry_schedule=(document.get("retry_schedule") or [0.0])[1:] or None,
             failing=document["failures"],
             failing_since=document.get("failing_since"),
             ends_at=ends_at,

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, TypedDict
 
+from services.notifications.channels.client_tls import ClientTls, TlsRefused, checked_tls
 from services.notifications.channels.webhook_signing import is_secret
-from services.notifications.documents import SubscriptionDocument
+from services.notifications.documents import Order, SubscriptionDocument
 from services.notifications.domain.custom_headers import HeaderRefused, checked_headers
 from services.notifications.domain.notice_threads import Wants
 from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
@@ -25,14 +27,42 @@ _FILTER_REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was said, checked; a default where nothing was. ``per_second``: the most that the endpoint wants."""
+    """What was said, checked; a default where nothing was. ``per_second``: the most that the endpoint wants.
+    ``retry_waits``: before the second attempt and those after it, in seconds."""
 
     url: str | None = None
     secret: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tls: ClientTls | None = field(default=None, repr=False)
     filter: str | None = None
     recalls_only: bool = False
     per_second: float | None = None
+    order: Order | None = None
+    blocked_head_seconds: int | None = None
+    retry_waits: tuple[float, ...] | None = None
+
+    @property
+    def plain(self) -> PlainOptions:
+        """Those that are kept as they are said."""
+        return {
+            "filter": self.filter,
+            "recalls_only": self.recalls_only,
+            "per_second": self.per_second,
+            "order": self.order,
+            "blocked_head_seconds": self.blocked_head_seconds,
+            "retry_schedule": None if self.retry_waits is None else [0.0, *self.retry_waits],
+        }
+
+
+class PlainOptions(TypedDict, total=False):
+    """Fields of a subscription by which nobody is asked first."""
+
+    filter: str | None
+    recalls_only: bool
+    per_second: float | None
+    order: Order | None
+    blocked_head_seconds: int | None
+    retry_schedule: list[float] | None
 
 
 def wants(subscription: SubscriptionDocument) -> Wants:
@@ -77,6 +107,25 @@ def headers_of(wanted: Mapping[str, str]) -> dict[str, str]:
             remedy="At most 10 headers of letters, digits and -, values of visible ASCII up to 512 characters, 2,048 "
             "bytes in all; none that frames or routes a request, and none that begins with webhook-, ce-, content-, "
             "sec-, if- or x-forwarded-.",
+        ) from None
+
+
+def tls_of(wanted: ClientTls | None) -> ClientTls | None:
+    """As it is kept. Raises a 422 problem."""
+    if wanted is None:
+        return None
+    try:
+        return checked_tls(wanted, datetime.now(UTC))
+    except TlsRefused as refused:
+        raise Problem(
+            422,
+            "tls-refused",
+            "These certificates cannot be used",
+            field="/tls",
+            rule=refused.rule,
+            remedy="certificate and key together, as PEM: the certificate first, then its chain, 5 in all, not "
+            "expired; its own key without a password (RSA from 2,048 bits, EC or Ed25519). ca: up to "
+            "10 authorities as PEM.",
         ) from None
 
 

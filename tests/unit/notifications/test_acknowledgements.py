@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.acknowledgements import Deliveries
-from services.notifications.documents import DELIVERIES
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
@@ -44,7 +44,9 @@ class OneNotice:
 
     def after_attempt(self, held: dict[str, Any]) -> None:
         verdict = Verdict("delivered")
-        self.world.perform(self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0, None))
+        self.world.perform(
+            self.world.transitions.after_attempt(held, verdict, timedelta(0), 0.0, self.world.all(SUBSCRIPTIONS)[0])
+        )
 
 
 @pytest.fixture

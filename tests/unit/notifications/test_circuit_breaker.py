@@ -106,9 +106,10 @@ def test_after_five_days_of_nothing_but_bad_answers_the_subscription_ends_and_sa
 def test_what_the_old_address_says_after_a_change_ends_nothing() -> None:
     case = Failing()
     held: Any = case.world.claim(case.world.due()[0]["_id"])
+    as_it_was: Any = case.endpoint
     case.world.store.put(SUBSCRIPTIONS.name, {**case.endpoint, "target": b"the new one"})
     gone = Verdict("failed", "gone", disable=True)
-    case.world.perform(case.world.transitions.after_attempt(held, gone, timedelta(0), 0.0, None))
+    case.world.perform(case.world.transitions.after_attempt(held, gone, timedelta(0), 0.0, as_it_was))
     assert (case.endpoint["state"], case.endpoint["failures"]) == ("active", 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.documents import DELIVERIES, THREADS
+from services.notifications.documents import DELIVERIES, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
 from shared.events.envelope import from_kafka
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
@@ -68,7 +68,9 @@ def test_nothing_left_so_nothing_is_recalled_and_nobody_is_shown_that_there_was_
 def test_an_attempt_that_reached_nobody_is_no_reason_either() -> None:
     case = Claimed()
     unreached = Verdict("again", "no-connection", possibly_sent=False)
-    case.world.perform(case.world.transitions.after_attempt(case.held[0], unreached, _NO_TIME, 0.0, None))
+    case.world.perform(
+        case.world.transitions.after_attempt(case.held[0], unreached, _NO_TIME, 0.0, case.world.all(SUBSCRIPTIONS)[0])
+    )
     assert case.recall["state"] == "dropped"
 
 
@@ -76,7 +78,9 @@ def test_one_of_several_that_left_is_reason_enough() -> None:
     case = Claimed(openings=3)
     case.drop(case.held[0])
     taken = Verdict("delivered", endpoint_healthy=True)
-    case.world.perform(case.world.transitions.after_attempt(case.held[1], taken, _NO_TIME, 0.0, None))
+    case.world.perform(
+        case.world.transitions.after_attempt(case.held[1], taken, _NO_TIME, 0.0, case.world.all(SUBSCRIPTIONS)[0])
+    )
     case.drop(case.held[2])
     assert case.recall["state"] == "due"
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from services.notifications.channels.channel import Configuration
 from services.notifications.channels.credentials import Credentials
@@ -18,6 +19,7 @@ from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
 from services.notifications.subscriptions.management import MOST_SUBSCRIPTIONS, Subscriptions
+from services.notifications.subscriptions.schemas import SubscriptionChanges, SubscriptionShown, SubscriptionWanted
 from services.notifications.subscriptions.subscription_options import Wishes
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
@@ -186,6 +188,40 @@ class TestAddress:
         assert (kept["recalls_only"], kept["per_second"]) == (True, 5.0)
         assert (desk.made.header_names(kept), desk.made.target_of(kept)) == (["x-key"], URL)
         assert desk.endpoints.asked == [], "nothing that an endpoint need be asked about"
+
+
+class TestOptions:
+    async def test_order_and_schedule_are_kept_shown_changed_and_taken_back(self) -> None:
+        desk = Desk()
+        wanted = SubscriptionWanted.model_validate(
+            {"channel": "webhook", "url": URL, "order": "alias", "blocked_head_seconds": 60, "retry_schedule": [5, 30]}
+        )
+        id = (await desk.made.subscribe("gjf", "webhook", wanted.wishes())).subscription["_id"]
+        kept = desk.kept(id)
+        assert (kept["order"], kept["blocked_head_seconds"]) == ("alias", 60)
+        assert kept["retry_schedule"] == [0.0, 5.0, 30.0], "the first attempt is at once"
+        shown = SubscriptionShown.of(kept, URL, [], None)
+        assert (shown.order, shown.retry_schedule) == ("alias", [5.0, 30.0])
+        change = SubscriptionChanges.model_validate({"retry_schedule": None})
+        await desk.made.change("gjf", id, change.wishes(), change.model_fields_set)
+        assert (desk.kept(id)["order"], desk.kept(id)["retry_schedule"]) == ("alias", None)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"order": "person"},
+            {"blocked_head_seconds": 59},
+            {"retry_schedule": []},
+            {"retry_schedule": [0.5]},
+            {"retry_schedule": [86_401]},
+            {"retry_schedule": [float("nan")]},
+            {"retry_schedule": [5] * 21},
+        ],
+        ids=str,
+    )
+    def test_what_is_out_of_bounds_is_refused(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            SubscriptionChanges.model_validate(wrong)
 
 
 class TestAtOnce:

@@ -218,7 +218,7 @@ class World:
         if dies:
             self.release(delivery)
             return
-        self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0, endpoints[0]["target"]))
+        self.perform(self.transitions.after_attempt(held, verdict, timedelta(0), 0.0, endpoints[0]))
 
     def allowed(self, delivery: dict[str, Any]) -> bool:
         found = self.all(PEOPLE, _id=delivery["person"])

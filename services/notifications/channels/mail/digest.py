@@ -127,9 +127,7 @@ class DigestSender:
         took = timedelta(seconds=clock() - began)
         written = []
         for delivery in deliveries:  # without jitter: what is tried again is one letter again
-            recorded = deps.recorder.record(
-                deps.transitions.after_attempt(delivery, verdict, took, 0.0, endpoint["target"])
-            )
+            recorded = deps.recorder.record(deps.transitions.after_attempt(delivery, verdict, took, 0.0, endpoint))
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             written.append(recorded)
         if verdict.outcome == "delivered" and endpoint["failures"]:

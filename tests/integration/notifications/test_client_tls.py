@@ -1,0 +1,138 @@
+"""mTLS and authorities of a partner's own, at a real TLS server that asks for a client certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.notifications.channels.client_tls import ClientTls
+from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.webhook import Limits, Webhook
+from services.notifications.domain.attempt_verdict import Verdict
+from services.notifications.domain.webhook_url_rules import UrlRules
+from shared.kit.base.sealing import Sealer
+from tests.integration.notifications.parts import OK
+from tests.support.certificates import Authority
+
+pytestmark = pytest.mark.integration
+CREDENTIALS = Credentials(Sealer(b"s" * 32))
+ID = "e" * 32
+
+
+class Server:
+    """Answers whoever shows a certificate of this authority; ``seen``: whose it was, for each connection."""
+
+    def __init__(self, own: tuple[Path, Path], clients: Path | None) -> None:
+        self.seen: list[str | None] = []
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*own)
+        if clients is not None:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(clients)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.context)
+        try:
+            yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            shown = writer.get_extra_info("peercert")
+            self.seen.append(dict(pair[0] for pair in shown["subject"])["commonName"] if shown else None)
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+                await reader.readexactly(int(length.split(b":")[1]))
+                writer.write(OK)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            return
+        finally:
+            writer.close()
+
+
+class Parts:
+    """A server of a partner with authorities of its own: one for its server, one for its clients."""
+
+    def __init__(self, folder: Path) -> None:
+        self.servers = Authority(folder / "servers")
+        self.clients = Authority(folder / "clients")
+        self.server = Server(self.servers.signed("server"), self.clients.file)
+        urls = UrlRules(ports=frozenset(), allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+        self.webhook = Webhook(CREDENTIALS, lambda *_: None, Limits(total=timedelta(seconds=10)), urls)
+
+    def tls(self, name: str, authority: Authority | None = None, **how: Any) -> ClientTls:
+        certificate, key = (authority or self.clients).signed(name, **how)
+        return ClientTls(certificate.read_text(), key.read_text(), self.servers.file.read_text())
+
+    def endpoint(self, url: str, tls: ClientTls | None) -> Any:
+        sealed = {"target": CREDENTIALS.sealed_target(ID, url), "tls": CREDENTIALS.sealed_tls(ID, tls)}
+        return {"_id": ID, "secrets": [CREDENTIALS.new_secret(ID)[1]], **sealed}
+
+    async def send(self, endpoint: Any) -> Verdict:
+        return await self.webhook.send(endpoint, "1" * 32, b"{}", datetime.now(UTC))
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    made = Parts(tmp_path)
+    yield made
+    await made.webhook.close()
+
+
+async def test_it_is_shown_its_certificate_and_its_own_authority_is_trusted(parts: Parts) -> None:
+    async with parts.server.running() as url:
+        endpoint = parts.endpoint(url, parts.tls("ieum"))
+        assert [(await parts.send(endpoint)).outcome for _ in range(3)] == ["delivered"] * 3
+    assert parts.server.seen == ["ieum"], "and the connection is kept"
+
+
+async def test_without_a_certificate_with_one_of_others_or_an_expired_one_nothing_arrives(parts: Parts) -> None:
+    strangers = Authority(parts.servers.folder.parent / "strangers")
+    async with parts.server.running() as url:
+        for tls in (
+            ClientTls(ca=parts.servers.file.read_text()),
+            parts.tls("stranger", strangers),
+            parts.tls("late", valid=timedelta(seconds=-1)),
+        ):
+            verdict = await parts.send(parts.endpoint(url, tls))
+            assert verdict.outcome == "again"
+            # TLS 1.3: the server refuses our certificate after our side takes the connection to stand
+            assert verdict.reason in ("tls", "connection-lost")
+    assert parts.server.seen == []
+
+
+async def test_a_server_of_another_authority_or_of_none_that_is_named_is_not_told(parts: Parts) -> None:
+    certificate, key = (file.read_text() for file in parts.clients.signed("ieum"))
+    async with parts.server.running() as url:
+        for ca in (None, parts.clients.file.read_text()):
+            verdict = await parts.send(parts.endpoint(url, ClientTls(certificate, key, ca)))
+            assert (verdict.reason, verdict.possibly_sent) == ("tls", False)
+    assert parts.server.seen == []
+
+
+async def test_a_renewed_certificate_is_shown_from_the_next_request_on(parts: Parts) -> None:
+    async with parts.server.running() as url:
+        await parts.send(parts.endpoint(url, parts.tls("first")))
+        assert (await parts.send(parts.endpoint(url, parts.tls("second")))).outcome == "delivered"
+    assert parts.server.seen == ["first", "second"]
+
+
+async def test_one_endpoints_certificate_is_shown_to_no_other(parts: Parts) -> None:
+    plain = Server(parts.servers.signed("plain"), None)
+    plain.context.verify_mode = ssl.CERT_OPTIONAL
+    plain.context.load_verify_locations(parts.clients.file)
+    async with plain.running() as url:
+        await parts.send(parts.endpoint(url, parts.tls("ieum")))
+        await parts.send(parts.endpoint(url, ClientTls(ca=parts.servers.file.read_text())))
+    assert plain.seen == ["ieum", None]

@@ -1,0 +1,89 @@
+"""What is refused of a partner's certificates, and what of them is ever shown again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from services.notifications.channels.client_tls import ClientTls, TlsContexts, TlsRefused, checked_tls, summary_of
+from services.notifications.channels.credentials import Credentials
+from services.notifications.subscriptions.schemas import SubscriptionChanges
+from shared.kit.base.sealing import Sealer
+from tests.support.certificates import Authority
+
+pytestmark = pytest.mark.unit
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def pair(authority: Authority, name: str = "ieum", **how: Any) -> tuple[str, str]:
+    certificate, key = authority.signed(name, **how)
+    return certificate.read_text(), key.read_text()
+
+
+def rule_of(tls: ClientTls) -> str:
+    with pytest.raises(TlsRefused) as refused:
+        checked_tls(tls, NOW)
+    return refused.value.rule
+
+
+def test_what_can_be_used(authority: Authority) -> None:
+    certificate, key = pair(authority)
+    ca = authority.file.read_text()
+    for tls in (ClientTls(certificate, key), ClientTls(certificate + ca, key, ca), ClientTls(ca=ca)):
+        assert checked_tls(tls, NOW) == tls
+
+
+def test_what_cannot(authority: Authority) -> None:
+    certificate, key = pair(authority)
+    private = load_pem_private_key(key.encode(), None)
+    locked = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")).decode()
+    weak = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    late, late_key = pair(authority, "late", valid=timedelta(seconds=-1))
+    assert {
+        rule_of(ClientTls(certificate)),
+        rule_of(ClientTls(key=key)),
+    } == {"tls-certificate-and-key"}
+    assert rule_of(ClientTls()) == "tls-empty"
+    assert rule_of(ClientTls("-----BEGIN CERTIFICATE-----", key)) == "tls-certificate"
+    assert rule_of(ClientTls(certificate * 6, key)) == "tls-certificate"
+    assert [rule_of(ClientTls(certificate, each)) for each in ("x", locked, weak.decode())] == ["tls-key"] * 3
+    assert rule_of(ClientTls(certificate, pair(authority, "other")[1])) == "tls-key-of-another"
+    assert rule_of(ClientTls(late, late_key)) == "tls-certificate-expired"
+    assert rule_of(ClientTls(ca="nothing")) == "tls-ca"
+    assert rule_of(ClientTls(ca=authority.file.read_text() * 11)) == "tls-ca"
+
+
+def test_the_key_is_sealed_and_in_no_text_about_it(authority: Authority) -> None:
+    certificate, key = pair(authority)
+    credentials, tls = Credentials(Sealer(b"s" * 32)), ClientTls(certificate, key)
+    sealed: Any = {"_id": "e" * 32, "tls": credentials.sealed_tls("e" * 32, tls)}
+    assert key.split("\n")[1].encode() not in sealed["tls"]
+    assert credentials.tls_of(sealed) == tls
+    wanted = SubscriptionChanges.model_validate({"tls": {"certificate": certificate, "key": key}})
+    for text in (repr(tls), repr(wanted), repr(wanted.wishes()), str(summary_of(tls))):
+        assert key.split("\n")[1] not in text
+
+
+def test_a_context_is_made_once_for_a_sealed_text_and_only_so_many_are_kept(authority: Authority) -> None:
+    contexts, tls = TlsContexts(most=2), ClientTls(ca=authority.file.read_text())
+    first = contexts.of(b"1", lambda: tls)
+    assert contexts.of(b"1", lambda: tls) is first
+    for sealed in (b"2", b"3"):
+        contexts.of(sealed, lambda: tls)
+    assert contexts.of(b"1", lambda: tls) is not first
