@@ -23,7 +23,6 @@ from shared.kit.base.sealing import Sealer
 from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.unit
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def pair(authority: Authority, name: str = "ieum", **how: Any) -> tuple[str, str
 
 def rule_of(tls: ClientTls) -> str:
     with pytest.raises(TlsRefused) as refused:
-        checked_tls(tls, NOW)
+        checked_tls(tls, datetime.now(UTC))
     return refused.value.rule
 
 
@@ -46,7 +45,7 @@ def test_what_can_be_used(authority: Authority) -> None:
     certificate, key = pair(authority)
     ca = authority.file.read_text()
     for tls in (ClientTls(certificate, key), ClientTls(certificate + ca, key, ca), ClientTls(ca=ca)):
-        assert checked_tls(tls, NOW) == tls
+        assert checked_tls(tls, datetime.now(UTC)) == tls
 
 
 def test_what_cannot(authority: Authority) -> None:
@@ -54,7 +53,7 @@ def test_what_cannot(authority: Authority) -> None:
     private = load_pem_private_key(key.encode(), None)
     locked = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")).decode()
     weak = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    late, late_key = pair(authority, "late", valid=timedelta(seconds=-1))
+    late, late_key = pair(authority, "late", valid=timedelta(hours=-1))
     assert {
         rule_of(ClientTls(certificate)),
         rule_of(ClientTls(key=key)),
