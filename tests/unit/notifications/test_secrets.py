@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import standardwebhooks
+import svix
 
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.webhook import Limits, Webhook
@@ -29,7 +31,7 @@ class Kept(Webhook):
         super().__init__(CREDENTIALS, lambda *_: None, Limits(), UrlRules())
         self.headers: dict[str, str] = {}
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def _post(self, url: str, headers: dict[str, str], body: bytes, tls: object) -> Answer:
         self.headers = headers
         return Answer(200, {})
 
@@ -60,3 +62,25 @@ async def test_a_replaced_secret_signs_until_its_time_is_over(now: datetime, liv
     assert verdict.outcome == "delivered"
     assert webhook.headers == signed_headers(live, "notice", now, b"{}")
     assert len(webhook.headers["webhook-signature"].split()) == len(live)
+
+
+def test_both_public_libraries_verify_every_secret_that_is_in_its_grace_and_no_other() -> None:
+    """At every moment of three rotations within the grace of the first."""
+    now, grace = datetime.now(UTC), timedelta(days=7)  # the libraries compare with their own clock
+    made = [CREDENTIALS.new_secret("subscription") for _ in range(4)]
+    for replaced in range(4):
+        for ended in range(replaced + 1):  # so many of those that were replaced are out of their grace
+            kept = [made[replaced][1]] + [
+                {**made[n][1], "until": now + (grace if n >= ended else -MOMENT)} for n in reversed(range(replaced))
+            ]
+            live = CREDENTIALS.live_secrets({**endpoint(), "secrets": kept}, now)
+            headers = signed_headers(live, "notice", now, b"{}")
+            for number, (secret, _) in enumerate(made):
+                signs = ended <= number <= replaced
+                assert (secret in live) == signs
+                for library in (standardwebhooks, svix):
+                    if signs:
+                        library.Webhook(secret).verify(b"{}", headers)
+                    else:
+                        with pytest.raises(library.WebhookVerificationError):
+                            library.Webhook(secret).verify(b"{}", headers)

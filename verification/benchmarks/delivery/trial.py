@@ -79,8 +79,8 @@ class Trial:
 
     # --- the world
 
-    async def subscribe(self) -> None:
-        """An agency with a webhook for each endpoint."""
+    async def subscribe(self, **options: str) -> None:
+        """An agency with a webhook for each endpoint, with these options."""
         tokens: dict[str, str] = {}
         said = list(agencies(self.endpoints, tokens))
         await make_topics(self._stack)
@@ -90,7 +90,7 @@ class Trial:
         await asyncio.sleep(KEYS_SECONDS)
         for n, token in enumerate(tokens.values()):
             secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-            wanted = {"channel": "webhook", "url": f"{self.url}/{n}", "secret": secret}
+            wanted = {"channel": "webhook", "url": f"{self.url}/{n}", "secret": secret, **options}
             await self.until(lambda w=wanted, t=token: self._subscribed(w, t), "subscriptions")
         await self.until(self._no_resync, "first pass over everybody")
 

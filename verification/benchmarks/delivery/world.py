@@ -35,17 +35,18 @@ def agencies(endpoints: int, tokens: dict[str, str]) -> Iterator[Event[Any]]:
 
 
 class Told:
-    """What one phase tells: ``endpoints`` names the endpoint of each match, in order."""
+    """What one phase tells: ``endpoints`` names the endpoint of each match, in order; ``each``: matches of one
+    person."""
 
-    def __init__(self, phase: str, endpoints: Iterable[int]) -> None:
+    def __init__(self, phase: str, endpoints: Iterable[int], each: int = MATCHES_EACH) -> None:
         self._phase = phase
         self.endpoints = list(endpoints)
         self._people: list[tuple[str, int]] = []
         self._of: list[str] = []
         sharing: dict[int, tuple[str, int]] = {}  # of each endpoint the person of now, and how many matches are theirs
         for endpoint in self.endpoints:
-            person, matches = sharing.get(endpoint, ("", MATCHES_EACH))
-            if matches == MATCHES_EACH:
+            person, matches = sharing.get(endpoint, ("", each))
+            if matches == each:
                 person, matches = hex_id("person", phase, len(self._people)), 0
                 self._people.append((person, endpoint))
             sharing[endpoint] = person, matches + 1
@@ -71,6 +72,13 @@ class Told:
     def opportunity(self, n: int) -> str:
         """What the nth match is about: by this the receiver knows it."""
         return hex_id("opportunity", self._phase, n)
+
+    def of_each_person(self) -> Iterable[list[str]]:
+        """The openings that each is told of, in order."""
+        found: dict[str, list[str]] = {}
+        for n, person in enumerate(self._of):
+            found.setdefault(person, []).append(self.opportunity(n))
+        return found.values()
 
     def match(self, n: int) -> Event[Any]:
         """The nth."""
