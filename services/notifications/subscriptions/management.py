@@ -9,7 +9,7 @@ from typing import TypedDict
 from urllib.parse import urlsplit
 
 from services.notifications.channels.channel import Channel, PushChannel
-from services.notifications.channels.client_tls import TlsSummary, summary_of
+from services.notifications.channels.client_tls import ClientTls, TlsSummary, summary_of
 from services.notifications.channels.credentials import Credentials
 from services.notifications.documents import (
     RECIPIENTS,
@@ -27,7 +27,7 @@ from services.notifications.recovery.recovery_requests import recovery_document
 from services.notifications.repository import Repository
 from services.notifications.subscriptions import problems
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
-from services.notifications.subscriptions.subscription_options import PlainOptions, Wishes
+from services.notifications.subscriptions.subscription_options import PlainOptions, Wishes, checked_tls_of
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import random_id
 from shared.kit.store.store import Operation, Store
@@ -95,7 +95,7 @@ class Subscriptions:
             "target": configured.target,
             "secrets": kept_secrets,
             "headers": self._credentials.sealed_headers(subscription, wishes.headers),
-            "tls": self._credentials.sealed_tls(subscription, wishes.tls),
+            "tls": self._credentials.sealed_tls(subscription, self._tls_of(wishes)),
         }
         document = {**document, **wishes.plain}
 
@@ -137,7 +137,7 @@ class Subscriptions:
         if "headers" in named:
             changes["headers"] = self._credentials.sealed_headers(subscription, wishes.headers)
         if "tls" in named:
-            changes["tls"] = self._credentials.sealed_tls(subscription, wishes.tls)
+            changes["tls"] = self._credentials.sealed_tls(subscription, self._tls_of(wishes))
         way_changes = bool(changes)
         if way_changes and kept["state"] in TAKING_PART:
             verdict = await self._check.check({**kept, **changes})
@@ -273,6 +273,9 @@ class Subscriptions:
         """Of its own certificate and authority; nothing of the key."""
         tls = self._credentials.tls_of(subscription)
         return None if tls is None else summary_of(tls)
+
+    def _tls_of(self, wishes: Wishes) -> ClientTls | None:
+        return None if wishes.tls is None else checked_tls_of(wishes.tls, self._clock.calendar())
 
     def _resync(self, work: UnitOfWork, agency: str) -> None:
         request_resync(work, agency)

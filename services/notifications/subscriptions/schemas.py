@@ -68,7 +68,7 @@ class SubscriptionChanges(Schema):
             url=self.url,
             secret=subscription_options.secret_of(secret),
             headers=subscription_options.headers_of(self.headers or {}),
-            tls=subscription_options.tls_of(ClientTls(**self.tls.model_dump()) if self.tls else None),
+            tls=ClientTls(**self.tls.model_dump()) if self.tls else None,
             filter=subscription_options.filter_of(self.filter),
             recalls_only=bool(self.recalls_only),
             per_second=self.per_second,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from services.notifications.channels.client_tls import ClientTls, TlsRefused, checked_tls
@@ -28,7 +28,8 @@ _FILTER_REMEDY: Final = (
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What was said, checked; a default where nothing was. ``per_second``: the most that the endpoint wants.
-    ``retry_waits``: before the second attempt and those after it, in seconds."""
+    ``tls``: as it was said, to be checked with `checked_tls_of`. ``retry_waits``: before the second attempt and those
+    after it, in seconds."""
 
     url: str | None = None
     secret: str | None = field(default=None, repr=False)
@@ -110,12 +111,10 @@ def headers_of(wanted: Mapping[str, str]) -> dict[str, str]:
         ) from None
 
 
-def tls_of(wanted: ClientTls | None) -> ClientTls | None:
-    """As it is kept. Raises a 422 problem."""
-    if wanted is None:
-        return None
+def checked_tls_of(wanted: ClientTls, now: datetime) -> ClientTls:
+    """The same. Raises a 422 problem."""
     try:
-        return checked_tls(wanted, datetime.now(UTC))
+        return checked_tls(wanted, now)
     except TlsRefused as refused:
         raise Problem(
             422,
