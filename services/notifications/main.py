@@ -39,6 +39,7 @@ from services.notifications.fan_out.flows import RecipientFlows
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
+from services.notifications.indexes import INDEXES
 from services.notifications.kafka_handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.monitoring import DeliveryMonitor
 from services.notifications.outcome_events import Outcomes
@@ -46,7 +47,7 @@ from services.notifications.recovery.api import make_recovery_router
 from services.notifications.recovery.recovery_job import RecoveryJob
 from services.notifications.recovery.recovery_requests import Recoveries
 from services.notifications.recovery.resend import Resend
-from services.notifications.repository import INDEXES, Repository
+from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 from services.notifications.subscriptions.api import make_subscriptions_router
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck

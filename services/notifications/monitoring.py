@@ -28,7 +28,8 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.repository import HELD, NEXT, UNACKNOWLEDGED, UNREAD, Repository
+from services.notifications.indexes import HELD, NEXT, UNACKNOWLEDGED, UNREAD
+from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock
 from shared.kit.store.mongo import Database, Document

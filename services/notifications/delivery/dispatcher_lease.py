@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from pymongo.errors import PyMongoError
 
-from services.notifications.repository import LEASES_OF_DISPATCHERS, Repository
+from services.notifications.delivery.delivery_queries import LEASES_OF_DISPATCHERS
+from services.notifications.repository import Repository
 from shared.kit.base.logs import logger
 from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database

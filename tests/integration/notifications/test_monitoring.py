@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from services.notifications.documents import DELIVERIES, DUE, FEED, POSTED, SERVED, WEBHOOK
+from services.notifications.indexes import INDEXES
 from services.notifications.monitoring import DeliveryMonitor, Open
-from services.notifications.repository import INDEXES, Repository
+from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 from shared.kit.base.metrics import REGISTRY
 from tests.integration.notifications.parts import Client, Partner, Setup, answer_of, eventually, match, person

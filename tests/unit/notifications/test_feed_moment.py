@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from services.notifications.repository import SNAPSHOT_TRIES, Repository
+from services.notifications.channels.feed_queries import SNAPSHOT_TRIES
+from services.notifications.repository import Repository
 from shared.kit.store.store import Unavailable
 
 pytestmark = pytest.mark.unit

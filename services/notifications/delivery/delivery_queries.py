@@ -1,0 +1,168 @@
+"""What is due, who takes it, and letting go of it. Claims are outside of transactions on purpose (see `claim`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from datetime import datetime
+from typing import cast
+
+from pymongo import ASCENDING
+
+from services.notifications.documents import (
+    DELIVERIES,
+    DUE,
+    SENDING,
+    SUBSCRIPTIONS,
+    About,
+    ClaimedDelivery,
+    SubscriptionDocument,
+)
+from services.notifications.domain.retry_schedule import OUTAGE
+from services.notifications.indexes import (
+    BY_ID,
+    DOWN,
+    HELD,
+    IN_TURN,
+    LATER,
+    NEXT,
+    TIME_LIMIT_MS,
+)
+from shared.kit.store.lease import COLLECTION as LEASES
+from shared.kit.store.mongo import Database, Document
+
+LEASES_OF_DISPATCHERS = "dispatcher/"  # and the instance; see delivery/dispatcher_lease.py
+BROUGHT_FORWARD = 1_000
+MOST_DOWN = 1_000  # endpoints in an outage that are looked at
+
+
+class DeliveryQueries:
+    """Of deliveries on their way; a part of the `Repository`."""
+
+    _database: Database
+
+    async def waiting_endpoints(self, about: str, now: datetime) -> list[str]:
+        """Subscriptions with a notice or a recall (``about``) to send now."""
+        return sorted(subscription for subscription, due in (await self._first_due(about)).items() if due <= now)
+
+    async def with_recalls(self) -> set[str]:
+        """Subscriptions for which a recall waits, due or not."""
+        return set(await self._first_due("recall"))
+
+    async def _first_due(self, about: str) -> dict[str, datetime]:
+        """When the first notice or recall (``about``) of each subscription is due: one look at the index for each."""
+        pipeline: list[Document] = [
+            {"$match": {"state": DUE, "about": about}},
+            {"$sort": {"subscription": ASCENDING, "due": ASCENDING}},
+            {"$group": {"_id": "$subscription", "due": {"$first": "$due"}}},
+        ]
+        found = DELIVERIES.of(self._database).aggregate(pipeline, hint=NEXT, maxTimeMS=TIME_LIMIT_MS)
+        return {first["_id"]: first["due"] async for first in found}
+
+    async def claim(
+        self, subscription: str, about: str, owner: str, claim: str, now: datetime, limit: int
+    ) -> list[ClaimedDelivery]:
+        """Take up to ``limit`` due notices or recalls for ``owner`` under a name used once, those that are due longest
+        first, and by id what became due at the same moment: that order is another one for every recipient.
+
+        Two claims of one delivery cannot both succeed: each changes it only while it is due.
+        """
+        deliveries = DELIVERIES.of(self._database)
+        query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$lte": now}}
+        due = deliveries.find(query, {"_id": 1}, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN)
+        ids = [d["_id"] for d in await due.limit(limit).to_list(limit)]
+        if not ids:
+            return []
+        taken = {"state": SENDING, "owner": owner, "claim": claim, "possibly_sent_before": "$possibly_sent"}
+        # left: from here on it may have, a crash will not tell
+        await deliveries.update_many(
+            {"_id": {"$in": ids}, "state": DUE}, [{"$set": {**taken, "possibly_sent": True}}], hint=BY_ID
+        )
+        mine = deliveries.find({"_id": {"$in": ids}, "claim": claim, "state": SENDING}, hint=BY_ID)
+        found = await mine.max_time_ms(TIME_LIMIT_MS).to_list(limit)
+        claimed = cast(list[ClaimedDelivery], found)
+        return sorted(claimed, key=lambda delivery: (delivery["due"], delivery["_id"]))
+
+    async def bring_forward(self, subscription: str, now: datetime) -> bool:
+        """Make due now what waits for a retry, recalls first, up to `BROUGHT_FORWARD`; each only once before the time
+        that it was ``planned`` for. Whether there may be more."""
+        deliveries, room = DELIVERIES.of(self._database), BROUGHT_FORWARD
+        for about in ("recall", "notice"):
+            query = {"state": DUE, "about": about, "subscription": subscription, "waits": "retry", "due": {"$gt": now}}
+            later = deliveries.find(query, {"_id": 1}, hint=LATER, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN)
+            ids = [d["_id"] for d in await later.limit(room).to_list(room)]
+            if ids:
+                ahead: list[Document] = [{"$set": {"planned": "$due", "due": now}}, {"$unset": "waits"}]
+                waiting = {"_id": {"$in": ids}, "state": DUE, "waits": "retry"}
+                await deliveries.update_many(waiting, ahead, hint=BY_ID)
+            room -= len(ids)
+            if room <= 0:
+                return True
+        return False
+
+    async def down(self) -> list[SubscriptionDocument]:
+        """Endpoints in an outage, those whose wait is over first."""
+        query = {"state": "active", "failures": {"$gte": OUTAGE}}
+        found = SUBSCRIPTIONS.of(self._database).find(query, hint=DOWN, max_time_ms=TIME_LIMIT_MS)
+        return await found.sort("held_until", ASCENDING).limit(MOST_DOWN).to_list(MOST_DOWN)
+
+    async def open_for_recall(self, endpoint: SubscriptionDocument, now: datetime) -> None:
+        """End the wait of its breaker, if nothing was answered since."""
+        await SUBSCRIPTIONS.of(self._database).update_one(
+            {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": now}}
+        )
+
+    async def bring_probe_forward(self, subscription: str, now: datetime) -> About | None:
+        """Make due now what waits for the next retry, a recall if there is one; what it was, None if nothing waits.
+        Unlike `bring_forward` also what was brought forward before."""
+        deliveries = DELIVERIES.of(self._database)
+        kinds: tuple[About, ...] = ("recall", "notice")
+        for about in kinds:
+            query = {"state": DUE, "about": about, "subscription": subscription}
+            first = deliveries.find(query, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN).limit(1)
+            for each in await first.to_list(1):
+                if each["due"] > now and each["attempts"] > 0:
+                    first_time = {"$eq": [{"$type": "$planned"}, "missing"]}
+                    ahead = {"planned": {"$ifNull": ["$planned", "$due"]}, "due": now, "probe": first_time}
+                    await deliveries.update_one({"_id": each["_id"], "state": DUE}, [{"$set": ahead}])
+                return about
+        return None
+
+    async def make_due(self, subscription: str, now: datetime) -> None:
+        """Make due now all that waits for a retry, because its recipient asks for it: as if its time had come."""
+        deliveries = DELIVERIES.of(self._database)
+        for about in ("recall", "notice"):
+            query = {"state": DUE, "about": about, "subscription": subscription, "due": {"$gt": now}}
+            anew: Document = {"$set": {"due": now}, "$unset": {"planned": "", "probe": "", "waits": ""}}
+            await deliveries.update_many({**query, "waits": {"$in": ["retry", "again"]}}, anew, hint=LATER)
+
+    async def release_orphaned(self, but: Set[str] = frozenset()) -> int:
+        """Make due again what dispatchers held that hold no lease any more, ``but`` for these. The database's own clock
+        says so."""
+        deliveries = DELIVERIES.of(self._database)
+        owners = await deliveries.distinct("owner", {"state": SENDING}, maxTimeMS=TIME_LIMIT_MS)
+        if not owners:
+            return 0
+        named = {"$gte": LEASES_OF_DISPATCHERS, "$lt": LEASES_OF_DISPATCHERS[:-1] + "0"}  # "0" follows "/" in ASCII
+        leases = self._database[LEASES].find({"_id": named, "$expr": {"$gt": ["$until", "$$NOW"]}})
+        live = {f"{lease['owner']}/{lease['epoch']}" async for lease in leases.max_time_ms(TIME_LIMIT_MS)}
+        released = 0
+        for owner in set(owners) - live - but:
+            found = await deliveries.update_many(
+                {"state": SENDING, "owner": owner}, {"$set": {"state": DUE, "owner": None}}, hint=HELD
+            )
+            released += found.modified_count
+        return released
+
+    async def release_unsent(self, claim: str, ids: Sequence[str]) -> None:
+        """Let go of claimed deliveries that were not sent."""
+        await DELIVERIES.of(self._database).update_many(
+            {"_id": {"$in": list(ids)}, "claim": claim, "state": SENDING},
+            [{"$set": {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}}],
+            hint=BY_ID,
+        )
+
+    async def release_claim(self, owner: str, claim: str) -> None:
+        """Let go of all of one claim, which may not have been made. Looks at all that this owner holds: not often."""
+        mine = {"state": SENDING, "owner": owner, "claim": claim}
+        back = {"state": DUE, "owner": None, "possibly_sent": "$possibly_sent_before"}
+        await DELIVERIES.of(self._database).update_many(mine, [{"$set": back}], hint=HELD)
