@@ -18,6 +18,7 @@ from shared.reference import Pack
 
 OPEN_ENDED = date(9999, 12, 31)
 LONGEST_TITLE = 120
+LONGEST_AMOUNT = 20  # digits; what is cut off is refused all the same, as far too much
 _UNTIL_FILLED = "채용시까지"
 _NO_RULE = ("관계없음", "학력무관", "무관")
 _PERIODS = {
@@ -199,7 +200,7 @@ def _amounts(text: str) -> list[int]:
     end = before = 0
     for part in _AMOUNT.finditer(text):
         times = _UNITS.get((part[2] or "").removesuffix("원"), 1)
-        amount = float(part[1].replace(",", ""))
+        amount = float(part[1].replace(",", "")[:LONGEST_AMOUNT])
         if before == _UNITS["억"] and text[end : part.start()].strip() == "":
             found[-1] += round(amount * (times if times >= _UNITS["만"] else times * _UNITS["만"]))
         else:

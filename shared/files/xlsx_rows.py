@@ -31,6 +31,7 @@ _HELD = ("sharedStrings", "styles", "workbook", "[Content_Types]", "theme")
 _DAMAGE: tuple[type[Exception], ...] = (
     DefusedXmlException, zipfile.BadZipFile, SyntaxError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     EOFError, OSError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
+    zlib.error,
 )  # fmt: skip
 
 

@@ -11,6 +11,13 @@ from verification.doors.hostile import Found, Hostile
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.parametrize("number", [2_588, 4_870])  # a wage of 400 digits; a part whose packed bytes are damaged
+def test_what_once_was_a_fault_of_ours(number: int) -> None:
+    found = Found()
+    Hostile(seed=1).run(1, found, number)
+    assert (found.raised, found.files) == ([], 1)
+
+
 @pytest.mark.parametrize("first", [0, 1_000, 2_000])
 def test_no_file_is_a_fault_of_ours_comes_back_in_a_finding_or_is_taken_against_the_schema(first: int) -> None:
     found = Found()
