@@ -289,7 +289,7 @@ class TallyDocument(TypedDict):
 
 
 class AdvertsDocument(TypedDict):
-    """Open adverts that may be of one vacancy, by a key of theirs (employer, place, unit group), newest last: `id` of
+    """Open adverts that may be of one vacancy, by a key of theirs (employer, place, unit group), oldest first: `id` of
     the opportunity, `agency`, and the facts that are compared."""
 
     _id: str

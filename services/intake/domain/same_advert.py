@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from shared.reference.text import folded
@@ -53,8 +54,8 @@ class Facts:
         occupation, region = advert.get("occupation"), advert.get("region")
         if employer is None or not occupation or not region:
             return None
-        number = re.sub(r"\D", "", employer.number or "")
-        name = folded(_FORMS.sub("", employer.name))
+        number = "".join(filter(str.isdigit, employer.number or ""))
+        name = _plain(employer.name)
         if not (number or name):
             return None
         return Facts(
@@ -107,6 +108,11 @@ def compared(one: Facts, other: Facts) -> Verdict:
         return "doubtful" if likeness >= ALIKE else "different"
     by_name_alone = bool(one.number) != bool(other.number)
     return "same" if likeness >= (SURE if by_name_alone else ALIKE) else "doubtful"
+
+
+@lru_cache(4_096)  # a portal says the same few thousand employers again and again; their names are public
+def _plain(name: str) -> str:
+    return folded(_FORMS.sub("", name))
 
 
 def _unit(occupation: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from services.intake.documents import Thing
+from services.intake.domain.advert_rules import JOB
+from services.intake.domain.same_advert import Facts
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.http_binding import Incoming
@@ -17,7 +20,7 @@ Status = Literal["accepted", "duplicate", "superseded"]
 Features = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `facts` is kept beside the fields
 class DoorEvent:
     """An event whose form is sound. `content`: keyed hash of what it says; `features`: what the rules made of its data,
     as far as the bus may carry it; `inbox`: keyed hash of source and id; `index`: of agency and reference, if it is
@@ -29,6 +32,11 @@ class DoorEvent:
     features: Features
     inbox: str
     index: str
+
+    @cached_property
+    def facts(self) -> Facts | None:
+        """What of a job's advert is compared with those of other agencies."""
+        return Facts.of(self.features) if self.features.get("kind") == JOB else None
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ from shared.kit.base.ids import Ids
 from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
-MOST = 12  # adverts under one key; the oldest are forgotten, and may be told twice
+MOST = 12  # adverts under one key; what comes after them is not found, and may be told twice
 MOST_OF_AN_AGENCY = 4
 KEPT = timedelta(days=400)
 Save = tuple[str, Document]
@@ -49,13 +49,14 @@ def listed(id: str, agency: str, before: Facts | None, after: Facts | None, work
     for key in _keys((before, after)):
         held = _entries(key, work)
         entries = [entry for entry in held if entry["id"] != id]
-        if after is not None and key in under:
-            own = [entry["id"] for entry in entries if entry["agency"] == agency]
-            dropped = set(own[: max(0, len(own) - MOST_OF_AN_AGENCY + 1)])
-            entries = [entry for entry in entries if entry["id"] not in dropped][-(MOST - 1) :]
+        if after is not None and key in under and _has_room(entries, agency):
             entries.append({"id": id, "agency": agency, "facts": after.document()})
         if entries != held:
             yield ADVERTS.name, dict(AdvertsDocument(_id=key, entries=entries, until=work.trusted + KEPT))
+
+
+def _has_room(entries: list[Document], agency: str) -> bool:
+    return len(entries) < MOST and sum(entry["agency"] == agency for entry in entries) < MOST_OF_AN_AGENCY
 
 
 def question(one: str, other: str, agencies: list[str], work: UnitOfWork, ids: Ids) -> Save:
@@ -73,8 +74,12 @@ def agency_of(id: str, facts: Facts, work: UnitOfWork) -> str:
 
 
 def _entries(key: str, work: UnitOfWork) -> list[Document]:
-    held = ADVERTS.get(work, key)
-    return [] if held is None else held["entries"]
+    """Shared by all who ask, not to be changed."""
+    return work.parsed(ADVERTS.name, key, _entries_of) or []
+
+
+def _entries_of(document: Document) -> list[Document]:
+    return list(document["entries"])
 
 
 def _keys(several: Iterable[Facts | None]) -> list[str]:

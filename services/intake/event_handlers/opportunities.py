@@ -51,7 +51,7 @@ def features(data: Model, findings: Findings, today: date) -> Features:
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The reference, then the opportunity; what may be of the same vacancy, and what it is a source of."""
-    known, facts = _known(event, work), _facts(event)
+    known, facts = _known(event, work), event.facts
     yield Need.by_id(REFERENCES, known.id)
     if isinstance(event.incoming.data, ClosedAtDoor):
         yield tombstones.tally_of(event, work)
@@ -97,7 +97,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
 def _new(event: DoorEvent, known: Reference, work: UnitOfWork, dependencies: Dependencies) -> Effect:
     """Of a vacancy that another agency has brought it is a further source; what only may be the same stays apart."""
     new, number = random_id(), event.sequence
-    is_open, facts = not known.tombstone.forbids(number), _facts(event)
+    is_open, facts = not known.tombstone.forbids(number), event.facts
     agency = work.parsed(AGENCIES, event.agency, held_agency)
     said = Said(event.agency, is_open, agency is not None and agency.recipient_class == EMPLOYER)
     held = StoredOpportunity(
@@ -224,19 +224,14 @@ def _listed(
 ) -> Iterable[one_advert.Save]:
     if held.state.kind != advert_rules.JOB:
         return ()
-    was = None if before is None else Facts.of(vars(before))
-    now = Facts.of(vars(after)) if after.status == "open" else None
-    return one_advert.listed(held.id, held.owner, was or Facts.of(vars(after)), now, work)
+    now = Facts.of(vars(after))
+    was = now if before is None else Facts.of(vars(before))
+    return one_advert.listed(held.id, held.owner, was, now if after.status == "open" else None, work)
 
 
 def _with_status(advert: Opportunity, is_open: bool) -> Opportunity:
     status = "open" if is_open else "closed"
     return advert if advert.status == status else advert.model_copy(update={"status": status})
-
-
-def _facts(event: DoorEvent) -> Facts | None:
-    """Of a job's advert."""
-    return Facts.of(event.features) if event.features.get("kind") == advert_rules.JOB else None
 
 
 def _answer(held: StoredOpportunity) -> dict[str, Any]:
