@@ -153,12 +153,20 @@ class SubscriptionDocument(TypedDict):
     retry_schedule: NotRequired[list[float] | None]
 
 
+class DayEntry(TypedDict):
+    """A day of a feed (ISO), and the first position that may be its own."""
+
+    day: str
+    first: int
+
+
 class RecipientDocument(TypedDict):
-    """``position``: the last one that was given in its feed. ``asked``: by channel, when it last had endpoints asked or
-    tested (subscriptions/endpoint_verification.py)."""
+    """``position``: the last one that was given in its feed; ``days``: where each day begins (domain/feed_days.py).
+    ``asked``: by channel, when it last had endpoints asked or tested (subscriptions/endpoint_verification.py)."""
 
     _id: str
     position: int
+    days: NotRequired[list[DayEntry]]
     asked: NotRequired[dict[str, list[datetime]]]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.notifications.channels.feed import FeedReader, UnknownCursor
+from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import EventStream, FeedStream
 from services.notifications.documents import FEED
@@ -55,28 +56,31 @@ class FeedEndpoints:
     reader: FeedReader
     snapshot: FeedSnapshot
     stream: FeedStream
+    files: FeedFiles
     repository: Repository
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""
         raise unavailable()
 
-
-def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
-    """The feed: pages, place, snapshot, stream."""
-    router = Router(tags=["feed"])
-
-    async def reader_of(request: Request, caller: Caller) -> tuple[str, Callable[[], Awaitable[object]]]:
+    async def reader_of(self, request: Request, caller: Caller) -> tuple[str, Callable[[], Awaitable[object]]]:
         """The caller's agency, which has a feed, and what tells whether it still may read."""
         recipient = caller.agency.agency
 
         async def still() -> None:
             await request.app.state.runtime.authenticator.reauthenticate(caller)
 
-        found = await endpoints.repository.subscriptions_of(recipient)
+        found = await self.repository.subscriptions_of(recipient)
         if not any(each["channel"] == FEED and each["state"] == "active" for each in found):
             raise _not_subscribed()
         return recipient, still
+
+
+def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
+    """The feed: pages, place, snapshot, stream."""
+    router = Router(tags=["feed"])
+
+    reader_of = endpoints.reader_of
 
     @router.get("/feed", responses={304: {"description": "What you have"}, **errors(409)}, response_model=FeedPage)
     @bounded(POLL)
@@ -96,7 +100,7 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
             page = await endpoints.reader.read(recipient, after or None, limit, wait, still)
         except UnknownCursor:
             raise _unknown_cursor("/query/after") from None
-        if _known(if_none_match, page.etag):
+        if known(if_none_match, page.etag):
             return Response(status_code=304, headers={"ETag": page.etag})
         response.headers["ETag"] = page.etag
         return FeedPage(events=page.events, cursor=page.cursor)
@@ -150,7 +154,7 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
     return router
 
 
-def _known(if_none_match: str | None, etag: str) -> bool:
+def known(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110 13.1.2, by the weak comparison."""
     if if_none_match is None:
         return False

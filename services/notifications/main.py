@@ -15,6 +15,7 @@ from services.notifications.api import Endpoints, make_router
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.feed import Feed, FeedReader
+from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.mail.channel import Email
@@ -39,6 +40,7 @@ from services.notifications.fan_out.flows import RecipientFlows
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
+from services.notifications.files_api import make_files_router
 from services.notifications.indexes import INDEXES
 from services.notifications.kafka_handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.monitoring import DeliveryMonitor
@@ -77,7 +79,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     def today(now: datetime) -> date:
         return now.astimezone(zone).date()
 
-    feed = Feed()
+    feed = Feed(today)
     webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
     relay = Relay(_relay_settings(settings)) if settings.smtp_host else None
     texts = MailTexts(pack, settings.mail_sender)
@@ -129,6 +131,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         reader = FeedReader(feed, store, repository, queues, messages, sealer, today, runtime.stopping)
         feed_endpoints.repository, feed_endpoints.reader = repository, reader
         feed_endpoints.snapshot = FeedSnapshot(reader, store, repository, messages, ids, sealer, today)
+        feed_endpoints.files = FeedFiles(reader, store, repository, endpoints.deliveries, ids, today)
         feed_endpoints.stream = FeedStream(reader, runtime.stopping)
 
         nonlocal deps  # they live longer than one run of the dispatcher: what was answered waits in the recorder
@@ -208,6 +211,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
             make_router(endpoints),
             make_recovery_router(endpoints),
             make_feed_router(feed_endpoints),
+            make_files_router(feed_endpoints),
         ),
         before_streams=(put_together,),
         loops=(

@@ -11,14 +11,17 @@ from services.notifications.documents import (
     WAITING,
     CauseEntry,
     ConsentEntry,
+    DayEntry,
     DeliveryDocument,
     DeliveryFields,
     MatchDocument,
     PersonDocument,
     QueueEntry,
+    RecipientDocument,
     SubscriptionDocument,
     ThreadDocument,
 )
+from services.notifications.domain.feed_days import Days
 from services.notifications.domain.notice_threads import Held, MatchSummary, OpenRecall, OutboundMessage, Thread
 from services.notifications.domain.permission import Allowance, Subject
 from shared.access.agencies import may_receive
@@ -245,3 +248,14 @@ def delivery_document(
     if subscription.get("order") is not None:
         document["ordered"] = True
     return document
+
+
+def days_of(document: RecipientDocument | None) -> Days:
+    """Where each day of a recipient's feed begins."""
+    kept = [] if document is None else document.get("days", [])
+    return [(date.fromisoformat(each["day"]), each["first"]) for each in kept]
+
+
+def day_entries(days: Days) -> list[DayEntry]:
+    """As it is kept."""
+    return [{"day": day.isoformat(), "first": first} for day, first in days]

@@ -37,14 +37,15 @@ from services.notifications.documents import (
     DeliveryDocument,
     DeliveryReference,
 )
+from services.notifications.domain.feed_days import begun
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.mappers import agency_receives, subject_of
+from services.notifications.mappers import agency_receives, day_entries, days_of, subject_of
 from services.notifications.repository import Repository
 from shared.access.prohibition_floors import the_floors
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.kit.web.problems import Problem
+from shared.kit.web.problems import Problem, unavailable
 
 POLL_SECONDS = 1.0  # entries that another replica wrote are seen this late
 MOST_AT_ONCE = 200
@@ -65,7 +66,8 @@ class Feed(Channel):
 
     name = FEED
 
-    def __init__(self) -> None:
+    def __init__(self, today: Callable[[datetime], date]) -> None:
+        self._today = today
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
@@ -83,6 +85,10 @@ class Feed(Channel):
     def accept(self, work: UnitOfWork, delivery: DeliveryDocument, first: bool) -> None:
         """Into the feed, whatever stands before it: the partner reads in order."""
         counter = RECIPIENTS.get(work, delivery["recipient"]) or {"_id": delivery["recipient"], "position": 0}
+        days = days_of(counter)
+        begun_now = begun(days, self._today(work.now), counter["position"] + 1)
+        if begun_now is not days:
+            counter["days"] = day_entries(begun_now)
         counter["position"] += 1
         RECIPIENTS.save(work, counter)
         delivery.update({"state": POSTED, "position": counter["position"]})
@@ -254,7 +260,30 @@ class FeedReader:
 
         return Operation(needs, do)
 
-    def _served(self, recipient: str, entries: Sequence[DeliveryDocument]) -> Operation[ServedPage]:
+    def looked_at(self, recipient: str, entries: Sequence[DeliveryDocument]) -> Operation[ServedPage]:
+        """What `serve` would give now; nothing counts as given."""
+        return self._served(recipient, entries, give=False)
+
+    async def visible(self, operation: Operation[ServedPage]) -> ServedPage:
+        """Done once the transaction's view has all that was read before it. Raises a 503 problem."""
+        for _ in range(MOST_PAGES):
+            try:
+                return await self._store.submit(operation)
+            except _NotYetVisible:
+                await asyncio.sleep(0.05)
+        raise unavailable()
+
+    async def confirm(self, recipient: str, first: int, last: int) -> None:
+        """What was given of these positions has arrived."""
+        for _ in range(0, last - first + 1, MOST_AT_ONCE):
+            served = await self._repository.served_until(recipient, last, MOST_AT_ONCE, first)
+            if not served:
+                return
+            await self._store.submit(self._confirmed(served))
+
+    def _served(
+        self, recipient: str, entries: Sequence[DeliveryDocument], *, give: bool = True
+    ) -> Operation[ServedPage]:
         def needs(work: UnitOfWork) -> Iterator[Need]:
             yield AGENCIES.by_id(recipient)
             for entry in entries:
@@ -273,6 +302,8 @@ class FeedReader:
             until = found[doubted]["position"] - 1 if doubted < len(found) else None
             # by alias, and in order under it: the order of what happened would be the same for two partners
             given.sort(key=lambda d: (d["alias"], d["position"]))
+            if not give:
+                return ServedPage([self._messages.of(d) for d in given], until)
             return ServedPage([self._given(work, d) for d in given], until)
 
         return Operation(needs, do)

@@ -15,6 +15,7 @@ from services.notifications.documents import (
     THREADS,
     DeliveryDocument,
     DeliveryReference,
+    RecipientDocument,
     ThreadDocument,
 )
 from services.notifications.indexes import (
@@ -61,14 +62,17 @@ class FeedQueries:
             )
             return await found.sort("position", ASCENDING).limit(limit).to_list(limit)
 
-    async def served_until(self, recipient: str, position: int, limit: int) -> Sequence[DeliveryReference]:
-        """Entries that were given to the recipient, up to a position, and not yet confirmed to have arrived."""
+    async def served_until(
+        self, recipient: str, position: int, limit: int, first: int = 0
+    ) -> Sequence[DeliveryReference]:
+        """Entries that were given to the recipient, up to a position (from ``first`` on), and not yet confirmed to have
+        arrived."""
         found = DELIVERIES.of(self._database).find(
             {
                 "recipient": recipient,
                 "about": {"$in": ["notice", "recall"]},
                 "state": SERVED,
-                "position": {"$lte": position},
+                "position": {"$gte": first, "$lte": position},
             },
             {"_id": 1, "thread": 1, "opportunity": 1},
             hint=UNREAD,
@@ -80,6 +84,10 @@ class FeedQueries:
         """The last position that was given in the feed of a recipient."""
         found = await RECIPIENTS.of(self._database).find_one({"_id": recipient}, max_time_ms=TIME_LIMIT_MS)
         return 0 if found is None else found["position"]
+
+    async def recipient(self, recipient: str) -> RecipientDocument | None:
+        """Where its feed stands."""
+        return await RECIPIENTS.of(self._database).find_one({"_id": recipient}, max_time_ms=TIME_LIMIT_MS)
 
     async def first_unread(self, recipient: str) -> int | None:
         """The first position in the feed of a recipient that is not known to have arrived."""

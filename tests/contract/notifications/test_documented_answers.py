@@ -138,6 +138,7 @@ async def feed_and_deliveries(
     await service.ask("GET /feed/stream", 200, params={"seconds": 1}, headers=own)
     await service.ask("GET /feed/stream", 409, headers=shop)
     await service.ask("GET /feed/stream", 422, headers=own | {"last-event-id": "x"})
+    await files(service, own, shop)
     notice = page["events"][0]["data"]["notice"]
     await service.ask("POST /acknowledgements", 200, json={"notices": [notice, ANY_ID]}, headers=own)
     await service.ask("POST /acknowledgements", 422, json={"notices": []}, headers=own)
@@ -162,6 +163,21 @@ async def feed_and_deliveries(
 
     await eventually(disabled)
     await service.ask(again, 409, f"/deliveries/{failed}/retry", headers=own)
+
+
+async def files(service: Documented, own: dict[str, str], shop: dict[str, str]) -> None:
+    """The list and a file: whole, in part, not again."""
+    listed = (await service.ask("GET /files", 200, headers=own)).json()
+    await service.ask("GET /files", 409, headers=shop)
+    await service.ask("GET /files", 422, params={"acknowledge": "x"}, headers=own)
+    name, of = listed["days"][0]["files"][0]["name"], "GET /files/{name}"
+    whole = await service.ask(of, 200, f"/files/{name}", headers=own)
+    await service.ask(of, 206, f"/files/{name}", headers=own | {"range": "bytes=0-9"})
+    await service.ask(of, 304, f"/files/{name}", headers=own | {"if-none-match": whole.headers["etag"]})
+    await service.ask(of, 416, f"/files/{name}", headers=own | {"range": "bytes=1000000-"})
+    await service.ask(of, 404, "/files/2000-01-01.csv", headers=own)
+    await service.ask(of, 409, f"/files/{name}", headers=shop)
+    await service.ask(of, 422, "/files/today.csv", headers=own)
 
 
 class _Refusing:

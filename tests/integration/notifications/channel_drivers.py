@@ -172,6 +172,29 @@ class StreamDriver(_Listening):
                     self._last_id = value
 
 
+class FilesDriver(_Listening):
+    """A file per day, fetched again and again; what it has it says with the file's ETag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._etags: dict[str, str] = {}
+
+    async def _listen(self, client: Client) -> None:
+        while True:
+            listed = await client.get("/files", params={"limit": 2})
+            for day in reversed(listed.json()["days"]) if listed.status_code == 200 else ():
+                await self._fetch(client, day["files"][0]["name"])
+            await asyncio.sleep(0.1)
+
+    async def _fetch(self, client: Client, name: str) -> None:
+        known = {"If-None-Match": self._etags[name]} if name in self._etags else {}
+        answer = await client.get(f"/files/{name}", headers=known)
+        if answer.status_code == 200:
+            had = {event["id"] for event in self.heard}
+            self.heard += [event for line in answer.text.splitlines() if (event := json.loads(line))["id"] not in had]
+            self._etags[name] = answer.headers["etag"]
+
+
 class MailDriver(Driver):
     """A mailbox, behind a mail server that puts everything off while it is away."""
 
@@ -332,6 +355,7 @@ DRIVERS: dict[str, Any] = {
     "feed": FeedDriver,
     "feed without a cursor": PlaceDriver,
     "server-sent events": StreamDriver,
+    "files": FilesDriver,
     "e-mail": MailDriver,
     "digest": DigestDriver,
 }

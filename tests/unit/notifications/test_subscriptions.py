@@ -70,7 +70,7 @@ class Desk:
         self.credentials = Credentials(self.world.sealer)
         self.endpoints = Endpoints(self.credentials)
         over, clock = OverTheWorld(self.world), Clock(wall=lambda: self.world.now)
-        channels: Any = {"feed": Feed(), "webhook": self.endpoints}
+        channels: Any = {"feed": Feed(lambda now: now.date()), "webhook": self.endpoints}
         self.made = Subscriptions(
             over.store,
             over.repository,

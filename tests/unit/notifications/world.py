@@ -68,7 +68,7 @@ class World:
             Limits(),
             UrlRules(),
         )
-        self.feed = Feed()
+        self.feed = Feed(lambda now: now.date())
         self.outcomes = Outcomes(self.ids)
         self.reconciler = Reconciler(
             self.ids, {"webhook": self.webhook, "feed": self.feed}, self.outcomes, lambda now: now.date()

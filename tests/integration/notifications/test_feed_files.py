@@ -1,0 +1,96 @@
+"""Files per day from a running service: what a client of HTTP gets, and what it says by coming back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from services.notifications.channels import feed_files
+from tests.integration.notifications.parts import Client, Setup, eventually, match, person
+from tests.unit.notifications.world import hexid, holding
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_file_is_fetched_in_parts_and_what_is_taken_back_is_left_out(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_files, "PIECE", 2)  # several pieces of few lines
+    async with setup.running() as app:
+        await setup.publish(setup.agency("gjf"))
+        async with Client(app, setup.tokens["gjf"]) as client:
+            await client.subscribed("feed")
+            await setup.publish(person("a", "gjf"), person("b", "gjf"))
+            await setup.publish(*(match("a", o) for o in "vwx"), *(match("b", o) for o in "vw"))
+
+            async def day() -> dict[str, Any] | None:
+                found: dict[str, Any] = (await client.get("/files")).json()["days"][0]
+                return found if found["lines"] == 5 else None
+
+            listed = await eventually(day)
+            assert not listed["closed"]
+            jsonl, table = listed["files"]
+            whole = await client.get(f"/files/{jsonl['name']}")
+            assert whole.headers["content-length"] == str(jsonl["bytes"]) == str(5 * 1025)
+            assert sha256(whole.content).hexdigest() == jsonl["sha256"] == whole.headers["etag"].strip('"')
+            events = [json.loads(line) for line in whole.text.splitlines()]
+            assert len(holding(events)) == 5
+            etag = {"If-Range": whole.headers["etag"]}
+            parts = [
+                await client.get(f"/files/{jsonl['name']}", headers={"Range": wanted} | etag)
+                for wanted in ("bytes=0-999", "bytes=1000-3999", "bytes=4000-")
+            ]
+            assert [part.status_code for part in parts] == [206] * 3
+            assert b"".join(part.content for part in parts) == whole.content
+            rows = list(csv.DictReader(io.StringIO((await client.get(f"/files/{table['name']}")).text)))
+            assert [row["id"] for row in rows] == [event["id"] for event in events]
+            first = f"{jsonl['name']}:{jsonl['sha256']}"
+
+            await setup.publish(person("a", sequence=2))
+
+            async def shorter() -> Any:
+                answer = await client.get(f"/files/{jsonl['name']}")
+                found = [json.loads(line) for line in answer.text.splitlines()]
+                return (answer, found) if any(event["type"] == "recall" for event in found) else None
+
+            after, left = await eventually(shorter)
+            told_of = {event["data"]["alias"] for event in left if event["type"] == "notice"}
+            assert told_of == {hexid("alias", "b", "gjf")}
+            (recall,) = (event for event in left if event["type"] == "recall")
+            assert recall["takesback"] == listed["day"]
+            assert len(after.content) == 3 * 1025
+            other = await client.get(f"/files/{jsonl['name']}", headers={"Range": "bytes=1000-"} | etag)
+            assert (other.status_code, other.content) == (200, after.content)  # another file now: the whole of it
+
+            said = (await client.get("/files", params={"acknowledge": first})).json()["acknowledged"]
+            assert said == [{"name": jsonl["name"], "status": "changed"}]
+            now = f"{jsonl['name']}:{sha256(after.content).hexdigest()}"
+            said = (await client.get("/files", params={"acknowledge": now})).json()["acknowledged"]
+            assert said == [{"name": jsonl["name"], "status": "acknowledged"}]
+
+            async def done() -> bool:
+                return sum(outcome.type == "recall-acknowledged" for outcome in await setup.outcomes()) == 1
+
+            await eventually(done)
+
+
+async def test_what_was_not_fetched_is_not_acknowledged_by_its_hash(setup: Setup) -> None:
+    async with setup.running() as app:
+        await setup.publish(setup.agency("gjf"))
+        async with Client(app, setup.tokens["gjf"]) as client:
+            await client.subscribed("feed")
+            await setup.publish(person("a", "gjf"), match("a", "x"))
+
+            async def told() -> Any:
+                found = (await client.get("/files")).json()["days"][0]
+                return found if found["lines"] else None
+
+            (form, _) = (await eventually(told))["files"]
+            said = await client.get("/files", params={"acknowledge": f"{form['name']}:{form['sha256']}"})
+            assert said.json()["acknowledged"] == [{"name": form["name"], "status": "not-fetched"}]
+            assert await app.state.runtime.database.deliveries.count_documents({"state": "posted"}) == 1
