@@ -79,9 +79,18 @@ class Queues:
         while its recall may turn out to be needless."""
         all_of_them = thread is not None and thread["recall"] is not None and thread["recall"]["if_sent"]
         for queue in thread["queues"].values() if thread else ():
-            ordered = islice((entry for entry in queue if entry.get("ordered")), 2)  # the first, and who comes after it
-            for entry in (*(e for e in queue if all_of_them or ordered_with(e, opportunity)), *ordered):
+            # whose turn comes once all that is about this opportunity has ended
+            others = (entry for entry in queue if entry.get("ordered") and entry["opportunity"] != opportunity)
+            for entry in (*(e for e in queue if all_of_them or ordered_with(e, opportunity)), *islice(others, 1)):
                 yield DELIVERIES.by_id(entry["delivery"])
+
+    @staticmethod
+    def blocks(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
+        """Whether another one waits for this one to end, for they are told in order."""
+        queue = thread["queues"].get(delivery["subscription"], ())
+        return bool(delivery.get("ordered")) and any(
+            e["delivery"] != delivery["_id"] and e.get("ordered") for e in queue
+        )
 
     @staticmethod
     def open(work: UnitOfWork, thread: ThreadDocument) -> list[DeliveryDocument]:

@@ -111,7 +111,7 @@ class OwnTopic(PushChannel):
 
     async def attempt(self, endpoint: SubscriptionDocument, notice: str, body: bytes, now: datetime) -> Verdict:
         """Write one record, and wait until all replicas in sync have it."""
-        if self._kafka is None:  # it was taken away: what waits, waits
+        if self._kafka is None:  # it was taken away: as if the partner were down
             return _not_sent("no-topics-here")
         try:
             topic = (self._credentials.target_of(endpoint) or "").removeprefix(SCHEME)

@@ -180,14 +180,15 @@ class DeliveryTransitions:
             DELIVERIES.save(work, delivery)
             return
         forget_retry(delivery)
-        schedule = how.endpoint.get("retry_schedule") or self._schedule
+        is_notice = delivery["about"] == "notice"  # a recall is tried as long as anything can be
+        schedule = (how.endpoint.get("retry_schedule") if is_notice else None) or self._schedule
         when = next_attempt(schedule, delivery["attempts"], work.now, delivery["due"], how.jitter, repeat=how.down)
         if when is None:
             self._queues.failed(work, thread, delivery, verdict.reason or "refused")
             return
         if verdict.hold is not None:
             when = max(when, work.now + verdict.hold)
-        if delivery.get("ordered") and not how.down:
+        if is_notice and not how.down and self._queues.blocks(thread, delivery):
             since, longest = delivery.setdefault("blocks_since", work.now), how.endpoint.get("blocked_head_seconds")
             if when > since + timedelta(seconds=longest or BLOCKED_HEAD_SECONDS):
                 self._queues.failed(work, thread, delivery, SET_ASIDE)

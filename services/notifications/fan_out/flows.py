@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Set
 
 from services.notifications.documents import PersonDocument
+from shared.kit.base.ids import is_id
 
 MOST_ASKED = 1_000  # people in one query
 
@@ -22,18 +23,18 @@ class RecipientFlows:
         self._seen = seen
         self._people = people
 
-    async def __call__(self, keys: Collection[bytes]) -> dict[bytes, Hashable]:
+    async def __call__(self, keys: Collection[bytes]) -> Mapping[bytes, Hashable]:
         """The flows of these people, by the keys of their records. Raises PyMongoError."""
-        found: dict[bytes, Hashable] = {}
+        found: dict[bytes, tuple[str, ...]] = {}
         asked: dict[str, bytes] = {}
         for key in keys:
             person = key.decode(errors="replace")
             if (recipients := self._seen(person)) is not None:
                 found[key] = tuple(sorted(recipients))
-            else:
+            elif is_id(person):  # no other is stored, and a question is as long as its keys
                 asked[person] = key
         ids = sorted(asked)
         for start in range(0, len(ids), MOST_ASKED):
             for person, document in (await self._people(ids[start : start + MOST_ASKED])).items():
                 found[asked[person]] = tuple(document["recipients"])
-        return found
+        return {key: recipients for key, recipients in found.items() if recipients}  # of nobody: nobody is held up

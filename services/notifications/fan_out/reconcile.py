@@ -186,7 +186,8 @@ class Reconciler:
         )
         after = thread_document(recipient, person, following.thread, document["queues"])
         if if_sent and after["recall"]:
-            after["recall"]["if_sent"] = sorted(if_sent)
+            before_it = document["recall"]["if_sent"] if document["recall"] else ()
+            after["recall"]["if_sent"] = sorted(if_sent.union(before_it))
         self._cancel_unsent(work, after, active, following.cancel_unsent)
         causes = {m["opportunity"]: m["cause"] for m in matches}
         for message in following.messages:

@@ -57,10 +57,18 @@ def connect(url: str) -> Client:
 
 
 async def in_one_turn(call: Callable[[], T]) -> T:
-    """Call this in one of the driver's threads: several commands of its ``delegate``, without a turn for each."""
+    """Call this in one of the driver's threads: several commands of its ``delegate``, without a turn for each.
+
+    A cancel waits for it: a thread cannot be cancelled, and what it has left to write in a transaction that was aborted
+    meanwhile would be written outside of any.
+    """
     run: Any = run_on_executor
-    found: T = await run(asyncio.get_running_loop(), call)
-    return found
+    turn: asyncio.Future[T] = asyncio.ensure_future(run(asyncio.get_running_loop(), call))
+    try:
+        return await asyncio.shield(turn)
+    except asyncio.CancelledError:
+        await asyncio.wait([turn])
+        raise
 
 
 async def ping(client: Client, seconds: float = 5.0) -> None:

@@ -16,7 +16,9 @@ from shared.kit.kafka.records import Origin, Partition, Record
 SHARE = 32  # of one flow in one transaction: what comes for another meanwhile waits for no more than that
 MOST_RECORDS = 20_000  # that wait, and
 MOST_BYTES = 32 * 1024 * 1024  # so much of them
-MOST_AHEAD = 200_000  # offsets from the first that is not done to the last that is
+MOST_AHEAD = (
+    50_000  # some milliseconds for each transaction: offsets from the first that is not done to the last that is
+)
 Item = tuple[Origin, Record]
 
 
@@ -87,7 +89,7 @@ class Backlog:
             self._flows.setdefault(flow, deque()).append((origin, record))
             self._pending[partition][origin.offset] = None
             self._records += 1
-            self._bytes += len(record.value or b"")
+            self._bytes += _size(record)
 
     def take(self, most: int) -> list[Item]:
         """What is done next, one of each flow in turn."""
@@ -100,7 +102,7 @@ class Backlog:
             taken.append(item)
             self._forget(record.key if record.key is not None else origin.partition)
             self._records -= 1
-            self._bytes -= len(record.value or b"")
+            self._bytes -= _size(record)
             shares[flow] += 1
             if queue and (flow is None or shares[flow] < self._share):
                 self._flows[flow] = queue
@@ -133,3 +135,7 @@ class Backlog:
         self._waiting[key] -= 1
         if not self._waiting[key]:
             del self._waiting[key], self._flow_of[key]
+
+
+def _size(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"")

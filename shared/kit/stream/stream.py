@@ -287,6 +287,8 @@ class Stream:
             self._backoff.reset()
         except BaseException as error:
             checkpoints.drop()  # whatever it was: the next attempt reads the checkpoints, which know
+            if checkpoints is self._checkpoints:  # FastStream rewinds what came with the batch, not what was read on
+                self._assigned.set()
             if isinstance(error, Fenced):
                 self._observer.fenced(str(error))
             else:
@@ -344,6 +346,10 @@ class Stream:
                 if partition not in self._done:  # what came waits, also when nobody lets us claim it
                     self._note(checkpoints, {partition: those[0].offset - 1})
                 held = await checkpoints.claim(partition, topic_id, self._store.session_id)
+                ahead = held.position.ahead  # a log that was cut back behind its first hole shows it nowhere else
+                if ahead and await self._cut_back(checkpoints, partition, max(ahead) + 1):
+                    await checkpoints.begin_again(partition, held)
+                    self._observer.cut_back(partition.topic, partition.number)
                 self._note(checkpoints, {partition: held.position.offset})
             reached = backlog.reached(partition)
             expected = (held.position.offset if reached is None else reached) + 1

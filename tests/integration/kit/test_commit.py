@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +13,8 @@ from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
 from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.transaction_io import Bulk, TransactionIO
+from shared.kit.store.unit_of_work import UnitOfWork
 from tests.integration.kit.parts import until
 from tests.integration.kit.stores import Memory, add, counts
 
@@ -148,3 +152,41 @@ class TestCommit:
             await store.perform([task], in_transaction=away)
         assert memory.kept == memory.pending == []
         await store.stop()
+
+    async def test_a_cancel_in_the_middle_of_the_writes_leaves_none_of_them(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is left of them in the driver's thread must not be written once the transaction was aborted."""
+        loop, written, ended = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        real = TransactionIO._write
+
+        class Slow(list[Bulk]):
+            def append(self, bulk: Bulk) -> None:
+                super().append(bulk)
+                if len(self) == 2:
+                    loop.call_soon_threadsafe(written.set)
+                    time.sleep(0.5)
+
+        def slow(io: TransactionIO, bulks: Any, rows: Any, begun: Any) -> None:
+            try:
+                real(io, bulks, rows, Slow())
+            finally:
+                loop.call_soon_threadsafe(ended.set)
+
+        monkeypatch.setattr(TransactionIO, "_write", slow)
+        names = ("a", "b", "c")
+        for name in names:
+            await store.database.create_collection(name)
+
+        def do(work: UnitOfWork) -> None:
+            for name in names:
+                work.save(name, {"_id": "1"})
+
+        performing = asyncio.create_task(store.perform([Operation(lambda work: (), do)]))
+        await written.wait()
+        running = list(store._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(performing, *running, return_exceptions=True)
+        await ended.wait()
+        assert [await store.database[name].count_documents({}) for name in names] == [0, 0, 0]

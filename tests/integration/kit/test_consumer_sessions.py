@@ -17,6 +17,7 @@ from shared.kit.kafka.topics import Topics
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Store
 from shared.kit.stream import stream
+from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
@@ -160,6 +161,22 @@ async def test_a_log_that_was_cut_back_is_read_from_its_beginning_and_said_loudl
         assert await database.effects.count_documents({"times": 1}) == 14
         assert await database.effects.count_documents({}) == 14
         assert (await database.checkpoints.find_one({}))["offset"] == 8
+
+
+async def test_a_log_that_was_cut_back_behind_its_first_hole_is_read_from_its_beginning(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 0..2 and 5..9 that were done the broker still has 0..6: where the reading goes on, nothing shows it."""
+    seen = Seen()
+    async with reading(database, monkeypatch, count, seen) as log:
+        await log.batch([fetched(n, n) for n in range(3)])
+        bits = Position(2, frozenset(range(5, 10))).as_bits()
+        await database.checkpoints.update_one({}, {"$set": {"ahead": bits}})
+        log.assigned()
+        log.end = 7
+        await log.batch([fetched(n, 100 + n) for n in range(7)])
+        assert seen.of("cut_back") == [("deliveries", 0)]
+        assert (await database.checkpoints.find_one({}))["offset"] == 6
 
 
 async def test_a_hole_is_asked_for_again_by_every_assignment(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:

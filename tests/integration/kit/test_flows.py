@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from pymongo.errors import AutoReconnect
 
 from shared.events import Event
+from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import Delivery
 from shared.kit.store.unit_of_work import UnitOfWork
 from tests.integration.kit.parts import Service, count, delivery, hex_id, publish, until
@@ -63,3 +66,52 @@ async def test_others_are_done_in_their_turn_and_each_once_over_a_stop(kafka: st
         assert thing["order"] == sorted(thing["order"]), "order per key"
     await second.client.drop_database(second.database.name)
     await second.stop()
+
+
+async def test_what_was_read_on_comes_again_after_a_failure_though_nothing_follows_it(
+    kafka: str, mongo_url: str
+) -> None:
+    """FastStream rewinds the partitions of the batch that failed, not one of which something was read on meanwhile."""
+    lonely, failed = FLOOD + 1_000, False
+    key = hex_id("thing", 500).encode()
+    made: list[Service] = []
+
+    async def failing(keys: Collection[bytes]) -> dict[bytes, Hashable]:
+        nonlocal failed
+        if not reading_on:
+            reading_on.append(True)
+            await publish_to(1, [delivery(lonely, thing=500)])
+        if key in keys and not failed:
+            failed = True
+            raise AutoReconnect("away for a moment")
+        return {each: each if each == key else "flood" for each in keys}
+
+    async def publish_to(partition: int, events: Sequence[Event[Delivery]]) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+        await producer.start()
+        try:
+            for event in events:
+                kept_as, value, headers = to_kafka(event)
+                topic = made[0].settings.physical("deliveries")
+                await producer.send_and_wait(topic, value, key=kept_as, headers=headers, partition=partition)
+        finally:
+            await producer.stop()
+
+    reading_on: list[bool] = []
+    name = hex_id("read on")
+    service = Service(kafka, mongo_url, f"test_{name[:12]}", f"o{name[:8]}.", flows=failing, batch_max_records=200)
+    made.append(service)
+    await service.client.drop_database(service.database.name)
+    await service.start(stream=False)
+    await service.topics.declare(["deliveries"])
+    await publish_to(0, [delivery(n, thing=n % THINGS) for n in range(300)])
+    await service.stream.start()
+
+    async def all_done() -> bool:
+        return await service.database.effects.count_documents({}) == 301
+
+    await until(all_done)
+    assert failed, "it was read on, and failed"
+    assert set((await service.times()).values()) == {1}
+    await service.client.drop_database(service.database.name)
+    await service.stop()

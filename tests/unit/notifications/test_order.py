@@ -215,3 +215,42 @@ def test_no_version_of_an_alias_ever_comes_behind_a_later_one(steps: list[Any]) 
     for name in ("a", "b"):
         assert case.told(name) == sorted(case.told(name))
     assert not case.world.all(DELIVERIES, state="waiting"), "nothing is left waiting for what has ended"
+
+
+def test_two_of_one_opening_that_end_at_once_make_way_for_the_one_behind_them() -> None:
+    case = Ordered()
+    case.match("a", "x")
+    held = case.world.claim(case.world.due()[0]["_id"])
+    case.match("a", "x", "medium")  # while the first is under way
+    case.match("a", "y")
+    (endpoint,) = case.world.all(SUBSCRIPTIONS)
+    case.world.perform(case.world.transitions.after_attempt(held, UNREACHED, timedelta(0), 0.0, endpoint))
+    case.match("a", "x", "low")  # supersedes both, and the one about y is next
+    case.later(minutes=1)
+    for _ in range(3):
+        case.answer()
+    assert case.told("a") == [3, 4]
+
+
+def test_nobody_is_set_aside_for_whom_nobody_waits() -> None:
+    case = Ordered(blocked_head_seconds=60)
+    case.match("a", "x")
+    for _ in range(3):
+        case.answer(REFUSED)
+        case.later(hours=1)
+    assert set(case.states().values()) == {"due"}
+
+
+@pytest.mark.parametrize(
+    "limits", [{"blocked_head_seconds": 60}, {"order": None, "retry_schedule": [0.0, 1.0]}], ids=["order", "schedule"]
+)
+def test_a_recall_falls_under_no_limit_of_the_partners(limits: dict[str, Any]) -> None:
+    case = Ordered(**limits)
+    case.match("a", "x")
+    case.answer()
+    case.consent("a", False)
+    for _ in range(3):
+        case.answer(REFUSED)
+        case.later(minutes=6)
+    (recall,) = case.world.all(DELIVERIES, about="recall")
+    assert recall["state"] == "due"
