@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -17,6 +18,8 @@ from deploy.local.timeouts import scaled
 from deploy.rights.agency import AgencyDoor
 from deploy.rights.own_topics import provide
 from shared.events.boxes import BoxKeys, seal
+from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings
+from tests.integration.apache.parts import lets_in, until
 
 NEW, OLD = secrets.token_bytes(32), secrets.token_bytes(32)
 KEYS = f"{NEW.hex()},{OLD.hex()}"
@@ -81,7 +84,11 @@ async def new_agency(broker: ApacheBroker, name: str) -> Agency:
     assert await provide(broker.login(ADMIN).arguments, AgencyDoor(name), password, replication=1) == [
         f"inbound.{name}", f"answers.{name}",
     ]  # fmt: skip
-    return Agency(name, Login(broker.address, f"agency-{name}", password))
+    login = Login(broker.address, f"agency-{name}", password)
+    known = KafkaSecurity(protocol="SASL_PLAINTEXT", user=login.user, password=password)
+    settings = KafkaSettings(bootstrap=broker.address, service="test", instance="test", security=known)
+    await until(partial(lets_in, settings))  # a new password counts a moment after it was acknowledged
+    return Agency(name, login)
 
 
 def security(broker: ApacheBroker) -> dict[str, Any]:
