@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from clients.ieum import checking, output, pulling, sending
+from clients.ieum import checking, output, pulling, sending, watching
 from clients.ieum.hub import Away, Key, NotAllowed, RefusedByHub
 from clients.ieum.registering import registration
 from clients.ieum.settings import Missing, Settings
@@ -158,6 +158,29 @@ def send(
         with settings.hub() as hub:
             run = partial(sending.send, hub=hub, pack=settings.pack, language=settings.spoken, testrun=testrun)
             _file(settings, file, converter, type, report, as_json, run, "sending")
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, writable=True)],
+    type: Type = None,
+    mapping: MappingFile = None,
+    rest: Annotated[float, typer.Option(help="Seconds for which a file must not have changed.", min=0)] = 5.0,
+    once: Annotated[bool, typer.Option(help="Take what is there, then end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send every file that comes into a folder, say beside it what became of it, and remove it."""
+    settings: Settings = context.obj
+    with explained():
+        settings.sender()
+        key = settings.key()
+        with settings.hub() as hub:
+            make = partial(settings.converter_of, mapping=mapping, key=key)
+            watched = watching.Folder(folder, hub, make, type, settings.pack, settings.spoken)
+            taken = watching.watch(watched, rest, once, (lambda one: None) if as_json else output.result)
+    if as_json:
+        output.say({"files": [one.result for one in taken]})
 
 
 @app.command()
@@ -344,9 +367,8 @@ def _file(
 
 
 def _unreadable(unreadable: Unreadable, settings: Settings) -> typer.Exit:
-    refusal = unreadable.refusal
-    sentence = settings.pack.remedy(refusal.rule, refusal.field, refusal.values)[settings.spoken]
-    output.stderr.print(f"{refusal.rule}: {sentence}", markup=False)
+    line = sending.line_of(unreadable, settings.pack, settings.spoken)
+    output.stderr.print(f"{line.rule}: {line.remedy}", markup=False)
     return typer.Exit(REFUSED)
 
 

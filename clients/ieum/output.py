@@ -67,6 +67,11 @@ class Findings:
         ]  # fmt: skip
 
 
+def result(said: dict[str, Any]) -> None:
+    """One line of names and counts."""
+    stdout.print(", ".join(f"{name} {value}" for name, value in said.items()), markup=False)
+
+
 def say(document: dict[str, Any]) -> None:
     """The one JSON object of `--json`."""
     stdout.print(json.dumps(document, ensure_ascii=False), markup=False)

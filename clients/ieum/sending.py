@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.ieum.hub import MOST_BYTES, MOST_EVENTS, Hub, encoded
-from shared.files import Converted, Line, lines_about
+from shared.files import Converted, Line, Unreadable, lines_about
 from shared.files.report import column_of
 from shared.reference import Pack
 
@@ -73,6 +73,12 @@ def answered(row: Converted, answer: dict[str, Any], language: str) -> Iterator[
             field, remedies = finding.get("field") or "", finding.get("remedy") or {}
             remedy = remedies.get(language) or next(iter(remedies.values()), finding.get("title", ""))
             yield Line(row.row, column_of(field, row), field, finding.get("rule") or "", remedy, warning)
+
+
+def line_of(unreadable: Unreadable, pack: Pack, language: str) -> Line:
+    """Why nothing of a file, or nothing more of it, can be read."""
+    refusal = unreadable.refusal
+    return Line(1, "", refusal.field, refusal.rule, pack.remedy(refusal.rule, refusal.field, refusal.values)[language])
 
 
 def batches(rows: Iterable[Converted]) -> Iterator[list[Converted]]:

@@ -67,7 +67,10 @@ class Settings:
     def converter(self, file: Path, as_of: datetime | None, mapping: Path | None, key: Key | None) -> Converter:
         """For a file: rows that do not say when are as of its last change. Without a key ids are of no use."""
         moment = as_of or datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        moment = moment if moment.tzinfo else moment.astimezone()
+        return self.converter_of(moment if moment.tzinfo else moment.astimezone(), mapping, key)
+
+    def converter_of(self, moment: datetime, mapping: Path | None, key: Key | None) -> Converter:
+        """For what was made at that moment."""
         own = None if mapping is None else FileMapping.model_validate_json(mapping.read_bytes())
         make_id = (key or Key("nobody", bytes(32))).event_id
         return Converter(self.pack, self.agency or "your-agency", moment.replace(microsecond=0), make_id, own)
