@@ -29,5 +29,5 @@ class TestAFewHundredEvents:
         assert (report.line["lost"], report.line["doubled"]) == (0, 0)
         assert report.line["kills"] == sum(fault.kills for fault in PLAN)
         assert report.line["events"] > EVENTS, "the agencies are registered too"
-        assert report.line["notices"] > 20, "there was something to lose"
+        assert report.line["notices"] >= 10, "there was something to lose"
         assert report.line["restarts"] >= 4
