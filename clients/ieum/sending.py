@@ -82,10 +82,20 @@ def line_of(unreadable: Unreadable, pack: Pack, language: str) -> Line:
 
 
 def batches(rows: Iterable[Converted]) -> Iterator[list[Converted]]:
-    """Rows for one request each: no more events and bytes than that."""
+    """Rows for one request each: no more events and bytes than that. What was read before it could not be read any
+    further comes, then the reason is raised."""
     batch: list[Converted] = []
     size = events = 0
-    for row in rows:
+    left = iter(rows)
+    while True:
+        try:
+            row = next(left, None)
+        except Unreadable:
+            if batch:
+                yield batch
+            raise
+        if row is None:
+            break
         weight = 0 if row.event is None else len(encoded(row.event))
         if batch and (events >= MOST_EVENTS or size + weight > MOST_BYTES or len(batch) >= 5 * MOST_EVENTS):
             yield batch

@@ -27,6 +27,8 @@ from shared.reference import Pack
 
 ENDINGS = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".json", ".jsonl", ".ndjson", ".xml"})
 TOLD = (".report.csv", ".result.json")
+REFUSED = ".refused"  # behind the name of a file of which something was not taken
+LONGEST_NAME = 230  # bytes, so that there is room for what is told beside it
 MOST_FILES = 1_000  # at one look
 Make = Callable[[datetime], Converter]
 
@@ -72,7 +74,10 @@ class Folder:
         self._resting = found
         taken = []
         for name in sorted(rested, key=lambda name: (found[name].changed, name)):
-            one = self._take(name, found[name])
+            try:
+                one = self._take(name, found[name])
+            except OSError:  # no room, no right: this one waits, those behind it do not
+                continue
             if one is not None:
                 taken.append(one)
         return taken
@@ -107,23 +112,28 @@ class Folder:
             try:
                 rows = self._make(datetime.fromtimestamp(seen.changed / 1e9, UTC)).convert(stream, self._type)
                 tally = send(rows, self._hub, self._pack, self._language, report.tell, lambda _: None)
-                result, settled = tally.as_json(), not tally.statuses["failed"]
+                result, settled, taken = tally.as_json(), not tally.statuses["failed"], tally.good
             except Unreadable as unreadable:
                 line = line_of(unreadable, self._pack, self._language)
                 report.tell(line)
-                result, settled = {"stopped": line.rule}, True
+                result, settled, taken = {"stopped": line.rule}, True, False
             finally:
                 report.end()
         result = {"file": name, "settled": settled, "findings": report.count, **result}
         _write(path.with_name(name + TOLD[1]), json.dumps(result, ensure_ascii=False).encode())
         if settled:
-            self._remove(path, seen)
+            self._put_away(path, seen, taken)
         return Taken(name, settled, result)
 
-    def _remove(self, path: Path, seen: Seen) -> None:
+    def _put_away(self, path: Path, seen: Seen, taken: bool) -> None:
+        """Removed once all of it is taken; else under another name, so that nothing in it is lost."""
         with suppress(FileNotFoundError):
-            if Seen.of(path.lstat()) == seen:  # else it was written anew, and comes next
+            if Seen.of(path.lstat()) != seen:  # it was written anew, and comes next
+                return
+            if taken:
                 path.unlink()
+            else:
+                path.replace(path.with_name(path.name + REFUSED))
 
 
 def watch(folder: Folder, rest: float, once: bool, tell: Callable[[dict[str, Any]], None]) -> list[Taken]:
@@ -173,7 +183,9 @@ class _Beside:
 
 
 def _may_be_taken(name: str) -> bool:
-    return not name.startswith((".", "~")) and not name.endswith(TOLD) and Path(name).suffix.lower() in ENDINGS
+    if len(os.fsencode(name)) > LONGEST_NAME or name.startswith((".", "~")):
+        return False
+    return not name.endswith(TOLD) and Path(name).suffix.lower() in ENDINGS
 
 
 def _new(path: Path) -> BinaryIO:

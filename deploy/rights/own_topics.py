@@ -65,7 +65,13 @@ async def provide(
 ) -> list[str]:
     """Topics, user and rights. Safe to repeat; the topics that were made: the others keep their settings. Raises
     KafkaError."""
-    settings = {"retention.ms": str(retention_days * 86_400_000), "cleanup.policy": "delete"}
+    settings = {
+        "retention.ms": str(retention_days * 86_400_000),
+        "cleanup.policy": "delete",
+        # the broker unpacks what comes packed, and bounds it by max.message.bytes: whoever reads is not given a batch
+        # of 60 kB that becomes 60 MB, and needs no codec
+        "compression.type": "uncompressed",
+    }
     admin = AIOKafkaAdminClient(**login)
     await admin.start()
     try:

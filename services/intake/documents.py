@@ -408,7 +408,7 @@ def _dumped(state: Model) -> Document:
 
 
 def _said(said: Said) -> Document:
-    return {"agency": said.agency, "open": said.open, "owns": said.owns}
+    return {"agency": said.agency, "open": said.open}
 
 
 def _told(last: LastTold | None) -> Document:

@@ -158,16 +158,13 @@ def _shingles(title: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one source says of a vacancy: whose it is, whether it is open, and whether that agency is who has to know
-    (`owns`: the employer itself)."""
+    """What one source says of a vacancy: whose it is, and whether it is open."""
 
     agency: str
     open: bool
-    owns: bool
 
 
 def still_open(sources: Iterable[Said]) -> bool:
-    """Who owns it decides; without one among the sources it is open as long as any says so."""
-    everybody = list(sources)
-    owners = [source for source in everybody if source.owns]
-    return any(source.open for source in owners or everybody)
+    """It is open as long as any says so. Nobody ends another's word: that an agency is the employer itself is not
+    proved by its saying so."""
+    return any(source.open for source in sources)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from services.intake.dependencies import Dependencies
-from services.intake.documents import AGENCIES, OPPORTUNITIES, REFERENCES, Reference, StoredOpportunity
+from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference, StoredOpportunity
 from services.intake.domain import advert_rules
 from services.intake.domain.findings import Findings
 from services.intake.domain.same_advert import Facts, Said, compared, still_open
@@ -16,7 +16,6 @@ from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.event_handlers import one_advert, tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
 from services.intake.identity import Family
-from shared.access.agencies import held_agency
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
@@ -34,7 +33,6 @@ from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 STORED = StoredOpportunity
-EMPLOYER = "employer"  # the class of an agency that hires itself: who has to know whether its place is taken
 _OPENING = (JOB_POSTED.name, PROGRAMME_OPENED.name)
 
 
@@ -65,6 +63,8 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
         yield from one_advert.needs(Facts.of(vars(held.state)))
         if held.same_as is not None:
             yield Need.by_id(OPPORTUNITIES, held.same_as)
+            if (first := work.parsed(OPPORTUNITIES, held.same_as, StoredOpportunity.kept_in)) is not None:
+                yield from one_advert.needs(Facts.of(vars(first.state)))  # listed anew when it opens or closes by this
 
 
 def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:
@@ -98,8 +98,7 @@ def _new(event: DoorEvent, known: Reference, work: UnitOfWork, dependencies: Dep
     """Of a vacancy that another agency has brought it is a further source; what only may be the same stays apart."""
     new, number = random_id(), event.sequence
     is_open, facts = not known.tombstone.forbids(number), event.facts
-    agency = work.parsed(AGENCIES, event.agency, held_agency)
-    said = Said(event.agency, is_open, agency is not None and agency.recipient_class == EMPLOYER)
+    said = Said(event.agency, is_open)
     held = StoredOpportunity(
         id=new,
         sequence=0,

@@ -32,6 +32,7 @@ class AnswersDocument(TypedDict):
 
 
 ANSWERS = Collection[AnswersDocument]("answers")
+LONGEST_KEY = 1_024  # bytes that are said back
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def _said(answered: Answered, now: datetime, ids: Ids) -> dict[str, Any]:
     return {
         "id": ids.derived("answer", origin.topic_id, origin.partition.number, origin.offset),
         "time": now.isoformat(),
-        "key": None if answered.key is None else answered.key.hex(),
+        # whoever sends a longer one finds the answer by partition and offset
+        "key": None if answered.key is None or len(answered.key) > LONGEST_KEY else answered.key.hex(),
         "data": {"partition": origin.partition.number, "offset": origin.offset, **receipt},
     }
 

@@ -32,6 +32,7 @@ from shared.events.refusal import MOST
 from shared.events.topics.agencies import Agency
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.ids import random_id
+from shared.kit.base.logs import logger
 from shared.kit.base.observer import Observer
 from shared.kit.kafka.aiokafka_internals import abandon, close, consumer_of, next_offset
 from shared.kit.kafka.client import KAFKA_ERRORS, connection
@@ -51,6 +52,7 @@ FETCH_BYTES = 1_048_576  # of one partition, held in memory until it is decided
 POLL_MS = 1_000
 PUBLISH_SECONDS = 20.0
 LONGEST_PAUSE = 5.0
+_log = logger("inbound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,9 @@ class Reader:
                 await self._session(backoff)
             except (*KAFKA_ERRORS, PyMongoError, Unavailable, Fenced) as error:
                 self._means.observer.retried("inbound", type(error).__name__)
+                metrics.inbound_failures.of(agency=self._agency, reason=type(error).__name__).inc()
+            except Exception as error:  # a bug of ours ends nobody's reading, and is seen
+                _log.exception("inbound_failed", agency=self._agency)
                 metrics.inbound_failures.of(agency=self._agency, reason=type(error).__name__).inc()
             await backoff.wait()
 

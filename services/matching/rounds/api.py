@@ -48,7 +48,7 @@ def round_routes(rounds: Callable[[], Rounds]) -> APIRouter:
         "/rounds/{round}/adjustments",
         status_code=202,
         response_model_exclude_none=True,
-        responses=errors(403, 404, 409, 422),
+        responses=errors(403, 404, 409, 422, 429),
     )
     @bounded(Bounds(most_bytes=ADJUSTMENT_BYTES))
     async def adjust(round: RoundId, wanted: AskedAdjustments, caller: Calling) -> SeenRound:

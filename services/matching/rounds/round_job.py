@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from services.matching import metrics
+from services.matching.domain.visibility import visibility_of
 from services.matching.people_access import PeopleAccess
 from services.matching.repository import Repository
 from services.matching.rounds.compute import Question
@@ -69,11 +70,14 @@ class RoundJob:
         await self._rounds.finish(claimed, result)
 
     async def _question(self, claimed: RoundDocument) -> Question:
-        held = await self._people.permitted(await self._repository.people(claimed["people"]))
+        today, agency = self._people.today(), claimed["agency"]
+        permitted = await self._people.permitted(await self._repository.people(claimed["people"]))
+        seen = ((id, person, visibility_of(person, agency, today)) for id, person in permitted.items())
+        held = {id: person for id, person, seen_as in seen if seen_as is not None and seen_as.why}
         openings = await self._repository.opportunities([each["opportunity"] for each in claimed["openings"]])
         return Question.model_construct(
             pack=self._pack,
-            today=self._people.today(),
+            today=today,
             people=[held[id] for id in claimed["people"] if id in held],
             openings=list(openings.values()),
             places={each["opportunity"]: each["places"] for each in claimed["openings"]},

@@ -48,9 +48,9 @@ class RoundRepository:
         found = await self._rounds.find_one({"_id": id, "agency": agency}, max_time_ms=PATIENCE_MS)
         return cast(RoundDocument | None, found)
 
-    async def ask_again(self, held: RoundDocument, changes: Mapping[str, Any]) -> RoundDocument | None:
+    async def ask_again(self, held: RoundDocument, changes: Mapping[str, Any], now: datetime) -> RoundDocument | None:
         """The round with these changes, to be worked out anew; None when somebody else changed it meanwhile."""
-        asked = {**changes, "state": "computing", "tries": 0, "claimed_until": held["asked"]}
+        asked = {**changes, "state": "computing", "tries": 0, "claimed_until": now}
         return await self._change(held, ("proposed", "failed", "computing"), {"$set": asked, "$inc": {"version": 1}})
 
     async def confirm(self, held: RoundDocument) -> RoundDocument | None:

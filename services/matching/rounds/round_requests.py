@@ -133,11 +133,14 @@ class Rounds:
         for number, one in enumerate(wanted.excluded):
             person = _named(by_alias, one.alias, openings, one.opportunity, f"/excluded/{number}")
             excluded.append({"person": person, "opportunity": one.opportunity})
+        if held["state"] != "computing" and await self._rounds.computing(held["agency"]) >= MOST_COMPUTING:
+            raise _too_many()
         if len({each["person"] for each in fixed}) < len(fixed):
             raise _wrong("/fixed", "once", "A person is fixed twice", "Name each person once.")
         await self._people.audit(caller, "round-adjusted", [(each["person"], each["opportunity"]) for each in fixed])
         before = held["result"]["benefit"] if held["state"] == "proposed" and "result" in held else None
-        changed = await self._rounds.ask_again(held, {"fixed": fixed, "excluded": excluded, "benefit_before": before})
+        asked = {"fixed": fixed, "excluded": excluded, "benefit_before": before}
+        changed = await self._rounds.ask_again(held, asked, self._clock.trusted())
         if changed is None:
             raise _changed(held)
         self._asked.set()
@@ -191,6 +194,8 @@ class Rounds:
 
     def _shown(self, held: RoundDocument, seen: Seen, hidden: int, unknown: tuple[str, ...] = ()) -> SeenRound:
         result = held.get("result")
+        if result is not None and any(one["person"] not in seen for one in (*result["assigned"], *result["waiting"])):
+            result = None  # its sums and groups would tell of somebody whom the caller may not see any more
         return SeenRound(
             round=held["_id"], state=held["state"], version=held["version"], asked=held["asked"], hidden=hidden,
             unknown=unknown, result=None if result is None else _result(held, result, seen),

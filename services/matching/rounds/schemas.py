@@ -128,7 +128,8 @@ class RoundResult(Model):
 
 class SeenRound(Model):
     """``hidden``: people of the round whom the caller may not see, or no longer. ``unknown``: openings that are not
-    held. ``result`` while ``computing`` is the one before, if there was one."""
+    held. ``result`` while ``computing`` is the one before, if there was one; it is left out while somebody of it is
+    hidden: have the round worked out anew then."""
 
     round: Annotated[Id, PUBLIC]
     state: Annotated[RoundState, PUBLIC]

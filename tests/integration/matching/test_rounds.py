@@ -152,8 +152,12 @@ class TestARound:
             return bool((await call(world, "gjf", "GET", f"/rounds/{id}")).json()["hidden"] == 1)
 
         await eventually(hidden)
+        assert "result" not in (await call(world, "gjf", "GET", f"/rounds/{id}")).json(), "its sums would tell of them"
         answer = await call(world, "gjf", "POST", f"/rounds/{id}/confirm", {"version": 1})
         assert (answer.status_code, answer.json()["type"].rsplit("/")[-1]) == (409, "round-outdated")
+        await call(world, "gjf", "PUT", f"/rounds/{id}/adjustments", {"version": 1})
+        anew = (await proposed(world, "gjf", id, 2))["result"]
+        assert len(anew["placed"]) + len(anew["waiting"]) == 2
 
 
 class TestTheJob:

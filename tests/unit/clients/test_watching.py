@@ -49,10 +49,18 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_file_is_sent_told_about_and_removed(tmp_path: Path, served: Served) -> None:
+    jobs(tmp_path / "jobs.csv", A_JOB)
+    said = watch(tmp_path)
+    assert [(one["file"], one["accepted"], one["not_sent"]) for one in said["files"]] == [("jobs.csv", 1, 0)]
+    assert names(tmp_path) == ["jobs.csv.result.json"]
+    assert watch(tmp_path)["files"] == []  # what was told beside is no file to send
+
+
+def test_a_file_of_which_something_is_not_taken_is_kept_under_another_name(tmp_path: Path, served: Served) -> None:
     jobs(tmp_path / "jobs.csv", A_JOB, BAD)
     said = watch(tmp_path)
     assert [(one["file"], one["accepted"], one["not_sent"]) for one in said["files"]] == [("jobs.csv", 1, 1)]
-    assert names(tmp_path) == ["jobs.csv.report.csv", "jobs.csv.result.json"]
+    assert names(tmp_path) == ["jobs.csv.refused", "jobs.csv.report.csv", "jobs.csv.result.json"]
     report = (tmp_path / "jobs.csv.report.csv").read_bytes().decode("cp949")
     assert "3,C,/data/occupation,unknown-code-name" in report
     assert "secret" not in report + (tmp_path / "jobs.csv.result.json").read_text()
@@ -132,4 +140,20 @@ def test_a_file_that_is_none_of_ours_is_told_about_and_stops_no_other(tmp_path: 
     said = watch(tmp_path)
     assert {one["file"]: one.get("stopped") for one in said["files"]} == {"a.xlsx": "unknown-format", "b.csv": None}
     assert b"unknown-format" in (tmp_path / "a.xlsx.report.csv").read_bytes()
-    assert names(tmp_path) == ["a.xlsx.report.csv", "a.xlsx.result.json", "b.csv.result.json"]
+    assert names(tmp_path) == ["a.xlsx.refused", "a.xlsx.report.csv", "a.xlsx.result.json", "b.csv.result.json"]
+
+
+def test_what_was_read_of_a_file_that_cannot_be_read_to_its_end_is_sent(
+    tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.files.csv_rows.MOST_ROWS", 2)
+    jobs(tmp_path / "jobs.csv", *[(f"A-{number}", *A_JOB[1:]) for number in range(4)])
+    assert watch(tmp_path)["files"][0]["stopped"] == "too-many-rows"
+    assert len(served.asked) == 1
+    assert "jobs.csv.refused" in names(tmp_path)
+
+
+def test_a_name_too_long_for_what_is_told_beside_it_stops_no_other(tmp_path: Path, served: Served) -> None:
+    jobs(tmp_path / ("가" * 80 + ".csv"), A_JOB)
+    jobs(tmp_path / "b.csv", A_JOB)
+    assert [one["file"] for one in watch(tmp_path)["files"]] == ["b.csv"]
