@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaClient
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka import AIOKafkaClient, AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.login import ADMIN
@@ -146,6 +146,21 @@ class TestWalls:
         }
         assert granted == {mine.inbound: {"Write", "Describe"}, mine.answers: {"Read", "Describe"}}
         assert hidden == foreign
+
+    async def test_what_is_packed_is_unpacked_by_the_broker_within_its_bound(self, world: World) -> None:
+        """Else a batch of a few kB would become some MB, or GB, in the service that reads it."""
+        mine = world.gjf
+        before = len(await mine.answered(99, seconds=2))
+        value, headers = structured(mine.event("job-posted", example("job-posted", reference="packed")))
+        producer = AIOKafkaProducer(**mine.login.arguments, compression_type="gzip", max_request_size=10_000_000)
+        await producer.start()
+        try:
+            with pytest.raises(MessageSizeTooLargeError):
+                await producer.send_and_wait(mine.inbound, b" " * 5_000_000)
+            await producer.send_and_wait(mine.inbound, value, headers=headers)
+        finally:
+            await producer.stop()
+        assert [one["status"] for one in await mine.answered(before + 1)] == ["accepted"] * (before + 1)
 
     async def test_who_is_taken_away_comes_in_no_more(self, world: World, broker: ApacheBroker) -> None:
         gone = await new_agency(broker, f"gone-{secrets.token_hex(2)}")
