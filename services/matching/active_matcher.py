@@ -22,6 +22,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
 
+from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.fenced_store import FencedStore
 from services.matching.matching_day import MatchingDay
 from services.matching.publisher import MatchDelta
@@ -96,7 +97,8 @@ class ActiveMatcher:
         matching.on_change = self._changed.set
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Hold the lease or wait for it, until ``stopping``."""
+        """Hold the lease or wait for it, until ``stopping``. Who cannot work yet does not stand by."""
+        await self._aside(compile_kernels)
         self._on_role_change("standby")
         await self._lease.keep(self._gained, self._lost, stopping)
 

@@ -45,6 +45,8 @@ class World:
     def changed_opening(self, facts: OpeningFacts, id: str) -> OpeningFacts:
         """An advert in another place, with another pay, other likings and another title."""
         place, likes = self._dice.choice(self._openings), self._dice.choice(self._openings)
+        employer = f"{self._dice.randrange(10**5):010d}"
+        crowd = facts.crowd._replace(employer=employer, alike=(facts.crowd.alike[0], employer, *facts.crowd.alike[2:]))
         pay = self._dice.choice((0.98, 1.0, 1.0, 1.02))
         return replace(
             facts, id=id, region=place.region, areas=place.areas,
@@ -52,7 +54,7 @@ class World:
             hourly_max=facts.hourly_max and facts.hourly_max * pay,
             named_occupations=likes.named_occupations, named_skills=likes.named_skills,
             helpful_courses=likes.helpful_courses, helpful_strengths=likes.helpful_strengths,
-            employer=f"{self._dice.randrange(10**5):010d}",
+            employer=employer, crowd=crowd,
         )  # fmt: skip
 
     def _id(self) -> str:

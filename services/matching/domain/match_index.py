@@ -7,18 +7,17 @@ import heapq
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS, Assessment, assess, check_weights
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns.kernel import UNIT
 from services.matching.domain.columns.pairs import Pairs
-from services.matching.domain.columns.scores import UNIT, Bounds, Scored
+from services.matching.domain.columns.scores import Scored
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.diversification import bounds, chosen, crowd_of
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
@@ -28,8 +27,6 @@ from services.matching.domain.shortlists import Shortlists
 from shared.reference import Pack
 
 RESERVE = 20
-PAIRS_AT_ONCE = 65_536  # so many pairs are looked at between two looks at the clock: some milliseconds
-
 
 Pair = tuple[str, str]
 """Person, opportunity."""
@@ -62,8 +59,7 @@ class MatchIndex:
     It is told only of what is committed, so nothing is ever undone. Who left, whose consent is over, what was closed
     and what has ended is not held: no later day changes that, only another event does. So the day only goes forward.
     Memory: the facts of both sides, their numbers, and at most a pool and a reserve for each person, whatever arrives.
-    Time per change: one look at the columns of the other side. One scan runs at a time; between its slices people may
-    change, come and go and openings may go (the scan notices), but no opening may come or change.
+    Time per change: one look at the columns of the other side, in one piece: some milliseconds with a million there.
     """
 
     def __init__(self, pack: Pack, today: date, reserve: int = RESERVE) -> None:
@@ -161,17 +157,11 @@ class MatchIndex:
         if held is None:
             return
         found = Shortlist(self._most, self._bounds)
-        for rows in self._openings.blocks(PAIRS_AT_ONCE):
-            scored = self._pairs.of_person(held, rows, partial(self._may_be_best, found))
-            for opening, score in self._best_first(scored, found):
-                found.put(self._entry(held.facts, opening, score))
-            yield
-            if self._people.get(person) is not held:
-                return
-        for entry in tuple(found.entries()):  # closed in the meantime
-            if entry.id not in self._openings:
-                found.drop(entry.id)
+        scored = self._pairs.of_person(held, best=self._most + 1)  # the first that is left out is known as well
+        for opening, score in self._best_first(scored, found):
+            found.put(self._entry(held.facts, opening, score))
         self._lists.set(person, found)
+        yield
 
     def scan_opening(self, opening: str, dirty_lists: list[str], best: list[RankKey]) -> Slices:
         """Look at all people for one opening: whose list is another then, and who fits it best (minus score, person).
@@ -180,39 +170,27 @@ class MatchIndex:
         held = self._openings.get(opening)
         if held is None:
             return
-        fitting, on_list = dict[str, float](), set[str]()
-        for rows in self._people.blocks(PAIRS_AT_ONCE):
-            scored = self._pairs.of_opening(held, rows, self._may_enter_or_fit)
-            for row, score in self._lists.entered(scored):
-                on_list.add(person := self._people.id_of(row))
-                if self._lists.put(person, self._entry(self._people[person].facts, held.facts, score)):
-                    dirty_lists.append(person)
-            fitting.update(self._fitting(scored))
-            fitting = {id: key for key, id in heapq.nsmallest(self._shown, ((key, id) for id, key in fitting.items()))}
-            yield
-            if self._openings.get(opening) is not held:
-                return
+        scored = self._pairs.of_opening(held, enters=self._lists.enters(), shown=self._shown)
+        on_list = set[str]()
+        for row, score in self._lists.entered(scored):
+            on_list.add(person := self._people.id_of(row))
+            if self._lists.put(person, self._entry(self._people[person].facts, held.facts, score)):
+                dirty_lists.append(person)
         left = sorted(self._lists.holders(opening) - on_list)  # what did not enter is no longer where it was
         dirty_lists.extend(left)
         for person in left:
             self._lists.drop_of(person, opening)
-        best.extend(sorted((key, id) for id, key in fitting.items()))
+        best.extend(heapq.nsmallest(self._shown, self._fitting(scored)))
+        yield
 
-    def _may_enter_or_fit(self, bounds: Bounds) -> NDArray[np.bool_]:
-        """People whose list the opening may enter, or who may be among those who fit it best."""
-        fits, least = bounds.least_fits[bounds.sure], 0.0
-        if len(fits) >= self._shown:
-            least = float(np.partition(fits, -self._shown)[-self._shown]) - 2 / UNIT
-        return (bounds.most >= self._lists.enters(bounds.rows)) | (bounds.most_fits >= least)
-
-    def _fitting(self, scored: Scored) -> Iterable[tuple[str, float]]:
-        """Those who fit best, by person with minus their fit."""
+    def _fitting(self, scored: Scored) -> Iterable[RankKey]:
+        """Those who fit best: minus their fit, and the person."""
         rows, fits = scored.rows, scored.fits
         if len(fits) > self._shown:
             near = fits >= np.partition(fits, -self._shown)[-self._shown] - 1 / UNIT  # before they are rounded
             rows, fits = rows[near], fits[near]
         for row, fit in zip(rows.tolist(), fits.tolist(), strict=True):
-            yield self._people.id_of(row), -round(fit, DIGITS)
+            yield -round(fit, DIGITS), self._people.id_of(row)
 
     # --- what stands
 
@@ -275,15 +253,6 @@ class MatchIndex:
         held = self._openings.get(opening)
         itself = held is not None and held.facts.crowd.alike == crowd.alike
         return self._pairs.alike(crowd) > itself
-
-    def _may_be_best(self, found: Shortlist, bounds: Bounds) -> NDArray[np.bool_]:
-        """Openings that may be among the best of somebody of whom these were found already."""
-        least = 0 if found.cutoff is None else round(-found.cutoff[0] * UNIT)
-        if bounds.sure.sum() > self._most:  # the first that is left out is known as well
-            scores = self._pairs.best_apart(bounds.rows[bounds.sure], bounds.least[bounds.sure])
-            if len(scores) > self._most:
-                least = max(least, int(np.partition(scores, -self._most - 1)[-self._most - 1]))
-        return bounds.most >= least
 
     def _best_first(self, scored: Scored, found: Shortlist) -> Iterator[tuple[OpeningFacts, float]]:
         """With their scores, in their order, the first of those that are nearly the same, up to where the list ends."""

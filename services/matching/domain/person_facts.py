@@ -80,6 +80,11 @@ class PersonFacts:
         return self.wishes if self.trained and self.growth else None
 
     @property
+    def way(self) -> tuple[int | None, int | None]:
+        """Minutes one way that are wished, and without a wish those that need not be asked about."""
+        return self.commute_wish, None if self.commute_wish else self.usual_way
+
+    @property
     def home_of_needs(self) -> tuple[str | None, bool]:
         """From where, and whether by car, when a need counts the minutes of the way; of anybody else nothing."""
         counts = any(rule.commute_minutes_max is not None for _, rule in self.needs)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns.rows import Rows, Rowset
-from services.matching.domain.columns.scores import UNIT, Scored
+from services.matching.domain.columns.kernel import UNIT
+from services.matching.domain.columns.rows import Rows
+from services.matching.domain.columns.scores import Scored
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlist import Entry, Shortlist
 
@@ -76,14 +77,14 @@ class Shortlists:
         """On whose list this opening is."""
         return frozenset(self._holders.get(opening, ()))
 
-    def enters(self, people: Rowset) -> NDArray[np.int64]:
-        """From which score on, in millionths, an opening would enter the lists of these people, by row."""
+    def enters(self) -> NDArray[np.int64]:
+        """From which score on, in millionths, an opening would enter a list, by row of the people."""
         self._make_room()
-        return self._enters[people]
+        return self._enters
 
     def entered(self, scored: Scored) -> list[tuple[int, float]]:
         """Of people with their scores for one opening those whose list it may enter."""
-        kept = scored.scores >= self.enters(scored.rows)
+        kept = scored.scores >= self.enters()[scored.rows]
         return list(zip(scored.rows[kept].tolist(), (scored.scores[kept] / UNIT).tolist(), strict=True))
 
     def _note(self, person: str, shortlist: Shortlist | None) -> None:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from services.matching.domain.assessment import DIGITS, assess
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns import layout as layout_module
 from services.matching.domain.columns import table as table_module
+from services.matching.domain.columns.kernel import UNIT, millionths
 from services.matching.domain.columns.keys import FREE, Keys, sight
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Rows
-from services.matching.domain.columns.scores import UNIT, Scored
-from services.matching.domain.columns.scores import _millionths as millionths
+from services.matching.domain.columns.scores import Scored
 from services.matching.domain.condition_answer import ASK, NO, YES
 from services.matching.domain.conditions import CONDITIONS, Condition
 from services.matching.domain.factors import FACTORS, Factor
@@ -54,12 +55,12 @@ def plain(person: PersonFacts, opening: OpeningFacts) -> tuple[float, float] | N
 
 
 def rows_of(side: Rows[PersonFacts] | Rows[OpeningFacts]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    return np.concatenate([np.zeros(0, np.intp), *side.blocks(1_000)])
+    return np.flatnonzero(side.taken)
 
 
-def by_id(side: Rows[PersonFacts] | Rows[OpeningFacts], scored: Scored) -> dict[str, tuple[float, float]]:
+def by_id(side: Rows[PersonFacts] | Rows[OpeningFacts], scored: Scored) -> dict[str, list[float]]:
     scores, fits = (scored.scores / UNIT).tolist(), [round(fit, DIGITS) for fit in scored.fits.tolist()]
-    return {side.id_of(row): both for row, *both in zip(scored.rows.tolist(), scores, fits, strict=True)}
+    return {side.id_of(row): list(both) for row, *both in zip(scored.rows.tolist(), scores, fits, strict=True)}
 
 
 def assert_as_plain(pairs: Pairs, people: list[PersonFacts], openings: list[OpeningFacts]) -> None:
@@ -68,21 +69,37 @@ def assert_as_plain(pairs: Pairs, people: list[PersonFacts], openings: list[Open
     for person in people:
         scored = pairs.of_person(pairs.people[person.id], rows_of(pairs.openings))
         found |= {(person.id, id): both for id, both in by_id(pairs.openings, scored).items()}
+        own = {id: both for (one, id), both in expected.items() if one == person.id}
+        assert_the_best(by_id(pairs.openings, pairs.of_person(pairs.people[person.id], best=2)), own, {0: 2})
     for opening in openings:
-        scored = pairs.of_opening(pairs.openings[opening.id], rows_of(pairs.people))
+        held = pairs.openings[opening.id]
+        scored = pairs.of_opening(held, rows_of(pairs.people))
         other_way |= {(id, opening.id): both for id, both in by_id(pairs.people, scored).items()}
+        own = {id: both for (id, other), both in expected.items() if other == opening.id}
+        enters = np.full(len(pairs.people.taken), UNIT * 3 // 5)
+        some = by_id(pairs.people, pairs.of_opening(held, enters=enters, shown=2))
+        assert_the_best(some, own, {1: 2})
+        assert some.keys() >= {id for id, (score, _) in own.items() if score >= 0.6}
     assert found == expected
     assert other_way == expected
 
 
+def assert_the_best(found: dict[str, list[float]], all_of_them: dict[str, list[float]], most: dict[int, int]) -> None:
+    assert found.items() <= all_of_them.items()
+    for place, number in most.items():
+        least = sorted((both[place] for both in all_of_them.values()), reverse=True)[number - 1 : number]
+        assert found.keys() >= {id for id, both in all_of_them.items() if least and both[place] >= least[0]}
+
+
 class TestPairs:
     @settings(max_examples=40, deadline=None)
-    @given(seed=st.integers(0, 1_000_000), most_cells=st.sampled_from([0, 60, 1_000_000]))
-    def test_every_pair_from_either_side_as_the_plain_rules_have_it(self, seed: int, most_cells: int) -> None:
-        """Also where a table is too large to be kept, and becomes so on the way."""
+    @given(seed=st.integers(0, 1_000_000), most_bytes=st.sampled_from([0, 60, 1_000_000]))
+    def test_every_pair_from_either_side_as_the_plain_rules_have_it(self, seed: int, most_bytes: int) -> None:
+        """Also where a table is too large to be kept, and becomes so on the way; sorted, and with a tail."""
         people, openings = a_crowd(seed, 12, 12)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(table_module, "MOST_CELLS", most_cells)
+            patch.setattr(table_module, "MOST_BYTES", most_bytes)
+            patch.setattr(layout_module, "TAIL_AT_LEAST", seed % 9)
             assert_as_plain(filled(people, openings), people, openings)
 
     def test_every_condition_that_can_refuse_a_pair_refuses_some(self) -> None:
@@ -197,4 +214,4 @@ class TestRounding:
     @settings(max_examples=300, deadline=None)
     @given(parts=st.lists(st.one_of(st.floats(0, 1), st.integers(0, 10**7).map(lambda n: n / 10**7)), max_size=50))
     def test_is_that_of_round(self, parts: list[float]) -> None:
-        assert (millionths(np.array(parts, float)) / UNIT).tolist() == [round(part, DIGITS) for part in parts]
+        assert [millionths(part) / UNIT for part in parts] == [round(part, DIGITS) for part in parts]

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.assessment_queue import AssessmentQueue
-from services.matching.domain import match_index as index_module
-from services.matching.domain.columns import scores as scores_module
+from services.matching.domain.columns import layout as layout_module
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import MatchIndex, Pair
 from services.matching.domain.opening_facts import opening_facts
@@ -113,16 +112,14 @@ class TestIndex:
     @given(
         steps=STEPS,
         reserve=st.integers(0, 2),
-        at_once=st.integers(1, 3),
+        tail=st.integers(0, 3),
         new_year=st.booleans(),
-        many=st.integers(0, 2),
     )
     def test_says_what_the_plain_engine_says_after_any_interleaving_of_changes_days_and_slices(
-        self, steps: list[tuple[str, int, int]], reserve: int, at_once: int, new_year: bool, many: int
+        self, steps: list[tuple[str, int, int]], reserve: int, tail: int, new_year: bool
     ) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index_module, "PAIRS_AT_ONCE", at_once)
-            patch.setattr(scores_module, "MANY", many)  # what cannot matter is left out of the smallest world
+            patch.setattr(layout_module, "TAIL_AT_LEAST", tail)  # packed anew all the time
             world = World(small_pack(), NEW_YEAR if new_year else TODAY, reserve)
             for number, step in enumerate(steps):
                 world.step(*step)

@@ -1,95 +1,80 @@
-"""Which of many pairs may match at all, in packed columns, and what has to be asked of them."""
+"""What the conditions say, packed: for one of a side the answers to everybody of the other."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns import kernel
+from services.matching.domain.columns.kernel import BLANK, FIRST_QUESTION, MEETS, REFUSES
 from services.matching.domain.columns.keys import FREE, Keys
-from services.matching.domain.columns.rows import Numbers, Rowset
 from services.matching.domain.columns.table import Table
 from services.matching.domain.condition_answer import ASK, YES
-from services.matching.domain.conditions import CONDITIONS, Condition
+from services.matching.domain.conditions import CONDITIONS
 
-REFUSES, MEETS, BLANK = 0, 1, 255
-"""Answers as the tables keep them; a number between the last two is a question, by how often it is answered yes."""
 ORDER_EVERY = 16  # so many looks are taken before it is worked out again what refuses most
+MOST_QUESTIONS = 63  # that a pack tells apart by how often they are answered yes: a bit each
 
-_CONDITIONS = tuple(condition for condition in CONDITIONS if condition.of_pairs)
-
-
-class Admitted(NamedTuple):
-    """Pairs that no condition refuses, by the rows of the other side. ``asks``: a bit for each of ``questions``, which
-    are conditions with how often the question is answered yes."""
-
-    rows: Rowset
-    asks: NDArray[np.int64]
-    questions: list[tuple[int, float]]
-
-    def where(self, kept: NDArray[np.bool_]) -> Admitted:
-        """Some of them."""
-        return Admitted(self.rows[kept], self.asks[kept], self.questions)
-
-    def answered_yes(self, asks: int) -> tuple[float, ...]:
-        """How often each of these questions is answered yes, in the order of the conditions."""
-        return tuple(share for _, share in sorted(one for bit, one in enumerate(self.questions) if asks >> bit & 1))
+PAIRED = tuple(condition for condition in CONDITIONS if condition.of_pairs)
 
 
-class Admission:
-    """The conditions as ``tables``, in their order."""
+class ConditionTables:
+    """The conditions as ``tables``, in their order; the columns of both sides begin with theirs."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self.context = context
-        self.tables = [self._table_of(condition) for condition in _CONDITIONS]
-        self._answered_yes = [math.nan, math.nan]  # by number of a question, which REFUSES and MEETS are not
-        self._order = list(range(len(_CONDITIONS)))
-        self._looked_at = np.ones(len(_CONDITIONS))
-        self._refused = np.zeros(len(_CONDITIONS))
+        self.tables = [self._table_of(place) for place in range(len(PAIRED))]
+        self._questions: list[tuple[int, float]] = []  # by bit: which condition, and how often it is answered yes
         self._looks = 0
+        self._order = list(range(len(PAIRED)))
+        self.looked_at, self.refused = np.ones(len(PAIRED), np.int64), np.zeros(len(PAIRED), np.int64)
 
-    def of(self, side: int, numbers: Numbers, others: Numbers, rows: Rowset) -> Admitted:
-        """One of a side, by its numbers, against these rows of the other. What refuses most is asked first."""
-        asks, questions = np.zeros(len(rows), np.int64), list[tuple[int, float]]()
-        for each in self._order:
-            table = self.tables[each]
-            if numbers[each] == FREE or table.keys[1 - side].all_free or not len(rows):
-                continue
-            them = others[each][rows]
-            found = table.line(side, numbers[each]).of(them)
-            occur = np.bincount(found, minlength=BLANK)
-            self._looked_at[each] += len(rows)
-            if occur[REFUSES]:
-                self._refused[each] += occur[REFUSES]
-                kept = found != REFUSES
-                rows, asks, found = rows[kept], asks[kept], found[kept]
-            for number in (np.flatnonzero(occur[MEETS + 1 :]) + MEETS + 1).tolist():
-                asks |= (found == number).astype(np.int64) << len(questions)
-                questions.append((each, self._answered_yes[number]))
+    def of(self, side: int, numbers: list[int], leading: list[int]) -> tuple[kernel.Conditions, NDArray[np.int64]]:
+        """One of a side, by its numbers; and which conditions these are. ``leading``: the columns that are the same for
+        all of a segment."""
+        asked = [each for each in self._order if not self._is_met(side, numbers, each)]
+        asked.sort(key=lambda each: each not in leading)  # the others stay in their order
+        lines = [self.tables[each].line(side, numbers[each]).filled() for each in asked]
+        ends = np.cumsum([0, *map(len, lines)])
+        order = sorted(range(len(self._questions)), key=self._questions.__getitem__)
+        columns = np.array(asked, np.int64)
+        answers = np.concatenate(lines) if lines else np.zeros(0, np.uint8)
+        bits, shares = np.array(order, np.int64), np.array([self._questions[bit][1] for bit in order], np.float64)
+        heads = np.array([leading.index(each) for each in asked if each in leading], np.int64)
+        return kernel.Conditions(columns, len(heads), heads, answers, ends[:-1], bits, shares), columns
+
+    def learn(self, columns: NDArray[np.int64], looked_at: NDArray[np.int64], refused: NDArray[np.int64]) -> None:
+        """What was counted in a look."""
+        self.looked_at[columns] += looked_at
+        self.refused[columns] += refused
         self._looks += 1
         if self._looks % ORDER_EVERY == 0:
-            self._order = np.argsort(-self._refused / self._looked_at, kind="stable").tolist()
-        return Admitted(rows, asks, questions)
+            self._order = np.argsort(-self.refused / self.looked_at, kind="stable").tolist()
 
     def clear(self) -> None:
         """Conditions may say something else than before."""
         for table in self.tables:
             table.clear()
 
-    def _table_of(self, one: Condition) -> Table[np.uint8]:
-        keys = Keys(one.of_person, one.free_person), Keys(one.of_opening, one.free_opening)
-        return Table(keys, partial(self._answer, one), np.uint8(MEETS), np.uint8(BLANK))
+    def _is_met(self, side: int, numbers: list[int], each: int) -> bool:
+        return numbers[each] == FREE or self.tables[each].keys[1 - side].all_free
 
-    def _answer(self, condition: Condition, person: Any, opening: Any) -> int:
+    def _table_of(self, place: int) -> Table[np.uint8]:
+        one = PAIRED[place]
+        keys = Keys(one.of_person, one.free_person), Keys(one.of_opening, one.free_opening)
+        return Table(keys, partial(self._answer, place), np.uint8(MEETS), np.uint8(BLANK))
+
+    def _answer(self, place: int, person: Any, opening: Any) -> int:
+        condition = PAIRED[place]
         answer = condition.answer(person, opening, self.context)
         if answer is not ASK:
             return MEETS if answer is YES else REFUSES
-        share = condition.answered_yes(person, opening, self.context)
-        if share not in self._answered_yes:
-            self._answered_yes.append(share)
-            assert len(self._answered_yes) < BLANK, "a pack says it of some tens of questions"
-        return self._answered_yes.index(share)
+        question = (place, condition.answered_yes(person, opening, self.context))
+        if question not in self._questions:
+            self._questions.append(question)
+            assert len(self._questions) <= MOST_QUESTIONS, "a pack says it of some tens of questions"
+        return FIRST_QUESTION + self._questions.index(question)

@@ -7,6 +7,9 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 Fields = tuple[str, ...] | None
 """The facts that a rule looks at; None: all of them."""
 
@@ -17,7 +20,8 @@ FREE = 0
 class Keys:
     """Of one side and one rule: each different sight has a number as long as somebody held looks like that, and then
     another may have it. All that the rule is met by whatever the other side (``is_free``) have the number `FREE`.
-    ``sights``: by number what the rule is shown, which names nobody. ``on_end`` hears of each number that ends."""
+    ``sights``: by number what the rule is shown, which names nobody; ``used``: whether somebody looks like that.
+    ``on_begin`` and ``on_end`` hear of each number that begins (and of whom it is) and ends."""
 
     def __init__(self, fields: Fields, is_free: Callable[[Any], bool] | None = None) -> None:
         self._fields = fields
@@ -28,6 +32,8 @@ class Keys:
         self._keys: list[Hashable] = [None]
         self._unused: list[int] = []
         self.sights: list[Any] = [None]
+        self.used: NDArray[np.bool_] = np.zeros(64, bool)
+        self.on_begin: Callable[[int, Any], None] = lambda number, facts: None
         self.on_end: Callable[[int], None] = _nothing
 
     def take(self, facts: object) -> int:
@@ -44,9 +50,13 @@ class Keys:
                 self._held.append(0)
                 self._keys.append(None)
                 self.sights.append(None)
+                if number >= len(self.used):
+                    self.used = np.pad(self.used, (0, len(self.used)))
+            self.used[number] = True
             self._numbers[key] = number
             self._keys[number] = key
             self.sights[number] = facts if self._fields is None else sight(facts, self._fields)
+            self.on_begin(number, facts)
         self._held[number] += 1
         return number
 
@@ -58,6 +68,7 @@ class Keys:
         if not self._held[number]:
             del self._numbers[self._keys[number]]
             self._keys[number] = self.sights[number] = None
+            self.used[number] = False
             self._unused.append(number)
             self.on_end(number)
 

@@ -6,87 +6,115 @@ that look the same to it (`table`); so a rule is one class, and what it says in 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.columns.condition_filter import Admission
-from services.matching.domain.columns.keys import FREE, Keys
+from services.matching.domain.columns import kernel
+from services.matching.domain.columns.condition_filter import PAIRED, ConditionTables
+from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.rows import Held, Rows, Rowset
-from services.matching.domain.columns.scores import Matters, Scored, Scores, Wish, together
-from services.matching.domain.columns.table import OPENING, PERSON, Table
+from services.matching.domain.columns.scores import FactorTables, Scored
+from services.matching.domain.columns.table import OPENING, PERSON
+from services.matching.domain.factors import FACTORS
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
+
+# By what those that lie beside each other are the same: first by what can add most, or refuses most.
+OPENINGS_BY = ("occupation", "commute"), ("commute",)
+"""Factors, and conditions."""
+PEOPLE_BY = ("commute",), ("commute", "certificate", "wage-floor", "education", "shifts")
+_NOBODY = np.zeros(0, np.int64)
 
 
 class Pairs:
     """People who take part and openings that take people, in this context."""
 
     def __init__(self, context: AssessmentContext) -> None:
-        self._admission, self._scores = Admission(context), Scores(context)
-        tables: list[Table[Any]] = [*self._admission.tables, *self._scores.tables]
-        self._first_factor = len(self._admission.tables)
-        self.people: Rows[PersonFacts] = Rows([table.keys[PERSON] for table in tables])
+        self._conditions = ConditionTables(context)
+        self._factors = FactorTables(context, len(PAIRED))
+        keys = [*(table.keys for table in self._conditions.tables), *self._factors.keys]
+        self._wish_column = len(keys)
         self._alike, self._apart = Keys(("crowd.alike",)), Keys(("apart",), lambda opening: opening.apart is None)
-        keys = [table.keys[OPENING] for table in tables]
-        self.openings: Rows[OpeningFacts] = Rows([*keys, self._alike, self._apart])
-        self._wishes: list[Wish] = []
-        self._wish_of = np.zeros(len(self.people.taken), np.intp)
+        by_people, by_openings = self._columns_by(*PEOPLE_BY), self._columns_by(*OPENINGS_BY)
+        self.people: Rows[PersonFacts] = Rows([each[PERSON] for each in keys], [*by_people, self._wish_column])
+        self.openings: Rows[OpeningFacts] = Rows(
+            [*(each[OPENING] for each in keys), self._alike, self._apart], by_openings
+        )
+        self._apart_column = len(keys) + 1
 
     @property
     def context(self) -> AssessmentContext:
         """The pack and the day."""
-        return self._admission.context
+        return self._conditions.context
 
     def set_context(self, context: AssessmentContext) -> None:
         """From now on another day."""
         if context.key != self.context.key:
-            self._admission.clear()
-            self._scores.clear()
-        self._admission.context = self._scores.context = context
+            self._conditions.clear()
+            self._factors.clear()
+        self._conditions.context = self._factors.context = context
 
     def put_person(self, facts: PersonFacts, revision: int) -> None:
         """Somebody who takes part is new or changed."""
-        row = self.people.put(facts, revision, facts.consent_until).row
-        if row >= len(self._wish_of):
-            self._wish_of = np.resize(self._wish_of, len(self.people.taken))
-        wish = self._scores.wish(facts)
-        if wish not in self._wishes:
-            self._wishes.append(wish)
-        self._wish_of[row] = self._wishes.index(wish)
+        self.people.put(facts, revision, facts.consent_until, self._factors.wish(facts))
 
     def put_opening(self, facts: OpeningFacts, revision: int) -> None:
         """An opening that takes people is new or changed."""
         self.openings.put(facts, revision, facts.last_day)
 
-    def of_person(self, person: Held[PersonFacts], openings: Rowset, matters: Matters | None = None) -> Scored:
-        """Somebody against these openings, by row; those that do not matter are left out."""
-        numbers, others = self.people.numbers[:, person.row], self.openings.numbers
-        admitted = self._admission.of(PERSON, numbers, others, openings)
-        wish, first = self._wishes[self._wish_of[person.row]], self._first_factor
-        return self._scores.of(PERSON, numbers[first:], others[first:-2], admitted, wish, matters)
-
     def alike(self, crowd: Crowd) -> int:
         """How many openings that are held are nearly the same."""
         return self._alike.held(crowd.alike)
 
-    def best_apart(self, openings: Rowset, scores: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of openings with these scores at least the best of each that hires, as far as theirs have no other bounds: so
-        many of them nothing but room keeps off a list."""
-        who = self.openings.numbers[-1, openings]
-        best = np.zeros(len(self._apart), np.int64)
-        np.maximum.at(best, who, scores)
-        best[FREE] = 0
-        return best[best > 0]
+    def of_person(self, person: Held[PersonFacts], openings: Rowset | None = None, best: int = 0) -> Scored:
+        """Somebody against these openings (or all), by row. ``best``: what is not as good as so many are, each of
+        another employer, is not wanted; of these nothing but room keeps one off a list."""
+        layout, numbers = self.openings.layout, self.people.layout.numbers_of(person.row).tolist()
+        others = layout.all(-1) if openings is None else layout.some(openings, -1)
+        apart = kernel.Apart(self._apart_column, len(self._apart))
+        wanted = kernel.Wanted(self.context.pack.matching.threshold, best, apart, _NOBODY, 0)
+        wish = numbers[self._wish_column]
+        rows, parts = self._scan(PERSON, numbers, others, wanted, [wish], openings is None)
+        return self._factors.scored(rows, parts, np.full(len(rows), wish))
 
-    def of_opening(self, opening: Held[OpeningFacts], people: Rowset, matters: Matters | None = None) -> Scored:
-        """An opening against these people, by row; those that do not matter are left out."""
-        numbers, others = self.openings.numbers[:-2, opening.row], self.people.numbers
-        admitted = self._admission.of(OPENING, numbers, others, people)
-        wishes, first, found = self._wish_of[admitted.rows], self._first_factor, []
-        for number, wish in enumerate(self._wishes):
-            if len((some := admitted.where(wishes == number)).rows):
-                found.append(self._scores.of(OPENING, numbers[first:], others[first:], some, wish, matters))
-        return together(found)
+    def of_opening(
+        self,
+        opening: Held[OpeningFacts],
+        people: Rowset | None = None,
+        enters: NDArray[np.int64] = _NOBODY,
+        shown: int = 0,
+    ) -> Scored:
+        """An opening against these people (or all), by row. ``enters``: by row from which score on it is of interest;
+        the ``shown`` best by fit are as well. Without it all are."""
+        layout, numbers = self.people.layout, self.openings.layout.numbers_of(opening.row).tolist()
+        wish = len(layout.leading) - 1
+        others = layout.all(wish) if people is None else layout.some(people, wish)
+        wanted = kernel.Wanted(self.context.pack.matching.threshold, 0, kernel.Apart(0, 0), enters, shown)
+        wishes = list(range(len(self._factors.wishes)))
+        rows, parts = self._scan(OPENING, numbers, others, wanted, wishes, people is None)
+        return self._factors.scored(rows, parts, layout.column_of(rows, self._wish_column).astype(np.int64))
+
+    def _scan(
+        self,
+        side: int,
+        numbers: list[int],
+        others: kernel.Others,
+        wanted: kernel.Wanted,
+        wishes: list[int],
+        in_order: bool,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        if len(others.groups) < 2:
+            return _NOBODY, np.zeros((0, len(FACTORS)), np.int32)
+        leading = (self.openings if side == PERSON else self.people).layout.leading if in_order else []
+        answers, columns = self._conditions.of(side, numbers, leading)
+        wanted_by = [self._factors.wishes[wish] for wish in wishes]
+        factors, items, own = self._factors.of(side, numbers, wanted_by, leading)
+        looked_at, refused = np.zeros(len(columns), np.int64), np.zeros(len(columns), np.int64)
+        found = kernel.scan(others, items, answers, factors, own, wanted, looked_at, refused)
+        self._conditions.learn(columns, looked_at, refused)
+        return found
+
+    def _columns_by(self, factors: tuple[str, ...], conditions: tuple[str, ...]) -> list[int]:
+        places = [next(place for place, one in enumerate(PAIRED) if one.name == name) for name in conditions]
+        return [*(self._factors.column(name) for name in factors), *places]

@@ -1,4 +1,4 @@
-"""One side of the index, packed: a row for each that is held, a column of numbers for each rule."""
+"""One side of the index: a row for each that is held, which has a place in packed columns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.columns.keys import Keys
+from services.matching.domain.columns.layout import FIRST_ROOM, Layout, Numbers
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 F = TypeVar("F", PersonFacts, OpeningFacts)
-Numbers = NDArray[np.int32]
-Rowset = NDArray[np.intp]
-FIRST_ROOM = 64
+Rowset = NDArray[np.int64]
 
 
 class Held(NamedTuple, Generic[F]):
@@ -28,20 +27,20 @@ class Held(NamedTuple, Generic[F]):
 
 
 class Rows(Generic[F]):
-    """``keys``: of each rule. ``numbers``: a line for each rule, a place in it for each row. ``ids``: by row, None: the
-    row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal."""
+    """``keys``: of each column. ``leading``: the columns by which they lie beside each other (`Layout`). ``ids``: by
+    row, None: the row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal."""
 
-    def __init__(self, keys: Sequence[Keys]) -> None:
+    def __init__(self, keys: Sequence[Keys], leading: Sequence[int]) -> None:
         self._keys = keys
         self._by_id: dict[str, Held[F]] = {}
         self._free: list[int] = []
         self.ids: list[str | None] = []
-        self.numbers: Numbers = np.zeros((len(keys), FIRST_ROOM), np.int32)
+        self.layout = Layout(len(keys) + 1, leading)
         self.taken: NDArray[np.bool_] = np.zeros(FIRST_ROOM, bool)
         self.ends: Numbers = np.zeros(FIRST_ROOM, np.int32)
 
-    def put(self, facts: F, revision: int, last_day: date | None) -> Held[F]:
-        """One that is new or changed."""
+    def put(self, facts: F, revision: int, last_day: date | None, more: int = 0) -> Held[F]:
+        """One that is new or changed; ``more`` is a number of its own in the last column."""
         self.remove(facts.id)
         if self._free:
             row = self._free.pop()
@@ -49,9 +48,8 @@ class Rows(Generic[F]):
             row = len(self.ids)
             self.ids.append(None)
             if row == len(self.taken):
-                self._grow()
-        for line, keys in enumerate(self._keys):
-            self.numbers[line, row] = keys.take(facts)
+                self.taken, self.ends = np.pad(self.taken, (0, row)), np.pad(self.ends, (0, row))
+        self.layout.put(row, [*(keys.take(facts) for keys in self._keys), more])
         self.ids[row] = facts.id
         self.taken[row] = True
         self.ends[row] = (last_day or date.max).toordinal()
@@ -62,7 +60,9 @@ class Rows(Generic[F]):
         """Forget it; what it was."""
         held = self._by_id.pop(id, None)
         if held is not None:
-            for keys, number in zip(self._keys, self.numbers[:, held.row].tolist(), strict=True):
+            numbers = self.layout.numbers_of(held.row).tolist()
+            self.layout.remove(held.row)
+            for keys, number in zip(self._keys, numbers, strict=False):
                 keys.give_back(number)
             self.ids[held.row] = None
             self.taken[held.row] = False
@@ -87,13 +87,6 @@ class Rows(Generic[F]):
         rows = np.flatnonzero(self.taken & (self.ends < today.toordinal()))
         return [self.id_of(row) for row in rows.tolist()]
 
-    def blocks(self, at_once: int) -> Iterator[Rowset]:
-        """The rows that are taken, so many at once, as they are when it comes to them."""
-        start = 0
-        while start < len(self.ids):
-            yield np.flatnonzero(self.taken[start : start + at_once]) + start
-            start += at_once
-
     def __len__(self) -> int:
         return len(self._by_id)
 
@@ -102,10 +95,3 @@ class Rows(Generic[F]):
 
     def __contains__(self, id: object) -> bool:
         return id in self._by_id
-
-    def _grow(self) -> None:
-        room = 2 * len(self.taken)
-        self.numbers = np.concatenate((self.numbers, np.zeros_like(self.numbers)), axis=1)
-        self.taken = np.resize(self.taken, room)
-        self.taken[len(self.ids) - 1 :] = False
-        self.ends = np.resize(self.ends, room)

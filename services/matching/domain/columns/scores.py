@@ -1,8 +1,7 @@
-"""How well many pairs fit, in packed columns: what no condition refuses is weighed, as far as it can matter."""
+"""What the factors say, packed: for one of a side what everybody of the other gets by them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,22 +10,19 @@ from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.columns.condition_filter import Admitted
+from services.matching.domain.columns import kernel
+from services.matching.domain.columns.items import ItemPool, Nearness
+from services.matching.domain.columns.kernel import BEST, CERTAINTY, SHARE, TABLE, UNIT
 from services.matching.domain.columns.keys import Keys
-from services.matching.domain.columns.rows import Numbers, Rowset
-from services.matching.domain.columns.table import Table
+from services.matching.domain.columns.rows import Rowset
+from services.matching.domain.columns.table import OPENING, PERSON, Table
 from services.matching.domain.factors import FACTORS
-from services.matching.domain.factors.base import Factor
+from services.matching.domain.factors.base import BestOf, Comparison, Factor, ShareOf
 from services.matching.domain.factors.certainty import Certainty
 from services.matching.domain.person_facts import PersonFacts
 
-UNIT = 10**DIGITS
-"""Scores are counted in millionths, which is as exact as they are."""
-MANY = 16  # so many values that were never asked for are worth a look at who needs them
+assert 10**DIGITS == UNIT
 _SLACK = 2 / UNIT  # between a fit and a bound of it, for rounding
-
-_PLACES = tuple(place for place, factor in enumerate(FACTORS) if not isinstance(factor, Certainty))
-"""Of those that are tables, among all factors."""
 
 
 class Scored(NamedTuple):
@@ -38,22 +34,6 @@ class Scored(NamedTuple):
     fits: NDArray[np.float64]
 
 
-class Bounds(NamedTuple):
-    """Between what the scores (in millionths) and the fits of some pairs must lie, while not all factors are known.
-    ``sure``: those whose fit will reach the threshold."""
-
-    rows: Rowset
-    least: NDArray[np.int64]
-    most: NDArray[np.int64]
-    least_fits: NDArray[np.float64]
-    most_fits: NDArray[np.float64]
-    sure: NDArray[np.bool_]
-
-
-Matters = Callable[[Bounds], NDArray[np.bool_]]
-"""Which of these pairs may still matter to whoever asks; the others are left out."""
-
-
 class Wish(NamedTuple):
     """Which factors somebody wants weighed: the share of each, and the sum of those that count between people."""
 
@@ -61,127 +41,192 @@ class Wish(NamedTuple):
     between_people: float
 
 
-class Scores:
-    """The factors as tables. ``tables`` are those of the factors that are functions of the two, in their order."""
+def _kind(factor: Factor) -> int:
+    if isinstance(factor, Certainty):
+        return CERTAINTY
+    return BEST if isinstance(factor, BestOf) else SHARE if isinstance(factor, ShareOf) else TABLE
 
-    def __init__(self, context: AssessmentContext) -> None:
+
+def _comparisons(factor: Factor) -> tuple[Comparison, ...]:
+    if isinstance(factor, BestOf):
+        return factor.comparisons
+    return (factor.comparison,) if isinstance(factor, ShareOf) else ()
+
+
+class FactorTables:
+    """The factors in columns, which come behind those of the conditions; certainty has none. Those that are ``tables``
+    come first."""
+
+    def __init__(self, context: AssessmentContext, first_column: int) -> None:
         self.context = context
-        self.tables = [self._table_of(FACTORS[place]) for place in _PLACES]
-        self._certainty: dict[tuple[float, ...], float] = {}
+        self.kinds = [_kind(factor) for factor in FACTORS]
+        self._of_tables = [place for place, kind in enumerate(self.kinds) if kind == TABLE]
+        self.tables = [self._table_of(FACTORS[place]) for place in self._of_tables]
+        self._of_items = [place for place, kind in enumerate(self.kinds) if kind in (BEST, SHARE)]
+        self._compared = [(place, one) for place in self._of_items for one in _comparisons(FACTORS[place])]
+        self._nearness = [self._nearness_of(one) for _, one in self._compared]
+        self._pools = ItemPool(len(self._compared)), ItemPool(len(self._compared))
+        self._item_keys = {place: self._keys_of(place) for place in self._of_items}
+        self.wishes: list[Wish] = []
+        self.columns = [-1] * len(FACTORS)
+        for column, place in enumerate([*self._of_tables, *self._of_items], first_column):
+            self.columns[place] = column
 
-    def wish(self, facts: PersonFacts) -> Wish:
-        """Which factors this person wants weighed."""
+    @property
+    def keys(self) -> list[tuple[Keys, Keys]]:
+        """Of all columns, of either side."""
+        return [*(table.keys for table in self.tables), *self._item_keys.values()]
+
+    def column(self, name: str) -> int:
+        """The column of a factor."""
+        return self.columns[next(place for place, factor in enumerate(FACTORS) if factor.name == name)]
+
+    def wish(self, facts: PersonFacts) -> int:
+        """The number of what this person wants weighed."""
         weights = self.context.pack.weights
         wanted = [weights[factor.name] if factor.wanted_by(facts) else 0.0 for factor in FACTORS]
         whole = sum(wanted)
         shares = tuple(weight / whole for weight in wanted)
         between = sum(share for factor, share in zip(FACTORS, shares, strict=True) if factor.between_people)
-        return Wish(shares, between)
+        if (wish := Wish(shares, between)) not in self.wishes:
+            self.wishes.append(wish)
+        return self.wishes.index(wish)
 
     def of(
-        self, side: int, numbers: Numbers, others: Numbers, admitted: Admitted, wish: Wish, matters: Matters | None
-    ) -> Scored:
-        """One of a side, by its numbers, against those of the other that are admitted. What is known of all costs
-        nothing; where a factor has to be asked, it is asked for those that may still matter."""
-        left = _Left(admitted, wish)
+        self, side: int, numbers: list[int], wishes: list[Wish], leading: list[int]
+    ) -> tuple[kernel.Factors, kernel.Items, kernel.Own]:
+        """One of a side, by its numbers, for people with these wishes. ``leading``: the columns that are the same
+        for all of a segment."""
+        own, items = self._own(side, numbers), self._pools[1 - side].packed()
+        kinds, lines = list(self.kinds), dict[int, NDArray[np.float64]]()
+        for place, table in zip(self._of_tables, self.tables, strict=True):
+            lines[place] = table.line(side, numbers[self.columns[place]]).filled()
+        leads = [place for column in leading for place, own in enumerate(self.columns) if own == column]
+        for place in range(len(FACTORS)) if side == PERSON and leading else ():  # there are few of each look
+            if place in self._item_keys:
+                lines[place] = self._as_table(place, side, items, own)
+                kinds[place] = TABLE
+        others = [place for place in range(len(FACTORS)) if place not in leads]
+        others.sort(key=lambda place: (TABLE, CERTAINTY, BEST, SHARE).index(kinds[place]))
+        early = sum(kinds[place] == TABLE for place in (*leads, *others))
+        return self._packed(kinds, lines, wishes, [*leads, *others], leading, early), items, own
+
+    def scored(self, rows: Rowset, parts: NDArray[np.int32], wishes: NDArray[np.int64]) -> Scored:
+        """Those at or above the threshold, from what each factor adds; fits are summed up in the order of the factors,
+        as an assessment does."""
+        fits = np.zeros(len(rows))
         for place, factor in enumerate(FACTORS):
-            if isinstance(factor, Certainty):
-                left.add(place, _millionths(wish.shares[place] * self._of_questions(factor, admitted)))
-        lines = {
-            each: self.tables[each].line(side, numbers[each])
-            for each, place in enumerate(_PLACES)
-            if wish.shares[place]
-        }
-        missing = {each: len(line.missing(others[each][admitted.rows])) for each, line in lines.items()}
-        for each in sorted(lines, key=missing.__getitem__):
-            if missing[each] > MANY:
-                left.leave_out(self.context.pack.matching.threshold, matters)
-            share, them = wish.shares[_PLACES[each]], others[each][left.admitted.rows]
-            values = lines[each].of(them)
-            if len(lines[each].values) < len(them):  # the same few values again and again
-                left.add(_PLACES[each], _millionths(share * lines[each].values)[them])
-            else:
-                left.add(_PLACES[each], _millionths(share * values))
-        return left.scored(self.context.pack.matching.threshold)
+            if factor.between_people:
+                fits += parts[:, place] / UNIT
+        fits /= np.array([wish.between_people for wish in self.wishes] or [1.0])[wishes]
+        kept = _at_least(fits, self.context.pack.matching.threshold)
+        return Scored(rows[kept], parts[kept].sum(axis=1, dtype=np.int64), fits[kept])
 
     def clear(self) -> None:
         """Factors may say something else than before."""
-        self._certainty.clear()
         for table in self.tables:
             table.clear()
+        for nearness in self._nearness:
+            nearness.clear()
 
-    def _of_questions(self, factor: Certainty, admitted: Admitted) -> NDArray[np.float64]:
-        """Its value, worked out once for all pairs with the same questions."""
-        distinct, values = np.unique(admitted.asks), list[float]()
-        for asks in distinct.tolist():
-            shares = admitted.answered_yes(asks)
-            if shares not in self._certainty:
-                self._certainty[shares] = factor.value_of(shares)
-            values.append(self._certainty[shares])
-        return np.array(values)[np.searchsorted(distinct, admitted.asks)]
+    def _packed(
+        self,
+        kinds: list[int],
+        lines: dict[int, NDArray[np.float64]],
+        wishes: list[Wish],
+        order: list[int],
+        leading: list[int],
+        early: int,
+    ) -> kernel.Factors:
+        ends = np.cumsum([0, *(len(lines[place]) if place in lines else 0 for place in range(len(FACTORS)))])
+        parts = np.zeros((len(wishes), ends[-1]), np.int32)
+        most = np.zeros((len(wishes), len(FACTORS)), np.int64)
+        for number, wish in enumerate(wishes):
+            for place, share in enumerate(wish.shares):
+                most[number, place] = kernel.millionths(share)
+                if place in lines:
+                    some = parts[number, ends[place] : ends[place + 1]]
+                    some[:] = kernel.all_millionths(lines[place], share)
+                    most[number, place] = some.max(initial=0)
+        return kernel.Factors(
+            kinds=np.array(kinds),
+            order=np.array(order),
+            leads=sum(column in leading for column in self.columns),
+            head_at=np.array([leading.index(own) if own in leading else 0 for own in self.columns]),
+            early=early,
+            columns=np.array(self.columns),
+            first=np.array([self._comparisons_of(place)[0] for place in range(len(FACTORS))]),
+            last=np.array([self._comparisons_of(place)[1] for place in range(len(FACTORS))]),
+            shares=np.array([wish.shares for wish in wishes]),
+            most=most,
+            parts=parts,
+            at=ends[:-1],
+            between=np.array([int(factor.between_people) for factor in FACTORS]),
+            between_share=np.array([wish.between_people for wish in wishes]),
+            evidence=np.array([factor.evidence if isinstance(factor, ShareOf) else 0.0 for factor in FACTORS]),
+        )
+
+    def _own(self, side: int, numbers: list[int]) -> kernel.Own:
+        first, near_at, weights = [0], list[int](), list[float]()
+        lines, end, asked = [np.zeros(0)], 0, [-1.0] * len(FACTORS)
+        for each, (place, _) in enumerate(self._compared):
+            number = numbers[self.columns[place]]
+            keys, own = self._pools[side].of(each, number)
+            for weight, line in self._nearness[each].fold(side, keys, own, self.kinds[place] == SHARE):
+                near_at.append(end)
+                weights.append(weight)
+                lines.append(line)
+                end += len(line)
+            first.append(len(weights))
+            if side == OPENING:
+                asked[place] = self._pools[side].asked(each, number)
+        return kernel.Own(
+            np.array(first), np.array(near_at, np.int64), np.array(weights, np.float64), np.concatenate(lines),
+            np.array(asked),
+        )  # fmt: skip
+
+    def _comparisons_of(self, place: int) -> tuple[int, int]:
+        own = [each for each, (factor, _) in enumerate(self._compared) if factor == place]
+        return (own[0], own[-1] + 1) if own else (0, 0)
+
+    def _as_table(self, place: int, side: int, items: kernel.Items, own: kernel.Own) -> NDArray[np.float64]:
+        plain = self._packed(self.kinds, {}, [], list(range(len(FACTORS))), [], 0)
+        return kernel.values_by_number(place, len(self._item_keys[place][1 - side]), items, plain, own)
 
     def _table_of(self, one: Factor) -> Table[np.float64]:
-        keys = Keys(one.of_person), Keys(one.of_opening)
-        return Table(keys, partial(self._value, one), np.float64(0), np.float64(-1))
+        return Table(
+            (Keys(one.of_person), Keys(one.of_opening)), partial(self._value, one), np.float64(0), np.float64(-1)
+        )
 
     def _value(self, factor: Factor, person: Any, opening: Any) -> float:
         value = factor.value(person, opening, self.context)
         return factor.unknown(opening, self.context) if value is None else value
 
+    def _nearness_of(self, one: Comparison) -> Nearness:
+        near = one.near
+        return Nearness(None if near is None else lambda person, opening: near(person, opening, self.context))
 
-class _Left:
-    """The pairs that are left, with the parts of their scores that are known, in millionths."""
+    def _keys_of(self, place: int) -> tuple[Keys, Keys]:
+        keys = Keys(FACTORS[place].of_person), Keys(FACTORS[place].of_opening)
+        for side in (PERSON, OPENING):
+            keys[side].on_begin = partial(self._begin, place, side)
+            keys[side].on_end = partial(self._end, place, side)
+        return keys
 
-    def __init__(self, admitted: Admitted, wish: Wish) -> None:
-        self.admitted = admitted
-        self._wish = wish
-        self._parts: dict[int, NDArray[np.int64]] = {}
+    def _begin(self, place: int, side: int, number: int, facts: Any) -> None:
+        factor = FACTORS[place]
+        asked = 0.0
+        if side == OPENING:
+            asked = factor.asked(facts) if isinstance(factor, ShareOf) else factor.unknown(facts, self.context)
+        for line in range(*self._comparisons_of(place)):
+            one = self._compared[line][1]
+            items = one.opening_items(facts) if side == OPENING else one.person_items(facts)
+            keys = self._nearness[line].numbers(side, items)
+            self._pools[side].put(line, number, keys, [weight for _, weight in items], asked)
 
-    def add(self, place: int, parts: NDArray[np.int64]) -> None:
-        """What the factor at this place adds."""
-        self._parts[place] = parts
-
-    def leave_out(self, threshold: float, matters: Matters | None) -> None:
-        """Those that cannot reach the threshold, and those that do not matter to whoever asks."""
-        between = self._wish.between_people
-        rest = [place for place in range(len(FACTORS)) if place not in self._parts]
-        ends = _millionths(np.array([self._wish.shares[place] for place in rest]))
-        least, least_fits = self._sum(), self._sum(between_people=True) / UNIT / between
-        open_fit = sum(int(ends[at]) for at, place in enumerate(rest) if FACTORS[place].between_people)
-        most_fits = least_fits + open_fit / UNIT / between
-        kept = most_fits >= threshold - _SLACK
-        if matters is not None:
-            sure = least_fits >= threshold + _SLACK
-            rows = self.admitted.rows
-            kept &= matters(Bounds(rows, least, least + int(ends.sum()), least_fits, most_fits, sure))
-        if not kept.all():
-            self.admitted = self.admitted.where(kept)
-            self._parts = {place: parts[kept] for place, parts in self._parts.items()}
-
-    def scored(self, threshold: float) -> Scored:
-        """Their scores; fits are summed up in the order of the factors, as an assessment does."""
-        rows = self.admitted.rows
-        fits = np.zeros(len(rows))
-        for place, factor in enumerate(FACTORS):
-            if factor.between_people and place in self._parts:
-                fits += self._parts[place] / UNIT
-        fits /= self._wish.between_people
-        kept = _at_least(fits, threshold)
-        return Scored(rows[kept], self._sum()[kept], fits[kept])
-
-    def _sum(self, between_people: bool = False) -> NDArray[np.int64]:
-        total = np.zeros(len(self.admitted.rows), np.int64)
-        for place, parts in self._parts.items():
-            if FACTORS[place].between_people or not between_people:
-                total += parts
-        return total
-
-
-def together(parts: Sequence[Scored]) -> Scored:
-    """All of these."""
-    if not parts:
-        return Scored(np.zeros(0, np.intp), np.zeros(0, np.int64), np.zeros(0))
-    return Scored(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    def _end(self, place: int, side: int, number: int) -> None:
+        for line in range(*self._comparisons_of(place)):
+            self._pools[side].remove(line, number)
 
 
 def _at_least(values: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
@@ -190,15 +235,3 @@ def _at_least(values: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
     for place in np.flatnonzero(np.abs(values - least) < _SLACK).tolist():
         kept[place] = round(float(values[place]), DIGITS) >= least
     return kept
-
-
-def _millionths(parts: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Each rounded to six digits just as `round` does, in millionths: what lies halfway is left to it."""
-    scaled = parts * UNIT
-    nearest = np.rint(scaled)
-    halfway = np.flatnonzero(np.abs(scaled - nearest) > 0.499999)
-    if len(halfway):
-        distinct, which = np.unique(parts[halfway], return_inverse=True)
-        nearest[halfway] = np.array([round(round(part, DIGITS) * UNIT) for part in distinct.tolist()])[which]
-    whole: NDArray[np.int64] = nearest.astype(np.int64)
-    return whole

@@ -15,8 +15,7 @@ from services.matching.domain.columns.keys import FREE, Keys
 PERSON, OPENING = 0, 1
 """The two sides, as the axes of a table."""
 
-MOST_CELLS = 16_000_000  # of one table; beyond, nothing of it is kept
-_NONE = np.zeros(0, np.intp)
+MOST_BYTES = 128_000_000  # of one table; beyond, nothing of it is kept
 N = TypeVar("N", np.uint8, np.float64)
 
 
@@ -54,7 +53,7 @@ class Table(Generic[N]):
         """What is kept, in one piece; of a table that is too large to be kept a new line."""
         rows, columns = len(self.keys[PERSON]), len(self.keys[OPENING])
         if rows > self._cells.shape[PERSON] or columns > self._cells.shape[OPENING]:
-            if rows * columns > MOST_CELLS:
+            if rows * columns * self.blank.itemsize > MOST_BYTES:
                 self.clear()
                 line = np.full(len(self.keys[1 - side]), self._free if number == FREE else self.blank)
                 line[FREE] = self._free
@@ -85,21 +84,13 @@ class Line(Generic[N]):
         self._side, self._number = side, number
         self.values: NDArray[N] = values
 
-    def missing(self, others: NDArray[np.int32]) -> NDArray[np.intp]:
-        """Which of these the rule was not asked of."""
-        blanks = self.values == self._table.blank
-        if not blanks.any():
-            return _NONE
-        wanted = np.zeros(len(blanks), bool)
-        wanted[others] = True
-        return np.flatnonzero(wanted & blanks)
-
-    def of(self, others: NDArray[np.int32]) -> NDArray[N]:
-        """What it says of each of these; it is asked where it was not."""
-        if len(missing := self.missing(others)):
+    def filled(self) -> NDArray[N]:
+        """What it says of each that somebody looks like; it is asked where it was not."""
+        used = self._table.keys[1 - self._side].used[: len(self.values)]
+        missing = np.flatnonzero((self.values[: len(used)] == self._table.blank) & used)
+        if len(missing):
             self._table.fill(self._side, self._number, missing, self.values)
-        found: NDArray[N] = self.values[others]
-        return found
+        return self.values
 
 
 def _room(now: int, needed: int) -> int:

@@ -49,18 +49,17 @@ class Commute(Condition):
     name = "commute"
     cost = 13
     opens = "wish"
-    of_person = ("commute_wish", "usual_way", "residence", "car")
+    of_person = ("way", "residence", "car")
     of_opening = ("region", "paid", "lodging", "commuter_bus")
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
-        wish = person.commute_wish
         if opening.region is None and not opening.paid:
             return YES
-        minutes = context.minutes_of(person, opening.region)
+        minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
         if minutes is None:
             return ASK
-        if wish is None and minutes > person.usual_way:
-            near = minutes <= context.pack.matching.way_out_reach * person.usual_way
+        if wish is None and usual is not None and minutes > usual:
+            near = minutes <= context.pack.matching.way_out_reach * usual
             return ASK if near or opening.lodging else NO
         if wish is None or minutes <= wish:
             return YES
@@ -85,13 +84,14 @@ class Commute(Condition):
         minutes = context.minutes_of(person, opening.region)
         if answer is YES:
             return "yes_any" if minutes is None else "yes"
-        if answer is NO and person.commute_wish is None:
+        wish, usual = person.way
+        if answer is NO and wish is None:
             return "no_moving"
         if answer is not ASK or minutes is None:
             return answer.value
-        if person.commute_wish is None:
-            return "ask_far" if minutes <= context.pack.matching.way_out_reach * person.usual_way else "ask_moving"
-        return f"ask_{self._way_out(person, opening, context, minutes, person.commute_wish)}"
+        if wish is None:
+            return "ask_far" if minutes <= context.pack.matching.way_out_reach * (usual or 0) else "ask_moving"
+        return f"ask_{self._way_out(person, opening, context, minutes, wish)}"
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         unknown = context.word("unknown", language)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
@@ -11,6 +13,33 @@ from services.matching.domain.person_facts import PersonFacts
 
 NEUTRAL = 0.5
 """The value of what is not known: neither for nor against."""
+
+
+Item = tuple[Hashable, float]
+"""Something a person or an opening has, and how much it counts."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Items of a person compared with items of an opening, each by a nearness and its weights.
+
+    The two functions look at the facts that the factor names. ``near``: 0 to 1 for the keys of two items; without it
+    only equal keys are comparable, and then entirely.
+    """
+
+    person_items: Callable[[PersonFacts], tuple[Item, ...]]
+    opening_items: Callable[[OpeningFacts], tuple[Item, ...]]
+    near: Callable[[Hashable, Hashable, AssessmentContext], float] | None = None
+
+    def values(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Iterator[float]:
+        """Of all comparable items. The kernel multiplies in this order as well (`columns.kernel`)."""
+        own = self.person_items(person)
+        for wanted, counts in self.opening_items(opening):
+            for key, weight in own:
+                if self.near is not None:
+                    yield counts * (self.near(key, wanted, context) * weight)
+                elif key == wanted:
+                    yield counts * (1.0 * weight)
 
 
 class Factor(ABC):
@@ -52,6 +81,33 @@ class Factor(ABC):
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The values of its sentences."""
         return {}
+
+
+class BestOf(Factor):
+    """The best of its comparisons; not known where nothing is comparable."""
+
+    comparisons: ClassVar[tuple[Comparison, ...]]
+
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
+        return max((value for one in self.comparisons for value in one.values(person, opening, context)), default=None)
+
+
+class ShareOf(Factor):
+    """How much of what an opening asks for is there: the sum of one comparison by all that is asked, shrunk towards
+    neutral as if ``evidence`` more had been asked for and half of it were there. Weights are multiples of a quarter, so
+    that sums are exact in any order."""
+
+    comparison: ClassVar[Comparison]
+    evidence: ClassVar[float]
+
+    @abstractmethod
+    def asked(self, opening: OpeningFacts) -> float:
+        """The weight of all that the opening asks for."""
+
+    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
+        asked = self.asked(opening)
+        had = sum(self.comparison.values(person, opening, context))
+        return (had + NEUTRAL * self.evidence) / (asked + self.evidence) if asked else None
 
 
 _F = TypeVar("_F", bound=type[Factor])

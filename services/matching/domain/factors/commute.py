@@ -16,7 +16,7 @@ class Commute(Factor):
     """
 
     name = "commute"
-    of_person = ("residence", "car", "commute_wish", "usual_way")
+    of_person = ("residence", "car", "way")
     of_opening = ("region",)
 
     def is_unsaid(self, opening: OpeningFacts) -> bool:
@@ -26,7 +26,8 @@ class Commute(Factor):
         minutes = context.minutes_of(person, opening.region)
         if minutes is None:
             return None
-        limit = person.commute_wish or person.usual_way
+        wish, usual = person.way
+        limit = wish or usual or 0
         return max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:

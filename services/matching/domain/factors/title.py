@@ -1,16 +1,21 @@
 """What the advert's title says of the work: codes are sometimes those of a neighbour."""
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.factors.base import Factor, factor, level
-from services.matching.domain.factors.occupation import best_wished
+from services.matching.domain.factors.base import BestOf, Comparison, Item, factor, level
+from services.matching.domain.factors.occupation import near, wished, wished_items
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 LEARNED = 0.75  # a title that names somebody's own certificate or course counts as an interest in its group does
 
 
+def learned_items(person: PersonFacts) -> tuple[Item, ...]:
+    """Certificates and courses."""
+    return tuple((code, LEARNED) for code in sorted(person.certificates | person.courses))
+
+
 @factor
-class Title(Factor):
+class Title(BestOf):
     """The best of the occupations, certificates and courses that the words of the title name: how well it names them,
     times how much the person wishes them or has learned them.
 
@@ -20,22 +25,13 @@ class Title(Factor):
     name = "title"
     of_person = ("wishes", "certificates", "courses")
     of_opening = ("named_works", "named_skills")
+    comparisons = (
+        Comparison(lambda one: wished_items(one.wishes), lambda one: one.named_works, near),
+        Comparison(learned_items, lambda one: one.named_skills),
+    )
 
     def is_unsaid(self, opening: OpeningFacts) -> bool:
         return not (opening.named_works or opening.named_skills)
-
-    def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        by_title = best_wished(person.wishes, opening.named_works, context)
-        learned = [value for _, value in self._learned(person, opening)]
-        return max([*learned, *(() if by_title is None else (by_title,))], default=None)
-
-    @staticmethod
-    def _learned(person: PersonFacts, opening: OpeningFacts) -> list[tuple[str, float]]:
-        return [
-            (code, LEARNED * well)
-            for code, well in opening.named_skills
-            if code in person.certificates or code in person.courses
-        ]
 
     def variant(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
@@ -47,9 +43,9 @@ class Title(Factor):
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The one code that its value comes from; of several the best named."""
-        works = [
-            (code, best_wished(person.wishes, ((code, well),), context) or 0.0) for code, well in opening.named_works
-        ]
-        codes = [*works, *self._learned(person, opening), *((code, 0.0) for code, _ in opening.named_skills)]
+        works = [(code, well * (wished(person.wishes, code, context) or 0.0)) for code, well in opening.named_works]
+        own = dict(learned_items(person))
+        skills = [(code, well * own.get(code, 0.0)) for code, well in opening.named_skills]
+        codes = [*works, *(one for one in skills if one[1]), *((code, 0.0) for code, _ in skills)]
         best = max(codes, key=lambda each: each[1], default=None)
         return {"named": context.word("unknown", language) if best is None else context.labels((best[0],), language)}
