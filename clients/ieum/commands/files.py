@@ -1,0 +1,180 @@
+"""Files: looked at, sent, watched for; templates for them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.ieum import checking, output, sending, watching
+from clients.ieum.commands.options import REFUSED, AsJson, app, explained, table
+from clients.ieum.settings import Settings
+from shared.files import Converter, Unreadable
+from shared.files.columns import table_types
+from shared.files.headings import letter
+from shared.files.template import codes_csv, template_csv, template_xlsx
+from shared.files.text_encoding import encoding_of
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+Type = Annotated[str | None, typer.Option(help="Type of the events, where no column says it: job-posted, ...")]
+MappingFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Your headings and words, as JSON.")
+]
+AsOf = Annotated[datetime | None, typer.Option(help="When the file was made; default: its last change.")]
+ReportFile = Annotated[Path | None, typer.Option(help="Where every finding goes, as CSV; default: FILE.report.csv.")]
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    file: File,
+    type: Type = None,
+    mapping: MappingFile = None,
+    as_of: AsOf = None,
+    report: ReportFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a file offline: CSV, XLSX, JSON, JSON Lines or Work24's XML. Nothing leaves this machine."""
+    settings: Settings = context.obj
+    with explained():
+        converter = settings.converter(file, as_of, mapping, None)
+        today = date.today()  # noqa: DTZ011  the day of the machine that checks its own file
+        run = partial(checking.check, pack=settings.pack, language=settings.spoken, today=today)
+        _file(settings, file, converter, type, report, as_json, run, "checking")
+
+
+@app.command()
+def send(
+    context: typer.Context,
+    file: File,
+    type: Type = None,
+    mapping: MappingFile = None,
+    as_of: AsOf = None,
+    report: ReportFile = None,
+    testrun: Annotated[bool, typer.Option(help="Every check of the door, no effect.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a file. The same file again is safe: what was taken is answered as a duplicate."""
+    settings: Settings = context.obj
+    with explained():
+        settings.sender()
+        key = settings.key()
+        converter = settings.converter(file, as_of, mapping, key)
+        with settings.hub() as hub:
+            run = partial(sending.send, hub=hub, pack=settings.pack, language=settings.spoken, testrun=testrun)
+            _file(settings, file, converter, type, report, as_json, run, "sending")
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, writable=True)],
+    type: Type = None,
+    mapping: MappingFile = None,
+    rest: Annotated[float, typer.Option(help="Seconds for which a file must not have changed.", min=0)] = 5.0,
+    once: Annotated[bool, typer.Option(help="Take what is there, then end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send every file that comes into a folder, say beside it what became of it, and remove it."""
+    settings: Settings = context.obj
+    with explained():
+        settings.sender()
+        key = settings.key()
+        with settings.hub() as hub:
+            make = partial(settings.converter_of, mapping=mapping, key=key)
+            watched = watching.Folder(folder, hub, make, type, settings.pack, settings.spoken)
+            taken = watching.watch(watched, rest, once, (lambda one: None) if as_json else output.result)
+    if as_json:
+        output.say({"files": [one.result for one in taken]})
+
+
+@app.command()
+def preview(
+    context: typer.Context, file: File, type: Type = None, mapping: MappingFile = None, as_json: AsJson = False
+) -> None:
+    """Which field each column of a table would be."""
+    settings: Settings = context.obj
+    with explained(), file.open("rb") as stream:
+        try:
+            found = settings.converter(file, None, mapping, None).preview(stream, type)
+        except Unreadable as unreadable:
+            raise _unreadable(unreadable, settings) from None
+    columns = {each.at: each.pointer for each in found.placed} | dict.fromkeys(found.passed_over, "")
+    rows = [(letter(at), pointer or "(passed over)") for at, pointer in sorted(columns.items())]
+    wrong = [(one.field, one.rule, settings.pack.remedy(one.rule, one.field, one.values)) for one in found.refusals]
+    if as_json:
+        output.say(
+            {"columns": dict(rows), "findings": [{"field": f, "rule": r, "remedy": said} for f, r, said in wrong]}
+        )
+    else:
+        output.stdout.print(table(("column", "field"), rows))
+        for field, rule, said in wrong:
+            output.stdout.print(f"{field} {rule}: {said[settings.spoken]}")
+    if wrong:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def template(
+    context: typer.Context,
+    type: Annotated[str, typer.Argument(help="Type of the events, or `codes` for the code lists.")],
+    out: Annotated[Path, typer.Argument(help="A file that ends in .csv or .xlsx.")],
+    encoding: Annotated[str, typer.Option(help="Of CSV: utf-8-sig or cp949.")] = "utf-8-sig",
+) -> None:
+    """Write an empty table with the headings of a type, or the code lists."""
+    settings: Settings = context.obj
+    if type not in (*table_types(), "codes"):
+        raise typer.BadParameter(f"there are {', '.join(table_types())}, codes", param_hint="TYPE")
+    if encoding not in ("utf-8", "utf-8-sig", "cp949"):
+        raise typer.BadParameter("utf-8-sig, utf-8 or cp949", param_hint="--encoding")
+    if out.suffix == ".xlsx" and type != "codes":
+        out.write_bytes(template_xlsx(type, settings.pack))
+    else:
+        out.write_bytes(
+            codes_csv(settings.pack, encoding) if type == "codes" else template_csv(type, settings.pack, encoding)
+        )
+
+
+def _file(
+    settings: Settings,
+    file: Path,
+    converter: Converter,
+    type: str | None,
+    report: Path | None,
+    as_json: bool,
+    run: Any,
+    what: str,
+) -> None:
+    path = report or file.with_name(f"{file.name}.report.csv")
+    with file.open("rb") as stream:
+        encoding = "utf-8-sig" if stream.read(2) == b"PK" else encoding_of(stream)
+        findings = output.Findings(path, encoding)
+        try:
+            with output.progress(what, as_json) as done:
+                tally = run(converter.convert(stream, type), tell=findings.tell, done=done)
+        except Unreadable as unreadable:
+            raise _unreadable(unreadable, settings) from None
+        finally:
+            findings.end()
+    if as_json:
+        output.say(
+            {"file": file.name, **tally.as_json(), "findings": findings.count, "first": findings.as_json(),
+             **({"report": str(path)} if findings.count else {})}
+        )  # fmt: skip
+    else:
+        if findings.count:
+            output.stdout.print(findings.table())
+            output.stdout.print(f"{findings.count} findings, all in {path}")
+        counts = ", ".join(f"{count} {name}" for name, count in tally.as_json().items())
+        output.stdout.print(counts)
+    if not tally.good:
+        raise typer.Exit(REFUSED)
+
+
+def _unreadable(unreadable: Unreadable, settings: Settings) -> typer.Exit:
+    line = sending.line_of(unreadable, settings.pack, settings.spoken)
+    output.stderr.print(f"{line.rule}: {line.remedy}", markup=False)
+    return typer.Exit(REFUSED)

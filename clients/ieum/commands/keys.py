@@ -1,0 +1,81 @@
+"""Keys and who has them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.ieum import checking, output
+from clients.ieum.commands.options import REFUSED, WRONG, AsJson, app, explained, show_problem
+from clients.ieum.hub import Key
+from clients.ieum.registering import registration
+from clients.ieum.settings import Settings
+
+
+@app.command()
+def keygen(
+    key_id: Annotated[str, typer.Argument(help="Public name of the key, like gjf-1.")],
+    out: Annotated[Path | None, typer.Option(help="Write the key here, for your eyes only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key, offline. Keep the key; give only key id and hash to the operator."""
+    with explained():
+        key = Key.new(key_id)
+        if out is not None:
+            _write_key(out, key)
+    shown = {"key_id": key.key_id, "secret_sha256": key.secret_sha256, **({} if out else {"key": key.token})}
+    if as_json:
+        output.say(shown)
+        return
+    if out is None:
+        output.stdout.print(f"key (keep it, it is shown once): {key.token}")
+    else:
+        output.stdout.print(f"key: in {out}")
+    output.stdout.print(f"for the operator:  key_id {key.key_id}  secret_sha256 {key.secret_sha256}")
+
+
+@app.command()
+def register(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The agency's short name, like gjf.")],
+    title: Annotated[list[str], typer.Option(help="ko=..., and en=...: one for each language.")],
+    recipient_class: Annotated[str, typer.Option("--class", help="case, service, employer or public.")],
+    key_id: Annotated[str, typer.Option(help="From keygen.")],
+    secret_sha256: Annotated[str, typer.Option(help="From keygen.")],
+    sends: Annotated[str, typer.Option(help="Types, with commas between: job-posted,job-closed.")] = "",
+    reads: Annotated[str, typer.Option(help="journeys,rejections,matches,deliveries,lookup.")] = "journeys,rejections",
+    receives: Annotated[bool, typer.Option(help="May be told about people who consent.")] = False,
+    until: Annotated[datetime | None, typer.Option(help="Last day of the key.", formats=["%Y-%m-%d"])] = None,
+    as_json: AsJson = False,
+) -> None:
+    """For the operator: register an agency with its key. Nothing but the hash of the key is needed."""
+    settings: Settings = context.obj
+    with explained():
+        event = registration(
+            settings.sender(), name, title, recipient_class, (key_id, secret_sha256, until and until.date()),
+            sends.split(","), reads.split(","), receives,
+        )  # fmt: skip
+        found = checking.findings(event, settings.pack, date.today())  # noqa: DTZ011 - this machine's day
+        if found:
+            for one in found:
+                output.stderr.print(
+                    f"{one.field}: {settings.pack.remedy(one.rule, one.field, one.values)[settings.spoken]}"
+                )
+            raise typer.Exit(WRONG)
+        with settings.hub() as hub:
+            answer = hub.send([event])[0]
+    if as_json:
+        output.say(answer)
+    else:
+        output.stdout.print(f"{name}: {answer.get('status')}")
+        show_problem(answer.get("problem") or {}, settings)
+    if answer.get("status") not in ("accepted", "duplicate"):
+        raise typer.Exit(REFUSED)
+
+
+def _write_key(out: Path, key: Key) -> None:
+    out.touch(mode=0o600, exist_ok=False)
+    out.write_text(key.token + "\n")
