@@ -43,9 +43,7 @@ class Settings:
         """From the file, or from IEUM_KEY; never from an option, for those are seen by everybody on the machine. Raises
         Missing and ValueError."""
         if self.key_file is not None:
-            if os.name == "posix" and stat.S_IMODE(self.key_file.stat().st_mode) & 0o077:
-                raise Missing(f"{self.key_file} can be read by others: chmod 600 {self.key_file}")
-            return Key.parse(self.key_file.read_text())
+            return Key.parse(secret_in(self.key_file))
         if given := os.environ.get("IEUM_KEY"):
             return Key.parse(given)
         raise Missing("which key? --key-file FILE, or IEUM_KEY=<key id>.<secret>")
@@ -74,3 +72,10 @@ class Settings:
         own = None if mapping is None else FileMapping.model_validate_json(mapping.read_bytes())
         make_id = (key or Key("nobody", bytes(32))).event_id
         return Converter(self.pack, self.agency or "your-agency", moment.replace(microsecond=0), make_id, own)
+
+
+def secret_in(file: Path) -> str:
+    """What a file holds that nobody else may read. Raises Missing."""
+    if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        raise Missing(f"{file} can be read by others: chmod 600 {file}")
+    return file.read_text().strip()

@@ -26,7 +26,7 @@ from shared.files.json_lines import json_objects
 from shared.files.rows import Broken, Object, Row, Unreadable
 from shared.files.work24 import Work24
 from shared.files.xlsx_rows import MOST_HELD, xlsx_rows
-from shared.files.xml_adverts import adverts
+from shared.files.xml_adverts import Advert, adverts
 from shared.reference import Pack
 
 MOST_MAPPED = 300
@@ -161,12 +161,15 @@ class Converter:
         for found in adverts(stream):
             if isinstance(found, Broken):
                 yield Converted(found.number, None, (found.refusal,))
-                continue
-            number, advert = found
-            data, warnings = self._work24.data_of(advert)
-            changed = self._work24.changed(advert)
-            envelope = {} if changed is None else {"time": changed.isoformat(), "sequence": f"{changed:%Y%m%d%H%M}"}
-            yield self._converted(number, envelope, data, "job-posted", [], warnings, {})
+            else:
+                yield self.of_advert(*found)
+
+    def of_advert(self, number: int, advert: Advert) -> Converted:
+        """An advert of Work24, by its number in the list."""
+        data, warnings = self._work24.data_of(advert)
+        changed = self._work24.changed(advert)
+        envelope = {} if changed is None else {"time": changed.isoformat(), "sequence": f"{changed:%Y%m%d%H%M}"}
+        return self._converted(number, envelope, data, "job-posted", [], warnings, {})
 
     def _converted(
         self,
@@ -181,18 +184,22 @@ class Converter:
         said = envelope.get("type", type)
         if said is None:
             refusals.append(Refusal("missing-field", "/type"))
-        if refusals:
+        if refusals or said is None:
             return Converted(number, None, tuple(refusals), tuple(warnings), columns)
+        return Converted(number, self.event(said, data, envelope), (), tuple(warnings), columns)
+
+    def event(self, type: str, data: Mapping[str, Any], envelope: Mapping[str, str]) -> dict[str, Any]:
+        """What the agency says; without an id of its own under one that follows from all of it."""
         event = {
             "specversion": "1.0",
-            "type": said,
+            "type": type,
             "source": f"/agencies/{self._agency}",
             "time": envelope.get("time") or self._as_of.isoformat(),
             **({"sequence": envelope["sequence"]} if "sequence" in envelope else {}),
             **({"actor": envelope["actor"]} if "actor" in envelope else {}),
             "data": data,
         }
-        return Converted(number, {**event, "id": envelope.get("id") or self._id(event)}, (), tuple(warnings), columns)
+        return {**event, "id": envelope.get("id") or self._id(event)}
 
     def _id(self, event: Mapping[str, Any]) -> str:
         """The same for the same thing said at the same time, whichever file says it. In letters alone: digits of a hash

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 from xml.etree.ElementTree import ParseError
 
@@ -27,11 +28,22 @@ _BEGIN = re.compile(r"(?=<(?:wanted|wantedDtl)[\s>])")
 _DECLARATION = re.compile(r"<\?xml[^>]*\?>")
 
 Advert = Mapping[str, str]
+MOST_AROUND = 20  # texts that stand beside the adverts
+LONGEST_AROUND = 200  # characters of one
 
 
-def adverts(stream: BinaryIO) -> Iterator[tuple[int, Advert] | Broken]:
-    """Each advert with its number in the file, or what is wrong with it."""
-    target = _Target()
+@dataclass(slots=True)
+class Around:
+    """What stands around the adverts of a list: its root, and texts as `total`, or a code where there is no list."""
+
+    root: str | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def adverts(stream: BinaryIO, around: Around | None = None) -> Iterator[tuple[int, Advert] | Broken]:
+    """Each advert with its number in the file, or what is wrong with it. `around` is filled on the way."""
+    around = around or Around()
+    target = _Target(around)
     parser = _parser(target)
     fed = False
     for piece in _pieces(stream):
@@ -46,7 +58,7 @@ def adverts(stream: BinaryIO) -> Iterator[tuple[int, Advert] | Broken]:
             lost = target.open or (target.count == before and _BEGIN.match(piece) is not None)
             if lost:  # else it stands between two adverts, or after the last
                 yield Broken(target.count + 1, Refusal("broken-xml", ""))
-            target = _Target(target.count + lost)
+            target = _Target(around, target.count + lost)
             parser = _parser(target)
             parser.feed("<rest>")
         yield from target.done()
@@ -59,10 +71,11 @@ def adverts(stream: BinaryIO) -> Iterator[tuple[int, Advert] | Broken]:
 
 
 class _Target:
-    """Takes the parser's events; keeps leaves of the advert that is open."""
+    """Takes the parser's events; keeps leaves of the advert that is open, and what stands around."""
 
-    def __init__(self, count: int = 0) -> None:
+    def __init__(self, around: Around, count: int = 0) -> None:
         self.count = count
+        self._around = around
         self.open = False
         self._found: deque[tuple[int, Advert] | Broken] = deque()
         self._depth = self._size = self._fields_seen = 0
@@ -77,6 +90,8 @@ class _Target:
 
     def start(self, tag: str, _: Mapping[str, str]) -> None:
         """An element begins."""
+        if self._around.root is None:
+            self._around.root = tag
         if not self.open and tag in ADVERTS:
             self.open, self._depth, self._fields, self._wrong = True, 0, {}, None
             self._fields_seen = 0
@@ -97,10 +112,16 @@ class _Target:
                 self._wrong = Refusal("too-long", "", {"max_length": LONGEST_FIELD})
             else:
                 self._text.append(text)
+        elif not self.open and self._size < LONGEST_AROUND and len(self._around.texts) < MOST_AROUND:
+            self._size += len(text)
+            self._text.append(text[:LONGEST_AROUND])
 
     def end(self, tag: str) -> None:
         """An element ends."""
         if not self.open:
+            if text := "".join(self._text).strip():
+                self._around.texts.setdefault(tag, text)
+            self._text = []
             return
         if self._depth == 0:
             self.open = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -32,11 +32,12 @@ def as_event(event: Json) -> Json:
 
 def as_xml(events: Iterable[Json], encoding: str) -> bytes:
     """A list as the open API answers it."""
-    adverts = "".join(f"<wanted>{_fields(event['data'])}</wanted>" for event in events)
+    adverts = "".join(f"<wanted>{written(fields_of(event['data']))}</wanted>" for event in events)
     return f'<?xml version="1.0" encoding="{encoding}"?><wantedRoot>{adverts}</wantedRoot>'.encode(encoding)
 
 
-def _fields(data: Json) -> str:
+def fields_of(data: Json) -> dict[str, str]:
+    """An advert by the portal's names."""
     wage: dict[str, Any] = data.get("wage", {})
     said = {
         "wantedAuthNo": data["reference"],
@@ -52,7 +53,12 @@ def _fields(data: Json) -> str:
         "collectPsncnt": data.get("places"),
         "closeDt": _closing(data),
     }
-    return "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in said.items() if value)
+    return {name: str(value) for name, value in said.items() if value}
+
+
+def written(fields: Mapping[str, str]) -> str:
+    """As elements."""
+    return "".join(f"<{name}>{escape(text)}</{name}>" for name, text in fields.items())
 
 
 def _place(code: str | None) -> str | None:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ import httpx
 from openpyxl import Workbook
 
 from clients.ieum import Hub, Key, NotAllowed
+from clients.ieum.polling import Poller, Portal, PortalKey, Progress
 from deploy.local.ports import free_port
 from deploy.local.stack import LocalStack
 from samples.world import World, load_setting
 from samples.world.days import today_of
 from samples.world.envelope import EventWriter, Json
 from samples.world.tables import table_of
+from shared.files import Converter
 from verification.doors import adverts
+from verification.doors.portal import LocalPortal
 from verification.doors.states import Held
 from verification.harness.child_processes import Program
 from verification.harness.keyring import Keyring
@@ -90,6 +94,8 @@ class Doors:
         plain = self._through("adverts", self._by_http, jobs)
         xml = self._by_file(lambda events: adverts.as_xml(events, "euc-kr"))
         self._compare(found, "work24 xml", plain, self._through("work24", xml, jobs))
+        pulled = self._through("pulled", self._by_pull, jobs)
+        self._compare(found, "pulled from a portal, intake killed in the middle", plain, pulled)
         return found
 
     @contextmanager
@@ -188,6 +194,23 @@ class Doors:
 
         return send
 
+    def _by_pull(self, program: Program, agency: str, events: list[Json]) -> None:
+        """From a portal on this machine, page by page; intake is killed between two of them."""
+        key = Key.parse(self._keyring.token(agency))
+        with LocalPortal() as there, self._hub(program, agency) as hub:
+            _until_known(hub)
+            there.adverts = {event["data"]["reference"]: adverts.fields_of(event["data"]) for event in events}
+            there.after_page = lambda page: _killed_once(program) if page == 2 else None
+            with (
+                Portal(there.url, PortalKey(there.key), {}, rest=0, per_page=10) as portal,
+                Progress(self.folder / f"{program.log.stem}-{agency}", {}) as progress,
+            ):
+                make = partial(Converter, self._world.pack, agency, make_id=key.event_id)
+                poller = Poller(portal, hub, progress, lambda at: make(as_of=at), self._world.pack, "en", _nothing)
+                outcome = poller.cycle(datetime.now(UTC).replace(microsecond=0), timedelta(0), _nothing)
+        if not outcome.good or outcome.adverts != len(events):
+            raise RuntimeError(f"a portal was not taken whole: {outcome.as_json()}")
+
     def _send_and_kill(self, program: Program, agency: str, content: bytes) -> None:
         """Send, and kill intake when some of it may be kept; what was answered is nobody's to know."""
         headers = {"Authorization": f"Bearer {self._keyring.token(agency)}"}
@@ -209,6 +232,15 @@ def _until_known(hub: Hub) -> None:
             time.sleep(0.1)
             continue
         return
+
+
+def _killed_once(program: Program) -> None:
+    program.kill()
+    program.start()
+
+
+def _nothing(_: object) -> None:
+    """Nobody looks at findings and progress."""
 
 
 def _is_advert(event: Json) -> bool:

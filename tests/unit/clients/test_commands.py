@@ -165,3 +165,16 @@ class TestSending:
             "register", "KHF!", "--title", "ko=재단", "--class", "friend", "--key-id", "khf-1", "--secret-sha256", "x",
             code=WRONG, **DOOR,
         )  # fmt: skip
+
+
+class TestPolling:
+    def test_says_what_it_was_not_told(self, tmp_path: Path) -> None:
+        assert "IEUM_PORTAL_KEY" in run("poll", str(tmp_path), code=WRONG, **DOOR).stderr
+        asked = ("poll", str(tmp_path), "--query")
+        assert "name" in run(*asked, "region", code=WRONG, **DOOR, IEUM_PORTAL_KEY="x").stderr
+        assert "cannot be asked for" in run(*asked, "startPage=3", code=WRONG, **DOOR, IEUM_PORTAL_KEY="x").stderr
+        assert "secret two" not in run("poll", str(tmp_path), code=WRONG, **DOOR, IEUM_PORTAL_KEY="secret two").output
+        (tmp_path / "key").write_text("x")
+        (tmp_path / "key").chmod(0o644)
+        named = ("poll", str(tmp_path), "--portal-key-file", str(tmp_path / "key"))
+        assert "chmod 600" in run(*named, code=WRONG, **DOOR).stderr
