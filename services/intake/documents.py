@@ -2,16 +2,15 @@
 
 agencies       _id agency; as in every service (shared.access.agencies), and the sender's number
 people         _id person; the state, the sender's numbers, what was taken back, the floors, the first last day (`ends`)
-opportunities  _id opportunity; the state, the owner's numbers, the sealed reference
 identities     _id person; who it is, sealed (identity/vault.py)
-adverts        _id employer, place and unit group; the open adverts that have them, a few of each agency
-questions      _id keyed hash of two opportunities that may be one
 references     _id keyed hash of agency and reference; the thing it leads to, or a tombstone of one that is not
                here yet; and tallies, _id agency/month or agency/day: how many of something the agency has begun
 inbox          _id keyed hash of source and id; an accepted event and its receipt
 rejections     _id keyed hash of agency and id; a refused event, without any value of it
 steps          _id event; what the other services said that followed from an accepted event
 audit          _id random; who read about whom
+
+What is kept of adverts is in opportunity_documents.py.
 """
 
 from __future__ import annotations
@@ -22,13 +21,11 @@ from datetime import datetime
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 from services.intake.domain.consent_rules import first_end
-from services.intake.domain.same_advert import Said
 from services.intake.domain.sequence_ordering import Tombstone
 from shared.access.agencies import agency_document, held_agency
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.topics.agencies import Agency
-from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
 from shared.kit.store.mongo import Document
@@ -131,65 +128,7 @@ class StoredAgency:
 
     def document(self) -> Document:
         """As it is stored."""
-        return {**agency_document(self.state, self.sequence), "sender": self.sender, **_told(self.last)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredOpportunity:
-    """One source's advert. `said`: what it says of the vacancy; `sender`: its version of the advert; `opened`, `ended`:
-    its highest versions of an opening and of a closing act; `reference`: sealed.
-
-    The first source of a vacancy is the opportunity on the bus: `sources` are the others, by id. Those have `same_as`,
-    and are never told."""
-
-    COLLECTION: ClassVar[str] = OPPORTUNITIES
-    id: str
-    sequence: int
-    owner: str
-    state: Opportunity
-    said: Said
-    reference: bytes
-    same_as: str | None = None
-    sources: Mapping[str, Said] = field(default_factory=dict)
-    sender: int | None = None
-    opened: int | None = None
-    ended: int | None = None
-    last: LastTold | None = None
-
-    @staticmethod
-    def kept_in(document: Document) -> StoredOpportunity:
-        """The opportunity in this document."""
-        return StoredOpportunity(
-            id=document["_id"],
-            sequence=document["sequence"],
-            owner=document["owner"],
-            state=Opportunity.model_validate(document["state"], strict=False),
-            said=Said(**document["said"]),
-            reference=document["reference"],
-            same_as=document["same_as"],
-            sources={id: Said(**said) for id, said in document["sources"].items()},
-            sender=document["sender"],
-            opened=document["opened"],
-            ended=document["ended"],
-            last=LastTold.kept_in(document),
-        )
-
-    def document(self) -> Document:
-        """As it is stored."""
-        return {
-            "_id": self.id,
-            "sequence": self.sequence,
-            "owner": self.owner,
-            "state": _dumped(self.state),
-            "said": _said(self.said),
-            "reference": self.reference,
-            "same_as": self.same_as,
-            "sources": {id: _said(said) for id, said in self.sources.items()},
-            "sender": self.sender,
-            "opened": self.opened,
-            "ended": self.ended,
-            **_told(self.last),
-        }
+        return {**agency_document(self.state, self.sequence), "sender": self.sender, **told(self.last)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +178,7 @@ class StoredPerson:
             "_id": self.id,
             "sequence": self.sequence,
             "owner": self.owner,
-            "state": _dumped(self.state),
+            "state": dumped(self.state),
             "arrival": self.arrival,
             "profile": self.profile,
             "sender": self.sender,
@@ -249,11 +188,8 @@ class StoredPerson:
             "taken": dict(self.taken),
             "ends": first_end(self.state),
             **({} if self.floors is None else {"floors": self.floors.document()}),
-            **_told(self.last),
+            **told(self.last),
         }
-
-
-Thing = StoredAgency | StoredOpportunity | StoredPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,24 +222,6 @@ class TallyDocument(TypedDict):
     _id: str
     count: int
     until: datetime
-
-
-class AdvertsDocument(TypedDict):
-    """Open adverts that may be of one vacancy, by a key of theirs (employer, place, unit group), oldest first: `id` of
-    the opportunity, `agency`, and the facts that are compared."""
-
-    _id: str
-    entries: list[dict[str, Any]]
-    until: datetime
-
-
-class QuestionDocument(TypedDict):
-    """Two opportunities that may be one, for an operator to look at."""
-
-    _id: str
-    opportunities: list[str]
-    agencies: list[str]
-    at: datetime
 
 
 class IdentityDocument(TypedDict):
@@ -394,8 +312,6 @@ class StepsSummary(TypedDict):
     last: datetime
 
 
-ADVERTS = Collection[AdvertsDocument]("adverts")
-QUESTIONS = Collection[QuestionDocument]("questions")
 IDENTITIES = Collection[IdentityDocument]("identities")
 INBOX = Collection[InboxDocument]("inbox")
 REJECTIONS = Collection[RejectionDocument]("rejections")
@@ -403,15 +319,13 @@ STEPS = Collection[StepDocument]("steps")
 TALLIES = Collection[TallyDocument](REFERENCES)
 
 
-def _dumped(state: Model) -> Document:
+def dumped(state: Model) -> Document:
+    """A state as it is stored."""
     return state.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _said(said: Said) -> Document:
-    return {"agency": said.agency, "open": said.open}
-
-
-def _told(last: LastTold | None) -> Document:
+def told(last: LastTold | None) -> Document:
+    """The part of a thing's document that keeps how it was last told."""
     if last is None:
         return {}
     return {"last": {"type": last.type, "version": last.version, "causation": last.causation.document()}}

@@ -7,6 +7,9 @@ from shared.kit.base.metrics import counter, gauge
 events_accepted = counter("events_accepted", "Door events accepted, without repeated and superseded ones", ["type"])
 events_refused = counter("events_refused", "Door events refused, by rule", ["reason"])
 rejections_not_kept = counter("rejections_not_kept", "Refused events that were answered and not kept", ["agency"])
+adverts_not_compared = counter(
+    "adverts_not_compared", "Open adverts that others are not compared with: too many of that employer, place and work"
+)
 last_event_timestamp_seconds = gauge("last_event_timestamp_seconds", "When an agency last spoke", ["agency", "type"])
 people_with_consent_ending = gauge(
     "people_with_consent_ending", "People whose first consent ends within 30 days: at least so many; 0 below 20"

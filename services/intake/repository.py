@@ -9,24 +9,22 @@ from typing import cast
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.intake.documents import (
-    ADVERTS,
     AGENCIES,
     AUDIT,
     IDENTITIES,
     INBOX,
     PEOPLE,
-    QUESTIONS,
     REFERENCES,
     REJECTIONS,
     STEPS,
     InboxDocument,
-    QuestionDocument,
     Reference,
     RejectionDocument,
     StepsSummary,
     StoredPerson,
 )
 from services.intake.inbound.answers import ANSWERS
+from services.intake.opportunity_documents import ADVERTS, QUESTIONS, QuestionDocument
 from shared.access.agencies import held_agency
 from shared.events.topics.agencies import Agency
 from shared.kit.base.ids import random_id

@@ -8,8 +8,8 @@ the title) they are no longer taken for the same: to tell one vacancy twice cost
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -79,7 +79,7 @@ class Facts:
 
     def document(self) -> dict[str, Any]:
         """As they are stored."""
-        return {**asdict(self), "shifts": list(self.shifts)}
+        return {name: getattr(self, name) for name in _NAMES} | {"shifts": list(self.shifts)}
 
     def lookup_keys(self) -> Iterator[str]:
         """Under what others that may be the same are found: by number and by name, each with place and unit group."""
@@ -88,6 +88,9 @@ class Facts:
             yield f"number/{self.number}/{where}"
         if self.name:
             yield f"name/{self.name}/{where}"
+
+
+_NAMES = tuple(field.name for field in fields(Facts))
 
 
 def compared(one: Facts, other: Facts) -> Verdict:
@@ -154,17 +157,3 @@ def _likeness(one: str, other: str) -> float:
 def _shingles(title: str) -> frozenset[str]:
     plain = folded(title)
     return frozenset(plain[at : at + SHINGLE] for at in range(max(1, len(plain) - SHINGLE + 1)))
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one source says of a vacancy: whose it is, and whether it is open."""
-
-    agency: str
-    open: bool
-
-
-def still_open(sources: Iterable[Said]) -> bool:
-    """It is open as long as any says so. Nobody ends another's word: that an agency is the employer itself is not
-    proved by its saying so."""
-    return any(source.open for source in sources)

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Protocol, cast
 
 from services.intake.dependencies import Dependencies
-from services.intake.documents import AGENCIES, Thing
+from services.intake.documents import AGENCIES
 from services.intake.domain.findings import Findings
-from services.intake.event_handlers.effect import DoorEvent, Effect, Features
+from services.intake.event_handlers.effect import DoorEvent, Effect, Features, Thing
 from services.intake.identity import Family
 from shared.events import EventType, registry
 from shared.events.data_classification import Model

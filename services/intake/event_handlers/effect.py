@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from services.intake.documents import Thing
+from services.intake.documents import StoredAgency, StoredPerson
 from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts
+from services.intake.opportunity_documents import StoredOpportunity
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.http_binding import Incoming
 from shared.events.refusal import Refusal
 from shared.kit.store.mongo import Document
 
+Thing = StoredAgency | StoredOpportunity | StoredPerson
 Status = Literal["accepted", "duplicate", "superseded"]
 Features = Mapping[str, Any]
 
@@ -63,15 +65,16 @@ class Emission:
 class Effect:
     """`answer`: what the sender may know of the thing; `thing`: the thing with its state changed.
 
-    `thing` is None when nothing changes; then nothing is emitted either. `saves` are further documents. `untold`:
-    something new was said, of which nobody else is told. `person`: the person whom the event is about, also when
-    nothing changes: who reads its journey reads about them. With `refusals` the event is refused, and of all this only
-    `thing`, `saves` and `emitted` have their effect.
+    `thing` is None when nothing of it changes. `others`: further things whose state changed, each emission goes by its
+    key; `saves` are further documents. `untold`: something new was said, whoever else is told. `person`: the person
+    whom the event is about, also when nothing changes: who reads its journey reads about them. With `refusals` the
+    event is refused, and of all this only `thing`, `others`, `saves` and `emitted` have their effect.
     """
 
     answer: dict[str, Any]
     status: Status = "accepted"
     thing: Thing | None = None
+    others: list[Thing] = field(default_factory=list)
     saves: list[tuple[str, Document]] = field(default_factory=list)
     untold: bool = False
     emitted: list[Emission] = field(default_factory=list)

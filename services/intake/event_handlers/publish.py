@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.intake.documents import Causation, KeptFloors, LastTold, StoredPerson, Thing
+from services.intake.documents import Causation, KeptFloors, LastTold, StoredPerson
 from services.intake.domain.raised_prohibitions import raised
-from services.intake.event_handlers.effect import Effect, Emission
+from services.intake.event_handlers.effect import Effect, Emission, Thing
 from shared.events import Event, registry
 from shared.events.data_classification import Model
 from shared.events.topics.people import CONSENT_LAPSED
@@ -19,20 +19,19 @@ SOURCE = "/intake"
 
 
 def publish(effect: Effect, causation: Causation, work: UnitOfWork, ids: Ids) -> None:
-    """Save what changed and emit what follows. The thing keeps how its newest event was told (`last`)."""
+    """Save what changed and emit what follows. A thing keeps how its newest event was told (`last`)."""
     for emission in effect.emitted:
         work.emit(_event(emission, causation, ids))
     for collection, document in effect.saves:
         work.save(collection, document)
-    if effect.thing is not None:
-        thing = effect.thing
-        if effect.emitted:
-            told = effect.emitted[-1].event_type
-            thing = replace(thing, last=LastTold.by(told, causation))
+    for thing in (*(() if effect.thing is None else (effect.thing,)), *effect.others):
+        told = [emission.event_type for emission in effect.emitted if emission.key == thing.id]
+        if told:
+            thing = replace(thing, last=LastTold.by(told[-1], causation))
             # a lapse forbids nothing that is not over everywhere by the calendar already; thousands in one night would
             # be the traffic that nothing may wait behind
-            known_before = thing.sequence > len(effect.emitted)
-            if isinstance(thing, StoredPerson) and known_before and told is not CONSENT_LAPSED:
+            known_before = thing.sequence > len(told)
+            if isinstance(thing, StoredPerson) and known_before and told[-1] is not CONSENT_LAPSED:
                 thing = _forbid(thing, causation, work, ids)
         work.save(thing.COLLECTION, thing.document())
 

@@ -67,6 +67,46 @@ class TestKilled:
         assert {event.causationid for event in events} == {answer.json()["receipt"]}
         await hanawon.http.aclose()
 
+    @pytest.mark.parametrize("point", ["before commit", "after commit"])
+    async def test_an_advert_that_changes_into_another_vacancy_leaves_each_of_both_on_the_bus_once(
+        self, started: Started, kafka: str, topic_prefix: str, point: str
+    ) -> None:
+        """One act that tells of two opportunities, moves a reference and lists both anew."""
+        process = started.one(crash_at=point)
+        http = await process.ready()
+        admin = Partner(http, "ops", ADMIN_TOKEN)
+        gjf, khf = await register(admin, "gjf", "service"), await register(admin, "khf")
+        first = (await gjf.send("job-posted", example("job-posted"))).json()["opportunity"]
+        second = await khf.send("job-posted", example("job-posted", reference="K-1"))
+        assert second.json()["opportunity"] == first
+        other = {"title": "매장 판매원", "region": "legal-dong-2026:41110"}
+        event = gjf.event("job-updated", example("job-updated", **other))
+        process.trigger.touch()
+        with pytest.raises(httpx.TransportError):
+            await gjf.post(event)
+        assert await process.gone() == -9
+        process.trigger.unlink()
+        await http.aclose()
+
+        gjf.http = khf.http = await started.one().ready()
+        moved = (await gjf.post(event)).json()
+        assert moved["status"] == ("duplicate" if point == "after commit" else "accepted")
+        closed = await khf.send("job-closed", example("job-closed", reference="K-1"))
+        assert closed.json()["opportunity"] == first
+        for at_least in range(4, 10):  # what a killed one had published may be there twice, under the same id
+            events = await on_the_bus(kafka, topic_prefix + "opportunities", at_least=at_least)
+            if len(said := {event.id: event for event in events}) == 4:
+                break
+        told = [(event.key != first, event.sequence, event.data.owner, event.data.status) for event in said.values()]
+        assert sorted(told) == [
+            (False, 1, "gjf", "open"),
+            (False, 2, "khf", "open"),
+            (False, 3, "khf", "closed"),
+            (True, 1, "gjf", "open"),
+        ]
+        assert {event.key for event in events} == {first, moved["opportunity"]}
+        await gjf.http.aclose()
+
 
 class TestKafkaAway:
     async def test_events_are_taken_and_reach_the_bus_when_it_is_back(

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.intake.domain.same_advert import Facts, Said, compared, still_open
+from services.intake import metrics
+from services.intake.domain.same_advert import Facts, compared
+from services.intake.event_handlers.advert_index import MOST_OF_AN_AGENCY
 from shared.events.field_types import Wage
 from shared.events.topics.opportunities import Employer
 from tests.unit.intake.memory import House, agency, example, pack
@@ -73,10 +75,6 @@ class TestCompared:
     def test_without_an_employer_nothing_can_be_told(self) -> None:
         assert Facts.of({"title": "x", "occupation": "a:1", "region": "b:1", "employer": None}) is None
 
-    def test_it_is_open_as_long_as_any_says_so(self) -> None:
-        assert still_open([Said("jobaba", True), Said("gjf", False)])
-        assert not still_open([Said("jobaba", False), Said("gjf", False)])
-
 
 class TestTwoPortals:
     async def test_one_opportunity_told_once_and_both_are_answered_its_id(self, house: House) -> None:
@@ -85,15 +83,18 @@ class TestTwoPortals:
         assert (second.status, second.opportunity) == ("accepted", first.opportunity)
         assert house.told == ["job-posted"]
 
-    async def test_open_until_both_have_closed_it(self, house: House) -> None:
+    async def test_open_until_both_have_closed_it_in_the_words_of_who_has_it_open(self, house: House) -> None:
         first = await house.send("job-posted", example("job-posted"), by="gjf")
-        await house.send("job-posted", example("job-posted", reference="J-1"), by="jobaba")
+        await house.send("job-posted", example("job-posted", reference="J-1", places=7), by="jobaba")
         closed = await house.send("job-closed", example("job-closed"), by="gjf")
-        assert (closed.status, closed.opportunity, house.told) == ("accepted", first.opportunity, ["job-posted"])
+        assert (closed.status, closed.opportunity) == ("accepted", first.opportunity)
+        assert house.told == ["job-posted", "job-updated"]
+        assert (house.newest.opportunity, house.newest.status) == (first.opportunity, "open")
+        assert (house.newest.owner, house.newest.places) == ("jobaba", 7)
         await house.send("job-closed", example("job-closed", reference="J-1"), by="jobaba")
-        assert house.told == ["job-posted", "job-closed"]
+        assert house.told == ["job-posted", "job-updated", "job-closed"]
         assert (house.newest.opportunity, house.newest.status) == (first.opportunity, "closed")
-        assert house.store.emitted[-1].sequence == 2
+        assert house.store.emitted[-1].sequence == 3
 
     async def test_who_calls_itself_the_employer_ends_nobody_elses_word(self, house: House) -> None:
         await house.send("job-posted", example("job-posted"), by="gjf", sequence=1)
@@ -104,7 +105,7 @@ class TestTwoPortals:
         assert house.told == ["job-posted", "job-closed"]
         await house.send("job-posted", example("job-posted", reference="A-1"), by="acme", sequence=3)
         assert house.told == ["job-posted", "job-closed", "job-posted"]
-        assert house.newest.owner == "gjf"
+        assert house.newest.owner == "acme"  # who has it open is who can be asked
 
     async def test_a_source_that_writes_the_employer_otherwise_closes_it_all_the_same(self, house: House) -> None:
         employer = example("job-posted")["employer"]
@@ -115,7 +116,7 @@ class TestTwoPortals:
         await house.send("job-closed", example("job-closed"), by="gjf")
         closed = await house.send("job-closed", example("job-closed", reference="J-1"), by="jobaba")
         assert (second.status, closed.status, closed.problem) == ("accepted", "accepted", None)
-        assert house.told == ["job-posted", "job-closed"]
+        assert house.told == ["job-posted", "job-updated", "job-closed"]
 
     async def test_a_second_sources_words_are_told_to_nobody_and_said_again_are_a_duplicate(self, house: House) -> None:
         await house.send("job-posted", example("job-posted"), by="gjf")
@@ -155,10 +156,87 @@ class TestTwoPortals:
         second = await house.send("job-posted", example("job-posted", reference="J-1"), by="jobaba")
         assert second.opportunity != first.opportunity
 
-    async def test_of_one_key_few_adverts_are_held_whatever_is_sent(self, house: House) -> None:
-        for number in range(20):
+    async def test_of_one_key_many_adverts_are_held_and_no_more_whatever_is_sent(self, house: House) -> None:
+        missed = metrics.adverts_not_compared.of()
+        before = missed._value.get()
+        for number in range(MOST_OF_AN_AGENCY + 3):
             await house.send("job-posted", example("job-posted", reference=f"G-{number}"), by="gjf")
-        assert {len(document["entries"]) for document in house.store.all("adverts")} == {4}
+        assert {len(document["entries"]) for document in house.store.all("adverts")} == {MOST_OF_AN_AGENCY}
+        assert missed._value.get() - before == 3
+
+
+PAST = {"title": "매장 판매원", "region": "legal-dong-2026:41110"}
+
+
+class TestASourceThatChangesIntoAnotherVacancy:
+    """The opportunity stays with the others."""
+
+    async def _both(self, house: House) -> str:
+        first = await house.send("job-posted", example("job-posted"), by="gjf")
+        await house.send("job-posted", example("job-posted", reference="J-1", places=7), by="jobaba")
+        assert first.opportunity is not None
+        return first.opportunity
+
+    async def test_the_first_one_is_told_anew_and_the_other_stays_what_was_told(self, house: House) -> None:
+        held = await self._both(house)
+        moved = await house.send("job-updated", example("job-updated", **PAST), by="gjf")
+        assert (moved.status, moved.opportunity == held) == ("accepted", False)
+        told = [(event.type, event.data.opportunity, event.data.title) for event in house.store.emitted[1:]]
+        assert told == [
+            ("job-updated", held, "제과제빵원 (주간)"),
+            ("job-posted", moved.opportunity, "매장 판매원"),
+        ]
+        assert [event.data.owner for event in house.store.emitted[1:]] == ["jobaba", "gjf"]
+        again = await house.send("job-updated", example("job-updated", **PAST, places=1), by="gjf")
+        assert (again.opportunity, house.newest.places) == (moved.opportunity, 1)
+        closed = await house.send("job-closed", example("job-closed", reference="J-1"), by="jobaba")
+        assert (closed.opportunity, house.newest.opportunity, house.newest.status) == (held, held, "closed")
+
+    async def test_into_one_that_another_agency_has_it_joins_that_one(self, house: House) -> None:
+        held = await self._both(house)
+        other = await house.send("job-posted", example("job-posted", reference="A-1", **PAST), by="acme")
+        moved = await house.send("job-updated", example("job-updated", **PAST), by="gjf")
+        assert moved.opportunity == other.opportunity
+        assert house.told == ["job-posted", "job-posted", "job-updated"]
+        assert house.newest.opportunity == held
+
+    async def test_alone_into_one_that_another_agency_has_its_own_ends(self, house: House) -> None:
+        own = await house.send("job-posted", example("job-posted"), by="gjf")
+        other = await house.send("job-posted", example("job-posted", reference="J-1", **PAST), by="jobaba")
+        moved = await house.send("job-updated", example("job-updated", **PAST), by="gjf")
+        assert moved.opportunity == other.opportunity
+        assert (house.told[2:], house.newest.opportunity) == (["job-closed"], own.opportunity)
+
+    async def test_the_others_are_compared_with_each_other(self, house: House) -> None:
+        """Alike to the first, and not to each other: one names hours, one other hours, the first none."""
+        plain = {"hours_per_week": None, "shifts": None}
+        await house.send("job-posted", example("job-posted", **plain), by="gjf")
+        await house.send("job-posted", example("job-posted", reference="J-1", hours_per_week=40), by="jobaba")
+        await house.send("job-posted", example("job-posted", reference="A-1", hours_per_week=35), by="acme")
+        assert house.told == ["job-posted"]
+        await house.send("job-updated", example("job-updated", **plain | PAST), by="gjf")
+        last = {event.data.opportunity: event.data for event in house.store.emitted}
+        assert sorted((one.owner, one.status) for one in last.values()) == [
+            ("acme", "open"), ("gjf", "open"), ("jobaba", "open"),
+        ]  # fmt: skip
+
+    async def test_another_than_the_first_leaves_also_when_the_first_is_closed(self, house: House) -> None:
+        held = await self._both(house)
+        await house.send("job-posted", example("job-posted", reference="A-1"), by="acme")
+        await house.send("job-closed", example("job-closed"), by="gjf")
+        moved = await house.send("job-updated", example("job-updated", reference="A-1", **PAST), by="acme")
+        assert moved.opportunity != held
+        await house.send("job-updated", example("job-updated", reference="J-1", **PAST), by="jobaba")
+        last = {event.data.opportunity: event.data for event in house.store.emitted}
+        assert {id: one.status for id, one in last.items()} == {held: "closed", moved.opportunity: "open"}
+
+    async def test_what_is_opened_again_is_of_the_vacancy_that_another_agency_has_by_now(self, house: House) -> None:
+        await house.send("job-posted", example("job-posted"), by="gjf", sequence=1)
+        await house.send("job-closed", example("job-closed"), by="gjf", sequence=2)
+        other = await house.send("job-posted", example("job-posted", reference="J-1"), by="jobaba")
+        again = await house.send("job-posted", example("job-posted"), by="gjf", sequence=3)
+        assert again.opportunity == other.opportunity
+        assert house.told == ["job-posted", "job-closed", "job-posted"]
 
 
 PAIRS, ADVERTS = 300, 2_000
