@@ -47,7 +47,7 @@ PURGED_AT_ONCE = 500
 # So long a load may keep the event loop from others at once: a request or a batch takes dozens of turns of the loop.
 TURN_SECONDS = 0.004
 SLICE_SECONDS = 0.02  # so long it assesses before it looks at what came in
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 1.0
 T = TypeVar("T")
 _log = logger("active_matcher")
 

@@ -46,7 +46,7 @@ MOST_VERSIONS = 200  # how far back ends of openings are looked for, by the thre
 LOOK_AGAIN = timedelta(seconds=2)
 LOOK_AGAIN_FOR_PENDING = timedelta(seconds=0.2)  # behind all others that are due: none is passed over for it
 BUSY_SECONDS = 0.1
-IDLE_SECONDS = 2.0  # what another replica was asked for is seen this late
+IDLE_SECONDS = 5.0  # what another replica was asked for is seen this late
 
 
 def takes_more(endpoint: SubscriptionDocument, now: datetime) -> bool:

@@ -106,14 +106,14 @@ class KafkaSettings:
     max_poll_interval_ms: int = 300_000
     batch_max_records: int = 500
     metadata_max_age_ms: int = 5_000
-    watch_seconds: float = 1.0
+    watch_seconds: float = 2.0
     security: KafkaSecurity = KafkaSecurity()
 
     @property
     def fetch_wait_ms(self) -> int:
         """How long a fetch that finds nothing may wait at the broker. Kafka answers it as soon as something comes; the
         embedded broker, the one without idempotent producers, only when the wait is over, whatever came meanwhile."""
-        return 500 if self.idempotent else 100
+        return 1_000 if self.idempotent else 100
 
     @property
     def busy_fetch_wait_ms(self) -> int:
