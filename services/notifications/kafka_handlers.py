@@ -24,7 +24,8 @@ from shared.kit.base.observer import Observer
 from shared.kit.store.mongo import Database
 from shared.kit.store.store import Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.kit.stream.stream import Flows, Stream
+from shared.kit.stream.session import Flows
+from shared.kit.stream.stream import Stream
 
 SERVICE = "notifications"
 TOPICS = ("people", "matches")

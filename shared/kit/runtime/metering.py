@@ -31,7 +31,7 @@ def note_progress(streams: Sequence[Stream], watchdog: Watchdog) -> None:
     positions: dict[tuple[str, int], tuple[int, int]] = {}
     metrics.consumer_lag.clear()  # a partition that went to another replica is not ours to report
     for stream in streams:
-        for each in stream.progress().partitions:
+        for each in stream.progress():
             metrics.consumer_lag.of(topic=each.topic, partition=each.partition).set(each.lag)
             positions[each.topic, each.partition] = (each.done + 1, each.done + 1 + each.lag)
     watchdog.note(positions)

@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.records import Partition
-from shared.kit.store.mongo import Client, Database, Session
+from shared.kit.store.mongo import Database, Session, end_session
 from shared.kit.stream.backlog import Position
 
 COLLECTION = "checkpoints"
@@ -54,7 +54,6 @@ class PartitionCheckpoints:
 
     def __init__(self, database: Database, group: str, owner: str) -> None:
         self._database = database
-        self._client: Client = database.client
         self._checkpoints = database[COLLECTION]
         self._group, self._owner = group, owner
         self._held: dict[Partition, Checkpoint] = {}
@@ -86,8 +85,7 @@ class PartitionCheckpoints:
                     continue
                 await self._let_go_of_topics_gone(partition.topic, topic_id)
                 return self._hold(partition, Checkpoint(id, 1, Position(-1)))
-            if old["session"] != mine["session"]:
-                await self._client.admin.command({"killSessions": [old["session"]]}, maxTimeMS=5_000)
+            await end_session(self._database, old, session_id)
             # read again what the predecessor may have committed before it was killed; only the epoch must be the same
             change = {"$inc": {"epoch": 1}, "$set": mine, "$unset": {"expires": ""}}  # in use (again): kept
             now = await self._checkpoints.find_one_and_update(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from shared.kit.kafka.records import Bad, DecodedEvent, EventCodec, EventType, Origin, Record
@@ -52,10 +52,7 @@ class Routes:
         def set_apart(work: UnitOfWork, error: Exception) -> None:
             self.quarantine.set_apart(work, record, origin, bad_of(error, event.type))
 
-        if isinstance(event, Bad):
-            return Operation(lambda work: (), _raiser(_StillBad(event)), set_apart)
-        handler, needs = self._handlers[event.type]
-        return Operation(lambda work: needs(event, work), lambda work: handler(event, work), set_apart)
+        return Operation(partial(self._needs, event), partial(self._handle, event), set_apart)
 
     def again(self, id: str) -> Operation[bool]:
         """One quarantined record's second chance, as if it came now: a test run has no effect. False when it is not
@@ -70,17 +67,12 @@ class Routes:
         def needs(work: UnitOfWork) -> Iterable[Need]:
             yield Need.by_id(QUARANTINE, id)
             if (document := apart(work)) is not None:
-                with contextlib.suppress(_StillBad):
-                    event = self._taken_out(document)
-                    if not self.passes_over(event):
-                        yield from self._handlers[event.type][1](event, work)
+                yield from self._needs(self._taken_out(document), work)
 
         def do(work: UnitOfWork) -> bool:
             if (document := apart(work)) is None:
                 return False
-            event = self._taken_out(document)
-            if not self.passes_over(event):
-                self._handlers[event.type][0](event, work)
+            self._handle(self._taken_out(document), work)
             del document["sealed"]
             work.save(QUARANTINE, {**document, "state": "replayed", "replayed": work.now})
             return True
@@ -93,22 +85,23 @@ class Routes:
 
         return Operation(needs, do, otherwise)
 
-    def _taken_out(self, document: Document) -> DecodedEvent:
-        if document["sealed"] is None:
-            raise _StillBad(Bad(document["reason"], document["field"], document["type"]))
-        event: DecodedEvent | Bad = self.codec.decode(self.quarantine.taken_out(document), document["topic"])
+    def _needs(self, event: DecodedEvent | Bad, work: UnitOfWork) -> Iterable[Need]:
+        handled = not isinstance(event, Bad) and not self.passes_over(event)
+        return self._handlers[event.type][1](event, work) if handled else ()
+
+    def _handle(self, event: DecodedEvent | Bad, work: UnitOfWork) -> None:
         if isinstance(event, Bad):
             raise _StillBad(event)
+        if not self.passes_over(event):
+            self._handlers[event.type][0](event, work)
+
+    def _taken_out(self, document: Document) -> DecodedEvent | Bad:
+        if document["sealed"] is None:
+            return Bad(document["reason"], document["field"], document["type"])
+        event: DecodedEvent | Bad = self.codec.decode(self.quarantine.taken_out(document), document["topic"])
         return event
 
 
 def bad_of(error: Exception, event_type: str) -> Bad:
     """Why it failed: of an error of a handler its class, no word of its text."""
     return error.bad if isinstance(error, _StillBad) else Bad("handler-failed", type(error).__name__, event_type)
-
-
-def _raiser(error: Exception) -> Callable[[UnitOfWork], None]:
-    def do(work: UnitOfWork) -> None:
-        raise error
-
-    return do

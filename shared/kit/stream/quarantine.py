@@ -91,14 +91,12 @@ class Quarantine:
             headers=[(name, value) for name, value in content["h"]],
         )
 
-    async def ids(self, limit: int = 1_000) -> list[str]:
+    async def ids(self, limit: int) -> list[str]:
+        """The oldest."""
         found = self._kept.find({"state": "apart"}, {"_id": 1}).sort([("set_apart", 1), ("_id", 1)]).limit(limit)
         return [document["_id"] async for document in found]
 
-    async def count(self) -> int:
-        return int(await self._kept.count_documents({"state": "apart"}, maxTimeMS=5_000))
-
-    async def reasons(self, limit: int = 100) -> list[Document]:
+    async def reasons(self, limit: int) -> list[Document]:
         """The newest entries without their content, for an operator."""
         found = self._kept.find({"state": "apart"}, {"sealed": 0}).sort("set_apart", -1).limit(limit)
         return [document async for document in found]

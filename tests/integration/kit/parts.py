@@ -32,7 +32,8 @@ from shared.kit.store.store import Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.stream import checkpoints, quarantine
 from shared.kit.stream.quarantine import Quarantine
-from shared.kit.stream.stream import Flows, Stream
+from shared.kit.stream.session import Flows
+from shared.kit.stream.stream import Stream
 from tests.support.broker import IDEMPOTENT
 
 SEALER = Sealer(bytes(range(32)))
@@ -122,7 +123,7 @@ class Service:
     ) -> None:
         known = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 500, "idempotent": IDEMPOTENT}
         settings = {**known, **settings}
-        self.settings = KafkaSettings(bootstrap=kafka, service="test", instance=instance, prefix=prefix, **settings)
+        self.settings = KafkaSettings(bootstrap=kafka, instance=instance, prefix=prefix, **settings)
         self.seen = Seen()
         self.client: Client = connect(mongo_url)
         self.database: Database = self.client[database]

@@ -18,8 +18,8 @@ from shared.kit.kafka.topics import Topics
 from shared.kit.runtime import service_runtime
 from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.kit.store.store import SESSIONS, Store, Unavailable
-from shared.kit.stream import stream
-from shared.kit.stream.stream import Stream
+from shared.kit.stream import session
+from shared.kit.stream.session import Session
 from tests.integration.kit.parts import agency_event, publish, until
 from tests.integration.kit.stores import add, counts
 from tests.support.small_service import SmallSettings, build
@@ -133,7 +133,7 @@ class TestAGroupThatDoesNotFindTogether:
                 asked.append("join")
                 await asyncio.Event().wait()
 
-        monkeypatch.setattr(stream, "Consumer", Never)
+        monkeypatch.setattr(session, "Consumer", Never)
         return asked
 
     @pytest.mark.parametrize("needs_kafka", [True, False])
@@ -177,14 +177,14 @@ class TestWhatEveryReplicaHears:
     def hearing(self, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
         """Set when a record is in hand; set it to let it be done."""
         begun, may_end = asyncio.Event(), asyncio.Event()
-        known = Stream._transaction
+        known = Session._transaction
 
-        async def held(self: Stream, *given: Any) -> None:
+        async def held(self: Session, *given: Any) -> None:
             begun.set()
             await may_end.wait()
             await known(self, *given)
 
-        monkeypatch.setattr(Stream, "_transaction", held)
+        monkeypatch.setattr(Session, "_transaction", held)
         return begun, may_end
 
     async def said_while_away(self, settings: SmallSettings) -> SmallSettings:

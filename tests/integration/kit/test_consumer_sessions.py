@@ -1,4 +1,4 @@
-"""A stream's life ends with the ids of its topics; what still runs then cannot touch the next life's checkpoints."""
+"""A session ends with the ids of its topics; what still runs then cannot touch the next session's checkpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Store
-from shared.kit.stream import stream
+from shared.kit.stream import session
 from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
@@ -73,8 +73,8 @@ async def prepared(
     async def declared(topics: Any) -> dict[str, str]:
         return {"deliveries": topic_id()}
 
-    monkeypatch.setattr(stream, "Consumer", consumer)
-    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+    monkeypatch.setattr(session, "Consumer", consumer)
+    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1"))
     monkeypatch.setattr(topics, "declare", declared)
     store = Store(database, Outbox(database, topics, CODEC))
     await store.start()
@@ -94,8 +94,8 @@ async def reading(
 ) -> AsyncIterator[Log]:
     """A log that a stream has begun to read."""
     async with prepared(database, monkeypatch, Log, lambda: "one", handler, seen) as (made, _):
-        await made._begin()
-        yield made._consumer
+        begun = await made._begin()
+        yield begun.reader
 
 
 async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
@@ -112,6 +112,9 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
         async def start(self) -> None:
             pass
 
+        async def abandon(self) -> None:
+            """It gives up waiting for the batch in hand."""
+
     async with prepared(database, monkeypatch, Life, lambda: f"id-{len(lives)}") as (made, store):
 
         def waiting(transactions: int) -> Callable[[], Awaitable[bool]]:
@@ -120,10 +123,11 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
 
             return true
 
-        await made._begin()
+        first = await made._begin()
         async with store._turn:  # some other work takes long
             old = asyncio.create_task(lives[0]([fetched(n, n) for n in range(10)]))
             await until(waiting(1))
+            await first.end()
             await made._begin()
             new = asyncio.create_task(lives[1]([fetched(0, 0)]))
             await until(waiting(2))
@@ -215,7 +219,7 @@ async def test_a_start_that_is_cancelled_leaves_no_consumer_behind(
         await asyncio.gather(beginning, return_exceptions=True)
         assert beginning.cancelled()
         assert not running
-        assert made._consumer is None
+        assert made._session is None
 
 
 async def test_a_stop_ends_although_a_cancel_is_lost_on_the_way(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +228,7 @@ async def test_a_stop_ends_although_a_cancel_is_lost_on_the_way(database: Any, m
 
     lost: list[bool] = []
 
-    async def loses_one(consumer: Any, claims: Any, ids: Any) -> None:
+    async def loses_one(_: Any) -> None:
         try:
             await asyncio.sleep(1_000)
         except asyncio.CancelledError:
@@ -233,7 +237,7 @@ async def test_a_stop_ends_although_a_cancel_is_lost_on_the_way(database: Any, m
 
     async with prepared(database, monkeypatch, Life, lambda: "one") as (made, _):
         monkeypatch.setattr(made._known, "start", made._known.declare)
-        monkeypatch.setattr(made, "_watch_assignment", loses_one)
+        monkeypatch.setattr(session.Session, "watch_assignment", loses_one)
         await made.start()
         await asyncio.sleep(0.05)
         async with asyncio.timeout(30.0):

@@ -47,8 +47,8 @@ class TestEveryReplica:
             things = {d["_id"]: d["highest"] async for d in first.database.things.find()}
             assert things == {hex_id("thing", n): 290 + n for n in range(10)}
             assert first.seen.of("set_apart") == second.seen.of("set_apart") == []
-            assert first.stream.progress().lag == second.stream.progress().lag == 0
-            assert len(first.stream.progress().partitions) == len(second.stream.progress().partitions) == 4
+            for each in (first, second):
+                assert [partition.lag for partition in each.stream.progress()] == [0, 0, 0, 0]
         finally:
             await first.stop()
             await second.stop()
@@ -74,14 +74,16 @@ class TestEveryReplica:
     ) -> None:
         monkeypatch.setattr(Backoff, "delay", lambda self: 0.01)
         service = await replica("test-1").start()
-        transaction, failures = service.stream._transaction, iter([Fenced("test"), RuntimeError("test")])
+        session, failures = service.stream._session, iter([Fenced("test"), RuntimeError("test")])
+        assert session is not None
+        transaction = session._transaction
 
         async def failing(*given: Any) -> None:
             if (error := next(failures, None)) is not None:
                 raise error
             await transaction(*given)
 
-        monkeypatch.setattr(service.stream, "_transaction", failing)
+        monkeypatch.setattr(session, "_transaction", failing)
         try:
             await publish(kafka, service.settings.physical("deliveries"), [delivery(n) for n in range(20)])
             await until(lambda: heard(service, count=20))

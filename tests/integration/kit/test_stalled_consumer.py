@@ -40,19 +40,19 @@ async def handle(service: Service, kafka: str, numbers: range) -> None:
 
 async def test_what_waits_is_read_by_a_new_consumer(service: Service, kafka: str) -> None:
     await handle(service, kafka, range(20))
-    asleep = service.stream._consumer
-    assert asleep is not None
-    assert asleep.kafka is not None
-    asleep.kafka.pause(*asleep.kafka.assignment())
+    asleep = service.stream._session
+    consumer = asleep and asleep.reader and asleep.reader.kafka
+    assert consumer is not None
+    consumer.pause(*consumer.assignment())
     await handle(service, kafka, range(20, 60))
     assert ("stream", "StalledPartitions") in service.seen.of("retried")
-    assert service.stream._consumer is not asleep
+    assert service.stream._session is not asleep
     assert set((await service.times()).values()) == {1}
 
 
 async def test_nothing_is_replaced_while_nothing_waits(service: Service, kafka: str) -> None:
     await handle(service, kafka, range(20))
-    awake = service.stream._consumer
+    awake = service.stream._session
     await asyncio.sleep(5.0)  # two looks and more, each two session time-outs after the one before
-    assert service.stream._consumer is awake
+    assert service.stream._session is awake
     assert not service.seen.of("retried")

@@ -27,6 +27,7 @@ from shared.kit.store.store import Unavailable
 from shared.kit.stream.backlog import Backlog, Position
 from shared.kit.stream.checkpoints import Fenced
 from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.session import Session
 from shared.kit.stream.stream import Stream
 
 pytestmark = pytest.mark.unit
@@ -107,9 +108,11 @@ class TestAStream:
         self, error: Exception, size: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store: Any = type("Store", (), {"database": type("Database", (defaultdict,), {"client": None})(object)})
-        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1"))
         reading = Stream("test", ["people"])
         reading.bind(store, topics, Quarantine(store.database, Sealer(bytes(32)), "test", CODEC), CODEC)
+
+        session = Session(reading._parts, {"people": "id"})
 
         async def take_in(backlog: Backlog, *_: Any) -> None:
             record: Any = SimpleNamespace(key=b"k", value=b"")
@@ -119,9 +122,9 @@ class TestAStream:
         async def transaction(*_: Any) -> None:
             raise error
 
-        monkeypatch.setattr(reading, "_take_in", take_in)
-        monkeypatch.setattr(reading, "_transaction", transaction)
+        monkeypatch.setattr(session, "_take_in", take_in)
+        monkeypatch.setattr(session, "_transaction", transaction)
         reading._stopping.set()  # nobody waits
         with pytest.raises(type(error)):
-            await reading._batch(reading._checkpoints, {}, [])
-        assert reading._batch_size.size == size
+            await session.batch([])
+        assert reading._parts.batch_size.size == size

@@ -17,13 +17,13 @@ from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store import outbox
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.outbox_relay import OutboxRelay
-from shared.kit.stream import stream
+from shared.kit.stream import session
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
 
 pytestmark = pytest.mark.unit
 CODEC = CloudEventCodec()
-KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1", watch_seconds=0.0)
+KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1", watch_seconds=0.0)
 
 
 class Failing:
@@ -106,7 +106,7 @@ class TestGoesOn:
         async def declared(topics: Any) -> dict[str, str]:
             return dict.fromkeys(topics, "one")
 
-        monkeypatch.setattr(stream, "Consumer", Consumer)
+        monkeypatch.setattr(session, "Consumer", Consumer)
         topics = Topics(KAFKA, heard)
         topics.ids["people"] = "one"
         monkeypatch.setattr(topics, "declare", declared)

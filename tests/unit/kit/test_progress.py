@@ -20,12 +20,13 @@ from shared.kit.runtime.metering import note_progress
 from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Checkpoint
 from shared.kit.stream.quarantine import Quarantine
+from shared.kit.stream.session import Session
 from shared.kit.stream.stream import Stream
 from shared.kit.web.probes import Watchdog
 
 pytestmark = pytest.mark.unit
 CODEC = CloudEventCodec()
-KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")
+KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1")
 PARTITION = Partition("people", 0)
 RECORD: Any = SimpleNamespace(topic="people", partition=0, offset=40, headers=[], key=b"k", value=b"")
 
@@ -52,52 +53,62 @@ def stream() -> Stream:
     store: Any = SimpleNamespace(database=database, session_id={}, perform=fails)
     made = Stream("test", ["people"])
     made.bind(store, Topics(KAFKA), Quarantine(database, Sealer(bytes(32)), "test", CODEC), CODEC)
-    made._consumer = Consumer()  # type: ignore[assignment]  # as much of it as is asked
-    made._backoff = Backoff(0.0, 0.0)
     return made
 
 
-def claimed_at(stream: Stream, offset: int) -> Callable[..., Any]:
+@pytest.fixture
+def session(stream: Stream) -> Session:
+    begun = stream._session = Session(stream._parts, {"people": "one"})
+    begun.reader = Consumer()  # type: ignore[assignment]  # as much of it as is asked
+    begun._backoff = Backoff(0.0, 0.0)
+    return begun
+
+
+def claimed_at(session: Session, offset: int) -> Callable[..., Any]:
     async def claim(*_: Any) -> Checkpoint:
-        return stream._checkpoints._hold(PARTITION, Checkpoint("id", 1, Position(offset)))
+        return session.checkpoints._hold(PARTITION, Checkpoint("id", 1, Position(offset)))
 
     return claim
 
 
-async def failing_batch(stream: Stream) -> None:
+async def failing_batch(session: Session) -> None:
     with pytest.raises(RuntimeError):
-        await stream._batch(stream._checkpoints, {"people": "one"}, [RECORD])
+        await session.batch([RECORD])
 
 
 class TestProgress:
-    async def test_before_the_first_record_is_where_kafka_says(self, stream: Stream) -> None:
-        assert [(each.done, each.lag) for each in stream.progress().partitions] == [(59, 40)]
+    async def test_before_the_first_record_is_where_kafka_says(self, stream: Stream, session: Session) -> None:
+        assert [(each.done, each.lag) for each in stream.progress()] == [(59, 40)]
 
-    async def test_keeps_what_the_checkpoint_said_when_the_claim_is_given_up(self, stream: Stream) -> None:
-        stream._checkpoints.claim = claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
-        await failing_batch(stream)
-        assert stream._checkpoints.get(PARTITION) is None
-        assert [(each.done, each.lag) for each in stream.progress().partitions] == [(39, 60)]
+    async def test_keeps_what_the_checkpoint_said_when_the_claim_is_given_up(
+        self, stream: Stream, session: Session
+    ) -> None:
+        session.checkpoints.claim = claimed_at(session, 39)  # type: ignore[method-assign]  # MongoDB's answer
+        await failing_batch(session)
+        assert session.checkpoints.get(PARTITION) is None
+        assert [(each.done, each.lag) for each in stream.progress()] == [(39, 60)]
 
-    async def test_counts_what_came_as_waiting_when_it_cannot_be_claimed(self, stream: Stream) -> None:
-        stream._checkpoints.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
-        await failing_batch(stream)
-        assert [(each.done, each.lag) for each in stream.progress().partitions] == [(39, 60)]
+    async def test_counts_what_came_as_waiting_when_it_cannot_be_claimed(
+        self, stream: Stream, session: Session
+    ) -> None:
+        session.checkpoints.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
+        await failing_batch(session)
+        assert [(each.done, each.lag) for each in stream.progress()] == [(39, 60)]
 
-    async def test_is_forgotten_with_the_partition(self, stream: Stream) -> None:
-        stream._checkpoints.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
-        await failing_batch(stream)
-        stream._revoked(stream._checkpoints, [TopicPartition("people", 0)])
-        assert [each.done for each in stream.progress().partitions] == [59]
+    async def test_is_forgotten_with_the_partition(self, stream: Stream, session: Session) -> None:
+        session.checkpoints.claim = fails  # type: ignore[method-assign]  # MongoDB's answer
+        await failing_batch(session)
+        session._revoked([TopicPartition("people", 0)])
+        assert [each.done for each in stream.progress()] == [59]
 
     @pytest.mark.parametrize("claim", [fails, None])
-    async def test_of_a_stream_that_always_fails_is_a_stall(self, stream: Stream, claim: Any) -> None:
-        stream._checkpoints.claim = claim or claimed_at(stream, 39)  # type: ignore[method-assign]  # MongoDB's answer
+    async def test_of_a_stream_that_always_fails_is_a_stall(self, stream: Stream, session: Session, claim: Any) -> None:
+        session.checkpoints.claim = claim or claimed_at(session, 39)  # type: ignore[method-assign]  # MongoDB's answer
         now = [0.0]
         watchdog = Watchdog(10, lambda: now[0])
         for _ in range(10):
             note_progress([stream], watchdog)
-            await failing_batch(stream)
+            await failing_batch(session)
             note_progress([stream], watchdog)
             now[0] += 2.0
         assert watchdog.stalled
