@@ -98,9 +98,7 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
         quotas: Quotas = request.app.state.runtime.quotas
         content_type = request.headers.get("content-type", "")
         received = Received(content_type, request.headers.items(), await request.body())
-        async with endpoints.admission.turn(received, caller, quotas):
-            admitted = await endpoints.admission.admit(received, caller, quotas)
-            receipts = await endpoints.door.take(admitted, caller)
+        receipts = await endpoints.admission.pass_on(received, caller, quotas, endpoints.door.take)
         if received.batch:
             return _answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]

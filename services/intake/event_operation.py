@@ -91,11 +91,13 @@ class _Decision:
             return self._refuse(refused.refusals, work)
         if effect.status == "accepted" and not (effect.emitted or effect.saves or effect.untold):
             effect.status = "duplicate"  # under another id it says what is known already
+        if effect.refusals:  # what could be understood of it holds all the same
+            answer = self._refuse(effect.refusals, work)
+        else:
+            answer = self._accept(event, effect, receipt, causation, work)
         if not event.incoming.testrun:
             publish(effect, causation, work, self.dependencies.ids)
-        if effect.refusals:  # what could be understood of it holds all the same
-            return self._refuse(effect.refusals, work)
-        return self._accept(event, effect, receipt, causation, work)
+        return answer
 
     def _besides(self, sender: Agency, work: UnitOfWork) -> Sequence[Refusal]:
         """What only the store can tell is wrong with the rest of an event of which some cannot be looked at."""

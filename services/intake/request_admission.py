@@ -10,11 +10,12 @@ import codecs
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from services.intake.domain.agency_rules import may_emit
+from services.intake.schemas import Receipt
 from shared.access.api_keys import Caller
 from shared.events import registry
 from shared.events.http_binding import BATCH, Item, split
@@ -87,6 +88,9 @@ class Admitted:
     late: frozenset[int] = frozenset()
 
 
+Take = Callable[[Admitted, Caller], Awaitable[list[Receipt]]]
+
+
 class Admission:
     """Of all requests to this door; at most `most` events in one, and `most_bytes` when they are unpacked."""
 
@@ -94,6 +98,11 @@ class Admission:
         self._slices = slices
         self._most = most
         self._most_bytes = most_bytes
+
+    async def pass_on(self, received: Received, caller: Caller, quotas: Quotas, take: Take) -> list[Receipt]:
+        """Admit it in its turn, and hand it to whoever takes it. Raises what `turn`, `admit` and that one raise."""
+        async with self.turn(received, caller, quotas):
+            return await take(await self.admit(received, caller, quotas), caller)
 
     @asynccontextmanager
     async def turn(self, received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[None]:
