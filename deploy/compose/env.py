@@ -78,7 +78,7 @@ def read(file: Path) -> dict[str, str]:
 
 def findings(values: dict[str, str], mode: int) -> list[str]:
     """What is wrong with an .env, one line each; names of variables, never a value."""
-    rules = _key_rules()
+    rules = _rules("shared/kit/base/weak_keys.py")
     wanted = variables("production", "", offline=False).keys()
     found = [f"{name} is missing or empty" for name in wanted if not values.get(name)]
     keys: dict[str, bytes] = {}
@@ -98,16 +98,17 @@ def findings(values: dict[str, str], mode: int) -> list[str]:
         seen.setdefault(secret, name)
     if values.get("IEUM_PROFILE") not in (None, "", "development", "production"):
         found.append("IEUM_PROFILE is neither development nor production")
-    if rules.known_hash(values.get("IEUM_FIRST_ADMIN", "").rpartition(":")[2]):
+    known_hash = _rules("shared/access/known_secrets.py").known_hash
+    if known_hash(values.get("IEUM_FIRST_ADMIN", "").rpartition(":")[2]):
         found.append("IEUM_FIRST_ADMIN holds the hash of a key that everybody knows")
     if mode & 0o077:
         found.append("other users of this machine may read the file: chmod 600")
     return found
 
 
-def _key_rules() -> Any:
+def _rules(file: str) -> Any:
     """The services' own rules, by path: whoever runs containers has no package of ours to import."""
-    spec = importlib.util.spec_from_file_location("weak_keys", ROOT / "shared" / "kit" / "base" / "weak_keys.py")
+    spec = importlib.util.spec_from_file_location(Path(file).stem, ROOT / file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

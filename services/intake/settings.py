@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
+from shared.access.known_secrets import known_hash
 from shared.kit.base import weak_keys
 from shared.kit.base.weak_keys import DEVELOPMENT_KEK
 from shared.kit.runtime.settings import ServiceSettings
@@ -45,7 +46,7 @@ class IntakeSettings(ServiceSettings):
             found = _FIRST_ADMIN.fullmatch(given.get_secret_value())
             if found is None:
                 raise ValueError("put <agency>:<key id>:<sha256 of the secret, 64 hex digits>")
-            if weak_keys.known_hash(found[1]):
+            if known_hash(found[1]):
                 raise ValueError("put the hash of a secret of 256 random bits; this one's secret is known to everybody")
         return given
 

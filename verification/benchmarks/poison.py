@@ -78,7 +78,7 @@ class Service:
 
     def __init__(self, stack: LocalStack, name: str) -> None:
         self.kafka = KafkaSettings(
-            bootstrap=stack.kafka, service="poisoned", instance="poisoned-1", prefix=f"{name}.",
+            bootstrap=stack.kafka, instance="poisoned-1", prefix=f"{name}.",
             idempotent=stack.broker.idempotent_producer, session_timeout_ms=3_000, heartbeat_interval_ms=500,
         )  # fmt: skip
         self.mended = False

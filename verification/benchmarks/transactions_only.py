@@ -29,7 +29,7 @@ async def group_transactions(names: Names, count: int, warm_up: int) -> float:
     client = connect(names.mongo_url)
     database = client[names.database]
     await ensure_indexes(database, {**outbox.INDEXES, **checkpoints.INDEXES})
-    kafka = KafkaSettings(bootstrap=names.kafka, service="bench", instance="bench-1", prefix=names.prefix)
+    kafka = KafkaSettings(bootstrap=names.kafka, instance="bench-1", prefix=names.prefix)
     codec = CloudEventCodec()
     box = Outbox(database, Topics(kafka), codec)
     await database[checkpoints.COLLECTION].insert_one({"_id": "bench/0", "epoch": 1, "offset": -1})

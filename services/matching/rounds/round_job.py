@@ -66,7 +66,7 @@ class RoundJob:
                 return  # again once the claim has ended
         metrics.rounds_computed.of(outcome="failed" if result is None else "proposed").inc()
         if result is None:
-            _log.error("round_failed", tries=claimed["tries"])
+            _log.error("round_failed", attempts=claimed["tries"])
         await self._rounds.finish(claimed, result)
 
     async def _question(self, claimed: RoundDocument) -> Question:

@@ -40,28 +40,20 @@ class Slices:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Pause]:
         """A turn. The block calls what it gets after every small piece of work: it waits once the slice is used up."""
-        began = 0.0
-        held = False
-
-        async def begin() -> None:
-            nonlocal began, held
-            await self._turn.acquire()
-            held, began = True, self._clock()
-
-        def end() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._turn.release()
+        await self._turn.acquire()
+        began, held = self._clock(), True
 
         async def pause() -> None:
+            nonlocal began, held
             if self._clock() - began >= self._seconds:
-                end()
+                self._turn.release()
+                held = False  # whoever is cancelled while it waits has nothing to give back
                 await asyncio.sleep(0)  # also when nobody else has work: the loop itself has
-                await begin()
+                await self._turn.acquire()
+                began, held = self._clock(), True
 
-        await begin()
         try:
             yield pause
         finally:
-            end()
+            if held:
+                self._turn.release()

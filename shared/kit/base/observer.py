@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from shared.kit.base import metrics
 from shared.kit.base.logs import logger
@@ -16,8 +15,7 @@ class Observer:
     """Told on the event loop, with names, counts and seconds: never a value out of an event. The same trouble is said
     once in 30 s. Override what you want to know besides."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._said: dict[tuple[str, str], float] = {}
         self._records = metrics.batch_records.of()
         self._seconds = metrics.batch_seconds.of()
@@ -69,7 +67,7 @@ class Observer:
 
     def _say(self, event: str, *about: str, **values: str) -> None:
         key = (event, "/".join(about))
-        now = self._clock()
+        now = time.monotonic()
         if now - self._said.get(key, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS:
             self._said[key] = now
             _log.warning(event, **values)

@@ -37,7 +37,7 @@ async def supervise(loop: Loop, stopping: asyncio.Event) -> None:
         await backoff.wait(stopping)
 
 
-async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def end_all(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel them until all have ended; what they raise is nobody's business. Once is not enough: aiokafka loses a
     cancel now and then (when it closes, it waits for a task of its own and takes the cancel for that one's)."""
     tasks = list(tasks)

@@ -79,12 +79,7 @@ def never_expire(producer: AIOKafkaProducer) -> None:
 async def abandon(producer: AIOKafkaProducer, seconds: float = 2.0) -> None:
     """Close without flushing: what is in its buffers is not sent any more."""
     producer._closed = True
-    with contextlib.suppress(*_ERRORS, asyncio.CancelledError):
-        async with asyncio.timeout(seconds):
-            await producer._sender.close()
-    with contextlib.suppress(*_ERRORS):
-        async with asyncio.timeout(seconds):
-            await producer.client.close()
+    await _end_each(seconds, producer._sender.close, producer.client.close)
 
 
 # --- consumers

@@ -21,8 +21,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.aiokafka_internals import close, consumer_of, leave_group, next_offset, wait_at_most
 from shared.kit.kafka.client import KAFKA_ERRORS, faststream_security
-from shared.kit.kafka.end_offsets import log_ends
-from shared.kit.kafka.group_assignment import assigned_in
+from shared.kit.kafka.cluster_state import assigned_in, log_ends
 from shared.kit.kafka.settings import KafkaSettings
 
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
@@ -66,7 +65,7 @@ class Reader(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Begin. Raises KafkaError when the broker does not answer."""
+        """Begin. Raises KafkaError when the broker does not answer; whoever called it stops it then."""
 
     @abstractmethod
     async def stop(self) -> None:
@@ -204,16 +203,12 @@ class Consumer(Reader):
         self.subscriber(self._take)
 
     async def start(self) -> None:
-        """Join the group. Raises KafkaError when the broker does not answer."""
-        try:
-            await self._broker.connect()
-            config: Any = self._broker.config.broker_config
-            # instead of aiokafka's own
-            config.builder = partial(_waiting_consumer, self._settings, **config.builder.keywords)
-            await self._broker.start()
-        except BaseException:
-            await self.stop()
-            raise
+        """Join the group."""
+        await self._broker.connect()
+        config: Any = self._broker.config.broker_config
+        # instead of aiokafka's own
+        config.builder = partial(_waiting_consumer, self._settings, **config.builder.keywords)
+        await self._broker.start()
 
     async def stop(self) -> None:
         """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""

@@ -52,18 +52,17 @@ async def check_granted(topics: Topics, rights: Rights) -> None:
     """
     kafka = topics.kafka
     refused = {f"see topic {kafka.physical(topic)}" for topic in topics.hidden}
-    for act, code, names in (("write", _WRITE, rights.writes), ("read", _READ, rights.reads)):
-        refused |= {f"{act} topic {kafka.physical(topic)}" for topic in names if _lacks(topics, topic, code)}
     refused |= {f"create topic {kafka.physical(topic)}" for topic in topics.refused.intersection(rights.writes)}
     if kafka.security.authenticated:
+        for act, code, names in (("write", _WRITE, rights.writes), ("read", _READ, rights.reads)):
+            refused |= {
+                f"{act} topic {kafka.physical(topic)}"
+                for topic in names
+                if (known := topics.operations.get(topic)) is not None and not known >> code & 1
+            }
         refused |= {f"read group {group}" for group in await _groups_refused(kafka, rights.groups)}
     if refused:
         raise NotGranted(", ".join(sorted(refused)))
-
-
-def _lacks(topics: Topics, topic: str, code: int) -> bool:
-    operations = topics.operations.get(topic) if topics.kafka.security.authenticated else None
-    return operations is not None and not operations >> code & 1
 
 
 async def _groups_refused(kafka: KafkaSettings, groups: Iterable[str]) -> list[str]:

@@ -95,7 +95,6 @@ class KafkaSettings:
     """
 
     bootstrap: str
-    service: str
     instance: str
     prefix: str = ""
     partitions: int = 4

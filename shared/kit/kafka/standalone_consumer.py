@@ -44,7 +44,7 @@ class StandaloneConsumer(Reader):
         return self._consumer
 
     async def start(self) -> None:
-        consumer = consumer_of(
+        self._consumer = consumer = consumer_of(
             **connection(self._settings),
             client_id=self._settings.instance,
             enable_auto_commit=False,
@@ -53,13 +53,8 @@ class StandaloneConsumer(Reader):
             metadata_max_age_ms=self._settings.metadata_max_age_ms,
             fetch_max_wait_ms=self._settings.fetch_wait_ms,
         )
-        try:
-            await consumer.start()
-        except BaseException:
-            await close(consumer)
-            raise
+        await consumer.start()
         consumer.assign(sorted(self._partitions()))
-        self._consumer = consumer
         self._assigned()
         self._reading = asyncio.create_task(self._read(consumer), name="ungrouped reader")
 

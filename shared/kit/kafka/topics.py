@@ -16,6 +16,7 @@ from aiokafka.admin import NewTopic
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observer import Observer
+from shared.kit.base.supervise import end_all
 from shared.kit.kafka.aiokafka_internals import Found, topic_ids
 from shared.kit.kafka.client import KAFKA_ERRORS, admin_client, bootstrapped
 from shared.kit.kafka.settings import KafkaSettings
@@ -75,9 +76,7 @@ class Topics:
 
     async def stop(self) -> None:
         if self._watcher is not None:
-            self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+            await end_all([self._watcher])
             self._watcher = None
         await self._forget_client()
 

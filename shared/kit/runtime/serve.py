@@ -24,14 +24,13 @@ from shared.kit.base.logs import logger
 from shared.kit.runtime.connect import CannotStart
 from shared.kit.runtime.settings import ServiceSettings
 from shared.kit.web.connection_limits import RESERVE, Connections
-from shared.kit.web.edge_settings import EdgeSettings, networks
+from shared.kit.web.edge_settings import EdgeSettings, Networks, networks
 from shared.kit.web.metrics_routes import metrics_app
-from shared.kit.web.uvicorn_protocol import protocol
+from shared.kit.web.uvicorn_protocol import EdgeProtocol
 
 if TYPE_CHECKING:
     from shared.kit.runtime.service_runtime import ServiceRuntime
 
-PORT_TAKEN = 1
 FAILED = 1
 DRAIN_SECONDS = 8
 FILES_FOR_OTHERS = 256  # Kafka, MongoDB, webhooks, logs
@@ -64,7 +63,7 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     listening = _bound(settings.host, settings.port, "IEUM_PORT")
     measuring = _bound(settings.metrics_host, settings.metrics_port, "IEUM_METRICS_PORT")
     if listening is None or (measuring is None and settings.metrics_port is not None):
-        return PORT_TAKEN
+        return FAILED
     try:
         with listening:
             async with _metrics_served(measuring, settings), app.router.lifespan_context(app):
@@ -84,9 +83,10 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
 
 
 class EdgeConfig(uvicorn.Config):
-    """With the connections that its protocol counts."""
+    """With the connections that its protocol counts, and the proxies that it believes."""
 
     edge: Connections
+    trusted: Networks
 
 
 class EdgeServer(uvicorn.Server):
@@ -155,13 +155,13 @@ async def _metrics_served(listening: socket.socket | None, settings: EdgeSetting
 
 def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *, shown: bool = True) -> EdgeConfig:
     """uvicorn with our protocol; ``most`` connections instead of those of the settings."""
-    edge = Connections(settings, most, shown=shown)
+    trusted = networks(settings.trusted_proxies)
     config = EdgeConfig(
         app,
-        http=protocol(edge, networks(settings.trusted_proxies)),
+        http=EdgeProtocol,
         timeout_keep_alive=max(1, round(settings.idle_seconds)),
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[str(each) for each in networks(settings.trusted_proxies)],
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=[str(each) for each in trusted],
         lifespan="off",  # ours is entered here, so that its errors are ours to tell
         log_config=None,
         access_log=False,
@@ -169,7 +169,7 @@ def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *
         ws="none",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    config.edge = edge
+    config.edge, config.trusted = Connections(settings, most, shown=shown), trusted
     return config
 
 

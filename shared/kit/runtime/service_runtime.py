@@ -228,7 +228,10 @@ class ServiceRuntime:
         for stream in self._all_streams:
             store = self.aside if stream.everywhere else self.store
             stream.bind(store, self.topics, self.quarantine, self.codec, self.observer)
-        self.health = self._make_health()
+        needed: dict[str, Hook] = {"mongodb": partial(ping, self.client, 2.0)}
+        others: dict[str, Hook] = {}
+        (needed if self._ready_needs_kafka else others)["kafka"] = self.topics.ping
+        self.health = Health(self._watchdog, needed, others, lambda: self.store.broken, lambda: self.clock.doubtful)
         logs.capture()
         garbage_collection.tune_gc()
 
@@ -345,12 +348,6 @@ class ServiceRuntime:
                 _log.warning("clock_doubtful" if said else "clock_believed_again", seconds=round(difference))
             if await wait_or_stop(self.stopping, CLOCK_SECONDS):
                 return
-
-    def _make_health(self) -> Health:
-        needed: dict[str, Hook] = {"mongodb": partial(ping, self.client, 2.0)}
-        others: dict[str, Hook] = {}
-        (needed if self._ready_needs_kafka else others)["kafka"] = self.topics.ping
-        return Health(self._watchdog, needed, others, lambda: self.store.broken, lambda: self.clock.doubtful)
 
     def _retentions(self) -> dict[str, int]:
         times = {topic.name: topic.retention for topic in registry.topics.values()}

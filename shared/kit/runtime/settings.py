@@ -188,7 +188,6 @@ class ServiceSettings(EdgeSettings):
     def kafka_settings(self) -> KafkaSettings:
         return KafkaSettings(
             bootstrap=self.kafka,
-            service=self.service,
             instance=self.instance,
             prefix=self.topic_prefix,
             partitions=self.partitions,
@@ -240,11 +239,8 @@ def explain(error: ValidationError) -> str:
         if item["type"] == "value_error" and not isinstance(cause, _Wrong):  # a service's own rule, in its own words
             said.append(f"{PREFIX}{name.upper()} cannot stand: {cause}" if name else str(cause))
             continue
-        what = "is missing" if item["type"] == "missing" else "cannot stand"
-        if isinstance(cause, _Wrong) and cause.missing:
-            what = "is missing"
-        if isinstance(cause, _Wrong) and cause.why:
-            what += f" {cause.why}"
+        wrong = cause if isinstance(cause, _Wrong) else _Wrong(name, missing=item["type"] == "missing")
+        what = "is missing" if wrong.missing else f"cannot stand {wrong.why}".rstrip()
         said.append(f"{PREFIX}{name.upper()} {what}: put {_WHAT_TO_PUT.get(name, 'a valid value')}")
     return "; ".join(said)
 

@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.logs import logger
-from shared.kit.store.mongo import Database, Session
+from shared.kit.store.mongo import Database, Session, end_session
 
 COLLECTION = "leases"
 _log = logger("lease")
@@ -45,6 +45,7 @@ class Lease:
         self.name, self.owner, self.seconds, self.stuck_seconds = name, owner, seconds, stuck_seconds
         self.epoch = 0
         self._token = secrets.token_hex(8)  # this process; a restarted one has another
+        self._database = database
         self._leases = database[COLLECTION]
         self._until = 0.0
         self._known = False
@@ -99,9 +100,7 @@ class Lease:
         )
         if before is None:
             raise LeaseLost(self.name)
-        left = before.get("session")
-        if left is not None and left != dict(session_id):
-            await self._leases.database.client.admin.command({"killSessions": [left]}, maxTimeMS=5_000)
+        await end_session(self._database, before, session_id)
 
     async def assert_held(self, session: Session) -> None:
         """In a transaction: raise LeaseLost unless the lease was ours in the transaction's snapshot.
@@ -147,8 +146,8 @@ class Lease:
                 elif epoch and not held_epoch:
                     held_epoch = epoch
                     await gained()
-                left = self._until - time.monotonic()
-                await wait_or_stop(stopping, self.seconds * 0.05 if left <= 0 else min(self.seconds * 0.05, left))
+                look_again = self.seconds * 0.05
+                await wait_or_stop(stopping, min(look_again, self.left or look_again))
         finally:
             await asyncio.to_thread(renewing.stop)
             if held_epoch:

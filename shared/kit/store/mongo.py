@@ -79,6 +79,14 @@ async def ping(client: Client, seconds: float = 5.0) -> None:
     await client.admin.command("ping", maxTimeMS=int(seconds * 1000))
 
 
+async def end_session(database: Database, owner: Document | None, mine: Mapping[str, Any]) -> None:
+    """Whoever wrote before us: ``session`` of this document, unless it is ``mine``. The server aborts its open
+    transaction, which would make ours wait for up to 90 s."""
+    session = owner.get("session") if owner is not None else None
+    if session is not None and session != dict(mine):
+        await database.client.admin.command({"killSessions": [session]}, maxTimeMS=5_000)
+
+
 async def server_time(client: Client) -> datetime:
     answer = await client.admin.command("hello", maxTimeMS=2_000)
     moment: datetime = answer["localTime"]

@@ -23,6 +23,7 @@ from pymongo.errors import PyMongoError
 
 from shared.kit.base.clock import Clock
 from shared.kit.base.observer import Observer
+from shared.kit.base.supervise import end_all
 from shared.kit.kafka.records import EventCodec, Outgoing
 from shared.kit.kafka.topics import Topics
 from shared.kit.store.lease import Lease
@@ -106,10 +107,7 @@ class Outbox:
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Send and mark what is in hand, at most so long; the rest waits in the database for the next start."""
-        for task in self._housekeeping:
-            task.cancel()
-        await asyncio.gather(*self._housekeeping, return_exceptions=True)
-        self._housekeeping.clear()
+        await end_all(self._housekeeping)
         await asyncio.gather(*(relay.stop(seconds) for relay in self._relays.values()))
         self._relays.clear()
         self._started = False
@@ -215,32 +213,33 @@ class Outbox:
                 relay.look_again()
         return found
 
+    @property
+    def _long_ago(self) -> dict[str, datetime]:
+        return {"$lt": self._clock.trusted() - timedelta(seconds=ORPHAN_SECONDS)}
+
     async def _any_is_late(self) -> bool:
         """Whether an unpublished row is old, whoever wrote it: one query where nothing is, which is nearly always."""
-        before = self._clock.trusted() - timedelta(seconds=ORPHAN_SECONDS)
-        late = {"topic": {"$in": sorted(self._relays)}, "topic_id": None, "created": {"$lt": before}}
+        late = {"topic": {"$in": sorted(self._relays)}, "topic_id": None, "created": self._long_ago}
         return await self._rows.find_one(late, {"_id": 1}, hint=PENDING, max_time_ms=5_000) is not None
 
-    async def _look_for_rows_left_behind(self, seconds: float = ORPHAN_SECONDS) -> None:
+    async def _look_for_rows_left_behind(self) -> None:
         """A row of ours that is old and not on its way was missed, however that came about: its relay looks again."""
-        before = self._clock.trusted() - timedelta(seconds=seconds)
         for topic, relay in self._relays.items():
-            left = {"topic": topic, "topic_id": None, "owner": self._owner, "created": {"$lt": before}}
+            left = {"topic": topic, "topic_id": None, "owner": self._owner, "created": self._long_ago}
             oldest = await self._rows.find_one(left, {"_id": 1}, sort=[("_id", 1)], hint=PENDING, max_time_ms=5_000)
             if oldest is not None and not relay.on_its_way(oldest["_id"]):
                 relay.look_again()
 
-    async def sweep(self, orphan_seconds: float = ORPHAN_SECONDS) -> int:
+    async def sweep(self) -> int:
         """Take over rows that are old and whose owner shows no sign of life; returns how many. A live owner's rows are
         its own business: publishing them as well would double everything on the wire."""
-        before = self._clock.trusted() - timedelta(seconds=orphan_seconds)
-        alive_since: Any = {"$subtract": ["$$NOW", int(orphan_seconds * 1000)]}
+        alive_since: Any = {"$subtract": ["$$NOW", int(ORPHAN_SECONDS * 1000)]}
         seen = self._database[OWNERS].find({"$expr": {"$gt": ["$seen", alive_since]}}, {"_id": 1}, max_time_ms=5_000)
         alive = [owner["_id"] async for owner in seen]
         adopted = 0
         for topic, relay in self._relays.items():
             theirs = {"$nin": [*alive, self._owner]}
-            orphans = {"topic": topic, "topic_id": None, "owner": theirs, "created": {"$lt": before}}
+            orphans = {"topic": topic, "topic_id": None, "owner": theirs, "created": self._long_ago}
             changed = await self._rows.update_many(orphans, {"$set": {"owner": self._owner}}, hint=PENDING)
             if changed.modified_count:
                 adopted += changed.modified_count

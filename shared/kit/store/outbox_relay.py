@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.kit.base.backoff import Backoff
 from shared.kit.base.observer import Observer
+from shared.kit.base.supervise import end_all
 from shared.kit.kafka.aiokafka_internals import abandon
 from shared.kit.kafka.client import KAFKA_ERRORS
 from shared.kit.kafka.producer import producer_of, send_all
@@ -82,9 +83,7 @@ class OutboxRelay:
             if not self._queue and not self._unmarked:
                 break
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_all([self._task])
 
     def hand_over(self, row: Document) -> None:
         """A committed row. In memory only while we are not behind and there is room."""
@@ -143,9 +142,7 @@ class OutboxRelay:
             for task in done:
                 task.result()  # raises what went wrong
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_all(tasks)
             if self._stopping and not self._unmarked:
                 with contextlib.suppress(*KAFKA_ERRORS):
                     async with asyncio.timeout(2.0):

@@ -13,7 +13,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from bson.binary import Binary
@@ -26,8 +25,7 @@ from shared.kit.base.backoff import Backoff
 from shared.kit.base.clock import Clock
 from shared.kit.base.observer import Observer
 from shared.kit.store.group_commit import GroupQueue, Submitted, answer
-from shared.kit.store.mongo import Client, Database, Document, Session
-from shared.kit.store.outbox import COLLECTION as OUTBOX
+from shared.kit.store.mongo import Client, Database, Session, end_session
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.transaction_attempt import (
     Operation,
@@ -59,14 +57,6 @@ class Unavailable(Exception):
 InTransaction = Callable[[Session], Awaitable[None]]
 
 
-@dataclass(slots=True)
-class _Committing:
-    """A transaction between its commit request and the answer."""
-
-    attempt: TransactionAttempt[Any]
-    rows: list[Document]
-
-
 class Store:
     """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits."""
 
@@ -89,7 +79,7 @@ class Store:
         self._session: Session | None = None
         self._name: str | None = None
         self._turn = asyncio.Lock()
-        self._committing: _Committing | None = None
+        self._committing: TransactionAttempt[Any] | None = None  # from its commit request to the answer
         self._resolving: asyncio.Task[None] | None = None
         self._broken: str | None = None
         self._latest = math.inf
@@ -110,8 +100,7 @@ class Store:
             {"_id": name}, {"$set": mine}, upsert=True, maxTimeMS=5_000
         )
         self._name = name
-        if before is not None and before["session"] != self.session_id:
-            await self._client.admin.command({"killSessions": [before["session"]]}, maxTimeMS=5_000)
+        await end_session(self.database, before, self.session_id)
 
     async def stop(self) -> None:
         """Let what is under way end, then close the session. Call before the client is closed."""
@@ -160,7 +149,12 @@ class Store:
         Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
         Once begun it ends, even when the caller is cancelled.
         """
-        running = asyncio.create_task(self._in_turn(operations, in_transaction))
+
+        async def in_turn() -> list[T | Exception]:
+            async with self._turn:
+                return await self._perform(operations, in_transaction)
+
+        running = asyncio.create_task(in_turn())
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return await asyncio.shield(running)
@@ -191,28 +185,19 @@ class Store:
         return cast("list[T | Exception]", await answer_of)
 
     async def _commit_groups(self) -> None:
+        group: list[Submitted] = []
         try:
             while self._queue:
                 async with self._turn:  # while another transaction runs, the group grows
-                    await self._commit_group(self._queue.next_group())
-        except BaseException as error:  # it is torn down: who came in the meantime is not left waiting
+                    group = self._queue.next_group()
+                    try:
+                        answer(group, await self._perform([one for each in group for one in each.operations], None))
+                    except Exception as error:
+                        answer(group, error)
+        except BaseException as error:  # it is torn down: neither they nor who came in the meantime are left waiting
+            answer(group, Unavailable(type(error).__name__))
             self._queue.refuse_all(Unavailable(type(error).__name__))
             raise
-
-    async def _commit_group(self, group: list[Submitted]) -> None:
-        try:
-            answer(group, await self._perform([one for each in group for one in each.operations], None))
-        except Exception as error:
-            answer(group, error)
-        except BaseException as error:
-            answer(group, Unavailable(type(error).__name__))
-            raise
-
-    async def _in_turn(
-        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None
-    ) -> list[T | Exception]:
-        async with self._turn:
-            return await self._perform(operations, in_transaction)
 
     async def _perform(
         self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None
@@ -222,7 +207,7 @@ class Store:
         rejected: dict[int, WriteRejected] = {}  # operations that the database refused twice
         suspects: set[int] = set()
         acquitted = Counter[int]()
-        mine: _Committing | None = None
+        mine: TransactionAttempt[T] | None = None
         together = True
         while True:
             attempt: TransactionAttempt[T] | None = None
@@ -231,11 +216,10 @@ class Store:
             if time.monotonic() > self._latest:
                 raise Unavailable("Stopping")
             try:
-                if self._committing is not None:  # its outcome is not known: nothing new before it is
-                    resolved = self._committing
+                if (unknown := self._committing) is not None:  # nothing new before its outcome is known
                     await self._commit()
-                    if resolved is mine:
-                        return mine.attempt.results
+                    if unknown is mine:
+                        return mine.results
                 clock, outbox = self._clock, self._outbox
                 work = UnitOfWork(
                     clock.calendar(),
@@ -245,8 +229,8 @@ class Store:
                     latest=clock.latest(),
                     trusted=clock.trusted(),
                 )
-                attempt = TransactionAttempt(operations, work, self._participants, rejected)
-                mine = await self._prepare(attempt, in_transaction, together)
+                mine = attempt = TransactionAttempt(operations, work, self._participants, rejected)
+                await self._prepare(attempt, in_transaction, together)
                 await self._commit()
                 return attempt.results
             except PyMongoError as error:
@@ -287,7 +271,7 @@ class Store:
 
     async def _prepare(
         self, attempt: TransactionAttempt[Any], in_transaction: InTransaction | None, together: bool
-    ) -> _Committing:
+    ) -> None:
         """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
         session = self._session
         assert session is not None, "start() first"
@@ -302,18 +286,16 @@ class Store:
             await attempt.run(io)
             if in_transaction is not None:
                 await in_transaction(session)
-            rows = []
             if attempt.work.emitted:
                 assert self._outbox is not None, "a store without an outbox cannot emit"
-                rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
-            await attempt.write(io, [(OUTBOX, rows)] if rows else [])
+                attempt.rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
+            await attempt.write(io)
         except BaseException:
             self._told(attempt.aborted)
             with contextlib.suppress(PyMongoError):
                 await session.abort_transaction()
             raise
-        self._committing = _Committing(attempt, rows)
-        return self._committing
+        self._committing = attempt
 
     async def _commit(self) -> None:
         """Ask for the commit until its outcome is known; then tell everybody. Raises the driver's error otherwise."""
@@ -325,13 +307,13 @@ class Store:
         except PyMongoError as error:
             if _undone(error):
                 self._committing = None
-                self._told(committing.attempt.aborted)
+                self._told(committing.aborted)
             raise
         self._committing = None
         if self._outbox is not None:
             self._outbox.hand_over(committing.rows)
-        self._told(committing.attempt.committed)
-        for call in committing.attempt.work.calls:
+        self._told(committing.committed)
+        for call in committing.work.calls:
             try:
                 call()
             except Exception as error:  # it is committed: whatever a caller's metric does, that stays

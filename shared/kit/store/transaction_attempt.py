@@ -77,6 +77,7 @@ class TransactionAttempt(Generic[T]):
         self.work = work
         self.results: list[T | Exception] = []
         self.written: list[Bulk] = []  # ends with the one that failed, if one did
+        self.rows: list[Document] = []  # of the outbox, written last: what fails there is no operation's fault
         self._operations = operations
         self._participants = participants
         self._failed: dict[int, Exception] = dict(rejected)
@@ -95,14 +96,13 @@ class TransactionAttempt(Generic[T]):
             self.results.append(result)
         self.work.end()
 
-    async def write(self, io: TransactionIO, rows: Sequence[tuple[str, list[Document]]]) -> None:
-        """All changes, one bulk per collection, then the ``rows`` of other collections: what fails there is no
-        operation's fault."""
+    async def write(self, io: TransactionIO) -> None:
+        """All changes, one bulk per collection, then the rows of the outbox."""
         bulks = [
             Bulk(collection, [_write_of(*change[:3]) for change in changes], [index for *_, index in changes])
             for collection, changes in self.work.changes().items()
         ]
-        await io.write(bulks, rows, self.written)
+        await io.write(bulks, self.rows, self.written)
 
     def committed(self) -> None:
         """All of it happened. Every participant is told; raises what the first that failed raised."""

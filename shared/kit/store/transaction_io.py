@@ -17,6 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
 from shared.kit.store.mongo import Database, Document, Session, in_one_turn
+from shared.kit.store.outbox import COLLECTION as OUTBOX
 
 Wanted = Mapping[tuple[str, str], Collection[Hashable]]  # by collection and field the values that are asked for
 Found = dict[tuple[str, str], list[bytes]]
@@ -49,9 +50,9 @@ class TransactionIO:
         small = self._together and len(wanted) > 1 and sum(map(len, wanted.values())) <= MOST_TOGETHER
         return await in_one_turn(partial(self._read_together if small else self._read_each, wanted))
 
-    async def write(self, bulks: Sequence[Bulk], rows: Sequence[tuple[str, list[Document]]], begun: list[Bulk]) -> None:
-        """Each bulk, then the rows of other collections. ``begun`` ends with the bulk that failed, and is empty when
-        none did. Raises PyMongoError."""
+    async def write(self, bulks: Sequence[Bulk], rows: list[Document], begun: list[Bulk]) -> None:
+        """Each bulk, then the rows of the outbox. ``begun`` ends with the bulk that failed, and is empty when none did.
+        Raises PyMongoError."""
         await in_one_turn(partial(self._write, bulks, rows, begun))
 
     def _read_together(self, wanted: Wanted) -> Found:
@@ -74,13 +75,13 @@ class TransactionIO:
             )
         return found
 
-    def _write(self, bulks: Sequence[Bulk], rows: Sequence[tuple[str, list[Document]]], begun: list[Bulk]) -> None:
+    def _write(self, bulks: Sequence[Bulk], rows: list[Document], begun: list[Bulk]) -> None:
         for bulk in bulks:
             begun.append(bulk)
             self._database[bulk.collection].bulk_write(bulk.writes, ordered=False, session=self._session)
         begun.clear()
-        for collection, documents in rows:
-            self._database[collection].insert_many(documents, session=self._session)
+        if rows:
+            self._database[OUTBOX].insert_many(rows, session=self._session)
 
 
 def too_large_together(error: Exception) -> bool:

@@ -17,7 +17,8 @@ from shared.kit.base import metrics
 from shared.kit.web.edge_settings import EdgeSettings
 
 Place = Literal["open", "reserve"]
-# waits for its first good key; showed one, and its body is still coming; showed one, and has nothing in progress
+# waits for its first good key; showed one, and its body is still coming, as slowly as it likes; showed one, and has
+# nothing in progress
 Wait = Literal["unproven", "coming", "idle"]
 SLOW_SECONDS = 1.0
 _GIVE_WAY: tuple[tuple[Wait, float], ...] = (  # in this order, when it has waited for so long
@@ -74,7 +75,7 @@ class Connections:
         self._count[place] += 1
         if place == "open":
             self._open[connection.address] += 1
-        self.rests(connection, proven=False)
+        self.waits(connection, "unproven")
         return place
 
     def leave(self, connection: Connection) -> None:
@@ -99,13 +100,12 @@ class Connections:
                 if not mine:
                     del self._waiting_of[connection.address, wait]
 
-    def rests(self, connection: Connection, *, proven: bool) -> None:
-        """It waits for its first or next request, or has shown no good key yet. ``proven``: it has, before."""
-        self._waits(connection, "idle" if proven else "unproven")
-
-    def comes(self, connection: Connection) -> None:
-        """A request of it showed a good key, and its body is still coming, as slowly as it likes."""
-        self._waits(connection, "coming")
+    def waits(self, connection: Connection, wait: Wait) -> None:
+        """It may give way from now on."""
+        self.works(connection)
+        if connection in self._places:
+            self._waiting[wait][connection] = now = self.clock()
+            self._waiting_of.setdefault((connection.address, wait), OrderedDict())[connection] = now
 
     def sweep(self) -> None:
         """Cut what takes too long; say how many there are."""
@@ -117,35 +117,23 @@ class Connections:
         for place in ("open", "reserve") if self._shown else ():
             metrics.connections.of(kind=place).set(self._count[place])
 
-    def _waits(self, connection: Connection, wait: Wait) -> None:
-        self.works(connection)
-        if connection in self._places:
-            self._waiting[wait][connection] = now = self.clock()
-            self._waiting_of.setdefault((connection.address, wait), OrderedDict())[connection] = now
-
     def _find_place(self, new: Connection) -> Place | None:
-        if not new.address_free and self._open[new.address] >= self._most_of_an_address:
-            found = any(
-                self._give_way(self._waiting_of.get((new.address, wait)), "open", least) for wait, least in _GIVE_WAY
-            )
-        else:
-            found = self._count["open"] < self._most or any(
-                self._give_way(self._waiting[wait], "open", least) for wait, least in _GIVE_WAY
-            )
-        return "open" if found else self._in_reserve()
+        of_an_address = not new.address_free and self._open[new.address] >= self._most_of_an_address
+        if not of_an_address and self._count["open"] < self._most:
+            return "open"
+        if self._give_way("open", new.address if of_an_address else None):
+            return "open"
+        return "reserve" if self._count["reserve"] < RESERVE or self._give_way("reserve") else None
 
-    def _in_reserve(self) -> Place | None:
-        if self._count["reserve"] < RESERVE:
-            return "reserve"
-        found = any(self._give_way(self._waiting[wait], "reserve", least) for wait, least in _GIVE_WAY)
-        return "reserve" if found else None
-
-    def _give_way(self, waiting: OrderedDict[Connection, float] | None, place: Place, least: float) -> bool:
-        oldest = next((each for each in waiting or () if self._places[each] == place), None)
-        if oldest is None or waiting is None or self.clock() - waiting[oldest] < least:
-            return False
-        self._cut(oldest, "gave-way")
-        return True
+    def _give_way(self, place: Place, address: str | None = None) -> bool:
+        """One that waits, of this address, if one is named, gives up its place."""
+        for wait, least in _GIVE_WAY:
+            waiting = self._waiting[wait] if address is None else self._waiting_of.get((address, wait), OrderedDict())
+            oldest = next((each for each in waiting if self._places[each] == place), None)
+            if oldest is not None and self.clock() - waiting[oldest] >= least:
+                self._cut(oldest, "gave-way")
+                return True
+        return False
 
     def _cut(self, connection: Connection, reason: str) -> None:
         metrics.connections_cut.of(reason=reason).inc()

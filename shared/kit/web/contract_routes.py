@@ -67,8 +67,8 @@ def _schema(type: str, version: int, of: str | None) -> bytes:
         event_type = registry.find(type, version)
     except UnknownType:
         raise not_found() from None
-    found = bus_schema(event_type) if of == "bus" else door_schema(event_type)
-    if found is None and of is None:
+    found = door_schema(event_type) if of != "bus" else None
+    if found is None and of != "door":
         found = bus_schema(event_type)
     if found is None:
         raise not_found()

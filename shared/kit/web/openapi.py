@@ -4,6 +4,7 @@ before its endpoint is called follows from its bounds and is said here; an endpo
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -34,20 +35,19 @@ _WITH_A_KEY = {
 def describe_problems(app: FastAPI) -> None:
     """From now on the application's OpenAPI document says what errors look like."""
     generate = app.openapi
-    made: dict[str, Any] = {}
 
+    @cache
     def openapi() -> dict[str, Any]:
-        if not made:
-            made.update(generate())
-            schemas = made.setdefault("components", {}).setdefault("schemas", {})
-            for name in _FASTAPIS_OWN:
-                schemas.pop(name, None)
-            _, found = models_json_schema([(ProblemDetails, "serialization")], ref_template=_REF)
-            schemas |= found["$defs"]
-            for path, route in bounded_routes(app):
-                operations = made["paths"].get(_CONVERTER.sub("}", path), {})
-                for operation in operations.values():
-                    _mend(operation["responses"], route)
+        made = generate()
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        for name in _FASTAPIS_OWN:
+            schemas.pop(name, None)
+        _, found = models_json_schema([(ProblemDetails, "serialization")], ref_template=_REF)
+        schemas |= found["$defs"]
+        for path, route in bounded_routes(app):
+            operations = made["paths"].get(_CONVERTER.sub("}", path), {})
+            for operation in operations.values():
+                _mend(operation["responses"], route)
         return made
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to change the document

@@ -1,4 +1,7 @@
-"""For whoever keeps a service running: what was set apart, and trying it again. Only keys with ``administers``."""
+"""For whoever keeps a service running: what was set apart, and trying it again. Only keys with ``administers``, and
+only after it was written down: an entry {"_id", "at", "agency", "key_id", "action", "outcome"} in the service's own
+collection ``audit``, beside what the service itself writes there about reads of people.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pymongo.errors import PyMongoError
 
+from shared.kit.base.clock import machine_time
+from shared.kit.base.ids import random_id
+from shared.kit.base.logs import logger
 from shared.kit.store.mongo import Database
 from shared.kit.stream.quarantine import Quarantine
 from shared.kit.stream.stream import Stream
-from shared.kit.web.audit_log import write_audit
 from shared.kit.web.authentication import Authenticated, Caller
-from shared.kit.web.problems import errors, forbidden
+from shared.kit.web.problems import errors, forbidden, unavailable
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
 # topic/topic id/partition/offset (records.Origin). The database is asked for nothing else: it logs its slow queries.
 _ID = re.compile(r"[a-z0-9._-]{1,100}/[A-Za-z0-9_-]{1,60}/[0-9]{1,10}/[0-9]{1,20}")
+AUDIT = "audit"
 MOST_IDS = 200
+_log = logger("audit")
 OneId = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -59,6 +67,17 @@ async def _administrator(caller: Authenticated) -> Caller:
 
 
 Operator = Annotated[Caller, Depends(_administrator)]
+
+
+async def write_audit(database: Database, caller: Caller, action: str) -> None:
+    """Before the answer. Raises the 503 problem when it cannot be written."""
+    who = {"agency": caller.agency_id, "key_id": caller.key_id}
+    entry = {"_id": random_id(), "at": machine_time(), **who, "action": action, "outcome": "answered"}
+    try:
+        await database[AUDIT].insert_one(entry)
+    except PyMongoError as error:
+        _log.error("audit_failed", error=type(error).__name__)
+        raise unavailable() from None
 
 
 def operator_routes(

@@ -102,8 +102,6 @@ def general_remedy(rule: str, field: str, values: Mapping[str, object]) -> dict[
 
 
 def findings(refusals: Sequence[Refusal], remedies: Remedies) -> list[Finding]:
-    if not refusals:
-        return []
     return [
         Finding(field=one.field, rule=one.rule, remedy=remedies(one.rule, one.field, one.values)) for one in refusals
     ]

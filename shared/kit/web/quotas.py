@@ -123,13 +123,12 @@ class Quotas:
         try:
             async with asyncio.timeout(LONGEST_TURN):
                 await turns.free.acquire()
-        except TimeoutError:
+        except BaseException as error:
             left()
+            if not isinstance(error, TimeoutError):
+                raise
             metrics.http_limited.of(reason=name).inc()
             raise too_many(name, 1.0) from None
-        except BaseException:
-            left()
-            raise
 
         def done() -> None:
             turns.free.release()

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.kit.base import metrics
-from shared.kit.web.connection_limits import PROBES, Connections
+from shared.kit.web.connection_limits import PROBES, Connections, Wait
 from shared.kit.web.edge_settings import Networks, within
 from shared.kit.web.middleware import GOOD_KEY
 from shared.kit.web.problems import MEDIA_TYPE, Problem
@@ -22,29 +22,20 @@ from shared.kit.web.request_smuggling import StrictConnection
 
 LINGER_SECONDS = 5.0  # an answer that came before the end of its request's body: so long the rest is thrown away
 LINGER_BYTES = 65_536  # ... read as HTTP up to here, unread from here on
+_STRICT = "Send HTTP/1.1 by the letter of RFC 9112: one length or chunks, CRLF, no folded lines, no control characters."
 _ANSWERS = {
-    problem.status: problem
-    for problem in (
-        Problem(
-            400,
-            "malformed",
-            "This is no HTTP request that we take",
-            remedy="Send HTTP/1.1 by the letter of RFC 9112: one length or chunks, CRLF, no folded lines, no control "
-            "characters.",
-        ),
-        Problem(408, "too-slow", "This came too slowly", remedy="Send head and body without long pauses."),
-    )
+    400: Problem(400, "malformed", "This is no HTTP request that we take", remedy=_STRICT),
+    408: Problem(408, "too-slow", "This came too slowly", remedy="Send head and body without long pauses."),
 }
 
 
 class EdgeProtocol(H11Protocol):
-    """One connection. ``edge`` and ``trusted`` are set by ``protocol``."""
+    """One connection of a server whose configuration is an `EdgeConfig`."""
 
-    edge: Connections
-    trusted: Networks
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, config: Any, **named: Any) -> None:
+        super().__init__(config, **named)
+        self.edge: Connections = config.edge
+        self.trusted: Networks = config.trusted
         self.conn: StrictConnection = StrictConnection()
         self.address = "unknown"
         self.address_free = False
@@ -52,7 +43,7 @@ class EdgeProtocol(H11Protocol):
         self._body_bytes = 0  # in the present stretch of the body
         self._rest = 0  # bytes of a body that came after its answer
         self._stuck_since: float | None = None
-        self._proven = False
+        self._rest_as: Wait = "unproven"  # until it has shown a good key
         self._good = False  # the request in progress came with a good key
         self._cut = False
 
@@ -94,7 +85,7 @@ class EdgeProtocol(H11Protocol):
             scope[GOOD_KEY] = self._is_proven  # the application, a task of its own, has not begun
             self._since, self._body_bytes, self._rest = self.edge.clock(), 0, 0
             self._good = False
-            self.edge.rests(self, proven=self._proven)  # until the key is known to be good, it may still give way
+            self.edge.waits(self, self._rest_as)  # until the key is known to be good, it may still give way
         elif self._good and not self._resting() and self.conn.their_state is not h11.SEND_BODY:
             self.edge.works(self)
 
@@ -106,7 +97,7 @@ class EdgeProtocol(H11Protocol):
             self.transport.close()
         super().on_response_complete()
         if self._resting():
-            self.edge.rests(self, proven=self._proven)
+            self.edge.waits(self, self._rest_as)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -175,9 +166,9 @@ class EdgeProtocol(H11Protocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _is_proven(self) -> None:
-        self._proven = self._good = True
+        self._rest_as, self._good = "idle", True
         if self.conn.their_state is h11.SEND_BODY:  # the body is still coming, as slowly as it likes: it may give way
-            self.edge.comes(self)
+            self.edge.waits(self, "coming")
         else:
             self.edge.works(self)
 
@@ -186,16 +177,6 @@ class EdgeProtocol(H11Protocol):
 
     def _answered_early(self) -> bool:
         return self.cycle is not None and self.cycle.response_complete and self.conn.their_state is h11.SEND_BODY
-
-
-def protocol(connections: Connections, proxies: Networks = ()) -> type[EdgeProtocol]:
-    """The class for ``uvicorn.Config(http=...)`` of one server."""
-
-    class OfOneServer(EdgeProtocol):
-        edge = connections
-        trusted = proxies
-
-    return OfOneServer
 
 
 def only_probes(app: ASGIApp) -> ASGIApp:

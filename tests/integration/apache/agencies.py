@@ -86,7 +86,7 @@ async def new_agency(broker: ApacheBroker, name: str) -> Agency:
     ]  # fmt: skip
     login = Login(broker.address, f"agency-{name}", password)
     known = KafkaSecurity(protocol="SASL_PLAINTEXT", user=login.user, password=password)
-    settings = KafkaSettings(bootstrap=broker.address, service="test", instance="test", security=known)
+    settings = KafkaSettings(bootstrap=broker.address, instance="test", security=known)
     await until(partial(lets_in, settings))  # a new password counts a moment after it was acknowledged
     return Agency(name, login)
 

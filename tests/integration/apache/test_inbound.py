@@ -166,7 +166,7 @@ class TestWalls:
         gone = await new_agency(broker, f"gone-{secrets.token_hex(2)}")
         assert await withdraw(broker.login(ADMIN).arguments, AgencyDoor(gone.name))
         refused = KafkaSettings(
-            bootstrap=broker.address, service="x", instance="x",
+            bootstrap=broker.address, instance="x",
             security=KafkaSecurity(protocol="SASL_PLAINTEXT", user=gone.login.user, password=gone.login.password),
         )  # fmt: skip
         found = await why_refused(refused, 5_000)

@@ -158,7 +158,7 @@ class TestTheKit:
 class TestTls:
     def settings(self, broker: ApacheBroker, port: int, **security: Any) -> KafkaSettings:
         return KafkaSettings(
-            bootstrap=f"127.0.0.1:{port}", service="intake", instance="intake-1", idempotent=True,
+            bootstrap=f"127.0.0.1:{port}", instance="intake-1", idempotent=True,
             security=KafkaSecurity(**security),
         )  # fmt: skip
 

@@ -95,7 +95,7 @@ class World:
     @property
     def proven(self) -> int:
         found: list[Any] = list(self.server.config.edge)
-        return sum(each._proven for each in found)
+        return sum(each._rest_as == "idle" for each in found)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)

@@ -55,7 +55,7 @@ async def test_a_bad_record_is_listed_without_its_content_and_stays_apart_when_i
     await producer.send_and_wait(f"{topic_prefix}agencies", b"planted-name is no JSON", key=b"x")
     await producer.stop()
     async with asyncio.timeout(60):
-        while not await runtime.quarantine.count():  # noqa: ASYNC110 - the stream works in its own time
+        while not await runtime.quarantine.ids(1):  # noqa: ASYNC110 - the stream works in its own time
             await asyncio.sleep(0.1)
 
     assert (await client.get("/quarantine", headers=other)).status_code == 403

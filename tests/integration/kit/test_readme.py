@@ -28,7 +28,6 @@ async def test_the_example_counts_each_order_once_and_sets_apart_what_is_none(
     exec(source, example := vars(module))
     settings = KafkaSettings(
         bootstrap=kafka,
-        service="totals",
         instance="totals-1",
         prefix=f"t{hex_id(database.name)[:8]}.",
         idempotent=IDEMPOTENT,

@@ -271,7 +271,7 @@ class TestViews:
             def hand_over(self, rows: Any) -> None:
                 handed.extend(row["topic"] for row in rows)
 
-        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1"))
         store = Store(database, Handing(database, topics, CODEC), patience=0.0)
         await store.start()
         memory, other = Memory(), Memory()

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 class TestStore(StoreContract):
     @pytest_asyncio.fixture(loop_scope="session")
     async def subject(self, database: Any) -> AsyncIterator[Subject]:
-        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+        topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1"))
         store = Store(database, Outbox(database, topics, CODEC))  # not started: rows stay in the database
         await store.start()
 

@@ -286,7 +286,7 @@ class TopicDriver(Driver):
         admin, self._prefix = self._broker.login(ADMIN).arguments, setup.prefix
         setup.connection, self._partner = admin, PartnerOfKafka("gjf", setup.prefix)
         await apply(admin, {}, all_rules(setup.prefix))
-        intake = KafkaSettings(**admin_of_kit(admin), service="intake", instance="intake-1", prefix=setup.prefix)
+        intake = KafkaSettings(**admin_of_kit(admin), instance="intake-1", prefix=setup.prefix)
         topics = Topics(intake)
         await topics.start(["people", "matches", "agencies", "prohibitions"])
         await topics.stop()

@@ -159,9 +159,9 @@ class TestAnswers:
 
 class TestOff:
     def test_where_nobody_is_authenticated_or_nothing_can_be_sealed(self) -> None:
-        open_to_all = KafkaSettings(bootstrap="k:1", service="intake", instance="i")
+        open_to_all = KafkaSettings(bootstrap="k:1", instance="i")
         known = KafkaSettings(
-            bootstrap="k:1", service="intake", instance="i", prefix="p.",
+            bootstrap="k:1", instance="i", prefix="p.",
             security=KafkaSecurity(protocol="SASL_SSL", user="u", password="p"),
         )  # fmt: skip
         off, without, on = (

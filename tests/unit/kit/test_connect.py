@@ -53,6 +53,6 @@ class TestOpenKafka:
     @pytest.mark.parametrize("brokers", ["broker:port", "[::1", ":"])
     async def test_says_that_it_is_no_address(self, brokers: str) -> None:
         with pytest.raises(CannotStart, match="IEUM_KAFKA") as raised:
-            await open_kafka(Topics(KafkaSettings(bootstrap=brokers, service="s", instance="s-1")), RIGHTS, {}, 30)
+            await open_kafka(Topics(KafkaSettings(bootstrap=brokers, instance="s-1")), RIGHTS, {}, 30)
         assert raised.value.code == KAFKA_MISSING
         assert "list of brokers" in raised.value.remedy

@@ -65,7 +65,7 @@ def test_good_keys_give_way_last() -> None:
     found, good = made(), One("good")
     found.enter(good)
     found.works(good)
-    found.rests(good, proven=True)
+    found.waits(good, "idle")
     others = [One(str(number)) for number in range(50)]
     assert set(entered(found, *others)) == {"open"}
     assert good.ended == []
@@ -88,7 +88,7 @@ def test_one_address_gives_way_to_itself_alone() -> None:
 def test_of_one_address_too_good_keys_give_way_last() -> None:
     found, good = made(connections=100, per_address=3), One()
     found.enter(good)
-    found.rests(good, proven=True)
+    found.waits(good, "idle")
     others = [One() for _ in range(50)]
     assert set(entered(found, *others)) == {"open"}
     assert good.ended == []
@@ -118,10 +118,10 @@ def test_nothing_is_left_of_those_who_went() -> None:
     for one in ones:
         found.enter(one)
         found.works(one)
-        found.rests(one, proven=True)
+        found.waits(one, "idle")
         found.leave(one)
         found.leave(one)
-        found.rests(one, proven=True)
+        found.waits(one, "idle")
     assert not list(found)
     assert not any([found._waiting_of, +found._open, +found._count, *found._waiting.values()])
 
@@ -133,14 +133,14 @@ def test_who_sends_slowly_gives_way_before_whoever_has_just_come_and_before_the_
     for one in (idle, slow):
         found.enter(one)
         found.works(one)
-    found.rests(idle, proven=True)
-    found.comes(slow)
+    found.waits(idle, "idle")
+    found.waits(slow, "coming")
     now = SLOW_SECONDS
     assert entered(found, new, more[0]) == ["open"] * 2
     assert (slow.ended, new.ended, idle.ended) == (["gave-way"], [], [])
     assert found.enter(more[1]) == "open"
     assert (new.ended, idle.ended) == (["gave-way"], [])  # nobody is slow any more: as before
-    found.comes(more[0])
+    found.waits(more[0], "coming")
     found.works(more[1])
     now += SLOW_SECONDS / 2
     assert entered(found, more[2], more[3]) == ["open"] * 2

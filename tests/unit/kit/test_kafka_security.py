@@ -42,7 +42,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kafka(**security: Any) -> KafkaSettings:
-    return KafkaSettings(bootstrap="k:1", service="s", instance="s-1", security=KafkaSecurity(**security))
+    return KafkaSettings(bootstrap="k:1", instance="s-1", security=KafkaSecurity(**security))
 
 
 class TestCheck:

@@ -16,7 +16,7 @@ from shared.kit.store import outbox_relay as relay_module
 from shared.kit.store.outbox_relay import OutboxRelay
 
 pytestmark = pytest.mark.unit
-KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="me")
+KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", instance="me")
 ADOPTED = f"{0:020d}/dead"
 
 

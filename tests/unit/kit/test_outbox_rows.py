@@ -27,7 +27,7 @@ def outbox() -> Outbox:
             return None
 
     database: Any = Database()
-    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1"))
+    topics = Topics(KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1"))
     return Outbox(database, topics, CloudEventCodec(), clock=Clock(wall=lambda: NOW))
 
 

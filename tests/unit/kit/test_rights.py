@@ -23,7 +23,7 @@ def topics(monkeypatch: pytest.MonkeyPatch, *, authenticated: bool = True, group
 
     monkeypatch.setattr(module, "_groups_refused", refused)
     security = KafkaSecurity(protocol="SASL_SSL", user="small", password="p") if authenticated else KafkaSecurity()
-    return Topics(KafkaSettings(bootstrap="k:1", service="small", instance="small-1", prefix="t.", security=security))
+    return Topics(KafkaSettings(bootstrap="k:1", instance="small-1", prefix="t.", security=security))
 
 
 async def refusals(made: Topics) -> set[str]:

@@ -21,7 +21,7 @@ class Reading(Consumer):
     """What it reads, and what the broker has, is what a test says."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        settings = KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="test-1")
+        settings = KafkaSettings(bootstrap="127.0.0.1:1", instance="test-1")
         super().__init__(settings, "test", ["deliveries"], self.taken, lambda: None, lambda revoked: None)
         self.positions: dict[TopicPartition, int | None] = {ONE: 5, OTHER: 7}
         self.ends = {ONE: 5, OTHER: 7}

@@ -51,4 +51,4 @@ def test_a_fetch_waits_longer_where_the_broker_answers_as_soon_as_something_come
 
 
 def settings_of(idempotent: bool) -> KafkaSettings:
-    return KafkaSettings(bootstrap="127.0.0.1:1", service="test", instance="me", idempotent=idempotent)
+    return KafkaSettings(bootstrap="127.0.0.1:1", instance="me", idempotent=idempotent)

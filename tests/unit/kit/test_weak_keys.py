@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from hashlib import sha256
 
 import pytest
 
-from shared.kit.base.weak_keys import guessable, known_hash, parsed, same
+from shared.kit.base.weak_keys import guessable, parsed, same
 
 pytestmark = pytest.mark.unit
 RANDOM = bytes.fromhex("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
@@ -44,15 +43,3 @@ class TestSame:
     def test_names_the_first_pair(self) -> None:
         assert same({"a": RANDOM, "b": bytes(32), "c": bytes(RANDOM)}) == ("a", "c")
         assert same({"a": RANDOM, "b": bytes(32)}) is None
-
-
-class TestKnownHash:
-    @pytest.mark.parametrize(
-        "secret", [b"", bytes(32), b"\xd1" * 32, b"\xd3" * 32, bytes(range(32)), b"d2" * 32, b"00" * 32]
-    )
-    def test_of_what_everybody_would_try(self, secret: bytes) -> None:
-        assert known_hash(sha256(secret).hexdigest())
-        assert known_hash(sha256(secret).hexdigest().upper())
-
-    def test_of_a_random_secret(self) -> None:
-        assert not known_hash(sha256(RANDOM).hexdigest())

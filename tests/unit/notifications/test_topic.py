@@ -31,7 +31,7 @@ from shared.kit.web.problems import Problem
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
-KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", service="notifications", instance="n-1", prefix="t.")
+KAFKA = KafkaSettings(bootstrap="127.0.0.1:1", instance="n-1", prefix="t.")
 CREDENTIALS = Credentials(Sealer(b"k" * 32))
 TARGET = "kafka:t.partners.gjf"
 ALIAS = "a" * 32

@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from shared.kit.kafka.end_offsets import log_ends
+from shared.kit.kafka.cluster_state import log_ends
 from shared.kit.kafka.settings import KafkaSettings
 from tests.integration.kit.parts import hex_id
 
@@ -26,5 +26,5 @@ async def test_the_end_is_after_the_last_record_of_the_last_batch(kafka: str) ->
             await sent
     await producer.stop()
     full, empty = TopicPartition(topic, 0), TopicPartition(topic, 1)
-    settings = KafkaSettings(bootstrap=kafka, service="test", instance="test-1")
+    settings = KafkaSettings(bootstrap=kafka, instance="test-1")
     assert await log_ends(settings, [full, empty]) == {full: 18, empty: 0}

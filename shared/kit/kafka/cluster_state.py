@@ -1,14 +1,16 @@
-"""Where logs end, asked on a connection of its own: the one that reads them may be what has stopped, or be behind."""
+"""Where logs end and what a group has given to whom, asked on connections of their own: the one that reads may be what
+has stopped, or be behind."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.kit.kafka.aiokafka_internals import close, consumer_of
-from shared.kit.kafka.client import connection
+from shared.kit.kafka.aiokafka_internals import close, consumer_of, decoded_assignment
+from shared.kit.kafka.client import admin_client, connection
 from shared.kit.kafka.settings import KafkaSettings
 
 ASK_SECONDS = 10.0
@@ -42,3 +44,15 @@ async def log_ends(kafka: KafkaSettings, partitions: Collection[TopicPartition])
             return {each: max(end, consumer.last_stable_offset(each) or 0) for each, end in answered.items()}
     finally:
         await close(consumer)
+
+
+async def assigned_in(kafka: KafkaSettings, group: str) -> tuple[str, set[TopicPartition]]:
+    """A consumer group's state ("Stable": at rest) and all partitions that its members have, as its coordinator says.
+
+    Raises KafkaError, TimeoutError.
+    """
+    answer: Any
+    async with asyncio.timeout(ASK_SECONDS), admin_client(kafka) as admin:
+        (answer,) = await admin.describe_consumer_groups([group])
+    _, _, state, _, _, members = answer.groups[0][:6]
+    return state, set().union(*(decoded_assignment(member[4]) for member in members if member[4]))
