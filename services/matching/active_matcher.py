@@ -22,6 +22,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
 
+from services.matching.congestion_table import CongestionTable
 from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.fenced_store import FencedStore
 from services.matching.matching_day import MatchingDay
@@ -158,6 +159,7 @@ class ActiveMatcher:
         matching.reset(self._day.to_match())
         warn_of_an_old_wage_table(matching.pack, matching.today)
         matching.load_progress(await repository.highest_revision(), progress, await repository.highest_purged())
+        matching.load_congestion(await repository.congestion())
         async for standing in _yielding(repository.standing()):
             matching.load_published(*standing)
         async for person, revision in _yielding(repository.active_people()):
@@ -191,6 +193,7 @@ class ActiveMatcher:
         matching = self._matching
         await self._purge()
         snapshots, day_checked, reported = SnapshotWriter(matching, self._perform_one), time.monotonic(), 0.0
+        table = CongestionTable(matching, self._perform_one, self._aside)
         while True:
             self._changed.clear()
             await self._publish_removals(consuming)
@@ -198,6 +201,7 @@ class ActiveMatcher:
             deltas = matching.due_deltas(self._batch_size.size)
             await self._publish(deltas)
             await snapshots.save()
+            await table.make()
             now = time.monotonic()
             if now - reported > IDLE_SECONDS or not more:
                 reported = now
@@ -208,7 +212,7 @@ class ActiveMatcher:
                 if matching.today != self._day.to_match():
                     await self._begin_day(self._day.to_match())
                     continue
-            if not (more or deltas or snapshots.busy):
+            if not (more or deltas or snapshots.busy or table.busy):
                 await self._wait(matching.seconds_to_next())
 
     async def _wait(self, due: float | None) -> None:

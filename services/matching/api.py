@@ -54,7 +54,8 @@ def routes(queries: Callable[[], MatchQueries]) -> APIRouter:
         `eligible`. What is not known about a factor counts as neutral, never against the person.
 
         `kept` says whether the pair stands as a match now. An eligible pair may not be kept: its fit lies under
-        `threshold`, or others are better for the person. `opens` says what would change that. 404: no such person or
+        `threshold`, or others are better for the person, or many look at it and one that fits nearly as well stands in
+        its place. `opens` says what would change that. 404: no such person or
         opening, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
         return await queries().why(caller, alias, opportunity)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar, Final, Self
 
 from services.matching.domain.match_index import Revisions
@@ -19,8 +20,9 @@ from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 PEOPLE, OPPORTUNITIES, MATCHES, AUDIT = "people", "opportunities", "matches", "audit"
-LISTS, CANDIDATES, PROGRESS, PURGED = "lists", "candidates", "progress", "purged"
+LISTS, CANDIDATES, PROGRESS, PURGED, PRICES = "lists", "candidates", "progress", "purged", "congestion"
 ASSESSED: Final = "assessed"
+PARTS: Final = "0123456789abcdef"  # of a table of congestion: by how the ids of the openings begin
 WITHDRAWN: Final = "withdrawn"
 
 
@@ -173,7 +175,8 @@ class StoredOpening(Stored):
 
 @dataclass(frozen=True, slots=True)
 class StoredMatch(Stored):
-    """A match as it was last published, by which event, and from which revisions.
+    """A match as it was last published, by which event, from which revisions, and chosen by the table of congestion of
+    which day (None: by none).
 
     The rank is left out: it shifts without an event and is worked out when read. ``content``: a fingerprint of what was
     said; None: withdrawn.
@@ -187,6 +190,7 @@ class StoredMatch(Stored):
     event_type: str
     event_time: datetime
     cause: Cause
+    congestion: date | None = None
 
     @property
     def standing(self) -> bool:
@@ -205,6 +209,7 @@ class StoredMatch(Stored):
             event["type"],
             event["time"],
             Cause(**event["cause"]),
+            _day(document["congestion"]),
         )
 
     def to_document(self) -> Document:
@@ -218,6 +223,7 @@ class StoredMatch(Stored):
             "sequence": self.sequence,
             "content": self.content,
             "revisions": None if self.revisions is None else list(self.revisions),
+            "congestion": None if self.congestion is None else self.congestion.isoformat(),
             "score": match.score,
             "match": match.model_dump(mode="json", exclude_none=True),
             "last_event": {"type": self.event_type, "time": self.event_time, "cause": self.cause.to_document()},
@@ -317,6 +323,44 @@ class StoredProgress(Stored):
         """One document in all."""
         day = self.day.isoformat()
         return {"_id": ASSESSED, "assessed_through": self.assessed_through, "waiting": self.waiting, "day": day}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrices(Stored):
+    """A part of a day's table of congestion: by opening how much score it gives way by."""
+
+    collection: ClassVar[str] = PRICES
+    day: date
+    part: str
+    prices: Mapping[str, float]
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredPrices:
+        """Read it back."""
+        day, _, part = document["_id"].partition("/")
+        return cls(date.fromisoformat(day), part, document["prices"])
+
+    def to_document(self) -> Document:
+        """``at``: from when it is counted how long it is kept."""
+        at = datetime.combine(self.day, time.min, UTC)
+        return {"_id": f"{self.day.isoformat()}/{self.part}", "at": at, "prices": dict(self.prices)}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTable(Stored):
+    """Which day's table of congestion is in force."""
+
+    collection: ClassVar[str] = PROGRESS
+    day: date
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoredTable:
+        """Read it back."""
+        return cls(date.fromisoformat(document["day"]))
+
+    def to_document(self) -> Document:
+        """One document in all, under the name of the collection it is about."""
+        return {"_id": PRICES, "day": self.day.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,9 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         day.to_match(),
         rules=rules_digest(pack),
         netting_seconds=settings.netting_seconds,
+        congestion=settings.congestion,
     )
+    spreads = settings.congestion and pack.matching.congestion is not None
     stream = matching_stream(matching)
     floor_raised, round_asked = asyncio.Event(), asyncio.Event()
     runtime = ServiceRuntime(
@@ -119,7 +121,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     return runtime.app(
         title="Ieum matching",
         routers=[
-            routes(lambda: MatchQueries(Repository(runtime.database), pack, people())),
+            routes(lambda: MatchQueries(Repository(runtime.database), pack, people(), congestion=spreads)),
             opening_routes(lambda: Repository(runtime.database)),
             round_routes(rounds),
         ],

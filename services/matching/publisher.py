@@ -145,7 +145,8 @@ class MatchPublisher:
         work: UnitOfWork,
     ) -> None:
         sequence = max(before.sequence if before else 0, self.purged) + 1
-        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause).save(work)
+        table = self._index.congestion.day if self._index.congestion is not None else None
+        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause, table).save(work)
         work.emit(_event(type, match, sequence, work.now, cause, self._ids))
         work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
 

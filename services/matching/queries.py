@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from services.matching.documents import StoredMatch
 from services.matching.domain import explanations
@@ -28,11 +28,12 @@ class MatchQueries:
     """Answers from committed state only, on every replica. Every answer about a person is in the audit before it
     leaves: no audit, no answer."""
 
-    def __init__(self, repository: Repository, pack: Pack, people: PeopleAccess) -> None:
+    def __init__(self, repository: Repository, pack: Pack, people: PeopleAccess, *, congestion: bool = True) -> None:
         self._repository = repository
         self._pack = pack
         self._people = people
         self._today = people.today
+        self._congestion = congestion
 
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
@@ -75,8 +76,8 @@ class MatchQueries:
             raise not_found()
         opening, today = await self._opening(opportunity), self._today()
         assessment = assess_pair(person, opening, self._pack, today)
-        standing = [one.match.opportunity for one in await self._matches(person)]
-        kept = opportunity in standing
+        standing = await self._matches(person)
+        kept = any(one.match.opportunity == opportunity for one in standing)
         opens = what_opens(person, opening, self._pack, today) if assessment.state == "no" else Opening(None, {})
         weak = opens.too_weak or (assessment.state != "no" and assessment.fit < self._pack.matching.threshold)
         passed = None if kept or weak or assessment.state == "no" else await self._passed_over(assessment, standing)
@@ -91,11 +92,15 @@ class MatchQueries:
             texts = [] if passed is None else [self._sentence(f"open.{passed}")]
         return self._why(alias, assessment, kept, opens, tuple(texts))
 
-    async def _passed_over(self, assessment: Assessment, standing: Iterable[str]) -> str:
+    async def _passed_over(self, assessment: Assessment, standing: Sequence[StoredMatch]) -> str:
         """Why a pair that may match does not stand."""
-        found = [await self._repository.opportunity(id) for id in standing]
-        facts = [opening_facts(one, self._pack) for one in found if one is not None]
-        return passed_over(assessment.person, assessment.opening, facts, assessment.context) or "score"
+        found = await self._repository.opportunities([one.match.opportunity for one in standing])
+        facts = [opening_facts(one, self._pack) for one in found.values()]
+        passed = passed_over(assessment.person, assessment.opening, facts, assessment.context)
+        if passed is not None:
+            return passed
+        beaten = self._congestion and any(one.match.score < assessment.score for one in standing)
+        return "crowded" if beaten and await self._repository.gives_way(assessment.opening.id) > 0 else "score"
 
     async def _opening(self, id: str) -> Opportunity:
         opening = await self._repository.opportunity(id) if is_id(id) else None

@@ -14,7 +14,9 @@ from services.matching.documents import (
     LISTS,
     MATCHES,
     OPPORTUNITIES,
+    PARTS,
     PEOPLE,
+    PRICES,
     PROGRESS,
     PURGED,
     StoredCandidates,
@@ -22,10 +24,13 @@ from services.matching.documents import (
     StoredMatch,
     StoredOpening,
     StoredPerson,
+    StoredPrices,
     StoredProgress,
     StoredPurge,
+    StoredTable,
     alias_key,
 )
+from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import Revisions
 from shared.access import prohibition_floors
 from shared.events.topics.opportunities import Opportunity
@@ -34,6 +39,7 @@ from shared.events.topics.prohibitions import Floors
 from shared.kit.store.mongo import Database, Document
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
+KEEP_PRICES_SECONDS = 400 * 86_400
 PATIENCE_MS = 5_000
 # Named in the queries of a load: where nearly everything is asked for, the planner would rather scan.
 ACTIVE, OPEN_UNTIL = "active", "open_until"
@@ -59,6 +65,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("standing", ASCENDING)], name="standing", partialFilterExpression={"standing": True}),
         IndexModel([("match.as_of", ASCENDING)], name="withdrawn", partialFilterExpression={"standing": False}),
     ],
+    PRICES: [IndexModel([("at", ASCENDING)], expireAfterSeconds=KEEP_PRICES_SECONDS, name="kept_400_days")],
     AUDIT: [
         IndexModel([("at", ASCENDING)], expireAfterSeconds=KEEP_AUDIT_SECONDS, name="kept_two_years"),
         IndexModel([("person", ASCENDING)], name="by_person"),
@@ -117,6 +124,26 @@ class Repository:
         """How far the stored lists are; None when nothing was stored."""
         found = await self._database[PROGRESS].find_one({"_id": ASSESSED}, max_time_ms=PATIENCE_MS)
         return None if found is None else StoredProgress.from_document(found)
+
+    async def congestion(self) -> Congestion | None:
+        """The table of congestion in force; None when none was made."""
+        if (day := await self._table_in_force()) is None:
+            return None
+        prices: dict[str, float] = {}
+        async for document in self._database[PRICES].find({"_id": {"$in": [f"{day}/{part}" for part in PARTS]}}):
+            prices |= StoredPrices.from_document(document).prices
+        return Congestion(day, prices)
+
+    async def gives_way(self, opening: str) -> float:
+        """How much score an opening gives way by in the table in force; 0 when it does not."""
+        day, wanted = await self._table_in_force(), {f"prices.{opening}": 1}
+        query = {"_id": f"{day}/{opening[0]}"}
+        found = await self._database[PRICES].find_one(query, wanted, max_time_ms=PATIENCE_MS)
+        return 0.0 if found is None else float(found["prices"].get(opening, 0.0))
+
+    async def _table_in_force(self) -> date | None:
+        found = await self._database[PROGRESS].find_one({"_id": PRICES}, max_time_ms=PATIENCE_MS)
+        return None if found is None else StoredTable.from_document(found).day
 
     async def person_by_alias(self, agency: str, alias: str) -> StoredPerson | None:
         """The person whom this agency knows by this alias."""

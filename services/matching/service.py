@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import date
 from functools import partial
 from itertools import islice
@@ -12,13 +12,13 @@ from typing import Any
 
 from services.matching.assessment_queue import AssessmentQueue, Candidates
 from services.matching.documents import (
-    StoredCandidates,
     StoredList,
     StoredMatch,
     StoredOpening,
     StoredPerson,
     StoredProgress,
 )
+from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import MatchIndex, Revisions
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
@@ -37,6 +37,7 @@ from shared.reference import Pack
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
 KEEP_WITHDRAWN_DAYS = 30
 REMOVALS_AT_ONCE = 200  # people are looked at for what may no longer match, between two looks at what came in
+COMPARED_AT_LEAST = 50  # people are compared with what was published, however much there is to assess
 _Change = tuple[PersonFacts | OpeningFacts, int]
 
 
@@ -50,6 +51,7 @@ class Matching:
     says whether this matcher may write; it is asked before every operation. ``on_change`` is called when something was
     committed.
     ``rules``: names everything that decides about a pair besides the two and the day: lists by other rules are invalid.
+    ``congestion``: whether what stands in many lists gives way, if the pack says how.
     Methods that return an `Operation` do nothing by themselves: the caller performs it in a transaction.
     """
 
@@ -62,6 +64,7 @@ class Matching:
         *,
         rules: str = "",
         netting_seconds: float = 0.0,
+        congestion: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pack = pack
@@ -69,6 +72,7 @@ class Matching:
         self.on_change: Callable[[], None] = lambda: None
         self._ids, self._make_index, self._clock = ids, make_index, clock
         self._rules, self._netting_seconds = rules, netting_seconds
+        self._congestion = congestion and pack.matching.congestion is not None
         self.reset(today)
 
     def reset(self, today: date) -> None:
@@ -86,6 +90,7 @@ class Matching:
         self._revision = self._lists_through = 0
         self._accepts = False  # before the highest revision is known nothing may be given one
         self._unsaved_lists: set[str] = set()
+        self._uncompared: set[str] = set()
         self._saved_progress: StoredProgress | None = None
 
     def pause(self) -> None:
@@ -126,6 +131,11 @@ class Matching:
     def load_published(self, person: str, opening: str, revisions: Revisions) -> None:
         """A match that stands as published."""
         self._published.add(person, opening, revisions)
+
+    def load_congestion(self, table: Congestion | None) -> None:
+        """The table in force, if any was made."""
+        if table is not None and self._congestion:
+            self._index.set_congestion(table)
 
     def load_person(self, person: Person, revision: int) -> None:
         """A person, unless something newer came already."""
@@ -178,15 +188,18 @@ class Matching:
                     self._closed.add(facts.id)
 
     def advance(self, seconds: float) -> bool:
-        """Assess for about so long; whether there is more."""
-        more = self._queue.advance(seconds)
-        now, dirty = self._clock(), self._queue.dirty_lists
-        for person in dirty:
-            self._unsaved_lists.add(person)
+        """Assess for about so long, and compare with what was published; whether there is more."""
+        end, queue = self._clock() + seconds, self._queue
+        more = queue.advance(seconds)
+        self._unsaved_lists |= queue.dirty_lists
+        self._uncompared |= queue.dirty_lists
+        queue.dirty_lists.clear()
+        compared = 0
+        while self._uncompared and ((now := self._clock()) < end or compared < COMPARED_AT_LEAST):
+            person, compared = self._uncompared.pop(), compared + 1
             if self._index.is_complete(person) and not self._netting.pending(person) and self._differs(person):
                 self._netting.changed(person, now, first=not self._published.of(person))
-        dirty.clear()
-        return more or bool(self._queue.dirty_people or self._queue.dirty_openings)
+        return more or bool(self._uncompared or queue.dirty_people or queue.dirty_openings)
 
     def removals(self) -> list[MatchDelta]:
         """What may no longer match and stands as published: to be withdrawn now. Of people who are gone all at once,
@@ -241,6 +254,21 @@ class Matching:
                 self._queue.rescan(person)
             self._queue.dirty_people.update(self._published.people())
 
+    @property
+    def congestion_due(self) -> bool:
+        """Whether the table for the day is to be made: once a day, when everything is assessed."""
+        table = self._index.congestion
+        return self._congestion and not self._queue.waiting and (table is None or table.day < self.today)
+
+    def next_congestion(self) -> Generator[None, None, Congestion]:
+        """The table for the day, in slices; in force from `use_congestion` on."""
+        return self._index.next_congestion()
+
+    def use_congestion(self, table: Congestion) -> None:
+        """From now on this table: everybody is compared with what was published."""
+        self._index.set_congestion(table)
+        self._uncompared.update(self._index.people())
+
     def purge(self, ids: Sequence[str], before: date) -> Operation[None]:
         """Delete matches that were withdrawn before that day."""
 
@@ -273,19 +301,6 @@ class Matching:
 
         return Operation(lambda work: (), do)
 
-    @staticmethod
-    def save_candidates(openings: Iterable[tuple[str, Candidates | None]]) -> Operation[None]:
-        """Store who fits these openings best."""
-
-        def do(work: UnitOfWork) -> None:
-            for id, candidates in openings:
-                if candidates:
-                    StoredCandidates(id, tuple(person for _, person in candidates)).save(work)
-                else:
-                    work.delete(StoredCandidates.collection, id)
-
-        return Operation(lambda work: (), do)
-
     def save_progress(self, assessed_through: int) -> Operation[None] | None:
         """Store that every saved list knows the openings up to here, and whether all is published; None when that is
         stored already."""
@@ -311,7 +326,7 @@ class Matching:
         """How much is not assessed or not published yet."""
         queue = self._queue
         dirty = len(queue.dirty_people) + len(queue.dirty_openings)
-        return len(self._inbox) + queue.waiting + dirty + self._netting.waiting()
+        return len(self._inbox) + queue.waiting + dirty + len(self._uncompared) + self._netting.waiting()
 
     @property
     def openings_waiting(self) -> int:

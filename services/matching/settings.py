@@ -10,7 +10,8 @@ from shared.kit.runtime.settings import Name, Port, ServiceSettings
 class MatchingSettings(ServiceSettings):
     """``lease_seconds``: how soon a standby takes over from a matcher that is gone. ``day_check_seconds``: how often
     the active matcher looks whether a new day has begun in the pack's time zone. ``netting_seconds``: changes of a
-    person's matches, but for the first and for what takes away, are told once in so long; 0: at once."""
+    person's matches, but for the first and for what takes away, are told once in so long; 0: at once. ``congestion``:
+    whether openings that stand in many lists give way to others, by a table made once a day."""
 
     service: Name = "matching"
     port: Port = 8102
@@ -18,3 +19,4 @@ class MatchingSettings(ServiceSettings):
     lease_seconds: float = Field(default=10.0, ge=1, le=300)
     day_check_seconds: float = Field(default=20.0, gt=0, le=3_600)
     netting_seconds: float = Field(default=10.0, ge=0, le=86_400)
+    congestion: bool = True

@@ -4,10 +4,13 @@ for it long; then how far they reach."""
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
+from services.matching.assessment_queue import Candidates
+from services.matching.documents import StoredCandidates
 from services.matching.service import Matching
 from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
 
 LISTS_AT_ONCE = 200
 CANDIDATES_AT_ONCE = 500
@@ -58,7 +61,20 @@ class SnapshotWriter:
         openings = (candidates[at : at + CANDIDATES_AT_ONCE] for at in range(0, len(candidates), CANDIDATES_AT_ONCE))
         self._left = [
             *(self._matching.save_lists(some, self._assessed_through) for some in lists),
-            *(self._matching.save_candidates(some) for some in openings),
+            *(save_candidates(some) for some in openings),
         ]
         self._spent = 0.0
         return True
+
+
+def save_candidates(openings: Iterable[tuple[str, Candidates | None]]) -> Operation[None]:
+    """Store who fits these openings best."""
+
+    def do(work: UnitOfWork) -> None:
+        for id, candidates in openings:
+            if candidates:
+                StoredCandidates(id, tuple(person for _, person in candidates)).save(work)
+            else:
+                work.delete(StoredCandidates.collection, id)
+
+    return Operation(lambda work: (), do)

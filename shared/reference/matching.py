@@ -22,11 +22,15 @@ class NeedRule(Data):
 
 
 class CongestionData(Data):
-    """How openings that stand in many lists give way to others. first_places: so many of a list never do; step: of
-    score, for each list more than the mean, a day; most: of score, at most."""
+    """How openings that stand in many lists give way to others. first_places: so many of a list never do;
+    share_of_mean: of the lists that the mean opening stands in, how many one is meant for (at least one) for each of
+    its places; step: of score, in the first round, for each list more, as a share of those it is meant for; rounds: at
+    most; most: of score, at most."""
 
     first_places: int = Field(ge=0)
+    share_of_mean: Share
     step: Share
+    rounds: int = Field(gt=0, le=200)
     most: Share
 
 

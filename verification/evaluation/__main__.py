@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.congestion import next_day
+from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -27,7 +27,7 @@ from verification.evaluation.previous_engine import Before
 from verification.evaluation.world import TODAY, Market
 
 OTHER_SEED = 301
-DAYS = 7  # turns of the day, each with the table of the day before
+DAYS = 3  # turns of the day, each with a table made from the one before
 
 
 def matched(market: Market, pack: Pack, days: int = 0) -> Lists:
@@ -41,13 +41,21 @@ def matched(market: Market, pack: Pack, days: int = 0) -> Lists:
         index.put_person(person_facts(worker.shown, pack), 1)
         for _ in index.scan_person(worker.shown.person):
             pass
-    found, table, data = [index.best(id) for id in people], None, pack.matching.congestion
-    for _ in range(days if data is not None else 0):
-        assert data is not None
-        table = next_day(table, found, numbers, data, TODAY)
-        index.set_congestion(table)
-        found = [index.best(id) for id in people]
-    return [[numbers[opening] for opening in best] for best in found]
+    index.set_congestion(Congestion(TODAY, {}))
+    for _ in range(days):
+        index.set_congestion(congestion_of(index))
+    return [[numbers[opening] for opening in index.best(id)] for id in people]
+
+
+def congestion_of(index: MatchIndex) -> Congestion:
+    """The next day's table, in one go."""
+    making = index.next_congestion()
+    while True:
+        try:
+            next(making)
+        except StopIteration as done:
+            table: Congestion = done.value
+            return table
 
 
 def matched_before(market: Market, allowed: Admitted, context: AssessmentContext) -> Lists:

@@ -46,6 +46,13 @@ class Databases:
         found = self._client["matching"]["matches"].find({"standing": True}, {"person": 1, "opportunity": 1})
         return {(document["person"], document["opportunity"]) for document in found}
 
+    def prices(self) -> dict[str, float]:
+        """The table of congestion that is in force, by opening."""
+        matching = self._client["matching"]
+        table = matching["progress"].find_one({"_id": "congestion"}) or {"day": ""}
+        parts = matching["congestion"].find({"_id": {"$regex": f"^{table['day']}/"}})
+        return {opening: price for part in parts for opening, price in part["prices"].items()}
+
     def unfinished(self) -> dict[str, int]:
         """What is still on its way: unpublished rows of each outbox, open deliveries."""
         waiting = {

@@ -41,7 +41,7 @@ def judge(scenario: Scenario) -> Judgement:
     owns: dict[str, Own] = {person: own for own, person in person_ids.items()}
     holdings = scenario.holdings()
     partners = receivers(world.agencies()) & holdings.keys()
-    expected = expected_of(state, partners, person_ids, ledger.opportunities, world.today)
+    expected = expected_of(state, partners, person_ids, ledger.opportunities, world.today, databases.prices())
     person_of = {key: owns[person] for key, person in known.items() if person in owns}
     opening_of = {opportunity: own for own, opportunity in ledger.opportunities.items()}
     verdict = verdict_of(expected.told, holdings, person_of, opening_of)

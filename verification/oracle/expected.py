@@ -29,9 +29,10 @@ def expected_of(
     person_ids: Mapping[Own, str],
     opening_ids: Mapping[Own, str],
     today: date,
+    prices: Mapping[str, float] | None = None,
 ) -> Expected:
     """``partners``: those that may receive at all, see `receivers`. The ids are the hub's own: they decide ties between
-    equal scores."""
+    equal scores. ``prices``: the table of congestion in force, an input like the wage table."""
     people = {person_ids[own]: own for own in state.people}
     openings = {opening_ids[own]: own for own in state.openings}
     kept = matches_of(
@@ -39,6 +40,7 @@ def expected_of(
         [opening.model_copy(update={"opportunity": opening_ids[own]}) for own, opening in state.openings.items()],
         state.pack,
         today,
+        prices,
     )
     matches = frozenset((people[person], openings[opening]) for person, opening in kept)
     told = frozenset(

@@ -102,8 +102,8 @@ def passed_over(
     same = sum(one.crowd.employer == opening.crowd.employer for one in standing)
     if opening.crowd.employer and same >= data.most_of_employer:
         return "employer"
-    same = sum(one.kind == opening.kind for one in standing)
-    return "kind" if same >= data.most_of_kind.get(opening.kind, data.best_of_person) else None
+    same, most = sum(one.kind == opening.kind for one in standing), data.most_of_kind.get(opening.kind)
+    return "kind" if most is not None and same >= most else None
 
 
 def _opens_more(person: PersonFacts, opening: OpeningFacts) -> bool:

@@ -18,7 +18,7 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.kernel import UNIT
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.scores import Scored
-from services.matching.domain.congestion import Congestion
+from services.matching.domain.congestion import Congestion, Pool, next_day
 from services.matching.domain.diversification import bounds, chosen, crowd_of
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -71,6 +71,7 @@ class MatchIndex:
         self._pairs = Pairs(AssessmentContext(pack, today))
         self._people, self._openings = self._pairs.people, self._pairs.openings
         self._lists = Shortlists(self._people)
+        self.congestion: Congestion | None = None
 
     # --- what is held
 
@@ -122,7 +123,18 @@ class MatchIndex:
 
     def set_congestion(self, table: Congestion) -> None:
         """From now on this table; everybody's choice may be another, nobody's pool is."""
+        self.congestion = table
         self._pairs.context.crowded = table.prices
+
+    def next_congestion(self) -> Generator[None, None, Congestion]:
+        """The table for today by the pools of all people as they are now, in slices; it is not in force by that. The
+        first one is empty."""
+        data, before = self._pairs.context.pack.matching, self.congestion
+        if before is None or data.congestion is None:
+            return Congestion(self.today, {})
+        pools = (self._pool_of(person) for person in tuple(self._people))
+        number = len(self._openings)
+        return (yield from next_day(before, pools, number, data.congestion, data.best_of_person, self.today))
 
     # --- changes
 
@@ -201,10 +213,8 @@ class MatchIndex:
 
     def best(self, person: str) -> list[str]:
         """The openings that stand as matches of this person, best first."""
-        own = self._lists.get(person)
-        if own is None:
+        if not (pool := self._pool_of(person)):
             return []
-        pool = [(self._openings[entry.id].facts, entry.score) for entry in islice(own.entries(), self._pool)]
         return [one.id for one in chosen(self._people[person].facts, pool, self._pairs.context)]
 
     def admitted(self, person: str, openings: Iterable[str]) -> set[str]:
@@ -244,6 +254,12 @@ class MatchIndex:
         self._lists.set(person, Shortlist(self._most, self._bounds, known, cutoff))
 
     # --- how it is done
+
+    def _pool_of(self, person: str) -> Pool:
+        """What the matches of this person are chosen from, best first."""
+        own = self._lists.get(person)
+        entries = () if own is None else islice(own.entries(), self._pool)
+        return [(self._openings[entry.id].facts, entry.score) for entry in entries]
 
     def _entry(self, person: PersonFacts, opening: OpeningFacts, score: float) -> Entry:
         return Entry(opening.id, score, crowd_of(person, opening, self._pairs.context))

@@ -93,7 +93,7 @@ class TestAFlood:
     async def test_who_was_killed_when_all_was_told_and_kept_has_nothing_to_do_but_to_load(
         self, setup: Setup, database: Any
     ) -> None:
-        people, jobs = [a_person(n) for n in range(3)], [a_job(n) for n in range(60)]
+        people, jobs = [a_person(n) for n in range(3)], [a_job(n) for n in range(120)]
 
         async def kept() -> bool:
             progress = await database.progress.find_one({"_id": "assessed"})

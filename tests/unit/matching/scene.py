@@ -10,6 +10,7 @@ from typing import Any
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
 from services.matching.domain.match_index import MatchIndex
 from services.matching.service import Matching
+from services.matching.snapshots import save_candidates
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
@@ -28,21 +29,23 @@ JOB = a_job().opportunity
 class Scene:
     """A matching service without broker and database, its clock in hand."""
 
-    def __init__(self, netting_seconds: float = 0.0) -> None:
+    def __init__(self, netting_seconds: float = 0.0, *, congestion: bool = True) -> None:
         self.store, self.now, self.day = MemoryStore(NOW), 1_000.0, TODAY
         self._sequences: dict[str, int] = {}
-        self._window = netting_seconds
+        self._window, self._congestion = netting_seconds, congestion
         self.begin()
 
     def begin(self, rules: str = "r") -> None:
         """A process that begins."""
         self.matching = Matching(
             PACK, IDS, partial(MatchIndex, PACK, reserve=2), self.day, rules=rules, netting_seconds=self._window,
-            clock=lambda: self.now,
+            congestion=self._congestion, clock=lambda: self.now,
         )  # fmt: skip
         made, documents = self.matching, self.store.all
         revisions = [one["revision"] for one in (*documents("people"), *documents("opportunities"))]
-        progress = next((StoredProgress.from_document(one) for one in documents("progress")), None)
+        progress = next(
+            (StoredProgress.from_document(one) for one in documents("progress") if one["_id"] == "assessed"), None
+        )
         purged = max((one["sequence"] for one in documents("purged")), default=0)
         made.load_progress(max(revisions, default=0), progress, purged)
         for match in map(StoredMatch.from_document, documents("matches")):
@@ -101,7 +104,7 @@ class Scene:
     def keep(self) -> None:
         """Keep everything for the next load."""
         people, best, done = self.matching.take_unsaved()
-        self.perform(self.matching.save_lists(people, done), self.matching.save_candidates(best))
+        self.perform(self.matching.save_lists(people, done), save_candidates(best))
         progress = self.matching.save_progress(done)
         self.perform(*([progress] if progress else []))
 

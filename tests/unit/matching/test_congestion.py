@@ -1,28 +1,200 @@
-"""The table of how many look at an opening, made from the day before."""
+"""The table of how many look at an opening: how it is made, and what the service does with it."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from services.matching.congestion_table import CongestionTable, _advance, saved
+from services.matching.documents import StoredPrices, StoredTable
+from services.matching.domain import congestion
 from services.matching.domain.congestion import Congestion, next_day
+from services.matching.domain.opening_facts import opening_facts
+from shared.events.topics.opportunities import Opportunity
+from shared.kit.store.store import Operation
 from shared.reference.matching import CongestionData
+from tests.support.matching import TODAY, a_job, a_person, numbered
+from tests.unit.matching.asking import PACK
+from tests.unit.matching.scene import Scene
 
 pytestmark = pytest.mark.unit
-DATA = CongestionData(first_places=5, step=0.01, most=0.03)
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+ONE = CongestionData(first_places=1, share_of_mean=0.5, step=0.1, rounds=1, most=0.15)
+MANY = ONE.model_copy(update={"rounds": 200, "most": 1.0})
+PLACES = [code for code in sorted(PACK.codes("region")) if code.startswith("legal-dong-2026:41")][:12]
 
 
-def test_what_stands_in_more_lists_than_the_mean_becomes_dearer_up_to_a_bound() -> None:
-    lists = [["a", "b"], ["a"], ["a"], ["a", "b"], ["a"]]  # 5, 2 and none: 7 of 3 openings
-    assert next_day(None, lists, ["a", "b", "c"], DATA, MONDAY) == Congestion(MONDAY, {"a": 0.026667})
-    before = Congestion(MONDAY, {"a": 0.026667, "b": 0.02, "gone": 0.03})
-    table = next_day(before, lists, ["a", "b", "c"], DATA, TUESDAY)
-    assert table == Congestion(TUESDAY, {"a": 0.03, "b": 0.016667})
+def of(number: int, **changes: Any) -> Opportunity:
+    """A job of an employer of its own, with one place."""
+    return a_job(number, places=1, employer={"number": f"{number:03d}-22-33333"}, **changes)
 
 
-def test_what_nobody_looks_at_is_free_again() -> None:
-    before = Congestion(MONDAY, {"a": 0.01})
-    assert next_day(before, [["b"], ["b"]], ["a", "b"], DATA, TUESDAY).prices == {"b": 0.01}
-    assert next_day(before, [], [], DATA, TUESDAY).prices == {}
+NAMES = {letter: of(number) for number, letter in enumerate("abcdef")}
+Named = dict[str, float]
+
+
+def table(
+    pools: Sequence[Mapping[str, float]],
+    data: CongestionData = ONE,
+    *,
+    before: Named | None = None,
+    openings: int = 6,
+    room: int = 2,
+    places: Mapping[str, int] | None = None,
+) -> Named:
+    """The table for these pools, by letter."""
+    jobs = {
+        letter: job.model_copy(update={"places": (places or {}).get(letter, job.places)})
+        for letter, job in NAMES.items()
+    }
+    letters = {job.opportunity: letter for letter, job in jobs.items()}
+    given = [[(opening_facts(jobs[letter], PACK), score) for letter, score in pool.items()] for pool in pools]
+    earlier = Congestion(MONDAY, {jobs[letter].opportunity: price for letter, price in (before or {}).items()})
+    making = next_day(earlier, given, openings, data, room, TUESDAY)
+    while (made := _advance(making)) is None:
+        pass
+    assert made.day == TUESDAY
+    return {letters[id]: price for id, price in made.prices.items()}
+
+
+class TestTable:
+    def test_what_more_take_than_it_is_meant_for_becomes_dearer_and_the_rest_cheaper(self) -> None:
+        pools = [{"a": 0.9, "b": 0.8, "c": 0.7}, {"a": 0.9, "b": 0.8, "c": 0.79}, {"b": 0.9, "c": 0.8}]
+        # a: 2 lists, b: 3, c: 1; six entries in six openings, so each is meant for one
+        assert table(pools) == {"a": 0.1, "b": 0.15}
+        # c at 0.05 less: b stands in the first two and before everything of the third
+        assert table(pools, before={"c": 0.05}) == {"a": 0.1, "b": 0.15, "c": 0.05}
+        # b at 0.12 gives way to c in the first two lists: a twice, b once, c three times
+        assert table(pools, before={"b": 0.12}) == {"a": 0.1, "b": 0.12, "c": 0.15}
+
+    def test_an_opening_with_places_is_meant_for_as_many_lists_for_each(self) -> None:
+        pools = [{"a": 0.9, "b": 0.8}] * 3
+        assert table(pools) == {"a": 0.15, "b": 0.15}
+        assert table(pools, places={"a": 3}) == {"b": 0.15}
+
+    def test_with_many_people_it_is_a_share_of_the_mean(self) -> None:
+        pools = [{"a": 0.9}] * 4 + [{"b": 0.9}] * 2 + [{"c": 0.9}] * 2
+        assert table(pools, openings=2) == {"a": 0.1}  # eight entries, a mean of four, meant for two
+
+    def test_the_rounds_end_where_nothing_changes_any_more(self) -> None:
+        pools = [{"a": 0.9, "b": 0.8, "c": 0.7 + n / 100, "d": 0.7, "e": 0.69} for n in range(4)]
+        found = table(pools, MANY)
+        # all have a; somebody has each of the others, since b is dear by then
+        assert found["a"] == 1.0
+        assert found["b"] > 0.1
+
+    def test_first_places_count_and_never_give_way(self) -> None:
+        assert table([{"a": 0.9, "b": 0.2}] * 3, MANY, room=1)["a"] == 1.0
+
+    def test_the_same_whatever_the_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pools = [{"a": 0.9, "b": 0.8, "c": 0.79}, {"a": 0.9, "c": 0.8}, {"b": 0.5}, {}]
+        whole = table(pools, MANY)
+        monkeypatch.setattr(congestion, "AT_ONCE", 1)
+        assert table(pools, MANY) == whole
+
+    def test_nobody_and_nothing(self) -> None:
+        assert table([], openings=0) == {}
+        assert table([{}]) == {}
+
+
+class TestInTheService:
+    async def make(self, scene: Scene) -> None:
+        """What the active matcher does at each turn of its loop, until it is done."""
+
+        async def perform(operation: Operation[None]) -> None:
+            scene.perform(operation)
+
+        async def aside(work):  # type: ignore[no-untyped-def]  # in no thread
+            return work()
+
+        maker = CongestionTable(scene.matching, perform, aside)
+        await maker.make()
+        while maker.busy:
+            await maker.make()
+        scene.publish_changes()
+
+    async def tomorrow(self, scene: Scene) -> None:
+        scene.day += timedelta(days=1)
+        scene.matching.begin_day(scene.day)
+        scene.publish_changes()
+        await self.make(scene)
+
+    @staticmethod
+    def crowd() -> Scene:
+        """Eight people from three places, who would have nearly the same ten of twenty-four openings."""
+        scene, pay = Scene(), [2_200_000 + n * 7_919 % 40 * 10_000 for n in range(24)]
+        scene.does(*(of(n, region=PLACES[n % 4], wage={"minimum": pay[n]}) for n in range(24)))
+        for n in range(1, 9):
+            wants = {"kinds": ["job"], "commute_minutes": 90 + 7 * n}
+            scene.does(a_person(n, residence=PLACES[n % 3], wants=wants))
+        return scene
+
+    @staticmethod
+    def prices(scene: Scene, day: date) -> dict[str, float]:
+        stored = [StoredPrices.from_document(one) for one in scene.store.all("congestion")]
+        return {opening: price for one in stored if one.day == day for opening, price in one.prices.items()}
+
+    async def test_the_first_table_is_empty_and_the_next_one_spreads_people(self) -> None:
+        scene = self.crowd()
+        before = scene.standing()
+        await self.make(scene)
+        assert scene.standing() == before
+        seen = {opening for _, opening in before}
+        await self.tomorrow(scene)
+        assert self.prices(scene, TODAY) == {}
+        assert self.prices(scene, scene.day)
+        assert len({opening for _, opening in scene.standing()}) > len(seen)
+        assert len(scene.standing()) == len(before)
+        in_force = scene.store.get("progress", "congestion")
+        assert in_force is not None
+        assert StoredTable.from_document(in_force).day == scene.day
+
+    async def test_it_is_made_once_a_day_and_kept_with_the_match(self) -> None:
+        scene = self.crowd()
+        await self.make(scene)
+        assert not scene.matching.congestion_due
+        await self.tomorrow(scene)
+        written = len(scene.store.all("congestion"))
+        await self.make(scene)
+        assert len(scene.store.all("congestion")) == written
+        made_with = {one["congestion"] for one in scene.store.all("matches") if one["standing"]}
+        assert made_with == {None, scene.day.isoformat()}  # those before stand unchanged from before the first table
+
+    async def test_the_same_lists_come_of_it_after_a_load(self) -> None:
+        scene = self.crowd()
+        await self.make(scene)
+        await self.tomorrow(scene)
+        standing, prices = scene.standing(), self.prices(scene, scene.day)
+        told = len(scene.told())
+        scene.begin()
+        scene.matching.load_congestion(Congestion(scene.day, prices))
+        scene.publish_changes()
+        assert (scene.standing(), len(scene.told())) == (standing, told)
+
+    async def test_not_while_something_waits_to_be_assessed(self) -> None:
+        scene = self.crowd()
+        await self.make(scene)
+        scene.day += timedelta(days=1)
+        scene.matching.begin_day(scene.day)
+        scene.hear(a_job(40))
+        scene.matching.drain_inbox()
+        assert not scene.matching.congestion_due
+        scene.publish_changes()
+        assert scene.matching.congestion_due
+
+    def test_off_by_the_setting(self) -> None:
+        scene = Scene(congestion=False)
+        scene.does(a_job(1), a_person(1))
+        assert not scene.matching.congestion_due
+        scene.matching.load_congestion(Congestion(TODAY, {a_job(1).opportunity: 0.5}))
+        assert scene.matching.congestion_due is False
+
+    def test_a_table_is_stored_in_parts_by_how_ids_begin(self) -> None:
+        scene = Scene()
+        scene.perform(*saved(Congestion(TODAY, {numbered(1): 0.25, "f" * 32: 0.5})))
+        parts = {one["_id"]: one["prices"] for one in scene.store.all("congestion") if one["prices"]}
+        assert parts == {f"{TODAY}/0": {numbered(1): 0.25}, f"{TODAY}/f": {"f" * 32: 0.5}}
+        assert len(scene.store.all("congestion")) == 16

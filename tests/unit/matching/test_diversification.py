@@ -19,6 +19,7 @@ pytestmark = pytest.mark.unit
 CONTEXT = AssessmentContext(PACK, TODAY)
 BEST = PACK.matching.best_of_person
 KITCHEN = "keco-2018:5323"
+SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening"]
 PLACES = [code for code in sorted(PACK.codes("region")) if code.startswith("legal-dong-2026:41")]
 
 
@@ -75,7 +76,7 @@ class TestChosen:
 
     def test_an_employer_or_a_kind_does_not_fill_the_pool(self) -> None:
         most, others = PACK.matching.chosen_from, [of(900 + n, 1 + n) for n in range(BEST)]
-        own = [of(n, 0, region=code) for n, code in enumerate(PLACES[:most])]
+        own = [of(n, 0, region=PLACES[n % len(PLACES)], shifts=[SHIFTS[n // len(PLACES)]]) for n in range(most)]
         assert choice(*own, *others) == [0, 1, 2, *range(most, most + BEST - 3)]
         teaching = [a_training(n, title=f"과정 {n}") for n in range(most)]
         assert choice(*teaching, *others) == [0, 1, 2, *range(most, most + BEST - 3)]

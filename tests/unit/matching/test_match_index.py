@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -26,10 +27,11 @@ from verification.oracle.matches import Standing, matches_of
 
 pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
+CONGESTION = CongestionData(first_places=1, share_of_mean=0.3, step=0.1, rounds=4, most=0.3)
 SMALL = PACK.matching.model_copy(
     update={
         "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "most_of_kind": {"training": 1},
-        "best_of_opportunity": 2, "threshold": 0.3, "congestion": CongestionData(first_places=1, step=0.1, most=0.3),
+        "best_of_opportunity": 2, "threshold": 0.3, "congestion": CONGESTION,
     }
 )  # fmt: skip
 NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
@@ -38,6 +40,16 @@ NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everyb
 def small_pack() -> Pack:
     """The pack with so few places that ranks matter in a small world."""
     return replace(PACK, matching=SMALL)
+
+
+def made(slices: Generator[None, None, Congestion]) -> Congestion:
+    """What slices come to."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as done:
+            table: Congestion = done.value
+            return table
 
 
 class World:
@@ -82,6 +94,10 @@ class World:
                     self.queue.remove_opening(id)
                 for id in self.index.people() if change.rescan_all else ():
                     self.queue.rescan(id)
+            case "congestion" if seed % 2:
+                self.index.set_congestion(made(self.index.next_congestion()))
+                assert self.index.congestion is not None
+                self.prices = dict(self.index.congestion.prices)
             case "congestion":
                 self.prices = {numbered(0xB0000 + n): dice.choice([0.01, 0.1, 0.3]) for n in range(number)}
                 self.index.set_congestion(Congestion(self.day, self.prices))

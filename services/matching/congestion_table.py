@@ -1,0 +1,82 @@
+"""The day's table of congestion: made by the active matcher a slice at a time, stored, and only then in force.
+
+It is made once a day, as soon as everything is assessed on that day, from the lists that stand then; an installation's
+first table is empty. Until a new one is stored the one before is in force, so whoever takes over goes on with the same
+lists. What was stored of a table that was never finished is written over by the next attempt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Protocol, TypeVar
+
+from services.matching.documents import PARTS, Stored, StoredPrices, StoredTable
+from services.matching.domain.congestion import Congestion
+from services.matching.service import Matching
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
+
+SLICE_SECONDS = 0.02
+T = TypeVar("T")
+
+
+class Aside(Protocol):
+    """Works something out in the matcher's thread."""
+
+    async def __call__(self, work: Callable[[], T]) -> T: ...
+
+
+class CongestionTable:
+    """``perform`` performs an operation in a transaction."""
+
+    def __init__(self, matching: Matching, perform: Callable[[Operation[None]], Awaitable[None]], aside: Aside) -> None:
+        self._matching = matching
+        self._perform = perform
+        self._aside = aside
+        self._making: Generator[None, None, Congestion] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._making is not None
+
+    async def make(self) -> None:
+        """One slice, if it is time."""
+        if self._making is None:
+            if not self._matching.congestion_due:
+                return
+            self._making = self._matching.next_congestion()
+        table = await self._aside(partial(_advance, self._making))
+        if table is None:
+            return
+        self._making = None
+        for operation in saved(table):
+            await self._perform(operation)
+        self._matching.use_congestion(table)
+
+
+def _advance(making: Generator[None, None, Congestion]) -> Congestion | None:
+    """Go on for about a slice; the table once it is made."""
+    end = time.monotonic() + SLICE_SECONDS
+    try:
+        while time.monotonic() < end:
+            next(making)
+    except StopIteration as done:
+        table: Congestion = done.value
+        return table
+    return None
+
+
+def saved(table: Congestion) -> list[Operation[None]]:
+    """Store it: its parts, then that it is the one in force; each is a transaction of its own."""
+    parts: dict[str, dict[str, float]] = {part: {} for part in PARTS}
+    for opening, price in table.prices.items():
+        parts[opening[0]][opening] = price
+
+    def save(stored: Stored, work: UnitOfWork) -> None:
+        stored.save(work)
+
+    every: list[Stored] = [StoredPrices(table.day, part, prices) for part, prices in parts.items()]
+    return [Operation(lambda work: (), partial(save, stored)) for stored in (*every, StoredTable(table.day))]
