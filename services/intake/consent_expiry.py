@@ -11,11 +11,12 @@ from datetime import date
 
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
-from services.intake.documents import PEOPLE, Causation, StoredPerson
+from services.intake.documents import PEOPLE, StoredPerson
 from services.intake.domain import consent_rules
 from services.intake.domain.consent_expiry_forecast import endings, until
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.publish import publish
+from services.intake.last_told import Causation
 from services.intake.repository import Repository
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.kit.base.ids import random_id

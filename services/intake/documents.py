@@ -22,12 +22,11 @@ from typing import Any, ClassVar, NotRequired, TypedDict
 
 from services.intake.domain.consent_rules import first_end
 from services.intake.domain.sequence_ordering import Tombstone
+from services.intake.last_told import KeptFloors, LastTold, told
 from shared.access.agencies import agency_document, held_agency
-from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.topics.agencies import Agency
 from shared.events.topics.people import Person
-from shared.events.topics.prohibitions import Floors
 from shared.kit.store.mongo import Document
 from shared.kit.store.typed_collection import Collection
 
@@ -36,72 +35,6 @@ AUDIT = "audit"
 OPPORTUNITIES = "opportunities"
 PEOPLE = "people"
 REFERENCES = "references"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Causation:
-    """What every event on the bus that follows from one acceptance has in common."""
-
-    correlationid: str
-    causationid: str
-    time: datetime
-    recordedtime: datetime
-    actor: str | None = None
-    traceparent: str | None = None
-
-    def document(self) -> Document:
-        """As it is kept. By hand: `asdict` copies every value deeply, which took a fifth of an event's whole time."""
-        return {
-            "correlationid": self.correlationid,
-            "causationid": self.causationid,
-            "time": self.time,
-            "recordedtime": self.recordedtime,
-            "actor": self.actor,
-            "traceparent": self.traceparent,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class LastTold:
-    """How a thing's newest event was told, so that the very same event can be told again."""
-
-    type: str
-    version: int
-    causation: Causation
-
-    @staticmethod
-    def by(event_type: EventType, causation: Causation) -> LastTold:
-        """Told as this type."""
-        return LastTold(event_type.name, event_type.version, causation)
-
-    @staticmethod
-    def kept_in(document: Mapping[str, Any]) -> LastTold | None:
-        """How the thing in this document was last told; None: never."""
-        kept = document.get("last")
-        return None if kept is None else LastTold(kept["type"], kept["version"], Causation(**kept["causation"]))
-
-
-@dataclass(frozen=True, slots=True)
-class KeptFloors:
-    """What is forbidden of a person's older states, and how that was last told."""
-
-    sequence: int
-    state: Floors
-    causation: Causation
-
-    @staticmethod
-    def kept_in(document: Mapping[str, Any]) -> KeptFloors | None:
-        """The floors in a person's document; None: nothing was ever forbidden."""
-        kept = document.get("floors")
-        if kept is None:
-            return None
-        state = Floors.model_validate(kept["state"], strict=False)
-        return KeptFloors(kept["sequence"], state, Causation(**kept["causation"]))
-
-    def document(self) -> Document:
-        """The part of the person's document that keeps them."""
-        state = self.state.model_dump(mode="json", exclude_none=True)
-        return {"sequence": self.sequence, "state": state, "causation": self.causation.document()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,10 +255,3 @@ TALLIES = Collection[TallyDocument](REFERENCES)
 def dumped(state: Model) -> Document:
     """A state as it is stored."""
     return state.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def told(last: LastTold | None) -> Document:
-    """The part of a thing's document that keeps how it was last told."""
-    if last is None:
-        return {}
-    return {"last": {"type": last.type, "version": last.version, "causation": last.causation.document()}}

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypedDict
 
-from services.intake.documents import OPPORTUNITIES, LastTold, dumped, told
+from services.intake.documents import OPPORTUNITIES, dumped
 from services.intake.domain.vacancy import Source
+from services.intake.last_told import LastTold, told
 from shared.events.topics.opportunities import Opportunity
 from shared.kit.store.mongo import Document
 from shared.kit.store.typed_collection import Collection

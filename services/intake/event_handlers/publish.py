@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.intake.documents import Causation, KeptFloors, LastTold, StoredPerson
+from services.intake.documents import StoredPerson
 from services.intake.domain.raised_prohibitions import raised
 from services.intake.event_handlers.effect import Effect, Emission, Thing
+from services.intake.last_told import Causation, KeptFloors, LastTold
 from shared.events import Event, registry
 from shared.events.data_classification import Model
 from shared.events.topics.people import CONSENT_LAPSED

@@ -19,15 +19,12 @@ LONGEST_TEXT = 2_000
 LONGEST_LIST = 20
 
 _WORDS = (
-    "service", "instance", "profile", "version", "part", "topic", "topics", "group", "member", "event_type", "type",
-    "kind", "status", "state", "outcome", "reason", "rule", "channel", "recipient", "agency", "key_id", "collection",
-    "index", "signal", "loop", "lease", "owner", "method", "pack", "model", "missing", "error", "errors",
-    "category",
+    "service", "instance", "part", "topic", "type", "kind", "reason", "recipient", "agency", "key_id", "loop",
+    "method", "pack", "missing", "error", "errors", "category",
 )  # fmt: skip
 _NUMBERS = (
-    "partition", "partitions", "offset", "first", "last", "epoch", "count", "rows", "records", "people",
-    "opportunities", "matches", "attempt", "attempts", "milliseconds", "seconds", "wait_seconds", "lag", "port", "code",
-    "pid", "sequence", "bytes", "dropped",
+    "partition", "partitions", "count", "rows", "people", "opportunities", "attempts", "seconds", "port", "code",
+    "dropped",
 )  # fmt: skip
 # Sentences and templates of ours or of a library's source, never anything received.
 _TEXTS = ("settings", "template", "remedy", "frames")
@@ -39,12 +36,10 @@ FORMS: Mapping[str, re.Pattern[str] | type[float] | type[str]] = {
     "route": ROUTE,
     "location": ADDRESS,
     "event_id": ID,
-    "topic_id": ID,
     "field": POINTER,
     "kafka": ADDRESS,
     "mongo_url": ADDRESS,
     "host": ADDRESS,
-    "url_host": ADDRESS,
 }
 
 

