@@ -170,8 +170,7 @@ class MatchIndex:
             return
         found = Shortlist(self._most, self._bounds)
         scored = self._pairs.of_person(held, best=self._most + 1)  # the first that is left out is known as well
-        for opening, score in self._best_first(scored, found):
-            found.put(self._entry(held.facts, opening, score))
+        found.fill(self._entry(held.facts, opening, score) for opening, score in self._best_first(scored))
         self._lists.set(person, found)
         yield
 
@@ -182,7 +181,7 @@ class MatchIndex:
         held = self._openings.get(opening)
         if held is None:
             return
-        scored = self._pairs.of_opening(held, enters=self._lists.enters(), shown=self._shown)
+        scored = self._pairs.of_opening(held, entering=True, shown=self._shown)
         on_list = set[str]()
         for row, score in self._lists.entered(scored):
             on_list.add(person := self._people.id_of(row))
@@ -270,14 +269,12 @@ class MatchIndex:
         itself = held is not None and held.facts.crowd.alike == crowd.alike
         return self._pairs.alike(crowd) > itself
 
-    def _best_first(self, scored: Scored, found: Shortlist) -> Iterator[tuple[OpeningFacts, float]]:
-        """With their scores, in their order, the first of those that are nearly the same, up to where the list ends."""
+    def _best_first(self, scored: Scored) -> Iterator[tuple[OpeningFacts, float]]:
+        """With their scores, in their order, the first of those that are nearly the same."""
         order, seen = np.argsort(-scored.scores, kind="stable"), set[tuple[str, ...]]()
         ranked = zip(scored.scores[order].tolist(), scored.rows[order].tolist(), strict=True)
         for score, group in groupby(ranked, itemgetter(0)):
             for id in sorted(self._openings.id_of(row) for _, row in group):
-                if found.cutoff is not None and (-score / UNIT, id) >= found.cutoff:
-                    return
                 if (facts := self._openings[id].facts).crowd.alike not in seen:
                     seen.add(facts.crowd.alike)
                     yield facts, score / UNIT

@@ -54,6 +54,26 @@ class Shortlist:
         if cutoff is not None:
             self.end_at(cutoff)
 
+    def fill(self, entries: Iterable[Entry]) -> None:
+        """Put these into a list that is empty, best first, until there is no more room."""
+        assert not self._held, "what is here would come in between"
+        alike, of_employer, of_sort = set[Crowd](), dict[tuple[str, str | None], int](), dict[str, int]()
+        for entry in entries:
+            sort, employer, _ = crowd = entry.crowd
+            if crowd in alike or of_employer.get((sort, employer), 0) >= self._bounds.of_employer:
+                continue
+            if of_sort.get(sort, 0) >= self._bounds.of_sort.get(sort, self._most + 1):
+                continue
+            if len(self._ranked) >= self._most:
+                self.cutoff = (-entry.score, entry.id)
+                return
+            if employer is not None:
+                of_employer[sort, employer] = of_employer.get((sort, employer), 0) + 1
+            of_sort[sort] = of_sort.get(sort, 0) + 1
+            alike.add(crowd)
+            self._held[entry.id] = entry
+            self._ranked.append((-entry.score, entry.id))
+
     def put(self, entry: Entry) -> list[str] | None:
         """An opening is new or was assessed again. None: that changed nothing; else what is here no longer."""
         before, key = self._held.get(entry.id), (-entry.score, entry.id)

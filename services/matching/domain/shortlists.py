@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from services.matching.domain.columns.kernel import UNIT
+from services.matching.domain.columns.kernel import NOBODY, UNIT
 from services.matching.domain.columns.rows import Rows
 from services.matching.domain.columns.scores import Scored
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlist import Entry, Shortlist
 
-_NOBODY = np.iinfo(np.int64).max
-
 
 class Shortlists:
-    """By person; of each opening who holds it, and by row of the people the score from which on an opening would enter
-    (in millionths): so of all people only those are looked at whose list becomes another."""
+    """By person; of each opening who holds it, and with the people the score from which on an opening would enter (in
+    millionths): so of all people only those are looked at whose list becomes another."""
 
     def __init__(self, people: Rows[PersonFacts]) -> None:
         self._people = people
         self._lists: dict[str, Shortlist] = {}
         self._holders: dict[str, set[str]] = {}
-        self._enters: NDArray[np.int64] = np.full(0, _NOBODY)
 
     def get(self, person: str) -> Shortlist | None:
         """The list of this person."""
@@ -50,7 +44,7 @@ class Shortlists:
         """Forget all."""
         self._lists.clear()
         self._holders.clear()
-        self._enters[:] = _NOBODY
+        self._people.layout.nobody_enters()
 
     def put(self, person: str, entry: Entry) -> bool:
         """An opening may match somebody with a list; whether that changed it."""
@@ -77,23 +71,16 @@ class Shortlists:
         """On whose list this opening is."""
         return frozenset(self._holders.get(opening, ()))
 
-    def enters(self) -> NDArray[np.int64]:
-        """From which score on, in millionths, an opening would enter a list, by row of the people."""
-        self._make_room()
-        return self._enters
-
     def entered(self, scored: Scored) -> list[tuple[int, float]]:
         """Of people with their scores for one opening those whose list it may enter."""
-        kept = scored.scores >= self.enters()[scored.rows]
+        kept = scored.scores >= self._people.layout.enters_of(scored.rows)
         return list(zip(scored.rows[kept].tolist(), (scored.scores[kept] / UNIT).tolist(), strict=True))
 
     def _note(self, person: str, shortlist: Shortlist | None) -> None:
-        self._make_room()
-        row = self._people[person].row
-        if shortlist is None:
-            self._enters[row] = _NOBODY
-        else:
-            self._enters[row] = 0 if shortlist.cutoff is None else round(-shortlist.cutoff[0] * UNIT)
+        score = NOBODY
+        if shortlist is not None:
+            score = 0 if shortlist.cutoff is None else round(-shortlist.cutoff[0] * UNIT)
+        self._people.layout.enter_from(self._people[person].row, score)
 
     def _left(self, person: str, openings: Iterable[str]) -> None:
         shortlist = self._lists[person]
@@ -101,10 +88,6 @@ class Shortlists:
             if opening not in shortlist:
                 self._let_go(opening, person)
         self._note(person, shortlist)
-
-    def _make_room(self) -> None:
-        if (room := len(self._people.taken) - len(self._enters)) > 0:
-            self._enters = np.concatenate((self._enters, np.full(room, _NOBODY)))
 
     def _let_go(self, opening: str, person: str) -> None:
         holders = self._holders.get(opening)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.matching.domain.assessment import DIGITS, assess
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import layout as layout_module
+from services.matching.domain.columns import part_lines as part_lines_module
 from services.matching.domain.columns import table as table_module
 from services.matching.domain.columns.kernel import UNIT, millionths
 from services.matching.domain.columns.keys import FREE, Keys, sight
@@ -76,8 +77,9 @@ def assert_as_plain(pairs: Pairs, people: list[PersonFacts], openings: list[Open
         scored = pairs.of_opening(held, rows_of(pairs.people))
         other_way |= {(id, opening.id): both for id, both in by_id(pairs.people, scored).items()}
         own = {id: both for (id, other), both in expected.items() if other == opening.id}
-        enters = np.full(len(pairs.people.taken), UNIT * 3 // 5)
-        some = by_id(pairs.people, pairs.of_opening(held, enters=enters, shown=2))
+        for row in rows_of(pairs.people).tolist():
+            pairs.people.layout.enter_from(row, UNIT * 3 // 5)
+        some = by_id(pairs.people, pairs.of_opening(held, entering=True, shown=2))
         assert_the_best(some, own, {1: 2})
         assert some.keys() >= {id for id, (score, _) in own.items() if score >= 0.6}
     assert found == expected
@@ -99,6 +101,7 @@ class TestPairs:
         people, openings = a_crowd(seed, 12, 12)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(table_module, "MOST_BYTES", most_bytes)
+            patch.setattr(part_lines_module, "MOST_BYTES", most_bytes)
             patch.setattr(layout_module, "TAIL_AT_LEAST", seed % 9)
             assert_as_plain(filled(people, openings), people, openings)
 
@@ -186,7 +189,7 @@ class TestWhatRulesLookAt:
 class TestKeys:
     def test_who_looks_the_same_has_the_same_number_and_what_nobody_looks_like_is_forgotten(self) -> None:
         keys, freed = Keys(("residence", "car")), list[int]()
-        keys.on_end = freed.append
+        keys.on_end.append(freed.append)
         here, there = person_facts(a_person(1), PACK), person_facts(a_person(2, residence=None), PACK)
         assert [keys.take(one) for one in (here, here, there)] == [1, 1, 2]
         keys.give_back(1)

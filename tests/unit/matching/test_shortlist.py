@@ -81,6 +81,30 @@ class TestCrowds:
         assert found.put(entry("a", 0.6, alike="z")) == ["a", "b"]
         assert (ids(found), found.cutoff) == ("", (-0.6, "a"))
 
+    @settings(max_examples=200)
+    @given(
+        entries=st.lists(
+            st.builds(
+                entry,
+                st.uuids().map(str),
+                st.sampled_from([0.1, 0.2, 0.3]),
+                st.sampled_from(["job", "training"]),
+                st.sampled_from([None, "e", "f"]),
+                st.sampled_from(["", "x", "y"]),
+            ),
+            max_size=30,
+        ),
+        most=st.integers(2, 8),
+    )
+    def test_filled_at_once_it_is_as_if_each_had_come_by_itself(self, entries: list[Entry], most: int) -> None:
+        at_once, one_by_one = Shortlist(most, TWINS), Shortlist(most, TWINS)
+        ranked = sorted(entries, key=lambda one: (-one.score, one.id))
+        at_once.fill(ranked)
+        for one in ranked:
+            one_by_one.put(one)
+        assert list(at_once.entries()) == list(one_by_one.entries())
+        assert at_once.cutoff == one_by_one.cutoff
+
     @settings(max_examples=300)
     @given(
         changes=st.lists(

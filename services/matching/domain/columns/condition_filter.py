@@ -29,23 +29,20 @@ class ConditionTables:
         self.context = context
         self.tables = [self._table_of(place) for place in range(len(PAIRED))]
         self._questions: list[tuple[int, float]] = []  # by bit: which condition, and how often it is answered yes
+        self._bits = np.zeros(0, np.int64), np.zeros(0, np.float64)  # in the order of the conditions, with their shares
         self._looks = 0
         self._order = list(range(len(PAIRED)))
         self.looked_at, self.refused = np.ones(len(PAIRED), np.int64), np.zeros(len(PAIRED), np.int64)
 
-    def of(self, side: int, numbers: list[int], leading: list[int]) -> tuple[kernel.Conditions, NDArray[np.int64]]:
-        """One of a side, by its numbers; and which conditions these are. ``leading``: the columns that are the same for
-        all of a segment."""
+    def of(self, side: int, numbers: list[int], heads: list[int]) -> kernel.Conditions:
+        """One of a side, by its numbers. ``heads``: the columns that are the same for all of a group."""
         asked = [each for each in self._order if not self._is_met(side, numbers, each)]
-        asked.sort(key=lambda each: each not in leading)  # the others stay in their order
-        lines = [self.tables[each].line(side, numbers[each]).filled() for each in asked]
+        asked.sort(key=lambda each: each not in heads)  # the others stay in their order
+        lines = [self.tables[each].line(side, numbers[each]) for each in asked]
         ends = np.cumsum([0, *map(len, lines)])
-        order = sorted(range(len(self._questions)), key=self._questions.__getitem__)
-        columns = np.array(asked, np.int64)
         answers = np.concatenate(lines) if lines else np.zeros(0, np.uint8)
-        bits, shares = np.array(order, np.int64), np.array([self._questions[bit][1] for bit in order], np.float64)
-        heads = np.array([leading.index(each) for each in asked if each in leading], np.int64)
-        return kernel.Conditions(columns, len(heads), heads, answers, ends[:-1], bits, shares), columns
+        head_at = np.array([heads.index(each) for each in asked if each in heads], np.int64)
+        return kernel.Conditions(np.array(asked, np.int64), head_at, answers, ends[:-1], *self._bits)
 
     def learn(self, columns: NDArray[np.int64], looked_at: NDArray[np.int64], refused: NDArray[np.int64]) -> None:
         """What was counted in a look."""
@@ -77,4 +74,6 @@ class ConditionTables:
         if question not in self._questions:
             self._questions.append(question)
             assert len(self._questions) <= MOST_QUESTIONS, "a pack says it of some tens of questions"
+            order = sorted(range(len(self._questions)), key=self._questions.__getitem__)
+            self._bits = np.array(order, np.int64), np.array([self._questions[bit][1] for bit in order], np.float64)
         return FIRST_QUESTION + self._questions.index(question)

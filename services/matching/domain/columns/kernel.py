@@ -17,9 +17,10 @@ REFUSES, MEETS, BLANK = 0, 1, 255
 """Answers as the tables keep them; a number between the last two is a question: bit ``number - FIRST_QUESTION``."""
 FIRST_QUESTION = 2
 TABLE, BEST, SHARE, CERTAINTY = 0, 1, 2, 3
-"""How the value of a factor is found: in a table, by comparing items, or from the open questions."""
+"""How the value of a factor is found: by asking it, by comparing items, or from the open questions."""
 UNIT = 1_000_000
 """Scores are counted in millionths."""
+NOBODY = np.iinfo(np.int32).max  # no score enters there
 NOTHING = -1.0  # as a nearness: not comparable
 _SLACK = 2e-6  # between a fit and a bound of it, for rounding
 _STEPS = 2_000  # of the histograms from which it is known how good the best so many are at least
@@ -34,16 +35,20 @@ Floats = NDArray[np.float64]
 
 
 class Others(NamedTuple):
-    """Those that one is compared with. ``numbers``: by position a number for each column; ``row_of``: whose position it
-    is, below 0: nobody's; ``segments`` begin where the leading columns change, ``groups`` (of segments) where the first
-    of them does, both with their end; ``heads``: by segment the numbers of the leading columns; ``wish``: which of
-    these says which wish, below 0: all have the first."""
+    """Those that one is compared with, by position. ``hot``: the numbers of the factors that do not lead; ``numbers``:
+    of all columns, for those few that come so far; ``enters``: from which score on one is of interest; ``row_of``:
+    whose position it is, below 0: nobody's. ``groups`` (of segments, with their end) begin where the columns of
+    ``heads`` change, ``segments`` (with their end) where that of ``turns`` does as well. ``wish``: which column of
+    the heads says which wish, below 0: all have the first."""
 
+    hot: Numbers
     numbers: Numbers
+    enters: Numbers
     row_of: Integers
     heads: Numbers
-    segments: Integers
+    turns: Numbers
     groups: Integers
+    segments: Integers
     wish: int
 
 
@@ -58,12 +63,33 @@ class Items(NamedTuple):
     weights: Floats
 
 
+class Compared(NamedTuple):
+    """How a factor compares items: its kind, the first of its comparisons and the end of them, its evidence."""
+
+    kind: int
+    first: int
+    last: int
+    evidence: float
+
+
+class Own(NamedTuple):
+    """The items of the one that is compared, for one factor: by comparison (``first``) where in ``near`` the nearness
+    of each to the other side's keys begins, and its weight. ``asked``: the weight of all that it asks (of the best of
+    comparisons: what counts where nothing is comparable); below 0: the others ask."""
+
+    first: Integers
+    near_at: Integers
+    weights: Floats
+    near: Floats
+    asked: float
+
+
 class Conditions(NamedTuple):
-    """In the order in which they are asked, those that lead first (``head_at``: where in the heads). ``answers`` of
-    each begin ``at``; ``bits``: the questions in the order of the conditions, with how often each is answered yes."""
+    """Those that lead first (``head_at``: where in the heads), the others in the order in which they are asked.
+    ``answers`` of each begin ``at``; ``bits``: the questions in the order of the conditions, with how often each is
+    answered yes."""
 
     columns: Integers
-    leads: int
     head_at: Integers
     answers: NDArray[np.uint8]
     at: Integers
@@ -72,56 +98,33 @@ class Conditions(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """In their order. ``order`` is that in which they are weighed, those that lead first (``head_at``: where in the
-    heads). ``first`` and ``last``: of each its comparisons. From the place ``early`` on it takes more work: the
-    conditions come before. ``shares``, ``most`` (what it can add) and ``parts`` (of tables, beginning ``at``; in
-    millionths) are by wish."""
+    """By their places: ``leads`` (``head_at``: where in the heads), the one by which segments ``turn``, those that are
+    ``hot``, ``certainty``. ``parts``: what each adds, in millionths, by wish and number, beginning ``at``; ``most``:
+    how much that can be, by wish. ``between``: 1 for those that count between people."""
 
-    kinds: Integers
-    order: Integers
-    leads: int
+    leads: Integers
     head_at: Integers
-    early: int
-    columns: Integers
-    first: Integers
-    last: Integers
-    shares: Floats
-    most: Integers
-    parts: NDArray[np.int32]
+    turn: int
+    hot: Integers
+    certainty: int
+    parts: Numbers
     at: Integers
+    most: Integers
     between: Integers
     between_share: Floats
-    evidence: Floats
-
-
-class Own(NamedTuple):
-    """The items of the one that is compared: by comparison (``first``) where in ``near`` the nearness of each to the
-    other side's keys begins, and its weight. ``asked``: by factor the weight of all that it asks (of the best of
-    comparisons: what counts where nothing is comparable); below 0: the others ask."""
-
-    first: Integers
-    near_at: Integers
-    weights: Floats
-    near: Floats
-    asked: Floats
-
-
-class Apart(NamedTuple):
-    """The column in which equal numbers, all below ``size``, are counted once; 0 is not counted."""
-
-    column: int
-    size: int
+    certainty_share: Floats
 
 
 class Wanted(NamedTuple):
     """Pairs with a fit from the ``threshold`` on, and of these those that are no worse by score than the ``best`` so
-    many that are ``apart`` (0: all), or those that reach what ``enters`` says of their row, or are among the ``shown``
-    best by fit. More may be found."""
+    many that are apart (0: all), or, ``by_row``, those that reach what enters there, or are among the ``shown`` best by
+    fit. More may be found. Apart: different numbers in the column ``apart``, all below ``apart_size``; 0 counts not."""
 
     threshold: float
     best: int
-    apart: Apart
-    enters: Integers
+    apart: int
+    apart_size: int
+    by_row: bool
     shown: int
 
 
@@ -155,43 +158,40 @@ def millionths(x: float) -> int:
 
 
 @_compiled
-def all_millionths(values: Floats, share: float) -> NDArray[np.int32]:
-    """What a factor with this share adds at each of these values, in millionths."""
-    found = np.empty(len(values), np.int32)
-    for at in range(len(values)):
-        found[at] = millionths(share * values[at]) if values[at] >= 0 else 0
+def parts_of(values: Floats, shares: Floats) -> Numbers:
+    """What a factor with these values adds, in millionths, by its share for each wish. Below 0: not known, not used."""
+    found = np.zeros((len(shares), len(values)), np.int32)
+    for wish in range(len(shares)):
+        for at in range(len(values)):
+            if values[at] >= 0:
+                found[wish, at] = millionths(shares[wish] * values[at])
     return found
 
 
 @_compiled
-def _item_value(factor: int, numbers: Numbers, items: Items, factors: Factors, own: Own) -> float:
-    best, had, asked = -1.0, 0.0, float(own.asked[factor])
-    number = numbers[factors.columns[factor]]
-    for each in range(factors.first[factor], factors.last[factor]):
-        start = items.starts[each, number]
-        end = start + items.lengths[each, number]
-        if own.asked[factor] < 0.0:
-            asked = items.sums[each, number]
-        for one in range(own.first[each], own.first[each + 1]):
-            at, weight = own.near_at[one], own.weights[one]
-            for item in range(start, end):
-                near = own.near[at + items.keys[item]]
-                if near >= 0.0:
-                    value = weight * (near * items.weights[item])
-                    had += value
-                    best = max(best, value)
-    if factors.kinds[factor] == SHARE:
-        return float((had + _NEUTRAL * factors.evidence[factor]) / (asked + factors.evidence[factor]))
-    return best if best >= 0.0 else asked
-
-
-@_compiled
-def values_by_number(factor: int, length: int, items: Items, factors: Factors, own: Own) -> Floats:
-    """What a factor that compares items says to each number of the other side."""
-    found, numbers = np.empty(length), np.zeros(factors.columns[factor] + 1, np.int32)
-    for number in range(length):
-        numbers[factors.columns[factor]] = number
-        found[number] = _item_value(factor, numbers, items, factors, own)
+def item_values(numbers: Integers, items: Items, compared: Compared, own: Own) -> Floats:
+    """What a factor that compares items says to these numbers of the other side."""
+    found = np.empty(len(numbers))
+    for place in range(len(numbers)):
+        number = numbers[place]
+        best, had, asked = -1.0, 0.0, own.asked
+        for each in range(compared.first, compared.last):
+            start = items.starts[each, number]
+            end = start + items.lengths[each, number]
+            if own.asked < 0.0:
+                asked = items.sums[each, number]
+            for one in range(own.first[each - compared.first], own.first[each - compared.first + 1]):
+                at, weight = own.near_at[one], own.weights[one]
+                for item in range(start, end):
+                    near = own.near[at + items.keys[item]]
+                    if near >= 0.0:
+                        value = weight * (near * items.weights[item])
+                        had += value
+                        best = max(best, value)
+        if compared.kind == SHARE:
+            found[place] = (had + _NEUTRAL * compared.evidence) / (asked + compared.evidence)
+        else:
+            found[place] = best if best >= 0.0 else asked
     return found
 
 
@@ -206,166 +206,141 @@ def _certainty(mask: int, conditions: Conditions) -> float:
 
 
 @_compiled
-def _groups_best_first(others: Others, factors: Factors) -> tuple[Integers, Integers]:
-    """The groups by how much the factor that leads can add, and how much that is."""
+def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -> tuple[Integers, Integers, Integers]:
+    """The groups that the leading conditions do not refuse, those first to which the leading factors add most; by group
+    how much that is, and the open questions."""
     count = len(others.groups) - 1
-    adds, order = np.zeros(count, np.int64), np.empty(count, np.int64)
+    adds, masks, order = np.full(count, -1, np.int64), np.zeros(count, np.int64), np.empty(count, np.int64)
     steps = np.zeros(258, np.int64)
-    lead = factors.order[0]
+    admitted = 0
     for group in range(count):
-        number = others.heads[others.groups[group], factors.head_at[lead]]
-        for wish in range(len(factors.shares)):
-            adds[group] = max(adds[group], factors.parts[wish, factors.at[lead] + number])
+        head, mask, meets = others.heads[group], 0, True
+        for place in range(len(conditions.head_at)):
+            answer = conditions.answers[conditions.at[place] + head[conditions.head_at[place]]]
+            if answer == REFUSES:
+                meets = False
+                break
+            if answer >= FIRST_QUESTION:
+                mask |= 1 << (answer - FIRST_QUESTION)
+        if meets:
+            wish, score = head[others.wish] if others.wish >= 0 else 0, 0
+            for place in range(len(factors.leads)):
+                score += factors.parts[wish, factors.at[factors.leads[place]] + head[factors.head_at[place]]]
+            adds[group], masks[group] = score, mask
+            admitted += 1
     top = max(1, adds.max()) if count else 1
     for group in range(count):
-        steps[256 - adds[group] * 256 // top + 1] += 1
+        if adds[group] >= 0:
+            steps[256 - adds[group] * 256 // top + 1] += 1
     for step in range(257):
         steps[step + 1] += steps[step]
     for group in range(count):
-        step = 256 - adds[group] * 256 // top
-        order[steps[step]] = group
-        steps[step] += 1
-    return order, adds
+        if adds[group] >= 0:
+            step = 256 - adds[group] * 256 // top
+            order[steps[step]] = group
+            steps[step] += 1
+    return order[:admitted], adds, masks
 
 
 @_compiled
 def scan(
-    others: Others,
-    items: Items,
-    conditions: Conditions,
-    factors: Factors,
-    own: Own,
-    wanted: Wanted,
-    looked_at: Integers,
-    refused: Integers,
-) -> tuple[Integers, NDArray[np.int32]]:
+    others: Others, conditions: Conditions, factors: Factors, wanted: Wanted, looked_at: Integers, refused: Integers
+) -> tuple[Integers, Numbers]:
     """One against all others: their rows, and what each factor adds to their score. ``looked_at`` and ``refused`` count
-    for each condition."""
-    conditions_count, factors_count, wishes = len(conditions.columns), len(factors.kinds), len(factors.shares)
-    capacity, count = 1024, 0
-    rows, found = np.empty(capacity, np.int64), np.empty((capacity, factors_count), np.int32)
-    part = np.zeros(factors_count, np.int32)
+    for each condition that does not lead."""
+    capacity, count = 256, 0
+    rows, found = np.empty(capacity, np.int64), np.zeros((capacity, len(factors.at)), np.int32)
     memo_masks, memo_values = np.full(_MEMO, -1, np.int64), np.empty(_MEMO)
-    score_steps, scores_above, need = np.zeros(_STEPS + 1, np.int64), 0, 0
-    best_step = np.full(wanted.apart.size, -1, np.int64)
-    fit_steps, fits_above, need_fit = np.zeros(_STEPS + 1, np.int64), 0, 0.0
-    score_step, fit_step = 0, 0
-    by_row = len(wanted.enters) > 0
-    rest, rest_fit = np.zeros((wishes, factors_count + 1), np.int64), np.zeros((wishes, factors_count + 1), np.int64)
-    for wish in range(wishes):
-        for place in range(factors_count - 1, -1, -1):
-            factor = factors.order[place]
-            rest[wish, place] = rest[wish, place + 1] + factors.most[wish, factor]
-            rest_fit[wish, place] = rest_fit[wish, place + 1] + factors.most[wish, factor] * factors.between[factor]
-    if factors.leads:
-        groups, adds = _groups_best_first(others, factors)
-    else:
-        groups, adds = np.arange(len(others.groups) - 1), np.zeros(len(others.groups) - 1, np.int64)
-    rest_of_group = 0
-    for wish in range(wishes):
-        rest_of_group = max(rest_of_group, rest[wish, min(1, factors.leads)])
-    by_second = wanted.best > 0 and factors.leads == 2
-    second = factors.order[1] if by_second else 0
-    second_at, second_head = factors.at[second], factors.head_at[second]
-    rest_of_second = rest[0, 2] if by_second else 0
-    for group in groups:
-        if wanted.best and adds[group] + rest_of_group < need:
+    score_steps, score_step, scores_above, need = np.zeros(_STEPS + 1, np.int64), 0, 0, 0
+    fit_steps, fit_step, fits_above, need_fit = np.zeros(_STEPS + 1, np.int64), 0, 0, 0.0
+    best_step = np.full(wanted.apart_size, -1, np.int64)
+    by_row, hots, leading = wanted.by_row, len(factors.hot), len(conditions.head_at)
+    first_of = np.empty(hots, np.int64)
+    between_of = np.empty(hots, np.int64)
+    for hot in range(hots):
+        first_of[hot], between_of[hot] = factors.at[factors.hot[hot]], factors.between[factors.hot[hot]]
+    turn, turn_at = factors.turn, factors.at[factors.turn]
+    certainty, turn_between = factors.certainty, factors.between[factors.turn]
+    order, adds, masks = _admitted_groups(others, conditions, factors)
+    for group in order:
+        head = others.heads[group]
+        wish = head[others.wish] if others.wish >= 0 else 0
+        per_fit = 1 / (UNIT * factors.between_share[wish])
+        most_hot, most_hot_fit, lead_fit = 0, 0, 0
+        for hot in range(hots):
+            most_hot += factors.most[wish, factors.hot[hot]]
+            most_hot_fit += factors.most[wish, factors.hot[hot]] * between_of[hot]
+        for place in range(len(factors.leads)):
+            factor = factors.leads[place]
+            lead_fit += factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]] * factors.between[factor]
+        certain = millionths(factors.certainty_share[wish] * _certainty(masks[group], conditions))
+        lead_score = adds[group] + certain  # no more questions are open than these
+        most_turn = factors.most[wish, turn]
+        if not by_row and lead_score + most_turn + most_hot < need:
             continue
-        adds_of_group = adds[group] + rest_of_second
+        if (lead_fit + most_turn * turn_between + most_hot_fit) * per_fit + _SLACK < wanted.threshold:
+            continue
         for segment in range(others.groups[group], others.groups[group + 1]):
-            head = others.heads[segment]
-            if by_second and adds_of_group + factors.parts[0, second_at + head[second_head]] < need:
-                continue  # what most segments end with
-            wish = head[others.wish] if others.wish >= 0 else 0
-            lead_score, lead_fit = 0, 0
-            for place in range(factors.leads):
-                factor = factors.order[place]
-                adds_here = factors.parts[wish, factors.at[factor] + head[factors.head_at[factor]]]
-                part[factor] = adds_here
-                lead_score += adds_here
-                lead_fit += adds_here * factors.between[factor]
-            if wanted.best and lead_score + rest[wish, factors.leads] < need:
+            turn_adds = factors.parts[wish, turn_at + others.turns[segment]]
+            segment_score, segment_fit = lead_score + turn_adds, lead_fit + turn_adds * turn_between
+            most_score = segment_score + most_hot
+            if not by_row and most_score < need:
                 continue
-            per_fit = 1 / (UNIT * factors.between_share[wish])
-            if (lead_fit + rest_fit[wish, factors.leads]) * per_fit + _SLACK < wanted.threshold:
+            most_fit = (segment_fit + most_hot_fit) * per_fit + _SLACK
+            if most_fit < wanted.threshold:
                 continue
-            start, end = others.segments[segment], others.segments[segment + 1]
-            lead_mask, meets = 0, True
-            for place in range(conditions.leads):
-                answer = conditions.answers[conditions.at[place] + head[conditions.head_at[place]]]
-                looked_at[place] += end - start
-                if answer == REFUSES:
-                    refused[place] += end - start
-                    meets = False
-                    break
-                if answer >= FIRST_QUESTION:
-                    lead_mask |= 1 << (answer - FIRST_QUESTION)
-            if not meets:
-                continue
-            for position in range(start, end):
+            for position in range(others.segments[segment], others.segments[segment + 1]):
+                enters = others.enters[position] if by_row else need
+                if most_score < enters and (not by_row or most_fit < need_fit):
+                    continue
+                score, fit = segment_score, segment_fit
+                for hot in range(hots):
+                    adds_here = factors.parts[wish, first_of[hot] + others.hot[position, hot]]
+                    score += adds_here
+                    fit += adds_here * between_of[hot]
+                fit_value = fit * per_fit
+                if fit_value + _SLACK < wanted.threshold:
+                    continue
+                fits = by_row and fit_value + _SLACK >= need_fit
+                if score < enters and not fits:
+                    continue
                 row = others.row_of[position]
                 if row < 0:
                     continue
-                score, fit, mask = lead_score, lead_fit, lead_mask
-                enters = wanted.enters[row] if by_row else need
-                most_fit = (fit + rest_fit[wish, factors.leads]) * per_fit + _SLACK
-                if score + rest[wish, factors.leads] < enters and (not by_row or most_fit < need_fit):
-                    continue
-                numbers = others.numbers[position]
-                meets = True
-                for place in range(factors.leads, factors_count):
-                    if place == factors.early:  # what is known without much work first, then whether they meet at all
-                        for each in range(conditions.leads, conditions_count):
-                            answer = conditions.answers[conditions.at[each] + numbers[conditions.columns[each]]]
-                            looked_at[each] += 1
-                            if answer == REFUSES:
-                                refused[each] += 1
-                                meets = False
-                                break
-                            if answer >= FIRST_QUESTION:
-                                mask |= 1 << (answer - FIRST_QUESTION)
-                        if not meets:
-                            break
-                    factor = factors.order[place]
-                    kind = factors.kinds[factor]
-                    if kind == TABLE:
-                        adds_here = factors.parts[wish, factors.at[factor] + numbers[factors.columns[factor]]]
-                    elif factors.most[wish, factor] == 0:
-                        adds_here = 0
-                    elif kind == CERTAINTY:
-                        at = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)
-                        if memo_masks[at] != mask:
-                            memo_masks[at], memo_values[at] = mask, _certainty(mask, conditions)
-                        adds_here = millionths(factors.shares[wish, factor] * memo_values[at])
-                    else:
-                        value = _item_value(factor, numbers, items, factors, own)
-                        adds_here = millionths(factors.shares[wish, factor] * value)
-                    part[factor] = adds_here
-                    score += adds_here
-                    fit += adds_here * factors.between[factor]
-                    most_fit = (fit + rest_fit[wish, place + 1]) * per_fit + _SLACK
-                    if most_fit < wanted.threshold or (
-                        score + rest[wish, place + 1] < enters and (not by_row or most_fit < need_fit)
-                    ):
+                numbers, mask, meets = others.numbers[position], masks[group], True
+                for place in range(leading, len(conditions.columns)):
+                    answer = conditions.answers[conditions.at[place] + numbers[conditions.columns[place]]]
+                    looked_at[place] += 1
+                    if answer == REFUSES:
+                        refused[place] += 1
                         meets = False
                         break
+                    if answer >= FIRST_QUESTION:
+                        mask |= 1 << (answer - FIRST_QUESTION)
                 if not meets:
                     continue
+                at = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)
+                if memo_masks[at] != mask:
+                    memo_masks[at], memo_values[at] = mask, _certainty(mask, conditions)
+                certain_here = millionths(factors.certainty_share[wish] * memo_values[at])
+                score += certain_here - certain
+                if score < enters and not fits:
+                    continue
                 if count == capacity:
-                    more_rows, more = (
-                        np.empty(2 * capacity, np.int64),
-                        np.empty((2 * capacity, factors_count), np.int32),
-                    )
+                    more_rows, more = np.empty(2 * count, np.int64), np.zeros((2 * count, len(factors.at)), np.int32)
                     more_rows[:count], more[:count] = rows, found
-                    rows, found, capacity = more_rows, more, 2 * capacity
-                rows[count] = row
-                found[count] = part
+                    rows, found, capacity = more_rows, more, 2 * count
+                rows[count], found[count, certainty], found[count, turn] = row, certain_here, turn_adds
+                for place in range(len(factors.leads)):
+                    factor = factors.leads[place]
+                    found[count, factor] = factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]]
+                for hot in range(hots):
+                    found[count, factors.hot[hot]] = factors.parts[wish, first_of[hot] + others.hot[position, hot]]
                 count += 1
-                least_fit = fit * per_fit
-                if least_fit < wanted.threshold + _SLACK:  # it may yet be below the threshold
+                if fit_value < wanted.threshold + _SLACK:  # it may yet be below the threshold
                     continue
                 if wanted.best:
-                    who = numbers[wanted.apart.column]
+                    who = numbers[wanted.apart]
                     step = min(score * _STEPS // UNIT, _STEPS)
                     before = best_step[who]
                     if who > 0 and step > before:
@@ -383,7 +358,7 @@ def scan(
                         if scores_above >= wanted.best:
                             need = score_step * UNIT // _STEPS
                 if by_row:
-                    step = min(int(least_fit * _STEPS), _STEPS)
+                    step = min(int(fit_value * _STEPS), _STEPS)
                     fit_steps[step] += 1
                     if step >= fit_step:
                         fits_above += 1
@@ -397,16 +372,12 @@ def scan(
 
 def compile_kernels() -> None:
     """Compile what is not compiled yet, by looking at a side that is empty."""
-    none, nobody = np.zeros(0, np.int64), np.zeros(1, np.int64)
+    none, start, one = np.zeros(0, np.int64), np.zeros(1, np.int64), np.ones(1)
     numbers = np.zeros((1, 1), np.int32)
-    others = Others(numbers, none, numbers, nobody, nobody, -1)
+    others = Others(numbers, numbers, numbers[0], none, numbers, numbers[0], start, start, -1)
+    conditions = Conditions(none, none, np.zeros(0, np.uint8), none, none, np.zeros(0))
+    factors = Factors(none, none, 0, none, 0, numbers, start, np.zeros((1, 1), np.int64), start, one, one)
+    scan(others, conditions, factors, Wanted(0.5, 0, 0, 0, False, 0), none, none)
     items = Items(numbers, numbers, np.zeros((1, 1)), np.zeros(0, np.int32), np.zeros(0))
-    conditions = Conditions(none, 0, none, np.zeros(0, np.uint8), none, none, np.zeros(0))
-    shares, most, one = np.zeros((1, 1)), np.zeros((1, 1), np.int64), np.ones(1)
-    factors = Factors(
-        nobody, nobody, 0, nobody, 0, nobody, nobody, nobody, shares, most, numbers, nobody, nobody, one, one
-    )  # fmt: skip
-    own = Own(nobody, none, np.zeros(0), np.zeros(0), one)
-    scan(others, items, conditions, factors, own, Wanted(0.5, 0, Apart(0, 0), none, 0), none, none)
-    values_by_number(0, 0, items, factors, own)
-    all_millionths(np.zeros(0), 1.0)
+    item_values(none, items, Compared(BEST, 0, 0, 0.0), Own(start, none, one, one, 0.0))
+    parts_of(one, one)

@@ -21,7 +21,8 @@ class Keys:
     """Of one side and one rule: each different sight has a number as long as somebody held looks like that, and then
     another may have it. All that the rule is met by whatever the other side (``is_free``) have the number `FREE`.
     ``sights``: by number what the rule is shown, which names nobody; ``used``: whether somebody looks like that.
-    ``on_begin`` and ``on_end`` hear of each number that begins (and of whom it is) and ends."""
+    ``on_begin`` and ``on_end`` hear of each number that begins (and of whom it is) and ends; ``begun``: how many
+    did."""
 
     def __init__(self, fields: Fields, is_free: Callable[[Any], bool] | None = None) -> None:
         self._fields = fields
@@ -33,8 +34,9 @@ class Keys:
         self._unused: list[int] = []
         self.sights: list[Any] = [None]
         self.used: NDArray[np.bool_] = np.zeros(64, bool)
-        self.on_begin: Callable[[int, Any], None] = lambda number, facts: None
-        self.on_end: Callable[[int], None] = _nothing
+        self.begun = 0
+        self.on_begin: list[Callable[[int, Any], None]] = []
+        self.on_end: list[Callable[[int], None]] = []
 
     def take(self, facts: object) -> int:
         """The number of what these facts look like; `give_back` follows when they are no longer held."""
@@ -56,7 +58,9 @@ class Keys:
             self._numbers[key] = number
             self._keys[number] = key
             self.sights[number] = facts if self._fields is None else sight(facts, self._fields)
-            self.on_begin(number, facts)
+            self.begun += 1
+            for heard in self.on_begin:
+                heard(number, facts)
         self._held[number] += 1
         return number
 
@@ -70,7 +74,8 @@ class Keys:
             self._keys[number] = self.sights[number] = None
             self.used[number] = False
             self._unused.append(number)
-            self.on_end(number)
+            for heard in self.on_end:
+                heard(number)
 
     def held(self, key: Hashable) -> int:
         """How many that are held look like this."""

@@ -18,14 +18,16 @@ class Layout:
     """By position a number for each column; a sorted part, and behind it what came since. What goes leaves its numbers
     behind, and the position is nobody's.
 
-    It is sorted by the ``leading`` columns, so a scan passes over whole segments, and reads memory in order.
+    It is sorted by the columns ``heads`` (together they make a group) and within by ``turn`` (a segment), so a scan
+    passes over whole groups and segments, and reads memory in order. ``hot``: the columns that it reads of every
+    position that it comes to, beside each other. ``enters``: a score for each, from which on others are of interest.
     """
 
-    def __init__(self, columns: int, leading: Sequence[int]) -> None:
-        self.leading = list(leading)
+    def __init__(self, columns: int, heads: Sequence[int], turn: int, hot: Sequence[int]) -> None:
+        self.heads, self.turn, self.hot = list(heads), turn, list(hot)
         self._position: NDArray[np.int64] = np.full(FIRST_ROOM, -1)
-        self._columns, self._sorted, self._end = columns, 0, 0
-        self._pack(np.zeros((0, columns), np.int32), np.zeros(0, np.int64))
+        self._sorted, self._end = 0, 0
+        self._pack(np.zeros((0, columns), np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32))
 
     def put(self, row: int, numbers: Sequence[int]) -> None:
         """A row that has no place yet."""
@@ -33,13 +35,17 @@ class Layout:
             self._make_room(2 * self._end)
         if row >= len(self._position):
             self._position = np.pad(self._position, (0, max(row + 1, len(self._position))), constant_values=-1)
-        self._numbers[self._end], self._row_of[self._end], self._position[row] = numbers, row, self._end
-        self._heads[self._end - self._sorted + self._sorted_segments] = self._numbers[self._end, self.leading]
+        at, tail = self._end, self._end - self._sorted
+        self._numbers[at], self._row_of[at], self._position[row] = numbers, row, at
+        self._hot[at], self._enters[at] = self._numbers[at, self.hot], kernel.NOBODY
+        self._group_heads[tail + self._sorted_groups] = self._numbers[at, self.heads]
+        self._turns[tail + self._sorted_segments] = self._numbers[at, self.turn]
         self._end += 1
 
     def remove(self, row: int) -> None:
         """It goes."""
         self._row_of[self._position[row]] = -1
+        self._enters[self._position[row]] = kernel.NOBODY
         self._position[row] = -1
 
     def numbers_of(self, row: int) -> Numbers:
@@ -52,49 +58,65 @@ class Layout:
         found: Numbers = self._numbers[self._position[rows], column]
         return found
 
+    def enter_from(self, row: int, score: int) -> None:
+        """From now on this score enters there."""
+        self._enters[self._position[row]] = score
+
+    def enters_of(self, rows: NDArray[np.int64]) -> Numbers:
+        """Which score enters, of some that have a place."""
+        found: Numbers = self._enters[self._position[rows]]
+        return found
+
+    def nobody_enters(self) -> None:
+        """No score enters anywhere."""
+        self._enters[:] = kernel.NOBODY
+
     def some(self, rows: NDArray[np.int64], wish: int) -> kernel.Others:
         """These rows for the kernel, each by itself."""
-        starts, numbers = np.arange(len(rows) + 1), self._numbers[self._position[rows]]
-        return kernel.Others(numbers, rows, np.ascontiguousarray(numbers[:, self.leading]), starts, starts, wish)
+        at = self._position[rows]
+        starts, numbers = np.arange(len(rows) + 1), self._numbers[at]
+        heads, turns = np.ascontiguousarray(numbers[:, self.heads]), np.ascontiguousarray(numbers[:, self.turn])
+        return kernel.Others(self._hot[at], numbers, self._enters[at], rows, heads, turns, starts, starts, wish)
 
     def all(self, wish: int) -> kernel.Others:
-        """All of them for the kernel. ``wish``: which of the leading columns it is, if any."""
+        """All of them for the kernel. ``wish``: which of the heads it is, if any."""
         if self._end - self._sorted > max(TAIL_AT_LEAST, self._sorted // TAIL_SHARE):
             self._sort()
         tail = self._end - self._sorted
         return kernel.Others(
-            self._numbers, self._row_of, self._heads,
-            self._segments[: self._sorted_segments + tail + 1], self._groups[: self._sorted_groups + tail + 1], wish,
+            self._hot, self._numbers, self._enters, self._row_of, self._group_heads, self._turns,
+            self._groups[: self._sorted_groups + tail + 1], self._segments[: self._sorted_segments + tail + 1], wish,
         )  # fmt: skip
 
     def _sort(self) -> None:
         live = np.flatnonzero(self._row_of[: self._end] >= 0)
-        order = np.lexsort(self._numbers[live][:, self.leading].T[::-1])
-        live = live[order]
-        self._pack(self._numbers[live], self._row_of[live])
+        live = live[np.lexsort(self._numbers[live][:, [*self.heads, self.turn]].T[::-1])]
+        self._pack(self._numbers[live], self._row_of[live], self._enters[live])
         self._position[self._row_of[: self._end]] = np.arange(self._end)
 
-    def _pack(self, numbers: Numbers, row_of: NDArray[np.int64]) -> None:
+    def _pack(self, numbers: Numbers, row_of: NDArray[np.int64], enters: Numbers) -> None:
         """These, sorted, and nothing behind them."""
-        count = len(row_of)
-        heads = numbers[:, self.leading]
-        new = heads[1:] != heads[:-1]
-        first = np.arange(min(count, 1))
-        segments = np.concatenate((first, np.flatnonzero(new.any(axis=1)) + 1))
-        groups = np.searchsorted(segments, np.concatenate((first, np.flatnonzero(new[:, 0]) + 1)))
-        self._numbers, self._row_of, self._sorted, self._end = numbers, row_of, count, count
-        self._heads = np.ascontiguousarray(heads[segments])
-        self._segments, self._groups = segments, groups
-        self._sorted_segments, self._sorted_groups = len(segments), len(groups)
+        count, first = len(row_of), np.arange(min(len(row_of), 1))
+        heads, turns = numbers[:, self.heads], numbers[:, self.turn]
+        new_group = (heads[1:] != heads[:-1]).any(axis=1)
+        segments = np.concatenate((first, np.flatnonzero(new_group | (turns[1:] != turns[:-1])) + 1))
+        of_groups = np.concatenate((first, np.flatnonzero(new_group) + 1))
+        self._numbers, self._row_of, self._enters = numbers, row_of, enters
+        self._hot = np.ascontiguousarray(numbers[:, self.hot])
+        self._group_heads, self._turns = np.ascontiguousarray(heads[of_groups]), turns[segments]
+        self._segments, self._groups = segments, np.searchsorted(segments, of_groups)
+        self._sorted, self._end = count, count
+        self._sorted_segments, self._sorted_groups = len(segments), len(of_groups)
         self._make_room(max(FIRST_ROOM, count + count // 8))
 
     def _make_room(self, room: int) -> None:
         """For so many. What lies behind the sorted part is a segment and a group each."""
-        more = room - len(self._row_of)
-        self._numbers = np.pad(self._numbers, ((0, more), (0, 0)))
+        more, tail = room - len(self._row_of), room - self._sorted
+        self._numbers, self._hot = np.pad(self._numbers, ((0, more), (0, 0))), np.pad(self._hot, ((0, more), (0, 0)))
         self._row_of = np.pad(self._row_of, (0, more), constant_values=-1)
-        tail = room - self._sorted
-        self._heads = np.pad(self._heads, ((0, self._sorted_segments + tail - len(self._heads)), (0, 0)))
-        own = self._segments[: self._sorted_segments], self._groups[: self._sorted_groups]
-        self._segments = np.concatenate((own[0], np.arange(self._sorted, room + 1)))
-        self._groups = np.concatenate((own[1], np.arange(self._sorted_segments, self._sorted_segments + tail + 1)))
+        self._enters = np.pad(self._enters, (0, more), constant_values=kernel.NOBODY)
+        groups, segments = self._sorted_groups, self._sorted_segments
+        self._group_heads = np.pad(self._group_heads, ((0, groups + tail - len(self._group_heads)), (0, 0)))
+        self._turns = np.pad(self._turns, (0, segments + tail - len(self._turns)))
+        self._segments = np.concatenate((self._segments[:segments], np.arange(self._sorted, room + 1)))
+        self._groups = np.concatenate((self._groups[:groups], np.arange(segments, segments + tail + 1)))

@@ -13,18 +13,18 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
 from services.matching.domain.columns.condition_filter import PAIRED, ConditionTables
 from services.matching.domain.columns.keys import Keys
+from services.matching.domain.columns.layout import Layout
 from services.matching.domain.columns.rows import Held, Rows, Rowset
-from services.matching.domain.columns.scores import FactorTables, Scored
+from services.matching.domain.columns.scores import FactorTables, Order, Scored
 from services.matching.domain.columns.table import OPENING, PERSON
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
-# By what those that lie beside each other are the same: first by what can add most, or refuses most.
-OPENINGS_BY = ("occupation", "commute"), ("commute",)
-"""Factors, and conditions."""
-PEOPLE_BY = ("commute",), ("commute", "certificate", "wage-floor", "education", "shifts")
-_NOBODY = np.zeros(0, np.int64)
+# Factors and conditions by which those that lie beside each other are the same, and the factor by which they turn.
+OPENINGS_BY = ("commute",), ("commute",), "occupation"
+PEOPLE_BY = ("commute",), ("commute",), "wage"
+_NO_ROWS = np.zeros(0, np.int64)
 
 
 class Pairs:
@@ -33,15 +33,21 @@ class Pairs:
     def __init__(self, context: AssessmentContext) -> None:
         self._conditions = ConditionTables(context)
         self._factors = FactorTables(context, len(PAIRED))
-        keys = [*(table.keys for table in self._conditions.tables), *self._factors.keys]
+        keys = [*(table.keys for table in self._conditions.tables), *self._factors.keys.values()]
         self._wish_column = len(keys)
         self._alike, self._apart = Keys(("crowd.alike",)), Keys(("apart",), lambda opening: opening.apart is None)
-        by_people, by_openings = self._columns_by(*PEOPLE_BY), self._columns_by(*OPENINGS_BY)
-        self.people: Rows[PersonFacts] = Rows([each[PERSON] for each in keys], [*by_people, self._wish_column])
-        self.openings: Rows[OpeningFacts] = Rows(
-            [*(each[OPENING] for each in keys), self._alike, self._apart], by_openings
-        )
         self._apart_column = len(keys) + 1
+        people = [each[PERSON] for each in keys]
+        openings = [*(each[OPENING] for each in keys), self._alike, self._apart]
+        self._orders, layouts = list[Order](), list[Layout]()
+        for own, by, more in ((people, PEOPLE_BY, [self._wish_column]), (openings, OPENINGS_BY, [])):
+            heads, turn = [*self._columns_by(*by[:2]), *more], self._factors.column(by[2])
+            order = self._factors.order(heads, turn)
+            hot = [self._factors.columns[place] for place in order.hot.tolist()]
+            layouts.append(Layout(len(own) + 1, heads, turn, hot))
+            self._orders.append(order)
+        self.people: Rows[PersonFacts] = Rows(people, layouts[PERSON])
+        self.openings: Rows[OpeningFacts] = Rows(openings, layouts[OPENING])
 
     @property
     def context(self) -> AssessmentContext:
@@ -71,48 +77,35 @@ class Pairs:
         """Somebody against these openings (or all), by row. ``best``: what is not as good as so many are, each of
         another employer, is not wanted; of these nothing but room keeps one off a list."""
         layout, numbers = self.openings.layout, self.people.layout.numbers_of(person.row).tolist()
-        others = layout.all(-1) if openings is None else layout.some(openings, -1)
-        apart = kernel.Apart(self._apart_column, len(self._apart))
-        wanted = kernel.Wanted(self.context.pack.matching.threshold, best, apart, _NOBODY, 0)
-        wish = numbers[self._wish_column]
-        rows, parts = self._scan(PERSON, numbers, others, wanted, [wish], openings is None)
+        others, wish = layout.all(-1) if openings is None else layout.some(openings, -1), numbers[self._wish_column]
+        wanted = kernel.Wanted(
+            self.context.pack.matching.threshold, best, self._apart_column, len(self._apart), False, 0
+        )
+        factors = self._factors.of_person(numbers, wish, self._orders[OPENING])
+        rows, parts = self._scan(self._conditions.of(PERSON, numbers, layout.heads), others, factors, wanted)
         return self._factors.scored(rows, parts, np.full(len(rows), wish))
 
     def of_opening(
-        self,
-        opening: Held[OpeningFacts],
-        people: Rowset | None = None,
-        enters: NDArray[np.int64] = _NOBODY,
-        shown: int = 0,
+        self, opening: Held[OpeningFacts], people: Rowset | None = None, entering: bool = False, shown: int = 0
     ) -> Scored:
-        """An opening against these people (or all), by row. ``enters``: by row from which score on it is of interest;
-        the ``shown`` best by fit are as well. Without it all are."""
+        """An opening against these people (or all), by row. ``entering``: those into whose list it would come
+        (`Layout.enter_from`), and the ``shown`` best by fit; else all are."""
         layout, numbers = self.people.layout, self.openings.layout.numbers_of(opening.row).tolist()
-        wish = len(layout.leading) - 1
+        wish = len(layout.heads) - 1
         others = layout.all(wish) if people is None else layout.some(people, wish)
-        wanted = kernel.Wanted(self.context.pack.matching.threshold, 0, kernel.Apart(0, 0), enters, shown)
-        wishes = list(range(len(self._factors.wishes)))
-        rows, parts = self._scan(OPENING, numbers, others, wanted, wishes, people is None)
+        wanted = kernel.Wanted(self.context.pack.matching.threshold, 0, 0, 0, entering, shown)
+        factors = self._factors.of_opening(numbers, self._orders[PERSON])
+        rows, parts = self._scan(self._conditions.of(OPENING, numbers, layout.heads), others, factors, wanted)
         return self._factors.scored(rows, parts, layout.column_of(rows, self._wish_column).astype(np.int64))
 
     def _scan(
-        self,
-        side: int,
-        numbers: list[int],
-        others: kernel.Others,
-        wanted: kernel.Wanted,
-        wishes: list[int],
-        in_order: bool,
+        self, conditions: kernel.Conditions, others: kernel.Others, factors: kernel.Factors, wanted: kernel.Wanted
     ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        if len(others.groups) < 2:
-            return _NOBODY, np.zeros((0, len(FACTORS)), np.int32)
-        leading = (self.openings if side == PERSON else self.people).layout.leading if in_order else []
-        answers, columns = self._conditions.of(side, numbers, leading)
-        wanted_by = [self._factors.wishes[wish] for wish in wishes]
-        factors, items, own = self._factors.of(side, numbers, wanted_by, leading)
-        looked_at, refused = np.zeros(len(columns), np.int64), np.zeros(len(columns), np.int64)
-        found = kernel.scan(others, items, answers, factors, own, wanted, looked_at, refused)
-        self._conditions.learn(columns, looked_at, refused)
+        if len(others.groups) < 2 or not len(factors.between_share):
+            return _NO_ROWS, np.zeros((0, len(FACTORS)), np.int32)
+        looked_at, refused = np.zeros(len(conditions.columns), np.int64), np.zeros(len(conditions.columns), np.int64)
+        found = kernel.scan(others, conditions, factors, wanted, looked_at, refused)
+        self._conditions.learn(conditions.columns, looked_at, refused)
         return found
 
     def _columns_by(self, factors: tuple[str, ...], conditions: tuple[str, ...]) -> list[int]:

@@ -27,15 +27,15 @@ class Held(NamedTuple, Generic[F]):
 
 
 class Rows(Generic[F]):
-    """``keys``: of each column. ``leading``: the columns by which they lie beside each other (`Layout`). ``ids``: by
-    row, None: the row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal."""
+    """``keys``: of each column. ``layout``: has one column more, for a number of its own. ``ids``: by row, None: the
+    row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal."""
 
-    def __init__(self, keys: Sequence[Keys], leading: Sequence[int]) -> None:
+    def __init__(self, keys: Sequence[Keys], layout: Layout) -> None:
         self._keys = keys
         self._by_id: dict[str, Held[F]] = {}
         self._free: list[int] = []
         self.ids: list[str | None] = []
-        self.layout = Layout(len(keys) + 1, leading)
+        self.layout = layout
         self.taken: NDArray[np.bool_] = np.zeros(FIRST_ROOM, bool)
         self.ends: Numbers = np.zeros(FIRST_ROOM, np.int32)
 

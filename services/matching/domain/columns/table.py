@@ -21,76 +21,80 @@ N = TypeVar("N", np.uint8, np.float64)
 
 class Table(Generic[N]):
     """``keys``: by side. ``ask`` is the rule; ``free`` what it says of those with the number `FREE`; ``blank``, which
-    it never says, stands for what was not asked yet."""
+    it never says, stands for what was not asked yet and for what nobody looks like."""
 
     def __init__(self, keys: tuple[Keys, Keys], ask: Callable[[Any, Any], float], free: N, blank: N) -> None:
         self.keys = keys
-        self.ask = ask
+        self._ask = ask
         self._free: N = free
-        self.blank: N = blank
+        self._blank: N = blank
         self._cells: NDArray[N] = np.full((0, 0), blank)
+        self._filled: tuple[dict[int, int], dict[int, int]] = ({}, {})  # when: by how many had begun on the other side
         for side in (PERSON, OPENING):
-            self.keys[side].on_end = partial(self._forget, side)
+            self.keys[side].on_end.append(partial(self._forget, side))
 
     def clear(self) -> None:
         """The rule may say something else than before."""
-        self._cells = np.full((0, 0), self.blank)
+        self._cells = np.full((0, 0), self._blank)
+        for filled in self._filled:
+            filled.clear()
 
-    def line(self, side: int, number: int) -> Line[N]:
-        """What the rule says of the one with this number on this side and each of the other side."""
-        return Line(self, side, number, self._values(side, number))
+    def line(self, side: int, number: int) -> NDArray[N]:
+        """What the rule says of the one with this number on this side and each of the other side that somebody looks
+        like, by number; it is asked where it was not."""
+        others = self.keys[1 - side]
+        line, kept = self._values(side, number)
+        if not kept or self._filled[side].get(number) != others.begun:
+            used = others.used[: len(line)]
+            self._fill(side, number, np.flatnonzero((line[: len(used)] == self._blank) & used), line, kept)
+            if kept:
+                self._filled[side][number] = others.begun
+        return line
 
-    def fill(self, side: int, number: int, others: NDArray[np.intp], line: NDArray[N]) -> None:
-        """Ask the rule of these, write down what it says, and keep it if the table is kept."""
+    def some(self, side: int, number: int, others: NDArray[np.int64]) -> NDArray[N]:
+        """The same for these of the other side only."""
+        own, (line, kept) = self.keys[1 - side], self._values(side, number)
+        known = others[others < len(own.used)]
+        self._fill(side, number, known[(line[known] == self._blank) & own.used[known]], line, kept)
+        return line[others]
+
+    def _fill(self, side: int, number: int, others: NDArray[np.intp], line: NDArray[N], kept: bool) -> None:
+        """Ask the rule of these and write down what it says."""
+        if not len(others):
+            return
         own, sights = self.keys[side].sights[number], self.keys[1 - side].sights
         for other in others.tolist():
-            line[other] = self.ask(own, sights[other]) if side == PERSON else self.ask(sights[other], own)
-        if number < self._cells.shape[side] and len(line) == self._cells.shape[1 - side]:
+            line[other] = self._ask(own, sights[other]) if side == PERSON else self._ask(sights[other], own)
+        if kept:
             cells = self._cells[number] if side == PERSON else self._cells[:, number]
             cells[others] = line[others]
 
-    def _values(self, side: int, number: int) -> NDArray[N]:
+    def _values(self, side: int, number: int) -> tuple[NDArray[N], bool]:
         """What is kept, in one piece; of a table that is too large to be kept a new line."""
         rows, columns = len(self.keys[PERSON]), len(self.keys[OPENING])
         if rows > self._cells.shape[PERSON] or columns > self._cells.shape[OPENING]:
-            if rows * columns * self.blank.itemsize > MOST_BYTES:
+            if rows * columns * self._blank.itemsize > MOST_BYTES:
                 self.clear()
-                line = np.full(len(self.keys[1 - side]), self._free if number == FREE else self.blank)
+                line = np.full(len(self.keys[1 - side]), self._free if number == FREE else self._blank)
                 line[FREE] = self._free
-                return line
+                return line, False
             self._grow(rows, columns)
-        return self._cells[number] if side == PERSON else np.ascontiguousarray(self._cells[:, number])
+        return (self._cells[number] if side == PERSON else np.ascontiguousarray(self._cells[:, number])), True
 
     def _grow(self, rows: int, columns: int) -> None:
         before = self._cells
         shape = (_room(before.shape[PERSON], rows), _room(before.shape[OPENING], columns))
-        self._cells = np.full(shape, self.blank)
+        self._cells = np.full(shape, self._blank)
         self._cells[: before.shape[PERSON], : before.shape[OPENING]] = before
         self._cells[FREE] = self._free
         self._cells[:, FREE] = self._free
 
     def _forget(self, side: int, number: int) -> None:
+        self._filled[side].pop(number, None)
         if number < self._cells.shape[side]:
             line = self._cells[number] if side == PERSON else self._cells[:, number]
-            line[...] = self.blank
+            line[...] = self._blank
             line[FREE] = self._free
-
-
-class Line(Generic[N]):
-    """``values``: what a rule says of one, by the number of each of the other side; `blank` where it was not asked."""
-
-    def __init__(self, table: Table[N], side: int, number: int, values: NDArray[N]) -> None:
-        self._table: Table[N] = table
-        self._side, self._number = side, number
-        self.values: NDArray[N] = values
-
-    def filled(self) -> NDArray[N]:
-        """What it says of each that somebody looks like; it is asked where it was not."""
-        used = self._table.keys[1 - self._side].used[: len(self.values)]
-        missing = np.flatnonzero((self.values[: len(used)] == self._table.blank) & used)
-        if len(missing):
-            self._table.fill(self._side, self._number, missing, self.values)
-        return self.values
 
 
 def _room(now: int, needed: int) -> int:
