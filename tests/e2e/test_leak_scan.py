@@ -30,4 +30,5 @@ class TestTheLeakScan:
             parts = ("keys", "headers", "payloads")
             assert {f"topic {name} {part}" for name in (topic, f"{topic}.dead") for part in parts} <= looked_at
         assert {"feed as received", "webhook as received", "log broker", "log mongod", "database local"} <= looked_at
+        assert {"mails", "notifications files"} <= looked_at
         assert verdict.controls == len(looked_at) * len(ENCODINGS)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
 
-from deploy.local.login import ADMIN
+from deploy.local.login import ADMIN, READER
+from deploy.rights.own_topics import provide
+from deploy.rights.partner import Partner
 from samples.partners.hub import Hub
 from samples.partners.wire import WireLog
 from samples.world import Chapter, Item
@@ -17,6 +21,7 @@ from verification.harness.scenario import Scenario
 from verification.leaks import hostile_requests, people
 from verification.leaks.faulty_system import FaultySystem
 from verification.leaks.http_capture import HttpCapture, serving
+from verification.leaks.mailbox import OWNER
 from verification.leaks.poison import poison, put
 from verification.leaks.search_terms import Controls, Planted, planted_by
 
@@ -46,6 +51,7 @@ class Flow:
         scenario, screen = self.scenario, self.scenario.screen
         await scenario.register()
         await self.system.start_partners(screen.up)
+        await self._more_channels()
         chapters = people.chapters(scenario.world)
         items = people.everything(chapters)
         self.planted |= planted_by(items)
@@ -123,9 +129,36 @@ class Flow:
             pages += [("notifications", path, agency) for path in ("/feed", "/deliveries?limit=500", "/subscriptions")]
         for start in range(0, len(pages), AT_ONCE):
             await asyncio.gather(*(self._ask(*page) for page in pages[start : start + AT_ONCE]))
+        await self._daily_files()
         for (agency, reference), alias in scenario.ledger.aliases.items():
             answer = await self._ask("intake", "/people/lookup", agency, {"reference": reference})
             assert alias.encode() in answer or not answer, "the lookup is read as it is answered"
+
+    async def _daily_files(self) -> None:
+        """Every file of the feed, in every form."""
+        agency = self.system.agency("feed")
+        listed = json.loads(await self._ask("notifications", "/files?limit=31", agency))
+        for name in [form["name"] for day in listed["days"] for form in day["files"]]:
+            await self._ask("notifications", f"/files/{name}", agency)
+
+    async def _more_channels(self) -> None:
+        """The partner that pulls is also told by mail and, where the broker knows users, by a topic of its own."""
+        agency = self.system.agency("feed")
+        wanted = [{"channel": "email", "url": f"mailto:{OWNER}"}]
+        if (topic := self.partner_topic) is not None:
+            own = Partner(agency)
+            await provide(self.system.stack.login(ADMIN).arguments, own, secrets.token_hex(24), replication=1)
+            assert own.topic == topic
+            wanted.append({"channel": "topic"})
+        for each in wanted:
+            made = await self._ask("notifications", "/subscriptions", agency, each)
+            assert b'"subscription"' in made, f"not subscribed: {each['channel']}"
+
+    @property
+    def partner_topic(self) -> str | None:
+        """What it is called; None where there are none."""
+        reader = self.system.stack.login(READER)
+        return Partner(self.system.agency("feed")).topic if reader.user else None
 
     async def _ask(self, service: str, path: str, agency: str, body: object = None) -> bytes:
         headers = {"authorization": f"Bearer {self.system.keyring.token(agency)}"}

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import aiohttp
 from deploy.local.login import ADMIN, READER
 from samples.world import World, load_setting
 from samples.world.days import today_of
+from verification.harness import topic_reader
 from verification.harness.console import Screen
 from verification.harness.folders import folder_of
 from verification.harness.scenario import Scenario
@@ -24,6 +25,7 @@ from verification.leaks.faulty_system import FaultySystem
 from verification.leaks.finder import Finder
 from verification.leaks.flow import Flow, plant_in_answers
 from verification.leaks.http_capture import HttpCapture
+from verification.leaks.mailbox import mails
 from verification.leaks.search_terms import Control, Controls, Hit, terms_of
 
 
@@ -42,7 +44,8 @@ class Leak:
 @dataclass(frozen=True)
 class Verdict:
     """``leaks``: how often each was found (in how many answers, records, files). ``missed``: controls not found.
-    ``uncontrolled``: sinks in which no control was planted, so that finding nothing there means nothing."""
+    ``uncontrolled``: sinks in which no control was planted, ``empty``: those in which nothing lay but the control, so
+    that finding nothing there means nothing."""
 
     people: int
     bytes_of: dict[str, int]
@@ -50,6 +53,7 @@ class Verdict:
     controls: int
     missed: frozenset[Control]
     uncontrolled: frozenset[str]
+    empty: frozenset[str]
     quiet: bool
 
     def result(self) -> dict[str, Any]:
@@ -65,7 +69,7 @@ class Verdict:
     @property
     def well(self) -> bool:
         """Nothing leaked, and the search can see."""
-        return not self.leaks and not self.missed and not self.uncontrolled and self.quiet
+        return not self.leaks and not self.missed and not self.uncontrolled and not self.empty and self.quiet
 
 
 async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None, *, kills: bool = True) -> Verdict:
@@ -88,6 +92,7 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
                 quiet = await flow.run()
                 if not quiet:
                     await scenario.say_unfinished()
+                empty = await empty_sinks(flow)
                 await plant_in_answers(flow, controls)
             finally:
                 scenario.databases.close()
@@ -95,17 +100,32 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
         await sinks.plant_in_topics(system.stack.login(ADMIN), controls, files=(system.stack.folder / "kafka").exists())
         await asyncio.to_thread(sinks.plant_in_databases, system.stack.mongo_url, controls)
         sinks.plant_in_files(system.folder, system.temporary, controls)
+        await asyncio.to_thread(system.mailbox.plant, controls.blob(sinks.MAILS))
         screen.say("찾는 중", f"searching for {len(flow.planted)} values in 14 encodings")
         of_topics = await sinks.topics(system.stack.login(READER))
         contents = chain(
-            capture.sinks(), of_topics, sinks.databases(system.stack.mongo_url), sinks.files(system.folder)
+            *(capture.sinks(), of_topics, sinks.databases(system.stack.mongo_url), sinks.files(system.folder)),
+            ((sinks.MAILS, part) for part in mails(system.mailbox.folder)),
         )
         finder = Finder(terms_of(flow.planted) | controls.terms())
-        return await asyncio.to_thread(search, finder, contents, controls, number, quiet)
+        verdict = await asyncio.to_thread(search, finder, contents, controls, number, quiet)
+        return replace(verdict, empty=empty)
     finally:
         await system.stop()
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+async def empty_sinks(flow: Flow) -> frozenset[str]:
+    """Those of the channels to partners that nothing has come to, before a control does."""
+    found = {
+        sinks.MAILS: any(flow.system.mailbox.folder.iterdir()),
+        sinks.DAILY_FILES: any(b"match" in answer for answer in flow.capture.captured.get(sinks.DAILY_FILES, ())),
+    }
+    if (own := flow.partner_topic) is not None:
+        ends = await topic_reader.end_offsets(flow.system.stack.login(READER))
+        found[sinks.topic_sink(own, "payloads")] = any(end for (topic, _), end in ends.items() if topic == own)
+    return frozenset(sink for sink, came in found.items() if not came)
 
 
 def search(
@@ -126,7 +146,7 @@ def search(
     total = len(controls.terms())
     missed = frozenset(each for each in missing if isinstance(each, Control))
     uncontrolled = frozenset(size.keys() - set(controls.sinks))
-    return Verdict(number, dict(size), dict(leaks), total, missed, uncontrolled, quiet)
+    return Verdict(number, dict(size), dict(leaks), total, missed, uncontrolled, frozenset(), quiet)
 
 
 def report_lines(verdict: Verdict) -> Iterator[str]:
@@ -139,3 +159,5 @@ def report_lines(verdict: Verdict) -> Iterator[str]:
         yield f"NOT FOUND: the control in {control.encoding} of {control.sink}"
     for sink in sorted(verdict.uncontrolled):
         yield f"NO CONTROL in {sink}"
+    for sink in sorted(verdict.empty):
+        yield f"NOTHING CAME to {sink}"

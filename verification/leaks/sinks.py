@@ -21,6 +21,7 @@ Content = tuple[str, bytes]
 PARTS = ("keys", "headers", "payloads")
 MONGOD_FILES, BROKER_FILES = "files of mongod", "files of the broker"
 TEMPORARY, OTHER = "temporary files", "other files"
+MAILS, DAILY_FILES = "mails", "notifications files"
 CONTROL = "leak_control"
 PIECE = 16 * 1024 * 1024
 SENDERS_OWN = {"intake events", "intake refusals", "intake rejections", "intake receipts"}
@@ -111,6 +112,8 @@ def sink_of_file(folder: Path, path: Path) -> str | None:
     parts = path.relative_to(folder).parts
     if path.suffix == ".log" and path.parent.name in ("logs", "stack"):
         return f"log {path.stem}"
+    if parts[:1] == ("mails",):
+        return MAILS
     if parts[:1] == ("tmp",):
         return TEMPORARY
     if parts[:1] == ("partners",):
