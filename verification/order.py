@@ -8,25 +8,21 @@ line is one JSON object.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
-import json
-import os
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
-from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
 from verification.benchmarks.backlog import CACHE_GB
-from verification.benchmarks.command import InvalidTrial
+from verification.benchmarks.command import measured, size_from
 from verification.benchmarks.delivery.trial import Trial
 from verification.benchmarks.delivery.world import Told, in_turn
 
@@ -53,7 +49,7 @@ def inversions(orders: Iterable[Sequence[str]], seen: Mapping[str, float]) -> in
     return found
 
 
-async def measure(stack: LocalStack, folder: Path, size: Size) -> dict[str, float]:
+async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, float]:
     """Everything, on a stack that runs."""
     chance, kills = random.Random(size.seed), 0
     told = Told("order", in_turn(range(size.endpoints), size.events), OF_ONE_PERSON)
@@ -82,31 +78,11 @@ async def measure(stack: LocalStack, folder: Path, size: Size) -> dict[str, floa
         }
 
 
-async def run(size: Size) -> int:
-    """0 when all came in order, 1 when not, 2 when nothing could be seen."""
-    kind = os.environ.get("KAFKA") or "embedded"
-    with tempfile.TemporaryDirectory() as name:
-        stack = LocalStack(Path(name) / "stack", kind=kind, cache_gb=CACHE_GB)
-        try:
-            await asyncio.to_thread(stack.start)
-            found = await measure(stack, Path(name), size)
-        except (StartError, InvalidTrial) as reason:
-            print(reason, file=sys.stderr)
-            return 2
-        finally:
-            await asyncio.to_thread(stack.kill)
-    print(json.dumps({**found, "kafka": kind}))
-    return 0 if not found["lost"] and not found["inversions"] and found["kills"] else 1
-
-
-def size_of(arguments: list[str]) -> Size:
-    """From the command line."""
-    parser = argparse.ArgumentParser(prog="python -m verification.order")
-    usual = Size()
-    for name in Size.__slots__:
-        parser.add_argument(f"--{name}", type=int, default=getattr(usual, name))
-    return Size(**vars(parser.parse_args(arguments)))
+def well(found: Mapping[str, float]) -> bool:
+    """Everything arrived in order although it was killed."""
+    return not found["lost"] and not found["inversions"] and bool(found["kills"])
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(run(size_of(sys.argv[1:]))))
+    size = size_from(Size, "verification.order", sys.argv[1:])
+    sys.exit(uvloop.run(measured(partial(measure, size), well, CACHE_GB)))

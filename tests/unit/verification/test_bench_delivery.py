@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from verification.benchmarks.command import InvalidTrial
-from verification.benchmarks.delivery.__main__ import Size, result, size_of
+from verification.benchmarks.command import InvalidTrial, size_from
+from verification.benchmarks.delivery.__main__ import Size, result
 from verification.benchmarks.delivery.receiver import Arrivals
 from verification.benchmarks.delivery.trial import percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
@@ -68,4 +68,4 @@ class TestResult:
 
 
 def test_sizes_come_from_the_command_line() -> None:
-    assert size_of(["--events", "200", "--hang-seconds", "1.5"]) == Size(events=200, hang_seconds=1.5)
+    assert size_from(Size, "bench", ["--events", "200", "--hang-seconds", "1.5"]) == Size(events=200, hang_seconds=1.5)

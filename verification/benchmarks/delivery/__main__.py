@@ -11,25 +11,23 @@ Kafka until it reached the socket, at 200/s; ``..._at_50``: at 50/s. ``hanging_p
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
-import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from deploy.local.errors import StartError
 from deploy.local.stack import LocalStack
 from verification.benchmarks.arithmetic import ratio
 from verification.benchmarks.backlog import CACHE_GB
-from verification.benchmarks.command import InvalidTrial
+from verification.benchmarks.command import InvalidTrial, measured, size_from
 from verification.benchmarks.delivery.trial import NOT_YET_SECONDS, Trial, percentiles_ms
 from verification.benchmarks.delivery.world import Told, in_turn
 from verification.benchmarks.process import cpu_seconds
@@ -220,7 +218,7 @@ def result(
     }
 
 
-async def measure(stack: LocalStack, folder: Path, size: Size) -> dict[str, Any]:
+async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]:
     """All phases. Raises InvalidTrial when there is nothing to compare."""
     async with Trial(stack, folder, size.endpoints) as trial:
         await trial.subscribe()
@@ -238,35 +236,15 @@ async def measure(stack: LocalStack, folder: Path, size: Size) -> dict[str, Any]
             aged = await phases.throughput()
             ratios["old"] = aged["cpu"] / statistics.median(each["cpu"] for each in ours)
         await trial.look()
-        return result(ours, bare, at_200, at_50, ratios, {"sent_twice": trial.twice, "lost": trial.lost})
+        found = result(ours, bare, at_200, at_50, ratios, {"sent_twice": trial.twice, "lost": trial.lost})
+        return {**found, "rounds": size.rounds, "events": size.events}
 
 
-async def run(size: Size) -> int:
-    """0 when it was measured and nothing was lost or sent twice, 1 otherwise, 2 when nothing could be measured."""
-    kind = os.environ.get("KAFKA") or "embedded"
-    with tempfile.TemporaryDirectory() as name:
-        stack = LocalStack(Path(name) / "stack", kind=kind, cache_gb=CACHE_GB)
-        try:
-            await asyncio.to_thread(stack.start)
-            found = await measure(stack, Path(name), size)
-        except (StartError, InvalidTrial) as reason:
-            print(reason, file=sys.stderr)
-            return 2
-        finally:
-            await asyncio.to_thread(stack.kill)
-    print(json.dumps({**found, "rounds": size.rounds, "events": size.events, "kafka": kind}))
-    return 0 if not found["lost"] and not found["sent_twice"] else 1
-
-
-def size_of(arguments: list[str]) -> Size:
-    """From the command line."""
-    parser = argparse.ArgumentParser(prog="python -m verification.benchmarks.delivery")
-    usual = Size()
-    for name in Size.__slots__:
-        default = getattr(usual, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    return Size(**vars(parser.parse_args(arguments)))
+def well(found: Mapping[str, Any]) -> bool:
+    """Nothing was lost or sent twice."""
+    return not found["lost"] and not found["sent_twice"]
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(run(size_of(sys.argv[1:]))))
+    size = size_from(Size, "verification.benchmarks.delivery", sys.argv[1:])
+    sys.exit(uvloop.run(measured(partial(measure, size), well, CACHE_GB)))
