@@ -135,9 +135,7 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         """The feed as server-sent events, for ``seconds``; then come back with ``Last-Event-ID``, which proves what
         arrived."""
         recipient, still = await reader_of(request, caller)
-        # beside the key's own bound: an agency with several keys has no more than one with a single one
-        quotas = request.app.state.runtime.quotas
-        Reading.of(request.scope).held.enter_context(quotas.hold("polls-at-once", f"agency/{recipient}"))
+        hold(request, recipient)
         try:
             start = await endpoints.reader.position(recipient, last_event_id or after or None)
         except UnknownCursor:
@@ -152,6 +150,12 @@ def make_feed_router(endpoints: FeedEndpoints) -> APIRouter:
         )
 
     return router
+
+
+def hold(request: Request, recipient: str) -> None:
+    """Beside the key's own bound: an agency with several keys has no more than one with a single one."""
+    quotas = request.app.state.runtime.quotas
+    Reading.of(request.scope).held.enter_context(quotas.hold("polls-at-once", f"agency/{recipient}"))
 
 
 def known(if_none_match: str | None, etag: str) -> bool:

@@ -15,10 +15,9 @@ from services.notifications.channels.feed_files import FileSeen
 from services.notifications.domain.byte_ranges import NotSatisfiable, byte_range
 from services.notifications.domain.feed_days import Stretch
 from services.notifications.domain.feed_file_format import CONTENT_TYPES, KINDS, Kind
-from services.notifications.feed_api import POLL, FeedEndpoints, known
+from services.notifications.feed_api import POLL, FeedEndpoints, hold, known
 from services.notifications.schemas import Schema
 from shared.access.api_keys import Calling
-from shared.kit.web.middleware import Reading
 from shared.kit.web.problems import Problem, errors
 from shared.kit.web.route_bounds import Router, bounded
 
@@ -155,12 +154,6 @@ def make_files_router(endpoints: FeedEndpoints) -> APIRouter:
         )
 
     return router
-
-
-def hold(request: Request, recipient: str) -> None:
-    """Beside the key's own bound: an agency with several keys has no more than one with a single one."""
-    quotas = request.app.state.runtime.quotas
-    Reading.of(request.scope).held.enter_context(quotas.hold("polls-at-once", f"agency/{recipient}"))
 
 
 def _kind(name: str) -> Kind:

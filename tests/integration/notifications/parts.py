@@ -39,6 +39,11 @@ async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0)
     return found
 
 
+async def stored(app: Any, count: int, collection: str = "deliveries", **query: Any) -> bool:
+    """Whether the service keeps so many of these, or more."""
+    return bool(await app.state.runtime.database[collection].count_documents(query) >= count)
+
+
 class Setup:
     """Where everything of one test lives."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.notifications.channel_drivers import DRIVERS, ON_APACHE, Driver
-from tests.integration.notifications.parts import Client, Setup, eventually, match, person
+from tests.integration.notifications.parts import Client, Setup, eventually, match, person, stored
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
@@ -46,10 +46,6 @@ async def until(check: Callable[[], Any]) -> None:
         return check()
 
     await eventually(asked)
-
-
-async def stored(app: Any, count: int, **query: Any) -> bool:
-    return bool(await app.state.runtime.database.deliveries.count_documents(query) >= count)
 
 
 @pytest.fixture(params=DRIVERS)
@@ -113,7 +109,7 @@ async def test_after_the_end_of_the_subscription_nothing_comes(setup: Setup, kin
         assert (await client.delete(f"/subscriptions/{driver.subscription}")).status_code == 204
         before = len(driver.heard)
         await setup.publish(match("a", "y"))
-        await eventually(lambda: _kept(app, 2))
+        await eventually(lambda: stored(app, 2, "matches"))
         await setup.publish(person("a", "gjf", sequence=2))  # behind it, on the same stream
         await eventually(lambda: _person_is_at(app, 2))
         assert len(driver.heard) == before
@@ -121,10 +117,6 @@ async def test_after_the_end_of_the_subscription_nothing_comes(setup: Setup, kin
 
 async def _outcomes(setup: Setup, type: str, count: int) -> bool:
     return sum(outcome.type == type for outcome in await setup.outcomes()) >= count
-
-
-async def _kept(app: Any, count: int) -> bool:
-    return bool(await app.state.runtime.database.matches.count_documents({}) >= count)
 
 
 async def _person_is_at(app: Any, sequence: int) -> bool:

@@ -24,6 +24,7 @@ from tests.integration.notifications.parts import (
     eventually,
     match,
     person,
+    stored,
 )
 from tests.unit.notifications.world import hexid, holding
 
@@ -179,7 +180,7 @@ class TestConsentAtTheMomentOfSending:
                 database = app.state.runtime.database
                 await database.subscriptions.update_one({}, {"$set": {"held_until": _soon(1.5)}})
                 await setup.publish(match("a", "y"))
-                await until(lambda: _count(app, "deliveries", 2))
+                await until(lambda: stored(app, 2, "deliveries"))
                 await database.people.update_one({"_id": hexid("person", "a")}, {"$set": {"consents": []}})
                 await until(lambda: _all_ended(app, 2))
                 assert await database.deliveries.count_documents({"reason": "consent-ended"}) == 1
@@ -302,7 +303,7 @@ class TestRightsThatEnd:
                 await until(lambda: len(partner.requests) == 2)
                 assert partner.told[-1]["type"] == "recall"
                 await setup.publish(match("a", "y"))
-                await until(lambda: _count(app, "matches", 2))
+                await until(lambda: stored(app, 2, "matches"))
                 assert holding(partner.told) == set()
 
 
@@ -313,10 +314,6 @@ async def _all_ended(app: Any, count: int = 1) -> bool:
 
 async def _held(app: Any) -> bool:
     return bool(await app.state.runtime.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
-
-
-async def _count(app: Any, collection: str, count: int) -> bool:
-    return bool(await app.state.runtime.database[collection].count_documents({}) >= count)
 
 
 async def _delivered(client: Client) -> bool:

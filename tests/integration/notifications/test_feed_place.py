@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 
 from services.notifications.channels import feed_snapshot
-from tests.integration.notifications.parts import Client, Setup, eventually, match, person
+from tests.integration.notifications.parts import Client, Setup, eventually, match, person, stored
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
-
-
-async def written(app: Any, count: int, **query: Any) -> bool:
-    return bool(await app.state.runtime.database.deliveries.count_documents(query) >= count)
 
 
 class TestPlace:
@@ -24,7 +20,7 @@ class TestPlace:
             async with Client(app, setup.tokens["hana"]) as hana:
                 await hana.subscribed("feed")
                 await setup.publish(match("a", "x"), match("a", "y"))
-                await eventually(lambda: written(app, 2))
+                await eventually(lambda: stored(app, 2))
                 first = (await hana.get("/feed", params={"limit": 1})).json()
                 last = (await hana.get("/feed", params={"after": "last"})).json()
                 assert len(last["events"]) == 2  # nobody has said that the first one arrived
@@ -42,13 +38,13 @@ class TestPlace:
             async with Client(app, setup.tokens["hana"]) as hana:
                 await hana.subscribed("feed")
                 await setup.publish(match("a", "x"))
-                await eventually(lambda: written(app, 1))
+                await eventually(lambda: stored(app, 1))
                 page = (await hana.get("/feed", params={"after": "last"})).json()
                 await hana.post("/acknowledgements", json={"notices": [page["events"][0]["id"]]})
                 assert (await hana.get("/feed", params={"after": "last"})).json()["events"] == []
                 assert (await hana.get("/feed/place")).json()["recalls"] == 0
                 await setup.publish(person("a", sequence=2))
-                await eventually(lambda: written(app, 1, about="recall"))
+                await eventually(lambda: stored(app, 1, about="recall"))
                 place = (await hana.get("/feed/place")).json()
                 assert place["recalls"] == 1
                 page = (await hana.get("/feed", params={"after": place["cursor"]})).json()
@@ -62,7 +58,7 @@ class TestNotChanged:
             async with Client(app, setup.tokens["hana"]) as hana:
                 await hana.subscribed("feed")
                 await setup.publish(match("a", "x"))
-                await eventually(lambda: written(app, 1))
+                await eventually(lambda: stored(app, 1))
                 first = await hana.get("/feed")
                 empty = await hana.get("/feed", params={"after": first.json()["cursor"]})
                 assert empty.json()["events"] == []
@@ -75,7 +71,7 @@ class TestNotChanged:
                 other = await hana.get("/feed", headers={"If-None-Match": '"other"'})
                 assert other.status_code == 200
                 await setup.publish(match("a", "y"))
-                await eventually(lambda: written(app, 2))
+                await eventually(lambda: stored(app, 2))
                 new = await hana.get("/feed", params={"after": empty.json()["cursor"]}, headers=known)
                 assert (new.status_code, len(new.json()["events"])) == (200, 1)
 
@@ -91,9 +87,9 @@ class TestSnapshot:
             async with Client(app, setup.tokens["hana"]) as hana:
                 await hana.subscribed("feed")
                 await setup.publish(*(match(name, "x") for name in names), match("a", "y"))
-                await eventually(lambda: written(app, 6))
+                await eventually(lambda: stored(app, 6))
                 await setup.publish(person("b", sequence=2))  # never given: nobody is to hear of it
-                await eventually(lambda: written(app, 1, reason="consent-ended"))
+                await eventually(lambda: stored(app, 1, reason="consent-ended"))
                 told, token, pages = [], None, 0
                 while True:
                     page = (await hana.get("/feed/snapshot", params={"page": token} if token else {})).json()
@@ -101,7 +97,7 @@ class TestSnapshot:
                     pages += 1
                     if pages == 1:  # while it reads
                         await setup.publish(match("c", "z"), match("a", "y", sequence=2, stands=False))
-                        await eventually(lambda: written(app, 7))
+                        await eventually(lambda: stored(app, 7))
                         await eventually(lambda: withdrawn(app))
                     if page["next"] is None:
                         break
@@ -113,9 +109,9 @@ class TestSnapshot:
                 assert holding(told + changes["events"]) == expected
                 assert hexid("alias", "b", "hana") not in str(told)
                 await hana.get("/feed", params={"after": changes["cursor"]})  # all of it has arrived
-                await eventually(lambda: _no(written(app, 1, state={"$in": ["posted", "served"]})))
+                await eventually(lambda: _no(stored(app, 1, state={"$in": ["posted", "served"]})))
                 await setup.publish(person("c", sequence=2))  # what a snapshot told is recalled
-                await eventually(lambda: written(app, 1, about="recall"))
+                await eventually(lambda: stored(app, 1, about="recall"))
                 recall = (await hana.get("/feed", params={"after": "last"})).json()
                 assert [event["type"] for event in recall["events"]] == ["recall"]
                 snapshot = (await hana.get("/feed/snapshot")).json()

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from services.notifications.channels import feed_stream
 from shared.access.api_keys import make_key
 from shared.kit.runtime import serve
-from tests.integration.notifications.parts import Client, Setup, event, eventually, match, person
+from tests.integration.notifications.parts import Client, Setup, event, eventually, match, person, stored
 from tests.unit.notifications.world import agency_of
 
 pytestmark = pytest.mark.integration
@@ -71,10 +71,6 @@ async def stream(client: httpx.AsyncClient, **how: Any) -> AsyncIterator[Stream]
         yield Stream(answer.aiter_lines())
 
 
-async def written(app: Any, count: int, **query: Any) -> bool:
-    return bool(await app.state.runtime.database.deliveries.count_documents(query) >= count)
-
-
 async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(setup: Setup) -> None:
     async with setup.running() as app, served(app) as base:
         await setup.publish(setup.agency("hana", "case"), person("a", "hana"), person("b", "hana"))
@@ -87,13 +83,13 @@ async def test_what_comes_is_pushed_and_resuming_leaves_no_gap(setup: Setup) -> 
                 assert told["type"] == "notice"
                 assert first.last_id is not None
             await setup.publish(match("a", "y"), match("b", "y"))
-            await eventually(lambda: written(app, 3))
-            assert await written(app, 1, state="served")  # nothing has come back yet
+            await eventually(lambda: stored(app, 3))
+            assert await stored(app, 1, state="served")  # nothing has come back yet
             async with stream(hana, headers={"Last-Event-ID": first.last_id}) as second:
                 ids = {event["id"] for event in [await second.next(), await second.next()] if event}
                 assert told["id"] not in ids
                 assert len(ids) == 2
-                await eventually(lambda: written(app, 1, state="delivered"))
+                await eventually(lambda: stored(app, 1, state="delivered"))
                 await setup.publish(person("a", sequence=2))
                 recall = await second.next()
                 assert recall is not None
@@ -108,7 +104,7 @@ async def test_a_page_that_was_cut_off_in_its_middle_is_given_again(setup: Setup
         async with Client(None, setup.tokens["hana"], base) as hana:
             await hana.subscribed("feed")
             await setup.publish(*(match("a", opportunity) for opportunity in "vwxyz"))
-            await eventually(lambda: written(app, 5))
+            await eventually(lambda: stored(app, 5))
             async with stream(hana) as cut:
                 seen = [await cut.next(), await cut.next()]
                 assert cut.last_id is None  # only the last one of a page has an id
@@ -156,7 +152,7 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_holds_little(setup: Se
         async with Client(None, setup.tokens["hana"], base) as hana:
             await hana.subscribed("feed")
             await setup.publish(*(match(name, f"o{n}") for name in names for n in range(20)))
-            await eventually(lambda: written(app, 1_200))
+            await eventually(lambda: stored(app, 1_200))
             host, port = base.removeprefix("http://").split(":")
             token = setup.tokens["hana"]
             stalled = socket.socket()
@@ -173,7 +169,7 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_holds_little(setup: Se
             async def dropped() -> bool:
                 return not app.state.runtime.quotas._held
 
-            await eventually(lambda: written(app, 100, state="served"))
+            await eventually(lambda: stored(app, 100, state="served"))
             await eventually(dropped)
             assert await given() < 1_200  # it was not read on for somebody who takes nothing
             stalled.close()

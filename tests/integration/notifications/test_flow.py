@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.notifications.parts import Client, Partner, Setup, eventually, match, person
+from tests.integration.notifications.parts import Client, Partner, Setup, eventually, match, person, stored
 from tests.unit.notifications.world import hexid, holding
 
 pytestmark = pytest.mark.integration
@@ -65,7 +65,7 @@ class TestWebhook:
                 await eventually(lambda: _true(len(first.requests) == 1))
                 assert (await gjf.delete(f"/subscriptions/{made['subscription']}")).status_code == 204
                 await setup.publish(match("a", "y"), match("b", "x"), person("b", "gjf"))
-                await eventually(lambda: _kept(app, "matches", 3))
+                await eventually(lambda: stored(app, 3, "matches"))
                 again = await gjf.subscribed("webhook", second.url)
                 await eventually(lambda: _true(len(holding(second.told)) == 3))
                 assert len(first.requests) == 1
@@ -95,7 +95,7 @@ class TestFeed:
             async with Client(app, setup.tokens["hana"]) as hana:
                 await hana.subscribed("feed")
                 await setup.publish(match("a", "x"), match("b", "x"))
-                await eventually(lambda: _kept(app, "deliveries", 2))
+                await eventually(lambda: stored(app, 2, "deliveries"))
                 await setup.publish(person("b", sequence=2))
                 await eventually(lambda: _ended(app, "consent-ended"))
                 shown = (await hana.get("/deliveries")).json()["deliveries"]
@@ -187,10 +187,6 @@ async def _types(setup: Setup) -> list[str]:
 async def _enough(setup: Setup, count: int) -> list[str] | None:
     types = await _types(setup)
     return types if len(types) >= count else None
-
-
-async def _kept(app: Any, collection: str, count: int) -> bool:
-    return bool(await app.state.runtime.database[collection].count_documents({}) >= count)
 
 
 async def _ended(app: Any, reason: str) -> bool:

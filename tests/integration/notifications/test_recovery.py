@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -20,14 +19,11 @@ from tests.integration.notifications.parts import (
     eventually,
     match,
     person,
+    stored,
 )
 
 pytestmark = pytest.mark.integration
 PEOPLE = [f"p{number}" for number in range(12)]
-
-
-async def _count(app: Any, wanted: int, **query: Any) -> bool:
-    return bool(await app.state.runtime.database.deliveries.count_documents(query) >= wanted)
 
 
 def _free_port() -> int:
@@ -46,7 +42,7 @@ class TestExplained:
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 one = await gjf.subscribed("webhook", partner.url)
                 nobody = await gjf.subscribed("webhook", f"http://127.0.0.1:{_free_port()}/")
-                await eventually(lambda: _count(app, 2, attempts=1, state="due"))
+                await eventually(lambda: stored(app, 2, attempts=1, state="due"))
                 found = {}
                 for subscription in (one["subscription"], nobody["subscription"]):
                     query = {"state": "undelivered", "subscription": subscription}
@@ -68,7 +64,7 @@ class TestExplained:
             await setup.publish(*(match(name, "x") for name in PEOPLE))
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
-                await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                await eventually(lambda: stored(app, len(PEOPLE), state="delivered"))
                 seen, after, pages = [], "", 0
                 while after is not None:
                     page = (await gjf.get("/deliveries", params={"limit": 5, "after": after})).json()
@@ -86,13 +82,13 @@ class TestRecovery:
                 await setup.publish(*(match(name, "x") for name in PEOPLE))
                 async with Client(app, setup.tokens["gjf"]) as gjf:
                     made = await gjf.subscribed("webhook", partner.url)
-                    await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                    await eventually(lambda: stored(app, len(PEOPLE), state="delivered"))
                     recovery = f"/subscriptions/{made['subscription']}/recovery"
                     assert (await gjf.post(recovery, json={"what": "all"})).status_code == 202
                     await eventually(lambda: _again(gjf, recovery, 1))
             async with setup.running(**slowly) as app, Client(app, setup.tokens["gjf"]) as gjf:
                 await eventually(lambda: _state(gjf, recovery, "done"))
-                await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                await eventually(lambda: stored(app, len(PEOPLE), state="delivered"))
                 shown = (await gjf.get(recovery)).json()
         assert (shown["again"], shown["passed_over"]) == (len(PEOPLE), 0)
         assert set(Counter(event["id"] for event in partner.told).values()) == {2}
@@ -110,7 +106,7 @@ class TestRecovery:
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 made = await gjf.subscribed("webhook", partner.url)
                 await setup.publish(*(match(name, "x") for name in PEOPLE))
-                await eventually(lambda: _count(app, len(PEOPLE), state={"$in": ["delivered", "failed"]}))
+                await eventually(lambda: stored(app, len(PEOPLE), state={"$in": ["delivered", "failed"]}))
                 database = app.state.runtime.database
                 failed = [d["notice"] async for d in database.deliveries.find({"state": "failed"})]
                 well.add("now")
@@ -118,7 +114,7 @@ class TestRecovery:
                 recovery = f"/subscriptions/{made['subscription']}/recovery"
                 await gjf.post(recovery, json={"what": "failed"})
                 await eventually(lambda: _state(gjf, recovery, "done"))
-                await eventually(lambda: _count(app, len(PEOPLE), state="delivered"))
+                await eventually(lambda: stored(app, len(PEOPLE), state="delivered"))
         assert failed
         assert sorted(event["id"] for event in partner.told[before:]) == sorted(failed)
 
@@ -138,11 +134,11 @@ class TestReturn:
             async with Client(app, setup.tokens["gjf"]) as gjf:
                 await gjf.subscribed("webhook", partner.url)
                 await setup.publish(*(match(name, "x") for name in names))
-                await eventually(lambda: _count(app, len(names), attempts=1, state="due"))
+                await eventually(lambda: stored(app, len(names), attempts=1, state="due"))
                 await setup.publish(person(names[0], sequence=2))
-                await eventually(lambda: _count(app, 1, about="recall", attempts=1, state="due"))
+                await eventually(lambda: stored(app, 1, about="recall", attempts=1, state="due"))
                 down, before = False, len(partner.requests)
-                await eventually(lambda: _count(app, len(names), state="delivered"))
+                await eventually(lambda: stored(app, len(names), state="delivered"))
         told = partner.told[before:]
         assert len(told) == len({event["id"] for event in told}) == len(names), (
             "each once, and no notice that is recalled"
