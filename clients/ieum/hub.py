@@ -160,6 +160,22 @@ class Hub:
             if before is None or not page["rejections"]:
                 return
 
+    def keys(self) -> list[Json]:
+        """One's own, without their secrets."""
+        found: list[Json] = self.call("GET", "/keys")["keys"]
+        return found
+
+    def add_key(self, key: Key) -> None:
+        """One more of one's own; only its hash travels. The same again does no harm."""
+        self.call("POST", "/keys", json={"key_id": key.key_id, "secret_sha256": key.secret_sha256})
+
+    def end_key(self, key_id: str, grace_days: int) -> list[Json]:
+        """Another of one's own ends after so many days; what is left. Raises RefusedByHub (404) for none."""
+        found: list[Json] = self.call("DELETE", f"/keys/{quote(key_id, safe='')}", params={"grace_days": grace_days})[
+            "keys"
+        ]
+        return found
+
     def subscribe_to_feed(self) -> None:
         """Take part; once more does no harm."""
         try:
@@ -179,6 +195,10 @@ class Hub:
         for begin in range(0, len(notices), MOST_ACKNOWLEDGED):
             some = list(notices[begin : begin + MOST_ACKNOWLEDGED])
             self.call("POST", "/acknowledgements", json={"notices": some})
+
+    def pause(self, seconds: float) -> None:
+        """Let it have some time."""
+        self._sleep(seconds)
 
     def call(self, method: str, path: str, **what: Any) -> Json:
         """One call, tried until it is answered. Raises Away, NotAllowed or RefusedByHub."""

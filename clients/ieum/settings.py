@@ -48,13 +48,13 @@ class Settings:
             return Key.parse(given)
         raise Missing("which key? --key-file FILE, or IEUM_KEY=<key id>.<secret>")
 
-    def hub(self, *, of_partners: bool = False) -> Hub:
-        """The door, or what partners are told by. Raises Missing."""
+    def hub(self, *, of_partners: bool = False, key: Key | None = None) -> Hub:
+        """The door, or what partners are told by. `key`: another than one's own. Raises Missing."""
         url = self.notifications if of_partners else self.intake
         if url is None:
             option = "--notifications URL, or IEUM_NOTIFICATIONS" if of_partners else "--intake URL, or IEUM_INTAKE"
             raise Missing(f"where is it? {option}")
-        return Hub(url, self.key(), patience=self.patience)
+        return Hub(url, key or self.key(), patience=self.patience)
 
     def sender(self) -> str:
         """The agency. Raises Missing."""

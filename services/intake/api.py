@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
 from services.intake.request_admission import Admission, Received
 from services.intake.schemas import Alias, BatchAnswer, Journey, Questions, Receipt, Rejections
@@ -72,6 +73,7 @@ class Endpoints:
     admission: Admission
     door: Door
     journeys: Journeys
+    own_keys: OwnKeys
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""

@@ -18,6 +18,8 @@ from services.intake.inbound import api as inbound_api
 from services.intake.inbound.api import ANSWERS, INBOUND, state_of
 from services.intake.inbound.door import KafkaDoor
 from services.intake.kafka_handlers import make_stream
+from services.intake.own_keys import api as own_keys_api
+from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
 from services.intake.repository import INDEXES, Repository
 from services.intake.request_admission import Admission
@@ -70,6 +72,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         endpoints.admission = Admission(dependencies.slices, settings.most_events, settings.most_bytes)
         endpoints.door = Door(runtime.store, dependencies)
         endpoints.journeys = Journeys(repository, dependencies)
+        endpoints.own_keys = OwnKeys(runtime.store, dependencies)
 
     async def lapse_consents() -> None:
         job = ConsentExpiryJob(runtime.store, Repository(runtime.database), dependencies)
@@ -95,6 +98,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         title="Ieum intake",
         routers=(
             make_router(endpoints, settings),
+            own_keys_api.make_router(endpoints),
             inbound_api.make_router(kafka_door),
             code_lists_api.make_router(pack),
             files_api.make_router(endpoints, settings, dependencies),

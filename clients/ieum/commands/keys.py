@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from clients.ieum import checking, output
-from clients.ieum.commands.options import REFUSED, WRONG, AsJson, app, explained, show_problem
+from clients.ieum.commands.options import REFUSED, WRONG, AsJson, app, explained, show_problem, table
 from clients.ieum.hub import Key
 from clients.ieum.registering import registration
-from clients.ieum.settings import Settings
+from clients.ieum.rotating import rotate as rotated
+from clients.ieum.rotating import write_key
+from clients.ieum.settings import Missing, Settings
 
 
 @app.command()
@@ -25,7 +27,7 @@ def keygen(
     with explained():
         key = Key.new(key_id)
         if out is not None:
-            _write_key(out, key)
+            write_key(out, key)
     shown = {"key_id": key.key_id, "secret_sha256": key.secret_sha256, **({} if out else {"key": key.token})}
     if as_json:
         output.say(shown)
@@ -76,6 +78,52 @@ def register(
         raise typer.Exit(REFUSED)
 
 
-def _write_key(out: Path, key: Key) -> None:
-    out.touch(mode=0o600, exist_ok=False)
-    out.write_text(key.token + "\n")
+@app.command()
+def rotate(
+    context: typer.Context,
+    key_id: Annotated[str | None, typer.Option(help="Name of the new key; default: the next number.")] = None,
+    grace_days: Annotated[int, typer.Option(help="Days for which the old key goes on working.", min=0, max=90)] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """A new key takes the place of the one in --key-file; the old one works for some days more."""
+    settings: Settings = context.obj
+    with explained():
+        if settings.key_file is None:
+            raise Missing("which key? --key-file FILE, for the new one is written there")
+        old = settings.key()
+        new = rotated(settings.key_file, old, key_id, grace_days, lambda key: settings.hub(key=key))
+    if as_json:
+        output.say({"key_id": new.key_id, "before": old.key_id, "grace_days": grace_days})
+    else:
+        output.stdout.print(
+            f"{settings.key_file} holds {new.key_id} now; {old.key_id} works for {grace_days} days more"
+        )
+
+
+@app.command()
+def keys(context: typer.Context, as_json: AsJson = False) -> None:
+    """Your keys, without their secrets."""
+    settings: Settings = context.obj
+    with explained(), settings.hub() as hub:
+        _show(hub.keys(), as_json)
+
+
+@app.command()
+def revoke(
+    context: typer.Context,
+    key_id: Annotated[str, typer.Argument(help="Of another key of yours; the one that you use cannot end itself.")],
+    grace_days: Annotated[int, typer.Option(help="Days for which it goes on working.", min=0, max=90)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """End another key of yours."""
+    settings: Settings = context.obj
+    with explained(), settings.hub() as hub:
+        _show(hub.end_key(key_id, grace_days), as_json)
+
+
+def _show(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        output.say({"keys": found})
+    else:
+        rows = [(one["key_id"], one.get("until", ""), "this one" if one.get("calling") else "") for one in found]
+        output.stdout.print(table(("key", "last day", ""), rows))

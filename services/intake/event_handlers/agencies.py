@@ -63,6 +63,8 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
     else:
         if is_older(number, held.sender):
             return Effect(answer, "superseded")
+        if not registering and "keys" not in agency.model_fields_set:  # its own change of keys is not undone by chance
+            agency = agency.model_copy(update={"keys": held.state.keys})
         if held.state == agency:
             return Effect(answer, "duplicate" if registering else "accepted")
         if registering:

@@ -54,6 +54,7 @@ async def test_every_documented_answer(
             assert (await service.ask("GET /doors/kafka", 200)).json()["open"] is False
             await send_files(service, hanawon.headers)
             await look_back(door)
+            await change_keys(service, await register(admin, "khf"))
             await look_back_without_a_right(service, await register(admin, "acme", "public", reads=()))
             await send(door, monkeypatch)
             assert service.unseen(NEVER) == []
@@ -82,6 +83,23 @@ async def send_files(service: Documented, headers: Mapping[str, str]) -> None:
     await service.ask("GET /templates/{name}", 200, "/templates/job-posted.xlsx")
     await service.ask("GET /templates/{name}", 404, "/templates/nothing.csv")
     await service.ask("GET /templates/{name}", 422, "/templates/codes.csv", params={"encoding": "x"})
+
+
+async def change_keys(service: Documented, agency: Partner) -> None:
+    said: dict[str, Any] = {"headers": agency.headers}
+    hashed = {"key_id": "khf-2", "secret_sha256": "ab" * 32}
+    assert (await service.ask("POST /keys", 201, json=hashed, **said)).json() == {"key_id": "khf-2", "calling": False}
+    assert (await service.ask("POST /keys", 422, json={**hashed, "key_id": "khf-3"}, **said)).json()["rule"]
+    made = (await service.ask("POST /keys", 201, json={"key_id": "khf-3"}, **said)).json()
+    assert len(made["key"]) == len("khf-3.") + 64
+    listed = (await service.ask("GET /keys", 200, **said)).json()["keys"]
+    assert "khf-1" in [one["key_id"] for one in listed]  # what was added a moment ago may not be in it yet
+    left = await service.ask("DELETE /keys/{key_id}", 200, "/keys/khf-2", params={"grace_days": 0}, **said)
+    assert [one["key_id"] for one in left.json()["keys"]] == ["khf-1", "khf-3"]
+    await service.ask("DELETE /keys/{key_id}", 404, "/keys/khf-2", **said)
+    own = await service.ask("DELETE /keys/{key_id}", 422, "/keys/khf-1", **said)
+    assert own.json()["rule"] == "own-key"
+    await service.ask("DELETE /keys/{key_id}", 422, "/keys/khf-3", params={"grace_days": 91}, **said)
 
 
 async def send(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

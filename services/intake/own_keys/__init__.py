@@ -1,0 +1,1 @@
+"""What an agency does with its own keys, without an operator."""
