@@ -148,12 +148,16 @@ class Hub:
                     raise
         return self.call("GET", f"/events/{quote(id, safe='')}", params={"source": source})
 
-    def rejections(self, most: int) -> Iterator[Json]:
-        """What was refused, newest first."""
+    def held(self, reference: str, agency: str | None = None) -> Json:
+        """What is held under a reference of one's own; for operators under an agency's. Raises RefusedByHub (404)."""
+        return self.call("POST", "/held", json={"reference": reference, **({"agency": agency} if agency else {})})
+
+    def rejections(self, most: int, **only: str) -> Iterator[Json]:
+        """What was refused, newest first; `only`: of this `id`, `reference`, `day`, for operators `agency`."""
         before: str | None = None
         while most > 0:
-            params: dict[str, str | int] = {"limit": min(most, 500), **({"before": before} if before else {})}
-            page = self.call("GET", "/rejections", params=params)
+            asked: dict[str, str | int] = {**only, "limit": min(most, 500), **({"before": before} if before else {})}
+            page = self.call("POST", "/rejections/search", json=asked)
             yield from page["rejections"]
             most -= len(page["rejections"])
             before = page.get("next")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.intake.own_keys.service import OwnKeys
-from services.intake.queries import Journeys
+from services.intake.queries import Journeys, RejectionFilter
+from services.intake.reading_back import ReadingBack
 from services.intake.request_admission import Admission, Received
-from services.intake.schemas import Alias, BatchAnswer, Journey, Questions, Receipt, Rejections
+from services.intake.schemas import Alias, BatchAnswer, Held, Journey, Questions, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
-from shared.access.api_keys import Calling
-from shared.events.field_types import Reference
+from shared.access.api_keys import Caller, Calling
+from shared.events.field_types import Reference, Slug
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refusal, Refused
 from shared.kit.web.problems import errors, not_found, unavailable
@@ -67,6 +69,29 @@ class Lookup(BaseModel):
     reference: Reference
 
 
+class HeldReference(BaseModel):
+    """A reference of yours, of a person or an advert; for administrators of an agency's."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    reference: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    agency: Slug | None = None
+
+
+class RejectionSearch(BaseModel):
+    """Which of your refused events. In the body, for addresses end in logs. For administrators: `agency` says whose,
+    and is needed with `id` and `reference`."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    day: date | None = None
+    agency: Slug | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    before: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
 class Endpoints:
     """What the routes call. The port may open before they are put together: until then the answer is 503."""
 
@@ -74,6 +99,7 @@ class Endpoints:
     door: Door
     journeys: Journeys
     own_keys: OwnKeys
+    reading_back: ReadingBack
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""
@@ -137,6 +163,26 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
         except ValueError:
             raise Refused(Refusal("wrong-form", "/query/before")) from None
 
+    @router.post("/rejections/search", response_model=Rejections, responses=errors(403), summary="Look for refusals")
+    async def search_rejections(asked: RejectionSearch, caller: Calling) -> Response:
+        """The same list, by event, reference and day: what all of these say. `next` as there."""
+        caller.must(caller.administers or caller.reads("rejections"), "reads rejections")
+        agency = _whose(asked.agency, caller) if asked.agency or not caller.administers else None
+        if agency is None and (asked.id or asked.reference):
+            raise Refused(Refusal("missing-field", "/agency"))
+        only = RejectionFilter(agency, asked.id, asked.reference, asked.day)
+        try:
+            return _answer(await endpoints.journeys.rejections(caller, asked.limit, asked.before, only))
+        except (ValueError, OverflowError):
+            raise Refused(Refusal("wrong-form", "/before")) from None
+
+    @router.post("/held", response_model=Held, responses=errors(403, 404), summary="What is held under a reference")
+    @bounded(Bounds(charged=("lookups",)))
+    async def held(asked: HeldReference, caller: Calling) -> Response:
+        """A person as codes with the consents that hold, and who may know of them (right `lookup`); an advert as you
+        said it. Without any identity. Written to the audit log before it is read."""
+        return _found(await endpoints.reading_back.held(asked.reference, _whose(asked.agency, caller), caller))
+
     @router.get("/questions", response_model=Questions, responses=errors(403), summary="What may be one vacancy")
     async def questions(caller: Calling, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Response:
         """Pairs of opportunities of two agencies that are nearly the same, newest first, for administrators. They stay
@@ -153,6 +199,12 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
         return _found(None if alias is None else Alias(alias=alias))
 
     return router
+
+
+def _whose(agency: str | None, caller: Caller) -> str:
+    """The caller's own, or for an administrator the agency that is named. Raises the 403 problem."""
+    caller.must(agency in (None, caller.agency.agency) or caller.administers, "administers")
+    return agency or caller.agency.agency
 
 
 def _answer(model: BaseModel, status: int = 200) -> Response:

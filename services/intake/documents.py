@@ -201,8 +201,8 @@ class FindingEntry(TypedDict):
 
 
 class RejectionDocument(TypedDict):
-    """`event`: the sender's id, sealed, for it may hold a reference; `findings`: only read, of a list that shows the
-    first ones: how many there are."""
+    """`event`: the sender's id, sealed, for it may hold a reference; `reference`: its keyed hash, where it could be
+    read; `findings`: only read, of a list that shows the first ones: how many there are."""
 
     _id: str
     agency: str
@@ -210,6 +210,7 @@ class RejectionDocument(TypedDict):
     type: str | None
     at: datetime
     refusals: list[FindingEntry]
+    reference: NotRequired[str]
     findings: NotRequired[int]
 
 

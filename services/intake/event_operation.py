@@ -162,6 +162,9 @@ class _Decision:
             at=work.trusted,  # deleted by age, by MongoDB's own clock: a calendar that was moved shortens nothing
             refusals=[FindingEntry(rule=one.rule, field=one.field, values=dict(one.values)) for one in refusals],
         )
+        said = self.validated.event or self.validated.rest
+        if said is not None and said.index:
+            row["reference"] = said.index
         TALLIES.save(work, tally)
         REJECTIONS.save(work, row)
         return True

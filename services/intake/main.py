@@ -21,6 +21,7 @@ from services.intake.kafka_handlers import make_stream
 from services.intake.own_keys import api as own_keys_api
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
+from services.intake.reading_back import ReadingBack
 from services.intake.repository import INDEXES, Repository
 from services.intake.request_admission import Admission
 from services.intake.service import Door
@@ -72,6 +73,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         endpoints.admission = Admission(dependencies.slices, settings.most_events, settings.most_bytes)
         endpoints.door = Door(runtime.store, dependencies)
         endpoints.journeys = Journeys(repository, dependencies)
+        endpoints.reading_back = ReadingBack(repository, dependencies)
         endpoints.own_keys = OwnKeys(runtime.store, dependencies)
 
     async def lapse_consents() -> None:

@@ -10,12 +10,16 @@ import base64
 import binascii
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import get_args
+from zoneinfo import ZoneInfo
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import INBOX, REJECTIONS, InboxDocument, RejectionDocument, StepsSummary
 from services.intake.domain.person_state import alias_of
 from services.intake.event_operation import rejections_tally
+from services.intake.identity import Family
 from services.intake.repository import Repository
 from services.intake.schemas import (
     Emitted,
@@ -31,11 +35,22 @@ from services.intake.schemas import (
 from shared.access.api_keys import Caller
 from shared.events.refusal import Refusal
 from shared.kit.base.ids import is_id
+from shared.kit.store.mongo import Document
 from shared.kit.web.problems import findings
 
 # Of a page of refusals: a page costs some 5 ms and 100 kB at most.
 FINDINGS_LISTED = 10  # of one event
 MOST_LISTED = 200  # of a page, reached by the last one
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionFilter:
+    """Which refusals are looked for: of an event, of a reference, of a day (the pack's). `agency`: whose."""
+
+    agency: str | None
+    id: str | None = None
+    reference: str | None = None
+    day: date | None = None
 
 
 class Journeys:
@@ -72,16 +87,19 @@ class Journeys:
         await self._audit(caller, "lookup", None if person is None else person.id, found is not None)
         return found
 
-    async def rejections(self, caller: Caller, limit: int, before: str | None) -> Rejections:
+    async def rejections(
+        self, caller: Caller, limit: int, before: str | None, only: RejectionFilter | None = None
+    ) -> Rejections:
         """The newest refusals of the caller's events (of all agencies for an administrator), with the first findings of
         each. At most `limit`, and no more once MOST_LISTED findings are told: a page costs about the same whatever was
         refused. Raises ValueError for a `before` that is not one of ours."""
         point = None if before is None else _point(before)
-        agency = None if caller.administers else caller.agency.agency
-        if agency is None:
+        agency = caller.agency.agency if not caller.administers else None if only is None else only.agency
+        if agency != caller.agency.agency:
             await self._audit(caller, "rejections-of-others", None, True)
         found, told, last = list[Rejection](), 0, None
-        async with aclosing(self._repository.rejections(agency, limit, point, FINDINGS_LISTED)) as rows:
+        wanted = {} if only is None else self._wanted(only, agency)
+        async with aclosing(self._repository.rejections(agency, limit, point, FINDINGS_LISTED, wanted)) as rows:
             async for row in rows:
                 found.append(self._rejection(row))
                 told += len(found[-1].errors)
@@ -92,6 +110,19 @@ class Journeys:
         full = await self._repository.full(self._tallies(agencies), self._dependencies.most_rejections)
         told_of = sorted(id.partition("/")[0] for id in full) or None
         return Rejections(rejections=found, next=None if last is None else _cursor(last), full_today=told_of)
+
+    def _wanted(self, only: RejectionFilter, agency: str | None) -> Document:
+        """As a query. An id and a reference are found by their keyed hashes, which need to know whose they are."""
+        wanted: Document = {}
+        if only.id is not None and agency is not None:
+            wanted["_id"] = self._dependencies.ids.derived("rejection", agency, only.id)
+        if only.reference is not None and agency is not None:
+            index = self._dependencies.references.index
+            wanted["reference"] = {"$in": [index(family, agency, only.reference) for family in get_args(Family)]}
+        if only.day is not None:
+            begin = datetime.combine(only.day, time(), ZoneInfo(self._dependencies.pack.timezone))
+            wanted["at"] = {"$gte": begin.astimezone(UTC), "$lt": (begin + timedelta(days=1)).astimezone(UTC)}
+        return wanted
 
     async def questions(self, limit: int) -> Questions:
         """Pairs of opportunities that an operator should look at; all of it is public."""

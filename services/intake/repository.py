@@ -37,10 +37,22 @@ QUESTIONS_DAYS = 90
 _DAY = 24 * 3600
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    INBOX.name: [IndexModel("receipt", unique=True)],
+    INBOX.name: [
+        IndexModel("receipt", unique=True),
+        IndexModel(
+            [("person", ASCENDING), ("at", DESCENDING)],
+            name="of_person",
+            partialFilterExpression={"person": {"$type": "string"}},  # adverts are in no such index
+        ),
+    ],
     REJECTIONS.name: [
         IndexModel([("agency", ASCENDING), ("at", DESCENDING), ("_id", ASCENDING)]),
         IndexModel([("at", DESCENDING), ("_id", ASCENDING)]),
+        IndexModel(
+            [("agency", ASCENDING), ("reference", ASCENDING), ("at", DESCENDING), ("_id", ASCENDING)],
+            name="of_reference",
+            partialFilterExpression={"reference": {"$type": "string"}},
+        ),
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
     ],
     ADVERTS.name: [IndexModel("until", expireAfterSeconds=0)],
@@ -114,6 +126,28 @@ class Repository:
         document = None if known.thing is None else await self._database[PEOPLE].find_one({"_id": known.thing})
         return None if document is None else StoredPerson.kept_in(document)
 
+    async def led_to(self, indexes: Sequence[str]) -> dict[str, str]:
+        """The things that blind indexes lead to."""
+        query = {"_id": {"$in": list(indexes)}, "thing": {"$exists": True}}
+        return {row["_id"]: row["thing"] async for row in self._database[REFERENCES].find(query, {"thing": 1})}
+
+    async def thing(self, collection: str, id: str) -> Document | None:
+        """A person or an opportunity."""
+        return await self._database[collection].find_one({"_id": id})
+
+    async def identity_fields(self, person: str) -> list[str]:
+        """Which fields of the identity are held; no value, not even sealed, leaves the database."""
+        names = {"$map": {"input": {"$objectToArray": "$sealed"}, "as": "one", "in": "$$one.k"}}
+        pipeline: list[Document] = [{"$match": {"_id": person}}, {"$project": {"names": names}}]
+        async for row in IDENTITIES.of(self._database).aggregate(pipeline, maxTimeMS=5_000):
+            return sorted(row["names"])
+        return []
+
+    async def correlations(self, person: str, most: int) -> list[str]:
+        """What the newest accepted events about a person are followed by."""
+        newest = INBOX.of(self._database).find({"person": person}, {"correlationid": 1}).sort("at", DESCENDING)
+        return [row["correlationid"] async for row in newest.limit(most)]
+
     async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> InboxDocument | None:
         """The inbox row of an accepted event, by the hash of (source, id) or by its receipt."""
         query = {"_id": index} if index is not None else {"receipt": receipt}
@@ -133,11 +167,17 @@ class Repository:
         return [document["_id"] async for document in self._database[REFERENCES].find(query, {"_id": 1})]
 
     async def rejections(
-        self, agency: str | None, limit: int, before: tuple[datetime, str] | None, findings: int
+        self,
+        agency: str | None,
+        limit: int,
+        before: tuple[datetime, str] | None,
+        findings: int,
+        only: Document | None = None,
     ) -> AsyncGenerator[RejectionDocument, None]:
         """The newest rejections, of one agency or of all, with their first `findings`, and `findings`: how many there
-        are. `before`: time and id of the last one seen. Read in small portions: who has enough may stop."""
-        query: Document = {} if agency is None else {"agency": agency}
+        are. `before`: time and id of the last one seen; `only`: what is looked for. Read in small portions: who has
+        enough may stop."""
+        query: Document = {**({} if agency is None else {"agency": agency}), **(only or {})}
         if before is not None:
             query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
         shown: Document = dict.fromkeys(("agency", "event", "type", "at"), 1)
@@ -146,11 +186,11 @@ class Repository:
         async for document in newest.limit(limit).batch_size(PAGE_ROWS):
             yield document
 
-    async def steps(self, correlationid: str) -> list[StepsSummary]:
-        """What followed from one accepted event: for each kind of step how often, first and last time."""
+    async def steps(self, *correlationids: str) -> list[StepsSummary]:
+        """What followed from accepted events: for each kind of step how often, first and last time."""
         what = {name: f"${name}" for name in ("type", "recipient", "channel", "about", "reason")}
         pipeline: list[Document] = [
-            {"$match": {"correlationid": correlationid}},
+            {"$match": {"correlationid": {"$in": list(correlationids)}}},
             {"$group": {"_id": what, "count": {"$sum": 1}, "first": {"$min": "$at"}, "last": {"$max": "$at"}}},
             {"$sort": {"_id": 1}},
         ]

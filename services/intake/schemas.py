@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -114,6 +114,50 @@ class Rejections(Answer):
     rejections: list[Rejection]
     next: str | None = None
     full_today: list[str] | None = None
+
+
+class HeldConsent(Answer):
+    """A consent that holds, to its last day."""
+
+    purpose: str
+    recipient: str | None = None
+    until: date
+
+
+class HeldPerson(Answer):
+    """A person under your reference, as codes. `alias`: your own; `your_sequence`: your version of the profile;
+    `identity`: which fields of it are held, never a value; `known_to`: agencies that may have been told of this person;
+    `told`: what followed from your newest events (what an advert that came later led to is not in it)."""
+
+    alias: str | None = None
+    status: str
+    your_sequence: int | None = None
+    profile: dict[str, Any]
+    consents: list[HeldConsent]
+    identity: list[str]
+    known_to: list[str]
+    told: list[Partner]
+
+
+class HeldOpportunity(Answer):
+    """An advert under your reference. `open`: as you said; `told_as_open`: the vacancy, which may have other sources;
+    `advert`: your words; `matches`, `told`: what followed from what was told of it last."""
+
+    opportunity: str
+    kind: Literal["job", "programme"]
+    open: bool
+    told_as_open: bool
+    your_sequence: int | None = None
+    advert: dict[str, Any]
+    matches: Matched
+    told: list[Partner]
+
+
+class Held(Answer):
+    """What is held under a reference. Jobs, programmes and people have references of their own."""
+
+    person: HeldPerson | None = None
+    opportunities: list[HeldOpportunity] = Field(default_factory=list)
 
 
 class Question(Answer):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -33,12 +35,17 @@ def status(
 def rejections(
     context: typer.Context,
     most: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    id: Annotated[str | None, typer.Option(help="Of the event.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Your number of the person or advert.")] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    of: Annotated[str | None, typer.Option(help="For operators: of which agency.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """What was refused, newest first."""
     settings: Settings = context.obj
+    asked = {"id": id, "reference": reference, "day": f"{day:%Y-%m-%d}" if day else None, "agency": of}
     with explained(), settings.hub() as hub:
-        found = list(hub.rejections(most))
+        found = list(hub.rejections(most, **{name: value for name, value in asked.items() if value}))
     if as_json:
         output.say({"rejections": found})
         return
@@ -49,6 +56,31 @@ def rejections(
         for error in one["errors"]
     ]  # fmt: skip
     output.stdout.print(table(("at", "type", "id", "field", "rule", "what to do"), rows))
+
+
+@app.command()
+def held(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(help="Your number of the person or advert.")],
+    of: Annotated[str | None, typer.Option(help="For operators: of which agency.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is held under a reference: codes, consents with their last days, who may know. Never a name."""
+    settings: Settings = context.obj
+    with explained(), settings.hub() as hub:
+        found = hub.held(reference, of)
+    if as_json:
+        output.say(found)
+        return
+    things = [("person", found["person"])] if found.get("person") else []
+    for kind, thing in [*things, *((one["kind"], one) for one in found.get("opportunities") or ())]:
+        output.stdout.print(kind)
+        rows = [(name, _flat(value)) for name, value in thing.items() if value not in ([], {}, None)]
+        output.stdout.print(table(("", ""), rows))
+
+
+def _flat(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @app.command()

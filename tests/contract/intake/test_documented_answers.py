@@ -136,6 +136,8 @@ async def look_back_without_a_right(service: Documented, agency: Partner) -> Non
     await service.ask("GET /rejections", 403, **said)
     await service.ask("GET /questions", 403, **said)
     await service.ask("POST /people/lookup", 403, json={"reference": "HW-7"}, **said)
+    await service.ask("POST /rejections/search", 403, json={}, **said)
+    await service.ask("POST /held", 403, json={"reference": "HW-7", "agency": "hanawon"}, **said)
 
 
 async def look_back(door: Door) -> None:
@@ -155,6 +157,17 @@ async def look_back(door: Door) -> None:
     listed = await door.ask(refused, 200, params={"limit": 2})
     assert len(listed["rejections"]) == 2
     await door.ask(refused, 422, params={"before": "?"})
+    search = "POST /rejections/search"
+    assert [one["id"] for one in (await door.ask(search, 200, json={"id": bad["id"]}))["rejections"]] == [bad["id"]]
+    by_reference = await door.ask(search, 200, json={"reference": LEFT["reference"], "day": today()})
+    assert [one["id"] for one in by_reference["rejections"]] == [bad["id"]]
+    assert (await door.ask(search, 200, json={"reference": "none"}))["rejections"] == []
+    assert (await door.ask(search, 200, json={"day": today(-1)}))["rejections"] == []
+    await door.ask(search, 422, json={"before": "?"})
+    held = await door.ask("POST /held", 200, json={"reference": "HW-7"})
+    assert (held["person"]["status"], held["opportunities"]) == ("active", [])
+    await door.ask("POST /held", 404, json={"reference": "HW-9"})
+    await door.ask("POST /held", 422, json={})
     assert "alias" in await door.ask(lookup, 200, json={"reference": "HW-7"})
     await door.ask(lookup, 404, json={"reference": "HW-9"})
     await door.ask(lookup, 422, json={"reference": "?", "x": 1})

@@ -64,6 +64,9 @@ class Partner:
     async def get(self, path: str, **query: Any) -> httpx.Response:
         return await self.http.get(path, params=query, headers=self.headers)
 
+    async def ask(self, path: str, **asked: Any) -> httpx.Response:
+        return await self.http.post(path, json=asked, headers=self.headers)
+
     async def lookup(self, reference: str) -> httpx.Response:
         return await self.http.post("/people/lookup", json={"reference": reference}, headers=self.headers)
 

@@ -57,6 +57,10 @@ async def _at_the_door(hanawon: Partner, gjf: Partner, count: int) -> list[str]:
     for n in range(0, count, 10):
         assert (await hanawon.lookup(f"R-{n}")).status_code == 200
         assert (await hanawon.get(f"/receipts/{receipts[n]}")).status_code == 200
+        assert (await hanawon.ask("/held", reference=f"R-{n}")).status_code == 200
+        assert (await gjf.ask("/held", reference=f"J-{n}")).status_code == 200
+        assert len((await gjf.ask("/rejections/search", reference=f"W-{n}")).json()["rejections"]) == 1
+        assert len((await gjf.ask("/rejections/search", id=wrong[n]["id"])).json()["rejections"]) == 1
         assert (await hanawon.get(f"/events/{events[n]['id']}", source="/agencies/hanawon")).status_code == 200
     return receipts
 

@@ -103,4 +103,5 @@ class TestCalls:
             *(httpx.Response(200, json=page) for page in pages), httpx.Response(200, json={"rejections": []})
         )
         assert len(list(served.hub().rejections(100))) == 4
-        assert [each.url.params.get("before") for each in served.asked] == [None, "0", "1"]
+        assert [asked.get("before") for asked in served.bodies] == [None, "0", "1"]
+        assert served.bodies[1]["limit"] == 98

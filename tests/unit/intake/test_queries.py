@@ -13,6 +13,7 @@ from pymongo.errors import AutoReconnect
 
 from services.intake.documents import INBOX, PEOPLE, REFERENCES, REJECTIONS, StoredPerson
 from services.intake.queries import Journeys
+from services.intake.reading_back import ReadingBack
 from shared.access.api_keys import Caller
 from shared.events.refusal import MOST
 from tests.support.memory_store import MemoryStore
@@ -50,11 +51,30 @@ class Kept:
         rows = {id: self._store.get(REFERENCES, id) for id in tallies}
         return [id for id, row in rows.items() if row is not None and row["count"] >= most]
 
-    async def steps(self, correlationid: str) -> list[dict[str, Any]]:
+    async def steps(self, *correlationids: str) -> list[dict[str, Any]]:
+        return []
+
+    async def led_to(self, indexes: Sequence[str]) -> dict[str, str]:
+        found = {index: self._store.get(REFERENCES, index) for index in indexes}
+        return {index: row["thing"] for index, row in found.items() if row is not None and "thing" in row}
+
+    async def thing(self, collection: str, id: str) -> dict[str, Any] | None:
+        assert not self.away
+        return self._store.get(collection, id)
+
+    async def identity_fields(self, person: str) -> list[str]:
+        return sorted((self._store.get("identities", person) or {})["sealed"])
+
+    async def correlations(self, person: str, most: int) -> list[str]:
         return []
 
     async def rejections(
-        self, agency: str | None, limit: int, before: tuple[datetime, str] | None, findings: int
+        self,
+        agency: str | None,
+        limit: int,
+        before: tuple[datetime, str] | None,
+        findings: int,
+        only: dict[str, Any] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         def place(row: dict[str, Any]) -> tuple[float, str]:
             return -row["at"].timestamp(), row["_id"]
@@ -120,6 +140,73 @@ class TestEveryReadAboutAPerson:
         ):
             with pytest.raises(AutoReconnect):
                 await read
+
+
+class TestWhatIsHeld:
+    REFERENCE = example("trainee-graduated")["reference"]
+
+    def reading(self, house: House) -> tuple[ReadingBack, Kept]:
+        kept = Kept(house.store)
+        return ReadingBack(cast(Any, kept), house.dependencies), kept
+
+    def caller(self, house: House, name: str, *reads: str) -> Caller:
+        known = house.callers[name].agency
+        rights = known.rights.model_copy(update={"reads": reads})
+        return Caller(known.model_copy(update={"rights": rights}), f"{name}-1")
+
+    async def test_a_person_as_codes_with_the_consents_that_hold_and_nothing_of_who_it_is(self, house: House) -> None:
+        receipt = await house.send("trainee-graduated", example("trainee-graduated"), sequence="7")
+        reading, kept = self.reading(house)
+        held = await reading.held(self.REFERENCE, "hanawon", self.caller(house, "hanawon", "lookup"))
+        assert held is not None
+        assert held.person is not None
+        person = held.person
+        assert (person.alias, person.status, person.your_sequence) == (receipt.alias, "active", 7)
+        assert [(one.purpose, one.recipient) for one in person.consents] == [("matching", None), ("notice", "gjf")]
+        assert person.known_to == ["gjf"]
+        assert person.profile["residence"] == "legal-dong-2026:41270"
+        assert person.identity == ["birth_date", "name", "phone", "reference", "sex"]
+        [id] = house.store.documents[PEOPLE]
+        told = held.model_dump_json()
+        identity = example("trainee-graduated")["identity"]
+        assert not [one for one in (identity["name"], identity["birth_date"], "0000-0000", id) if one in told]
+        assert kept.entries == [("hanawon", "held", id, "asked")]
+
+    async def test_an_advert_as_its_agency_said_it_leaves_no_entry(self, house: House) -> None:
+        receipt = await house.send("job-posted", example("job-posted"), by="gjf")
+        reading, kept = self.reading(house)
+        reference = example("job-posted")["reference"]
+        held = await reading.held(reference, "gjf", self.caller(house, "gjf"))
+        assert held is not None
+        [advert] = held.opportunities
+        assert (advert.opportunity, advert.kind, advert.open) == (receipt.opportunity, "job", True)
+        assert advert.advert["title"] == example("job-posted")["title"]
+        assert kept.entries == []
+
+    async def test_who_may_not_know_sees_nothing(self, house: House) -> None:
+        await house.send("trainee-graduated", example("trainee-graduated"))
+        reading, kept = self.reading(house)
+        assert await reading.held(self.REFERENCE, "hanawon", self.caller(house, "hanawon")) is None  # without the right
+        assert await reading.held(self.REFERENCE, "khf", self.caller(house, "khf", "lookup")) is None
+        assert await reading.held("nobody", "hanawon", self.caller(house, "hanawon", "lookup")) is None
+        assert kept.entries == []
+
+    async def test_an_operators_look_is_written_down_whatever_it_finds_and_shows_no_alias(self, house: House) -> None:
+        await house.send("trainee-graduated", example("trainee-graduated"))
+        reading, kept = self.reading(house)
+        held = await reading.held(self.REFERENCE, "hanawon", house.callers["ops"])
+        assert held is not None
+        assert held.person is not None
+        assert held.person.alias is None
+        assert await reading.held("nobody", "hanawon", house.callers["ops"]) is None
+        assert [(who, action) for who, action, _, _ in kept.entries] == [("ops", "held-of-others")] * 2
+
+    async def test_what_cannot_be_written_down_is_not_read(self, house: House) -> None:
+        await house.send("trainee-graduated", example("trainee-graduated"))
+        reading, kept = self.reading(house)
+        kept.away = True
+        with pytest.raises(AutoReconnect):
+            await reading.held(self.REFERENCE, "hanawon", self.caller(house, "hanawon", "lookup"))
 
 
 JOURNEYS = Journeys(cast(Any, Unasked()), cast(Any, None))

@@ -1,0 +1,110 @@
+"""Use case: what is held under an agency's own reference. Written down before it is read; without any identity: of
+that only is told which fields there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from services.intake.dependencies import Dependencies
+from services.intake.documents import StoredPerson
+from services.intake.domain.person_state import alias_of, features_of
+from services.intake.identity import Family
+from services.intake.opportunity_documents import StoredOpportunity
+from services.intake.queries import journey_of
+from services.intake.repository import Repository
+from services.intake.schemas import Held, HeldConsent, HeldOpportunity, HeldPerson
+from shared.access.api_keys import Caller
+
+MOST_EVENTS = 200  # the newest about a person, whose followings are told
+_NOT_WORDS = {"opportunity", "status"}
+_ADVERTS: tuple[Literal["job", "programme"], ...] = ("job", "programme")
+
+
+class ReadingBack:
+    """Of the caller's own references; an administrator says whose."""
+
+    def __init__(self, repository: Repository, dependencies: Dependencies) -> None:
+        self._repository = repository
+        self._dependencies = dependencies
+
+    async def held(self, reference: str, agency: str, caller: Caller) -> Held | None:
+        """None when nothing is held, or it is not the caller's to know: a person needs the right to look people up."""
+        families: Sequence[Family] = (*_ADVERTS, "person") if _may_look_up(caller) else _ADVERTS
+        index = {family: self._dependencies.references.index(family, agency, reference) for family in families}
+        led = await self._repository.led_to(list(index.values()))
+        things = {family: led[index[family]] for family in families if index[family] in led}
+        others = agency != caller.agency.agency
+        person = things.get("person")
+        if others or person is not None:
+            await self._audit(caller, "held-of-others" if others else "held", person)
+        if not things:
+            return None
+        return Held(
+            person=None if person is None else await self._person(person, agency, caller),
+            opportunities=[
+                found
+                for family in _ADVERTS
+                if family in things and (found := await self._opportunity(things[family], family, index[family]))
+            ],
+        )
+
+    async def _person(self, id: str, agency: str, caller: Caller) -> HeldPerson | None:
+        document = await self._repository.thing(StoredPerson.COLLECTION, id)
+        if document is None:
+            return None
+        person = StoredPerson.kept_in(document)
+        state, today = person.state, self._dependencies.day(self._dependencies.clock.calendar())
+        followed = await self._repository.correlations(id, MOST_EVENTS)
+        _, partners = journey_of(await self._repository.steps(*followed))
+        return HeldPerson(
+            alias=alias_of(state, agency) if agency == caller.agency.agency else None,
+            status=state.status,
+            your_sequence=person.sender,
+            profile=state.model_dump(mode="json", by_alias=True, exclude_none=True, include=set(features_of(state))),
+            consents=[
+                HeldConsent(purpose=one.purpose, recipient=one.recipient, until=one.until)
+                for one in state.consents
+                if one.until >= today
+            ],
+            identity=await self._repository.identity_fields(id),
+            known_to=sorted({one.agency for one in state.aliases} - {agency}),
+            told=partners,
+        )
+
+    async def _opportunity(self, id: str, family: Literal["job", "programme"], index: str) -> HeldOpportunity | None:
+        document = await self._repository.thing(StoredOpportunity.COLLECTION, id)
+        if document is None:
+            return None
+        held = StoredOpportunity.kept_in(document)
+        own = next((source for source in held.sources if source.index == index), None)
+        if own is None:
+            return None
+        followed = () if held.last is None else (held.last.causation.correlationid,)
+        matches, partners = journey_of(await self._repository.steps(*followed))
+        return HeldOpportunity(
+            opportunity=id,
+            kind=family,
+            open=own.open,
+            told_as_open=held.state.status == "open",
+            your_sequence=own.sender,
+            advert=own.words.model_dump(
+                mode="json", by_alias=True, exclude_none=True, exclude={"opportunity", "status"}
+            ),
+            matches=matches,
+            told=partners,
+        )
+
+    async def _audit(self, caller: Caller, action: str, person: str | None) -> None:
+        await self._repository.audit(
+            self._dependencies.clock.trusted(),
+            caller.agency.agency,
+            caller.key_id,
+            action,
+            person=person,
+            outcome="asked",
+        )
+
+
+def _may_look_up(caller: Caller) -> bool:
+    return caller.administers or caller.reads("lookup")
