@@ -42,7 +42,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel(
             [("person", ASCENDING), ("at", DESCENDING)],
             name="of_person",
-            partialFilterExpression={"person": {"$type": "string"}},  # adverts are in no such index
+            partialFilterExpression={"person": {"$gt": ""}},  # adverts are not in it
         ),
     ],
     REJECTIONS.name: [
@@ -51,7 +51,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel(
             [("agency", ASCENDING), ("reference", ASCENDING), ("at", DESCENDING), ("_id", ASCENDING)],
             name="of_reference",
-            partialFilterExpression={"reference": {"$type": "string"}},
+            partialFilterExpression={"reference": {"$exists": True}},
         ),
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
     ],
