@@ -8,11 +8,12 @@ from datetime import date, timedelta
 
 from services.intake.agency_limits import counted, midnight
 from services.intake.dependencies import Dependencies
-from services.intake.documents import AGENCIES, AUDIT, TALLIES, Causation, StoredAgency
+from services.intake.documents import AGENCIES, AUDIT, TALLIES, StoredAgency
 from services.intake.domain import key_rules
 from services.intake.event_handlers.agencies import KEY_ID
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.publish import publish
+from services.intake.last_told import Causation
 from shared.access.api_keys import Caller
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_CHANGED, Agency
