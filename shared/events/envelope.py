@@ -1,11 +1,10 @@
-"""CloudEvents 1.0: one event as it lives in our code, and its way on and off Kafka (binary mode) and HTTP (structured).
+"""CloudEvents 1.0: one event as it lives in our code, and its way on and off Kafka (binary mode).
 
 What comes in through HTTP is read in ``http_binding.py``: at the door nothing is known to be right yet.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,30 +88,6 @@ def parse_time(text: str) -> datetime:
         raise ValueError("outside the years 1 to 9999 in UTC") from None
 
 
-def attributes(event: Event[Any]) -> dict[str, str]:
-    """The CloudEvents context attributes as strings, in the order people read them; absent ones left out."""
-    event_type = event.event_type
-    found: dict[str, str | None] = {
-        "specversion": "1.0",
-        "type": event.type,
-        "source": event.source,
-        "id": event.id,
-        "time": isotime(event.time),
-        "datacontenttype": CONTENT_TYPE,
-        "dataschema": event_type.dataschema,
-        "partitionkey": event.key,
-        "sequence": None if event.sequence is None else str(event.sequence),
-        "correlationid": event.correlationid,
-        "causationid": event.causationid,
-        "recordedtime": None if event.recordedtime is None else isotime(event.recordedtime),
-        "traceparent": event.traceparent,
-        "dataclassification": event_type.dataclassification.value,
-        "actor": event.actor,
-        "testrun": "true" if event.testrun else None,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
 def dump_data(data: Model) -> bytes:
     """The data as JSON: aliases (``from``), no defaults that were not set by anybody, UTF-8."""
     return data.model_dump_json(by_alias=True, exclude_none=True).encode()
@@ -149,15 +124,6 @@ def _same_headers(type: str, version: int, source: str) -> tuple[tuple[str, byte
         ("ce_dataschema", event_type.dataschema.encode()),
         ("ce_dataclassification", event_type.dataclassification.value.encode()),
     )
-
-
-def to_structured(event: Event[Any]) -> dict[str, Any]:
-    """The event as one JSON object (structured mode)."""
-    structured: dict[str, Any] = dict(attributes(event))
-    if event.testrun:
-        structured["testrun"] = True
-    structured["data"] = json.loads(dump_data(event.data))
-    return structured
 
 
 def from_kafka(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Event[Any]:
