@@ -178,14 +178,8 @@ class OutboxRelay:
             if self._behind:
                 self._more = False
                 own = {"topic": self.topic, "topic_id": None, "owner": self._owner, "_id": {"$gt": self._position}}
-                rows = (
-                    await self._rows.find(own, hint="pending")
-                    .sort("_id", 1)
-                    .limit(_PAGE_ROWS)
-                    .max_time_ms(5_000)
-                    .to_list(None)
-                )
-                if rows:
+                page = self._rows.find(own, hint="pending").sort("_id", 1).limit(_PAGE_ROWS)
+                if rows := await page.max_time_ms(5_000).to_list(None):
                     return list(rows)
                 if not self._more:  # nothing was handed over while we asked, so nothing was missed
                     self._behind = False

@@ -192,11 +192,8 @@ def _each(calls: Iterable[Callable[[], None]]) -> None:
 
 def write_rejected_of(error: PyMongoError, attempt: TransactionAttempt[Any]) -> WriteRejected | None:
     """Whose document was refused, if that is what happened in ``attempt.write``; a conflict of writers is none."""
-    if (
-        not isinstance(error, BulkWriteError)
-        or error.has_error_label("TransientTransactionError")
-        or not attempt.written
-    ):
+    passing = error.has_error_label("TransientTransactionError")
+    if not isinstance(error, BulkWriteError) or passing or not attempt.written:
         return None
     refused = [item for item in (error.details or {}).get("writeErrors", ()) if item["code"] not in _PASSING]
     if not refused:

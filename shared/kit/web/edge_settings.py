@@ -16,8 +16,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,9}$")]
 Many = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(ge=0.1, le=3_600)]
-
-
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 

@@ -93,10 +93,8 @@ class Outermost:
         scope[_READING] = reading
 
         async def answered(message: Message) -> None:
-            nonlocal status
-            if reading.refusal is not None and not status:
-                return  # the application's own idea of an unreadable body; the refusal below is the answer
-            await passed_on(message)
+            if reading.refusal is None or status:  # else the application's own idea of an unreadable body
+                await passed_on(message)
 
         async def passed_on(message: Message) -> None:
             nonlocal status

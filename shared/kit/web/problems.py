@@ -155,39 +155,27 @@ def install(app: FastAPI, remedies: Remedies = general_remedy, passing: Sequence
     """Make every error of this application a problem. ``remedies`` says what to do about what is refused, ``passing``
     are further exceptions which mean that something is away."""
 
-    async def problem(_: Request, error: Problem) -> JSONResponse:
-        return error.response()
-
-    async def contract(_: Request, error: Refused) -> JSONResponse:
-        return refused(error.refusals, remedies).response()
-
-    async def request(_: Request, error: RequestValidationError) -> JSONResponse:
-        return refused([_finding(item) for item in error.errors()[:MOST]], remedies).response()
-
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        return _of_status(error.status_code, error.headers).response()
-
-    async def perhaps_away(_: Request, error: OperationFailure) -> JSONResponse:
+    def perhaps_away(error: OperationFailure) -> Problem:
         if error.code not in _PASSING:
             raise error  # a bug of ours, or a right that lacks
-        return unavailable().response()
+        return unavailable()
 
-    async def away(_: Request, __: Exception) -> JSONResponse:
-        return unavailable().response()
-
-    handlers: dict[type[Exception], Any] = {
-        Problem: problem,
-        Refused: contract,
-        RequestValidationError: request,
-        HTTPException: http,
-        ConnectionFailure: away,
-        ExecutionTimeout: away,
-        WaitQueueTimeoutError: away,
+    away: tuple[type[Exception], ...] = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, *passing)
+    answers: dict[type[Exception], Callable[[Any], Problem | ProblemDetails]] = {
+        Problem: lambda problem: problem,
+        Refused: lambda error: refused(error.refusals, remedies),
+        RequestValidationError: lambda error: refused([_finding(item) for item in error.errors()[:MOST]], remedies),
+        HTTPException: lambda error: _of_status(error.status_code, error.headers),
         OperationFailure: perhaps_away,
-        **dict.fromkeys(passing, away),
+        **dict.fromkeys(away, lambda error: unavailable()),
     }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
+
+    async def answered(_: Request, error: Exception) -> JSONResponse:
+        kind = next(each for each in type(error).__mro__ if each in answers)
+        return answers[kind](error).response()
+
+    for kind in answers:
+        app.add_exception_handler(kind, answered)
 
 
 def _finding(item: Mapping[str, Any]) -> Refusal:
