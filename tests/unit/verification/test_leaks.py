@@ -10,6 +10,8 @@ import os
 import unicodedata
 import zlib
 from datetime import date
+from email.message import EmailMessage
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -18,10 +20,11 @@ from samples.world import World, load_setting
 from verification.leaks import hostile_requests, people
 from verification.leaks.encodings import ENCODINGS, dates, disguises, phones, romanised, written
 from verification.leaks.finder import PIECE, Finder
+from verification.leaks.mailbox import mails
 from verification.leaks.poison import TOPICS, poison
 from verification.leaks.scan import Leak, report_lines, search
 from verification.leaks.search_terms import Control, Controls, Hit, Planted, planted_by, terms_of
-from verification.leaks.sinks import BROKER_FILES, may_be_there
+from verification.leaks.sinks import BROKER_FILES, MAILS, may_be_there, sink_of_file
 
 pytestmark = pytest.mark.unit
 NAME = "됿뇱삓꾨붸"
@@ -186,6 +189,21 @@ def verdict_of(contents: list[tuple[str, bytes]], controls: Controls) -> tuple[d
     planted = [Planted("name", NAME), Planted("event id", "hanawon-7712"), Planted("name", "뷀쳵됿뇱삓", poison=True)]
     found = search(Finder(terms_of(planted) | controls.terms()), contents, controls, 1, True)
     return found.leaks, found.missed
+
+
+class TestMails:
+    @pytest.mark.parametrize("coding", ["base64", "quoted-printable"])
+    def test_are_read_as_whoever_opens_them_does(self, coding: str, tmp_path: Path) -> None:
+        mail = EmailMessage()
+        mail["Subject"] = f"notice {NAME}"
+        mail.set_content(f"{'x' * 70}{NAME}, {REFERENCE}\n", cte=coding)
+        (tmp_path / "1.eml").write_bytes(mail.as_bytes())
+        head, body = mails(tmp_path)
+        assert {hit.kind for hit in FINDER.find(head)} == {"name"}
+        assert {hit.kind for hit in FINDER.find(body)} == {"name", "reference"}
+
+    def test_lie_in_a_place_that_is_searched(self, tmp_path: Path) -> None:
+        assert sink_of_file(tmp_path, tmp_path / "mails" / "1.eml") == MAILS
 
 
 class TestSearch:
