@@ -34,6 +34,13 @@ class CongestionData(Data):
     most: Share
 
 
+class UsualFloor(Data):
+    """Pay from so many times the legal floor on, and the share of people whose own floor it meets."""
+
+    times: float = Field(ge=1)
+    share: Share
+
+
 class PlausibleChanges(Data):
     """What "why not" may propose that somebody changes. most: things at once; way_times, way_minutes: a way up to so
     many times the wish, or the usual way, and never longer than that; pay_cut: share of the own floor; hours: a week
@@ -61,10 +68,11 @@ class MatchingData(Data):
     leading_kinds: kinds that lead to other work. related_occupation: the nearness from which experience counts for a
     rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
     way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
-    answered_yes: by condition, or by condition and the variant of its question ("commute.ask_bus"), how often it is
-    answered yes. unsaid: by factor what counts where an advert does not say it. ordinary_shifts: times of day that
-    nobody has to be asked about. elementary: occupations that need no training. congestion: None: nothing gives way
-    because many look at it.
+    answered_yes: by condition, or by condition and case ("commute.ask_bus"), how often its question is answered yes, or
+    (a case without a question) how often what nobody said turns out so. usual_floors: of those who state no floor, how
+    many have one that is met by pay from so many times the legal floor on; by rising times. unsaid: by factor what
+    counts where an advert does not say it. ordinary_shifts: times of day that nobody has to be asked about. elementary:
+    occupations that need no training. congestion: None: nothing gives way because many look at it.
     """
 
     threshold: Share
@@ -81,6 +89,7 @@ class MatchingData(Data):
     usual_commute_minutes: int = Field(gt=0)
     way_out_reach: float = Field(ge=1)
     answered_yes: Mapping[str, Share]
+    usual_floors: tuple[UsualFloor, ...] = ()
     unsaid: Mapping[str, Share] = Field(default_factory=dict)
     congestion: CongestionData | None = None
     plausible_changes: PlausibleChanges = PlausibleChanges()
@@ -98,6 +107,8 @@ class MatchingData(Data):
     def _bands_in_order(self) -> Self:
         if self.chosen_from < self.best_of_person:
             raise ValueError("chosen_from is at least best_of_person")
+        if [one.times for one in self.usual_floors] != sorted(one.times for one in self.usual_floors):
+            raise ValueError("usual_floors rise")
         if set(self.bands) != {"high", "medium"} or self.bands["high"] <= self.bands["medium"]:
             raise ValueError("bands are 'high' and 'medium', high above medium")
         return self

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
+from verification.evaluation import programmes
 from verification.evaluation.world import Advert, Market, Worker
 
 TOP = 10
@@ -51,6 +52,12 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
     women = [(number, advert) for number, advert in fives if workers[number].woman]
     men = [(number, advert) for number, advert in fives if not workers[number].woman]
     seen = {advert for found in lists for advert in found[:TOP]}
+    seen_like = {of(advert).group for advert in seen}
+    entries = [(number, advert) for number in some for advert in lists[number][:TOP]]
+    by_kind = {
+        kind: [(number, advert) for number, advert in fives if of(advert).kind == kind]
+        for kind in ("job", *programmes.KINDS)
+    }
     return {
         "ndcg10": fmean(quality.values()),
         "utility5": fmean(truth[number][advert] for number, advert in fives) if fives else 0.0,
@@ -59,6 +66,13 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
             [(n, advert) for n, advert in fives if workers[n].shown.residence], lambda n, a: truth[n][a] == 0
         ),
         "unseen": 1 - len(seen) / len(adverts),
+        "unseen_alike_once": fmean([advert.group not in seen_like for advert in adverts]),
+        "programmes": share(entries, lambda number, advert: of(advert).kind != "job"),
+        **{f"impossible5_{kind}": share(own, lambda n, a: truth[n][a] == 0) for kind, own in by_kind.items()},
+        **{f"utility5_{kind}": fmean([truth[n][a] for n, a in own] or [0.0]) for kind, own in by_kind.items()},
+        "opens_more": _opens_more(market, truth, lists),
+        "jobs_only": mean_of(lambda worker: len(worker.kinds) == 1),
+        "more_than_jobs": mean_of(lambda worker: len(worker.kinds) > 1),
         "alike": fmean([_alike(market, lists[number]) for number in some]),
         "lodging5": share(fives, lambda number, advert: of(advert).lodging or of(advert).bus),
         "away5": share(fives, lambda number, advert: of(advert).region[:2] != workers[number].region[:2]),
@@ -75,6 +89,13 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
         "elsewhere": mean_of(lambda worker: not worker.region.startswith("41")),
         "listed": fmean(len(lists[number]) for number in some),
     }
+
+
+def _opens_more(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> float:
+    """Of those who want trainings or internships and for whom there is one: how many have one on their list."""
+    leading = [n for n, advert in enumerate(market.adverts) if advert.kind in ("training", "internship")]
+    able = [own for own, utilities in zip(lists, truth, strict=True) if any(utilities[n] > 0 for n in leading)]
+    return fmean([not set(leading).isdisjoint(own[:TOP]) for own in able] or [0.0])
 
 
 def _alike(market: Market, found: Sequence[int]) -> bool:

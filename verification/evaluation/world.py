@@ -20,6 +20,7 @@ from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
 from verification.evaluation.families import Family
+from verification.evaluation.programmes import SHARE, as_shown, drawn, value, wanted_kinds
 from verification.evaluation.trades import TRADES, Trade
 
 TODAY = date(2026, 11, 22)
@@ -57,6 +58,7 @@ class Worker:
     yardstick: float
     values: tuple[float, float, float]
     whim: int
+    kinds: frozenset[str] = frozenset({"job"})
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,15 @@ class Advert:
     driving: bool
     education: int
     group: int
+    kind: str = "job"
 
 
 class Market:
     """People and adverts of one family and seed."""
 
-    def __init__(self, pack: Pack, family: Family, seed: int, people: int, adverts: int) -> None:
+    def __init__(
+        self, pack: Pack, family: Family, seed: int, people: int, adverts: int, programmes_share: float = SHARE
+    ) -> None:
         self.pack, self.family, self.seed = pack, family, f"{family.name}/{seed}"
         self._points = _points()
         codes = [code for code in pack.codes("occupation") if code.startswith("work24")]
@@ -99,6 +104,8 @@ class Market:
             self.adverts += [first, *(self._copy(first, random) for _ in range(copies))]
             group += 1
         del self.adverts[adverts:]
+        programmes = Random(f"{seed}/programmes")
+        self.adverts += [self._programme(group + n, programmes) for n in range(round(programmes_share * adverts))]
 
     def _regions(self, gyeonggi: float, seoul: float) -> list[tuple[str, float]]:
         """Regions with their shares: Gyeonggi, Seoul, and the rest of the country evenly."""
@@ -140,6 +147,7 @@ class Market:
             would_live_there=not childcare and random.random() < self.family.lodges, parts=parts, floor=floor,
             education=education, yardstick=11_800 if woman else 15_500,
             values=(random.random(), random.random(), random.random()), whim=random.getrandbits(32),
+            kinds=frozenset({"job"}) | wanted_kinds(self.seed, number),
         )  # fmt: skip
         return Worker(**{**worker.__dict__, "shown": self._shown_person(worker, first, second, past, age, random)})
 
@@ -165,7 +173,7 @@ class Market:
         if random.random() < 0.12:
             interests.append(random.choice(TRADES).group)
         wants: dict[str, Any] = {
-            "kinds": ["job"],
+            "kinds": sorted(worker.kinds),
             "wage_min": maybe({"per": "month", "amount": round(worker.floor * 209, -4), "currency": "KRW"}, 0.55),
             "shifts": maybe([f"kr-gyeonggi-1:{part}" for part in sorted(worker.parts)], 0.55),
             "commute_minutes": maybe(worker.patience, 0.6),
@@ -235,6 +243,25 @@ class Market:
             shown = shown.model_copy(update={"wage": shown.wage.model_copy(update={"minimum": least})})
         return Advert(**{**first.__dict__, "shown": shown})
 
+    def _programme(self, group: int, random: Random) -> Advert:
+        """A programme: by day, without what a job asks for; an internship pays the least there is."""
+        kind, trade = drawn(random)
+        code = random.choice(self._codes[trade.group])
+        [region] = random.choices([r for r, _ in self._works], [w for _, w in self._works])
+        advert = Advert(
+            shown=Opportunity(opportunity="0" * 32, owner="gjf", kind="job", status="open", title="-"),
+            place=self._place(region, random), region=region, trade=trade, code=code, parts=frozenset({"day"}),
+            pay=10_330, lodging=False, bus=False, secure=False, strength=self.pack.work_strength(code) or 2.5,
+            certificate=None, driving=False, education=0, group=group, kind=kind,
+        )  # fmt: skip
+        words = {
+            "work": random.choice(trade.words) if trade.words else self.pack.label(code, "ko").split("(")[0],
+            "course": self.pack.label(f"ncs-2026:{trade.course}", "ko"),
+            "area": self.pack.label(f"legal-dong-2026:{region}", "ko"),
+        }
+        shown = as_shown(self._shown_advert(advert, code, random), kind, trade, words, random)
+        return Advert(**{**advert.__dict__, "shown": shown})
+
     def _shown_advert(self, advert: Advert, code: str, random: Random) -> Opportunity:
         def maybe(value: Any, chance: float) -> Any:
             return value if random.random() < chance else None
@@ -283,7 +310,9 @@ class Market:
 
     def utility(self, worker: Worker, advert: Advert) -> float:
         """How good it would be, 0 when it cannot be."""
-        if not advert.parts <= worker.parts or advert.pay < 0.97 * worker.floor:
+        if advert.kind not in worker.kinds or not advert.parts <= worker.parts:
+            return 0.0
+        if advert.kind == "job" and advert.pay < 0.97 * worker.floor:
             return 0.0
         if advert.certificate is not None and advert.certificate not in worker.certificates:
             return 0.0
@@ -298,6 +327,9 @@ class Market:
                 way = 0.3
             else:
                 return 0.0
+        if advert.kind != "job":
+            liked, known = worker.taste.get(advert.trade.group, 0.08), worker.course == advert.trade.course
+            return max(0.001, value(advert.kind, liked, way, known=known, values=worker.values))
         unit = advert.code.split(":")[1][:4]
         liked = worker.taste.get(advert.trade.group, 0.08)
         whim = _noise(worker.whim, unit)
@@ -308,16 +340,16 @@ class Market:
         light = (5 - advert.strength) / 4
         if self.family.taste == "product":
             rest = 0.4 + 0.3 * for_pay * pay + 0.15 * for_contract * advert.secure + 0.1 * for_light * light
-            value = 0.9 * math.sqrt(work) * math.pow(way, 0.4) * (rest + 0.15 * skill)
+            good = 0.9 * math.sqrt(work) * math.pow(way, 0.4) * (rest + 0.15 * skill)
         else:
             of_work, of_way = (0.45, 0.22) if self.family.taste == "sum" else (0.32, 0.4)
-            value = (
+            good = (
                 of_work * work + of_way * way + 0.1 * for_pay * pay + 0.08 * skill
                 + 0.06 * for_contract * advert.secure + 0.05 * for_light * light
             )  # fmt: skip
         if advert.trade.elementary and worker.trained and advert.trade.group not in worker.taste:
-            value *= 0.6
-        return max(0.001, value + 0.1 * (_noise(worker.whim, advert.group) - 0.5))
+            good *= 0.6
+        return max(0.001, good + 0.1 * (_noise(worker.whim, advert.group) - 0.5))
 
 
 def _noise(whim: int, of: object) -> float:

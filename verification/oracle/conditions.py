@@ -282,13 +282,22 @@ def usual_way(pair: Pair) -> int:
     return min(found)
 
 
+def said_no_times(pair: Pair) -> bool:
+    """Paid work of which neither side says a time of day."""
+    return pair.paid and not _times(pair) and not pair.opening.shifts
+
+
 def why_asked(pair: Pair, name: str) -> str:
     """Where the pack may say by reason how often a question is answered yes: that reason."""
     if name == "shifts":
-        return "unusual" if not _times(pair) else ""
+        return "unusual" if not _times(pair) else "some" if pair.opening.shifts else ""
+    if name == "education":
+        return str(pair.pack.education_rank(pair.opening.rules.education_min or ""))
     if name == "wage-floor":
         return "between" if pair.hourly() is not None else ""
     minutes = pair.minutes()
+    if name == "commute" and minutes is None and pair.offers(pair.pack.matching.lodging):
+        return "anywhere"
     if name != "commute" or minutes is None:
         return ""
     data, wish = pair.pack.matching, pair.person.wants.commute_minutes if pair.person.wants else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from verification.oracle.conditions import Pair, answers, usual_way, why_asked
+from verification.oracle.conditions import Pair, answers, said_no_times, usual_way, why_asked
 
 DIGITS = 6
 UNKNOWN = 0.5
@@ -128,12 +128,28 @@ def beneath(pair: Pair) -> bool:
 
 
 def certainty(pair: Pair) -> float | None:
-    value = 1.0
+    value, shares = 1.0, pair.pack.matching.answered_yes
     for name, answer in answers(pair):
-        if answer == "ask":
-            shares = pair.pack.matching.answered_yes
-            value *= shares.get(f"{name}.ask_{why_asked(pair, name)}", shares.get(name, UNKNOWN))
+        if name == "wage-floor" and answer == "yes" and pair.paid:
+            value *= floor_met(pair)
+        elif name == "shifts" and answer == "yes" and said_no_times(pair):
+            value *= shares.get("shifts.unsaid", 1.0)
+        elif name == "commute" and answer == "yes" and pair.opening.region is None:
+            value *= shares.get("commute.unsaid", 1.0)
+        elif answer == "ask":
+            case = why_asked(pair, name)
+            value *= shares.get(f"{name}.ask_{case}" if case else f"{name}.ask", shares.get(name, UNKNOWN))
     return value
+
+
+def floor_met(pair: Pair) -> float:
+    """Of those who state no floor, the share whose own is met by what this pays at least."""
+    pay, legal = pair.hourly(), pair.pack.wage_floor(pair.today)
+    wish = pair.person.wants.wage_min if pair.person.wants else None
+    if (wish is not None and wish.currency == pair.pack.currency) or pay is None or legal is None:
+        return 1.0
+    met = [one.share for one in pair.pack.matching.usual_floors if pay[0] >= one.times * legal]
+    return met[-1] if met else 1.0
 
 
 FACTORS: dict[str, Callable[[Pair], float | None]] = {

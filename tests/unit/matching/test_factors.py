@@ -12,7 +12,7 @@ from services.matching.domain.assessment import band_of, check_weights
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import level
 from shared.reference import available_packs, load_pack
-from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, YEONCHEON
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, YEONCHEON
 from tests.unit.matching.asking import PACK, assessed, value
 
 pytestmark = pytest.mark.unit
@@ -76,11 +76,29 @@ class TestScore:
 class TestCertainty:
     def test_is_full_without_a_question_and_each_question_counts_by_how_often_it_is_answered_yes(self) -> None:
         yes = PACK.matching.answered_yes
-        assert value("certainty") == 1.0
-        person, job = {"wants": {"shifts": ["kr-gyeonggi-1:day"]}, "education": None}, {"shifts": []}
-        assert value("certainty", person, job) == pytest.approx(yes["shifts"])
+        floor = {"wage_min": {"per": "month", "amount": 2_100_000, "currency": "KRW"}}
+        assert value("certainty", {"wants": floor}) == 1.0
+        person, job = {"wants": {"shifts": ["kr-gyeonggi-1:day"], **floor}, "education": None}, {"shifts": []}
+        assert value("certainty", person, job) == pytest.approx(yes["shifts.ask"])
         job["rules"] = {"education_min": "work24-2024-education:03"}
-        assert value("certainty", person, job) == pytest.approx(yes["shifts"] * yes["education"])
+        assert value("certainty", person, job) == pytest.approx(yes["shifts.ask"] * yes["education.ask_3"])
+
+    def test_pay_counts_by_how_many_floors_it_meets_where_none_is_stated(self) -> None:
+        legal = PACK.wage_floor(TODAY) or 0
+        for times, share in ((1.0, 0.3), (1.05, 0.45), (1.3, 0.93), (2.0, 1.0)):
+            pay = {"wage": {"per": "hour", "minimum": round(legal * times) + 1, "currency": "KRW"}}
+            assert value("certainty", {}, pay) == pytest.approx(share)
+        assert value("certainty", {}, {"wage": None}) == 1.0
+
+    def test_a_programme_that_names_no_place_may_be_far_away(self) -> None:
+        yes, course = PACK.matching.answered_yes, {"kind": "training", "wage": None}
+        assert value("certainty", {}, course) == 1.0
+        assert value("certainty", {}, {**course, "region": None}) == pytest.approx(yes["commute.unsaid"])
+
+    def test_times_of_day_that_nobody_says_may_turn_out_otherwise(self) -> None:
+        yes, well = PACK.matching.answered_yes, {"wage": {"minimum": 9_000_000}}
+        assert value("certainty", {}, {**well, "shifts": []}) == pytest.approx(yes["shifts.unsaid"])
+        assert assessed({}, {**well, "shifts": []}).state == "eligible"
 
     def test_puts_an_opening_behind_others_but_nobody_behind_somebody_else(self) -> None:
         certain, asked = assessed(), assessed({"wants": {"shifts": ["kr-gyeonggi-1:day"]}}, {"shifts": []})
@@ -89,13 +107,16 @@ class TestCertainty:
 
     def test_the_pack_may_say_it_by_the_reason_of_the_question(self) -> None:
         yes = PACK.matching.answered_yes
-        assert yes["shifts.ask_unusual"] != yes["shifts"]
-        assert value("certainty", {}, {"shifts": ["kr-gyeonggi-1:night"]}) == pytest.approx(yes["shifts.ask_unusual"])
+        well: dict[str, Any] = {"wage": {"minimum": 9_000_000}}
+        night = {**well, "shifts": ["kr-gyeonggi-1:night"]}
+        assert value("certainty", {}, night) == pytest.approx(yes["shifts.ask_unusual"])
         busy = {"wants": {"shifts": ["kr-gyeonggi-1:day"]}}
-        both = {"shifts": ["kr-gyeonggi-1:day", "kr-gyeonggi-1:night"]}
-        assert value("certainty", busy, both) == pytest.approx(yes["shifts"])
-        lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}
+        both = {**well, "shifts": ["kr-gyeonggi-1:day", "kr-gyeonggi-1:night"]}
+        assert value("certainty", busy, both) == pytest.approx(yes["shifts.ask_some"])
+        lodging = {**well, "region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}
         assert value("certainty", {}, lodging) == pytest.approx(yes["commute.ask_moving"])
+        assert value("certainty", {"residence": None}, lodging) == pytest.approx(yes["commute.ask_anywhere"])
+        assert value("certainty", {"residence": None}, well) == pytest.approx(yes["commute"])
 
 
 class TestOccupation:

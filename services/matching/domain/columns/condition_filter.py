@@ -13,11 +13,11 @@ from services.matching.domain.columns import kernel
 from services.matching.domain.columns.kernel import BLANK, FIRST_QUESTION, MEETS, REFUSES
 from services.matching.domain.columns.keys import FREE, Keys
 from services.matching.domain.columns.table import Table
-from services.matching.domain.condition_answer import ASK, YES
+from services.matching.domain.condition_answer import NO, YES
 from services.matching.domain.conditions import CONDITIONS
 
 ORDER_EVERY = 16  # so many looks are taken before it is worked out again what refuses most
-MOST_QUESTIONS = 63  # that a pack tells apart by how often they are answered yes: a bit each
+MOST_QUESTIONS = 63  # chances that a pack tells apart, of all conditions: a bit each
 
 PAIRED = tuple(condition for condition in CONDITIONS if condition.of_pairs)
 
@@ -28,7 +28,7 @@ class ConditionTables:
     def __init__(self, context: AssessmentContext) -> None:
         self.context = context
         self.tables = [self._table_of(place) for place in range(len(PAIRED))]
-        self._questions: list[tuple[int, float]] = []  # by bit: which condition, and how often it is answered yes
+        self._questions: list[tuple[int, float]] = []  # by bit: which condition, and how likely it holds
         self._bits = np.zeros(0, np.int64), np.zeros(0, np.float64)  # in the order of the conditions, with their shares
         self._looks = 0
         self._order = list(range(len(PAIRED)))
@@ -68,9 +68,12 @@ class ConditionTables:
     def _answer(self, place: int, person: Any, opening: Any) -> int:
         condition = PAIRED[place]
         answer = condition.answer(person, opening, self.context)
-        if answer is not ASK:
-            return MEETS if answer is YES else REFUSES
-        question = (place, condition.answered_yes(person, opening, self.context))
+        if answer is NO:
+            return REFUSES
+        chance = condition.chance(person, opening, self.context, answer)
+        if answer is YES and chance == 1.0:
+            return MEETS
+        question = (place, chance)
         if question not in self._questions:
             self._questions.append(question)
             assert len(self._questions) <= MOST_QUESTIONS, "a pack says it of some tens of questions"

@@ -50,11 +50,19 @@ class Condition(ABC):
         """Which of the condition's sentences says it; the plain one of the answer unless there are several."""
         return answer.value
 
-    def answered_yes(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float:
-        """How often its question is answered yes; for where the answer is ask. The pack may say it by variant."""
-        shares = context.pack.matching.answered_yes
-        variant = self.variant(person, opening, context, ASK)
-        return shares.get(f"{self.name}.{variant}", shares.get(self.name, NOBODY_KNOWS))
+    def chance(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> float:
+        """How likely it is that it holds once all is known, for a yes or an ask. An ask: how often the pack says that
+        the question is answered yes, by its `case` or else by the condition. A yes that somebody said is certain; one
+        that stands only since nobody said otherwise is not, where the pack says how often it turns out so."""
+        shares, case = context.pack.matching.answered_yes, self.case(person, opening, context, answer)
+        known = shares.get(self.name, NOBODY_KNOWS) if answer is ASK else 1.0
+        return known if case is None else shares.get(f"{self.name}.{case}", known)
+
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        """Under which name the pack may say its `chance`; None: under none of its own."""
+        return self.variant(person, opening, context, ASK) if answer is ASK else None
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         """The values of its sentences, for every answer."""

@@ -117,6 +117,11 @@ class Education(Condition):
     def free_opening(self, opening: OpeningFacts) -> bool:
         return opening.education == 0
 
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        return f"ask_{opening.education}" if answer is ASK else None
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         wanted = opening.rules.education_min
         return {"wanted": context.pack.label(wanted, language) if wanted else context.word("any", language)}

@@ -93,6 +93,15 @@ class Commute(Condition):
             return "ask_far" if minutes <= context.pack.matching.way_out_reach * (usual or 0) else "ask_moving"
         return f"ask_{self._way_out(person, opening, context, minutes, wish)}"
 
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        if answer is ASK and opening.lodging and context.minutes_of(person, opening.region) is None:
+            return "ask_anywhere"  # who would live there may come from anywhere
+        if answer is YES and opening.region is None:
+            return "unsaid"  # a programme that names no place
+        return super().case(person, opening, context, answer)
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         unknown = context.word("unknown", language)
         minutes = context.minutes_of(person, opening.region)

@@ -35,6 +35,15 @@ class Shifts(Condition):
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return "ask_unusual" if answer is ASK and not person.shifts else answer.value
 
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        if answer is ASK and person.shifts and opening.shifts:
+            return "ask_some"
+        if answer is YES and opening.paid and not (person.shifts or opening.shifts):
+            return "unsaid"
+        return super().case(person, opening, context, answer)
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {
             "wanted": context.labels(person.shifts, language),

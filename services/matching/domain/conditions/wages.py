@@ -67,8 +67,13 @@ class WageFloor(Condition):
     def free_opening(self, opening: OpeningFacts) -> bool:
         return not opening.paid
 
-    def free_person(self, person: PersonFacts) -> bool:
-        return person.floor is None
+    def chance(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> float:
+        """Of somebody who states no floor: how many have one that this pay meets, by the pack's ``usual_floors``."""
+        least, pays = context.minimum_hourly, opening.hourly_min
+        if person.floor is not None or not opening.paid or least is None or pays is None:
+            return super().chance(person, opening, context, answer)
+        floors = context.pack.matching.usual_floors
+        return next((one.share for one in reversed(floors) if pays >= one.times * least), 1.0)
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return "ask_between" if answer is ASK and opening.hourly_min is not None else answer.value

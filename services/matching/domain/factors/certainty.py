@@ -1,18 +1,19 @@
 """How likely it is that nothing stands in the way, once the open questions are answered."""
 
-from collections.abc import Iterable
+from math import prod
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.condition_answer import ASK
-from services.matching.domain.conditions import CONDITIONS, Condition
-from services.matching.domain.factors.base import Factor, factor
+from services.matching.domain.condition_answer import ASK, NO
+from services.matching.domain.conditions import CONDITIONS
+from services.matching.domain.factors.base import Factor, factor, level
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 
 @factor
 class Certainty(Factor):
-    """1 without an open question; each one counts by how often it is answered yes.
+    """1 when all is said and holds; an open question counts by how often it is answered yes, and a yes that stands only
+    since nobody said otherwise by how often it turns out so (`Condition.chance`).
 
     So within one person's list certain openings come first. Between people it counts nothing: what is not known of
     somebody never puts them behind others (`Assessment.fit`).
@@ -22,19 +23,18 @@ class Certainty(Factor):
     between_people = False
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        asks = self._asks(person, opening, context)
-        return self.value_of(one.answered_yes(person, opening, context) for one in asks)
-
-    def value_of(self, answered_yes: Iterable[float]) -> float:
-        """By how often each of the open questions is answered yes, in the order of the conditions."""
-        value = 1.0
-        for share in answered_yes:
-            value *= share
-        return value
+        answers = ((one, one.answer(person, opening, context)) for one in CONDITIONS)
+        return prod(one.chance(person, opening, context, answer) for one, answer in answers if answer is not NO)
 
     @staticmethod
-    def _asks(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> list[Condition]:
-        return [one for one in CONDITIONS if one.answer(person, opening, context) is ASK]
+    def _questions(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> int:
+        return sum(one.answer(person, opening, context) is ASK for one in CONDITIONS)
+
+    def variant(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
+    ) -> str:
+        unasked = value is not None and value < 1 and not self._questions(person, opening, context)
+        return "unsaid" if unasked else level(value)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        return {"questions": len(self._asks(person, opening, context))}
+        return {"questions": self._questions(person, opening, context)}
