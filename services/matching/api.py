@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from services.matching.queries import MatchQueries
-from services.matching.schemas import SeenMatches, Why
+from services.matching.schemas import OpensMore, SeenMatches, Why
 from shared.access.api_keys import Calling
 from shared.kit.web.problems import errors
 from shared.kit.web.route_bounds import Router
@@ -58,5 +58,20 @@ def routes(queries: Callable[[], MatchQueries]) -> APIRouter:
         its place. `opens` says what would change that. 404: no such person or
         opening, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
         return await queries().why(caller, alias, opportunity)
+
+    @router.get(
+        "/people/{alias}/opens-more",
+        response_model_exclude_none=True,
+        responses=errors(403, 404),
+        summary="What would open more for a person: a certificate, a longer way, other shifts",
+    )
+    async def opens_more(alias: Name, caller: Calling) -> OpensMore:
+        """One step at a time, those that open the most first: how many openings may match then (each was tried), what
+        they pay in the middle, the best of them, and for a certificate trainings that name it.
+
+        Looked at are the openings that changed last, at most 2,000, of them those that a single condition refuses. A
+        step is not proposed beyond what is plausible (a way of 1.5 times the wish), nor ever lower pay. 404: no such
+        person, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
+        return await queries().opens_more(caller, alias)
 
     return router

@@ -10,18 +10,22 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, asse
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over
+from services.matching.domain.next_steps import EXAMPLES, NextSteps, Step, ranked
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.visibility import Visibility, is_matched
 from services.matching.people_access import PeopleAccess, may_see_people
 from services.matching.repository import Repository
-from services.matching.schemas import SeenCondition, SeenFactor, SeenMatch, SeenMatches, Why
+from services.matching.schemas import OpensMore, SeenCondition, SeenFactor, SeenMatch, SeenMatches, SeenStep, Why
 from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
+from shared.kit.base.cpu_slices import in_slices
 from shared.kit.base.ids import is_id
 from shared.kit.web.problems import not_found
 from shared.reference import Pack
+
+MOST_LOOKED_AT = 2_000  # openings, when somebody asks what would open more
 
 
 class MatchQueries:
@@ -91,6 +95,33 @@ class MatchQueries:
         else:
             texts = [] if passed is None else [self._sentence(f"open.{passed}")]
         return self._why(alias, assessment, kept, opens, tuple(texts))
+
+    async def opens_more(self, caller: Caller, alias: str) -> OpensMore:
+        """What the person could do to open more, worked out now. Raises the same 404 for whoever may not see why."""
+        person, visibility = await self._people.visible(caller, alias)
+        if not visibility.why:
+            raise not_found()
+        today = self._today()
+        looking, found = NextSteps(person, self._pack, today), list[Step | None]()
+        if is_matched(person, today):
+            async for opening in in_slices(await self._repository.newest_openings(today, MOST_LOOKED_AT)):
+                looking.look(opening)
+            async for step in in_slices(looking.steps()):
+                found.append(step)
+        await self._people.audit(caller, "opens-more", [(person.person, None)])
+        steps = tuple(self._step(one) for one in ranked(found))
+        return OpensMore(alias=alias, steps=steps, looked_at=looking.looked_at, as_of=today)
+
+    def _step(self, step: Step) -> SeenStep:
+        pay, context = step.hourly, step.sample.context
+        return SeenStep(
+            step=step.change.what,
+            text=explanations.change_text(step.sample, step.change),
+            openings=len(step.opens),
+            pay=None if pay is None else {name: context.wage(pay, "hour", name) for name in self._pack.languages},
+            examples=step.opens[:EXAMPLES],
+            courses=step.courses,
+        )
 
     async def _passed_over(self, assessment: Assessment, standing: Sequence[StoredMatch]) -> str:
         """Why a pair that may match does not stand."""

@@ -36,6 +36,7 @@ from shared.access import prohibition_floors
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
+from shared.kit.base.cpu_slices import in_slices
 from shared.kit.store.mongo import Database, Document
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
@@ -179,6 +180,18 @@ class Repository:
         """Those of these that are held."""
         found = self._database[OPPORTUNITIES].find({"_id": {"$in": list(ids)}}, max_time_ms=PATIENCE_MS)
         return {each["_id"]: StoredOpening.from_document(each).opportunity async for each in found}
+
+    async def newest_openings(self, today: date, most: int) -> list[Opportunity]:
+        """Openings that take people on this day or later, those that changed last; of so many that are looked at."""
+        newest = self._database[OPPORTUNITIES].find({}, {"open": 1, "last_day": 1, "state": 1})
+        found = newest.sort("revision", DESCENDING).limit(most).max_time_ms(PATIENCE_MS)
+        held = [document async for document in found if document["open"]]
+        day = today.isoformat()
+        return [
+            Opportunity.model_validate(one["state"], strict=False)
+            async for one in in_slices(held)
+            if one["last_day"] is None or one["last_day"] >= day
+        ]
 
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, best first."""

@@ -57,6 +57,28 @@ class SeenFactor(Model):
     text: Annotated[Text, FEATURE]
 
 
+class SeenStep(Model):
+    """Something a person could do, and what it opens: ``openings`` may match then (tried), of which ``examples`` fit
+    best. ``pay``: what those in the middle pay at least. ``courses``: trainings that name the certificate."""
+
+    step: Annotated[Slug, FEATURE]
+    text: Annotated[Text, FEATURE]
+    openings: Annotated[int, FEATURE, Field(ge=1)]
+    pay: Annotated[Text | None, FEATURE] = None
+    examples: Annotated[tuple[Id, ...], FEATURE, Field(max_length=3)]
+    courses: Annotated[tuple[Id, ...], FEATURE, Field(max_length=3)] = ()
+
+
+class OpensMore(Model):
+    """What would open more for a person, what opens the most first. ``looked_at``: of how many openings, those that
+    changed last."""
+
+    alias: Annotated[Id, PSEUDONYMOUS]
+    steps: Annotated[tuple[SeenStep, ...], FEATURE, Field(max_length=10)]
+    looked_at: Annotated[int, FEATURE]
+    as_of: Annotated[date, PUBLIC]
+
+
 class Why(Model):
     """Why, or why not: a pair assessed now. ``kept``: it stands as a match at this moment. ``opens``: what is in the
     way, or the smallest set of changes, tried, after which the pair may match.

@@ -198,6 +198,11 @@ _CHANGES: Mapping[str, Callable[[Assessment, Opportunity], Iterator[Change]]] = 
 }
 
 
+def changes_for(condition: str, now: Assessment, opportunity: Opportunity) -> Iterator[Change]:
+    """What somebody could plausibly do so that this condition, which says no, says it no longer; not tried yet."""
+    return _CHANGES[condition](now, opportunity) if condition in _CHANGES else iter(())
+
+
 # --- as the contract has it
 
 
@@ -211,11 +216,12 @@ def applied(person: Person, opportunity: Opportunity, changes: Iterable[Change])
             raised = wage.model_copy(update={"minimum": change.number, "maximum": most})
             opportunity = opportunity.model_copy(update={"wage": raised})
         else:
-            person = _changed(person, change)
+            person = changed(person, change)
     return person, opportunity
 
 
-def _changed(person: Person, change: Change) -> Person:
+def changed(person: Person, change: Change) -> Person:
+    """The person after something of their own."""
     codes, number = change.codes, change.number
     match change.what:
         case "licence":

@@ -17,6 +17,7 @@ NEVER = {
     ("GET /opportunities/{opportunity}/matches", 422): ANY_TEXT,
     ("GET /opportunities/{opportunity}", 422): ANY_TEXT,
     ("GET /people/{alias}/opportunities/{opportunity}", 422): ANY_TEXT,
+    ("GET /people/{alias}/opens-more", 422): ANY_TEXT,
     ("GET /rounds/{round}", 422): ANY_TEXT,
 }
 
@@ -62,6 +63,11 @@ async def test_every_documented_answer(
                     "GET /people/{alias}/opportunities/{opportunity}",
                     f"/people/{HANAWON_ALIAS}/opportunities/{job.opportunity}",
                     f"/people/{HANAWON_ALIAS}/opportunities/{numbered(9)}",
+                ),
+                (
+                    "GET /people/{alias}/opens-more",
+                    f"/people/{HANAWON_ALIAS}/opens-more",
+                    "/people/none/opens-more",
                 ),
             ):
                 await service.ask(operation, 200, good, headers=own)

@@ -184,6 +184,27 @@ class TestOpenings:
             assert (await get(world, "gjf", f"/opportunities/{name}")).status_code == 404
 
 
+class TestOpensMore:
+    async def test_a_longer_way_opens_what_is_farther_and_it_is_written_down(self, world: Any) -> None:
+        query = {"what": "opens-more", "agency": "gjf"}
+        found = (await get(world, "gjf", f"/people/{GJF_ALIAS}/opens-more")).json()
+        [step] = found["steps"]
+        assert (step["step"], step["openings"], step["examples"]) == ("commute", 1, [FAR.opportunity])
+        assert step["text"]["en"].startswith("The person accepts a way of ")
+        assert set(step["pay"]) == {"ko", "en"}
+        assert found["looked_at"] == 2  # one of three is closed
+        assert SEEN.person not in str(found)
+        assert await world.database.audit.count_documents(query) == 1
+
+    async def test_only_for_whoever_may_know_why(self, world: Any) -> None:
+        for who, alias in (("told", TOLD_ALIAS), ("khf", KHF_ALIAS), ("gjf", numbered(0xFFF))):
+            assert (await get(world, who, f"/people/{alias}/opens-more")).status_code == 404
+
+    async def test_of_who_may_not_be_matched_nothing_is_looked_at(self, world: Any) -> None:
+        found = (await get(world, "hanawon", f"/people/{numbered(0xAC1)}/opens-more")).json()
+        assert (found["steps"], found["looked_at"]) == ([], 0)
+
+
 class TestWhy:
     async def test_a_pair_that_matches(self, world: Any) -> None:
         why = (await get(world, "gjf", f"/people/{GJF_ALIAS}/opportunities/{JOB.opportunity}")).json()
