@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from services.matching.documents import StoredMatch
 from services.matching.publisher import republished_event
+from services.matching.report_commands import report_left_out, report_shadow_run
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
 from shared.kit.base.ids import Ids
@@ -37,4 +38,6 @@ def _republish(id: str, ids: Ids) -> Operation[None]:
     return Operation(lambda work: [StoredMatch.need(id)], do)
 
 
-COMMANDS: Mapping[str, AdminCommand[MatchingSettings]] = {"republish": republish}
+COMMANDS: Mapping[str, AdminCommand[MatchingSettings]] = {
+    "republish": republish, "left-out": report_left_out, "shadow-run": report_shadow_run,
+}  # fmt: skip

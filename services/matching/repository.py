@@ -163,6 +163,11 @@ class Repository:
         found = self._database[PEOPLE].find({"_id": {"$in": sorted(set(ids))}}).max_time_ms(PATIENCE_MS)
         return [StoredPerson.from_document(document) async for document in found]
 
+    async def some_people(self, most: int) -> list[StoredPerson]:
+        """At most so many of those who have not left, by id."""
+        found = self._database[PEOPLE].find({"state.status": "active"}).sort("_id", ASCENDING).limit(most)
+        return [StoredPerson.from_document(document) async for document in found]
+
     async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
         """What is forbidden of these people, by id; asked after their states were read, it misses nothing."""
         wanted = sorted(set(ids))

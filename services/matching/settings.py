@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from shared.kit.runtime.settings import Name, Port, ServiceSettings
@@ -11,7 +13,8 @@ class MatchingSettings(ServiceSettings):
     """``lease_seconds``: how soon a standby takes over from a matcher that is gone. ``day_check_seconds``: how often
     the active matcher looks whether a new day has begun in the pack's time zone. ``netting_seconds``: changes of a
     person's matches, but for the first and for what takes away, are told once in so long; 0: at once. ``congestion``:
-    whether openings that stand in many lists give way to others, by a table made once a day."""
+    whether openings that stand in many lists give way to others, by a table made once a day.
+    ``shadow_pack``: the folder of another version of the pack, for `shadow-run`."""
 
     service: Name = "matching"
     port: Port = 8102
@@ -20,3 +23,4 @@ class MatchingSettings(ServiceSettings):
     day_check_seconds: float = Field(default=20.0, gt=0, le=3_600)
     netting_seconds: float = Field(default=10.0, ge=0, le=86_400)
     congestion: bool = True
+    shadow_pack: Path | None = None

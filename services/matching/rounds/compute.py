@@ -19,9 +19,10 @@ from pydantic import BaseModel, Field
 from services.matching.domain.assessment import assess
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.cohort_assignment import Adjustments, Terms, propose
+from services.matching.domain.groups import GroupBy, group_of
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.rounds.documents import GroupBy, ResultDocument
+from services.matching.rounds.documents import ResultDocument
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
@@ -29,7 +30,6 @@ from shared.reference import Pack, load_pack
 DIGITS = 6
 MOST_CPU_SECONDS = 120
 BENEATH = 10  # the niceness of this process: whoever waits for the service goes first
-AGES = ((30, "under-30"), (45, "30-44"), (60, "45-59"), (200, "60-and-over"))
 
 
 class Question(BaseModel):
@@ -112,22 +112,6 @@ def _kept(
                 kept[person] = to
                 left[to] -= 1
     return kept
-
-
-def group_of(person: Person, by: GroupBy, today: date, pack: Pack) -> str:
-    """The group of a person; ``unknown`` where nobody said. Age bands and the province, not more: small groups tell
-    who somebody is."""
-    match by:
-        case "sex":
-            return person.sex or "unknown"
-        case "education":
-            return person.education or "unknown"
-        case "region":
-            return (pack.province(person.residence) if person.residence else None) or "unknown"
-        case "age":
-            if person.year_of_birth is None:
-                return "unknown"
-            return next(name for below, name in AGES if today.year - person.year_of_birth < below)
 
 
 def main() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 
+from services.matching.domain.groups import GroupBy
+
 ROUNDS = "rounds"
 RoundState = Literal["computing", "proposed", "confirmed", "failed"]
-GroupBy = Literal["sex", "age", "education", "region"]
 
 
 class TermsDocument(TypedDict):

@@ -9,6 +9,7 @@ import pytest
 from shared.reference import load_pack
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import figures, ndcg
+from verification.evaluation.programmes import KINDS
 from verification.evaluation.world import Market
 
 pytestmark = pytest.mark.unit
@@ -42,7 +43,18 @@ class TestMarket:
             for advert, utility in zip(market.adverts, utilities, strict=True):
                 if not advert.parts <= worker.parts:
                     assert utility == 0.0
-        best = [sorted(range(60), key=utilities.__getitem__, reverse=True)[:10] for utilities in truth]
+        best = [sorted(range(len(utilities)), key=utilities.__getitem__, reverse=True)[:10] for utilities in truth]
         found = figures(market, truth, best)
         assert found["ndcg10"] == pytest.approx(1.0)
         assert found["impossible5"] < 0.5
+
+    def test_holds_all_kinds_and_a_kind_that_somebody_does_not_want_cannot_be(self) -> None:
+        market = Market(PACK, FAMILIES[0], 7, 40, 200)
+        assert {advert.kind for advert in market.adverts} == {"job", *KINDS}
+        for worker in market.workers:
+            assert worker.shown.wants is not None
+            assert set(worker.shown.wants.kinds) == worker.kinds
+            values = [market.utility(worker, one) for one in market.adverts if one.kind not in worker.kinds]
+            assert not any(values)
+        jobs = Market(PACK, FAMILIES[0], 7, 40, 200, programmes_share=0.0).adverts
+        assert [one.shown for one in jobs] == [one.shown for one in market.adverts[: len(jobs)]]

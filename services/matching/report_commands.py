@@ -1,0 +1,54 @@
+"""Reports for a committee, as commands: `left-out` and `shadow-run`. They read, change nothing, and name nobody.
+
+Looked at are at most so many people, drawn by their ids (which are random), and the openings that changed last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.matching.domain.apply_prohibitions import permitted
+from services.matching.domain.left_out import left_out
+from services.matching.domain.shadow_run import shadow_run
+from services.matching.repository import Repository
+from services.matching.settings import MatchingSettings
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import Person
+from shared.kit.store.store import Store
+from shared.reference import load_pack, read_pack
+
+MOST_PEOPLE, MOST_OPENINGS = 1_000, 2_000
+
+Report = Callable[[Sequence[Person], Sequence[Opportunity], date], Mapping[str, Any]]
+
+
+async def report_left_out(store: Store, settings: MatchingSettings) -> str:
+    """Who is left out: for each condition what it refuses alone, by group."""
+    pack = load_pack(settings.pack)
+    return await _report(store, settings, lambda people, openings, today: left_out(people, openings, pack, today))
+
+
+async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
+    """What the model of the pack in the folder ``shadow_pack`` would change, for whom."""
+    if settings.shadow_pack is None:
+        return "IEUM_SHADOW_PACK names no folder of another version of the pack; nothing was compared"
+    now, then = load_pack(settings.pack), read_pack(settings.shadow_pack)
+    return await _report(
+        store, settings, lambda people, openings, today: shadow_run(people, openings, now, then, today)
+    )
+
+
+async def _report(store: Store, settings: MatchingSettings, report: Report) -> str:
+    repository = Repository(store.database)
+    today = datetime.now(UTC).astimezone(ZoneInfo(load_pack(settings.pack).timezone)).date()
+    stored = await repository.some_people(MOST_PEOPLE)
+    floors = await repository.floors(one.id for one in stored)
+    people = [permitted(one.person, one.sequence, floors[one.id]) for one in stored]
+    openings = await repository.newest_openings(today, MOST_OPENINGS)
+    found = await asyncio.to_thread(report, people, openings, today)
+    return json.dumps(found, ensure_ascii=False)

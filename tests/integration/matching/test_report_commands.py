@@ -1,0 +1,47 @@
+"""The reports as an administrator asks for them, on what a running service has stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.matching.report_commands import report_left_out, report_shadow_run
+from shared.kit.runtime.admin_commands import store_beside
+from tests.integration.matching.parts import PACK, Setup, eventually, told
+from tests.support.matching import a_job, a_person
+
+pytestmark = pytest.mark.integration
+PACKS = Path(__file__).parents[3] / "shared" / "reference" / "packs"
+
+
+async def test_they_say_it_of_what_is_stored_and_name_nobody(
+    kafka: str, mongo_url: str, database: Any, topic_prefix: str, tmp_path: Path
+) -> None:
+    setup = Setup(kafka, mongo_url, database.name, topic_prefix)
+    people = [a_person(n, consents=[{"purpose": "matching", "until": "2099-12-31"}]) for n in range(12)]
+    jobs = [a_job(1, closes="2099-12-31"), a_job(2, closes="2099-12-31", status="closed")]
+    async with setup.running():
+        await setup.publish(*map(told, people), *map(told, jobs))
+        await eventually(lambda: database.matches.count_documents({"standing": True}))
+
+        async def all_there() -> bool:
+            return bool(await database.people.count_documents({}) == 12)
+
+        await eventually(all_there)
+    other = tmp_path / "kr_gyeonggi"
+    shutil.copytree(PACKS / "kr_gyeonggi", other)
+    manifest = (other / "pack.json").read_text(encoding="utf-8")
+    (other / "pack.json").write_text(manifest.replace(PACK.weights_version, "another"), encoding="utf-8")
+    settings = setup.settings()
+    async with store_beside(settings) as store:
+        left_out = json.loads(await report_left_out(store, settings))
+        assert (left_out["people"], left_out["openings"]) == (12, 1)
+        assert "names no folder" in await report_shadow_run(store, settings)
+        text = await report_shadow_run(store, settings.model_copy(update={"shadow_pack": other}))
+    shadow = json.loads(text)
+    assert (shadow["models"], shadow["people"]) == ([PACK.weights_version, "another"], 12)
+    assert not any(person.person in text for person in people)
