@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.left_out import left_out
 from services.matching.domain.shadow_run import shadow_run
+from services.matching.matching_day import MatchingDay
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
+from shared.kit.base.clock import Clock
 from shared.kit.store.store import Store
 from shared.reference import load_pack, read_pack
 
@@ -45,7 +47,8 @@ async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
 
 async def _report(store: Store, settings: MatchingSettings, report: Report) -> str:
     repository = Repository(store.database)
-    today = datetime.now(UTC).astimezone(ZoneInfo(load_pack(settings.pack).timezone)).date()
+    clock = Clock(timedelta(seconds=settings.calendar_offset_seconds))
+    today = MatchingDay(clock, ZoneInfo(load_pack(settings.pack).timezone)).to_match()
     stored = await repository.some_people(MOST_PEOPLE)
     floors = await repository.floors(one.id for one in stored)
     people = [permitted(one.person, one.sequence, floors[one.id]) for one in stored]

@@ -33,8 +33,8 @@ class Certainty(Factor):
     def variant(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
     ) -> str:
-        unasked = value is not None and value < 1 and not self._questions(person, opening, context)
-        return "unsaid" if unasked else level(value)
+        found = level(value)
+        return "unsaid" if found != "strong" and not self._questions(person, opening, context) else found
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {"questions": self._questions(person, opening, context)}
