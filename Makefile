@@ -11,6 +11,7 @@ PYTHON ?= $(shell sh deploy/find_python.sh)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
+COMPILE = $(BIN)/python -c "from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()" # kept beside the source
 
 .PHONY: help run demo test setup setup-run doctor lint types walls schemas schemas-check tests format lock clean check-tools
 
@@ -36,11 +37,13 @@ setup-run: $(VENV)/run.installed ## .venv with only what run and demo need
 $(VENV)/dev.installed: requirements/dev.txt | $(BIN)/python
 	@echo "setting up $(VENV) for development"
 	@$(INSTALL) -r $<
+	@$(COMPILE)
 	@touch $@ $(VENV)/run.installed
 
 $(VENV)/run.installed: requirements/run.txt | $(BIN)/python
 	@echo "setting up $(VENV)"
 	@$(INSTALL) -r $<
+	@$(COMPILE)
 	@touch $@
 
 $(BIN)/python: | check-tools

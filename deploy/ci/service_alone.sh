@@ -39,6 +39,8 @@ install() {
     "$python" -m venv "$copy/.venv"
     "$copy/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
         -r "requirements/$service.txt" -r requirements/test.txt
+    [ "$service" != matching ] || (cd "$copy" && .venv/bin/python -c \
+        'from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()')
 }
 
 # Port 1 of the loopback answers nobody. env -i: a setting of this machine must not decide the result.

@@ -49,8 +49,7 @@ class Shortlist:
         self._held: dict[str, Entry] = {}
         self._ranked: list[RankKey] = []
         self.cutoff: RankKey | None = None
-        for entry in entries:
-            self.put(entry)
+        self.fill(sorted(entries, key=lambda entry: (-entry.score, entry.id)))
         if cutoff is not None:
             self.end_at(cutoff)
 

@@ -175,6 +175,16 @@ class TestWhatRulesLookAt:
         free = [(p, o) for p in people for o in openings if rule.free_person(p) or rule.free_opening(o)]
         assert all(rule.answer(person, opening, context) is YES for person, opening in free)
 
+    def test_a_factor_that_says_it_is_the_same_for_all_is(self) -> None:
+        people, openings = a_crowd(9, 60, 60)
+        context, said = AssessmentContext(PACK, TODAY), set[str]()
+        for one in TABLED:
+            for opening in openings:
+                if one.is_same_for_all(opening):
+                    said.add(one.name)
+                    assert len({one.value(person, opening, context) for person in people}) == 1
+        assert said >= {"growth", "wage"}
+
     @pytest.mark.parametrize("rule", [one for one in CONDITIONS if not one.of_pairs], ids=lambda one: one.name)
     def test_those_that_decide_who_is_held_are_met_by_all_who_are(self, rule: Condition) -> None:
         people, openings = a_crowd(8, 30, 30)

@@ -197,7 +197,7 @@ def item_values(numbers: Integers, items: Items, compared: Compared, own: Own) -
 
 @_compiled
 def _certainty(mask: int, conditions: Conditions) -> float:
-    """As `Certainty.value_of` has it: the product, in the order of the conditions."""
+    """As `Certainty.value` has it: the product, in the order of the conditions."""
     value = 1.0
     for at in range(len(conditions.bits)):
         if mask >> conditions.bits[at] & 1:

@@ -180,7 +180,9 @@ class FactorTables:
         """Its table, or where its comparisons stand."""
         compared = _comparisons(factor)
         if not compared:
-            self._tables[place] = Table(self.keys[place], partial(self._value, factor), np.float64(0), np.float64(-1))
+            self._tables[place] = Table(
+                self.keys[place], partial(self._value, factor), np.float64(0), np.float64(-1), factor.is_same_for_all
+            )
             return
         first = len(self._comparisons)
         self._comparisons.extend(compared)

@@ -21,14 +21,24 @@ N = TypeVar("N", np.uint8, np.float64)
 
 class Table(Generic[N]):
     """``keys``: by side. ``ask`` is the rule; ``free`` what it says of those with the number `FREE`; ``blank``, which
-    it never says, stands for what was not asked yet and for what nobody looks like."""
+    it never says, stands for what was not asked yet and for what nobody looks like; ``same``: whether it says the same
+    of an opening whoever comes, so that it is asked of one person only."""
 
-    def __init__(self, keys: tuple[Keys, Keys], ask: Callable[[Any, Any], float], free: N, blank: N) -> None:
+    def __init__(
+        self,
+        keys: tuple[Keys, Keys],
+        ask: Callable[[Any, Any], float],
+        free: N,
+        blank: N,
+        same: Callable[[Any], bool] = lambda opening: False,
+    ) -> None:
         self.keys = keys
         self._ask = ask
         self._free: N = free
         self._blank: N = blank
         self._cells: NDArray[N] = np.full((0, 0), blank)
+        self._same = same
+        self._of_all: dict[int, float] = {}  # by number of such an opening, once it was asked
         self._filled: tuple[dict[int, int], dict[int, int]] = ({}, {})  # when: by how many had begun on the other side
         for side in (PERSON, OPENING):
             self.keys[side].on_end.append(partial(self._forget, side))
@@ -36,6 +46,7 @@ class Table(Generic[N]):
     def clear(self) -> None:
         """The rule may say something else than before."""
         self._cells = np.full((0, 0), self._blank)
+        self._of_all.clear()
         for filled in self._filled:
             filled.clear()
 
@@ -63,11 +74,24 @@ class Table(Generic[N]):
         if not len(others):
             return
         own, sights = self.keys[side].sights[number], self.keys[1 - side].sights
-        for other in others.tolist():
-            line[other] = self._ask(own, sights[other]) if side == PERSON else self._ask(sights[other], own)
+        if side == PERSON:
+            for other in others.tolist():
+                known = self._of_all.get(other)
+                line[other] = self._asked(own, sights[other], other) if known is None else known
+        elif self._same(own):
+            line[others] = self._asked(sights[int(others[0])], own, number)
+        else:
+            for other in others.tolist():
+                line[other] = self._ask(sights[other], own)
         if kept:
             cells = self._cells[number] if side == PERSON else self._cells[:, number]
             cells[others] = line[others]
+
+    def _asked(self, person: Any, opening: Any, number: int) -> float:
+        found = self._ask(person, opening)
+        if self._same(opening):
+            self._of_all[number] = found
+        return found
 
     def _values(self, side: int, number: int) -> tuple[NDArray[N], bool]:
         """What is kept, in one piece; of a table that is too large to be kept a new line."""
@@ -91,6 +115,8 @@ class Table(Generic[N]):
 
     def _forget(self, side: int, number: int) -> None:
         self._filled[side].pop(number, None)
+        if side == OPENING:
+            self._of_all.pop(number, None)
         if number < self._cells.shape[side]:
             line = self._cells[number] if side == PERSON else self._cells[:, number]
             line[...] = self._blank

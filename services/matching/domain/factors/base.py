@@ -63,6 +63,10 @@ class Factor(ABC):
         """Whether nobody could know it, since the advert does not say what `value` needs."""
         return False
 
+    def is_same_for_all(self, opening: OpeningFacts) -> bool:
+        """Whether its value at this opening is the same whoever comes. Never wrong to say no: it saves asking."""
+        return False
+
     def unknown(self, opening: OpeningFacts, context: AssessmentContext) -> float:
         """What counts where the value is not known: neither for nor against somebody of whom it is not known; what an
         advert does not say is taken for ordinary, so that silence pays no more than what others state."""

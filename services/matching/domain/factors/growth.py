@@ -35,6 +35,9 @@ class Growth(Factor):
     def wanted_by(self, person: PersonFacts) -> bool:
         return person.growth
 
+    def is_same_for_all(self, opening: OpeningFacts) -> bool:
+        return opening.elementary_work is None if opening.paid else not (opening.learning and opening.teaches)
+
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.paid:
             if is_beneath(person, opening, context):

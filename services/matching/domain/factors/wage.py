@@ -19,6 +19,9 @@ class Wage(Factor):
     def is_unsaid(self, opening: OpeningFacts) -> bool:
         return opening.hourly_min is None or not opening.paid
 
+    def is_same_for_all(self, opening: OpeningFacts) -> bool:
+        return self.is_unsaid(opening)
+
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.hourly_min is None or not opening.paid:
             return None
