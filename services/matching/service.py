@@ -11,13 +11,7 @@ from itertools import islice
 from typing import Any
 
 from services.matching.assessment_queue import AssessmentQueue, Candidates
-from services.matching.documents import (
-    StoredList,
-    StoredMatch,
-    StoredOpening,
-    StoredPerson,
-    StoredProgress,
-)
+from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import MatchIndex, Revisions
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
