@@ -291,6 +291,8 @@ def why_asked(pair: Pair, name: str) -> str:
     """Where the pack may say by reason how often a question is answered yes: that reason."""
     if name == "shifts":
         return "unusual" if not _times(pair) else "some" if pair.opening.shifts else ""
+    if name == "needs":
+        return "" if any(_against_work(pair, code) for code in pair.person.counselling.needs) else "way"
     if name == "education":
         return str(pair.pack.education_rank(pair.opening.rules.education_min or ""))
     if name == "wage-floor":
@@ -355,6 +357,15 @@ def needs(pair: Pair) -> Answer:
 
 
 def _against(pair: Pair, need: str) -> bool:
+    rule = pair.pack.matching.needs.get(need)
+    if rule is None:
+        return False
+    minutes = pair.minutes()
+    too_far = rule.commute_minutes_max is not None and minutes is not None and minutes > rule.commute_minutes_max
+    return too_far or _against_work(pair, need)
+
+
+def _against_work(pair: Pair, need: str) -> bool:
     rule, opening = pair.pack.matching.needs.get(need), pair.opening
     if rule is None:
         return False
@@ -363,10 +374,7 @@ def _against(pair: Pair, need: str) -> bool:
     if any(part in rule.shifts_not for code in opening.shifts for part in pair.pack.means(code)):
         return True
     strength = pair.pack.work_strength(opening.occupation) if opening.occupation else None
-    if rule.strength_max is not None and strength is not None and strength > rule.strength_max:
-        return True
-    minutes = pair.minutes()
-    return rule.commute_minutes_max is not None and minutes is not None and minutes > rule.commute_minutes_max
+    return rule.strength_max is not None and strength is not None and strength > rule.strength_max
 
 
 CONDITIONS: dict[str, Callable[[Pair], Answer]] = {

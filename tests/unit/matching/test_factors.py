@@ -95,6 +95,17 @@ class TestCertainty:
         assert value("certainty", {}, course) == 1.0
         assert value("certainty", {}, {**course, "region": None}) == pytest.approx(yes["commute.unsaid"])
 
+    def test_a_way_that_is_longer_than_a_need_says_is_not_work_that_goes_against_one(self) -> None:
+        yes, paid = PACK.matching.answered_yes, {"wage": {"minimum": 9_000_000}}
+        near = {"counselling": {"needs": ["kr-gyeonggi-1:near-home", "kr-gyeonggi-1:childcare-hours"]}}
+        far = {**paid, "region": GWANGMYEONG}
+        assert value("certainty", {**near, "wants": {"commute_minutes": 120}}, far) == pytest.approx(
+            yes["needs.ask_way"]
+        )
+        late = {**far, "shifts": ["kr-gyeonggi-1:night"]}
+        worse = {**near, "wants": {"commute_minutes": 120, "shifts": ["kr-gyeonggi-1:night"]}}
+        assert value("certainty", worse, late) == pytest.approx(yes["needs"])
+
     def test_times_of_day_that_nobody_says_may_turn_out_otherwise(self) -> None:
         yes, well = PACK.matching.answered_yes, {"wage": {"minimum": 9_000_000}}
         assert value("certainty", {}, {**well, "shifts": []}) == pytest.approx(yes["shifts.unsaid"])

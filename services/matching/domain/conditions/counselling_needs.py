@@ -29,19 +29,31 @@ class Needs(Condition):
     def _unmet(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> tuple[str, ...]:
         return tuple(code for code, rule in person.needs if _against(rule, person, opening, context))
 
+    def case(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
+    ) -> str | None:
+        """A way that is longer than a need says is another matter than work that goes against one."""
+        if answer is ASK and not any(_against_work(rule, opening) for _, rule in person.needs):
+            return "ask_way"
+        return super().case(person, opening, context, answer)
+
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         return {"needs": context.labels(self._unmet(person, opening, context), language)}
 
 
 def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
-    if rule.no_car and opening.needs_car:
-        return True
-    if rule.shifts_not and any(not shift.isdisjoint(rule.shifts_not) for shift in opening.shifts):
-        return True
-    if rule.strength_max is not None and opening.strength is not None and opening.strength > rule.strength_max:
+    if _against_work(rule, opening):
         return True
     if rule.commute_minutes_max is None:
         return False
     home, by_car = person.home_of_needs
     minutes = context.minutes(home, opening.region, by_car)
     return minutes is not None and minutes > rule.commute_minutes_max
+
+
+def _against_work(rule: NeedRule, opening: OpeningFacts) -> bool:
+    if rule.no_car and opening.needs_car:
+        return True
+    if rule.shifts_not and any(not shift.isdisjoint(rule.shifts_not) for shift in opening.shifts):
+        return True
+    return rule.strength_max is not None and opening.strength is not None and opening.strength > rule.strength_max
