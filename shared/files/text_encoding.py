@@ -11,7 +11,13 @@ from shared.files.rows import PIECE, Broken
 
 LONGEST_LINE = 200_000  # bytes
 UTF_8, UTF_8_MARKED, KOREAN = "utf-8", "utf-8-sig", "cp949"
-_MARKS = ((codecs.BOM_UTF8, UTF_8_MARKED), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_MARKS = (
+    (codecs.BOM_UTF8, UTF_8_MARKED),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0", "utf-16-le"),  # XML without a mark, as its standard tells it
+    (b"\0<", "utf-16-be"),
+)
 
 
 def encoding_of(stream: BinaryIO) -> str:
@@ -37,7 +43,9 @@ def lines_of(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
     if encoding.startswith("utf-16"):
         yield from _of_utf_16(stream, encoding)
         return
-    for number, line in enumerate(_lines(stream), start=1):
+    by_return = _ends_with_return(stream.read(PIECE).decode("latin-1"))
+    stream.seek(0)
+    for number, line in enumerate(_lines_by_return(stream) if by_return else _lines(stream), start=1):
         if line is None:
             yield Broken(number, Refusal("line-too-long", "", {"most": LONGEST_LINE}))
             continue
@@ -75,10 +83,39 @@ def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
         yield None
 
 
+def _ends_with_return(begin: str) -> bool:
+    """Whether lines end with a carriage return alone, as an old spreadsheet writes them: told from the first end that
+    stands in no quotation marks, for a cell may hold the other one."""
+    quoted = False
+    for at, letter in enumerate(begin):
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted and letter in "\r\n":
+            return letter == "\r" and begin[at + 1 : at + 2] not in ("", "\n")
+    return False
+
+
+def _lines_by_return(stream: BinaryIO) -> Iterator[bytes | None]:
+    """As `_lines`, and each as if it ended with a line feed."""
+    left = b""
+    too_long = False
+    while piece := stream.read(PIECE):
+        *whole, left = (left + piece).split(b"\r")
+        for line in whole:
+            yield None if too_long or len(line) >= LONGEST_LINE else line + b"\n"
+            too_long = False
+        if len(left) >= LONGEST_LINE:
+            left, too_long = b"", True
+    if left or too_long:
+        yield None if too_long else left
+
+
 def _of_utf_16(stream: BinaryIO, encoding: str) -> Iterator[str | Broken]:
     left, number = "", 0
+    end: str | None = None
     for piece in pieces_of(stream, encoding, "\ufffd"):
-        *whole, left = (left + piece).split("\n")
+        end = end or ("\r" if _ends_with_return(piece) else "\n")
+        *whole, left = (left + piece).split(end)
         for line in whole:
             number += 1
             yield (line.removeprefix("\ufeff") if number == 1 else line) + "\n"

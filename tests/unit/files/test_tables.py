@@ -266,3 +266,19 @@ class TestTemplates:
     def test_an_empty_file_says_so(self) -> None:
         with pytest.raises(Unreadable, match="empty-file"):
             converted(b"")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
+@pytest.mark.parametrize("title", ["빵 굽는 사람", "빵\n굽는 사람", "빵\r굽는 사람"])
+def test_lines_may_end_with_a_carriage_return_alone(encoding: str, title: str) -> None:
+    text = ",".join(JOB) + "\r" + ",".join((A_JOB[0], f'"{title}"', *A_JOB[2:4], A_JOB[4], '"2,500,000"', A_JOB[6]))
+    rows = converted(f"{text}\r{text.split(chr(13), 1)[1]}\r".encode(encoding))
+    assert [data_of(row)["reference"] for row in rows] == ["A-1", "A-1"]
+    assert all(" ".join(data_of(row)["title"].split()) == "빵 굽는 사람" for row in rows)
+
+
+def test_a_line_that_is_too_long_costs_itself_however_lines_end() -> None:
+    long = ",".join(("A-2", "x" * 300_000, *A_JOB[2:]))
+    content = "\r".join(",".join(f'"{cell}"' for cell in row) for row in (JOB, A_JOB)) + f"\r{long}\r"
+    rows = converted((content + ",".join(f'"{cell}"' for cell in A_JOB)).encode())
+    assert [row.event is None for row in rows] == [False, True, False]

@@ -77,7 +77,7 @@ def test_a_whole_advert() -> None:
     assert row.warnings == ()
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "euc-kr", "cp949"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "euc-kr", "cp949", "utf-16", "utf-16-le", "utf-16-be"])
 def test_is_read_however_it_is_written(encoding: str) -> None:
     rows = converted(listed(LIST, LIST, encoding=encoding), None)
     assert [data_of(row)["title"] for row in rows] == ["제과제빵원 모집"] * 2
