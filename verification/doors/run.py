@@ -27,6 +27,7 @@ from samples.world.envelope import EventWriter, Json
 from samples.world.tables import table_of
 from shared.files import Converter
 from verification.doors import adverts
+from verification.doors.kafka import KafkaDoor
 from verification.doors.portal import LocalPortal
 from verification.doors.states import Held
 from verification.harness.child_processes import Program
@@ -96,12 +97,14 @@ class Doors:
         self._compare(found, "work24 xml", plain, self._through("work24", xml, jobs))
         pulled = self._through("pulled", self._by_pull, jobs)
         self._compare(found, "pulled from a portal, intake killed in the middle", plain, pulled)
+        if self._stack.broker.kind == "apache":
+            self._compare(found, "kafka, intake killed in the middle", first, self._through_kafka())
         return found
 
     @contextmanager
     def running(self, database: str) -> Iterator[tuple[Program, str]]:
         """An intake with all agencies, and the token of one that posts jobs."""
-        program = self._intake(database)
+        program = self._intake(database, {})
         program.start()
         try:
             self._register(program)
@@ -127,10 +130,23 @@ class Doors:
         found.doubled += doubled
         found.differences += differences
 
+    def _through_kafka(self) -> Held:
+        """At a broker with users, on which no other door is."""
+        door = KafkaDoor(self.folder / "kafka")
+        try:
+            door.broker.start()
+            return self._through("kafka", door.send, self._events, door.variables)
+        finally:
+            door.broker.kill()
+
     def _through(
-        self, database: str, send: Callable[[Program, str, list[Json]], None], events: Mapping[str, list[Json]]
+        self,
+        database: str,
+        send: Callable[[Program, str, list[Json]], None],
+        events: Mapping[str, list[Json]],
+        more: Mapping[str, str] | None = None,
     ) -> Held:
-        program = self._intake(database)
+        program = self._intake(database, more or {})
         program.start()
         try:
             self._register(program)
@@ -141,7 +157,7 @@ class Doors:
             program.stop()
         return Held.of(self._stack.mongo_url, database)
 
-    def _intake(self, database: str) -> Program:
+    def _intake(self, database: str, more: Mapping[str, str]) -> Program:
         key = self._keyring.key
         variables = {
             "IEUM_PROFILE": "development",
@@ -154,6 +170,7 @@ class Doors:
             "IEUM_SEALING_KEY": key("sealing"),
             "IEUM_KEK": key("kek"),
             "IEUM_FIRST_ADMIN": self._keyring.first_admin(self._world.setting.admin.agency),
+            **more,
         }
         port = free_port()
         variables["IEUM_PORT"] = str(port)
