@@ -8,11 +8,12 @@ from typing import Annotated, Any, NoReturn
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.intake.operators import Operators
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys, RejectionFilter
 from services.intake.reading_back import ReadingBack
 from services.intake.request_admission import Admission, Received
-from services.intake.schemas import Alias, BatchAnswer, Held, Journey, Questions, Receipt, Rejections
+from services.intake.schemas import Alias, BatchAnswer, Held, Journey, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller, Calling
@@ -100,6 +101,7 @@ class Endpoints:
     journeys: Journeys
     own_keys: OwnKeys
     reading_back: ReadingBack
+    operators: Operators
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""
@@ -128,10 +130,10 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
         received = Received(content_type, request.headers.items(), await request.body())
         receipts = await endpoints.admission.pass_on(received, caller, quotas, endpoints.door.take)
         if received.batch:
-            return _answer(BatchAnswer(results=receipts), 202)
+            return answer(BatchAnswer(results=receipts), 202)
         receipt = receipts[0]
         if receipt.problem is None:
-            return _answer(receipt, 202)
+            return answer(receipt, 202)
         return receipt.problem.model_copy(update={"id": receipt.id}).response()
 
     @router.get(
@@ -159,7 +161,7 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
         """Your refused events, newest first, with field, rule and remedy. Administrators see everybody's."""
         caller.must(caller.administers or caller.reads("rejections"), "reads rejections")
         try:
-            return _answer(await endpoints.journeys.rejections(caller, limit, before))
+            return answer(await endpoints.journeys.rejections(caller, limit, before))
         except ValueError:
             raise Refused(Refusal("wrong-form", "/query/before")) from None
 
@@ -172,7 +174,7 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
             raise Refused(Refusal("missing-field", "/agency"))
         only = RejectionFilter(agency, asked.id, asked.reference, asked.day)
         try:
-            return _answer(await endpoints.journeys.rejections(caller, asked.limit, asked.before, only))
+            return answer(await endpoints.journeys.rejections(caller, asked.limit, asked.before, only))
         except (ValueError, OverflowError):
             raise Refused(Refusal("wrong-form", "/before")) from None
 
@@ -182,13 +184,6 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings) -> APIRouter:
         """A person as codes with the consents that hold, and who may know of them (right `lookup`); an advert as you
         said it. Without any identity. Written to the audit log before it is read."""
         return _found(await endpoints.reading_back.held(asked.reference, _whose(asked.agency, caller), caller))
-
-    @router.get("/questions", response_model=Questions, responses=errors(403), summary="What may be one vacancy")
-    async def questions(caller: Calling, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> Response:
-        """Pairs of opportunities of two agencies that are nearly the same, newest first, for administrators. They stay
-        two until one of the agencies says otherwise."""
-        caller.must(caller.administers, "administers")
-        return _answer(await endpoints.journeys.questions(limit))
 
     @router.post("/people/lookup", response_model=Alias, responses=errors(403, 404), summary="Your alias of a person")
     @bounded(Bounds(charged=("lookups",)))
@@ -207,7 +202,8 @@ def _whose(agency: str | None, caller: Caller) -> str:
     return agency or caller.agency.agency
 
 
-def _answer(model: BaseModel, status: int = 200) -> Response:
+def answer(model: BaseModel, status: int = 200) -> Response:
+    """What no one may keep on the way."""
     content = model.model_dump_json(exclude_none=True)
     return Response(content, status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -215,4 +211,4 @@ def _answer(model: BaseModel, status: int = 200) -> Response:
 def _found(model: BaseModel | None) -> Response:
     if model is None:
         raise not_found()
-    return _answer(model)
+    return answer(model)

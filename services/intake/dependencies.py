@@ -17,7 +17,8 @@ from shared.reference import Pack
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """`most_rejections`: refused events of one agency that are kept in a day."""
+    """`most_rejections`: refused events of one agency that are kept in a day; `hold_wrong_numbers`: adverts whose
+    employer's number is none are held."""
 
     pack: Pack
     ids: Ids
@@ -27,6 +28,7 @@ class Dependencies:
     clock: Clock = field(default_factory=Clock)
     slices: Slices = field(default_factory=Slices)  # the turns of all requests
     most_rejections: int = 5_000
+    hold_wrong_numbers: bool = False
 
     def day(self, moment: datetime) -> date:
         """The pack's day at that moment: `today` of every rule."""

@@ -131,10 +131,12 @@ class _Decision:
             )
             INBOX.save(work, row)
             work.after_commit(lambda: _count(event, effect.status == "accepted", work.now))
-        return self._receipt(effect.status, receipt, effect.answer)
+        return self._receipt(effect.status, receipt, effect.answer, effect.warnings)
 
-    def _receipt(self, status: ReceiptStatus, receipt: str, answer: Mapping[str, Any]) -> Receipt:
-        warnings = findings(self.validated.warnings, self.dependencies.pack.remedy)
+    def _receipt(
+        self, status: ReceiptStatus, receipt: str, answer: Mapping[str, Any], further: tuple[Refusal, ...] = ()
+    ) -> Receipt:
+        warnings = findings((*self.validated.warnings, *further), self.dependencies.pack.remedy)
         return self.validated.echo.receipt(status, receipt=receipt, warnings=warnings or None, **answer)
 
     def _refuse(self, refusals: Sequence[Refusal], work: UnitOfWork) -> Receipt:

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.intake import code_lists_api, files_api
+from services.intake import code_lists_api, files_api, operators_api
+from services.intake.advert_expiry import AdvertExpiryJob
 from services.intake.api import Endpoints, make_router
 from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.dependencies import Dependencies
@@ -18,6 +19,7 @@ from services.intake.inbound import api as inbound_api
 from services.intake.inbound.api import ANSWERS, INBOUND, state_of
 from services.intake.inbound.door import KafkaDoor
 from services.intake.kafka_handlers import make_stream
+from services.intake.operators import Operators
 from services.intake.own_keys import api as own_keys_api
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
@@ -60,6 +62,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         References(runtime.ids),
         runtime.clock,
         most_rejections=settings.most_rejections,
+        hold_wrong_numbers=settings.hold_wrong_employer_numbers,
     )
     endpoints, boxes = Endpoints(), BoxKeys(settings.inbound_keys_bytes)
     kafka_door = state_of(settings.kafka_settings, boxes)
@@ -75,9 +78,14 @@ def build(settings: IntakeSettings) -> FastAPI:
         endpoints.journeys = Journeys(repository, dependencies)
         endpoints.reading_back = ReadingBack(repository, dependencies)
         endpoints.own_keys = OwnKeys(runtime.store, dependencies)
+        endpoints.operators = Operators(runtime.store, repository, dependencies)
 
     async def lapse_consents() -> None:
         job = ConsentExpiryJob(runtime.store, Repository(runtime.database), dependencies)
+        await job.run(settings.lapse_seconds, runtime.stopping)
+
+    async def look_at_adverts() -> None:
+        job = AdvertExpiryJob(runtime.store, Repository(runtime.database), dependencies)
         await job.run(settings.lapse_seconds, runtime.stopping)
 
     async def read_inbound() -> None:
@@ -104,9 +112,10 @@ def build(settings: IntakeSettings) -> FastAPI:
             inbound_api.make_router(kafka_door),
             code_lists_api.make_router(pack),
             files_api.make_router(endpoints, settings, dependencies),
+            operators_api.make_router(endpoints),
         ),
         before_streams=(put_together,),
-        loops=(lapse_consents, read_inbound),
+        loops=(lapse_consents, look_at_adverts, read_inbound),
     )
 
 

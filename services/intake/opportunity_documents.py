@@ -1,21 +1,23 @@
 """What intake stores of adverts: one type per kind of document, and the one way into a document and back.
 
-opportunities  _id opportunity; the state as told, and the adverts of all its sources
+opportunities  _id opportunity; the state as told, the adverts of all its sources, the first last day (`ends`)
 adverts        _id employer, place and unit group; the open opportunities that have them
 questions      _id keyed hash of two opportunities that may be one
+references     besides what documents.py says: _id employer/number, the operator's list of employers
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any, ClassVar, TypedDict
 
-from services.intake.documents import OPPORTUNITIES, dumped
+from services.intake.documents import OPPORTUNITIES, REFERENCES, dumped
 from services.intake.domain.vacancy import Source
+from services.intake.domain.vetting import Judgement, Status
 from services.intake.last_told import LastTold, told
-from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.opportunities import Opportunity, Verdict, Vetting, VettingReason
 from shared.kit.store.mongo import Document
 from shared.kit.store.typed_collection import Collection
 
@@ -23,7 +25,8 @@ from shared.kit.store.typed_collection import Collection
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOpportunity:
     """One vacancy. `state`: as it was told last; `sources`: whose adverts it is made of, the one whose words are told
-    first; none, once all of them are of other vacancies. `apart`: opportunities that an operator said it is not."""
+    first; none, once all of them are of other vacancies. `apart`: opportunities that an operator said it is not.
+    `judgement`: whether it may be told as open; `ends`: the day after which it has to be looked at again."""
 
     COLLECTION: ClassVar[str] = OPPORTUNITIES
     id: str
@@ -31,6 +34,8 @@ class StoredOpportunity:
     state: Opportunity
     sources: tuple[Source, ...]
     apart: tuple[str, ...] = ()
+    judgement: Judgement | None = None
+    ends: date | None = None
     last: LastTold | None = None
 
     @staticmethod
@@ -43,6 +48,8 @@ class StoredOpportunity:
             state=state,
             sources=tuple(_source(kept, state) for kept in document["sources"]),
             apart=tuple(document["apart"]),
+            judgement=None if document["judgement"] is None else Judgement(**document["judgement"]),
+            ends=None if document["ends"] is None else date.fromisoformat(document["ends"]),
             last=LastTold.kept_in(document),
         )
 
@@ -54,6 +61,8 @@ class StoredOpportunity:
             "state": dumped(self.state),
             "sources": [_kept(source, told_first=not n) for n, source in enumerate(self.sources)],
             "apart": list(self.apart),
+            "judgement": None if self.judgement is None else asdict(self.judgement),
+            "ends": None if self.ends is None else self.ends.isoformat(),
             **told(self.last),
         }
 
@@ -62,9 +71,11 @@ class StoredOpportunity:
         return next(source for source in self.sources if source.index == index)
 
 
-def as_open(state: Opportunity) -> Opportunity:
-    """The words of an advert: those of a state that is open."""
-    return state if state.status == "open" else state.model_copy(update={"status": "open"})
+def with_status(words: Opportunity, status: Status, vetting: Vetting | None) -> Opportunity:
+    """The same advert, told so."""
+    if words.status == status and words.vetting == vetting:
+        return words
+    return words.model_copy(update={"status": status, "vetting": vetting})
 
 
 def _source(kept: Mapping[str, Any], state: Opportunity) -> Source:
@@ -72,7 +83,8 @@ def _source(kept: Mapping[str, Any], state: Opportunity) -> Source:
     return Source(
         index=kept["index"],
         open=kept["open"],
-        words=as_open(state) if words is None else Opportunity.model_validate(words, strict=False),
+        heard=date.fromisoformat(kept["heard"]),
+        words=with_status(state, "open", None) if words is None else Opportunity.model_validate(words, strict=False),
         reference=kept["reference"],
         sender=kept["sender"],
         opened=kept["opened"],
@@ -84,6 +96,7 @@ def _kept(source: Source, *, told_first: bool) -> Document:
     return {
         "index": source.index,
         "open": source.open,
+        "heard": source.heard.isoformat(),
         "words": None if told_first else dumped(source.words),
         "reference": source.reference,
         "sender": source.sender,
@@ -102,13 +115,35 @@ class AdvertsDocument(TypedDict):
 
 
 class QuestionDocument(TypedDict):
-    """Two opportunities that may be one, for an operator to look at."""
+    """Two opportunities that may be one, for an operator to look at; the last three once it is answered."""
 
     _id: str
     opportunities: list[str]
     agencies: list[str]
     at: datetime
+    answer: str | None
+    by: str | None
+    answered: datetime | None
+
+
+class EmployerDocument(TypedDict):
+    """An entry of the operator's list; `verdict`: None once it is taken off; `applied`: whether all adverts of this
+    employer have been looked at since."""
+
+    _id: str
+    verdict: Verdict | None
+    reason: VettingReason | None
+    by: str
+    at: datetime
+    applied: bool
 
 
 ADVERTS = Collection[AdvertsDocument]("adverts")
 QUESTIONS = Collection[QuestionDocument]("questions")
+# beside the references, which nearly every event reads anyway
+EMPLOYERS = Collection[EmployerDocument](REFERENCES)
+
+
+def employer_id(key: str) -> str:
+    """Of an employer's entry in the list."""
+    return f"employer/{key}"

@@ -16,7 +16,7 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from services.intake.dependencies import Dependencies
-from services.intake.documents import INBOX, REJECTIONS, InboxDocument, RejectionDocument, StepsSummary
+from services.intake.documents import INBOX, OPPORTUNITIES, REJECTIONS, InboxDocument, RejectionDocument, StepsSummary
 from services.intake.domain.person_state import alias_of
 from services.intake.event_operation import rejections_tally
 from services.intake.identity import Family
@@ -26,8 +26,6 @@ from services.intake.schemas import (
     Journey,
     Matched,
     Partner,
-    Question,
-    Questions,
     Rejection,
     Rejections,
     Times,
@@ -93,7 +91,7 @@ class Journeys:
         """The newest refusals of the caller's events (of all agencies for an administrator), with the first findings of
         each. At most `limit`, and no more once MOST_LISTED findings are told: a page costs about the same whatever was
         refused. Raises ValueError for a `before` that is not one of ours."""
-        point = None if before is None else _point(before)
+        point = None if before is None else point_of(before)
         agency = caller.agency.agency if not caller.administers else None if only is None else only.agency
         if agency != caller.agency.agency:
             await self._audit(caller, "rejections-of-others", None, True)
@@ -109,7 +107,8 @@ class Journeys:
         agencies = {agency} if agency is not None else {one.agency for one in found}
         full = await self._repository.full(self._tallies(agencies), self._dependencies.most_rejections)
         told_of = sorted(id.partition("/")[0] for id in full) or None
-        return Rejections(rejections=found, next=None if last is None else _cursor(last), full_today=told_of)
+        following = None if last is None else cursor_of(last["at"], last["_id"])
+        return Rejections(rejections=found, next=following, full_today=told_of)
 
     def _wanted(self, only: RejectionFilter, agency: str | None) -> Document:
         """As a query. An id and a reference are found by their keyed hashes, which need to know whose they are."""
@@ -124,12 +123,6 @@ class Journeys:
             wanted["at"] = {"$gte": begin.astimezone(UTC), "$lt": (begin + timedelta(days=1)).astimezone(UTC)}
         return wanted
 
-    async def questions(self, limit: int) -> Questions:
-        """Pairs of opportunities that an operator should look at; all of it is public."""
-        found = await self._repository.questions(limit)
-        asked = [Question(opportunities=q["opportunities"], agencies=q["agencies"], at=q["at"]) for q in found]
-        return Questions(questions=asked)
-
     async def _may_see(self, agency: str, caller: Caller, action: str) -> bool:
         """Its own, or anybody's for an administrator, whose look at others is written down first."""
         if agency == caller.agency.agency:
@@ -141,6 +134,9 @@ class Journeys:
     async def _journey(self, row: InboxDocument, caller: Caller) -> Journey:
         if row["about"] == "people":
             await self._audit(caller, "journey", row["person"], True)
+        vetting = None
+        if row["about"] == OPPORTUNITIES and "opportunity" in row["answer"]:
+            vetting = await self._repository.vetting(row["answer"]["opportunity"])
         matches, partners = journey_of(await self._repository.steps(row["correlationid"]))
         return Journey(
             id=self._opened(row["event"], INBOX.name, row["_id"]) or "",
@@ -149,6 +145,7 @@ class Journeys:
             status="superseded" if row["status"] == "superseded" else "accepted",
             at=row["at"],
             receipt=row["receipt"],
+            vetting=vetting,
             emitted=[Emitted(**emitted) for emitted in row["emitted"]],
             matches=matches,
             partners=partners,
@@ -194,11 +191,13 @@ class Journeys:
         )
 
 
-def _cursor(row: RejectionDocument) -> str:
-    return base64.urlsafe_b64encode(f"{row['at'].isoformat()} {row['_id']}".encode()).decode()
+def cursor_of(at: datetime, id: str) -> str:
+    """Where to read on in a list that is sorted by time and id."""
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {id}".encode()).decode()
 
 
-def _point(cursor: str) -> tuple[datetime, str]:
+def point_of(cursor: str) -> tuple[datetime, str]:
+    """Time and id back from `cursor_of`. Raises ValueError for what is not one of ours."""
     try:
         at, id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
         moment = datetime.fromisoformat(at)

@@ -13,6 +13,7 @@ from services.intake.documents import (
     AUDIT,
     IDENTITIES,
     INBOX,
+    OPPORTUNITIES,
     PEOPLE,
     REFERENCES,
     REJECTIONS,
@@ -24,7 +25,16 @@ from services.intake.documents import (
     StoredPerson,
 )
 from services.intake.inbound.answers import ANSWERS
-from services.intake.opportunity_documents import ADVERTS, QUESTIONS, QuestionDocument
+from services.intake.opportunity_documents import (
+    ADVERTS,
+    EMPLOYERS,
+    QUESTIONS,
+    EmployerDocument,
+    QuestionDocument,
+    StoredOpportunity,
+    employer_id,
+)
+from services.intake.schemas import Vetted
 from shared.access.agencies import held_agency
 from shared.events.topics.agencies import Agency
 from shared.kit.base.ids import random_id
@@ -54,6 +64,10 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             partialFilterExpression={"reference": {"$exists": True}},
         ),
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
+    ],
+    OPPORTUNITIES: [
+        IndexModel("ends", partialFilterExpression={"ends": {"$type": "string"}}),
+        IndexModel("state.status", partialFilterExpression={"state.status": "held"}),
     ],
     ADVERTS.name: [IndexModel("until", expireAfterSeconds=0)],
     QUESTIONS.name: [IndexModel("at", expireAfterSeconds=QUESTIONS_DAYS * _DAY)],
@@ -157,9 +171,53 @@ class Repository:
         """One rejection."""
         return await REJECTIONS.of(self._database).find_one({"_id": id})
 
-    async def questions(self, limit: int) -> list[QuestionDocument]:
-        """The newest pairs of opportunities that may be one."""
-        return await QUESTIONS.of(self._database).find({}).sort("at", DESCENDING).limit(limit).to_list(None)
+    async def questions(self, limit: int, before: tuple[datetime, str] | None) -> list[QuestionDocument]:
+        """The newest pairs of opportunities that may be one and that nobody has answered; `before`: time and id of the
+        last one seen."""
+        query: Document = {"answer": None}
+        if before is not None:
+            query["$or"] = [{"at": {"$lt": before[0]}}, {"at": before[0], "_id": {"$gt": before[1]}}]
+        newest = QUESTIONS.of(self._database).find(query, max_time_ms=5_000)
+        return await newest.sort([("at", DESCENDING), ("_id", ASCENDING)]).limit(limit).to_list(None)
+
+    async def opportunities(self, ids: Sequence[str]) -> dict[str, StoredOpportunity]:
+        """Those of these that exist, by id."""
+        found = self._database[OPPORTUNITIES].find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: StoredOpportunity.kept_in(document) async for document in found}
+
+    async def held(self, limit: int, after: str) -> list[StoredOpportunity]:
+        """Opportunities that are held, by id."""
+        query = {"state.status": "held", "_id": {"$gt": after}}
+        found = self._database[OPPORTUNITIES].find(query, max_time_ms=5_000).sort("_id", ASCENDING).limit(limit)
+        return [StoredOpportunity.kept_in(document) async for document in found]
+
+    async def employers(self, limit: int, after: str) -> list[EmployerDocument]:
+        """Entries of the list of employers, by number."""
+        query = {"_id": {"$gt": after, "$lt": employer_id("~")}}
+        return await EMPLOYERS.of(self._database).find(query).sort("_id", ASCENDING).limit(limit).to_list(None)
+
+    async def employers_to_apply(self) -> list[EmployerDocument]:
+        """Entries of the list whose adverts have not all been looked at since."""
+        query = {"_id": {"$gt": employer_id(""), "$lt": employer_id("~")}, "applied": False}
+        return await EMPLOYERS.of(self._database).find(query).limit(100).to_list(None)
+
+    async def adverts_of(self, employer: str, after: str, limit: int) -> list[str]:
+        """Opportunities with this employer's number, however it is written, by id. It goes through all of them: every
+        advert would pay for an index that serves an operator's act."""
+        number = {"$regex": "^-*" + "-*".join(employer) + "-*$", "$options": "i"}
+        query = {"_id": {"$gt": after}, "state.employer.number": number}
+        found = self._database[OPPORTUNITIES].find(query, {"_id": 1}, max_time_ms=120_000).sort("_id", ASCENDING)
+        return [document["_id"] async for document in found.limit(limit)]
+
+    async def adverts_ended(self, today: str, limit: int) -> list[str]:
+        """Opportunities with a source whose last day lies before today."""
+        cursor = self._database[OPPORTUNITIES].find({"ends": {"$lt": today, "$type": "string"}}, {"_id": 1})
+        return [document["_id"] async for document in cursor.limit(limit)]
+
+    async def vetting(self, opportunity: str) -> Vetted | None:
+        """What holds of an opportunity."""
+        held = await self._database[OPPORTUNITIES].find_one({"_id": opportunity}, {"state.vetting": 1})
+        return None if held is None or "vetting" not in held["state"] else Vetted(**held["state"]["vetting"])
 
     async def full(self, tallies: Sequence[str], most: int) -> list[str]:
         """Those of these tallies that have reached the most."""

@@ -7,10 +7,18 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from shared.events.field_types import Wage
 from shared.kit.web.problems import Finding, ProblemDetails
 from shared.kit.web.response_model import Answer
 
 ReceiptStatus = Literal["accepted", "refused", "duplicate", "superseded", "failed"]
+
+
+class Vetted(Answer):
+    """What became of an advert when it was looked at: `checked`, `held` (not shown for now) or `refused`, and why."""
+
+    verdict: Literal["checked", "held", "refused"]
+    reason: str | None = None
 
 
 class Receipt(Answer):
@@ -21,6 +29,7 @@ class Receipt(Answer):
     this one event was kept, send the same again: a fault of ours (500), or too many at a time (429). `alias`: your own
     name for the person; `opportunity`, `agency`: the thing's id. `withheld`: what of an accepted event does not hold,
     because it was ended or taken back before it came: `active`, `open`, or a consent as `purpose/recipient`.
+    `vetting`: what became of the advert when it was looked at.
     `warnings`: what of it was passed over or set aside. `problem` only with `refused`
     and `failed`.
     """
@@ -33,6 +42,7 @@ class Receipt(Answer):
     alias: str | None = None
     opportunity: str | None = None
     agency: str | None = None
+    vetting: Vetted | None = None
     withheld: list[str] | None = None
     testrun: bool | None = None
     warnings: list[Finding] | None = None
@@ -81,7 +91,8 @@ class Matched(Answer):
 
 
 class Journey(Answer):
-    """Everything that followed from one event, to the partner's answer, without anything about a person."""
+    """Everything that followed from one event, to the partner's answer, without anything about a person. `vetting`:
+    what holds of the advert today."""
 
     id: str
     source: str
@@ -89,6 +100,7 @@ class Journey(Answer):
     status: Literal["accepted", "refused", "superseded"]
     at: datetime
     receipt: str | None = None
+    vetting: Vetted | None = None
     emitted: list[Emitted] = Field(default_factory=list)
     matches: Matched = Matched()
     partners: list[Partner] = Field(default_factory=list)
@@ -160,18 +172,84 @@ class Held(Answer):
     opportunities: list[HeldOpportunity] = Field(default_factory=list)
 
 
-class Question(Answer):
-    """Two opportunities that two agencies brought and that may be one vacancy."""
+class SeenAdvert(Answer):
+    """What tells two adverts apart. All of it is public."""
 
+    opportunity: str
+    status: str
+    agency: str
+    title: str
+    employer: str | None = None
+    region: str | None = None
+    occupation: str | None = None
+    wage: Wage | None = None
+    hours_per_week: int | None = None
+
+
+class Question(Answer):
+    """Two opportunities that two agencies brought and that may be one vacancy. `stale`: one of them is closed or has
+    changed, so that they cannot be one any more."""
+
+    question: str
     opportunities: list[str]
     agencies: list[str]
+    adverts: list[SeenAdvert]
     at: datetime
+    answer: str | None = None
+    stale: bool
 
 
 class Questions(Answer):
-    """The newest first."""
+    """The newest first. `next`: pass it as `before` to read on; None at the end."""
 
     questions: list[Question]
+    next: str | None = None
+
+
+class Source(Answer):
+    """One agency's advert of an opportunity; `heard`: the day on which the agency last spoke of it."""
+
+    source: str
+    agency: str
+    open: bool
+    heard: date
+    title: str
+
+
+class Vacancy(Answer):
+    """An opportunity as its operator sees it: the first source's words are told."""
+
+    opportunity: str
+    status: str
+    title: str
+    employer: str | None = None
+    vetting: Vetted | None = None
+    sources: list[Source]
+
+
+class Vacancies(Answer):
+    """By id. `next`: pass it as `after` to read on; None at the end."""
+
+    opportunities: list[Vacancy]
+    next: str | None = None
+
+
+class ListedEmployer(Answer):
+    """An employer whose adverts are held or refused. `applied`: also those that were there before."""
+
+    number: str
+    verdict: Literal["held", "refused"]
+    reason: str | None = None
+    by: str
+    at: datetime
+    applied: bool
+
+
+class Employers(Answer):
+    """By number. `next`: pass it as `after` to read on; None at the end."""
+
+    employers: list[ListedEmployer]
+    next: str | None = None
 
 
 class Alias(Answer):

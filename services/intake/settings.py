@@ -23,6 +23,8 @@ class IntakeSettings(ServiceSettings):
     `inbound_keys`: the private keys (32 random bytes as hex) of the boxes in which identity comes by Kafka, with commas
     between, the one that is sealed to now first; the others open what is still on its way. Without one, or at a Kafka
     that authenticates nobody, the door on Kafka is off.
+    `hold_wrong_employer_numbers`: an advert whose employer's number does not fit the pack's rule is held until an
+    operator has looked at it; else its sender is warned. Off where numbers are invented.
     `most_rejections`: refused events of one agency that are kept in a day; the rest is answered, and counted.
     """
 
@@ -36,6 +38,7 @@ class IntakeSettings(ServiceSettings):
     inbound_lease_seconds: float = Field(default=10.0, ge=1, le=300)
     most_events: int = Field(default=500, ge=1, le=5_000)
     most_bytes: int = Field(default=5_000_000, ge=1_000, le=8_000_000)
+    hold_wrong_employer_numbers: bool = False
     most_rejections: int = Field(default=5_000, ge=100, le=1_000_000)
     lapse_seconds: float = Field(default=60.0, gt=0, le=3_600)
 

@@ -27,7 +27,7 @@ class SeenOpening(Model):
 
     opportunity: Annotated[Id, PUBLIC]
     kind: Annotated[Slug, PUBLIC]
-    status: Annotated[Literal["open", "closed"], PUBLIC]
+    status: Annotated[Literal["open", "held", "closed"], PUBLIC]
     title: Annotated[Line, PUBLIC]
     employer: Annotated[Employer | None, PUBLIC] = None
     occupation: Annotated[Code | None, PUBLIC] = None

@@ -175,6 +175,8 @@ _STATUS = {
     "not-allowed": 403,
     "wrong-source": 403,
     "same-id-other-content": 409,
+    "not-one-vacancy": 409,
+    "only-source": 409,
     "event-too-large": 413,
     "too-many-events": 413,
     "too-much": 413,

@@ -70,7 +70,7 @@ def columns_of(type: str) -> Mapping[str, Column]:
 
 def table_types() -> tuple[str, ...]:
     """The types that may come as rows of a table."""
-    return tuple(dict.fromkeys(t.name for t in registry if t.door is not None and t.topic.name != "agencies"))
+    return tuple(dict.fromkeys(t.name for t in registry if t.door and "reference" in t.door.model_fields))
 
 
 def heading_key(heading: str) -> tuple[str, int | None]:

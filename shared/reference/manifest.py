@@ -89,6 +89,29 @@ class CommutingSpec(Data):
     source: str
 
 
+class NumberSpec(Data):
+    """An employer's public number: so many digits, the last of which is made of the others. The products of digits and
+    `weights` are added up, with the tens of the last product; the last digit is what lacks to a multiple of ten."""
+
+    digits: int = Field(ge=2, le=20)
+    weights: tuple[int, ...]
+
+    @model_validator(mode="after")
+    def _one_weight_for_each(self) -> Self:
+        if len(self.weights) != self.digits - 1:
+            raise ValueError("needs a weight for each digit but the last")
+        return self
+
+
+class AdvertSpec(Data):
+    """`open_ended_days`: after so many days without a word of its agency an advert without a last day is over."""
+
+    valid_from: date
+    open_ended_days: int = Field(ge=30, le=1_096)
+    employer_number: NumberSpec | None = None
+    source: str
+
+
 class Manifest(Data):
     """`pack.json` as a whole. money_units: in which else amounts are written by mistake (thousands)."""
 
@@ -106,6 +129,7 @@ class Manifest(Data):
     money_units: tuple[int, ...] = ()
     working_time: WorkingTime
     phones: PhoneSpec = PhoneSpec()
+    adverts: AdvertSpec
     schemes: Mapping[str, SchemeSpec]
     occupation_tree: OccupationTree
     commuting: tuple[CommutingSpec, ...] = Field(min_length=1)

@@ -189,6 +189,22 @@ class Pack:
         """The wage floor per hour of a day; past the table's end the last one known; None before its beginning."""
         return self.wages.floor(on)
 
+    def open_ended_days(self, today: date) -> int | None:
+        """After so many days without a word an advert without a last day is over; None: not by the pack of that day."""
+        return self.manifest.adverts.open_ended_days if today >= self.manifest.adverts.valid_from else None
+
+    def employer_number_fits(self, number: str) -> bool:
+        """Whether a number of an employer has the form and the check digit of those; packs without such a rule take
+        any."""
+        spec = self.manifest.adverts.employer_number
+        if spec is None:
+            return True
+        digits = [int(sign) for sign in number if sign in "0123456789"]
+        if len(digits) != spec.digits or any(sign not in "0123456789-" for sign in number):
+            return False
+        products = [digit * weight for digit, weight in zip(digits, spec.weights, strict=False)]
+        return -(sum(products) + products[-1] // 10) % 10 == digits[-1]
+
     def wage_table_ended(self, today: date) -> bool:
         """True when nobody has told the pack the wage floor of today: then an older one is in use."""
         ends = self.wages.ends

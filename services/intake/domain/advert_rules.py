@@ -36,6 +36,9 @@ def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date
         check_wage(data.wage, hours, findings, max(today, data.starts or today), floor=kind == JOB)
     found = {**vars(data), "kind": kind}
     del found["reference"]
+    number = None if data.employer is None else data.employer.number
+    if number is not None and not findings.pack.employer_number_fits(number):
+        findings.warn("employer-number-doubtful", "/data/employer/number")
     for name, field in _RESOLVED.items():
         if found[name]:
             found[name] = findings.titles(field, found[name], f"/data/{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from services.intake.domain.same_advert import Facts, compared
 from shared.events.topics.opportunities import Opportunity
@@ -13,11 +13,12 @@ from shared.events.topics.opportunities import Opportunity
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One agency's advert. `index`: keyed hash of agency and reference; `words`: the advert as one that is open;
-    `open`: whether the agency says so; `reference`: sealed; `sender`: its version of the advert; `opened`, `ended`: its
-    highest versions of an opening and of a closing act."""
+    `open`: whether the agency says so; `heard`: the day on which it last spoke; `reference`: sealed; `sender`: its
+    version of the advert; `opened`, `ended`: its highest versions of an opening and of a closing act."""
 
     index: str
     open: bool
+    heard: date
     words: Opportunity
     reference: bytes
     sender: int | None = None
@@ -30,16 +31,35 @@ class Source:
         return self.words.owner
 
 
-def live(source: Source, today: date) -> bool:
-    """Whether it counts as open: its agency says so, and its last day is not over. Nobody ends another's word."""
-    closes = source.words.closes
-    return source.open and (closes is None or closes >= today)
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`today`: by the earlier of two clocks; `open_ended`: so long an advert without a last day holds after its agency
+    last spoke of it; None: for ever."""
+
+    today: date
+    open_ended: timedelta | None = None
+
+    def last_day(self, source: Source) -> date | None:
+        """On which it counts as open; None: there is none."""
+        if source.words.closes is not None or self.open_ended is None:
+            return source.words.closes
+        return source.heard + self.open_ended
+
+    def live(self, source: Source) -> bool:
+        """Whether it counts as open: its agency says so, and its last day is not over. Nobody ends another's word."""
+        last = self.last_day(source)
+        return source.open and (last is None or last >= self.today)
+
+    def ends(self, sources: Iterable[Source]) -> date | None:
+        """The first last day of those that are live."""
+        days = (self.last_day(source) for source in sources if self.live(source))
+        return min((day for day in days if day is not None), default=None)
 
 
-def arranged(sources: Iterable[Source], today: date) -> tuple[Source, ...]:
+def arranged(sources: Iterable[Source], calendar: Calendar) -> tuple[Source, ...]:
     """The one whose words are told first: the first that is live; when none is, the one whose words were told last."""
     found = list(sources)
-    first = next((n for n, source in enumerate(found) if live(source, today)), 0)
+    first = next((n for n, source in enumerate(found) if calendar.live(source)), 0)
     return (*found[first : first + 1], *found[:first], *found[first + 1 :])
 
 

@@ -68,7 +68,8 @@ class Effect:
     `thing` is None when nothing of it changes. `others`: further things whose state changed, each emission goes by its
     key; `saves` are further documents. `untold`: something new was said, whoever else is told. `person`: the person
     whom the event is about, also when nothing changes: who reads its journey reads about them. With `refusals` the
-    event is refused, and of all this only `thing`, `others`, `saves` and `emitted` have their effect.
+    event is refused, and of all this only `thing`, `others`, `saves` and `emitted` have their effect. `warnings`: why
+    what was accepted does not hold for now.
     """
 
     answer: dict[str, Any]
@@ -80,3 +81,4 @@ class Effect:
     emitted: list[Emission] = field(default_factory=list)
     person: str | None = None
     refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[Refusal, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
@@ -13,15 +12,23 @@ from services.intake.domain import advert_rules
 from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.domain.vacancy import Source
+from services.intake.domain.vetting import Judgement, employer_key
 from services.intake.event_handlers import tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Features
-from services.intake.event_handlers.vacancies import Vacancies, needs_of_advert, needs_of_opportunity
+from services.intake.event_handlers.vacancies import Vacancies, needs_of_advert, needs_of_opportunity, stored
 from services.intake.identity import Family
 from services.intake.opportunity_documents import StoredOpportunity
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
-from shared.events.topics.opportunities import JOB_POSTED, PROGRAMME_OPENED, ClosedAtDoor, JobAtDoor, ProgrammeAtDoor
+from shared.events.topics.opportunities import (
+    JOB_POSTED,
+    PROGRAMME_OPENED,
+    ClosedAtDoor,
+    JobAtDoor,
+    ProgrammeAtDoor,
+    VettedAtDoor,
+)
 from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -31,22 +38,30 @@ _OPENING = (JOB_POSTED.name, PROGRAMME_OPENED.name)
 
 def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
     """Jobs and programmes each have references of their own."""
+    if isinstance(data, VettedAtDoor):
+        return None
     assert isinstance(data, JobAtDoor | ProgrammeAtDoor | ClosedAtDoor)
     return ("job" if event_type.name.startswith("job-") else "programme"), data.reference
 
 
 def features(data: Model, findings: Findings, today: date) -> Features:
     """The advert, as far as the bus may carry it; what is wrong is added to `findings`."""
+    if isinstance(data, VettedAtDoor) and (data.verdict == "checked") != (data.reason is None):
+        findings.add("reason-missing", "/data/reason")
     return advert_rules.advert_of(data, findings, today) if isinstance(data, JobAtDoor | ProgrammeAtDoor) else {}
 
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The reference, then the opportunity, and what may be of the same vacancy."""
+    data = event.incoming.data
+    if isinstance(data, VettedAtDoor):
+        yield from needs_of_opportunity(data.opportunity, work)
+        return
     known = _known(event, work)
     yield Need.by_id(REFERENCES, known.id)
-    if isinstance(event.incoming.data, ClosedAtDoor):
+    if isinstance(data, ClosedAtDoor):
         yield tombstones.tally_of(event, work)
-    yield from needs_of_advert(event.facts, event.agency, work)
+    yield from needs_of_advert(event.facts, event.features.get("employer"), event.agency, work)
     if known.thing is not None:
         yield from needs_of_opportunity(known.thing, work)
 
@@ -59,12 +74,14 @@ def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Seq
 def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect:
     """What becomes of the opportunity.
 
-    Closing is final but for one act: posting it again with a number above the one that closed it. Raises Refused for an
-    unknown reference (a closing act leaves a tombstone then) and for what would open by the way.
+    An agency's closing is final but for one act: posting it again with a number above the one that closed it. Raises
+    Refused for an unknown reference (a closing act leaves a tombstone then) and for what would open by the way.
     """
     data = event.incoming.data
-    known = _known(event, work)
     vacancies = Vacancies(work, dependencies)
+    if isinstance(data, VettedAtDoor):
+        return _vetted(data, vacancies, work)
+    known = _known(event, work)
     if known.thing is None:
         if isinstance(data, ClosedAtDoor):
             return tombstones.keep(event, known, known.tombstone.with_end(event.sequence), work)
@@ -85,13 +102,14 @@ def _new(event: DoorEvent, known: Reference, vacancies: Vacancies, dependencies:
     source = Source(
         index=event.index,
         open=not known.tombstone.forbids(number),
+        heard=vacancies.day,
         words=advert_rules.opened(random_id(), event.agency, dict(event.features)),
         reference=dependencies.sealer.seal(data.reference.encode(), OPPORTUNITIES, event.index, "reference"),
         sender=number,
         opened=number,
         ended=known.tombstone.end(number),
     )
-    effect = vacancies.effect({"opportunity": vacancies.says(source, None)}, untold=True)
+    effect = vacancies.effect(vacancies.says(source, None), untold=True)
     if not source.open:  # closed from its first word on: nobody is told that it was open
         effect.answer["withheld"] = ["open"]
     return effect
@@ -101,7 +119,7 @@ def _closed(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
     """Only a later opening act stands against it: that the advert changed since says nothing."""
     number = event.sequence
     if is_older(number, held.opened):
-        return Effect(_answer(held), "superseded")
+        return Effect(vacancies.answer(held.words.opportunity), "superseded")
     ended = number if number is not None else latest(held.sender, held.opened)
     return _said(held, replace(held, open=False, ended=latest(ended, held.ended)), vacancies)
 
@@ -109,7 +127,7 @@ def _closed(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
 def _opened_again(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
     number = event.sequence
     if number is not None and held.ended is not None and number <= held.ended:
-        return Effect(_answer(held), "superseded")
+        return Effect(vacancies.answer(held.words.opportunity), "superseded")
     if event.name not in _OPENING or number is None:
         raise Refused(Refusal("opportunity-closed", "/data/reference"))
     return _said(held, replace(_worded(event, held), open=True, opened=number), vacancies)
@@ -135,12 +153,18 @@ def _worded(event: DoorEvent, held: Source) -> Source:
 
 def _said(before: Source, after: Source, vacancies: Vacancies) -> Effect:
     """What this source says now, and what the vacancy is by all of them."""
-    there = vacancies.says(after, before.words.opportunity)
-    return vacancies.effect({"opportunity": there}, untold=(before.open, before.words) != (after.open, after.words))
+    there = vacancies.says(replace(after, heard=vacancies.day), before.words.opportunity)
+    return vacancies.effect(there, untold=(before.open, before.words) != (after.open, after.words))
 
 
-def _answer(held: Source) -> dict[str, Any]:
-    return {"opportunity": held.words.opportunity}
+def _vetted(data: VettedAtDoor, vacancies: Vacancies, work: UnitOfWork) -> Effect:
+    """An operator's word, on the opportunity with all of its sources."""
+    held = stored(data.opportunity, work)
+    if held is None:
+        raise Refused(Refusal("unknown-opportunity", "/data/opportunity"))
+    employer = employer_key(held.state.employer)
+    vacancies.judge(held.id, Judgement(data.verdict, data.reason, True, employer, work.trusted))
+    return vacancies.effect(held.id)
 
 
 def _known(event: DoorEvent, work: UnitOfWork) -> Reference:

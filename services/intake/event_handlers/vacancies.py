@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from services.intake import metrics
@@ -17,25 +18,38 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
 from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts
-from services.intake.domain.vacancy import Source, arranged, differs, live
+from services.intake.domain.vacancy import Calendar, Source, arranged, differs
+from services.intake.domain.vetting import Judgement, ListedEmployer, employer_key, judged, status_of, stricter
 from services.intake.event_handlers import advert_index
 from services.intake.event_handlers.advert_index import AdvertIndex
 from services.intake.event_handlers.effect import Effect, Emission
-from services.intake.opportunity_documents import QUESTIONS, QuestionDocument, StoredOpportunity
+from services.intake.opportunity_documents import (
+    EMPLOYERS,
+    QUESTIONS,
+    QuestionDocument,
+    StoredOpportunity,
+    employer_id,
+    with_status,
+)
 from shared.events import EventType
+from shared.events.refusal import Refusal
 from shared.events.topics.opportunities import (
     JOB_CLOSED,
     JOB_POSTED,
     JOB_UPDATED,
+    OPPORTUNITY_VETTED,
     PROGRAMME_CLOSED,
     PROGRAMME_OPENED,
     PROGRAMME_UPDATED,
+    Employer,
     Opportunity,
+    Vetting,
 )
 from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 MOST_SOURCES = 24  # of one opportunity; a further one stays one of its own
+MOST_APART = 50  # opportunities that an operator said it is not, the last ones
 MOST_QUESTIONS = 4  # that one advert leads to
 
 
@@ -49,20 +63,35 @@ def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
     return work.parsed(OPPORTUNITIES, id, StoredOpportunity.kept_in)
 
 
-def needs_of_advert(facts: Facts | None, agency: str, work: UnitOfWork) -> Iterator[Need]:
-    """What may be of the same vacancy as this advert."""
-    yield from advert_index.needs(facts)
+def needs_of_advert(facts: Facts | None, employer: Employer | None, agency: str, work: UnitOfWork) -> Iterator[Need]:
+    """What is known of its employer, and what may be of the same vacancy."""
+    if key := employer_key(employer):
+        yield EMPLOYERS.by_id(employer_id(key))
     if facts is not None:
+        yield from advert_index.needs(facts)
         for same in AdvertIndex(work).found(facts, agency, ())[0]:
             yield Need.by_id(OPPORTUNITIES, same)
+            held = stored(same, work)
+            for source in () if held is None else held.sources:  # any of them may be the next whose words are told
+                yield from _needs_of_words(source.words)
 
 
 def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
     """The opportunity, and what its sources may be of once they are compared anew."""
     yield Need.by_id(OPPORTUNITIES, id)
     held = stored(id, work)
-    for source in () if held is None else held.sources:
-        yield from needs_of_advert(facts_of(source.words), source.agency, work)
+    if held is None:
+        return
+    for source in held.sources:
+        yield from needs_of_advert(facts_of(source.words), source.words.employer, source.agency, work)
+    yield from _needs_of_words(held.state)
+
+
+def _needs_of_words(words: Opportunity) -> Iterator[Need]:
+    """To judge these words, and to list them."""
+    if key := employer_key(words.employer):
+        yield EMPLOYERS.by_id(employer_id(key))
+    yield from advert_index.needs(facts_of(words))
 
 
 class Vacancies:
@@ -70,13 +99,20 @@ class Vacancies:
 
     def __init__(self, work: UnitOfWork, dependencies: Dependencies) -> None:
         self._work = work
-        self._ids = dependencies.ids
-        self._today = dependencies.day(work.earliest)  # what has ended has ended by both clocks
+        self._dependencies = dependencies
+        today = dependencies.day(work.earliest)  # what has ended has ended by both clocks
+        days = dependencies.pack.open_ended_days(today)
+        self._calendar = Calendar(today, None if days is None else timedelta(days=days))
         self._index = AdvertIndex(work)
         self._held: dict[str, StoredOpportunity] = {}
         self._new: set[str] = set()
         self._moved: dict[str, str] = {}
         self._asked: list[QuestionDocument] = []
+
+    @property
+    def day(self) -> date:
+        """On which what an agency says now was heard."""
+        return self._calendar.today
 
     def get(self, id: str) -> StoredOpportunity:
         """An opportunity that exists, as it is by now."""
@@ -101,13 +137,70 @@ class Vacancies:
             self._put(replace(before, sources=others))
         self._join(source, there)
         self._ask(there, source.agency, doubtful)
-        for changed in dict.fromkeys((home or there, there)):
-            self._compare_anew(changed)
+        self._compare_anew(home or there)  # in one that it joins it changes no words
         return there
 
-    def effect(self, answer: dict[str, Any], *, untold: bool) -> Effect:
-        """All of it, told: what became of every opportunity, its listing, the references that lead elsewhere now."""
-        effect = Effect(answer, untold=untold)
+    def look_again(self, id: str) -> None:
+        """At its sources, of which one may have come to its last day, and at what is known of its employer."""
+        self._put(self.get(id))
+        self._compare_anew(id)
+
+    def judge(self, id: str, judgement: Judgement) -> None:
+        """An operator's word on it."""
+        self._put(replace(self.get(id), judgement=judgement))
+
+    def merge(self, first: str, second: str) -> bool:
+        """The second's sources are of the first from here on, which keeps its id; False if they cannot be one by now.
+        Of two judgements the stricter one holds."""
+        one, other = self.get(first), self.get(second)
+        both = [{each.agency for each in held.sources if self._live(each)} for held in (one, other)]
+        too_many = len(one.sources) + len(other.sources) > MOST_SOURCES
+        if not all(both) or both[0] & both[1] or too_many or differs(facts_of(one.state), facts_of(other.state)):
+            return False
+        self._put(replace(other, sources=()))
+        apart = tuple(each for each in one.apart if each != second)
+        self._put(replace(one, apart=apart, judgement=stricter(one.judgement, other.judgement)))
+        for source in other.sources:
+            self._join(source, first)
+        self._compare_anew(first)
+        return True
+
+    def split(self, id: str, index: str) -> str | None:
+        """One of its sources is of another vacancy, whatever it says: the id of that one; None if it is the only one.
+        What was held or refused stays so."""
+        held = self.get(id)
+        if len(held.sources) < 2:
+            return None
+        source, new = held.source(index), random_id()
+        self._new.add(new)
+        others = tuple(each for each in held.sources if each.index != index)
+        self._put(replace(held, sources=others, apart=_with(held.apart, new)))
+        self._join(source, new, apart=(id,), judgement=held.judgement)
+        self._compare_anew(id)
+        return new
+
+    def keep_apart(self, first: str, second: str) -> None:
+        """Two that an operator said are two: they are not asked about again, whatever they say."""
+        for id, other in ((first, second), (second, first)):
+            held = self.get(id)
+            self._put(replace(held, apart=_with(held.apart, other)))
+
+    def answer(self, id: str) -> dict[str, Any]:
+        """What the sender of an advert of this opportunity may know of it."""
+        held = self.get(id)
+        answer: dict[str, Any] = {"opportunity": id}
+        if held.state.vetting is not None:
+            answer["vetting"] = held.state.vetting.model_dump(exclude_none=True)
+            if held.state.status != "open" and any(map(self._live, held.sources)):
+                answer["withheld"] = ["open"]
+        return answer
+
+    def effect(self, id: str, *, untold: bool = False) -> Effect:
+        """All of it, told: what became of every opportunity, its listing, the references that lead elsewhere now.
+        `id`: the one that was spoken of."""
+        effect = Effect(self.answer(id), untold=untold)
+        if (reason := (self.get(id).state.vetting or _NONE).reason) is not None:
+            effect.warnings = (Refusal(f"vetted-{reason}", ""),)
         for id, after in self._held.items():
             before = self._before(id)
             if before is not None and after == before:
@@ -129,7 +222,7 @@ class Vacancies:
         return None if id in self._new else stored(id, self._work)
 
     def _live(self, source: Source) -> bool:
-        return live(source, self._today)
+        return self._calendar.live(source)
 
     def _asks_anew(self, source: Source, before: StoredOpportunity | None, first: Source | None) -> bool:
         """Whether it may be of another vacancy than before: it is new, was not open, or is compared otherwise now."""
@@ -156,10 +249,13 @@ class Vacancies:
         own = any(each.agency == source.agency and self._live(each) for each in held.sources)
         return not own and len(held.sources) < MOST_SOURCES
 
-    def _join(self, source: Source, id: str) -> None:
+    def _join(self, source: Source, id: str, apart: tuple[str, ...] = (), judgement: Judgement | None = None) -> None:
+        """`apart`, `judgement`: of one that is new."""
         held = self._held.get(id) or self._before(id)
         if held is None:
-            held = StoredOpportunity(id=id, sequence=0, state=source.words, sources=())
+            held = StoredOpportunity(
+                id=id, sequence=0, state=source.words, sources=(), apart=apart, judgement=judgement
+            )
         if source.words.opportunity != id:
             source = replace(source, words=source.words.model_copy(update={"opportunity": id}))
         if all(each.index != source.index for each in held.sources):
@@ -182,14 +278,30 @@ class Vacancies:
     def _put(self, held: StoredOpportunity) -> None:
         """With its state by all of its sources, and listed where others look for it."""
         before = self._held.get(held.id) or self._before(held.id)
-        sources = arranged(held.sources, self._today)
-        is_open = bool(sources) and self._live(sources[0])
-        after = replace(held, sources=sources, state=_state(sources[0].words if sources else held.state, is_open))
-        was = None if before is None or before.state.status != "open" else facts_of(before.state)
-        now = facts_of(after.state) if is_open else None
+        sources = arranged(held.sources, self._calendar)
+        is_live = bool(sources) and self._live(sources[0])
+        words = sources[0].words if sources else held.state
+        judgement = self._judged(held.judgement, words.employer) if sources else held.judgement
+        state = with_status(words, status_of(is_live, judgement), None if judgement is None else judgement.told)
+        ends = self._calendar.ends(sources)
+        after = replace(held, sources=sources, state=state, judgement=judgement, ends=ends)
+        was = None if before is None or before.state.status == "closed" else facts_of(before.state)
+        now = None if state.status == "closed" else facts_of(state)
         if was != now or (before is not None and before.state.owner != after.state.owner):
             self._index.listed(held.id, after.state.owner, was, now)
         self._held[held.id] = after
+
+    def _judged(self, held: Judgement | None, employer: Employer | None) -> Judgement | None:
+        key = employer_key(employer)
+        entry = EMPLOYERS.get(self._work, employer_id(key), shared=True) if key else None
+        fits = not self._dependencies.hold_wrong_numbers or self._dependencies.pack.employer_number_fits(key or "")
+        return judged(
+            held,
+            key,
+            None if entry is None else ListedEmployer.kept_in(entry),
+            number_fits=fits or not key,
+            now=self._work.trusted,
+        )
 
     def _ask(self, id: str, agency: str, doubtful: dict[str, str]) -> None:
         """That an operator should look at these pairs."""
@@ -197,21 +309,28 @@ class Vacancies:
             pair = sorted((id, other))
             self._asked.append(
                 QuestionDocument(
-                    _id=self._ids.derived("question", *pair),
+                    _id=self._dependencies.ids.derived("question", *pair),
                     opportunities=pair,
                     agencies=[agency, owner],
                     at=self._work.trusted,
+                    answer=None,
+                    by=None,
+                    answered=None,
                 )
             )
 
 
-def _state(words: Opportunity, is_open: bool) -> Opportunity:
-    status = "open" if is_open else "closed"
-    return words if words.status == status else words.model_copy(update={"status": status})
+_NONE = Vetting(verdict="checked")
+
+
+def _with(apart: tuple[str, ...], id: str) -> tuple[str, ...]:
+    return (*(each for each in apart if each != id), id)[-MOST_APART:]
 
 
 def _told_as(before: Opportunity | None, after: Opportunity) -> EventType:
     """By what became of it; what was never open and is closed from its first word on is told as closed."""
+    if after.vetting != (None if before is None else before.vetting) or after.status == "held":
+        return OPPORTUNITY_VETTED
     posted, updated, closed = (
         (JOB_POSTED, JOB_UPDATED, JOB_CLOSED)
         if after.kind == JOB

@@ -43,6 +43,19 @@ class Rules(Model):
     car: Annotated[bool, PUBLIC] = False
 
 
+VettingReason = Literal[
+    "employer-number", "employer-blocked", "employer-unlicensed", "not-a-job", "wrong-terms", "no-longer-open", "other"
+]
+Verdict = Literal["checked", "held", "refused"]
+
+
+class Vetting(Model):
+    """What became of an advert when it was looked at, by rules or by an operator; ``reason``: why it is not open."""
+
+    verdict: Annotated[Verdict, PUBLIC]
+    reason: Annotated[VettingReason | None, PUBLIC] = None
+
+
 class _Advert(Model):
     """What is the same at the door and on the bus."""
 
@@ -68,6 +81,7 @@ class _Advert(Model):
 
 class Opportunity(_Advert):
     """The whole state of one opportunity on the bus; ``closes`` is the last day, None with ``until_filled`` open-ended.
+    Only what is ``open`` takes people: ``held`` waits for somebody to look at it, and one that was refused is closed.
 
     ``certificates`` are required, ``certificates_wanted`` and ``courses_wanted`` nice to have, ``teaches`` what a
     training leads to (course codes).
@@ -76,7 +90,8 @@ class Opportunity(_Advert):
     opportunity: Annotated[Id, PUBLIC]
     owner: Annotated[Slug, PUBLIC]
     kind: Annotated[Slug, PUBLIC]
-    status: Annotated[Literal["open", "closed"], PUBLIC]
+    status: Annotated[Literal["open", "held", "closed"], PUBLIC]
+    vetting: Annotated[Vetting | None, PUBLIC] = None
     certificates: Annotated[Codes, PUBLIC] = ()
     certificates_wanted: Annotated[Codes, PUBLIC] = ()
     courses_wanted: Annotated[Codes, PUBLIC] = ()
@@ -112,6 +127,12 @@ class ClosedAtDoor(Model):
 
     reference: Annotated[Reference, PUBLIC]
     reason: Annotated[Literal["filled", "expired", "withdrawn", "other"], PUBLIC]
+
+
+class VettedAtDoor(Vetting):
+    """An operator's word on an opportunity, by the id that receipts name; it holds until the next one."""
+
+    opportunity: Annotated[Id, PUBLIC]
 
 
 _JOB = {
@@ -192,4 +213,11 @@ PROGRAMME_CLOSED = _opportunity_event(
     {**_BUS_PROGRAMME, "status": "closed"},
     ClosedAtDoor,
     {"reference": "GJF-2026-31", "reason": "filled"},
+)
+OPPORTUNITY_VETTED = _opportunity_event(
+    "opportunity-vetted",
+    "An advert was checked, held or refused.",
+    {**_BUS_JOB, "status": "held", "vetting": {"verdict": "held", "reason": "employer-number"}},
+    VettedAtDoor,
+    {"opportunity": "1c" * 16, "verdict": "checked"},
 )

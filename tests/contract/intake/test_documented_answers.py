@@ -17,6 +17,7 @@ from tests.unit.intake.memory import example, today
 pytestmark = pytest.mark.contract
 ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
 LEFT = {"reference": "HW-8841", "reason": "own-wish"}
+BLOCKED = {"verdict": "refused", "reason": "employer-blocked"}
 NEVER = {("GET /receipts/{receipt}", 422): ANY_TEXT}
 
 
@@ -45,7 +46,7 @@ async def test_every_documented_answer(
         service = Documented(app, {"authorization": f"Bearer {ADMIN_TOKEN}"})
         async with service.http:
             admin = Partner(service.http, "ops", ADMIN_TOKEN)
-            await register(admin, "gjf", "service")
+            gjf = await register(admin, "gjf", "service")
             hanawon = await register(admin, "hanawon")
             door = Door(service, hanawon)
             await ask_what_the_kit_answers(service)
@@ -56,18 +57,71 @@ async def test_every_documented_answer(
             await look_back(door)
             await change_keys(service, await register(admin, "khf"))
             await look_back_without_a_right(service, await register(admin, "acme", "public", reads=()))
+            await operate(service, Door(service, gjf), door)
             await send(door, monkeypatch)
             assert service.unseen(NEVER) == []
 
 
 async def look_up_codes(service: Documented) -> None:
     await service.ask("GET /codes", 200)
-    assert (await service.ask("GET /questions", 200)).json() == {"questions": []}
-    await service.ask("GET /questions", 422, params={"limit": 0})
     found = await service.ask("GET /codes/{scheme}", 200, "/codes/occupation", params={"q": "요양", "limit": 1})
     assert [one["code"] for one in found.json()["codes"]] == ["work24-2024-occupation:550104"]
     await service.ask("GET /codes/{scheme}", 404, "/codes/nothing")
     await service.ask("GET /codes/{scheme}", 422, "/codes/region", params={"limit": 0})
+
+
+async def operate(service: Documented, gjf: Door, hanawon: Door) -> None:
+    """Two pairs that may be one: the first is answered, split and held; of the second one is closed."""
+    opportunities = []
+    for number, door in enumerate((gjf, hanawon, gjf, hanawon)):
+        night = {"title": "제과제빵원 (야간)"} if door is hanawon else {}
+        place = {"region": "legal-dong-2026:41110"} if number > 1 else {}
+        said = example("job-posted", reference=f"Q-{number}", **night, **place)
+        opportunities.append((await door.send(202, door.agency.event("job-posted", said)))["opportunity"])
+    page = (await service.ask("GET /questions", 200, params={"limit": 1})).json()
+    rest = (await service.ask("GET /questions", 200, params={"before": page["next"]})).json()
+    first, second = sorted(
+        [*page["questions"], *rest["questions"]], key=lambda each: opportunities[0] not in each["opportunities"]
+    )
+    await service.ask("GET /questions", 422, params={"limit": 0})
+    assert (await service.ask("GET /questions", 422, params={"before": "x"})).json()["rule"] == "wrong-form"
+    answer, same = "POST /questions/{question}", {"json": {"answer": "same"}}
+    await gjf.send(202, gjf.agency.event("job-closed", {"reference": "Q-2", "reason": "filled"}))
+    told = (await service.ask(answer, 409, f"/questions/{second['question']}", **same)).json()
+    assert (told["rule"], sorted(told["remedy"])) == ("not-one-vacancy", ["en", "ko"])
+    assert (await service.ask(answer, 200, f"/questions/{first['question']}", **same)).json()["answer"] == "same"
+    await service.ask(answer, 404, **same)
+    await service.ask(answer, 422, json={"answer": "?"})
+
+    one, split = f"/opportunities/{opportunities[0]}", "POST /opportunities/{opportunity}/split"
+    held = (await service.ask("GET /opportunities/{opportunity}", 200, one)).json()
+    (source,) = (each["source"] for each in held["sources"] if each["agency"] == "hanawon")
+    await service.ask("GET /opportunities/{opportunity}", 404)
+    await service.ask("GET /opportunities/{opportunity}", 422, "/opportunities/x")
+    new = (await service.ask(split, 200, f"{one}/split", json={"source": source})).json()["opportunity"]
+    await service.ask(split, 409, f"/opportunities/{new}/split", json={"source": source})
+    await service.ask(split, 404, f"{one}/split", json={"source": source})
+    await service.ask(split, 422, f"{one}/split", json={"source": "?"})
+
+    vetted = {"opportunity": new, "verdict": "held", "reason": "wrong-terms"}
+    assert (await gjf.send(202, gjf.agency.event("opportunity-vetted", vetted)))["vetting"]["verdict"] == "held"
+    shown = (await service.ask("GET /held-adverts", 200, params={"limit": 1})).json()
+    assert [each["opportunity"] for each in shown["opportunities"]] == [new]
+    assert (await service.ask("GET /held-adverts", 200, params={"after": shown["next"]})).json() == {
+        "opportunities": []
+    }
+    await service.ask("GET /held-adverts", 422, params={"after": "x"})
+
+    number = "/employers/124-81-00998"
+    assert (await service.ask("PUT /employers/{number}", 200, number, json=BLOCKED)).json()["applied"] is False
+    await service.ask("PUT /employers/{number}", 422, number, json={})
+    await service.ask("PUT /employers/{number}", 422, "/employers/---", json=BLOCKED)
+    listed = (await service.ask("GET /employers", 200, params={"limit": 1})).json()
+    assert (listed["employers"][0]["number"], listed["next"]) == ("1248100998", "1248100998")
+    await service.ask("GET /employers", 422, params={"after": "-"})
+    await service.ask("DELETE /employers/{number}", 204, number)
+    await service.ask("DELETE /employers/{number}", 404, "/employers/1")
+    await service.ask("DELETE /employers/{number}", 422, "/employers/~")
 
 
 async def send_files(service: Documented, headers: Mapping[str, str]) -> None:
@@ -134,7 +188,14 @@ async def look_back_without_a_right(service: Documented, agency: Partner) -> Non
     await service.ask("GET /events/{id}", 403, "/events/x", params={"source": "/agencies/acme"}, **said)
     await service.ask("GET /receipts/{receipt}", 403, "/receipts/x", **said)
     await service.ask("GET /rejections", 403, **said)
-    await service.ask("GET /questions", 403, **said)
+    for operation in (
+        "GET /questions", "GET /held-adverts", "GET /employers", "GET /opportunities/{opportunity}",
+        "DELETE /employers/{number}",
+    ):  # fmt: skip
+        await service.ask(operation, 403, **said)
+    await service.ask("POST /questions/{question}", 403, json={"answer": "same"}, **said)
+    await service.ask("POST /opportunities/{opportunity}/split", 403, json={"source": "0f"}, **said)
+    await service.ask("PUT /employers/{number}", 403, json=BLOCKED, **said)
     await service.ask("POST /people/lookup", 403, json={"reference": "HW-7"}, **said)
     await service.ask("POST /rejections/search", 403, json={}, **said)
     await service.ask("POST /held", 403, json={"reference": "HW-7", "agency": "hanawon"}, **said)

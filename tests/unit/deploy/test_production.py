@@ -38,7 +38,7 @@ HARMLESS = {
     "kafka_cert_file", "kafka_key_file", "kafka_key_password",
     "mongo_url", "database", "topic_prefix", "partitions", "host", "port",
     "metrics_host", "session_timeout_ms", "batch_max_records", "stalled_seconds", "start_seconds",
-    "pack",
+    "pack", "hold_wrong_employer_numbers",
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
     "most_events", "most_bytes", "most_rejections", "lapse_seconds", "inbound_lease_seconds",
     "lease_seconds", "day_check_seconds", "netting_seconds", "congestion", "shadow_pack",

@@ -51,6 +51,9 @@ class Kept:
         rows = {id: self._store.get(REFERENCES, id) for id in tallies}
         return [id for id, row in rows.items() if row is not None and row["count"] >= most]
 
+    async def vetting(self, opportunity: str) -> None:
+        return None
+
     async def steps(self, *correlationids: str) -> list[dict[str, Any]]:
         return []
 

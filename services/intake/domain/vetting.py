@@ -1,0 +1,85 @@
+"""Whether an advert may be told as open: what an operator said of it, else what the rules say of its employer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.events.topics.opportunities import Employer, Verdict, Vetting, VettingReason
+
+Status = Literal["open", "held", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`by_operator`: else by the rules, which judge anew whenever the advert changes; `employer`: of whom it was."""
+
+    verdict: Verdict
+    reason: VettingReason | None
+    by_operator: bool
+    employer: str
+    at: datetime
+
+    @property
+    def told(self) -> Vetting:
+        """As the bus carries it."""
+        return Vetting(verdict=self.verdict, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEmployer:
+    """An entry of the operator's list of employers: their adverts are held, or refused."""
+
+    verdict: Literal["held", "refused"]
+    reason: VettingReason
+    at: datetime
+
+    @staticmethod
+    def kept_in(document: Mapping[str, Any]) -> ListedEmployer | None:
+        """None: the entry was taken off the list."""
+        verdict = document["verdict"]
+        return None if verdict is None else ListedEmployer(verdict, document["reason"], document["at"])
+
+
+def employer_key(employer: Employer | None) -> str:
+    """What an employer goes by in the operator's list: its number, however it is written; empty without one."""
+    return "" if employer is None else "".join(filter(str.isalnum, employer.number or "")).upper()
+
+
+def judged(
+    held: Judgement | None, employer: str, listed: ListedEmployer | None, *, number_fits: bool, now: datetime
+) -> Judgement | None:
+    """What holds of an advert of this employer.
+
+    An operator's "held" and "refused" hold whatever the advert says from there on; "checked" holds for the employer
+    that was looked at, until that employer is put on the list. All else is up to the rules."""
+    if held is not None and held.by_operator:
+        overruled = listed is not None and listed.at > held.at
+        if held.verdict != "checked" or (held.employer == employer and not overruled):
+            return held
+    if listed is not None:
+        found = Judgement(listed.verdict, listed.reason, False, employer, listed.at)
+    elif not number_fits:
+        found = Judgement("held", "employer-number", False, employer, now)
+    else:
+        return None
+    same = held is not None and (held.verdict, held.reason, held.employer) == (found.verdict, found.reason, employer)
+    return held if same else found
+
+
+def stricter(one: Judgement | None, other: Judgement | None) -> Judgement | None:
+    """Of two opportunities that become one."""
+    return max((one, other), key=lambda each: -1 if each is None else _STRICT.index(each.verdict))
+
+
+def status_of(is_live: bool, judgement: Judgement | None) -> Status:
+    """What is told of an advert that its agency says is open, or not."""
+    verdict = None if judgement is None else judgement.verdict
+    if not is_live or verdict == "refused":
+        return "closed"
+    return "held" if verdict == "held" else "open"
+
+
+_STRICT: tuple[Verdict, ...] = ("checked", "held", "refused")
