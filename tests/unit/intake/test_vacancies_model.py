@@ -9,11 +9,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.unit.intake.memory import House, agency, example
+from tests.unit.intake.test_operators import job, operators
 
 pytestmark = pytest.mark.unit
 
@@ -69,6 +71,7 @@ class Sequence:
         self.house.add(agency("jobaba", "public"))
         self.oracle = Oracle()
         self.pending: list[Any] = []
+        self.look_at: list[Advert] = []
         self.by = ""
 
     def act(self) -> tuple[str, str, dict[str, Any], int]:
@@ -86,6 +89,8 @@ class Sequence:
         if not mine:
             return self.act()
         advert = chance.choice(mine)
+        if advert.open and chance.random() < 0.1:
+            self.look_at.append(advert)
         advert.sequence += 1
         if not advert.open:
             if any(each.agency == who for each in self.oracle.open_of(advert.vacancy)):
@@ -113,7 +118,29 @@ class Sequence:
                 await self.flush()
             self.by = who
             self.pending.append(self.house.event(type, data, who, sequence=str(number)))
+            if self.look_at:
+                await self.flush()
+                await self.hold_and_release(self.look_at.pop())
         await self.flush()
+
+    def opportunity_of(self, advert: Advert) -> str:
+        """Of which it is a source."""
+        index = self.house.dependencies.references.index("job", advert.agency, advert.reference)
+        found = self.house.store.get("references", index)
+        assert found is not None
+        return str(found["thing"])
+
+    async def hold_and_release(self, advert: Advert) -> None:
+        """While it is held nobody is told that the vacancy is open; released, once."""
+        if not advert.open:
+            return
+        id = self.opportunity_of(advert)
+        for verdict in ({"verdict": "held", "reason": "other"}, {"verdict": "checked"}):
+            receipt = await self.house.send("opportunity-vetted", {"opportunity": id, **verdict}, "gjf")
+            assert receipt.status == "accepted"
+            assert self.house.newest.opportunity == id
+            assert self.house.newest.status == ("held" if "reason" in verdict else "open")
+        self.oracle.posted += 1
 
     async def flush(self) -> None:
         """Several events of one agency are decided in one transaction."""
@@ -150,6 +177,41 @@ async def test_each_open_vacancy_is_on_the_bus_exactly_once(begin: int) -> None:
                 was_open.discard(id)
         assert all(each == list(range(1, len(each) + 1)) for each in numbers.values()), seed
         assert newly_open == oracle.posted, seed
+        await _split(sequence, seed)
+        await _end(sequence, seed)
+
+
+async def _split(sequence: Sequence, seed: int) -> None:
+    """An operator takes one source out: two opportunities from there on, whatever both say."""
+    house = sequence.house
+    several = [each for v in range(len(VACANCIES)) if len(each := sequence.oracle.open_of(v)) > 1]
+    if not several:
+        return
+    one, other = several[0][:2]
+    before = sequence.opportunity_of(one)
+    assert sequence.opportunity_of(other) == before, seed
+    index = house.dependencies.references.index("job", other.agency, other.reference)
+    new = (await operators(house).split(before, index, house.callers["ops"])).opportunity
+    for advert in (one, other, one):
+        advert.sequence += 1
+        said = house.event("job-updated", sequence.words(advert), advert.agency, sequence=str(advert.sequence))
+        await house.send_all([said], advert.agency)
+    assert (sequence.opportunity_of(one), sequence.opportunity_of(other)) == (before, new), seed
+    told = {event.data.opportunity: event.data.status for event in house.store.emitted}
+    assert (told[before], told[new]) == ("open", "open"), seed
+
+
+async def _end(sequence: Sequence, seed: int) -> None:
+    """All last days are over: nothing is open, and nothing is told twice."""
+    house = sequence.house
+    house.store.now = now = datetime.now(UTC) + timedelta(days=40)
+    house.dependencies.clock.earliest = lambda: now  # type: ignore[method-assign]
+    before = Counter(event.data.opportunity for event in house.store.emitted)
+    was_open = {event.data.opportunity: event.data.status == "open" for event in house.store.emitted}
+    await job(house).expire()
+    after = Counter(event.data.opportunity for event in house.store.emitted)
+    assert after - before == Counter(id for id, is_open in was_open.items() if is_open), seed
+    assert {event.data.status for event in house.store.emitted[before.total() :]} <= {"closed"}, seed
 
 
 def _vacancy(told: Any) -> int:

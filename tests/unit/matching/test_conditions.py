@@ -87,8 +87,9 @@ class TestStanding:
 
 
 class TestOpening:
-    def test_a_closed_one_is_closed(self) -> None:
-        assert answer("open", job={"status": "closed"}) == "no"
+    @pytest.mark.parametrize("status", ["closed", "held"])
+    def test_a_closed_one_is_closed_and_one_that_is_held_takes_nobody(self, status: str) -> None:
+        assert answer("open", job={"status": status}) == "no"
 
     def test_the_last_day_counts_also_until_filled(self) -> None:
         assert answer("open", job={"closes": TODAY.isoformat(), "until_filled": True}) == "yes"

@@ -174,6 +174,15 @@ class TestNetting:
         scene.publish_changes()
         assert scene.told() == [("match-found", 1)]
 
+    def test_what_is_held_is_matched_once_it_is_released_and_withdrawn_when_it_is_held_again(self) -> None:
+        scene = Scene(netting_seconds=0)
+        scene.does(a_person(), a_job(1, status="held"))
+        assert scene.told() == []
+        scene.does(a_job(1), a_job(1, status="held"))
+        assert scene.told() in ([("match-found", 1), ("match-withdrawn", 2)], [])
+        scene.does(a_job(1))
+        assert scene.standing() != {}
+
     @pytest.mark.parametrize(
         "end", [a_job(1, status="closed"), a_person(status="left"), a_person(consents=[]), a_job(1, places=0)]
     )
