@@ -7,7 +7,6 @@ Each act stands in the audit with its key, in the transaction of its effect; the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Literal, TypeVar
 
 from services.intake.dependencies import Dependencies
@@ -89,7 +88,7 @@ class Operators:
                 held = [each for each in (stored(one, work) for one in pair) if each is not None and each.sources]
                 if len(held) < 2:
                     raise Refused(Refusal("not-one-vacancy", "/answer"))
-                first, second = sorted(held, key=_told_first)
+                first, second = held  # the one that was there before the other keeps its id
                 vacancies = Vacancies(work, self._dependencies)
                 if answer == "apart":
                     vacancies.keep_apart(first.id, second.id)
@@ -199,12 +198,6 @@ class Operators:
             "opportunities": list(opportunities),
         }
         work.save(AUDIT, entry)
-
-
-def _told_first(held: StoredOpportunity) -> tuple[datetime, str]:
-    """Of two that are one the one that is told for longer keeps its id, as near as that is known: by its last word."""
-    assert held.last is not None, "one that was told"
-    return held.last.causation.recordedtime, held.id
 
 
 def _vacancy(held: StoredOpportunity) -> Vacancy:

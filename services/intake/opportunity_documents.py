@@ -115,7 +115,8 @@ class AdvertsDocument(TypedDict):
 
 
 class QuestionDocument(TypedDict):
-    """Two opportunities that may be one, for an operator to look at; the last three once it is answered."""
+    """Two opportunities that may be one, the one that was there first, then the other, and whose they are; the last
+    three once it is answered."""
 
     _id: str
     opportunities: list[str]

@@ -306,12 +306,11 @@ class Vacancies:
     def _ask(self, id: str, agency: str, doubtful: dict[str, str]) -> None:
         """That an operator should look at these pairs."""
         for other, owner in list(doubtful.items())[:MOST_QUESTIONS]:
-            pair = sorted((id, other))
             self._asked.append(
                 QuestionDocument(
-                    _id=self._dependencies.ids.derived("question", *pair),
-                    opportunities=pair,
-                    agencies=[agency, owner],
+                    _id=self._dependencies.ids.derived("question", *sorted((id, other))),
+                    opportunities=[other, id],
+                    agencies=[owner, agency],
                     at=self._work.trusted,
                     answer=None,
                     by=None,
