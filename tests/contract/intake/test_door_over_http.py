@@ -73,8 +73,8 @@ BY_THE_STORE_OR_PACK = {
     "actor-not-opaque", "already-known", "class-never-receives", "closes-in-the-past", "consent-in-the-past",
     "consent-too-long", "date-in-future", "date-too-far", "key-known", "key-taken", "languages", "never-collected",
     "no-closing-date", "not-for-the-door", "numbers-in-wrong-order", "person-left", "recipient-class",
-    "recipient-missing", "recipient-not-wanted", "recipient-unknown", "unknown-agency", "unknown-code",
-    "unknown-currency", "unknown-kind", "unknown-purpose", "unknown-reference", "unknown-title",
+    "reason-missing", "recipient-missing", "recipient-not-wanted", "recipient-unknown", "unknown-agency",
+    "unknown-code", "unknown-currency", "unknown-kind", "unknown-purpose", "unknown-reference", "unknown-title",
     "unknown-reference-kept", "opportunity-closed", "sequence-needed", "wage-below-minimum", "wage-too-high",
     "wage-too-low", "hours-do-not-fit", "age-outside", "blank-text", "hidden-characters", "refused-number",
 }  # fmt: skip
@@ -82,7 +82,7 @@ BY_FORM = {
     "missing-field", "not-a-date", "not-json", "too-few", "too-large", "too-long", "too-many", "too-short",
     "too-small", "unknown-field", "unknown-value", "wrong-form",
 }  # fmt: skip
-KNOWN = {"reference": "KNOWN-1", "agency": "gjf"}
+KNOWN = "KNOWN-1"
 
 
 @dataclass
@@ -91,6 +91,7 @@ class Http:
 
     client: httpx.AsyncClient
     house: House
+    opportunity: str
     seen: Counter[str] = field(default_factory=Counter)
 
     async def send(self, event_type: EventType, data: Any) -> httpx.Response:
@@ -116,8 +117,10 @@ class _Keys:
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[Http]:
     house = House()
-    for name in ("trainee-graduated", "job-posted", "programme-opened"):
-        await house.send(name, example(name, reference=KNOWN["reference"]))
+    for name in ("trainee-graduated", "programme-opened"):
+        await house.send(name, example(name, reference=KNOWN))
+    job = await house.send("job-posted", example("job-posted", reference=KNOWN))
+    assert job.opportunity is not None
     app = FastAPI()
     endpoints = Endpoints()
     endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500, 5_000_000), house.door
@@ -128,7 +131,7 @@ async def http() -> AsyncIterator[Http]:
     app.include_router(make_router(endpoints, chosen))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake.invalid") as client:
-        yield Http(client, house)
+        yield Http(client, house, job.opportunity)
 
 
 def drawn(strategy: st.SearchStrategy[Any], count: int = 200) -> list[Any]:
@@ -144,17 +147,18 @@ def drawn(strategy: st.SearchStrategy[Any], count: int = 200) -> list[Any]:
     return found
 
 
-def known(data: Any) -> Any:
+def known(data: Any, opportunity: str) -> Any:
     """The same about something that is there."""
-    return {**data, **{name: value for name, value in KNOWN.items() if name in data and name == "reference"}}
+    there = {"reference": KNOWN, "opportunity": opportunity}
+    return {**data, **{name: value for name, value in there.items() if name in data}}
 
 
-def mended(event_type: EventType, data: dict[str, Any], number: int) -> dict[str, Any]:
+def mended(event_type: EventType, data: dict[str, Any], opportunity: str, number: int) -> dict[str, Any]:
     """Generated data whose codes, titles and dates are real ones, so that most of it passes the pack's rules too. Who
     arrives or is registered is somebody new each time."""
     base = example(event_type.name)
     taken = {name: value for name, value in data.items() if name not in base or name in ("places", "months", "has")}
-    found = known({**base, **{name: value for name, value in taken.items() if not _has_codes(value)}})
+    found = known({**base, **{name: value for name, value in taken.items() if not _has_codes(value)}}, opportunity)
     if event_type.name in ("trainee-graduated", "person-enrolled"):
         found["reference"] = f"NEW-{number}"
     if event_type.name == "agency-registered":
@@ -183,7 +187,7 @@ class TestGenerated:
         validator = validator_of(schema)
         assert event_type.door is not None
         for number, data in enumerate(generated(event_type.door)):
-            for sent in (known(data), mended(event_type, data, number)):
+            for sent in (known(data, http.opportunity), mended(event_type, data, http.opportunity, number)):
                 if not validator.is_valid(sent):
                     continue
                 answer = await http.send(event_type, sent)
@@ -199,7 +203,7 @@ class TestGenerated:
 
     async def test_broken_data_is_refused_for_its_form(self, http: Http, event_type: EventType) -> None:
         validator = validator_of(door_schema(event_type) or {})
-        base = json.loads(json.dumps(known(example(event_type.name))))
+        base = json.loads(json.dumps(known(example(event_type.name), http.opportunity)))
         broken = 0
         places = st.sampled_from(_places(base))
         for at, to, how in drawn(st.tuples(places, ANYTHING, st.sampled_from(["replace", "drop", "add"])), 400):
@@ -228,7 +232,7 @@ class TestOddValues:
             assert "갈빛" not in (await http.send(event_type, named)).text
 
     async def test_odd_values_everywhere_never_crash_it(self, http: Http, event_type: EventType) -> None:
-        base = json.loads(json.dumps(known(example(event_type.name))))
+        base = json.loads(json.dumps(known(example(event_type.name), http.opportunity)))
         for at in _places(base):
             for to in (*ODD, 10**400, -(10**30), "\ud800", {CANARY: 1}, [[[]]] * 60):
                 answer = await http.send(event_type, _changed(base, at, to, "replace"))
