@@ -69,7 +69,7 @@ def routes(queries: Callable[[], MatchQueries]) -> APIRouter:
         """One step at a time, those that open the most first: how many openings may match then (each was tried), what
         they pay in the middle, the best of them, and for a certificate trainings that name it.
 
-        Looked at are the openings that changed last, at most 2,000, of them those that a single condition refuses. A
+        Looked at are the open ones that changed last, at most 2,000, of them those that a single condition refuses. A
         step is not proposed beyond what is plausible (a way of 1.5 times the wish), nor ever lower pay. 404: no such
         person, or not for this key: an agency that is not the person's own needs a live consent to `profile`."""
         return await queries().opens_more(caller, alias)

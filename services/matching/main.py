@@ -17,6 +17,7 @@ from services.matching.domain.match_index import MatchIndex
 from services.matching.fenced_store import FencedStore
 from services.matching.kafka_handlers import matching_stream, prohibitions_stream
 from services.matching.matching_day import MatchingDay
+from services.matching.next_steps_search import NextStepsSearch
 from services.matching.openings_api import opening_routes
 from services.matching.people_access import PeopleAccess
 from services.matching.prohibition_follow_up import floor_follow_up
@@ -59,6 +60,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         netting_seconds=settings.netting_seconds,
         congestion=settings.congestion,
     )
+    next_steps = NextStepsSearch(pack)
     spreads = settings.congestion and pack.matching.congestion is not None
     stream = matching_stream(matching)
     floor_raised, round_asked = asyncio.Event(), asyncio.Event()
@@ -121,7 +123,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     return runtime.app(
         title="Ieum matching",
         routers=[
-            routes(lambda: MatchQueries(Repository(runtime.database), pack, people(), congestion=spreads)),
+            routes(lambda: MatchQueries(Repository(runtime.database), pack, people(), next_steps, congestion=spreads)),
             opening_routes(lambda: Repository(runtime.database)),
             round_routes(rounds),
         ],

@@ -10,32 +10,40 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, asse
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over
-from services.matching.domain.next_steps import EXAMPLES, NextSteps, Step, ranked
+from services.matching.domain.next_steps import EXAMPLES, Step
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.visibility import Visibility, is_matched
+from services.matching.next_steps_search import Found, NextStepsSearch
 from services.matching.people_access import PeopleAccess, may_see_people
 from services.matching.repository import Repository
 from services.matching.schemas import OpensMore, SeenCondition, SeenFactor, SeenMatch, SeenMatches, SeenStep, Why
 from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from shared.kit.base.cpu_slices import in_slices
 from shared.kit.base.ids import is_id
 from shared.kit.web.problems import not_found
 from shared.reference import Pack
 
-MOST_LOOKED_AT = 2_000  # openings, when somebody asks what would open more
-
 
 class MatchQueries:
     """Answers from committed state only, on every replica. Every answer about a person is in the audit before it
-    leaves: no audit, no answer."""
+    leaves: no audit, no answer. Where working it out takes a while, what the caller may see is asked once more after
+    it: a consent that was withdrawn meanwhile is not answered by."""
 
-    def __init__(self, repository: Repository, pack: Pack, people: PeopleAccess, *, congestion: bool = True) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        pack: Pack,
+        people: PeopleAccess,
+        next_steps: NextStepsSearch,
+        *,
+        congestion: bool = True,
+    ) -> None:
         self._repository = repository
         self._pack = pack
         self._people = people
+        self._next_steps = next_steps
         self._today = people.today
         self._congestion = congestion
 
@@ -65,6 +73,9 @@ class MatchQueries:
         fitting = [one for one in assessed if one[1].state != "no" and one[1].fit >= self._pack.matching.threshold]
         fitting = sorted(fitting, key=lambda one: (-one[1].fit, one[0]))[:most]
         standing = await self._repository.matches_of_people(id for id, _ in fitting)
+        still = await self._people.visible_of(caller, await self._repository.people(id for id, _ in fitting))
+        visible = {id: visibility for id, (person, visibility) in still.items() if is_matched(person, self._today())}
+        fitting = [one for one in fitting if one[0] in visible]
         seen = []
         for id, assessment in fitting:
             own = [each.match.opportunity for each in standing[id]]
@@ -75,17 +86,42 @@ class MatchQueries:
 
     async def why(self, caller: Caller, alias: str, opportunity: str) -> Why:
         """Why this pair matches, or why not, assessed now. Raises the same 404 for whoever may not see that."""
+        person, opening = await self._person_for_why(caller, alias), await self._opening(opportunity)
+        why = await self._worked_out(alias, person, opening)
+        now = await self._person_for_why(caller, alias)
+        if is_matched(person, self._today()) and not is_matched(now, self._today()):
+            why = await self._worked_out(alias, now, opening)
+        await self._people.audit(caller, "why", [(person.person, opportunity)])
+        return why
+
+    async def opens_more(self, caller: Caller, alias: str) -> OpensMore:
+        """What the person could do to open more, worked out now. Raises the same 404 for whoever may not see why, and
+        503 when too many ask."""
+        person, today, found = await self._person_for_why(caller, alias), self._today(), Found()
+        if is_matched(person, today):
+            found = await self._next_steps.search(self._repository, person, today)
+            person = await self._person_for_why(caller, alias)
+            if not is_matched(person, self._today()):
+                found = Found()
+        await self._people.audit(caller, "opens-more", [(person.person, None)])
+        steps = tuple(self._step(one) for one in found.steps)
+        return OpensMore(alias=alias, steps=steps, looked_at=found.looked_at, as_of=today)
+
+    async def _person_for_why(self, caller: Caller, alias: str) -> Person:
+        """As they are at this moment. Raises the 404 problem for whoever may not see why."""
         person, visibility = await self._people.visible(caller, alias)
         if not visibility.why:
             raise not_found()
-        opening, today = await self._opening(opportunity), self._today()
+        return person
+
+    async def _worked_out(self, alias: str, person: Person, opening: Opportunity) -> Why:
+        today = self._today()
         assessment = assess_pair(person, opening, self._pack, today)
         standing = await self._matches(person)
-        kept = any(one.match.opportunity == opportunity for one in standing)
+        kept = any(one.match.opportunity == opening.opportunity for one in standing)
         opens = what_opens(person, opening, self._pack, today) if assessment.state == "no" else Opening(None, {})
         weak = opens.too_weak or (assessment.state != "no" and assessment.fit < self._pack.matching.threshold)
         passed = None if kept or weak or assessment.state == "no" else await self._passed_over(assessment, standing)
-        await self._people.audit(caller, "why", [(person.person, opportunity)])
         if opens.changes:
             texts = [explanations.change_text(assessment, change) for change in opens.changes]
         elif weak:
@@ -95,22 +131,6 @@ class MatchQueries:
         else:
             texts = [] if passed is None else [self._sentence(f"open.{passed}")]
         return self._why(alias, assessment, kept, opens, tuple(texts))
-
-    async def opens_more(self, caller: Caller, alias: str) -> OpensMore:
-        """What the person could do to open more, worked out now. Raises the same 404 for whoever may not see why."""
-        person, visibility = await self._people.visible(caller, alias)
-        if not visibility.why:
-            raise not_found()
-        today = self._today()
-        looking, found = NextSteps(person, self._pack, today), list[Step | None]()
-        if is_matched(person, today):
-            async for opening in in_slices(await self._repository.newest_openings(today, MOST_LOOKED_AT)):
-                looking.look(opening)
-            async for step in in_slices(looking.steps()):
-                found.append(step)
-        await self._people.audit(caller, "opens-more", [(person.person, None)])
-        steps = tuple(self._step(one) for one in ranked(found))
-        return OpensMore(alias=alias, steps=steps, looked_at=looking.looked_at, as_of=today)
 
     def _step(self, step: Step) -> SeenStep:
         pay, context = step.hourly, step.sample.context

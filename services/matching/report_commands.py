@@ -52,6 +52,8 @@ async def _report(store: Store, settings: MatchingSettings, report: Report) -> s
     stored = await repository.some_people(MOST_PEOPLE)
     floors = await repository.floors(one.id for one in stored)
     people = [permitted(one.person, one.sequence, floors[one.id]) for one in stored]
-    openings = await repository.newest_openings(today, MOST_OPENINGS)
+    newest = [id for id, _ in await repository.newest_open(today, MOST_OPENINGS)]
+    found_openings = await repository.opportunities(newest)
+    openings = [found_openings[id] for id in newest if id in found_openings]
     found = await asyncio.to_thread(report, people, openings, today)
     return json.dumps(found, ensure_ascii=False)

@@ -36,14 +36,13 @@ from shared.access import prohibition_floors
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
-from shared.kit.base.cpu_slices import in_slices
 from shared.kit.store.mongo import Database, Document
 
 KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
 KEEP_PRICES_SECONDS = 400 * 86_400
 PATIENCE_MS = 5_000
 # Named in the queries of a load: where nearly everything is asked for, the planner would rather scan.
-ACTIVE, OPEN_UNTIL = "active", "open_until"
+ACTIVE, OPEN_UNTIL, NEWEST_OPEN = "active", "open_until", "newest_open"
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     **prohibition_floors.INDEXES,
@@ -55,6 +54,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
     OPPORTUNITIES: [
         IndexModel([("revision", ASCENDING)], name="by_revision"),
         IndexModel([("last_day", ASCENDING)], name=OPEN_UNTIL, partialFilterExpression={"open": True}),
+        IndexModel(
+            [("revision", DESCENDING), ("last_day", ASCENDING)],
+            name=NEWEST_OPEN,
+            partialFilterExpression={"open": True},
+        ),
     ],
     MATCHES: [
         IndexModel([("person", ASCENDING), ("standing", ASCENDING)], name="of_person"),
@@ -72,6 +76,11 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel([("person", ASCENDING)], name="by_person"),
     ],
 }
+
+
+def taking_people(today: date) -> Document:
+    """The query for openings that take people on this day or later."""
+    return {"open": True, "last_day": {"$not": {"$lt": today.isoformat()}}}
 
 
 class Repository:
@@ -93,8 +102,10 @@ class Repository:
 
     async def open_openings(self, today: date) -> AsyncIterator[tuple[Opportunity, int]]:
         """All openings that take people on this day or later, with the revision."""
-        query, wanted = {"open": True, "last_day": {"$not": {"$lt": today.isoformat()}}}, {"revision": 1, "state": 1}
-        async for document in self._database[OPPORTUNITIES].find(query, wanted).hint(OPEN_UNTIL).batch_size(500):
+        wanted = {"revision": 1, "state": 1}
+        async for document in (
+            self._database[OPPORTUNITIES].find(taking_people(today), wanted).hint(OPEN_UNTIL).batch_size(500)
+        ):
             yield Opportunity.model_validate(document["state"], strict=False), document["revision"]
 
     async def open_openings_about(self) -> int:
@@ -186,17 +197,11 @@ class Repository:
         found = self._database[OPPORTUNITIES].find({"_id": {"$in": list(ids)}}, max_time_ms=PATIENCE_MS)
         return {each["_id"]: StoredOpening.from_document(each).opportunity async for each in found}
 
-    async def newest_openings(self, today: date, most: int) -> list[Opportunity]:
-        """Openings that take people on this day or later, those that changed last; of so many that are looked at."""
-        newest = self._database[OPPORTUNITIES].find({}, {"open": 1, "last_day": 1, "state": 1})
+    async def newest_open(self, today: date, most: int) -> list[tuple[str, int]]:
+        """Of the openings that take people on this day or later the ids and revisions of those that changed last."""
+        newest = self._database[OPPORTUNITIES].find(taking_people(today), {"revision": 1}).hint(NEWEST_OPEN)
         found = newest.sort("revision", DESCENDING).limit(most).max_time_ms(PATIENCE_MS)
-        held = [document async for document in found if document["open"]]
-        day = today.isoformat()
-        return [
-            Opportunity.model_validate(one["state"], strict=False)
-            async for one in in_slices(held)
-            if one["last_day"] is None or one["last_day"] >= day
-        ]
+        return [(one["_id"], one["revision"]) async for one in found]
 
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, best first."""

@@ -19,7 +19,7 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import NO
 from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.counterfactuals import Change, changed, changes_for
-from services.matching.domain.opening_facts import OpeningFacts, opening_facts
+from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -30,6 +30,7 @@ STEPS = ("certificate", "commute", "hours", "kind", "licence", "shifts")
 MOST_TRIED = 40  # steps, those that may open the most
 MOST_SHOWN = 10
 EXAMPLES = 3
+TRIED_AT_ONCE = 20  # openings, between two places where somebody else may have a turn
 WAY_MINUTES = 10  # ways are proposed in steps of so many
 
 
@@ -56,10 +57,9 @@ class NextSteps:
         self._teaching: list[OpeningFacts] = []
         self.looked_at = 0
 
-    def look(self, opportunity: Opportunity) -> None:
-        """One more opening."""
+    def look(self, opportunity: Opportunity, opening: OpeningFacts) -> None:
+        """One more opening, with its facts."""
         self.looked_at += 1
-        opening = opening_facts(opportunity, self._context.pack)
         if opening.learning:
             self._teaching.append(opening)
         if (refusing := self._refusing(opening)) is None:
@@ -70,11 +70,12 @@ class NextSteps:
             self._wanted[refusing][self._rounded(change)] += 1
 
     def steps(self) -> Iterator[Step | None]:
-        """One after the other as they are tried; None: it opens nothing. In no order, see `ranked`."""
+        """One after the other as they are tried, in no order (see `ranked`). None is only a place for a pause: a step
+        may be tried on thousands of openings."""
         wanted = [(often, name, change) for name, some in self._wanted.items() for change, often in some.items()]
         wanted.sort(key=lambda one: (-one[0], one[1], one[2]))
         for _, name, change in wanted[:MOST_TRIED]:
-            yield self._tried(name, change)
+            yield from self._tried(name, change)
 
     def _refusing(self, opening: OpeningFacts) -> str | None:
         """The one condition that refuses it, if that can be met by a step."""
@@ -94,18 +95,22 @@ class NextSteps:
         most = floor(min(bounds.way_minutes, bounds.way_times * limit))
         return change._replace(number=min(most, ceil(change.number / WAY_MINUTES) * WAY_MINUTES))
 
-    def _tried(self, name: str, change: Change) -> Step | None:
+    def _tried(self, name: str, change: Change) -> Iterator[Step | None]:
+        """The step, if it opens anything; None now and then."""
         opened: list[tuple[float, OpeningFacts, Assessment]] = []
         facts = person_facts(changed(self._person, change), self._context.pack)
-        for opening, now in self._refused[name]:
+        for number, (opening, now) in enumerate(self._refused[name], 1):
+            if number % TRIED_AT_ONCE == 0:
+                yield None
             then = assess(facts, opening, self._context)
             if then.state != "no" and then.fit >= self._context.pack.matching.threshold:
                 opened.append((then.fit, opening, now))
+        yield None
         if not opened:
-            return None
+            return
         opened.sort(key=lambda one: (-one[0], one[1].id))
         pays = [one.hourly_min for _, one, _ in opened if one.paid and one.hourly_min is not None]
-        return Step(
+        yield Step(
             change,
             tuple(one.id for _, one, _ in opened),
             median(pays) if pays else None,
@@ -123,11 +128,11 @@ class NextSteps:
         )[:EXAMPLES]
 
 
-def ranked(steps: Iterable[Step | None]) -> list[Step]:
+def ranked(steps: Iterable[Step]) -> list[Step]:
     """Those that open the most first; of equals what pays more. A longer way is named only where it opens more than a
     shorter one."""
     found = sorted(
-        (one for one in steps if one is not None),
+        steps,
         key=lambda one: (-len(one.opens), -(one.hourly or 0.0), one.change.number, one.change),
     )
     seen: set[tuple[str, tuple[str, ...]]] = set()

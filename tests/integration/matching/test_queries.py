@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from services.matching.documents import OPPORTUNITIES
+from services.matching.repository import INDEXES, NEWEST_OPEN, Repository, taking_people
 from tests.integration.matching.parts import NOON, Setup, agency, client, eventually, told
 from tests.support.matching import numbered, random_opening, random_person
 from tests.support.profiler import watched
@@ -57,3 +59,26 @@ async def test_no_query_examines_more_than_it_gives(
             await asyncio.sleep(6)  # every loop looks at least once
     assert not seen.violations(), "\n".join(seen.violations())
     assert {"people", "opportunities", "matches", "agencies", "outbox"} <= seen.collections
+
+
+async def test_the_newest_openings_are_those_that_are_open_however_many_closed_since(database: Any) -> None:
+    """Else nobody is told of any after a bulk closing: the newest changes are all closings."""
+
+    def kept(number: int, **changes: Any) -> dict[str, Any]:
+        return {"_id": numbered(number), "revision": number, "open": True, "last_day": None, **changes}
+
+    day = NOON.date()
+    ended = [kept(number, last_day=(day - timedelta(days=1)).isoformat()) for number in range(21, 25)]
+    closed = [kept(number, open=False) for number in range(121, 521)]
+    collection = database[OPPORTUNITIES]
+    await collection.create_indexes(INDEXES[OPPORTUNITIES])
+    await collection.insert_many(
+        [kept(1), kept(2, last_day=day.isoformat()), *map(kept, range(3, 21)), *ended, *closed]
+    )
+    repository = Repository(database)
+    assert await repository.newest_open(day, 3) == [(numbered(number), number) for number in (20, 19, 18)]
+    assert {revision for _, revision in await repository.newest_open(day, 600)} == set(range(1, 21))
+    cursor = collection.find(taking_people(day), {"revision": 1}).hint(NEWEST_OPEN).sort("revision", -1).limit(10)
+    looked = (await cursor.explain())["executionStats"]
+    # those whose last day has passed and that are not closed yet are looked at, the closed ones are not
+    assert (looked["totalDocsExamined"], looked["nReturned"]) == (10 + len(ended), 10)

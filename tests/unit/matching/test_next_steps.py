@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.matching.domain.counterfactuals import Change
-from services.matching.domain.next_steps import NextSteps, Step, ranked
+from services.matching.domain.next_steps import TRIED_AT_ONCE, NextSteps, Step, ranked
+from services.matching.domain.opening_facts import opening_facts
 from shared.events.topics.opportunities import Opportunity
 from tests.support.matching import SEOUL, TODAY, YEONCHEON, a_job, a_person, a_training
 from tests.unit.matching.asking import PACK
@@ -22,9 +23,9 @@ NIGHT = "kr-gyeonggi-1:night"
 def steps(*openings: Opportunity, **person: Any) -> list[Step]:
     looking = NextSteps(a_person(**person), PACK, TODAY)
     for opening in openings:
-        looking.look(opening)
+        looking.look(opening, opening_facts(opening, PACK))
     assert looking.looked_at == len(openings)
-    return ranked(looking.steps())
+    return ranked(one for one in looking.steps() if one is not None)
 
 
 def asks_for_it(number: int, **changes: Any) -> Opportunity:
@@ -77,4 +78,15 @@ def test_a_longer_way_is_named_only_where_it_opens_more() -> None:
     def way(number: int, *opens: str) -> Step:
         return Step(Change("commute", number=number), opens, None, (), None)  # type: ignore[arg-type]  # no words here
 
-    assert [one.change.number for one in ranked([way(70, "a"), None, way(60, "a"), way(80, "a", "b")])] == [80, 60]
+    assert [one.change.number for one in ranked([way(70, "a"), way(60, "a"), way(80, "a", "b")])] == [80, 60]
+
+
+def test_a_step_that_is_tried_on_many_openings_is_tried_in_pieces() -> None:
+    looking = NextSteps(a_person(certificates=[]), PACK, TODAY)
+    for number in range(5 * TRIED_AT_ONCE):
+        opening = asks_for_it(number)
+        looking.look(opening, opening_facts(opening, PACK))
+    tried = list(looking.steps())
+    [step] = [one for one in tried if one is not None]
+    assert len(step.opens) == 5 * TRIED_AT_ONCE
+    assert tried.count(None) >= 5

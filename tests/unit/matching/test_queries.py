@@ -1,23 +1,56 @@
-"""What somebody wrote in the place of an id never reaches the database: it would stand in the log of slow queries."""
+"""What somebody wrote in the place of an id never reaches the database: it would stand in the log of slow queries. And
+what takes a while is answered by what holds at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import date
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from services.matching.documents import StoredPerson
+from services.matching.next_steps_search import MOST_WAITING, NextStepsSearch
 from services.matching.people_access import PeopleAccess
 from services.matching.queries import MatchQueries
+from shared.events import Event
+from shared.events.topics.opportunities import Opportunity
+from shared.events.topics.people import PERSON_UPDATED, Person
+from shared.events.topics.prohibitions import Floor, Floors
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
+from tests.support.matching import SEOUL, TODAY, a_job, a_person, numbered
+from tests.unit.matching.asking import PACK
 
 pytestmark = pytest.mark.unit
-CALLER: Any = SimpleNamespace(
-    agency=SimpleNamespace(agency="hanawon", recipient_class="case"), must_read=lambda _: None, must=lambda *_: None
+CALLER, PARTNER = (
+    cast(
+        Any,
+        SimpleNamespace(
+            agency=SimpleNamespace(agency=agency, recipient_class=kind),
+            key_id="key",
+            must_read=lambda _: None,
+            must=lambda *_: None,
+        ),
+    )
+    for agency, kind in (("hanawon", "case"), ("gjf", "service"))
 )
+ALIAS, GJF_ALIAS = numbered(0xAA1), numbered(0xAA2)
+ALIASES = [{"agency": "hanawon", "alias": ALIAS}, {"agency": "gjf", "alias": GJF_ALIAS}]
+CONSENTS = [
+    {"purpose": "matching", "until": "2027-05-15"},
+    {"purpose": "profile", "recipient": "gjf", "until": "2027-05-15"},
+]
+NEAR, FAR = a_job(1), a_job(2, region=SEOUL)
+
+
+def told(person: Person) -> Event[Person]:
+    return Event(
+        id="1", source="/services/intake", type=PERSON_UPDATED.name, version=1, time=datetime(2026, 11, 22, tzinfo=UTC),
+        key=person.person, data=person, sequence=1, correlationid="1", recordedtime=datetime(2026, 11, 22, tzinfo=UTC),
+    )  # fmt: skip
 
 
 class Unasked:
@@ -28,7 +61,7 @@ class Unasked:
 
 
 PEOPLE = PeopleAccess(cast(Any, Unasked()), lambda: date(2026, 11, 22), Clock())
-QUERIES = MatchQueries(cast(Any, Unasked()), cast(Any, None), PEOPLE)
+QUERIES = MatchQueries(cast(Any, Unasked()), cast(Any, None), PEOPLE, cast(Any, None))
 
 
 class TestAnAliasOrOpeningThatIsNone:
@@ -39,9 +72,141 @@ class TestAnAliasOrOpeningThatIsNone:
             lambda name: QUERIES.of_person(CALLER, name),
             lambda name: QUERIES.of_opportunity(CALLER, name),
             lambda name: QUERIES.why(CALLER, name, name),
+            lambda name: QUERIES.opens_more(CALLER, name),
         ],
     )
     async def test_is_not_found_without_asking(self, ask: Callable[[str], Awaitable[Any]], name: str) -> None:
         with pytest.raises(Problem) as problem:
             await ask(name)
         assert problem.value.status == 404
+
+
+class Kept:
+    """A repository of one person and some openings. ``meanwhile`` is done while openings or matches are read."""
+
+    def __init__(self, *openings: Opportunity, consents: Sequence[Mapping[str, Any]] = CONSENTS) -> None:
+        person = a_person(1, consents=consents, aliases=ALIASES, wants={"kinds": ["job"], "commute_minutes": 60})
+        self.person = StoredPerson.of(told(person), 1)
+        self.held = {one.opportunity: one for one in openings}
+        self.revisions = dict.fromkeys(self.held, 1)
+        self.raised = Floors(person=person.person)
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.read: list[str] = []
+        self.audited: list[Any] = []
+
+    def withdraw(self, purpose: str, recipient: str | None = None) -> None:
+        consents = (Floor(purpose=purpose, recipient=recipient, below=2),)
+        self.raised = Floors(person=self.person.id, consents=consents)
+
+    async def person_by_alias(self, agency: str, alias: str) -> StoredPerson:
+        return self.person
+
+    async def people(self, ids: Iterable[str]) -> list[StoredPerson]:
+        return [self.person] if self.person.id in set(ids) else []
+
+    async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
+        return dict.fromkeys(ids, self.raised)
+
+    async def newest_open(self, today: date, most: int) -> list[tuple[str, int]]:
+        self.meanwhile()
+        return sorted(self.revisions.items())[:most]
+
+    async def opportunities(self, ids: Sequence[str]) -> dict[str, Opportunity]:
+        self.read += ids
+        return {id: self.held[id] for id in ids}
+
+    async def opportunity(self, id: str) -> Opportunity:
+        return self.held[id]
+
+    async def fitting(self, opportunity: str, limit: int) -> set[str]:
+        return {self.person.id}
+
+    async def matches_of_person(self, person: str) -> list[Any]:
+        self.meanwhile()
+        return []
+
+    async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[Any]]:
+        self.meanwhile()
+        return {id: [] for id in people}
+
+    async def gives_way(self, opening: str) -> float:
+        return 0.0
+
+    async def audit(self, entries: Sequence[Any]) -> None:
+        self.audited += entries
+
+
+def queries(kept: Kept, search: NextStepsSearch | None = None) -> MatchQueries:
+    repository: Any = kept
+    people = PeopleAccess(repository, lambda: TODAY, Clock())
+    return MatchQueries(repository, PACK, people, search or NextStepsSearch(PACK))
+
+
+class TestAConsentWithdrawnWhileItIsWorkedOut:
+    @pytest.mark.parametrize("consent", [("profile", "gjf"), ("profile", None)])
+    async def test_is_not_answered_by(self, consent: tuple[str, str | None]) -> None:
+        kept = Kept(FAR)
+        kept.meanwhile = lambda: kept.withdraw(*consent)
+        with pytest.raises(Problem) as problem:
+            await queries(kept).opens_more(PARTNER, GJF_ALIAS)
+        assert (problem.value.status, kept.audited) == (404, [])
+
+    async def test_nothing_is_proposed_to_who_may_not_be_matched_any_more(self) -> None:
+        kept = Kept(FAR)
+        assert (await queries(kept).opens_more(CALLER, ALIAS)).looked_at == 1
+        kept.meanwhile = lambda: kept.withdraw("matching")
+        found = await queries(kept).opens_more(CALLER, ALIAS)
+        assert (found.steps, found.looked_at) == ((), 0)
+
+    async def test_nor_is_a_reason(self) -> None:
+        kept = Kept(NEAR)
+        assert (await queries(kept).why(PARTNER, GJF_ALIAS, NEAR.opportunity)).state == "eligible"
+        kept.meanwhile = lambda: kept.withdraw("profile")
+        with pytest.raises(Problem) as problem:
+            await queries(kept).why(PARTNER, GJF_ALIAS, NEAR.opportunity)
+        assert (problem.value.status, len(kept.audited)) == (404, 1)
+
+    async def test_a_reason_is_of_what_may_be_matched_now(self) -> None:
+        kept = Kept(NEAR)
+        kept.meanwhile = lambda: kept.withdraw("matching")
+        assert (await queries(kept).why(CALLER, ALIAS, NEAR.opportunity)).state == "no"
+
+    async def test_nor_is_who_fits_an_opening(self) -> None:
+        kept = Kept(NEAR)
+        assert len((await queries(kept).of_opportunity(PARTNER, NEAR.opportunity)).matches) == 1
+        kept.meanwhile = lambda: kept.withdraw("matching")
+        assert (await queries(kept).of_opportunity(PARTNER, NEAR.opportunity)).matches == ()
+        assert len(kept.audited) == 1
+
+
+class TestTheSearchForSteps:
+    async def test_reads_only_what_changed_since_the_last_one(self) -> None:
+        kept, search = Kept(FAR, NEAR), NextStepsSearch(PACK)
+        first = await queries(kept, search).opens_more(CALLER, ALIAS)
+        assert sorted(kept.read) == sorted(kept.held)
+        kept.read.clear()
+        assert await queries(kept, search).opens_more(CALLER, ALIAS) == first
+        assert kept.read == []
+        kept.revisions[FAR.opportunity] = 2
+        del kept.revisions[NEAR.opportunity]
+        assert (await queries(kept, search).opens_more(CALLER, ALIAS)).looked_at == 1
+        assert kept.read == [FAR.opportunity]
+
+    async def test_is_one_at_a_time_and_few_wait(self) -> None:
+        kept, search, under_way = Kept(FAR), NextStepsSearch(PACK), [0, 0]
+        reads = kept.newest_open
+
+        async def counted(today: date, most: int) -> list[tuple[str, int]]:
+            under_way[0] += 1
+            under_way[1] = max(under_way)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            under_way[0] -= 1
+            return await reads(today, most)
+
+        kept.newest_open = counted  # type: ignore[method-assign]  # the same, and it lets others have their turn
+        asking = [queries(kept, search).opens_more(CALLER, ALIAS) for _ in range(MOST_WAITING + 2)]
+        answers = await asyncio.gather(*asking, return_exceptions=True)
+        refused = [one.status for one in answers if isinstance(one, Problem)]
+        assert (refused, under_way[1]) == ([503, 503], 1)
+        assert (await queries(kept, search).opens_more(CALLER, ALIAS)).looked_at == 1
