@@ -8,7 +8,7 @@ opportunity of its new vacancy, or becomes one. All of it is told in the transac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -106,6 +106,7 @@ class Vacancies:
         self._index = AdvertIndex(work)
         self._held: dict[str, StoredOpportunity] = {}
         self._new: set[str] = set()
+        self._untold: set[str] = set()
         self._moved: dict[str, str] = {}
         self._asked: list[QuestionDocument] = []
 
@@ -122,11 +123,18 @@ class Vacancies:
 
     def says(self, source: Source, home: str | None) -> str:
         """Take in what a source says now; of which opportunity it is from here on. `home`: of which it was."""
+        there = self._place(source, home)
+        if home is not None:  # one that it joins is compared anew once its last day is over, by who looks at those
+            self._compare_anew(home)
+        return there
+
+    def _place(self, source: Source, home: str | None) -> str:
+        """The same; the others of its home are left where they are."""
         before = None if home is None else self.get(home)
         others = () if before is None else tuple(each for each in before.sources if each.index != source.index)
         first = next((each for each in others if self._live(each)), None)
         there, doubtful = home, dict[str, str]()
-        if self._live(source) and self._asks_anew(source, before, first):
+        if self._live(source) and (self._lists(source.agency, others) or self._asks_anew(source, before, first)):
             there, doubtful = self._same_as(source, before)
             if there is None and first is None:
                 there = home
@@ -137,7 +145,6 @@ class Vacancies:
             self._put(replace(before, sources=others))
         self._join(source, there)
         self._ask(there, source.agency, doubtful)
-        self._compare_anew(home or there)  # in one that it joins it changes no words
         return there
 
     def look_again(self, id: str) -> None:
@@ -154,7 +161,7 @@ class Vacancies:
         Of two judgements the stricter one holds."""
         one, other = self.get(first), self.get(second)
         both = [{each.agency for each in held.sources if self._live(each)} for held in (one, other)]
-        too_many = len(one.sources) + len(other.sources) > MOST_SOURCES
+        too_many = sum(map(self._live, (*one.sources, *other.sources))) > MOST_SOURCES
         if not all(both) or both[0] & both[1] or too_many or differs(facts_of(one.state), facts_of(other.state)):
             return False
         self._put(replace(other, sources=()))
@@ -205,7 +212,7 @@ class Vacancies:
             before = self._before(id)
             if before is not None and after == before:
                 continue
-            if before is None or after.state != before.state:
+            if id not in self._untold and (before is None or after.state != before.state):
                 after = replace(after, sequence=after.sequence + 1)
                 kind = _told_as(None if before is None else before.state, after.state)
                 effect.emitted.append(Emission(kind, id, after.sequence, after.state))
@@ -245,9 +252,12 @@ class Vacancies:
         return None, {**{id: self.get(id).sources[0].agency for id in same}, **doubtful}
 
     def _has_room(self, held: StoredOpportunity, source: Source) -> bool:
-        """Not where its own agency has an open advert already: who lists two means two."""
-        own = any(each.agency == source.agency and self._live(each) for each in held.sources)
-        return not own and len(held.sources) < MOST_SOURCES
+        """Not where its own agency has an open advert already. What is no longer open takes no room."""
+        return not self._lists(source.agency, held.sources) and sum(map(self._live, held.sources)) < MOST_SOURCES
+
+    def _lists(self, agency: str, sources: Iterable[Source]) -> bool:
+        """Whether it has an open advert among them: who lists two means two."""
+        return any(each.agency == agency and self._live(each) for each in sources)
 
     def _join(self, source: Source, id: str, apart: tuple[str, ...] = (), judgement: Judgement | None = None) -> None:
         """`apart`, `judgement`: of one that is new."""
@@ -261,29 +271,47 @@ class Vacancies:
         if all(each.index != source.index for each in held.sources):
             self._moved[source.index] = id
             self._put(replace(held, sources=(*held.sources, source)))
+            self._make_room(id)
         else:
             sources = tuple(source if each.index == source.index else each for each in held.sources)
             self._put(replace(held, sources=sources))
 
+    def _make_room(self, id: str) -> None:
+        """Of more sources than it may have the first that is not open becomes one of its own, closed: nobody is told,
+        and its agency's next word leads on from there. What was held or refused stays so."""
+        held = self._held[id]
+        if len(held.sources) <= MOST_SOURCES:
+            return
+        gone, new = next(each for each in held.sources if not self._live(each)), random_id()
+        self._new.add(new)
+        self._untold.add(new)
+        self._put(replace(held, sources=tuple(each for each in held.sources if each is not gone)))
+        self._join(gone, new, apart=held.apart, judgement=held.judgement)
+
     def _compare_anew(self, id: str) -> None:
-        """Those that cannot be of the vacancy whose words are told now leave it, one by one."""
-        head, *others = self._held[id].sources or (None,)
+        """Those that cannot be of the vacancy whose words are told now leave it, one by one: whose words those are
+        changes by none of that."""
+        held = self._held[id]
+        self._held[id] = replace(held, ends=self._calendar.ends(held.sources))
+        head, *others = held.sources or (None,)
         if head is None or not others or not self._live(head):
             return
         facts = facts_of(head.words)
         for each in others:
             if self._live(each) and differs(facts, facts_of(each.words)):
-                self.says(each, id)
+                self._place(each, id)
 
     def _put(self, held: StoredOpportunity) -> None:
-        """With its state by all of its sources, and listed where others look for it."""
+        """With its state by all of its sources, and listed where others look for it. Once a last day is over it stays
+        to be looked at until its sources are compared anew: what that reads is named by who does it."""
         before = self._held.get(held.id) or self._before(held.id)
         sources = arranged(held.sources, self._calendar)
         is_live = bool(sources) and self._live(sources[0])
         words = sources[0].words if sources else held.state
         judgement = self._judged(held.judgement, words.employer) if sources else held.judgement
         state = with_status(words, status_of(is_live, judgement), None if judgement is None else judgement.told)
-        ends = self._calendar.ends(sources)
+        overdue = held.ends is not None and held.ends < self._calendar.today
+        ends = held.ends if overdue else self._calendar.ends(sources)
         after = replace(held, sources=sources, state=state, judgement=judgement, ends=ends)
         was = None if before is None or before.state.status == "closed" else facts_of(before.state)
         now = None if state.status == "closed" else facts_of(state)

@@ -103,6 +103,11 @@ class House:
             **attributes,
         }
 
+    def later(self, days: float) -> None:
+        """The clocks of door and store, so many days from now."""
+        self.store.now = now = datetime.now(UTC) + timedelta(days=days)
+        self.dependencies.clock.earliest = self.dependencies.clock.calendar = lambda: now  # type: ignore[method-assign]
+
     @property
     def told(self) -> list[str]:
         return [event.type for event in self.store.emitted]

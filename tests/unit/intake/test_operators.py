@@ -4,7 +4,7 @@ by the calendar, and the list of employers, have theirs without anybody speaking
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -47,7 +47,7 @@ class Kept:
 
     async def adverts_of(self, employer: str, after: str, limit: int) -> list[str]:
         rows = sorted(self._store.all(OPPORTUNITIES), key=lambda row: row["_id"])
-        numbers = {row["_id"]: row["state"]["employer"]["number"].replace("-", "") for row in rows}
+        numbers = {row["_id"]: row["state"]["employer"].get("number", "").replace("-", "") for row in rows}
         return [id for id, number in numbers.items() if id > after and number == employer][:limit]
 
 
@@ -168,22 +168,16 @@ class TestASplit:
 class TestTheLastDay:
     """An agency that never closes keeps nothing open."""
 
-    def _later(self, house: House, days: int) -> None:
-        """The clock of house and store, so many days on."""
-        now = datetime.now(UTC) + timedelta(days=days)
-        house.store.now = now
-        house.dependencies.clock.earliest = house.dependencies.clock.calendar = lambda: now  # type: ignore[method-assign]
-
     async def test_is_over_and_the_next_sources_words_are_told_then_nobodys(self, house: House) -> None:
         one = await house.send("job-posted", example("job-posted", closes=today(5), until_filled=False), by="gjf")
         longer = example("job-posted", reference="J-1", closes=today(20), until_filled=False, places=7)
         await house.send("job-posted", longer, by="jobaba")
-        self._later(house, 5)
+        house.later(5)
         assert await job(house).expire() == 0
-        self._later(house, 6)
+        house.later(6)
         assert await job(house).expire() == 1
         assert (house.told[-1], house.newest.owner, house.newest.places) == ("job-updated", "jobaba", 7)
-        self._later(house, 21)
+        house.later(21)
         assert await job(house).expire() == 1
         assert (house.told[-1], house.newest.opportunity) == ("job-closed", one.opportunity)
         assert await job(house).expire() == 0
@@ -194,11 +188,11 @@ class TestTheLastDay:
     async def test_of_an_advert_without_one_is_180_days_after_its_agency_last_spoke(self, house: House) -> None:
         said = example("job-posted", closes=None)
         await house.send("job-posted", said, by="gjf")
-        self._later(house, 100)
+        house.later(100)
         assert (await house.send("job-posted", said, by="gjf")).status == "duplicate"
-        self._later(house, 280)
+        house.later(280)
         assert await job(house).expire() == 0
-        self._later(house, 281)
+        house.later(281)
         assert await job(house).expire() == 1
         assert house.told == ["job-posted", "job-closed"]
 

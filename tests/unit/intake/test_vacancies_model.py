@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -204,8 +203,7 @@ async def _split(sequence: Sequence, seed: int) -> None:
 async def _end(sequence: Sequence, seed: int) -> None:
     """All last days are over: nothing is open, and nothing is told twice."""
     house = sequence.house
-    house.store.now = now = datetime.now(UTC) + timedelta(days=40)
-    house.dependencies.clock.earliest = lambda: now  # type: ignore[method-assign]
+    house.later(40)
     before = Counter(event.data.opportunity for event in house.store.emitted)
     was_open = {event.data.opportunity: event.data.status == "open" for event in house.store.emitted}
     await job(house).expire()
