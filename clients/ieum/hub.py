@@ -240,6 +240,8 @@ def encoded(value: Any) -> bytes:
 def check_address(url: str) -> None:
     """People's names travel there: only over TLS, but for this machine itself. Raises ValueError."""
     parts = urlsplit(url)
+    if "@" in parts.netloc or "?" in url or "#" in url:  # it is shown and kept, so nothing secret may be in it
+        raise ValueError("an address is https://host/path, without a user, ? or #")
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname and _this_machine(parts.hostname):
@@ -263,4 +265,9 @@ def _problem(answer: httpx.Response) -> Json:
 
 
 def _seconds(text: str | None) -> float:
-    return float(min(int(text), 60)) if text and text.isdigit() else 0.0
+    return min(float(whole_number(text or "", 9) or 0), 60.0)
+
+
+def whole_number(text: str, most_digits: int) -> int | None:
+    """A number in plain digits, no more of them than that; None for everything else (`²` is a digit to `isdigit`)."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= most_digits else None

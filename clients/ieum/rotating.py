@@ -18,15 +18,18 @@ TRIES, PAUSE = 100, 0.3  # a key counts within a second of being registered
 
 
 def rotate(file: Path, old: Key, key_id: str | None, grace_days: int, hub: Callable[[Key], Hub]) -> Key:
-    """The key that is in the file now. Raises what the hub raises."""
+    """The key that is in the file now. Raises what the hub raises, and ValueError when one of another name is half
+    done."""
     beside = file.with_name(file.name + ".new")
-    if not beside.exists():
-        write_key(beside, Key.new(key_id or next_id(old.key_id)))
-    new = Key.parse(beside.read_text())
+    new = _begun(beside, old, key_id, hub)
     with hub(new) as as_new:
         if not _works(as_new):
             with hub(old) as as_old:
-                as_old.add_key(new)
+                try:
+                    as_old.add_key(new)
+                except RefusedByHub:  # it is not registered and never will be: the next one may have another name
+                    beside.unlink()
+                    raise
             for _ in range(TRIES):
                 if _works(as_new):
                     break
@@ -39,6 +42,28 @@ def rotate(file: Path, old: Key, key_id: str | None, grace_days: int, hub: Calla
             if refused.status != 404:  # ended already, before it was killed
                 raise
     beside.replace(file)
+    return new
+
+
+def last_day(hub: Hub) -> str | None:
+    """Of the key that asks, where it has one."""
+    found = hub.keys()
+    return next((one.get("until") for one in found if one.get("calling")), None)
+
+
+def _begun(beside: Path, old: Key, key_id: str | None, hub: Callable[[Key], Hub]) -> Key:
+    """The key that lies beside the old one, or a new one where none does, or one of another name that does not work.
+    One that works is never thrown away: it may be the only one."""
+    if beside.exists():
+        begun = Key.parse(beside.read_text())
+        if key_id in (None, begun.key_id):
+            return begun
+        with hub(begun) as as_begun, hub(old) as as_old:
+            if _works(as_begun) or not _works(as_old):
+                raise ValueError(f"{beside} holds {begun.key_id}, which is half done: finish it without --key-id first")
+        beside.unlink()
+    new = Key.new(key_id or next_id(old.key_id))
+    write_key(beside, new)
     return new
 
 

@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     usual = {} if given.free_ports else {"KAFKA_PORT": KAFKA_PORT, "MONGO_PORT": MONGO_PORT, **PROGRAM_PORTS}
     wanted = {name: environment(name) or str(port) for name, port in usual.items()}
     for name, number in wanted.items():
-        if not (number.isdigit() and int(number) < 65536):
+        if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number) < 65536):
             print(
                 Finding(f"{name}={number} is not a port", f"a number up to 65535: {name}={free_port()}"),
                 file=sys.stderr,

@@ -10,10 +10,11 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import StoredPerson
 from services.intake.domain.person_state import alias_of, features_of
 from services.intake.identity import Family
+from services.intake.last_told import LastTold
 from services.intake.opportunity_documents import StoredOpportunity
 from services.intake.queries import journey_of
 from services.intake.repository import Repository
-from services.intake.schemas import Held, HeldConsent, HeldOpportunity, HeldPerson
+from services.intake.schemas import Held, HeldConsent, HeldOpportunity, HeldPerson, Matched, Partner
 from shared.access.api_keys import Caller
 
 MOST_EVENTS = 200  # the newest about a person, whose followings are told
@@ -45,7 +46,8 @@ class ReadingBack:
             opportunities=[
                 found
                 for family in _ADVERTS
-                if family in things and (found := await self._opportunity(things[family], family, index[family]))
+                if family in things
+                and (found := await self._opportunity(things[family], family, index[family], caller))
             ],
         )
 
@@ -55,8 +57,8 @@ class ReadingBack:
             return None
         person = StoredPerson.kept_in(document)
         state, today = person.state, self._dependencies.day(self._dependencies.clock.calendar())
-        followed = await self._repository.correlations(id, MOST_EVENTS)
-        _, partners = journey_of(await self._repository.steps(*followed))
+        followed = await self._repository.correlations(id, MOST_EVENTS, None if caller.administers else agency)
+        journey = await self._journey(followed, caller)
         return HeldPerson(
             alias=alias_of(state, agency) if agency == caller.agency.agency else None,
             status=state.status,
@@ -69,10 +71,12 @@ class ReadingBack:
             ],
             identity=await self._repository.identity_fields(id),
             known_to=sorted({one.agency for one in state.aliases} - {agency}),
-            told=partners,
+            told=None if journey is None else journey[1],
         )
 
-    async def _opportunity(self, id: str, family: Literal["job", "programme"], index: str) -> HeldOpportunity | None:
+    async def _opportunity(
+        self, id: str, family: Literal["job", "programme"], index: str, caller: Caller
+    ) -> HeldOpportunity | None:
         document = await self._repository.thing(StoredOpportunity.COLLECTION, id)
         if document is None:
             return None
@@ -80,8 +84,8 @@ class ReadingBack:
         own = next((source for source in held.sources if source.index == index), None)
         if own is None:
             return None
-        followed = () if held.last is None else (held.last.causation.correlationid,)
-        matches, partners = journey_of(await self._repository.steps(*followed))
+        followed = await self._followed(held.last, caller)
+        journey = None if followed is None else await self._journey(followed, caller)
         return HeldOpportunity(
             opportunity=id,
             kind=family,
@@ -91,9 +95,26 @@ class ReadingBack:
             advert=own.words.model_dump(
                 mode="json", by_alias=True, exclude_none=True, exclude={"opportunity", "status"}
             ),
-            matches=matches,
-            told=partners,
+            matches=None if journey is None else journey[0],
+            told=None if journey is None else journey[1],
         )
+
+    async def _followed(self, last: LastTold | None, caller: Caller) -> Sequence[str] | None:
+        """What followed from what was told last; None when that was not the caller's own event (the vacancy may have
+        other sources, and operators), whose journey is not the caller's to know."""
+        if last is None:
+            return ()
+        if not caller.administers:
+            row = await self._repository.receipt(receipt=last.causation.causationid)
+            if row is None or row["agency"] != caller.agency.agency:
+                return None
+        return (last.causation.correlationid,)
+
+    async def _journey(self, followed: Sequence[str], caller: Caller) -> tuple[Matched, list[Partner]] | None:
+        """None without the right that a journey needs wherever it is asked for."""
+        if not (caller.administers or caller.reads("journeys")):
+            return None
+        return journey_of(await self._repository.steps(*followed))
 
     async def _audit(self, caller: Caller, action: str, person: str | None) -> None:
         await self._repository.audit(

@@ -157,10 +157,11 @@ class Repository:
             return sorted(row["names"])
         return []
 
-    async def correlations(self, person: str, most: int) -> list[str]:
-        """What the newest accepted events about a person are followed by."""
-        newest = INBOX.of(self._database).find({"person": person}, {"correlationid": 1}).sort("at", DESCENDING)
-        return [row["correlationid"] async for row in newest.limit(most)]
+    async def correlations(self, person: str, most: int, agency: str | None) -> list[str]:
+        """What the newest accepted events about a person are followed by; of them those of one agency, or all."""
+        shown = {"correlationid": 1, "agency": 1}
+        newest = INBOX.of(self._database).find({"person": person}, shown).sort("at", DESCENDING).limit(most)
+        return [row["correlationid"] async for row in newest if agency in (None, row["agency"])]
 
     async def receipt(self, *, index: str | None = None, receipt: str | None = None) -> InboxDocument | None:
         """The inbox row of an accepted event, by the hash of (source, id) or by its receipt."""

@@ -139,7 +139,8 @@ class HeldConsent(Answer):
 class HeldPerson(Answer):
     """A person under your reference, as codes. `alias`: your own; `your_sequence`: your version of the profile;
     `identity`: which fields of it are held, never a value; `known_to`: agencies that may have been told of this person;
-    `told`: what followed from your newest events (what an advert that came later led to is not in it)."""
+    `told`: what followed from your newest events (what an advert that came later led to is not in it), with the right
+    `journeys`."""
 
     alias: str | None = None
     status: str
@@ -148,12 +149,13 @@ class HeldPerson(Answer):
     consents: list[HeldConsent]
     identity: list[str]
     known_to: list[str]
-    told: list[Partner]
+    told: list[Partner] | None = None
 
 
 class HeldOpportunity(Answer):
     """An advert under your reference. `open`: as you said; `told_as_open`: the vacancy, which may have other sources;
-    `advert`: your words; `matches`, `told`: what followed from what was told of it last."""
+    `advert`: your words; `matches`, `told`: what followed from what was told of it last, with the right `journeys` and
+    where that was your own event."""
 
     opportunity: str
     kind: Literal["job", "programme"]
@@ -161,8 +163,8 @@ class HeldOpportunity(Answer):
     told_as_open: bool
     your_sequence: int | None = None
     advert: dict[str, Any]
-    matches: Matched
-    told: list[Partner]
+    matches: Matched | None = None
+    told: list[Partner] | None = None
 
 
 class Held(Answer):

@@ -114,7 +114,7 @@ class Cells:
         found = self._known(field, text)
         if found is not None:
             return found
-        zeros = ("0" * count + text for count in range(1, MOST_PADDED + 1) if text.isdigit())
+        zeros = ("0" * count + text for count in range(1, MOST_PADDED + 1) if text.isascii() and text.isdecimal())
         padded = {code for one in zeros if (code := self._of_any_list(field, one)) is not None}
         if len(padded) == 1:
             warnings.append(Refusal("leading-zero-lost", at))
@@ -142,7 +142,7 @@ class Cells:
 
     @staticmethod
     def _phone(text: str, trunk: str, at: str, warnings: list[Refusal]) -> str:
-        if text.isdigit() and 8 <= len(text) <= 10 and not text.startswith(trunk):
+        if text.isascii() and text.isdecimal() and 8 <= len(text) <= 10 and not text.startswith(trunk):
             warnings.append(Refusal("leading-zero-lost", at))
             return trunk + text
         return text

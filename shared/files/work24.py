@@ -31,11 +31,13 @@ _PERIODS = {
     "M": "month",
     "Y": "year",
 }
-_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(억원|억|천만원|천만|백만원|만원|만|천원|천|원)?")
+_AMOUNT = re.compile(r"(\d[\d,]{0,30}(?:\.\d{1,10})?)\s{0,3}(억원|억|천만원|천만|백만원|만원|만|천원|천|원)?")
 _UNITS = {"억": 10**8, "천만": 10**7, "백만": 10**6, "만": 10**4, "천": 10**3}
-_HOURS = re.compile(r"주\s*(?:당)?\s*(?:소정)?\s*(?:근로|근무)\s*시간\s*[:：]?\s*(\d{1,2})")
-_EXPERIENCE = re.compile(r"(\d{1,2})\s*(년|개월)")
-_DAY = re.compile(r"\d[\d.\-/]*\d")
+# Every repetition is bounded: with several unbounded ones a text of blanks alone would hold the interpreter for hours.
+_HOURS = re.compile(r"주\s{0,3}당?\s{0,3}(?:소정)?\s{0,3}(?:근로|근무)\s{0,3}시간\s{0,3}[:：]?\s{0,3}(\d{1,2})")
+_EXPERIENCE = re.compile(r"(\d{1,2})\s{0,3}(년|개월)")
+_DAY = re.compile(r"\d[\d.\-/]{0,20}\d")
+_BRACKETS = re.compile(r"\([^()]{0,200}\)")
 _MOMENTS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _SCHEME_OF = {"occupation": "work24-2024-occupation", "employment": "work24-2024-employment"}
 
@@ -87,7 +89,7 @@ class Work24:
     def _code(self, field: str, code: str | None, name: str | None, width: int, warnings: list[Refusal]) -> str | None:
         if code:
             plain = code.split("|")[0].strip()
-            whole = f"{_SCHEME_OF[field]}:{plain.zfill(width) if plain.isdigit() else plain}"
+            whole = f"{_SCHEME_OF[field]}:{plain.zfill(width) if plain.isascii() and plain.isdecimal() else plain}"
             if self._pack.known(whole) or not name:
                 return whole
         if not name:
@@ -176,7 +178,7 @@ class Work24:
     def _certificates(self, advert: Advert, warnings: list[Refusal]) -> list[str]:
         found = []
         for title in re.split(r"[,/|]", advert.get("certificate", "")):
-            title = re.sub(r"\(.*?\)", "", title).strip()
+            title = _BRACKETS.sub("", title).strip()
             if not title or title in _NO_RULE:
                 continue
             if (code := self._pack.certificate(title)) is None:

@@ -25,7 +25,7 @@ MOST_FIELDS = 200  # of one advert
 LONGEST_FIELD = 20_000  # characters
 DEEPEST = 12
 _BEGIN = re.compile(r"(?=<(?:wanted|wantedDtl)[\s>])")
-_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"\s{0,200}<\?xml\s[^<>]{0,200}\?>")  # at the beginning alone, and bounded
 
 Advert = Mapping[str, str]
 MOST_AROUND = 20  # texts that stand beside the adverts
@@ -148,7 +148,9 @@ def _pieces(stream: BinaryIO) -> Iterator[str]:
     for piece in pieces_of(stream, encoding_of(stream), "&"):
         text = left + piece
         if first and piece:
-            text, first = _DECLARATION.sub("", text.lstrip("\ufeff"), count=1), False
+            text, first = text.lstrip("\ufeff"), False
+            if (declaration := _DECLARATION.match(text)) is not None:
+                text = text[declaration.end() :]
         end = text.rfind("<")
         if not piece or end < 0 or len(text) - end > LONGEST_FIELD:
             end = len(text)

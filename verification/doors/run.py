@@ -220,7 +220,7 @@ class Doors:
             there.after_page = lambda page: _killed_once(program) if page == 2 else None
             with (
                 Portal(there.url, PortalKey(there.key), {}, rest=0, per_page=10) as portal,
-                Progress(self.folder / f"{program.log.stem}-{agency}", {}) as progress,
+                Progress(self.folder / f"{program.log.stem}-{agency}", there.url, agency, {}) as progress,
             ):
                 make = partial(Converter, self._world.pack, agency, make_id=key.event_id)
                 poller = Poller(portal, hub, progress, lambda at: make(as_of=at), self._world.pack, "en", _nothing)

@@ -64,7 +64,7 @@ def poll(
         with (
             settings.hub() as hub,
             Portal(portal, _portal_key(portal_key_file), asked, rest=rest, patience=settings.patience) as source,
-            Progress(folder, asked) as progress,
+            Progress(folder, portal, settings.sender(), asked) as progress,
         ):
             while True:
                 try:

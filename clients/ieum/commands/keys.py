@@ -12,8 +12,8 @@ from clients.ieum import checking, output
 from clients.ieum.commands.options import REFUSED, WRONG, AsJson, app, explained, show_problem, table
 from clients.ieum.hub import Key
 from clients.ieum.registering import registration
+from clients.ieum.rotating import last_day, write_key
 from clients.ieum.rotating import rotate as rotated
-from clients.ieum.rotating import write_key
 from clients.ieum.settings import Missing, Settings
 
 
@@ -92,12 +92,19 @@ def rotate(
             raise Missing("which key? --key-file FILE, for the new one is written there")
         old = settings.key()
         new = rotated(settings.key_file, old, key_id, grace_days, lambda key: settings.hub(key=key))
+        with settings.hub(key=new) as hub:
+            until = last_day(hub)
     if as_json:
-        output.say({"key_id": new.key_id, "before": old.key_id, "grace_days": grace_days})
+        last = {} if until is None else {"until": until}
+        output.say({"key_id": new.key_id, **last, "before": old.key_id, "grace_days": grace_days})
     else:
         output.stdout.print(
             f"{settings.key_file} holds {new.key_id} now; {old.key_id} works for {grace_days} days more"
         )
+        if until is not None:
+            output.stdout.print(
+                f"{new.key_id} itself works until {until}, as the key before; the operator gives longer"
+            )
 
 
 @app.command()

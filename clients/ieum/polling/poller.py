@@ -17,8 +17,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clients.ieum.hub import MOST_EVENTS, Hub, NotAllowed
-from clients.ieum.polling.portal import MOST_PAGES, Page, Portal
-from clients.ieum.polling.progress import Cycle, Known, Progress
+from clients.ieum.polling.portal import MOST_PAGES, NO_SUCH, Page, Portal
+from clients.ieum.polling.progress import Cycle, Known, Progress, State
 from clients.ieum.sending import answered
 from shared.events.refusal import Refusal
 from shared.files import Converted, Converter, Line, lines_about
@@ -65,6 +65,7 @@ class _News:
     reference: str
     said: str
     sequence: int
+    open: bool  # an older version of it is
 
 
 class Poller:
@@ -166,7 +167,7 @@ class Poller:
         self._say(row, reference, lines_about(row, self._pack, self._language))
 
     def _with_details(self, news: _News, listed: Advert, converter: Converter) -> _News:
-        if not self._details or (more := self._portal.advert(news.reference)) is None:
+        if not self._details or (more := self._portal.own_page(news.reference).advert) is None:
             return news
         row = converter.of_advert(news.row.row, {**listed, **more, "wantedAuthNo": news.reference})
         return news if row.event is None else replace(news, row=_numbered(row, news.sequence, converter))
@@ -184,7 +185,9 @@ class Poller:
                 ]
                 self._say(one.row, one.reference, lines)
                 if status != "failed":
-                    yield Known(one.reference, one.said, one.sequence, "refused" if status == "refused" else "told")
+                    refused = status == "refused"
+                    state: State = "refused" if refused else "told"
+                    yield Known(one.reference, one.said, one.sequence, state, one.open or not refused)
 
     def _answers(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Of the door. Raises NotAllowed where it is the key that is refused, and no advert."""
@@ -198,23 +201,38 @@ class Poller:
     def _close(self, cycle: Cycle, converter: Converter, outcome: Outcome) -> None:
         """Say of what is gone that it is closed; what its own page still shows is there."""
         gone = self._progress.gone(cycle, MOST_LOOKED_FOR)
-        sure = self._progress.one_of(cycle) if gone else None
-        if sure is None or self._portal.advert(sure) is None:  # then its silence about the others says nothing
-            outcome.unconfirmed = len(gone)
-            return
-        there = [one for one in gone if self._portal.advert(one.reference) is not None]
+        closed, there = self._looked_for(cycle, gone) if gone else ([], [])
         self._progress.note(cycle, cycle.page, (), [one.reference for one in there])
-        closed = [one for one in gone if one not in there]
-        if closed and self._portal.advert(sure) is None:  # it fell silent meanwhile
-            outcome.unconfirmed = len(closed)
-            return
-        self._progress.closed(one.reference for one in closed if one.state == "refused")  # nobody was told of it
-        for some in _parts([one for one in closed if one.state == "told"], MOST_EVENTS):
+        outcome.unconfirmed = len(gone) - len(closed) - len(there)
+        self._progress.closed(one.reference for one in closed if not one.open)  # nobody was told of it
+        for some in _parts([one for one in closed if one.open], MOST_EVENTS):
             answers = self._answers([_closing(converter, one) for one in some])
             done = [one for one, answer in zip(some, answers, strict=True) if _holds(answer)]
             self._progress.closed(one.reference for one in done)
             outcome.closed += len(done)
             outcome.statuses["failed"] += len(some) - len(done)
+
+    def _looked_for(self, cycle: Cycle, gone: list[Known]) -> tuple[list[Known], list[Known]]:
+        """Those of them that are surely gone, and those that are there. Gone: twice its own page says in the same words
+        as of a number that never was that it shows nothing, and before and after that the portal shows one that is
+        there. Whatever else comes in place of the page, an error among it, says nothing about the advert."""
+        sure = self._progress.one_of(cycle)
+        silence = self._portal.own_page(NO_SUCH).silence
+        there: list[Known] = []
+        left = gone
+        for _ in range(2):
+            if sure is None or silence is None or self._portal.own_page(sure).advert is None:
+                return [], there
+            silent = []
+            for one in left:
+                page = self._portal.own_page(one.reference)
+                if page.advert is not None:
+                    there.append(one)
+                elif page.silence == silence:
+                    silent.append(one)
+            left = silent
+        shown = not left or self._portal.own_page(sure or "").advert is not None
+        return left if shown else [], there
 
     def _news_of(
         self, row: Converted, reference: str, known: Known | None, converter: Converter, cycle: Cycle
@@ -229,7 +247,8 @@ class Poller:
         sequence = int(event.get("sequence") or f"{cycle.began.astimezone(self._zone):%Y%m%d%H%M}")
         if known is not None:
             sequence = max(sequence, known.sequence + (known.state == "closed"))
-        return _News(_numbered(row, sequence, converter), reference, said, sequence)
+        is_open = known is not None and known.open
+        return _News(_numbered(row, sequence, converter), reference, said, sequence, is_open)
 
     def _say(self, row: Converted, reference: str, lines: Iterable[Line]) -> None:
         """With the portal's number of the advert, where the column of a table would stand."""

@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from clients.ieum.hub import Away, NotAllowed, check_address
+from clients.ieum.hub import Away, NotAllowed, check_address, whole_number
 from shared.files import Unreadable
 from shared.files.rows import Broken
 from shared.files.xml_adverts import Advert, Around, adverts
@@ -26,6 +26,7 @@ WORK24 = "https://www.work24.go.kr/cm/openApi/call/wk"
 LIST, DETAIL = "/callOpenApiSvcInfo210L01.do", "/callOpenApiSvcInfo210D01.do"
 LIST_ROOT = "wantedRoot"
 PER_PAGE = 100  # the most that the portal gives at once
+NO_SUCH = "K" + "0" * 15  # in the form of a number of an advert, and of none
 MOST_PAGES = 1_000  # the portal counts no further
 MOST_BYTES = 10_000_000  # of one answer, unpacked
 LONGEST_ANSWER = 120.0  # seconds, however slowly it comes
@@ -61,6 +62,15 @@ class Page:
 
     adverts: list[tuple[int, Advert] | Broken]
     total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """The page of one advert. `silence`: in which words it says that it shows none; None where it shows one, or where
+    it is no such page at all. They are compared and never shown."""
+
+    advert: Advert | None
+    silence: tuple[str, ...] | None
 
 
 class _Again(Exception):
@@ -116,10 +126,10 @@ class Portal:
         asked = {"callTp": "L", "startPage": str(number), "display": str(self.per_page), **self._query}
         return self._asked(LIST, {**asked, **({"regDate": since} if since else {})}, _page)
 
-    def advert(self, reference: str) -> Advert | None:
-        """What the advert's own page says; None where it shows none of that number. Raises as `page`."""
+    def own_page(self, reference: str) -> OwnPage:
+        """The advert's own page. Raises as `page`."""
         asked = {"callTp": "D", "wantedAuthNo": reference, "infoSvc": "VALIDATION"}
-        return self._asked(DETAIL, asked, lambda content: _detail(content, reference))
+        return self._asked(DETAIL, asked, lambda content: _own_page(content, reference))
 
     def _asked(self, path: str, asked: Mapping[str, str], read: Callable[[bytes], _Found]) -> _Found:
         until = self._clock() + self._patience
@@ -165,16 +175,20 @@ def _page(content: bytes) -> Page:
     found, around = _read(content)
     if around.root != LIST_ROOT or "messageCd" in around.texts:
         raise _Again(_said_no(around))
-    total = around.texts.get("total", "")
-    return Page(found, int(total) if total.isdigit() and len(total) < 10 else None)
+    return Page(found, whole_number(around.texts.get("total", ""), 9))
 
 
-def _detail(content: bytes, reference: str) -> Advert | None:
-    found, _ = _read(content)
+def _own_page(content: bytes, reference: str) -> OwnPage:
+    found, around = _read(content)
     if any(isinstance(one, Broken) for one in found):
         raise _Again("no XML")
-    shown = [one[1] for one in found if not isinstance(one, Broken) and one[1].get("wantedAuthNo") == reference]
-    return shown[0] if shown else None
+    shown = [one[1] for one in found if not isinstance(one, Broken)]
+    advert = next((one for one in shown if one.get("wantedAuthNo") == reference), None)
+    if advert is not None or any("wantedAuthNo" in one for one in shown) or (around.root or "html").lower() == "html":
+        return OwnPage(advert, None)
+    texts = {**(shown[0] if shown else {}), **around.texts}
+    words = tuple(texts.get(name, "").replace(reference, "") for name in ("messageCd", "message"))
+    return OwnPage(None, (around.root or "", *words))
 
 
 def _read(content: bytes) -> tuple[list[tuple[int, Advert] | Broken], Around]:
@@ -197,10 +211,10 @@ def _seconds(text: str | None) -> float:
     """Of `Retry-After`: seconds, or a moment."""
     if not text:
         return 0.0
-    if text.isdigit():
-        return float(min(int(text[:9]), 86_400))
+    if (seconds := whole_number(text.strip(), 12)) is not None:
+        return float(min(seconds, 86_400))
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        moment = parsedate_to_datetime(text[:100])
+    except (ValueError, TypeError, OverflowError, IndexError):
         return 0.0
     return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else 0.0

@@ -24,9 +24,9 @@ CREATE TABLE IF NOT EXISTS cycles (
     listed INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS adverts (
     reference TEXT PRIMARY KEY, said TEXT NOT NULL, sequence INTEGER NOT NULL, state TEXT NOT NULL,
-    cycle INTEGER NOT NULL, seen TEXT NOT NULL) WITHOUT ROWID;
+    open INTEGER NOT NULL, cycle INTEGER NOT NULL, seen TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_cycle ON adverts (cycle);
-CREATE TABLE IF NOT EXISTS asked (query TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS source (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -45,18 +45,21 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An advert: what was said of it last, as a hash, and under which number."""
+    """An advert: what was said of it last, as a hash, under which number, and what came of that. `open`: a version was
+    accepted and no closing since, whatever became of later versions."""
 
     reference: str
     said: str
     sequence: int
     state: State
+    open: bool
 
 
 class Progress:
-    """Raises Missing when another poller has the folder, or it was begun with another query."""
+    """Raises Missing when another poller has the folder, or it was begun for another portal, agency or query: what
+    those showed would look gone."""
 
-    def __init__(self, folder: Path, query: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, portal: str, agency: str, query: Mapping[str, str]) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "progress.sqlite"
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
@@ -67,13 +70,18 @@ class Progress:
         except sqlite3.OperationalError:
             self._database.close()
             raise Missing(f"{folder} is in use: one poller at a time") from None
-        asked = json.dumps(dict(sorted(query.items())))
-        known = self._database.execute("SELECT query FROM asked").fetchone()
-        if known is None:
-            self._database.execute("INSERT INTO asked VALUES (?)", (asked,))
-        elif known[0] != asked:  # what the other query showed would look gone
+        source = {
+            "--portal": portal.rstrip("/"),
+            "--agency": agency,
+            "--query": json.dumps(dict(sorted(query.items()))),
+        }
+        known = dict(self._database.execute("SELECT name, value FROM source"))
+        if not known:
+            with self._transaction():
+                self._database.executemany("INSERT INTO source VALUES (?, ?)", source.items())
+        elif others := [name for name, value in source.items() if known.get(name) != value]:
             self._database.close()
-            raise Missing(f"{folder} was begun with another --query: take another folder for this one")
+            raise Missing(f"{folder} was begun with another {', '.join(others)}: take another folder for this one")
 
     def __enter__(self) -> Self:
         return self
@@ -110,10 +118,10 @@ class Progress:
         found = {}
         for reference in references:
             row = self._database.execute(
-                "SELECT reference, said, sequence, state FROM adverts WHERE reference = ?", (reference,)
+                "SELECT reference, said, sequence, state, open FROM adverts WHERE reference = ?", (reference,)
             ).fetchone()
             if row is not None:
-                found[reference] = Known(*row)
+                found[reference] = _known(row)
         return found
 
     def seen(self, cycle: Cycle, references: Sequence[str]) -> set[str]:
@@ -136,8 +144,8 @@ class Progress:
         seen = datetime.now(UTC).isoformat()
         with self._transaction():
             self._database.executemany(
-                "INSERT OR REPLACE INTO adverts VALUES (?, ?, ?, ?, ?, ?)",
-                [(one.reference, one.said, one.sequence, one.state, cycle.number, seen) for one in told],
+                "INSERT OR REPLACE INTO adverts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(one.reference, one.said, one.sequence, one.state, one.open, cycle.number, seen) for one in told],
             )
             self._database.executemany(
                 "UPDATE adverts SET cycle = ?, seen = ? WHERE reference = ?",
@@ -150,13 +158,13 @@ class Progress:
         self._database.execute("UPDATE cycles SET listed = 1 WHERE number = ?", (cycle.number,))
 
     def gone(self, cycle: Cycle, most: int) -> list[Known]:
-        """Open adverts that this cycle has not seen."""
+        """Adverts that this cycle has not seen, and that are not closed."""
         rows = self._database.execute(
-            "SELECT reference, said, sequence, state FROM adverts WHERE cycle < ? AND state != 'closed'"
+            "SELECT reference, said, sequence, state, open FROM adverts WHERE cycle < ? AND state != 'closed'"
             " ORDER BY cycle, reference LIMIT ?",
             (cycle.number, most),
         )
-        return [Known(*row) for row in rows]
+        return [_known(row) for row in rows]
 
     def one_of(self, cycle: Cycle) -> str | None:
         """An advert that this cycle has seen."""
@@ -166,10 +174,10 @@ class Progress:
         return None if found is None else str(found[0])
 
     def closed(self, references: Iterable[str]) -> None:
-        """They are said to be closed."""
+        """They are said to be closed, or nobody was ever told of them."""
         with self._transaction():
             self._database.executemany(
-                "UPDATE adverts SET state = 'closed' WHERE reference = ?", [(one,) for one in references]
+                "UPDATE adverts SET state = 'closed', open = 0 WHERE reference = ?", [(one,) for one in references]
             )
 
     def end(self, cycle: Cycle, now: datetime) -> None:
@@ -202,6 +210,10 @@ class _Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.execute("COMMIT" if error is None else "ROLLBACK")
+
+
+def _known(row: tuple[str, str, int, State, int]) -> Known:
+    return Known(*row[:4], open=bool(row[4]))
 
 
 def _since(ago: timedelta) -> str:

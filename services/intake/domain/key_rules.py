@@ -1,5 +1,5 @@
-"""The rules for what an agency does with its own keys. Nobody shuts itself out: a key ends only others, and whoever
-ends one has shown with its own that another works."""
+"""The rules for what an agency does with its own keys. Nobody shuts itself out: a key ends only others that hold
+no longer than itself, and whoever ends one has shown with its own that another works."""
 
 from __future__ import annotations
 
@@ -36,11 +36,14 @@ def with_key(agency: Agency, key_id: str, secret_sha256: str, by: str, today: da
 
 def ended(agency: Agency, key_id: str, by: str, today: date, grace_days: int) -> Agency | None:
     """The agency whose key holds for so many days more, or with none not at all; never longer than before. None: it has
-    no such key. Raises Refused for the key that asks."""
+    no such key. Raises Refused for the key that asks, and for one that holds longer."""
     if key_id == by:
         raise Refused(Refusal("own-key", "/path/key_id"))
-    if all(key.key_id != key_id for key in agency.keys):
+    until = {key.key_id: key.until or date.max for key in agency.keys}
+    if key_id not in until:
         return None
+    if until[key_id] > until[by]:  # else one in its days of grace could end the only one that lasts
+        raise Refused(Refusal("own-key-ends-first", "/path/key_id"))
     last = today + timedelta(days=grace_days)
     return agency.model_copy(
         update={

@@ -22,7 +22,9 @@ import httpx
 import pytest
 
 from clients.ieum import Away, Hub, Key, NotAllowed
+from clients.ieum.hub import _seconds as hub_seconds
 from clients.ieum.polling import Outcome, Poller, Portal, PortalKey, Progress
+from clients.ieum.polling.portal import _seconds as portal_seconds
 from clients.ieum.settings import Missing
 from deploy.local.timeouts import scaled
 from shared.files import Converter, Line
@@ -120,7 +122,7 @@ class Polled:
             Portal(
                 self.portal.url, PortalKey("portal-key"), {}, per_page=3, sleep=self._sleep, clock=lambda: self.clock
             ) as portal,
-            Progress(self.folder, {}) as progress,
+            Progress(self.folder, self.portal.url, "gjf", {}) as progress,
         ):
             poller = Poller(portal, hub, progress, make, PACK, "en", self.lines.append, **how)
             return poller.cycle(now, whole_every, lambda count: None)
@@ -223,6 +225,71 @@ def test_a_portal_that_shows_nothing_at_all_closes_nothing(polled: Polled) -> No
     assert polled.cycle().unconfirmed == 3
 
 
+def test_what_was_told_and_then_refused_is_closed_when_it_is_gone(polled: Polled) -> None:
+    polled.lists("K1", "K2", "K3")
+    polled.cycle()
+    polled.portal.adverts["K2"] = advert("K2", "202611271200")
+    polled.portal.adverts["K4"] = advert("K4")
+    polled.door.refused = {"K2", "K4"}
+    assert polled.cycle().statuses["refused"] == 2
+    polled.door.refused = set()
+    del polled.portal.adverts["K2"], polled.portal.adverts["K4"]
+    assert polled.cycle().closed == 1
+    assert polled.door.closed == {"K2": 202611271200}
+    assert ("job-closed", "K4") not in polled.door.said  # nobody was told of it
+    polled.portal.adverts["K2"] = advert("K2", "202611271300")
+    polled.door.refused = {"K2"}
+    polled.cycle()
+    del polled.portal.adverts["K2"]
+    assert polled.cycle().closed == 0  # no version of it is open since
+
+
+ERRORS = [
+    refuses(200, b"<GO24><messageCd>999</messageCd><message>x</message></GO24>"),
+    refuses(200, b"<GO24><message>x</message></GO24>"),
+    refuses(200, b"<html><body>maintenance</body></html>"),
+    refuses(200, b"<wantedRoot><total>0</total></wantedRoot>"),
+    refuses(200, b"<wantedDtl/>"),
+    refuses(200, b"<wantedDtl><wantedAuthNo>K9</wantedAuthNo></wantedDtl>"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("when", [2, 4])
+def test_an_error_in_place_of_its_own_page_closes_nothing(polled: Polled, error: Any, when: int) -> None:
+    """K4 moves to the page that was read, so it is in no page of the list; of its own two pages one is an error."""
+    polled.lists("K1", "K2", "K3", "K4", "K5", "K6")
+    polled.cycle()
+
+    def one_is_gone(page: int) -> None:
+        if page == 1:
+            polled.portal.adverts.pop("K3", None)
+            polled.portal.shown = {}
+        if page == 2:  # what comes now is: a number that never was, one that is there, K3, K4
+            polled.portal.faults = [None, None, None, error]
+
+    polled.portal.after_page = one_is_gone
+    polled.cycle()
+    assert polled.door.closed.keys() <= {"K3"}
+    polled.portal.after_page = lambda page: None
+    polled.portal.faults = [None] * when
+    polled.cycle()
+    assert polled.door.closed.keys() == {"K3"}
+    assert sorted(polled.door.open) == ["K1", "K2", "K4", "K5", "K6"]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_gone_is_said_twice_in_the_words_for_a_number_that_never_was(polled: Polled, error: Any) -> None:
+    polled.lists("K1", "K2", "K3")
+    polled.cycle()
+    del polled.portal.adverts["K3"]
+    polled.portal.faults = [None, None, None, None, error]  # the list, no such, K1, K3, then K1
+    assert polled.cycle().unconfirmed == 1
+    polled.portal.faults = [None, None, None, None, None, error]  # the second time of K3
+    assert (polled.cycle().unconfirmed, polled.door.closed) == (1, {})
+    assert polled.cycle().closed == 1
+
+
 def test_whether_gone_means_closed_is_the_agencys_choice(polled: Polled) -> None:
     polled.lists("K1", "K2")
     polled.cycle()
@@ -300,6 +367,22 @@ def test_it_rests_after_every_question_and_as_long_as_it_is_told(polled: Polled)
     assert 30 < polled.rested[0] <= 50
 
 
+@pytest.mark.parametrize("total", ["\u00b2", "1\u00b2", "\u0663", "9" * 100, "-1", "x"])
+def test_a_total_that_is_no_number_is_none(polled: Polled, total: str) -> None:
+    polled.lists("K1", "K2")
+    polled.portal.total = total  # type: ignore[assignment]  # whatever the portal says
+    assert polled.cycle().statuses["accepted"] == 2
+
+
+@pytest.mark.parametrize(
+    "said", ["3\u00b2", "\u0663", "9" * 5_000, "Mon, 1 Nov 99999999999999999999 00:00:00 GMT", "Mon, 1 Nov", "x", "-1"]
+)
+def test_what_asks_to_wait_may_say_anything(said: str) -> None:
+    assert (portal_seconds(said), hub_seconds(said)) == (0.0, 0.0)
+    assert (portal_seconds("17"), hub_seconds("17"), hub_seconds("600")) == (17.0, 17.0, 60.0)
+    assert portal_seconds("9" * 12) == 86_400.0
+
+
 def test_more_than_is_held_in_memory_is_not_read(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.ieum.polling.portal.MOST_BYTES", 10_000)
     polled.lists("K1")
@@ -315,7 +398,7 @@ def test_what_is_no_portal_is_said_at_once_and_the_key_goes_nowhere_else(polled:
     polled.portal.faults = [refuses(403)]
     with pytest.raises(NotAllowed):
         polled.cycle()
-    for url in ("http://portal.example", "ftp://x"):
+    for url in ("http://portal.example", "ftp://x", "https://u:p@portal.example", "https://portal.example/?authKey=k"):
         with pytest.raises(ValueError, match="https"):
             Portal(url, PortalKey("k"), {})
     with pytest.raises(ValueError, match="cannot be asked for"):
@@ -397,12 +480,37 @@ def test_a_round_that_was_left_off_goes_on_and_says_the_same(polled: Polled) -> 
     assert len(polled.door.events) == len({event["id"] for event in polled.door.events}) == 7
 
 
-def test_one_poller_and_one_query_for_a_folder(tmp_path: Path) -> None:
-    with Progress(tmp_path, {"region": "41000"}), pytest.raises(Missing, match="in use"):
-        Progress(tmp_path, {"region": "41000"})
-    with pytest.raises(Missing, match="another --query"):
-        Progress(tmp_path, {"region": "11000"})
+PORTAL = "https://portal.example/api"
+
+
+def test_one_poller_for_a_folder(tmp_path: Path) -> None:
+    with (
+        Progress(tmp_path, PORTAL, "gjf", {"region": "41000"}),
+        pytest.raises(Missing, match="in use"),
+    ):
+        Progress(tmp_path, PORTAL, "gjf", {"region": "41000"})
+    with Progress(tmp_path, PORTAL + "/", "gjf", {"region": "41000"}):
+        pass
     assert oct((tmp_path / "progress.sqlite").stat().st_mode)[-3:] == "600"
+
+
+@pytest.mark.parametrize(
+    ("portal", "agency", "query", "other"),
+    [
+        (PORTAL, "gjf", {"region": "11000"}, "another --query:"),
+        (PORTAL, "khf", {"region": "41000"}, "another --agency:"),
+        ("https://other.example", "gjf", {"region": "41000"}, "another --portal:"),
+        ("https://other.example", "khf", {}, "another --portal, --agency, --query:"),
+    ],
+)
+def test_a_folder_is_for_one_portal_agency_and_query(
+    tmp_path: Path, portal: str, agency: str, query: dict[str, str], other: str
+) -> None:
+    """What another one showed would look gone."""
+    with Progress(tmp_path, PORTAL, "gjf", {"region": "41000"}):
+        pass
+    with pytest.raises(Missing, match=other):
+        Progress(tmp_path, portal, agency, query)
 
 
 def test_killed_anywhere_nothing_is_lost_and_nothing_said_twice(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from clients.ieum import Hub, Key, NotAllowed
-from clients.ieum.rotating import next_id, rotate
+from clients.ieum.hub import RefusedByHub
+from clients.ieum.rotating import last_day, next_id, rotate
 
 pytestmark = pytest.mark.unit
 OLD = Key("gjf-1", bytes(range(32)))
@@ -30,6 +31,8 @@ class Intake:
         self.dies_at: int | None = None
         self.late = 0
         self.calls: list[str] = []
+        self.taken: set[str] = set()
+        self.until: str | None = None
 
     def hub(self, key: Key) -> Hub:
         return Hub("https://door.example", key, transport=httpx.MockTransport(self.answer), sleep=lambda _: None)
@@ -51,6 +54,8 @@ class Intake:
             return httpx.Response(401, json={})
         if request.method == "POST":
             asked = json.loads(request.content)
+            if asked["key_id"] in self.taken:
+                return httpx.Response(422, json={"rule": "key-taken"})
             self.held[asked["key_id"]] = asked["secret_sha256"]
             return httpx.Response(201, json={})
         if request.method == "DELETE":
@@ -61,7 +66,8 @@ class Intake:
             self.graced[ended] = int(request.url.params["grace_days"])
             if not self.graced[ended]:
                 del self.held[ended]
-        return httpx.Response(200, json={"keys": []})
+        keys = [{"key_id": one, "until": self.until, "calling": one == key_id} for one in self.held]
+        return httpx.Response(200, json={"keys": keys})
 
 
 @pytest.fixture
@@ -72,8 +78,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def turned(intake: Intake, file: Path, grace_days: int = 7) -> Key:
-    return rotate(file, Key.parse(file.read_text()), None, grace_days, intake.hub)
+def turned(intake: Intake, file: Path, grace_days: int = 7, key_id: str | None = None) -> Key:
+    return rotate(file, Key.parse(file.read_text()), key_id, grace_days, intake.hub)
 
 
 def works(intake: Intake, file: Path) -> bool:
@@ -112,6 +118,43 @@ def test_a_new_key_that_never_works_leaves_the_old_one_alone(file: Path) -> None
     with pytest.raises(NotAllowed):
         turned(intake, file)
     assert (Key.parse(file.read_text()), intake.graced) == (OLD, {})
+
+
+def test_a_name_that_is_taken_is_not_tried_for_ever(file: Path) -> None:
+    intake = Intake()
+    intake.taken = {"gjf-2"}
+    for _ in range(2):
+        with pytest.raises(RefusedByHub):
+            turned(intake, file)
+        assert not file.with_name("gjf.key.new").exists()
+    assert turned(intake, file, key_id="gjf-b").key_id == "gjf-b"
+    assert works(intake, file)
+
+
+def test_another_name_takes_the_place_of_one_that_was_never_registered(file: Path) -> None:
+    file.with_name("gjf.key.new").write_text(Key.new("gjf-2").token)
+    intake = Intake()
+    assert turned(intake, file, key_id="gjf-b").key_id == "gjf-b"
+    assert intake.held.keys() == {"gjf-1", "gjf-b"}
+
+
+@pytest.mark.parametrize(("dies_at", "grace_days"), [(1, 7), (2, 0), (3, 0)])
+def test_a_key_that_works_is_never_thrown_away_for_another_name(file: Path, dies_at: int, grace_days: int) -> None:
+    intake = Intake()
+    intake.dies_at = dies_at
+    with pytest.raises(Killed):
+        turned(intake, file, grace_days)
+    with pytest.raises(ValueError, match="gjf-2, which is half done"):
+        turned(intake, file, grace_days, "gjf-b")
+    assert turned(intake, file, grace_days).key_id == "gjf-2"
+    assert works(intake, file)
+
+
+def test_the_last_day_of_a_key_is_known() -> None:
+    intake = Intake()
+    assert last_day(intake.hub(OLD)) is None
+    intake.until = "2026-12-05"
+    assert last_day(intake.hub(OLD)) == "2026-12-05"
 
 
 @pytest.mark.parametrize(

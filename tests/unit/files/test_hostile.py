@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import zipfile
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.files import Converted, Line, Report, Unreadable, lines_about
+from shared.files import Converted, Line, Report, Unreadable, cells, columns, dates, lines_about, work24, xml_adverts
 from shared.files.report import inert
 from shared.files.text_encoding import LONGEST_LINE
 from shared.files.xlsx_rows import xlsx_rows
 from tests.support.files import A_JOB, JOB, PACK, converted, csv_of, findings, with_part, xlsx_of
 
 pytestmark = pytest.mark.unit
+# With fullmatch alone, or one class alone of a heading that is cut.
+MATCHED_WHOLE = frozenset({"_NUMBER", "_SCIENTIFIC", "_SERIAL", "_PARTS", "_DIGITS"})
+RE_PARSER = import_module("re._parser")
 
 
 def refused(content: bytes) -> str:
@@ -129,6 +135,32 @@ class TestXml:
         wide = b"<wanted>" + b"<a>1</a>" * 400 + b"</wanted>"
         rules = [rule for _, _, rule in findings(converted(b"<wantedRoot>" + deep + wide + b"</wantedRoot>", None))]
         assert rules == ["too-deep", "too-many-values"]
+
+
+class TestPatterns:
+    """A search tries every place: a pattern without a longest match makes that quadratic or worse, and the regular
+    expressions hold the interpreter's lock. So none that looks through outside text may have one."""
+
+    @pytest.mark.parametrize("module", [xml_adverts, work24, dates, cells, columns])
+    def test_none_matches_without_end(self, module: ModuleType) -> None:
+        found = {name: value for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+        assert found
+        endless = {name for name, form in found.items() if RE_PARSER.parse(form.pattern).getwidth()[1] > 1_000}
+        assert endless <= MATCHED_WHOLE
+
+    def test_what_begins_like_a_declaration_again_and_again_is_no_advert(self) -> None:
+        assert refused(b"<?xml " * 10_922) in ("broken-xml", "no-adverts")
+
+    def test_the_declaration_is_passed_over_at_the_beginning_alone(self) -> None:
+        good = b"<wantedRoot><wanted><wantedAuthNo>K-2</wantedAuthNo></wanted></wantedRoot>"
+        for head in (b"", b'<?xml version="1.0" encoding="EUC-KR"?>', b'\xef\xbb\xbf<?xml version="1.0"?>\n'):
+            assert [row.row for row in converted(head + good, None)] == [1]
+
+    def test_blanks_and_brackets_without_end_are_read(self) -> None:
+        text = "\uc8fc" + " " * 15_000 + "("
+        items = f"<workdayWorkhrCont>{text}x</workdayWorkhrCont><certificate>{'(' * 15_000}</certificate>"
+        rows = converted(f"<wantedRoot><wanted>{items}</wanted></wantedRoot>".encode(), None)
+        assert len(rows) == 1
 
 
 class TestJson:

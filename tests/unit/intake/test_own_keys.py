@@ -85,6 +85,17 @@ class TestRules:
         assert graced == with_keys(key(1, date(2026, 12, 5)), key(2))
         assert ended(graced, "gjf-1", "gjf-2", TODAY, 30) == graced  # never longer than before
 
+    @pytest.mark.parametrize("grace_days", [0, 7])
+    def test_a_key_ends_none_that_holds_longer(self, grace_days: int) -> None:
+        """Else one in its days of grace ends the only one that lasts, and all that it adds end with it."""
+        soon, later = TODAY + timedelta(days=7), TODAY + timedelta(days=8)
+        for other in (key(2), key(2, later)):
+            with pytest.raises(Refused) as raised:
+                ended(with_keys(key(1, soon), other), "gjf-2", "gjf-1", TODAY, grace_days)
+            assert rule(raised) == ("own-key-ends-first", "/path/key_id")
+        assert ended(with_keys(key(1, soon), key(2, soon)), "gjf-2", "gjf-1", TODAY, 0) == with_keys(key(1, soon))
+        assert ended(with_keys(key(1, later), key(2, soon)), "gjf-2", "gjf-1", TODAY, 0) == with_keys(key(1, later))
+
 
 class TestUseCases:
     @pytest.fixture

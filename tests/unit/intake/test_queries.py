@@ -14,6 +14,7 @@ from pymongo.errors import AutoReconnect
 from services.intake.documents import INBOX, PEOPLE, REFERENCES, REJECTIONS, StoredPerson
 from services.intake.queries import Journeys
 from services.intake.reading_back import ReadingBack
+from services.intake.schemas import HeldOpportunity
 from shared.access.api_keys import Caller
 from shared.events.refusal import MOST
 from tests.support.memory_store import MemoryStore
@@ -55,7 +56,9 @@ class Kept:
         return None
 
     async def steps(self, *correlationids: str) -> list[dict[str, Any]]:
-        return []
+        """One match of each."""
+        at, what = datetime.now(UTC), {"type": "match-found", "recipient": None, "channel": None, "about": None}
+        return [{"_id": what, "count": 1, "first": at, "last": at} for _ in correlationids]
 
     async def led_to(self, indexes: Sequence[str]) -> dict[str, str]:
         found = {index: self._store.get(REFERENCES, index) for index in indexes}
@@ -68,8 +71,9 @@ class Kept:
     async def identity_fields(self, person: str) -> list[str]:
         return sorted((self._store.get("identities", person) or {})["sealed"])
 
-    async def correlations(self, person: str, most: int) -> list[str]:
-        return []
+    async def correlations(self, person: str, most: int, agency: str | None) -> list[str]:
+        rows = [row for row in self._store.all(INBOX.name) if row["person"] == person]
+        return [row["correlationid"] for row in rows if agency in (None, row["agency"])]
 
     async def rejections(
         self,
@@ -185,6 +189,54 @@ class TestWhatIsHeld:
         assert (advert.opportunity, advert.kind, advert.open) == (receipt.opportunity, "job", True)
         assert advert.advert["title"] == example("job-posted")["title"]
         assert kept.entries == []
+
+    async def test_what_followed_needs_the_right_journeys_and_is_of_ones_own_event(self, house: House) -> None:
+        """As GET /events needs it. A vacancy of two agencies was told last by one of them."""
+        for name in ("gjf", "acme"):
+            await house.send("job-posted", example("job-posted", reference=f"{name}-7"), by=name)
+        reading, _ = self.reading(house)
+        gjf, acme = self.caller(house, "gjf", "journeys"), self.caller(house, "acme", "journeys")
+        [without] = await self.adverts(reading, "gjf", self.caller(house, "gjf", "lookup"))
+        assert (without.matches, without.told) == (None, None)
+        [own], [other] = await self.adverts(reading, "gjf", gjf), await self.adverts(reading, "acme", acme)
+        assert own.opportunity == other.opportunity
+        assert (own.matches is None, other.matches is None) == (False, True)
+        assert (own.told, other.told) == ([], None)
+        await house.send("job-closed", {"reference": "gjf-7", "reason": "filled"}, by="gjf")
+        [own], [other] = await self.adverts(reading, "gjf", gjf), await self.adverts(reading, "acme", acme)
+        assert (own.matches is None) != (other.matches is None)
+        [for_operators] = await self.adverts(reading, "acme", house.callers["ops"])
+        assert for_operators.matches is not None
+
+    async def adverts(self, reading: ReadingBack, name: str, caller: Caller) -> list[HeldOpportunity]:
+        held = await reading.held(f"{name}-7", name, caller)
+        assert held is not None
+        return held.opportunities
+
+    async def test_what_followed_from_anothers_event_about_a_person_is_not_told(self, house: House) -> None:
+        await house.send("trainee-graduated", example("trainee-graduated"))
+        reading, kept = self.reading(house)
+        asked: list[tuple[str, ...]] = []
+
+        async def steps(*correlationids: str) -> list[dict[str, Any]]:
+            asked.append(correlationids)
+            return []
+
+        kept.steps = steps  # type: ignore[method-assign]
+        for row in house.store.all(INBOX.name):
+            house.store.put(INBOX.name, {**row, "_id": "another", "agency": "khf", "correlationid": "of-khf"})
+        [own] = [row["correlationid"] for row in house.store.all(INBOX.name) if row["agency"] == "hanawon"]
+        with_right = self.caller(house, "hanawon", "lookup", "journeys")
+        for caller, told in (
+            (self.caller(house, "hanawon", "lookup"), None),
+            (with_right, []),
+            (house.callers["ops"], []),
+        ):
+            held = await reading.held(self.REFERENCE, "hanawon", caller)
+            assert held is not None
+            assert held.person is not None
+            assert held.person.told == told
+        assert [sorted(one) for one in asked] == [[own], sorted([own, "of-khf"])]
 
     async def test_who_may_not_know_sees_nothing(self, house: House) -> None:
         await house.send("trainee-graduated", example("trainee-graduated"))

@@ -25,7 +25,7 @@ no-closing-date not-a-date not-allowed not-for-the-door not-json numbers-in-wron
 recipient-class sequence-needed unknown-reference-kept
 recipient-missing recipient-not-wanted recipient-unknown same-id-other-content too-few too-large too-long too-many
 too-many-at-a-time too-many-events too-short too-small unknown-agency unknown-code unknown-currency unknown-field
-secret-not-new too-many-keys too-many-keys-today own-key
+secret-not-new too-many-keys too-many-keys-today own-key own-key-ends-first
 unknown-kind identity-not-sealed box-not-opened box-key-unknown
 not-readable hidden-characters blank-text refused-number age-outside
 unknown-attribute unsupported-encoding broken-gzip too-much
