@@ -22,7 +22,8 @@ _HEAD = b"\xef\xbb\xbf"
 class LocalPortal:
     """`adverts` by number, in the order of the list; `faults` are what the next requests get, None for nothing odd;
     `after_page` is called when a page was answered, so that the list can move; `total` says another one than there is;
-    `last_page_again`: behind the end comes the last page instead of an empty one."""
+    `fails`: adverts whose own pages answer with status 500; `last_page_again`: behind the end comes the last page
+    instead of an empty one."""
 
     def __init__(self, key: str = "portal-key", today: date = date(2026, 11, 28)) -> None:
         self.key, self.today = key, today
@@ -33,6 +34,7 @@ class LocalPortal:
         self.total: int | None = None
         self.last_page_again = False
         self.shows_details = True
+        self.fails: set[str] = set()
         self.asked: list[dict[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -103,7 +105,9 @@ class LocalPortal:
                 asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 portal.asked.append(asked)
                 fault = portal.faults.pop(0) if portal.faults else None
-                if fault is None:
+                if asked.get("wantedAuthNo") in portal.fails:
+                    sent(self, b"", 500)
+                elif fault is None:
                     sent(self, portal.answer(parts.path, asked))
                 else:
                     fault(self)

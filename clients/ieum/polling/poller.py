@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from clients.ieum.hub import MOST_EVENTS, Hub, NotAllowed
+from clients.ieum.hub import MOST_EVENTS, Away, Hub, NotAllowed
 from clients.ieum.polling.portal import MOST_PAGES, NO_SUCH, Page, Portal
 from clients.ieum.polling.progress import Cycle, Known, Progress, State
 from clients.ieum.sending import answered
@@ -27,6 +27,7 @@ from shared.files.xml_adverts import Advert
 from shared.reference import Pack
 
 MOST_LOOKED_FOR = 1_000  # adverts that are gone, in one cycle; the next goes on
+MOST_FAILING = 3  # own pages that answer nothing, before it is the portal that is away
 _NOT_OURS = frozenset({"not-allowed", "wrong-source"})  # of the key, not of the advert
 MakeConverter = Callable[[datetime], Converter]
 
@@ -219,13 +220,19 @@ class Poller:
         sure = self._progress.one_of(cycle)
         silence = self._portal.own_page(NO_SUCH).silence
         there: list[Known] = []
-        left = gone
+        left, failing = gone, 0
         for _ in range(2):
             if sure is None or silence is None or self._portal.own_page(sure).advert is None:
                 return [], there
             silent = []
             for one in left:
-                page = self._portal.own_page(one.reference)
+                try:
+                    page = self._portal.own_page(one.reference)
+                except Away:
+                    failing += 1
+                    if failing > MOST_FAILING:
+                        raise
+                    continue
                 if page.advert is not None:
                     there.append(one)
                 elif page.silence == silence:

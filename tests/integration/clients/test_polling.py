@@ -290,6 +290,24 @@ def test_gone_is_said_twice_in_the_words_for_a_number_that_never_was(polled: Pol
     assert polled.cycle().closed == 1
 
 
+@pytest.mark.parametrize("broken", [1, 3, 4])
+def test_own_pages_that_always_fail_hold_up_no_other(polled: Polled, broken: int) -> None:
+    names = [f"K{number}" for number in range(2, 2 + broken)]
+    polled.lists("K1", *names, "K9")
+    polled.cycle()
+    for name in (*names, "K9"):
+        del polled.portal.adverts[name]
+    polled.portal.fails = set(names)
+    if broken > 3:
+        with pytest.raises(Away):
+            polled.cycle()
+        assert polled.door.closed == {}
+        return
+    outcome = polled.cycle()
+    assert (outcome.closed, outcome.unconfirmed) == (1, broken)
+    assert polled.door.closed.keys() == {"K9"}
+
+
 def test_whether_gone_means_closed_is_the_agencys_choice(polled: Polled) -> None:
     polled.lists("K1", "K2")
     polled.cycle()
