@@ -22,7 +22,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
 
-from services.matching.congestion_table import CongestionTable
+from services.matching.congestion_table import CongestionTable, tell_table_in_force
 from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.fenced_store import FencedStore
 from services.matching.matching_day import MatchingDay
@@ -159,7 +159,9 @@ class ActiveMatcher:
         matching.reset(self._day.to_match())
         warn_of_an_old_wage_table(matching.pack, matching.today)
         matching.load_progress(await repository.highest_revision(), progress, await repository.highest_purged())
-        matching.load_congestion(await repository.congestion())
+        table = await repository.congestion()
+        matching.load_congestion(table)
+        tell_table_in_force(table)
         async for standing in _yielding(repository.standing()):
             matching.load_published(*standing)
         async for person, revision in _yielding(repository.active_people()):

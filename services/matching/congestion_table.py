@@ -1,25 +1,33 @@
 """The day's table of congestion: made by the active matcher a slice at a time, stored, and only then in force.
 
-It is made once a day, as soon as everything is assessed on that day, from the lists that stand then; an installation's
-first table is empty. Until a new one is stored the one before is in force, so whoever takes over goes on with the same
-lists. What was stored of a table that was never finished is written over by the next attempt.
+It is made once a day, from the lists that stand then: as soon as everything is assessed on that day, and where
+something always waits, after an hour of it (`service.CONGESTION_WAITS_SECONDS`) from the lists as they are. An
+installation's first table is empty. Until a new one is stored the one before is in force, so whoever takes over goes on
+with the same lists. What was stored of a table that was never finished is written over by the next attempt. One slice,
+or one part to store, at a time: between two the active matcher takes in what came and withdraws what may no longer
+match.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, TypeVar
 
+from services.matching import metrics
 from services.matching.documents import PARTS, Stored, StoredPrices, StoredTable
 from services.matching.domain.congestion import Congestion
 from services.matching.service import Matching
+from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation
 from shared.kit.store.unit_of_work import UnitOfWork
 
 SLICE_SECONDS = 0.02
 T = TypeVar("T")
+_log = logger("congestion_table")
 
 
 class Aside(Protocol):
@@ -36,25 +44,41 @@ class CongestionTable:
         self._perform = perform
         self._aside = aside
         self._making: Generator[None, None, Congestion] | None = None
+        self._made: Congestion | None = None
+        self._to_store: deque[Operation[None]] = deque()
 
     @property
     def busy(self) -> bool:
         """Whether it has begun and not ended."""
-        return self._making is not None
+        return self._making is not None or self._made is not None
 
     async def make(self) -> None:
-        """One slice, if it is time."""
+        """One slice, or one part of what was made is stored, if it is time."""
+        if self._made is not None:
+            await self._store(self._made)
+            return
         if self._making is None:
             if not self._matching.congestion_due:
                 return
             self._making = self._matching.next_congestion()
-        table = await self._aside(partial(_advance, self._making))
-        if table is None:
-            return
-        self._making = None
-        for operation in saved(table):
-            await self._perform(operation)
-        self._matching.use_congestion(table)
+        self._made = await self._aside(partial(_advance, self._making))
+        if self._made is not None:
+            self._making = None
+            self._to_store.extend(saved(self._made))
+
+    async def _store(self, table: Congestion) -> None:
+        await self._perform(self._to_store.popleft())
+        if not self._to_store:
+            self._made = None
+            self._matching.use_congestion(table)
+            tell_table_in_force(table)
+
+
+def tell_table_in_force(table: Congestion | None) -> None:
+    """In the log and as a metric, of which day the table is by which lists are chosen from now on."""
+    if table is not None:
+        metrics.congestion_day.of().set(datetime.combine(table.day, datetime.min.time(), UTC).timestamp())
+        _log.info("congestion_in_force", day=table.day.isoformat(), opportunities=len(table.prices))
 
 
 def _advance(making: Generator[None, None, Congestion]) -> Congestion | None:

@@ -17,6 +17,7 @@ from services.matching.domain.left_out import left_out
 from services.matching.domain.shadow_run import shadow_run
 from services.matching.matching_day import MatchingDay
 from services.matching.repository import Repository
+from services.matching.rules_digest import model_digest
 from services.matching.settings import MatchingSettings
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -40,6 +41,8 @@ async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
     if settings.shadow_pack is None:
         return "IEUM_SHADOW_PACK names no folder of another version of the pack; nothing was compared"
     now, then = load_pack(settings.pack), read_pack(settings.shadow_pack)
+    if now.weights_version == then.weights_version and model_digest(now) != model_digest(then):
+        return "both packs have the same weights_version and other numbers; give the new ones a new version"
     return await _report(
         store, settings, lambda people, openings, today: shadow_run(people, openings, now, then, today)
     )

@@ -1,8 +1,10 @@
-"""Which rules this process decides by, as one word: lists that were worked out by others are not valid."""
+"""Which rules this process decides by, as one word: lists that were worked out by others are not valid. And by which
+numbers of a pack, which a version names."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from services.matching import domain
@@ -20,3 +22,10 @@ def rules_digest(pack: Pack) -> str:
                     digest.update(file.relative_to(root).as_posix().encode())
                     digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def model_digest(pack: Pack) -> str:
+    """Another word as soon as a weight or anything of `matching.json` is another: then `weights_version` has to be,
+    too, for it is what a match says it was made by."""
+    said = {"weights": dict(pack.weights), "matching": pack.matching.model_dump(mode="json")}
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()

@@ -31,6 +31,7 @@ from shared.reference import Pack
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
 KEEP_WITHDRAWN_DAYS = 30
 REMOVALS_AT_ONCE = 200  # people are looked at for what may no longer match, between two looks at what came in
+CONGESTION_WAITS_SECONDS = 3_600.0  # for everything to be assessed, before the day's table is made all the same
 COMPARED_AT_LEAST = 50  # people are compared with what was published, however much there is to assess
 _Change = tuple[PersonFacts | OpeningFacts, int]
 
@@ -85,6 +86,7 @@ class Matching:
         self._accepts = False  # before the highest revision is known nothing may be given one
         self._unsaved_lists: set[str] = set()
         self._uncompared: set[str] = set()
+        self._day_began = self._clock()
         self._saved_progress: StoredProgress | None = None
 
     def pause(self) -> None:
@@ -236,6 +238,7 @@ class Matching:
 
     def begin_day(self, today: date) -> None:
         """A new day."""
+        self._day_began = self._clock()
         change = self._index.set_day(today)
         for person in change.people:
             self._index.remove_person(person)
@@ -250,9 +253,12 @@ class Matching:
 
     @property
     def congestion_due(self) -> bool:
-        """Whether the table for the day is to be made: once a day, when everything is assessed."""
+        """Whether the table for the day is to be made: once a day, when everything is assessed, or has waited long
+        enough: where changes come all the time there may never be a moment when nothing waits."""
         table = self._index.congestion
-        return self._congestion and not self._queue.waiting and (table is None or table.day < self.today)
+        if not self._congestion or (table is not None and table.day >= self.today):
+            return False
+        return not self._queue.waiting or self._clock() - self._day_began >= CONGESTION_WAITS_SECONDS
 
     def next_congestion(self) -> Generator[None, None, Congestion]:
         """The table for the day, in slices; in force from `use_congestion` on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isclose
 
 from verification.oracle.conditions import Pair, answers, said_no_times, usual_way, why_asked
 
@@ -148,8 +149,9 @@ def floor_met(pair: Pair) -> float:
     wish = pair.person.wants.wage_min if pair.person.wants else None
     if (wish is not None and wish.currency == pair.pack.currency) or pay is None or legal is None:
         return 1.0
-    met = [one.share for one in pair.pack.matching.usual_floors if pay[0] >= one.times * legal]
-    return met[-1] if met else 1.0
+    steps = pair.pack.matching.usual_floors
+    met = [one.share for one in steps if pay[0] / legal > one.times or isclose(pay[0] / legal, one.times)]
+    return met[-1] if met else 0.0 if steps else 1.0
 
 
 FACTORS: dict[str, Callable[[Pair], float | None]] = {

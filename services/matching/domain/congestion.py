@@ -14,8 +14,9 @@ counted in whole millionths: the same pools give the same table on every machine
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,8 @@ from services.matching.domain.opening_facts import OpeningFacts
 from shared.reference.matching import CongestionData
 
 UNIT = 10**DIGITS
-AT_ONCE = 4_096  # people whose pools are looked at in one slice
+AT_ONCE = 64  # people whose pools are looked at in one slice
+TOGETHER = 1_024  # people of whom one slice works out what they take in a turn
 NEARLY = 0.99
 SETTLES = 4  # after so many rounds the step is half of what it was at first
 _NOTHING = -UNIT  # the score of an empty place of a pool
@@ -60,20 +62,24 @@ def next_day(
     numbers: dict[str, int] = {}
     places = [1]
     blocks: list[_Block] = []
-    some: list[Pool] = []
-    for pool in pools:
-        some.append(pool)
-        if len(some) == AT_ONCE:
-            blocks.append(_block(some, numbers, places))
-            some = []
-            yield
-    blocks.append(_block(some, numbers, places))
+    parts: list[_Block] = []
+    for some in _portions(pools):
+        parts.append(_block(some, numbers, places))
+        if len(parts) * AT_ONCE >= TOGETHER:
+            blocks.append(_joined(parts))
+            parts = []
+        yield
+    if parts:
+        blocks.append(_joined(parts))
     prices = np.zeros(len(places), np.int64)
     for opening, number in numbers.items():
         prices[number] = round(before.prices.get(opening, 0.0) * UNIT)
     first, most = min(data.first_places, room), round(data.most * UNIT)
-    always = sum((_taken(one.openings[:, :first], len(places)) for one in blocks), np.zeros(len(places), np.int64))
-    listed = sum(int(np.minimum((one.openings > 0).sum(axis=1), room).sum()) for one in blocks)
+    always, listed = np.zeros(len(places), np.int64), 0
+    for block in blocks:
+        always += _taken(block.openings[:, :first], len(places))
+        listed += int(np.minimum((block.openings > 0).sum(axis=1), room).sum())
+        yield
     meant = np.array(places) * max(1.0, data.share_of_mean * listed / max(openings, 1))
     rounds: list[tuple[int, NDArray[np.int64]]] = []
     for turn in range(data.rounds + 1):
@@ -91,6 +97,24 @@ def next_day(
     most_taken = max(taken for taken, _ in rounds)
     prices = next(prices for taken, prices in reversed(rounds) if taken >= NEARLY * most_taken)
     return Congestion(today, {id: prices[number].item() / UNIT for id, number in numbers.items() if prices[number]})
+
+
+def _portions(pools: Iterable[Pool]) -> Iterator[list[Pool]]:
+    left = iter(pools)
+    while some := list(islice(left, AT_ONCE)):
+        yield some
+
+
+def _joined(parts: Sequence[_Block]) -> _Block:
+    """The same people in one block, as wide as the widest."""
+    width = max(part.openings.shape[1] for part in parts)
+    more = [((0, 0), (0, width - part.openings.shape[1])) for part in parts]
+    return _Block(
+        np.concatenate([np.pad(part.openings, by) for part, by in zip(parts, more, strict=True)]),
+        np.concatenate(
+            [np.pad(part.scores, by, constant_values=_NOTHING) for part, by in zip(parts, more, strict=True)]
+        ),
+    )
 
 
 def _block(pools: Sequence[Pool], numbers: dict[str, int], places: list[int]) -> _Block:

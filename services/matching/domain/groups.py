@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
@@ -15,6 +15,7 @@ AGES = ((30, "under-30"), (45, "30-44"), (60, "45-59"), (200, "60-and-over"))
 LEAST = 10
 """Fewer people than that are never told as a number of their own: it would say who they are."""
 OTHERS = "others"
+Rule = Callable[[Sequence[bool]], bool]
 
 
 def group_of(person: Person, by: GroupBy, today: date, pack: Pack) -> str:
@@ -49,6 +50,31 @@ def pooled(people: Sequence[Person], by: GroupBy, today: date, pack: Pack) -> Ma
     return dict(sorted(groups.items()))
 
 
-def told(people: int) -> int | None:
-    """A number of people as it may be told; None: fewer than `LEAST`, and perhaps nobody."""
-    return people if people >= LEAST else None
+def told(people: int, of: int | None = None) -> int | None:
+    """A number of people as it may be told; None: fewer than `LEAST`, and perhaps nobody. ``of``: how many there are in
+    all, where that is known: then the rest of them is a number of people as well."""
+    return people if people >= LEAST and (of is None or of - people >= LEAST) else None
+
+
+def may_tell_share(counted: Sequence[bool]) -> bool:
+    """Whether a share, or a mean of shares, may be told: at least `LEAST` people count in it, and at least as many do
+    not. Nobody and everybody are not told either: each of them would be said to be like that."""
+    return told(sum(counted), len(counted)) is not None
+
+
+def may_tell_mean(counted: Sequence[bool]) -> bool:
+    """Whether a mean or a sum of numbers may be told: at least `LEAST` people have any, and either nobody or as many
+    have none. That all have some says of nobody how many."""
+    return sum(counted) >= LEAST and (all(counted) or may_tell_share(counted))
+
+
+def may_tell_by(groups: Mapping[str, list[int]], counted: Sequence[bool], rule: Rule) -> set[str]:
+    """Of which groups a figure may be told. What is left out must not come of the others and of the whole, so groups
+    are left out, the smallest first, until the ones left out may be told together."""
+    hidden = {name for name, members in groups.items() if not rule([counted[one] for one in members])}
+    for name in sorted(groups, key=lambda one: (len(groups[one]), one)):
+        together = [counted[one] for each in hidden for one in groups[each]]
+        if not together or rule(together):
+            break
+        hidden.add(name)
+    return groups.keys() - hidden

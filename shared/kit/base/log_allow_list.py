@@ -15,6 +15,7 @@ ID = re.compile(r"[0-9a-f]{16,64}", re.ASCII)
 POINTER = re.compile(r"(/[a-z0-9_]{1,40}){0,12}|[a-z_]{1,40}", re.ASCII)
 ROUTE = re.compile(r"/[a-z0-9_/<>.]{0,119}", re.ASCII)
 ADDRESS = re.compile(r"[A-Za-z0-9._:,\[\]/@*?=&+-]{1,300}", re.ASCII)
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LONGEST_TEXT = 2_000
 LONGEST_LIST = 20
 
@@ -39,6 +40,7 @@ FORMS: Mapping[str, re.Pattern[str] | type[float] | type[str]] = {
     "field": POINTER,
     "kafka": ADDRESS,
     "mongo_url": ADDRESS,
+    "day": DAY,
     "host": ADDRESS,
 }
 

@@ -36,11 +36,18 @@ async def test_they_say_it_of_what_is_stored_and_name_nobody(
     shutil.copytree(PACKS / "kr_gyeonggi", other)
     manifest = (other / "pack.json").read_text(encoding="utf-8")
     (other / "pack.json").write_text(manifest.replace(PACK.weights_version, "another"), encoding="utf-8")
+    same_name = tmp_path / "same_version" / "kr_gyeonggi"
+    shutil.copytree(PACKS / "kr_gyeonggi", same_name)
+    numbers = json.loads((same_name / "matching.json").read_text(encoding="utf-8"))
+    (same_name / "matching.json").write_text(json.dumps({**numbers, "threshold": 0.21}), encoding="utf-8")
     settings = setup.settings()
     async with store_beside(settings) as store:
         left_out = json.loads(await report_left_out(store, settings))
         assert (left_out["people"], left_out["openings"]) == (12, 1)
         assert "names no folder" in await report_shadow_run(store, settings)
+        assert "give the new ones a new version" in await report_shadow_run(
+            store, settings.model_copy(update={"shadow_pack": same_name})
+        )
         text = await report_shadow_run(store, settings.model_copy(update={"shadow_pack": other}))
     shadow = json.loads(text)
     assert (shadow["models"], shadow["people"]) == ([PACK.weights_version, "another"], 12)

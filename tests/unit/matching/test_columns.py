@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from services.matching.domain.assessment import DIGITS, assess
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.columns import kernel as kernel_module
 from services.matching.domain.columns import layout as layout_module
 from services.matching.domain.columns import part_lines as part_lines_module
 from services.matching.domain.columns import table as table_module
-from services.matching.domain.columns.kernel import UNIT, millionths
+from services.matching.domain.columns.kernel import UNIT, compile_kernels, millionths
 from services.matching.domain.columns.keys import FREE, Keys, sight
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Rows
@@ -149,6 +150,20 @@ class TestPairs:
         assert len(pairs.of_person(one, rows_of(pairs.openings)).rows) == 1
         pairs.set_context(pairs.context.on(TODAY))
         assert len(pairs.of_person(one, rows_of(pairs.openings)).rows) == 0
+
+    def test_every_kernel_is_compiled_once(self) -> None:
+        """For other arrays it would be compiled again, in the middle of the work."""
+        people, openings = a_crowd(3, 30, 30)
+        pairs = filled(people, openings)
+        assert {person.growth for person in people} == {True, False}  # people of two sorts of weights
+        compile_kernels()
+        for person in people:
+            pairs.of_person(pairs.people[person.id])
+        for opening in openings:
+            pairs.of_opening(pairs.openings[opening.id])
+        kernels = {name: one for name, one in vars(kernel_module).items() if hasattr(one, "signatures")}
+        assert {"scan", "item_values", "parts_of"} <= kernels.keys()
+        assert {name: len(one.signatures) for name, one in kernels.items() if len(one.signatures) > 1} == {}
 
 
 class TestWhatRulesLookAt:

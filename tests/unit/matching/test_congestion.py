@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from services.matching import congestion_table
 from services.matching.congestion_table import CongestionTable, _advance, saved
 from services.matching.documents import StoredPrices, StoredTable
 from services.matching.domain import congestion
-from services.matching.domain.congestion import Congestion, next_day
+from services.matching.domain.congestion import Congestion, Pool, next_day
 from services.matching.domain.opening_facts import opening_facts
+from services.matching.service import CONGESTION_WAITS_SECONDS
 from shared.events.topics.opportunities import Opportunity
+from shared.kit.base.log_allow_list import sift
+from shared.kit.base.metrics import REGISTRY
 from shared.kit.store.store import Operation
 from shared.reference.matching import CongestionData
 from tests.support.matching import TODAY, a_job, a_person, numbered
@@ -94,6 +99,22 @@ class TestTable:
         whole = table(pools, MANY)
         monkeypatch.setattr(congestion, "AT_ONCE", 1)
         assert table(pools, MANY) == whole
+        monkeypatch.setattr(congestion, "TOGETHER", 2)
+        assert table(pools, MANY) == whole
+
+    def test_no_slice_looks_at_the_pools_of_many_people(self) -> None:
+        looked_at, before, most = 0, 0, 0
+
+        def pools() -> Iterator[Pool]:
+            nonlocal looked_at
+            while looked_at < 300:
+                looked_at += 1
+                yield [(opening_facts(NAMES["a"], PACK), 0.5)]
+
+        for _ in next_day(Congestion(MONDAY, {}), pools(), 6, ONE, 2, TUESDAY):
+            most, before = max(most, looked_at - before), looked_at
+        assert looked_at == 300
+        assert most <= 100
 
     def test_nobody_and_nothing(self) -> None:
         assert table([], openings=0) == {}
@@ -173,6 +194,58 @@ class TestInTheService:
         scene.matching.load_congestion(Congestion(scene.day, prices))
         scene.publish_changes()
         assert (scene.standing(), len(scene.told())) == (standing, told)
+
+    async def test_it_is_stored_a_part_at_a_time(self) -> None:
+        """Between two of them what may no longer match is withdrawn."""
+        scene, performed = self.crowd(), 0
+
+        async def perform(operation: Operation[None]) -> None:
+            nonlocal performed
+            performed += 1
+            scene.perform(operation)
+
+        async def aside(work):  # type: ignore[no-untyped-def]  # in no thread
+            return work()
+
+        maker = CongestionTable(scene.matching, perform, aside)
+        most, before = 0, 0
+        await maker.make()
+        while maker.busy:
+            await maker.make()
+            most, before = max(most, performed - before), performed
+            assert scene.matching.congestion_due == maker.busy  # in force once all of it is stored
+        assert (performed, most) == (17, 1)
+
+    async def test_of_which_day_it_is_stands_in_the_metrics_and_the_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        scene, told = self.crowd(), list[Any]()
+        log = SimpleNamespace(info=lambda event, **values: told.append((event, *sift(values))))
+        monkeypatch.setattr(congestion_table, "_log", log)
+        await self.make(scene)
+        await self.tomorrow(scene)
+        day = datetime.combine(scene.day, time(), UTC)
+        assert REGISTRY.get_sample_value("ieum_congestion_day") == day.timestamp()
+        days, counts = (TODAY, scene.day), (0, len(self.prices(scene, scene.day)))
+        assert told == [
+            ("congestion_in_force", {"day": day.isoformat(), "opportunities": count}, 0)
+            for day, count in zip(days, counts, strict=True)
+        ]
+
+    async def test_where_something_always_waits_it_is_made_after_an_hour_of_the_day(self) -> None:
+        scene = self.crowd()
+        await self.make(scene)
+        scene.day += timedelta(days=1)
+        scene.now += 50_000
+        scene.matching.begin_day(scene.day)
+        scene.hear(a_job(40))
+        scene.matching.drain_inbox()
+        assert scene.matching.waiting
+        scene.now += CONGESTION_WAITS_SECONDS - 1
+        assert not scene.matching.congestion_due
+        scene.now += 1
+        assert scene.matching.congestion_due
+        await self.make(scene)
+        assert not scene.matching.congestion_due
+        assert self.prices(scene, scene.day)
 
     async def test_not_while_something_waits_to_be_assessed(self) -> None:
         scene = self.crowd()

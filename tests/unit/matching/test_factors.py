@@ -9,13 +9,64 @@ import pytest
 
 from services.matching.domain import explanations
 from services.matching.domain.assessment import band_of, check_weights
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.condition_answer import YES
+from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import level
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
+from services.matching.rules_digest import model_digest
 from shared.reference import available_packs, load_pack
-from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, YEONCHEON
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, YEONCHEON, a_job, a_person
 from tests.unit.matching.asking import PACK, assessed, value
+from verification.oracle.conditions import Pair
+from verification.oracle.factors import floor_met
 
 pytestmark = pytest.mark.unit
+
+
+class TestThePayThatMeetsAFloorNobodyStated:
+    """10,320 won an hour is the law's floor of 2026; for 209 hours a month floating point has a little less."""
+
+    @pytest.mark.parametrize(
+        ("pay", "expected"),
+        [(10_320.0, 0.3), (10_319.999999999998, 0.3), (10_319.0, 0.0), (10_732.8, 0.45), (14_242.0, 1.0)],
+    )
+    def test_is_a_step_of_the_pack_and_below_the_first_nobodys(
+        self, pay: float, expected: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        person, opening = a_person(), opening_facts(a_job(), PACK)
+        rule = next(one for one in CONDITIONS if one.name == "wage-floor")
+        facts, context = replace(opening, hourly_min=pay, hourly_max=pay), AssessmentContext(PACK, TODAY)
+        assert rule.chance(person_facts(person, PACK), facts, context, YES) == expected
+        monkeypatch.setattr(Pair, "hourly", lambda _: (pay, pay))
+        assert floor_met(Pair(person, a_job(), PACK, TODAY)) == expected
+
+    def test_where_the_pack_says_nothing_of_floors_it_is_certain(self) -> None:
+        silent = replace(PACK, matching=PACK.matching.model_copy(update={"usual_floors": ()}))
+        person, opening = a_person(), a_job(wage={"per": "hour", "minimum": 9_000})
+        rule = next(one for one in CONDITIONS if one.name == "wage-floor")
+        facts, context = opening_facts(opening, silent), AssessmentContext(silent, TODAY)
+        assert rule.chance(person_facts(person, silent), facts, context, YES) == 1.0
+        assert floor_met(Pair(person, opening, silent, TODAY)) == 1.0
+
+
+class TestTheModelOfAPack:
+    @pytest.mark.parametrize(
+        ("name", "version", "digest"),
+        [
+            ("kr-gyeonggi", "kr-gyeonggi-weights-5", "0850f608b7e6fdc15149cc71"),
+            ("xx-island", "xx-island-weights-3", "ca5a006d1f12ecc0360be14a"),
+        ],
+    )
+    def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
+        """Fails when numbers of the ranking change. Then a new `weights_version` goes in the pack, and both here."""
+        assert (load_pack(name).weights_version, model_digest(load_pack(name))) == (version, digest)
+
+    def test_has_another_digest_with_another_number(self) -> None:
+        other = replace(PACK, matching=PACK.matching.model_copy(update={"threshold": 0.21}))
+        assert model_digest(other) != model_digest(PACK)
 
 
 class TestScore:

@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
-from services.matching.domain.groups import group_of, pooled, told
+from services.matching.domain.assessment import assess_pair
+from services.matching.domain.groups import group_of, may_tell_by, may_tell_mean, may_tell_share, pooled, told
 from services.matching.domain.left_out import left_out
-from services.matching.domain.shadow_run import shadow_run
+from services.matching.domain.shadow_run import lists_of, shadow_run
 from shared.events.topics.people import Person
-from tests.support.matching import SEOUL, TODAY, a_job, a_person
+from tests.support.matching import CARE, SEOUL, TODAY, a_job, a_person
 from tests.unit.matching.asking import PACK
 
 pytestmark = pytest.mark.unit
 CARE_WORKER = "kr-certificate-2020:care-worker"
+CARER: dict[str, Any] = {"occupations": [{"code": CARE, "months": 24, "interest": 1.0}]}
+FITS = [assess_pair(one, a_job(), PACK, TODAY).fit for one in (a_person(**CARER), a_person())]
+FOR_BAKERS = replace(PACK, matching=PACK.matching.model_copy(update={"threshold": sum(FITS) / 2}))
+"""What the usual job is no match by for a carer."""
 
 
 def some(count: int, first: int = 1, **changes: Any) -> list[Person]:
@@ -38,6 +43,35 @@ class TestGroups:
     def test_numbers_of_few_people_are_not_told(self) -> None:
         assert [told(n) for n in (0, 9, 10)] == [None, None, 10]
 
+    def test_nor_is_one_whose_rest_is_of_few_people(self) -> None:
+        assert [told(n, 20) for n in (0, 1, 9, 10, 11, 20)] == [None, None, None, 10, None, None]
+
+    @pytest.mark.parametrize(
+        ("counted", "rest", "share", "mean"),
+        [
+            (9, 11, False, False),
+            (10, 10, True, True),
+            (11, 9, False, False),
+            (12, 0, False, True),
+            (0, 12, False, False),
+        ],
+    )  # fmt: skip
+    def test_a_share_and_a_mean_have_ten_people_on_both_sides(
+        self, counted: int, rest: int, share: bool, mean: bool
+    ) -> None:
+        people = [True] * counted + [False] * rest
+        assert (may_tell_share(people), may_tell_mean(people)) == (share, mean)
+
+    def test_what_is_left_out_of_one_group_does_not_come_of_the_others(self) -> None:
+        counted = [*[True] * 3, *[False] * 9, *[True] * 10, *[False] * 11, *[True] * 30, *[False] * 30]
+        groups = {"a": list(range(12)), "b": list(range(12, 33)), "c": list(range(33, 93))}
+        # a has three who count; of a and b together 13 of 33 do, so c may be told beside them
+        assert may_tell_by(groups, counted, may_tell_share) == {"c"}
+        del groups["b"]
+        groups["c"] = list(range(12, 72))
+        assert may_tell_by({"a": groups["a"]}, counted, may_tell_share) == set()
+        assert may_tell_by({"c": groups["c"]}, counted, may_tell_share) == {"c"}
+
     def test_whose_group_is_not_known(self) -> None:
         nobody = a_person(1, sex=None, year_of_birth=None, residence=None, education=None)
         assert {group_of(nobody, by, TODAY, PACK) for by in ("sex", "age", "education", "region")} == {"unknown"}
@@ -53,13 +87,31 @@ class TestLeftOut:
         ]  # fmt: skip
         found = left_out(people, openings, PACK, TODAY)
         assert (found["people"], found["openings"], found["model"]) == (22, 4, PACK.weights_version)
-        assert found["conditions"]["commute"] == {"people": 22, "openings": 1}
-        assert found["conditions"]["certificate"]["openings"] == 1
-        assert found["conditions"]["sex"] == {"people": None, "openings": 0}
+        assert found["conditions"]["commute"] == {"people": None, "openings": 1}  # all of them
+        assert found["conditions"]["certificate"] == {"people": None, "openings": 1}
+        assert found["conditions"]["sex"] == {"people": None, "openings": None}
         women = found["groups"]["sex"]["female"]
         assert (women["people"], women["openings_each"], women["without_any"]) == (12, 1.0, None)
         assert women["kept_from_each"]["certificate"] == 1.0
         assert women["kept_from_each"]["commute"] == 1.0
+
+    def test_how_many_have_none_where_ten_have_and_ten_have_not(self) -> None:
+        far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
+        people = [*some(12, sex="female"), *some(10, 20, sex="female", **far), *some(25, 40, sex="male")]
+        found = left_out(people, [a_job(1)], PACK, TODAY)
+        assert found["conditions"]["commute"] == {"people": 10, "openings": 1}
+        women = found["groups"]["sex"]["female"]
+        # of all men nobody has none: that is a number of few, and with the women's the whole would tell it
+        assert women["without_any"] is None
+
+    def test_one_person_is_not_told_of_by_a_mean_or_by_what_is_left(self) -> None:
+        far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
+        people = [*some(19, sex="female"), a_person(30, sex="female", **far), *some(15, 40, sex="male")]
+        found = left_out(people, [a_job(1)], PACK, TODAY)
+        assert found["conditions"]["commute"] == {"people": None, "openings": None}
+        for group in found["groups"]["sex"].values():
+            assert (group["openings_each"], group["without_any"]) == (None, None)
+            assert group["kept_from_each"]["commute"] is None
 
     def test_who_does_not_take_part_is_not_counted(self) -> None:
         found = left_out([*some(10), *some(10, 20, status="left")], [a_job(1)], PACK, TODAY)
@@ -69,13 +121,27 @@ class TestLeftOut:
 class TestShadowRun:
     def test_the_same_model_changes_nothing(self) -> None:
         found = shadow_run(some(10), [a_job(n) for n in range(3)], PACK, PACK, TODAY)
-        assert (found["people"], found["changed"], found["stays"], found["best_stays"]) == (10, None, 1.0, 1.0)
+        assert (found["people"], found["changed"], found["stays"], found["best_stays"]) == (10, None, None, None)
         assert found["kinds"] == [{"job": 30}, {"job": 30}]
 
     def test_another_one_says_whose_lists_become_others(self) -> None:
         strict = replace(PACK, matching=PACK.matching.model_copy(update={"threshold": 1.0}))
         people = [*some(10, sex="female"), *some(10, 20, sex="male")]
         found = shadow_run(people, [a_job(n) for n in range(3)], PACK, strict, TODAY)
-        assert (found["people"], found["changed"], found["stays"]) == (20, 20, 0.0)
-        assert found["seen"] == [3, 0]
-        assert found["groups"]["sex"]["male"] == {"people": 10, "stays": 0.0, "entries_each": [3.0, 0.0]}
+        assert (found["people"], found["changed"], found["stays"]) == (20, None, None)  # all of them, and nothing stays
+        assert found["seen"] == [3, None]
+        assert found["groups"]["sex"]["male"] == {"people": 10, "stays": None, "entries_each": [3.0, None]}
+
+    def test_a_number_is_told_where_ten_people_are_on_both_sides(self) -> None:
+        people = [*some(11, **CARER), *some(12, 20)]
+        found = shadow_run(people, [a_job(1)], PACK, FOR_BAKERS, TODAY)
+        assert (found["people"], found["changed"], found["stays"]) == (23, 11, round(12 / 23, 3))
+        assert found["kinds"] == [{"job": 23}, {"job": 12}]
+
+    def test_what_changes_for_one_person_is_not_told_by_a_share(self) -> None:
+        people = [a_person(1, **CARER), *some(19, 20)]
+        found = shadow_run(people, [a_job(1)], PACK, FOR_BAKERS, TODAY)
+        assert lists_of(people[:1], [a_job(1)], PACK, TODAY) != lists_of(people[:1], [a_job(1)], FOR_BAKERS, TODAY)
+        assert (found["changed"], found["stays"], found["best_stays"]) == (None, None, None)
+        assert found["kinds"] == [{"job": 20}, {"job": None}]
+        assert [one["stays"] for one in found["groups"]["sex"].values()] == [None]

@@ -118,8 +118,9 @@ class FactorTables:
 
     def of_opening(self, numbers: list[int], order: Order) -> kernel.Factors:
         """An opening, by its numbers, for the people."""
-        shares = np.array([wish.shares for wish in self.wishes]).reshape(-1, len(FACTORS))
-        lines = [self._lines.of(place, numbers[self.columns[place]], shares[:, place]) for place in self._places]
+        # by factor in rows of their own: the kernel is compiled for arrays that lie in one piece
+        shares = np.ascontiguousarray(np.array([wish.shares for wish in self.wishes]).reshape(-1, len(FACTORS)).T)
+        lines = [self._lines.of(place, numbers[self.columns[place]], shares[place]) for place in self._places]
         return self._packed(lines, self.wishes, order)
 
     def scored(self, rows: Rowset, parts: NDArray[np.int32], wishes: NDArray[np.int64]) -> Scored:

@@ -73,7 +73,10 @@ class WageFloor(Condition):
         if person.floor is not None or not opening.paid or least is None or pays is None:
             return super().chance(person, opening, context, answer)
         floors = context.pack.matching.usual_floors
-        return next((one.share for one in reversed(floors) if pays >= one.times * least), 1.0)
+        if not floors:
+            return super().chance(person, opening, context, answer)
+        met = (one.share for one in reversed(floors) if pays >= one.times * least * (1 - ROUNDING))
+        return next(met, 0.0)  # below the first step nobody's is met
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         return "ask_between" if answer is ASK and opening.hourly_min is not None else answer.value
