@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.events import registry
+
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
@@ -39,3 +41,27 @@ def test_paths_and_modules_are_found_in_a_text() -> None:
     text = "In `services/<service>/api.py` (see docs/siege.md), `.venv/bin/python -m verification.chaos --help`."
     assert list(paths_in(text)) == ["services/<service>/api.py", "docs/siege.md"]
     assert list(modules_in(text)) == ["verification.chaos"]
+
+
+def event_types_in(text: str) -> set[str]:
+    """As they are written in a table: ``job-posted, -updated`` names two."""
+    found: set[str] = set()
+    for cell in re.findall(r"^\| ([a-z, ;-]+) \|", text, re.MULTILINE):
+        family = ""
+        for name in re.split(r"[,;] ", cell):
+            found.add(family + name if name.startswith("-") else name)
+            family = family if name.startswith("-") else name.rpartition("-")[0]
+    return found
+
+
+def test_every_event_type_has_its_row_in_every_event_flow() -> None:
+    flows = (ROOT / "ARCHITECTURE.md").read_text().partition("## Every event flow")[2].partition("\n## ")[0]
+    assert {each.name for each in registry} - event_types_in(flows) == set()
+
+
+def test_every_type_at_the_door_is_named_where_senders_read() -> None:
+    text = (ROOT / "docs" / "sending-events.md").read_text()
+    families = set(re.findall(r"`([a-z]+)-\*`", text))
+    named = set(re.findall(r"[a-z]+-[a-z]+", text))
+    at_the_door = {each.name for each in registry if each.door is not None}
+    assert {name for name in at_the_door if name not in named and name.partition("-")[0] not in families} == set()

@@ -55,7 +55,7 @@ async def test_withdrawals_go_ahead_when_the_adverts_of_the_key_are_too_many() -
 
 
 async def test_what_the_agency_may_not_send_goes_ahead_of_nobody() -> None:
-    known = Quotas(EdgeSettings(limit_events="1/3"))
+    known = Quotas(EdgeSettings(limit_events=f"1/{len(FORBIDS)}"))
     for forbidding in sorted(FORBIDS):
         assert await asked(known, forbidding, emits=()) == (False, [])
     with pytest.raises(Problem) as raised:

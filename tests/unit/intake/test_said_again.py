@@ -51,8 +51,10 @@ async def test_what_is_known_already_is_a_duplicate_with_a_receipt_of_its_own_an
     data = data_of(name)
     if name == "opportunity-vetted":
         data["opportunity"] = (await house.send("job-posted", data_of("job-posted"), by)).opportunity
+    before = len(house.store.emitted)
     first = await house.send(name, data, by, **count(2))
     told = len(house.store.emitted)
+    assert name in house.told[before:]
     again = await house.send(name, data, by, **count(3))
     assert (first.status, again.status) == ("accepted", "duplicate")
     assert again.receipt not in (None, first.receipt)
