@@ -154,6 +154,11 @@ class Rounds:
         if held["state"] == "proposed":
             if not await self._still_possible(held["result"], seen):
                 raise _outdated()
+            held, seen = await self._held(caller, id)  # who withdrew while it was looked at is not confirmed either
+            if held["version"] != version or held["state"] not in ("proposed", "confirmed"):
+                raise _changed(held)
+            if any(each["person"] not in seen for each in held["result"]["assigned"]):
+                raise _outdated()
             pairs = [(each["person"], each["opportunity"]) for each in held["result"]["assigned"]]
             await self._people.audit(caller, "round-confirmed", pairs)
             held = await self._rounds.confirm(held) or await self._confirmed_meanwhile(held)

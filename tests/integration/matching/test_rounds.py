@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.matching.rounds import round_job
-from services.matching.rounds.round_requests import MOST_COMPUTING
+from services.matching.rounds.round_requests import MOST_COMPUTING, Rounds
 from tests.integration.matching.parts import NOON, Setup, agency, client, eventually, told
 from tests.support.matching import a_job, a_person, numbered
 
@@ -158,6 +158,25 @@ class TestARound:
         await call(world, "gjf", "PUT", f"/rounds/{id}/adjustments", {"version": 1})
         anew = (await proposed(world, "gjf", id, 2))["result"]
         assert len(anew["placed"]) + len(anew["waiting"]) == 2
+
+    async def test_whose_consent_ends_while_a_proposal_is_looked_at_is_not_confirmed(
+        self, world: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Last here: it takes away a consent of one more person."""
+        id = (await call(world, "gjf", "POST", "/rounds", wanted("gjf"))).json()["round"]
+        placed = {each["alias"] for each in (await proposed(world, "gjf", id))["result"]["placed"]}
+        gone = next(each for each in PEOPLE if alias("gjf", int(each.person[-3:], 16)) in placed)
+        looked_at = Rounds._still_possible
+
+        async def meanwhile(self: Rounds, *about: Any) -> bool:
+            found = await looked_at(self, *about)
+            await world.setup.publish(told(gone.model_copy(update={"consents": ()}), 9))
+            await eventually(lambda: world.database.people.count_documents({"_id": gone.person, "sequence": 9}))
+            return found
+
+        monkeypatch.setattr(Rounds, "_still_possible", meanwhile)
+        answer = await call(world, "gjf", "POST", f"/rounds/{id}/confirm", {"version": 1})
+        assert (answer.status_code, answer.json()["type"].rsplit("/")[-1]) == (409, "round-outdated")
 
 
 class TestTheJob:
