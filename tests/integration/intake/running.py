@@ -170,9 +170,9 @@ class Process:
         await http.aclose()
         raise AssertionError(f"intake did not become ready, see {self._log.name}")
 
-    async def gone(self, seconds: float = 30) -> int:
+    async def gone(self, seconds: float = 60) -> int:
         """Wait until it has ended; its exit code."""
-        return await asyncio.to_thread(self._process.wait, seconds)
+        return await asyncio.to_thread(self._process.wait, scaled(seconds))
 
     def kill(self) -> None:
         """End it for certain."""
