@@ -106,7 +106,7 @@ class House:
     def later(self, days: float) -> None:
         """The clocks of door and store, so many days from now."""
         self.store.now = now = datetime.now(UTC) + timedelta(days=days)
-        self.dependencies.clock.earliest = self.dependencies.clock.calendar = lambda: now  # type: ignore[method-assign]
+        self.dependencies.clock.earliest = self.dependencies.clock.calendar = lambda: now  # type: ignore[method-assign]  # moved
 
     @property
     def told(self) -> list[str]:

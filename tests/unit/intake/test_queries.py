@@ -222,7 +222,7 @@ class TestWhatIsHeld:
             asked.append(correlationids)
             return []
 
-        kept.steps = steps  # type: ignore[method-assign]
+        kept.steps = steps  # type: ignore[method-assign]  # counted
         for row in house.store.all(INBOX.name):
             house.store.put(INBOX.name, {**row, "_id": "another", "agency": "khf", "correlationid": "of-khf"})
         [own] = [row["correlationid"] for row in house.store.all(INBOX.name) if row["agency"] == "hanawon"]
