@@ -103,6 +103,33 @@ ROWS = (
         ),
     ),
     Row(
+        "The door on Kafka",
+        (
+            Panel(
+                "Records of agencies' topics",
+                "Per second, decided and answered; nothing while nobody publishes there.",
+                (Query("sum by (agency) (rate(ieum_inbound_records_total[5m]))", "{{agency}}", may_be_empty=True),),
+                unit="ops",
+            ),
+            Panel(
+                "Records that wait in agencies' topics",
+                "Of one alone: it sends more than its quota, or its answers are not taken.",
+                (Query("sum by (agency) (ieum_inbound_lag)", "{{agency}}", may_be_empty=True),),
+            ),
+            Panel(
+                "Readings that failed",
+                "In 15 minutes, by agency and reason; each begins again where its checkpoint is.",
+                (
+                    Query(
+                        "sum by (agency, reason) (increase(ieum_inbound_failures_total[15m]))",
+                        "{{agency}} {{reason}}",
+                        may_be_empty=True,
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Row(
         "Between the services",
         (
             Panel(

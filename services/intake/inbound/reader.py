@@ -93,7 +93,12 @@ class Reader:
 
     async def run(self) -> None:
         """Until it is cancelled. Whatever fails begins again where the checkpoints are."""
-        backoff = Backoff(0.2, 10.0)
+        try:
+            await self._sessions(Backoff(0.2, 10.0))
+        finally:
+            metrics.inbound_lag.of(agency=self._agency).set(0)  # told by whoever reads it from here on
+
+    async def _sessions(self, backoff: Backoff) -> None:
         while True:
             try:
                 await self._session(backoff)
