@@ -63,6 +63,11 @@ def arranged(sources: Iterable[Source], calendar: Calendar) -> tuple[Source, ...
     return (*found[first : first + 1], *found[:first], *found[first + 1 :])
 
 
+def alike(one: Facts | None, other: Facts | None) -> bool:
+    """Whether two adverts are surely of one vacancy."""
+    return one is not None and other is not None and compared(one, other) == "same"
+
+
 def differs(one: Facts | None, other: Facts | None) -> bool:
     """Whether two adverts cannot be of one vacancy. A doubtful pair stays as it is, one or two."""
     return one is None or other is None or compared(one, other) == "different"

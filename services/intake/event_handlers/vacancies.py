@@ -18,7 +18,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
 from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts
-from services.intake.domain.vacancy import Calendar, Source, arranged, differs
+from services.intake.domain.vacancy import Calendar, Source, alike, arranged, differs
 from services.intake.domain.vetting import Judgement, ListedEmployer, employer_key, judged, status_of, stricter
 from services.intake.event_handlers import advert_index
 from services.intake.event_handlers.advert_index import AdvertIndex
@@ -108,7 +108,7 @@ class Vacancies:
         self._new: set[str] = set()
         self._untold: set[str] = set()
         self._moved: dict[str, str] = {}
-        self._asked: list[QuestionDocument] = []
+        self._asked: dict[str, QuestionDocument] = {}
 
     @property
     def day(self) -> date:
@@ -126,7 +126,7 @@ class Vacancies:
         there = self._place(source, home)
         if home is not None:  # one that it joins is compared anew once its last day is over, by who looks at those
             self._compare_anew(home)
-        return there
+        return self._moved.get(source.index, there)
 
     def _place(self, source: Source, home: str | None) -> str:
         """The same; the others of its home are left where they are."""
@@ -134,9 +134,12 @@ class Vacancies:
         others = () if before is None else tuple(each for each in before.sources if each.index != source.index)
         first = next((each for each in others if self._live(each)), None)
         there, doubtful = home, dict[str, str]()
-        if self._live(source) and (self._lists(source.agency, others) or self._asks_anew(source, before, first)):
+        leaves = first is not None and (
+            self._lists(source.agency, others) or differs(facts_of(source.words), facts_of(first.words))
+        )
+        if self._live(source) and (leaves or self._asks_anew(source, before, first)):
             there, doubtful = self._same_as(source, before)
-            if there is None and first is None:
+            if there is None and not leaves:
                 there = home
         if there is None:
             there = source.words.opportunity if home is None else random_id()
@@ -219,7 +222,7 @@ class Vacancies:
             effect.others.append(after)
         effect.saves += self._index.saves()
         effect.saves += [(REFERENCES, Reference(index, id).document()) for index, id in self._moved.items()]
-        effect.saves += [(QUESTIONS.name, dict(each)) for each in self._asked]
+        effect.saves += [(QUESTIONS.name, dict(each)) for each in self._asked.values()]
         if missed := self._index.not_listed:
             self._work.after_commit(lambda: metrics.adverts_not_compared.of().inc(missed))
         return effect
@@ -232,12 +235,12 @@ class Vacancies:
         return self._calendar.live(source)
 
     def _asks_anew(self, source: Source, before: StoredOpportunity | None, first: Source | None) -> bool:
-        """Whether it may be of another vacancy than before: it is new, was not open, or is compared otherwise now."""
-        facts = facts_of(source.words)
-        if first is not None:
-            return differs(facts, facts_of(first.words))
+        """Whether it may be of another vacancy than before: it is new, was not open, or is compared otherwise now, and
+        is not surely that of the others that remain."""
         was = None if before is None else next((each for each in before.sources if each.index == source.index), None)
-        return was is None or not self._live(was) or facts != facts_of(was.words)
+        if was is not None and self._live(was) and facts_of(source.words) == facts_of(was.words):
+            return False
+        return first is None or not alike(facts_of(source.words), facts_of(first.words))
 
     def _same_as(self, source: Source, before: StoredOpportunity | None) -> tuple[str | None, dict[str, str]]:
         """The opportunity that is of the same vacancy; of two that both are nobody can tell which one it is. And those
@@ -294,12 +297,42 @@ class Vacancies:
         held = self._held[id]
         self._held[id] = replace(held, ends=self._calendar.ends(held.sources))
         head, *others = held.sources or (None,)
-        if head is None or not others or not self._live(head):
+        if head is None or not self._live(head):
             return
         facts = facts_of(head.words)
         for each in others:
             if self._live(each) and differs(facts, facts_of(each.words)):
                 self._place(each, id)
+        self._look_for_another(id)
+
+    def _look_for_another(self, id: str) -> None:
+        """Told in other words than before the act, it may be of the vacancy of another opportunity: it is one with
+        that, which keeps its id, where every open source of either is surely of it. Else an operator is asked."""
+        held, before = self.get(id), self._before(id)
+        facts, agency = facts_of(held.state), held.state.owner
+        was = None if before is None or before.state.status == "closed" else facts_of(before.state)
+        if facts is None or facts == was:
+            return
+        same, doubtful = self._index.found(facts, agency, (id, *held.apart))
+        others = [self.get(each) for each in same]
+        agencies = {each.agency for each in held.sources if self._live(each)}
+        others = [each for each in others if agencies.isdisjoint(one.agency for one in each.sources if self._live(one))]
+        if len(others) == 1 and self._surely_one(held, others[0]) and self.merge(others[0].id, id):
+            return
+        self._ask(id, agency, {**{each.id: each.sources[0].agency for each in others}, **doubtful})
+
+    def _surely_one(self, one: StoredOpportunity, other: StoredOpportunity) -> bool:
+        """Whether each open source of either says the same as what is told of the other one. Not where a last day is
+        over whose opportunity nobody has looked at since: who does finds this one."""
+        if not all(self._live(held.sources[0]) for held in (one, other)):
+            return False
+        pairs = [(one.state, other.sources), (other.state, one.sources)]
+        return all(
+            alike(facts_of(told), facts_of(source.words))
+            for told, sources in pairs
+            for source in sources
+            if self._live(source)
+        )
 
     def _put(self, held: StoredOpportunity) -> None:
         """With its state by all of its sources, and listed where others look for it. Once a last day is over it stays
@@ -334,16 +367,15 @@ class Vacancies:
     def _ask(self, id: str, agency: str, doubtful: dict[str, str]) -> None:
         """That an operator should look at these pairs."""
         for other, owner in list(doubtful.items())[:MOST_QUESTIONS]:
-            self._asked.append(
-                QuestionDocument(
-                    _id=self._dependencies.ids.derived("question", *sorted((id, other))),
-                    opportunities=[other, id],
-                    agencies=[owner, agency],
-                    at=self._work.trusted,
-                    answer=None,
-                    by=None,
-                    answered=None,
-                )
+            question = self._dependencies.ids.derived("question", *sorted((id, other)))
+            self._asked[question] = QuestionDocument(
+                _id=question,
+                opportunities=[other, id],
+                agencies=[owner, agency],
+                at=self._work.trusted,
+                answer=None,
+                by=None,
+                answered=None,
             )
 
 

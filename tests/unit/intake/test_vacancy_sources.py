@@ -173,3 +173,69 @@ class TestRoom:
         assert (house.newest.opportunity, house.newest.owner) == (first, "pb")
         await close(house, "pb", "0", sequence=4)
         assert await post(house, "pb", "0", sequence=5) != alone
+
+
+class TestThoseThatBecomeAlike:
+    """Two open opportunities, of which one is told in other words because of its sources."""
+
+    @staticmethod
+    def paid(amount: int) -> dict[str, Any]:
+        """Within 2 % the same, beyond it doubtful."""
+        return {"wage": {"per": "month", "minimum": amount, "currency": "KRW"}}
+
+    async def test_once_the_first_source_is_closed_they_are_one(self, house: House) -> None:
+        first = await post(house, "pa", **self.paid(2_500_000))
+        assert await post(house, "pb", **self.paid(2_530_000)) == first
+        second = await post(house, "pc", **self.paid(2_560_000))
+        assert second != first
+        assert open_now(house) == sorted((first, second))
+        assert await close(house, "pa") == second
+        assert open_now(house) == [second]
+        assert sources(house)[second] == ["pc", "pb", "pa"]
+        await close(house, "pc")
+        assert (open_now(house), house.newest.owner) == ([second], "pb")
+        await close(house, "pb")
+        assert open_now(house) == []
+
+    async def test_once_the_last_day_of_the_first_source_is_over(self, house: House) -> None:
+        first = await post(house, "pa", **self.paid(2_500_000), **SOON)
+        assert await post(house, "pb", **self.paid(2_530_000)) == first
+        second = await post(house, "pc", **self.paid(2_560_000))
+        house.later(5)
+        await job(house).expire()
+        assert open_now(house) == [second]
+        assert sorted(sources(house)[second]) == ["pa", "pb", "pc"]
+
+    async def test_a_source_that_is_only_perhaps_of_its_vacancy_goes_where_it_surely_is(self, house: House) -> None:
+        first = await post(house, "pa", title="제과제빵원 모집")
+        assert await post(house, "pb", title="제과제빵원 모집") == first
+        second = await post(house, "pc", title="제과제빵원 모집 (야간)")
+        assert await post(house, "pa", sequence=2, title="제과제빵원 모집 (야간)") == second
+        assert open_now(house) == sorted((first, second))
+        assert sources(house) == {first: ["pb"], second: ["pc", "pa"]}
+
+    async def test_where_only_some_are_surely_alike_an_operator_is_asked(self, house: House) -> None:
+        first = await post(house, "pa", **TEN)
+        assert await post(house, "pb", **TEN) == first
+        second = await post(house, "pc", **TWENTY)
+        assert house.store.all("questions") == []
+        assert await post(house, "pa", sequence=2, employment=None) == first
+        assert open_now(house) == sorted((first, second))
+        (question,) = house.store.all("questions")
+        assert sorted(question["opportunities"]) == sorted((first, second))
+
+    async def test_who_lists_two_means_two_and_an_operators_word_holds(self, house: House) -> None:
+        first = await post(house, "pa", **self.paid(2_500_000))
+        assert await post(house, "pb", **self.paid(2_530_000)) == first
+        second = await post(house, "pb", "2", **self.paid(2_560_000))
+        assert await close(house, "pa") == first
+        assert open_now(house) == sorted((first, second))
+
+        third = await post(house, "pc", region="legal-dong-2026:41110", **self.paid(2_500_000))
+        assert await post(house, "pd", region="legal-dong-2026:41110", **self.paid(2_530_000)) == third
+        fourth = await post(house, "pa", "2", region="legal-dong-2026:41110", **self.paid(2_560_000))
+        for question in house.store.all("questions", answer=None):
+            if {third, fourth} == set(question["opportunities"]):
+                await operators(house).answer(question["_id"], "apart", house.callers["ops"])
+        assert await close(house, "pc") == third
+        assert open_now(house) == sorted((first, second, third, fourth))
