@@ -97,6 +97,8 @@ async def _day(scenario: Scenario, options: Options) -> bool:
     *chapters, withdrawals = scenario.world.day(1)
     for chapter in chapters:
         await scenario.send_chapter(chapter, _killer(scenario, options) if chapter.name == KILL_AT else None)
+        if chapter.name == "openings":
+            await scenario.vet(1)
     quiet = await scenario.until_quiet(options.patience)
     scenario.screen.partners(scenario.counts())
     await scenario.show_somebody()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from random import Random
 from zoneinfo import ZoneInfo
@@ -20,6 +20,11 @@ from shared.reference import Pack, load_pack
 WRONG = 0.01  # the share of events that are wrong
 OPENINGS_PER_PERSON = 1.07
 NEW_OPENINGS = 0.15  # what a later day brings, as a share of the first day's
+VETTED = "opportunity-vetted"
+VERDICTS: tuple[Json, ...] = (
+    {"verdict": "held", "reason": "wrong-terms"},
+    {"verdict": "refused", "reason": "no-longer-open"},
+)
 SMALLEST_CLASS, LARGEST_CLASS = 2, 24  # about 19 people graduate in a month
 
 
@@ -86,6 +91,16 @@ class World:
             _chapter("changes", "바뀐 것들", "What changed", changes),
             _chapter("withdrawals", "동의 철회", "Consents withdrawn", withdrawals),
         ]
+
+    def vetted(self, number: int, opportunities: Sequence[str]) -> Chapter:
+        """Two adverts of that day, by the hub's ids: the first is held, the second refused, by the agency that vets."""
+        agency = next(each.agency for each in self.setting.agencies if VETTED in each.rights.emits)
+        event_writer = EventWriter(self.today, number, self.pack.timezone)
+        items = []
+        for opportunity, verdict in zip(opportunities, VERDICTS, strict=False):
+            item = event_writer.write(agency, VETTED, {"opportunity": opportunity, **verdict})
+            items.append(replace(item, event={**item.event, "id": f"{agency}-vetted-{opportunity}"}))
+        return _chapter("vetting", "공고 검수", "Adverts that are vetted", items)
 
     def _later(self, event_writer: EventWriter, number: int) -> list[Chapter]:
         count = max(8, round(len(self.openings) * NEW_OPENINGS))

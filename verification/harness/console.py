@@ -85,6 +85,11 @@ class Screen:
             ko, en = both(question["text"])
             self.say(f"           ? {ko}", en, "yellow")
 
+    def vetted(self, title: str, verdict: str, reason: str) -> None:
+        """An advert that is held or refused, and why: it is proposed to nobody."""
+        ko = {"held": "보류", "refused": "거절"}.get(verdict, verdict)
+        self.say(f"   {ko}  {title} ({reason})", f"{verdict}: proposed to nobody, recalled where it was told", "yellow")
+
     def somebody(self, agency: str, matches: int) -> None:
         """Whose matches follow: said by nothing but the agency that brought them."""
         self.say(

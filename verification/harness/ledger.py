@@ -32,7 +32,9 @@ class Ledger:
             self.refused.append(outcome)
             return
         self.accepted.append(item)
-        own = (item.agency, item.event["data"].get("reference", ""))
+        if "reference" not in item.event["data"]:  # an operator's word on somebody's advert
+            return
+        own = (item.agency, item.event["data"]["reference"])
         if alias := outcome.receipt.get("alias"):
             self.aliases[own] = alias
         if opportunity := outcome.receipt.get("opportunity"):

@@ -25,6 +25,7 @@ from verification.harness.system import System
 MODES: dict[str, Mode] = {"graduates": "batch", "openings": "batch", "programmes": "structured", "changes": "binary"}
 WATCH_SECONDS = 3.0
 CANDIDATES, MATCHES_SHOWN = 12, 2
+VETTED = 2  # adverts of a day
 QUIET_SECONDS = 1.5  # nothing moved for so long, and nothing is on its way: it is over
 
 
@@ -69,6 +70,16 @@ class Scenario:
                 self.screen.refused(outcome)
 
         await self._senders.send(items, mode, on_outcome)
+
+    async def vet(self, day: int) -> None:
+        """Of the adverts that came today one is held and one refused: what was told of them is taken back."""
+        came = [item for item in self.ledger.accepted if item.event["type"] == "job-posted"]
+        opportunities = dict.fromkeys(self.ledger.opportunities[_own(item)] for item in came)
+        chapter = self.world.vetted(day, list(opportunities)[-VETTED:])
+        await self.send_chapter(chapter)
+        for item in chapter.items:
+            data = item.event["data"]
+            self.screen.vetted(self.ledger.titles.get(data["opportunity"], ""), data["verdict"], data["reason"])
 
     async def show_somebody(self) -> None:
         """Of the people who came first today, the one with the best match, as their own agency reads it."""

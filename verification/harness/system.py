@@ -178,6 +178,7 @@ class System:
         if name == "intake":
             admin = self.keyring.first_admin(self.setting.admin.agency)
             variables |= {"IEUM_KEK": key("intake/kek"), "IEUM_FIRST_ADMIN": admin}
+            variables["IEUM_INBOUND_KEYS"] = key("intake/inbound")
         return variables
 
     def _partner_folder(self, partner: str) -> Path:

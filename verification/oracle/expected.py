@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from verification.oracle.matches import matches_of
 from verification.oracle.state import Own, State
@@ -37,7 +38,7 @@ def expected_of(
     openings = {opening_ids[own]: own for own in state.openings}
     kept = matches_of(
         [person.model_copy(update={"person": person_ids[own]}) for own, person in state.people.items()],
-        [opening.model_copy(update={"opportunity": opening_ids[own]}) for own, opening in state.openings.items()],
+        [_as_told(opening, opening_ids[own], state) for own, opening in state.openings.items()],
         state.pack,
         today,
         prices,
@@ -50,6 +51,12 @@ def expected_of(
         if may_hear(state.people[person], partner, today)
     )
     return Expected(matches, told)
+
+
+def _as_told(opening: Opportunity, id: str, state: State) -> Opportunity:
+    """Held or refused it is not open, whatever its agency says."""
+    status = "held" if opening.status == "open" and state.vetted.get(id, "checked") != "checked" else opening.status
+    return opening.model_copy(update={"opportunity": id, "status": status})
 
 
 def receivers(agencies: Iterable[Mapping[str, Any]]) -> frozenset[str]:

@@ -8,7 +8,14 @@ from typing import Any
 
 from shared.events.data_classification import Model
 from shared.events.http_binding import read
-from shared.events.topics.opportunities import ClosedAtDoor, JobAtDoor, Opportunity, ProgrammeAtDoor
+from shared.events.topics.opportunities import (
+    ClosedAtDoor,
+    JobAtDoor,
+    Opportunity,
+    ProgrammeAtDoor,
+    Verdict,
+    VettedAtDoor,
+)
 from shared.events.topics.people import (
     Consent,
     ConsentGivenAtDoor,
@@ -36,16 +43,20 @@ _TITLES = {
 class State:
     """People and openings by their agency's own references, as the accepted events leave them.
 
-    Ids are placeholders until `expected` puts in the hub's own; aliases are left out.
+    Ids are placeholders until `expected` puts in the hub's own; aliases are left out. `vetted`: the last word on an
+    opportunity, by the hub's id.
     """
 
     pack: Pack
     people: dict[Own, Person] = field(default_factory=dict)
     openings: dict[Own, Opportunity] = field(default_factory=dict)
+    vetted: dict[str, Verdict] = field(default_factory=dict)
 
     def apply(self, agency: str, event: Mapping[str, Any]) -> None:
         """One accepted event, in the order of acceptance."""
         data = read(event).data
+        if isinstance(data, VettedAtDoor):
+            self.vetted[data.opportunity] = data.verdict
         reference = getattr(data, "reference", None)
         if reference is None:
             return
