@@ -103,6 +103,8 @@ async def _day(scenario: Scenario, number: int) -> bool:
                 quiet = await scenario.withdraw(chapter, PATIENCE) and quiet
             else:
                 await scenario.send_chapter(chapter)
+                if chapter.name == "openings":
+                    await scenario.vet(number)
         quiet = await scenario.until_quiet(PATIENCE) and quiet
         if number > 1:
             await scenario.show_somebody()
@@ -150,7 +152,12 @@ def _signposts(system: System, screen: Screen, asked: tuple[str, str, str] | Non
             f'  why not this one  curl -H "Authorization: Bearer {token}" {url}/people/{alias}/opportunities/{opening}'
         )
     print_(f"  partners' books   {system.folder / 'partners'}     logs   {system.logs}")
-    passwords = "Kafka's passwords in stack/kafka/users.json" if system.stack.broker.users else "no passwords"
+    passwords = "no passwords"
+    if system.stack.broker.users:
+        passwords = "Kafka's passwords in stack/kafka/users.json"
+        file = system.stack.folder / "kafka" / "admin.env"
+        add = f"{sys.executable} -m deploy.rights.agency add {feed} --out {feed}.password"
+        print_(f"  door on Kafka     (set -a; . {file}; {add})     {system.services['intake'].url}/doors/kafka")
     print_(f"  KAFKA={system.stack.kafka}  MONGO_URL={system.stack.mongo_url}  (loopback only, {passwords})")
     print_("[bold]Ctrl-C[/bold] 로 모두 멈춥니다  stops everything\n")
 

@@ -88,12 +88,13 @@ class Key:
 
 
 class Hub:
-    """A service of Ieum with a key. `patience`: seconds to go on trying while it is away or asks to wait."""
+    """A service of Ieum with a key, or without one for what anybody may ask. `patience`: seconds to go on trying while
+    it is away or asks to wait."""
 
     def __init__(
         self,
         url: str,
-        key: Key,
+        key: Key | None,
         *,
         patience: float = 120.0,
         transport: httpx.BaseTransport | None = None,
@@ -104,11 +105,12 @@ class Hub:
         self._patience = patience
         self._sleep = sleep
         self._clock = clock
+        authorization = {} if key is None else {"Authorization": f"Bearer {key.token}"}
         self._http = httpx.Client(
             base_url=url.rstrip("/"),
             timeout=httpx.Timeout(60, connect=10),
             transport=transport,
-            headers={"Authorization": f"Bearer {key.token}", "User-Agent": "ieum-client/0.1"},
+            headers={**authorization, "User-Agent": "ieum-client/0.1"},
         )
 
     def __enter__(self) -> Self:
@@ -122,21 +124,17 @@ class Hub:
     def send(self, events: Sequence[Json]) -> list[Json]:
         """One result for each event, in order; those that met a fault there or were too many are sent again. At most
         `MOST_EVENTS`. The same events again are answered as duplicates."""
-        results: list[Json | None] = [None] * len(events)
-        waiting = list(range(len(events)))
-        until = self._clock() + self._patience
-        pause = 0.2
-        while waiting:
-            body = encoded([events[at] for at in waiting])
-            answer = self.call("POST", "/events", content=body, headers={"Content-Type": BATCH})
-            for at, result in zip(waiting, answer["results"], strict=True):
-                results[at] = result
-            waiting = [at for at in waiting if (results[at] or {}).get("status") == "failed"]
-            if not waiting or self._clock() > until:
-                break
-            self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        return [result or {} for result in results]
+
+        def once(some: Sequence[Json]) -> list[Json]:
+            answer = self.call("POST", "/events", content=encoded(some), headers={"Content-Type": BATCH})
+            results: list[Json] = answer["results"]
+            return results
+
+        return until_taken(events, once, self._patience, self._clock, self._sleep)
+
+    def door_on_kafka(self) -> Json:
+        """Whether it is open, its public keys and the names of its topics. Needs no key."""
+        return self.call("GET", "/doors/kafka")
 
     def status(self, id: str, source: str) -> Json:
         """What became of an event, by its id or by its receipt. Raises RefusedByHub (404) when nothing is known."""
@@ -179,6 +177,23 @@ class Hub:
             "keys"
         ]
         return found
+
+    def mappings(self) -> list[str]:
+        """The names of one's own that are kept at the door."""
+        found: list[str] = self.call("GET", "/mappings")["mappings"]
+        return found
+
+    def mapping(self, name: str) -> Json:
+        """One of them. Raises RefusedByHub (404)."""
+        return self.call("GET", f"/mappings/{quote(name, safe='')}")
+
+    def keep_mapping(self, name: str, mapping: Json) -> None:
+        """In place of what was kept under this name. Raises RefusedByHub with what is wrong in it."""
+        self.call("PUT", f"/mappings/{quote(name, safe='')}", json=mapping)
+
+    def forget_mapping(self, name: str) -> None:
+        """Raises RefusedByHub (404)."""
+        self.call("DELETE", f"/mappings/{quote(name, safe='')}")
 
     def subscribe_to_feed(self) -> None:
         """Take part; once more does no harm."""
@@ -229,6 +244,30 @@ class Hub:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+def until_taken(
+    events: Sequence[Json],
+    once: Callable[[Sequence[Json]], Sequence[Json]],
+    patience: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> list[Json]:
+    """One answer for each event, in order. `once` sends some and brings an answer for each; what met a fault there
+    (`failed`), or has an empty answer, is sent again for so many seconds."""
+    answers: list[Json] = [{}] * len(events)
+    waiting = list(range(len(events)))
+    until = clock() + patience
+    pause = 0.2
+    while waiting:
+        for at, answer in zip(waiting, once([events[at] for at in waiting]), strict=True):
+            answers[at] = answer
+        waiting = [at for at in waiting if answers[at].get("status", "failed") == "failed"]
+        if not waiting or clock() > until:
+            break
+        sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return answers
+
+
 def encoded(value: Any) -> bytes:
     """As JSON in UTF-8; half a character, which JSON can say and UTF-8 cannot, stays escaped."""
     try:
@@ -244,12 +283,13 @@ def check_address(url: str) -> None:
         raise ValueError("an address is https://host/path, without a user, ? or #")
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and parts.hostname and _this_machine(parts.hostname):
+    if parts.scheme == "http" and parts.hostname and this_machine(parts.hostname):
         return
     raise ValueError("an address begins with https:// (http:// only on this machine)")
 
 
-def _this_machine(host: str) -> bool:
+def this_machine(host: str) -> bool:
+    """Whether it is called so that nobody else can be meant."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from clients.ieum.hub import MOST_BYTES, MOST_EVENTS, Hub, encoded
+from clients.ieum.hub import MOST_BYTES, MOST_EVENTS, Json, encoded
 from shared.files import Converted, Line, Unreadable, lines_about
 from shared.files.report import column_of
 from shared.reference import Pack
+
+
+class Door(Protocol):
+    """Whatever takes events, HTTP (`Hub`) or Kafka (`KafkaDoor`)."""
+
+    def send(self, events: Sequence[Json]) -> list[Json]:
+        """One answer for each event, in order. At most `MOST_EVENTS`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -34,7 +42,7 @@ class Tally:
 
 def send(
     rows: Iterable[Converted],
-    hub: Hub,
+    door: Door,
     pack: Pack,
     language: str,
     tell: Callable[[Line], None],
@@ -46,7 +54,7 @@ def send(
     tally = Tally()
     for batch in batches(rows):
         events = [{**row.event, **({"testrun": True} if testrun else {})} for row in batch if row.event is not None]
-        answers = iter(hub.send(events) if events else [])
+        answers = iter(door.send(events) if events else [])
         for row in batch:
             tally.rows += 1
             tally.warnings += len(row.warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -50,11 +51,23 @@ class Settings:
 
     def hub(self, *, of_partners: bool = False, key: Key | None = None) -> Hub:
         """The door, or what partners are told by. `key`: another than one's own. Raises Missing."""
-        url = self.notifications if of_partners else self.intake
-        if url is None:
-            option = "--notifications URL, or IEUM_NOTIFICATIONS" if of_partners else "--intake URL, or IEUM_INTAKE"
-            raise Missing(f"where is it? {option}")
-        return Hub(url, key or self.key(), patience=self.patience)
+        if of_partners and self.notifications is None:
+            raise Missing("where is it? --notifications URL, or IEUM_NOTIFICATIONS")
+        url = self.notifications if of_partners else None
+        return Hub(url or self.door(), key or self.key(), patience=self.patience)
+
+    def door(self) -> str:
+        """Its address. Raises Missing."""
+        if self.intake is None:
+            raise Missing("where is it? --intake URL, or IEUM_INTAKE")
+        return self.intake
+
+    def key_or(self, secret: str) -> Key:
+        """One's key, else one that follows from another secret: enough for ids of events that nobody can guess. Raises
+        ValueError."""
+        if self.key_file is not None or os.environ.get("IEUM_KEY"):
+            return self.key()
+        return Key("not-a-key", hashlib.sha256(secret.encode()).digest())
 
     def sender(self) -> str:
         """The agency. Raises Missing."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from time import sleep
 from typing import Any, BinaryIO
 
-from clients.ieum.hub import Away, Hub
-from clients.ieum.sending import line_of, send
+from clients.ieum.hub import Away
+from clients.ieum.sending import Door, line_of, send
 from shared.files import Converter, Line, Report, Unreadable
 from shared.files.text_encoding import encoding_of
 from shared.reference import Pack
@@ -60,9 +60,9 @@ class Taken:
 class Folder:
     """One folder, looked at again and again. One watcher at a time."""
 
-    def __init__(self, path: Path, hub: Hub, make: Make, type: str | None, pack: Pack, language: str) -> None:
+    def __init__(self, path: Path, door: Door, make: Make, type: str | None, pack: Pack, language: str) -> None:
         """`make`: a converter for what was made at a moment; `type`: of its events, where no column says it."""
-        self._path, self._hub, self._make = path, hub, make
+        self._path, self._door, self._make = path, door, make
         self._type, self._pack, self._language = type, pack, language
         self._resting: dict[str, Seen] = {}
 
@@ -111,7 +111,7 @@ class Folder:
             report = _Beside(path, encoding)
             try:
                 rows = self._make(datetime.fromtimestamp(seen.changed / 1e9, UTC)).convert(stream, self._type)
-                tally = send(rows, self._hub, self._pack, self._language, report.tell, lambda _: None)
+                tally = send(rows, self._door, self._pack, self._language, report.tell, lambda _: None)
                 result, settled, taken = tally.as_json(), not tally.statuses["failed"], tally.good
             except Unreadable as unreadable:
                 line = line_of(unreadable, self._pack, self._language)

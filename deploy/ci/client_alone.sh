@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 
 python=${1:-$PWD/.venv/bin/python}
 folder=$(mktemp -d)
+requirements=$PWD/requirements
 trap 'rm -rf "$folder"' EXIT
 
 (cd clients && "$python" -m hatchling build -t wheel -d "$folder")
@@ -23,6 +24,10 @@ ieum="$folder/.venv/bin/ieum"
 "$ieum" check people.xlsx --type person-enrolled
 "$ieum" check jobs.csv --type job-posted
 echo '{"reference": "?"}' >bad.jsonl
+send() { "$ieum" --patience 1 --agency try --intake http://127.0.0.1:1 send jobs.csv --kafka 127.0.0.1:1 --kafka-password-file try.key; }
+send 2>said && exit 1 || [ $? -eq 2 ] && grep -q "\[kafka\]" said # says what it lacks
+pip --require-hashes -r "$requirements/clients-kafka.txt"
+send 2>said && exit 1 || [ $? -eq 3 ] # the door is away
 code=0
 "$ieum" check bad.jsonl --type job-closed || code=$?
 [ "$code" -eq 1 ] || { echo "client alone: what is wrong was answered with $code" >&2; exit 1; }

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.intake.file_mappings.service import FileMappings
 from services.intake.operators import Operators
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys, RejectionFilter
@@ -100,6 +101,7 @@ class Endpoints:
     door: Door
     journeys: Journeys
     own_keys: OwnKeys
+    file_mappings: FileMappings
     reading_back: ReadingBack
     operators: Operators
 

@@ -10,7 +10,7 @@ rejections     _id keyed hash of agency and id; a refused event, without any val
 steps          _id event; what the other services said that followed from an accepted event
 audit          _id random; who read about whom
 
-What is kept of adverts is in opportunity_documents.py.
+What is kept of adverts is in opportunity_documents.py, of files in file_mappings/service.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""`POST /files`: a whole file through the same door as events, portion by portion, with a finding for each row.
+"""`POST /files`: a whole file through the same door as events, portion by portion, with a finding for each row; and
+`POST /files/preview`, which takes nothing.
 
 The file is held in memory while it is read and lies nowhere else. A row that is no event is refused like an event, so
 there is one list of rejections. Whatever is not taken at once (too many at a time, a fault of ours) is told as
@@ -19,8 +20,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
-from services.intake.api import Endpoints
+from services.intake.api import Endpoints, answer
 from services.intake.dependencies import Dependencies
+from services.intake.event_validation import Validation
+from services.intake.file_mappings.api import MAPPING_NAME
+from services.intake.file_preview import FilePreview, RowFinding, Start
 from services.intake.request_admission import Admitted, Received
 from services.intake.schemas import Receipt
 from services.intake.service import PORTION_EVENTS, Door
@@ -28,7 +32,7 @@ from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller, Calling
 from shared.events.http_binding import Item
 from shared.events.refusal import Refusal, Refused
-from shared.files import Converted, Converter, Line, Report, Unreadable
+from shared.files import Converted, Converter, FileMapping, Line, Report, Unreadable
 from shared.files.columns import table_types
 from shared.files.report import column_of
 from shared.files.template import codes_csv, template_csv, template_xlsx
@@ -42,6 +46,8 @@ from shared.reference import Pack
 MOST_HELD = 32_000_000  # bytes of a workbook's shared strings: as objects they take several times as much
 MOST_FINDINGS = 1_000  # in one answer; GET /rejections has all of what was refused
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+Type = Annotated[str | None, Query(max_length=60, description="of its events, where no column says it")]
+Mapping = Annotated[str | None, Query(pattern=MAPPING_NAME, description="which of your mappings (`PUT /mappings`)")]
 _STATUSES = ("accepted", "duplicate", "superseded", "refused", "failed")
 _BODY = {
     "requestBody": {
@@ -50,14 +56,6 @@ _BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-
-
-class RowFinding(Finding):
-    """What is wrong with a row. `column`: as spreadsheets name it. `warning`: the row was taken all the same."""
-
-    row: int
-    column: str | None = None
-    warning: bool | None = None
 
 
 class FileAnswer(Answer):
@@ -160,7 +158,7 @@ class Reading:
 def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: Dependencies) -> APIRouter:
     """The routes of files."""
     router = Router(tags=["files"])
-    pack = dependencies.pack
+    pack, validation = dependencies.pack, Validation(dependencies)
 
     @router.post(
         "/files",
@@ -176,7 +174,8 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         request: Request,
         caller: Calling,
         as_of: Annotated[AwareDatetime, Query(description="when the file was made; of rows that do not say when")],
-        type: Annotated[str | None, Query(max_length=60, description="of its events, where no column says it")] = None,
+        type: Type = None,
+        mapping: Mapping = None,
         testrun: bool = False,
         report: Annotated[
             Literal["json", "csv"], Query(description="csv: findings, in the encoding of the file")
@@ -188,9 +187,10 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         quotas: Quotas = request.app.state.runtime.quotas
         received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
         async with endpoints.admission.turn(received, caller, quotas):
-            packed = Received("", received.headers, received.body)  # what its text is written in is told by itself
-            body = await asyncio.to_thread(packed.unpacked, settings.most_bytes)
-            reading = _reading(body, type, as_of, caller, dependencies, testrun)
+            body = await _unpacked(received)
+            converter = _converter(caller, as_of, await _mapping(caller, mapping), dependencies)
+            stream = io.BytesIO(body)
+            reading = Reading(stream, converter.convert(stream, type), dependencies, testrun)
             await reading.take(endpoints.door, caller, quotas)
         if report == "json":
             content = reading.answer().model_dump_json(exclude_none=True)
@@ -198,6 +198,48 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         encoding = "utf-8-sig" if body.startswith(b"PK") else await asyncio.to_thread(encoding_of, io.BytesIO(body))
         chosen = language if language in pack.languages else pack.languages[0]
         return Response(reading.report(chosen, encoding), 202, media_type="text/csv")
+
+    @router.post(
+        "/files/preview",
+        response_model=FilePreview,
+        response_model_exclude_none=True,
+        responses=errors(415),
+        openapi_extra=_BODY,
+        summary="What a file would be taken as",
+    )
+    @bounded(Bounds(most_bytes=settings.most_bytes, at_once=None, batches=True))
+    async def preview(
+        request: Request,
+        caller: Calling,
+        as_of: Annotated[AwareDatetime | None, Query(description="as for `POST /files`; default: now")] = None,
+        type: Type = None,
+        mapping: Mapping = None,
+    ) -> Response:
+        """Which field each column is, the first rows as they were understood, and what is wrong with them. Nothing is
+        taken and nothing kept; nothing that may name a person is said back."""
+        quotas: Quotas = request.app.state.runtime.quotas
+        received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
+        async with endpoints.admission.turn(received, caller, quotas):
+            body, kept = await _unpacked(received), await _mapping(caller, mapping)
+            converter = _converter(caller, as_of or dependencies.clock.calendar(), kept, dependencies)
+            try:
+                start = await asyncio.to_thread(Start.of, body, converter, type)
+            except Unreadable as unreadable:
+                raise Refused(unreadable.refusal) from None
+            await quotas.charge("events", caller.key_id, max(1, len(start.rows)))
+            return answer(await start.shown(caller.agency.agency, validation, dependencies))
+
+    async def _unpacked(received: Received) -> bytes:
+        packed = Received("", received.headers, received.body)  # what its text is written in is told by itself
+        return await asyncio.to_thread(packed.unpacked, settings.most_bytes)
+
+    async def _mapping(caller: Caller, name: str | None) -> FileMapping | None:
+        if name is None:
+            return None
+        found = await endpoints.file_mappings.find(caller.agency.agency, name)
+        if found is None:
+            raise Refused(Refusal("unknown-mapping", "/query/mapping"))
+        return found
 
     @router.get(
         "/templates/{name}",
@@ -224,13 +266,10 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
     return router
 
 
-def _reading(
-    body: bytes, type: str | None, as_of: datetime, caller: Caller, dependencies: Dependencies, testrun: bool
-) -> Reading:
-    agency, stream = caller.agency.agency, io.BytesIO(body)
+def _converter(caller: Caller, as_of: datetime, mapping: FileMapping | None, dependencies: Dependencies) -> Converter:
+    agency = caller.agency.agency
     make_id = partial(_event_id, dependencies, agency)
-    converter = Converter(dependencies.pack, agency, as_of, make_id, most_held=MOST_HELD)
-    return Reading(stream, converter.convert(stream, type), dependencies, testrun)
+    return Converter(dependencies.pack, agency, as_of, make_id, mapping, most_held=MOST_HELD)
 
 
 def _event_id(dependencies: Dependencies, agency: str, content: bytes) -> str:

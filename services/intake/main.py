@@ -13,6 +13,8 @@ from services.intake.advert_expiry import AdvertExpiryJob
 from services.intake.api import Endpoints, make_router
 from services.intake.consent_expiry import ConsentExpiryJob
 from services.intake.dependencies import Dependencies
+from services.intake.file_mappings import api as file_mappings_api
+from services.intake.file_mappings.service import FileMappings
 from services.intake.first_administrator import first_administrator
 from services.intake.identity import References, Vault
 from services.intake.inbound import api as inbound_api
@@ -78,6 +80,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         endpoints.journeys = Journeys(repository, dependencies)
         endpoints.reading_back = ReadingBack(repository, dependencies)
         endpoints.own_keys = OwnKeys(runtime.store, dependencies)
+        endpoints.file_mappings = FileMappings(runtime.store, dependencies)
         endpoints.operators = Operators(runtime.store, repository, dependencies)
 
     async def lapse_consents() -> None:
@@ -112,6 +115,7 @@ def build(settings: IntakeSettings) -> FastAPI:
             inbound_api.make_router(kafka_door),
             code_lists_api.make_router(pack),
             files_api.make_router(endpoints, settings, dependencies),
+            file_mappings_api.make_router(endpoints),
             operators_api.make_router(endpoints),
         ),
         before_streams=(put_together,),

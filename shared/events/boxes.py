@@ -38,7 +38,7 @@ def key_name(public: bytes) -> str:
 
 def seal(identity: Mapping[str, Any], public: bytes, source: str, id: str) -> dict[str, str]:
     """What stands for the identity in the event with this source and id. Raises ValueError for what is no key."""
-    plain = json.dumps(identity, ensure_ascii=False).encode()
+    plain = json.dumps(identity, ensure_ascii=False).encode("utf-8", "surrogatepass")  # which is refused once opened
     box = _SUITE.encrypt(plain, X25519PublicKey.from_public_bytes(public), _info(source, id))
     return {"key": key_name(public), "box": base64.b64encode(box).decode()}
 

@@ -7,8 +7,20 @@ Knows the contract and the packs, and nothing of services, Kafka, MongoDB or HTT
 on it, and intake's `POST /files`. Intake itself sees only events.
 """
 
-from shared.files.convert import Converted, Converter, FileMapping
+from shared.files.convert import Converted, Converter
+from shared.files.mapping import FileMapping, check_mapping
+from shared.files.preview import visible
 from shared.files.report import Line, Report, lines_about
 from shared.files.rows import Unreadable
 
-__all__ = ["Converted", "Converter", "FileMapping", "Line", "Report", "Unreadable", "lines_about"]
+__all__ = [
+    "Converted",
+    "Converter",
+    "FileMapping",
+    "Line",
+    "Report",
+    "Unreadable",
+    "check_mapping",
+    "lines_about",
+    "visible",
+]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from shared.events import registry
 from shared.events.publish_schemas import door_schema
+from shared.events.refusal import Refusal, nearest
 from shared.reference import Pack
 from shared.reference.text import folded
 
@@ -30,13 +31,14 @@ _FIELD_OF = {
 @dataclass(frozen=True, slots=True)
 class Column:
     """A field of the data as a column. `path`: `wage.minimum`; `#` in it stands for a number from 1 on. `many`: its
-    cell holds several values. `field`: of the pack's, whose codes it takes."""
+    cell holds several values. `field`: of the pack's, whose codes it takes. `choices`: all that it may be."""
 
     path: str
     kind: Kind
     many: bool = False
     needed: bool = False
     field: str | None = None
+    choices: tuple[str, ...] = ()
 
     def pointer(self, number: int | None) -> str:
         """Where it stands in the event."""
@@ -94,6 +96,18 @@ def shown_heading(column: Column, pack: Pack, number: int = 1) -> str:
     return (pack.words.columns.get(column.path) or (column.path,))[0].replace("#", str(number))
 
 
+def unknown_column(heading: str, known: Mapping[str, Column], pack: Pack, where: str, *, named: bool = True) -> Refusal:
+    """What a heading may be a slip of; it may be a cell of a table without headings, so itself is not said."""
+    never = next((name for name in pack.never_collected if folded(name) == folded(heading)), None)
+    if never is not None:
+        return Refusal("never-collected", where, {"name": never})
+    like = nearest(heading_key(heading)[0], known) if named else {}
+    if not like:
+        return Refusal("unknown-column", where)
+    column = known[like["nearest"]]
+    return Refusal("unknown-column", where, {"nearest": f"{shown_heading(column, pack)} ({column.path})"})
+
+
 def _walk(schema: Mapping[str, Any], defs: Mapping[str, Any], prefix: str, needed: bool) -> Iterator[Column]:
     for name, inner in schema.get("properties", {}).items():
         inner, path = _plain(inner, defs), f"{prefix}{name}"
@@ -103,11 +117,13 @@ def _walk(schema: Mapping[str, Any], defs: Mapping[str, Any], prefix: str, neede
             if "properties" in item:
                 yield from _walk(item, defs, f"{path}.#.", False)
             else:
-                yield Column(path, _kind(item), many=True, needed=must, field=_FIELD_OF.get(path))
+                yield Column(
+                    path, _kind(item), many=True, needed=must, field=_FIELD_OF.get(path), choices=_choices(item)
+                )
         elif "properties" in inner:
             yield from _walk(inner, defs, f"{path}.", must)
         elif "additionalProperties" not in inner:
-            yield Column(path, _kind(inner), needed=must, field=_FIELD_OF.get(path))
+            yield Column(path, _kind(inner), needed=must, field=_FIELD_OF.get(path), choices=_choices(inner))
 
 
 def _plain(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,3 +146,7 @@ def _kind(schema: Mapping[str, Any]) -> Kind:
         return "code"
     kinds: dict[str, Kind] = {"integer": "integer", "number": "number", "boolean": "boolean"}
     return kinds.get(schema.get("type", ""), "text")
+
+
+def _choices(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(schema.get("enum") or ([schema["const"]] if "const" in schema else ()))

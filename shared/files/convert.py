@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from shared.events.limits import check_structure
 from shared.events.refusal import Refusal, Refused
 from shared.files.cells import Cells
@@ -23,29 +21,12 @@ from shared.files.csv_rows import csv_rows
 from shared.files.format_detection import format_of
 from shared.files.headings import Headings, read_headings
 from shared.files.json_lines import json_objects
+from shared.files.mapping import FileMapping
 from shared.files.rows import Broken, Object, Row, Unreadable
 from shared.files.work24 import Work24
 from shared.files.xlsx_rows import MOST_HELD, xlsx_rows
 from shared.files.xml_adverts import Advert, adverts
 from shared.reference import Pack
-
-MOST_MAPPED = 300
-
-
-class FileMapping(BaseModel):
-    """What is particular to an agency's files, kept as data.
-
-    `type`: of the events, where no column says it. `columns`: their headings to our fields, an empty one to pass over.
-    `values`: of a field, their words to ours. `fixed`: what is the same in every row and stands in no column.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    type: str | None = Field(default=None, max_length=60)
-    columns: Mapping[str, str] = Field(default_factory=dict, max_length=MOST_MAPPED)
-    values: Mapping[str, Mapping[str, str]] = Field(default_factory=dict, max_length=MOST_MAPPED)
-    fixed: Mapping[str, str] = Field(default_factory=dict, max_length=MOST_MAPPED)
-
 
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
@@ -97,9 +78,12 @@ class Converter:
         else:
             yield from self._of_table(csv_rows(stream) if form == "csv" else xlsx_rows(stream, self._most_held), type)
 
-    def preview(self, stream: BinaryIO, type: str | None = None) -> Headings:
-        """What a table's columns would be taken as. Raises Unreadable."""
-        rows = csv_rows(stream) if format_of(stream) == "csv" else xlsx_rows(stream, self._most_held)
+    def headings(self, stream: BinaryIO, type: str | None = None) -> Headings | None:
+        """What a table's columns would be taken as; None for what is no table. Raises Unreadable."""
+        form = format_of(stream)
+        if form in ("xml", "json"):
+            return None
+        rows = csv_rows(stream) if form == "csv" else xlsx_rows(stream, self._most_held)
         return self._headings(rows, type or self._mapping.type)
 
     def _headings(self, rows: Iterator[Row | Broken], type: str | None) -> Headings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shared.events import registry
-from shared.events.refusal import Refusal, nearest
+from shared.events.refusal import Refusal
 from shared.files.columns import (
     MOST_NUMBERED,
     Column,
@@ -15,8 +15,8 @@ from shared.files.columns import (
     columns_of,
     heading_key,
     headings,
-    shown_heading,
     table_types,
+    unknown_column,
 )
 from shared.files.rows import Row
 from shared.reference import Pack
@@ -28,13 +28,14 @@ MOST_NAMED = 10  # headings that are not known for which the nearest is looked f
 @dataclass
 class Headings:
     """The columns of a table. With `refusals` none of its rows is read, for a column in the wrong place would make
-    everything wrong. `passed_over`: columns that the mapping says are not ours."""
+    everything wrong. `passed_over`: columns that the mapping says are not ours; `seen`: all that have a heading."""
 
     row: int
     type: str | None
     placed: list[Placed] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     passed_over: list[int] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
 
     @cached_property
     def paths(self) -> frozenset[str]:
@@ -80,6 +81,7 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
     seen: set[str] = set()
     for at, cell in sorted(row.cells.items()):
         heading = str(cell)[:200]
+        found.seen.append(at)
         path = mine.get(folded(heading))
         if path == "":
             found.passed_over.append(at)
@@ -88,7 +90,7 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
         column = known.get(key)
         where = f"/columns/{letter(at)}"
         if column is None:
-            found.refusals.append(_unknown(heading, known, pack, where, len(found.refusals)))
+            found.refusals.append(unknown_column(heading, known, pack, where, named=len(found.refusals) < MOST_NAMED))
             continue
         if "#" in column.path and number is None:
             number = 1
@@ -105,15 +107,3 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
     if not row.cells:
         found.refusals.append(Refusal("no-headings", ""))
     return found
-
-
-def _unknown(heading: str, known: Mapping[str, Column], pack: Pack, where: str, number: int) -> Refusal:
-    """What a heading may be a slip of; it may be a cell of a table without headings, so itself is not said."""
-    never = next((name for name in pack.never_collected if folded(name) == folded(heading)), None)
-    if never is not None:
-        return Refusal("never-collected", where, {"name": never})
-    like = nearest(heading_key(heading)[0], known) if number < MOST_NAMED else {}
-    if not like:
-        return Refusal("unknown-column", where)
-    column = known[like["nearest"]]
-    return Refusal("unknown-column", where, {"nearest": f"{shown_heading(column, pack)} ({column.path})"})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +15,12 @@ import typer
 
 from clients.ieum import checking, output, sending, watching
 from clients.ieum.commands.options import REFUSED, AsJson, app, explained, table
-from clients.ieum.settings import Settings
-from shared.files import Converter, Unreadable
+from clients.ieum.hub import Hub, Key
+from clients.ieum.settings import Missing, Settings, secret_in
+from shared.files import Converter, Line, Unreadable, visible
 from shared.files.columns import table_types
 from shared.files.headings import letter
+from shared.files.preview import MOST_ROWS
 from shared.files.template import codes_csv, template_csv, template_xlsx
 from shared.files.text_encoding import encoding_of
 
@@ -25,6 +31,17 @@ MappingFile = Annotated[
 ]
 AsOf = Annotated[datetime | None, typer.Option(help="When the file was made; default: its last change.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Where every finding goes, as CSV; default: FILE.report.csv.")]
+Kafka = Annotated[
+    str | None, typer.Option(help="By Kafka: host:port of its brokers. Needs the package's extra `kafka`.")
+]
+KafkaUser = Annotated[str | None, typer.Option(envvar="IEUM_KAFKA_USER", help="Default: agency-<agency>.")]
+KafkaPassword = Annotated[
+    Path | None, typer.Option(envvar="IEUM_KAFKA_PASSWORD_FILE", exists=True, dir_okay=False, help="Of that user.")
+]
+KafkaAuthority = Annotated[
+    Path | None,
+    typer.Option(envvar="IEUM_KAFKA_CA", exists=True, dir_okay=False, help="Certificate of who signed the brokers'."),
+]
 
 
 @app.command()
@@ -55,17 +72,18 @@ def send(
     as_of: AsOf = None,
     report: ReportFile = None,
     testrun: Annotated[bool, typer.Option(help="Every check of the door, no effect.")] = False,
+    kafka: Kafka = None,
+    kafka_user: KafkaUser = None,
+    kafka_password_file: KafkaPassword = None,
+    kafka_ca: KafkaAuthority = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a file. The same file again is safe: what was taken is answered as a duplicate."""
     settings: Settings = context.obj
-    with explained():
-        settings.sender()
-        key = settings.key()
+    with explained(), _door(settings, kafka, kafka_user, kafka_password_file, kafka_ca) as (door, key):
         converter = settings.converter(file, as_of, mapping, key)
-        with settings.hub() as hub:
-            run = partial(sending.send, hub=hub, pack=settings.pack, language=settings.spoken, testrun=testrun)
-            _file(settings, file, converter, type, report, as_json, run, "sending")
+        run = partial(sending.send, door=door, pack=settings.pack, language=settings.spoken, testrun=testrun)
+        _file(settings, file, converter, type, report, as_json, run, "sending")
 
 
 @app.command()
@@ -76,17 +94,18 @@ def watch(
     mapping: MappingFile = None,
     rest: Annotated[float, typer.Option(help="Seconds for which a file must not have changed.", min=0)] = 5.0,
     once: Annotated[bool, typer.Option(help="Take what is there, then end.")] = False,
+    kafka: Kafka = None,
+    kafka_user: KafkaUser = None,
+    kafka_password_file: KafkaPassword = None,
+    kafka_ca: KafkaAuthority = None,
     as_json: AsJson = False,
 ) -> None:
     """Send every file that comes into a folder, say beside it what became of it, and remove it."""
     settings: Settings = context.obj
-    with explained():
-        settings.sender()
-        key = settings.key()
-        with settings.hub() as hub:
-            make = partial(settings.converter_of, mapping=mapping, key=key)
-            watched = watching.Folder(folder, hub, make, type, settings.pack, settings.spoken)
-            taken = watching.watch(watched, rest, once, (lambda one: None) if as_json else output.result)
+    with explained(), _door(settings, kafka, kafka_user, kafka_password_file, kafka_ca) as (door, key):
+        make = partial(settings.converter_of, mapping=mapping, key=key)
+        watched = watching.Folder(folder, door, make, type, settings.pack, settings.spoken)
+        taken = watching.watch(watched, rest, once, (lambda one: None) if as_json else output.result)
     if as_json:
         output.say({"files": [one.result for one in taken]})
 
@@ -95,25 +114,35 @@ def watch(
 def preview(
     context: typer.Context, file: File, type: Type = None, mapping: MappingFile = None, as_json: AsJson = False
 ) -> None:
-    """Which field each column of a table would be."""
+    """Which field each column would be, and the first rows as they are understood. Offline; no text is shown."""
     settings: Settings = context.obj
+    today = date.today()  # noqa: DTZ011  as in `check`
     with explained(), file.open("rb") as stream:
+        converter = settings.converter(file, None, mapping, None)
         try:
-            found = settings.converter(file, None, mapping, None).preview(stream, type)
+            headings = converter.headings(stream, type)
+            rows = list(islice(converter.convert(stream, type), MOST_ROWS))
         except Unreadable as unreadable:
             raise _unreadable(unreadable, settings) from None
-    columns = {each.at: each.pointer for each in found.placed} | dict.fromkeys(found.passed_over, "")
-    rows = [(letter(at), pointer or "(passed over)") for at, pointer in sorted(columns.items())]
-    wrong = [(one.field, one.rule, settings.pack.remedy(one.rule, one.field, one.values)) for one in found.refusals]
+        lines = list[Line]()
+        checking.check(rows, settings.pack, settings.spoken, today, lines.append, lambda _: None)
+        events = [(row.row, visible(row.event, settings.pack, today)) for row in rows if row.event is not None]
+    fields = {} if headings is None else {each.at: each.pointer for each in headings.placed}
+    columns = [] if headings is None else [(letter(at), fields.get(at, "")) for at in headings.seen]
+    findings = output.Findings(None, "utf-8")
+    for line in lines:
+        findings.tell(line)
     if as_json:
-        output.say(
-            {"columns": dict(rows), "findings": [{"field": f, "rule": r, "remedy": said} for f, r, said in wrong]}
-        )
+        shown = [{"row": row, "data": data} for row, data in events]
+        output.say({"columns": dict(columns), "rows": shown, "findings": findings.as_json()})
     else:
-        output.stdout.print(table(("column", "field"), rows))
-        for field, rule, said in wrong:
-            output.stdout.print(f"{field} {rule}: {said[settings.spoken]}")
-    if wrong:
+        if columns:
+            output.stdout.print(table(("column", "field"), [(at, field or "(not sent)") for at, field in columns]))
+        said = [(str(row), json.dumps(data, ensure_ascii=False)) for row, data in events]
+        output.stdout.print(table(("row", "as it is understood"), said))
+        if findings.count:
+            output.stdout.print(findings.table())
+    if any(not line.warning for line in lines):
         raise typer.Exit(REFUSED)
 
 
@@ -136,6 +165,30 @@ def template(
         out.write_bytes(
             codes_csv(settings.pack, encoding) if type == "codes" else template_csv(type, settings.pack, encoding)
         )
+
+
+@contextmanager
+def _door(
+    settings: Settings, brokers: str | None, user: str | None, password_file: Path | None, authority: Path | None
+) -> Iterator[tuple[sending.Door, Key]]:
+    """By HTTP, or by Kafka where brokers are named; and the key that ids of events follow from."""
+    sender = settings.sender()
+    if brokers is None:
+        key = settings.key()
+        with settings.hub() as hub:
+            yield hub, key
+        return
+    if password_file is None:
+        raise Missing("which password at Kafka? --kafka-password-file FILE, or IEUM_KAFKA_PASSWORD_FILE")
+    try:
+        from clients.ieum.kafka.door import KafkaDoor, KafkaLogin  # only whoever sends by Kafka needs what it stands on
+    except ImportError:
+        raise Missing("sending by Kafka needs more: pip install 'ieum-0.1.0-py3-none-any.whl[kafka]'") from None
+    login = KafkaLogin(brokers, user or f"agency-{sender}", secret_in(password_file), authority)
+    with Hub(settings.door(), None, patience=settings.patience) as public:
+        told = public.door_on_kafka()
+    with KafkaDoor(login, sender, told, settings.pack, settings.patience) as door:
+        yield door, settings.key_or(login.password)
 
 
 def _file(

@@ -25,6 +25,7 @@ WITH_USERS = HERE / "users.properties"
 LOGGING = HERE / "log4j2.yaml"
 SERVER = "kafka.Kafka"
 STORAGE = "kafka.tools.StorageTool"
+ADMIN_FILE = "admin.env"
 
 
 class ApacheBroker(Server):
@@ -35,8 +36,9 @@ class ApacheBroker(Server):
     write: `start` promises that topics can be made and records sent.
 
     ``users``: nobody does anything without a password (SCRAM), and each service only what `deploy/rights` says of it;
-    `login` tells who comes how. Without: open to whoever reaches the loopback. ``prefix``: IEUM_TOPIC_PREFIX of the
-    services. ``tls``: a folder with ca.pem and broker.pem (key and certificate) for two listeners more.
+    `login` tells who comes how, and `admin.env` in its folder how the administrator does. Without: open to whoever
+    reaches the loopback. ``prefix``: IEUM_TOPIC_PREFIX of the services. ``tls``: a folder with ca.pem and broker.pem
+    (key and certificate) for two listeners more.
     """
 
     kind = "apache"
@@ -69,6 +71,7 @@ class ApacheBroker(Server):
         if self.users and not self._granted:
             try:
                 self._grant()
+                _write(self._folder / ADMIN_FILE, self._admin_variables())
             except BaseException:
                 self.kill()
                 raise
@@ -92,6 +95,11 @@ class ApacheBroker(Server):
             _write(file, json.dumps({user: secrets.token_hex(24) for user in (*SERVICES, READER)}))
         kept: dict[str, str] = json.loads(file.read_text())
         return kept
+
+    def _admin_variables(self) -> str:
+        """For `python -m deploy.rights.agency` while this runs: its settings hold the same password beside it."""
+        admin = self.login(ADMIN)
+        return f"KAFKA_ADMIN_ADDRESS={admin.address}\nKAFKA_ADMIN_PASSWORD={admin.password}\n"
 
     def _grant(self) -> None:
         from deploy.rights.kafka_admin import (  # not before it is needed: the doctor runs without packages

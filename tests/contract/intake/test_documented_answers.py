@@ -133,10 +133,51 @@ async def send_files(service: Documented, headers: Mapping[str, str]) -> None:
     assert report.content.decode("cp949").splitlines()[0] == "row,column,field,rule,remedy"
     assert (await service.ask("POST /files", 422, content=b"%PDF", headers=headers, params=said)).json()["rule"]
     await service.ask("POST /files", 415, content=table, headers={**headers, "content-encoding": "br"}, params=said)
+    await keep_mappings(service, headers)
     await service.ask("GET /templates/{name}", 200, "/templates/job-posted.csv", params={"encoding": "cp949"})
     await service.ask("GET /templates/{name}", 200, "/templates/job-posted.xlsx")
     await service.ask("GET /templates/{name}", 404, "/templates/nothing.csv")
     await service.ask("GET /templates/{name}", 422, "/templates/codes.csv", params={"encoding": "x"})
+
+
+async def keep_mappings(service: Documented, headers: Mapping[str, str]) -> None:
+    own = {"type": "person-enrolled", "columns": {"번호": "reference", "성함": "identity.name", "비고": ""}}
+    kept, ask = {"headers": headers}, service.ask
+    assert (await ask("PUT /mappings/{name}", 200, "/mappings/own", json=own, **kept)).json() == own
+    fixed = {**own, "fixed": {"identity.name": "비밀이름"}}
+    wrong = (await ask("PUT /mappings/{name}", 422, "/mappings/bad", json=fixed, **kept)).json()
+    assert (wrong["field"], wrong["rule"]) == ("/fixed/0", "personal-in-mapping")
+    number = {**own, "columns": {"900101-1234567": ""}}
+    wrong = (await ask("PUT /mappings/{name}", 422, "/mappings/bad", json=number, **kept)).json()
+    assert (wrong["field"], wrong["rule"]) == ("/columns/0", "refused-number")
+    for at in range(1, 20):
+        await ask("PUT /mappings/{name}", 200, f"/mappings/m-{at}", json={}, **kept)
+    assert (await ask("PUT /mappings/{name}", 422, "/mappings/m-20", json={}, **kept)).json()["rule"]
+    assert len((await ask("GET /mappings", 200, **kept)).json()["mappings"]) == 20
+    assert (await ask("GET /mappings/{name}", 200, "/mappings/own", **kept)).json() == own
+    await ask("GET /mappings/{name}", 404, "/mappings/m-20", **kept)
+    await ask("GET /mappings/{name}", 422, "/mappings/A", **kept)
+
+    table = "번호,성함,비고,거주지역\nHW-7,비밀이름,비밀이름,없는곳\nHW-8,비밀이름,,수원시\n".encode("cp949")
+    preview, said = "POST /files/preview", {"mapping": "own"}
+    told = (await ask(preview, 200, content=table, params=said, **kept)).json()
+    assert [(one["column"], one.get("field")) for one in told["columns"]] == [
+        ("A", "/data/reference"), ("B", "/data/identity/name"), ("C", None), ("D", "/data/residence"),
+    ]  # fmt: skip
+    assert told["rows"][0]["data"] == {"reference": "…", "residence": "legal-dong-2026:41110"}
+    assert (2, "D", "unknown-code-name") in [(one["row"], one.get("column"), one["rule"]) for one in told["findings"]]
+    assert "비밀" not in json.dumps(told, ensure_ascii=False)
+    assert (await ask(preview, 422, content=b"%PDF", params=said, **kept)).json()["rule"] == "unknown-format"
+    await ask(preview, 415, content=table, headers={**headers, "content-encoding": "br"}, params=said)
+    file = {"as_of": "2026-11-28T09:00:00+09:00", "testrun": True}
+    sent = (await ask("POST /files", 202, content=table, params={**said, **file}, **kept)).json()
+    assert sent["findings"][0]["rule"] == "unknown-code-name"
+    lacking = (await ask("POST /files", 422, content=table, params={**file, "mapping": "none"}, **kept)).json()
+    assert lacking["rule"] == "unknown-mapping"
+
+    await ask("DELETE /mappings/{name}", 204, "/mappings/own", **kept)
+    await ask("DELETE /mappings/{name}", 404, "/mappings/own", **kept)
+    await ask("DELETE /mappings/{name}", 422, "/mappings/A", **kept)
 
 
 async def change_keys(service: Documented, agency: Partner) -> None:

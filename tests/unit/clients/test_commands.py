@@ -23,7 +23,7 @@ BAD = ("A-2", "secret title", "없는직업", "수원시", "월급", "2500000", 
 
 @pytest.fixture(autouse=True)
 def nothing_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("INTAKE", "NOTIFICATIONS", "AGENCY", "KEY", "KEY_FILE", "PACK", "LANGUAGE"):
+    for name in ("INTAKE", "NOTIFICATIONS", "AGENCY", "KEY", "KEY_FILE", "PACK", "LANGUAGE", "KAFKA_PASSWORD_FILE"):
         monkeypatch.delenv(f"IEUM_{name}", raising=False)
 
 
@@ -101,6 +101,16 @@ class TestOffline:
         run("template", "codes", str(tmp_path / "codes.csv"))
         assert "제과·제빵원" in (tmp_path / "codes.csv").read_text("utf-8-sig")
 
+    def test_a_preview_shows_what_was_understood_and_no_text(self, jobs: Path) -> None:
+        said = as_json("preview", str(jobs), "--type", "job-posted", code=REFUSED)
+        assert said["columns"]["F"] == "/data/wage/minimum"
+        assert [(one["row"], one["data"]["wage"]["minimum"], one["data"]["title"]) for one in said["rows"]] == [
+            (2, 2500000, "…")
+        ]
+        assert [(one["row"], one["column"], one["rule"]) for one in said["findings"]] == [(3, "C", "unknown-code-name")]
+        assert "빵 굽는" not in json.dumps(said, ensure_ascii=False)
+        assert "빵 굽는" not in run("preview", str(jobs), "--type", "job-posted", code=REFUSED).stdout
+
     def test_what_is_no_file_of_ours_is_said_in_words(self, tmp_path: Path) -> None:
         (tmp_path / "x.pdf").write_bytes(b"%PDF-1.7")
         assert "unknown-format" in run("check", str(tmp_path / "x.pdf"), code=REFUSED).stderr
@@ -144,6 +154,27 @@ class TestSending:
     def test_says_what_it_was_not_told(self, jobs: Path, missing: str) -> None:
         said = {name: value for name, value in DOOR.items() if name != missing}
         assert missing in run("send", str(jobs), code=WRONG, **said).stderr
+
+    def test_a_mapping_is_looked_at_here_before_it_is_kept(self, tmp_path: Path, served: Served) -> None:
+        file = tmp_path / "mapping.json"
+        file.write_text(json.dumps({"type": "job-posted", "columns": {"비고": "titel"}}))
+        assert "/columns/0 unknown-column" in run("mapping", "keep", "own", str(file), code=REFUSED, **DOOR).stdout
+        assert served.asked == []
+        file.write_text(json.dumps({"type": "job-posted", "columns": {"비고": ""}}))
+        served._answers = [httpx.Response(200, json={"mappings": ["own"]})]
+        run("mapping", "keep", "own", str(file), **DOOR)
+        assert as_json("mapping", "list", **DOOR) == {"mappings": ["own"]}
+        run("mapping", "remove", "own", **DOOR)
+        assert [(one.method, one.url.path) for one in served.asked] == [
+            ("PUT", "/mappings/own"), ("GET", "/mappings"), ("DELETE", "/mappings/own"),
+        ]  # fmt: skip
+        file.write_text("{")
+        run("mapping", "keep", "own", str(file), code=WRONG, **DOOR)
+
+    def test_by_kafka_it_says_what_it_was_not_told_before_it_asks_anybody(self, jobs: Path, served: Served) -> None:
+        said = run("send", str(jobs), "--kafka", "127.0.0.1:1", code=WRONG, **DOOR)
+        assert "IEUM_KAFKA_PASSWORD_FILE" in said.stderr
+        assert served.asked == []
 
     def test_a_key_that_others_can_read_is_not_used(self, jobs: Path, tmp_path: Path) -> None:
         (tmp_path / "key").write_text(KEY.token)

@@ -115,7 +115,7 @@ class TestHeadings:
         assert findings(converted(csv_of(JOB, A_JOB), "agency-changed")) == [(1, "", "not-for-tables")]
 
     def test_a_preview_says_where_each_column_goes(self) -> None:
-        found = converter().preview(io.BytesIO(csv_of((*JOB, "부서"), A_JOB)), "job-posted")
+        found = converter().headings(io.BytesIO(csv_of((*JOB, "부서"), A_JOB)), "job-posted")
         assert found.letters["/data/wage/minimum"] == "F"
         assert [one.rule for one in found.refusals] == ["unknown-column"]
 
@@ -256,7 +256,7 @@ class TestTemplates:
             template_csv(type, PACK, "utf-8-sig"),
             template_xlsx(type, PACK),
         ):
-            found = converter().preview(io.BytesIO(content), type)
+            found = converter().headings(io.BytesIO(content), type)
             assert found.refusals == []
             assert "reference" in found.paths
 
