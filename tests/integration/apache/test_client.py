@@ -66,7 +66,7 @@ async def world(
 ) -> AsyncIterator[World]:
     world, name = World(), f"gjf-{secrets.token_hex(3)}"
     world.folder = tmp_path_factory.mktemp("client")
-    more = {f"IEUM_{key.upper()}": str(value).lower() for key, value in security(broker).items()}
+    more = {f"IEUM_{key.upper()}": str(value) for key, value in security(broker).items()}
     world.process = Process(world.folder, broker.address, mongo_url, "", more=more)
     try:
         http = await world.process.ready()
