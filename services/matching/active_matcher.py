@@ -26,6 +26,7 @@ from services.matching.congestion_table import CongestionTable, tell_table_in_fo
 from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.fenced_store import FencedStore
 from services.matching.matching_day import MatchingDay
+from services.matching.opening_snapshot import Loaded, OpeningSnapshot
 from services.matching.publisher import MatchDelta
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
@@ -123,8 +124,9 @@ class ActiveMatcher:
             await self._load_standing()
             consuming = asyncio.create_task(self._consume(), name="matching consumes")
             tasks += [consuming, asyncio.ensure_future(self._companion())]
-            await self._load(consuming)
-            await self._work(consuming)
+            snapshot = OpeningSnapshot(self._matching, self._repository, self._perform_one, self._aside)
+            await self._load(consuming, snapshot)
+            await self._work(consuming, snapshot)
         finally:
             self._on_role_change("loading")  # from the beginning again, unless the lease was lost
             for task in tasks:
@@ -135,7 +137,7 @@ class ActiveMatcher:
     async def _consume(self) -> None:
         """It reads already before its group has found together."""
         self._on_role_change("active")
-        _log.info("matcher_active", count=self._matching.sizes()[0])
+        _log.info("matcher_active", count=self._matching.index.sizes()[0])
         await self._stream.start()
 
     async def _take_over(self) -> None:
@@ -167,15 +169,15 @@ class ActiveMatcher:
         async for person, revision in _yielding(repository.active_people()):
             matching.load_person(person, revision)
 
-    async def _load(self, consuming: asyncio.Task[None]) -> None:
+    async def _load(self, consuming: asyncio.Task[None], snapshot: OpeningSnapshot) -> None:
         """The rest: openings and lists. The same matches come out whatever happened before."""
         matching, repository = self._matching, self._repository
         of, done, reported = await repository.open_openings_about(), 0, time.monotonic()
         gc.disable()  # it would look again and again at what is only growing
         try:
-            async for opportunity, revision in _yielding(repository.open_openings(matching.today)):
-                matching.load_opportunity(opportunity, revision)
-                done += 1
+            async for openings in snapshot.load():
+                await self._aside(partial(_load_openings, matching, openings))
+                done += len(openings)
                 if time.monotonic() - reported > IDLE_SECONDS:
                     self._on_progress(done, max(of, done), matching.waiting)
                     await self._publish_removals(consuming)
@@ -191,7 +193,7 @@ class ActiveMatcher:
 
     # --- working
 
-    async def _work(self, consuming: asyncio.Task[None]) -> None:
+    async def _work(self, consuming: asyncio.Task[None], snapshot: OpeningSnapshot) -> None:
         matching = self._matching
         await self._purge()
         snapshots, day_checked, reported = SnapshotWriter(matching, self._perform_one), time.monotonic(), 0.0
@@ -203,18 +205,19 @@ class ActiveMatcher:
             deltas = matching.due_deltas(self._batch_size.size)
             await self._publish(deltas)
             await snapshots.save()
+            await snapshot.save()
             await table.make()
             now = time.monotonic()
             if now - reported > IDLE_SECONDS or not more:
                 reported = now
-                held = matching.sizes()[1]
+                held = matching.index.sizes()[1]
                 self._on_progress(held, held + matching.openings_waiting, matching.waiting)
             if now - day_checked >= self._day_check_seconds:
                 day_checked = now
                 if matching.today != self._day.to_match():
                     await self._begin_day(self._day.to_match())
                     continue
-            if not (more or deltas or snapshots.busy or table.busy):
+            if not (more or deltas or snapshots.busy or snapshot.busy or table.busy):
                 await self._wait(matching.seconds_to_next())
 
     async def _wait(self, due: float | None) -> None:
@@ -241,7 +244,7 @@ class ActiveMatcher:
         self._day.reached = today
         await self._purge()
         warn_of_an_old_wage_table(self._matching.pack, today)
-        _log.info("day_begun", opportunities=self._matching.sizes()[1])
+        _log.info("day_begun", opportunities=self._matching.index.sizes()[1])
 
     async def _purge(self) -> None:
         """Matches withdrawn long ago, a few at a time."""
@@ -283,6 +286,11 @@ class ActiveMatcher:
         for result in await self._store.perform(operations):
             if isinstance(result, Exception):
                 raise result
+
+
+def _load_openings(matching: Matching, openings: Sequence[Loaded]) -> None:
+    for one in openings:
+        matching.load_opening(*one)
 
 
 async def _yielding(items: AsyncIterator[T]) -> AsyncIterator[T]:

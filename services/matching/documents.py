@@ -21,6 +21,7 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 PEOPLE, OPPORTUNITIES, MATCHES, AUDIT = "people", "opportunities", "matches", "audit"
 LISTS, CANDIDATES, PROGRESS, PURGED, PRICES = "lists", "candidates", "progress", "purged", "congestion"
+SNAPSHOT: Final = "opening_chunks"
 ASSESSED: Final = "assessed"
 PARTS: Final = "0123456789abcdef"  # of a table of congestion: by how the ids of the openings begin
 WITHDRAWN: Final = "withdrawn"

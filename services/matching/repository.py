@@ -19,6 +19,7 @@ from services.matching.documents import (
     PRICES,
     PROGRESS,
     PURGED,
+    SNAPSHOT,
     StoredCandidates,
     StoredList,
     StoredMatch,
@@ -100,13 +101,21 @@ class Repository:
         async for document in self._database[PEOPLE].find(query, wanted).hint(ACTIVE).batch_size(500):
             yield Person.model_validate(document["state"], strict=False), document["revision"]
 
-    async def open_openings(self, today: date) -> AsyncIterator[tuple[Opportunity, int]]:
-        """All openings that take people on this day or later, with the revision."""
-        wanted = {"revision": 1, "state": 1}
-        async for document in (
-            self._database[OPPORTUNITIES].find(taking_people(today), wanted).hint(OPEN_UNTIL).batch_size(500)
-        ):
-            yield Opportunity.model_validate(document["state"], strict=False), document["revision"]
+    async def open_revisions(self, today: date) -> AsyncIterator[tuple[str, int]]:
+        """Of all openings that take people on this day or later the ids, with the revision."""
+        found = self._database[OPPORTUNITIES].find(taking_people(today), {"revision": 1}).hint(OPEN_UNTIL)
+        async for document in found.batch_size(5_000):
+            yield document["_id"], document["revision"]
+
+    async def stored_openings(self, ids: Sequence[str]) -> list[StoredOpening]:
+        """Those of these that are held, open or not."""
+        found = self._database[OPPORTUNITIES].find({"_id": {"$in": list(ids)}}).max_time_ms(PATIENCE_MS)
+        return [StoredOpening.from_document(each) async for each in found.batch_size(len(ids))]
+
+    async def chunks(self) -> AsyncIterator[Document]:
+        """The snapshot of the openings."""
+        async for document in self._database[SNAPSHOT].find({}).batch_size(16):
+            yield document
 
     async def open_openings_about(self) -> int:
         """About how many those are, for a picture of how far a load is."""

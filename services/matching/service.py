@@ -66,7 +66,7 @@ class Matching:
         self.guard: Callable[[], bool] = lambda: True
         self.on_change: Callable[[], None] = lambda: None
         self._ids, self._make_index, self._clock = ids, make_index, clock
-        self._rules, self._netting_seconds = rules, netting_seconds
+        self.rules, self._netting_seconds = rules, netting_seconds
         self._congestion = congestion and pack.matching.congestion is not None
         self.reset(today)
 
@@ -84,8 +84,7 @@ class Matching:
         self._unassessed: set[str] = set()  # openings that may stand as published and were not assessed since the load
         self._revision = self._lists_through = 0
         self._accepts = False  # before the highest revision is known nothing may be given one
-        self._unsaved_lists: set[str] = set()
-        self._uncompared: set[str] = set()
+        self._unsaved_lists, self._uncompared = set[str](), set[str]()
         self._day_began = self._clock()
         self._saved_progress: StoredProgress | None = None
 
@@ -138,17 +137,16 @@ class Matching:
         if revision > self._newer.get(person.person, -1):
             self._index.put_person(person_facts(person, self.pack), revision)
 
-    def load_opportunity(self, opportunity: Opportunity, revision: int) -> None:
-        """An opening, unless something newer came already. What the lists do not know waits to be assessed."""
-        id = opportunity.opportunity
-        if revision <= self._newer.get(id, -1):
+    def load_opening(self, facts: OpeningFacts, revision: int, chunk: int = 0) -> None:
+        """An opening, unless something newer came already. What the lists do not know waits to be assessed. ``chunk``:
+        of the snapshot that it was read from."""
+        if revision <= self._newer.get(facts.id, -1):
             return
-        facts = opening_facts(opportunity, self.pack)
         if revision <= self._lists_through:
-            self._index.put_opening(facts, revision)
+            self._index.put_opening(facts, revision, chunk)
         else:
             self._queue.put_opening(facts, revision)
-            self._unassessed.add(id)
+            self._unassessed.add(facts.id)
 
     def load_list(self, stored: StoredList) -> None:
         """A person's list, if it is of this revision of the person, these rules and this context."""
@@ -317,6 +315,11 @@ class Matching:
     # --- what is known
 
     @property
+    def index(self) -> MatchIndex:
+        """What is held; not to be changed from outside."""
+        return self._index
+
+    @property
     def today(self) -> date:
         """The day on which pairs are assessed."""
         return self._index.today
@@ -324,9 +327,8 @@ class Matching:
     @property
     def waiting(self) -> int:
         """How much is not assessed or not published yet."""
-        queue = self._queue
-        dirty = len(queue.dirty_people) + len(queue.dirty_openings)
-        return len(self._inbox) + queue.waiting + dirty + len(self._uncompared) + self._netting.waiting()
+        dirty = len(self._queue.dirty_people) + len(self._queue.dirty_openings)
+        return len(self._inbox) + self._queue.waiting + dirty + len(self._uncompared) + self._netting.waiting()
 
     @property
     def openings_waiting(self) -> int:
@@ -337,10 +339,6 @@ class Matching:
         """In how many seconds the next netted change is due; None when nobody waits."""
         due = self._netting.next_due()
         return None if due is None else max(0.0, due - self._clock())
-
-    def sizes(self) -> tuple[int, int]:
-        """How many people and openings are held."""
-        return self._index.sizes()
 
     # --- a participant of the store's transactions: only to ask the guard
 
@@ -362,7 +360,7 @@ class Matching:
 
     @property
     def _rules_key(self) -> str:
-        return f"{self._rules}/{self._index.context_key}"
+        return f"{self.rules}/{self._index.context_key}"
 
     def _ready(self, person: str) -> bool:
         complete = self._index.is_complete(person) or not self._index.has_person(person)

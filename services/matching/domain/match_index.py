@@ -17,6 +17,7 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, chec
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.kernel import UNIT
 from services.matching.domain.columns.pairs import Pairs
+from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.scores import Scored
 from services.matching.domain.congestion import Congestion, Pool, next_day
 from services.matching.domain.diversification import bounds, chosen, crowd_of
@@ -151,10 +152,11 @@ class MatchIndex:
         self._lists.remove(person)
         self._people.remove(person)
 
-    def put_opening(self, facts: OpeningFacts, revision: int) -> bool:
-        """An opening is new or changed; whether it takes people. What does is to be scanned at once."""
+    def put_opening(self, facts: OpeningFacts, revision: int, chunk: int = 0) -> bool:
+        """An opening is new or changed; whether it takes people. What does is to be scanned at once. ``chunk``: of the
+        snapshot that it was read from."""
         if facts.takes_people(self.today):
-            self._pairs.put_opening(facts, revision)
+            self._pairs.put_opening(facts, revision, chunk)
             return True
         return False
 
@@ -251,6 +253,26 @@ class MatchIndex:
             else:
                 cutoff = min((-score, id), cutoff or (0.0, id))
         self._lists.set(person, Shortlist(self._most, self._bounds, known, cutoff))
+
+    # --- a snapshot of the openings, in chunks
+
+    def in_no_chunk(self, most: int) -> list[Held[OpeningFacts]]:
+        """Openings that no chunk holds as they are now; so many, or none where there are fewer."""
+        rows = np.flatnonzero(self._openings.taken & (self._openings.chunks == 0))[:most]
+        return [self._openings[self._openings.id_of(row)] for row in rows.tolist()] if len(rows) == most else []
+
+    def now_in_chunk(self, openings: Iterable[Held[OpeningFacts]], chunk: int) -> None:
+        """This chunk holds them as they are now."""
+        self._openings.chunks[[held.row for held in openings]] = chunk
+
+    def forget_chunk(self, chunk: int) -> None:
+        """There is no such chunk any more."""
+        self._openings.chunks[self._openings.chunks == chunk] = 0
+
+    def count_by_chunk(self) -> list[int]:
+        """By chunk, how many openings it holds as they are now."""
+        counts: list[int] = np.bincount(self._openings.chunks[self._openings.taken]).tolist()
+        return counts
 
     # --- how it is done
 

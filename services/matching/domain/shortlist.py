@@ -132,23 +132,18 @@ class Shortlist:
 
     def _last_of_full(self, crowd: Crowd) -> Iterator[RankKey]:
         """The last of each crowd of this kind that is full here, the narrowest crowd first."""
-        alike: list[RankKey] = []
-        employer: list[RankKey] = []
-        sort: list[RankKey] = []
-        for key in self._ranked:
-            other = self._held[key[1]].crowd
-            if other.sort == crowd.sort:
-                sort.append(key)
-                if other.employer == crowd.employer:
-                    employer.append(key)
-                    if other.alike == crowd.alike:
-                        alike.append(key)
-        if alike:
-            yield alike[-1]
-        if crowd.employer is not None and len(employer) >= self._bounds.of_employer:
-            yield employer[-1]
-        if len(sort) >= self._bounds.of_sort.get(crowd.sort, len(sort) + 1):
-            yield sort[-1]
+        held, (sort, employer, alike), most = self._held, crowd, self._bounds.of_sort.get(crowd.sort)
+        same = [key for key in self._ranked if held[key[1]].crowd.employer == employer]
+        same = [key for key in same if held[key[1]].crowd.sort == sort]
+        twins = [key for key in same if held[key[1]].crowd.alike == alike]
+        if twins:
+            yield twins[-1]
+        if employer is not None and len(same) >= self._bounds.of_employer:
+            yield same[-1]
+        if most is not None:
+            of_sort = [key for key in self._ranked if held[key[1]].crowd.sort == sort]
+            if len(of_sort) >= most:
+                yield of_sort[-1]
 
     def _remove(self, key: RankKey) -> None:
         del self._ranked[bisect_left(self._ranked, key)]

@@ -27,8 +27,9 @@ def setup(kafka: str, mongo_url: str, database: Any, topic_prefix: str) -> Setup
     return Setup(kafka, mongo_url, database.name, topic_prefix)
 
 
-def a_matcher(setup: Setup, **more: str) -> subprocess.Popen[bytes]:
-    """The service as a process of its own, to be killed. Windows are long: at the kill some are open."""
+def a_matcher(setup: Setup, code: str = "", **more: str) -> subprocess.Popen[bytes]:
+    """The service as a process of its own, to be killed. Windows are long: at the kill some are open. ``code``: begins
+    it, with something changed."""
     settings = setup.settings()
     variables = {
         "IEUM_PROFILE": "development",
@@ -45,7 +46,10 @@ def a_matcher(setup: Setup, **more: str) -> subprocess.Popen[bytes]:
     }
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-m", "services.matching"], env=inherited | variables, cwd=ROOT, stdout=subprocess.DEVNULL
+        [sys.executable, *(("-c", code) if code else ("-m", "services.matching"))],
+        env=inherited | variables,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
     )
 
 

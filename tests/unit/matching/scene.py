@@ -9,6 +9,7 @@ from typing import Any
 
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
 from services.matching.domain.match_index import MatchIndex
+from services.matching.domain.opening_facts import opening_facts
 from services.matching.service import Matching
 from services.matching.snapshots import save_candidates
 from shared.events import Event
@@ -54,7 +55,7 @@ class Scene:
         for person in map(StoredPerson.from_document, documents("people")):
             made.load_person(person.person, person.revision)
         for opening in map(StoredOpening.from_document, documents("opportunities")):
-            made.load_opportunity(opening.opportunity, opening.revision)
+            made.load_opening(opening_facts(opening.opportunity, PACK), opening.revision)
         for stored in map(StoredList.from_document, documents("lists")):
             made.load_list(stored)
         made.loaded()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.matching.documents import StoredMatch, StoredProgress
+from services.matching.domain.opening_facts import opening_facts
 from services.matching.fenced_store import NotActive
 from services.matching.publisher import MatchDelta
 from tests.support.matching import TODAY, a_job, a_person, numbered
@@ -69,8 +70,8 @@ class TestLoading:
         scene.hear(a_job(1, status="closed"))
         scene.publish_changes(removals_only=True)
         assert scene.told() == [("match-found", 1), ("match-found", 1), ("match-withdrawn", 2)]
-        made.load_opportunity(a_job(1), 1)  # read before it was closed
-        made.load_opportunity(a_job(2), 2)
+        made.load_opening(opening_facts(a_job(1), PACK), 1)  # read before it was closed
+        made.load_opening(opening_facts(a_job(2), PACK), 2)
         made.loaded()
         scene.publish_changes()
         assert scene.standing() == {(numbered(1), a_job(2).opportunity)}

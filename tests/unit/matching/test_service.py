@@ -132,14 +132,14 @@ class TestADay:
     def test_what_has_ended_is_not_held_from_the_next_day_on_and_a_longer_advert_brings_it_back(self) -> None:
         scene, tomorrow = Scene(), TODAY + timedelta(days=1)
         scene.does(a_job(), a_job(2, closes=TODAY.isoformat()), a_person())
-        assert scene.matching.sizes() == (1, 2)
+        assert scene.matching.index.sizes() == (1, 2)
         scene.matching.begin_day(tomorrow)
         scene.publish_changes()
-        assert scene.matching.sizes() == (1, 1)
+        assert scene.matching.index.sizes() == (1, 1)
         scene.does(a_job(2, closes=TODAY.isoformat()))  # told again, and over all the same
-        assert scene.matching.sizes() == (1, 1)
+        assert scene.matching.index.sizes() == (1, 1)
         scene.does(a_job(2, closes=tomorrow.isoformat()))
-        assert scene.matching.sizes() == (1, 2)
+        assert scene.matching.index.sizes() == (1, 2)
         assert sorted(scene.told()) == [
             ("match-found", 1), ("match-found", 1), ("match-found", 3), ("match-withdrawn", 2),
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
-from services.matching.domain.columns.kernel import BLANK, FIRST_QUESTION, MEETS, REFUSES
+from services.matching.domain.columns.kernel import BLANK, FIRST_QUESTION, MEETS, MOST_QUESTIONS, REFUSES
 from services.matching.domain.columns.keys import FREE, Keys
+from services.matching.domain.columns.measured_table import MeasuredTable
 from services.matching.domain.columns.table import Table
 from services.matching.domain.condition_answer import NO, YES
 from services.matching.domain.conditions import CONDITIONS
+from services.matching.domain.measure import Measure
 
 ORDER_EVERY = 16  # so many looks are taken before it is worked out again what refuses most
-MOST_QUESTIONS = 63  # chances that a pack tells apart, of all conditions: a bit each
 
 PAIRED = tuple(condition for condition in CONDITIONS if condition.of_pairs)
 
@@ -60,10 +62,16 @@ class ConditionTables:
     def _is_met(self, side: int, numbers: list[int], each: int) -> bool:
         return numbers[each] == FREE or self.tables[each].keys[1 - side].all_free
 
-    def _table_of(self, place: int) -> Table[np.uint8]:
-        one = PAIRED[place]
+    def _table_of(self, place: int) -> Table[np.uint8] | MeasuredTable[np.uint8]:
+        one, ask = PAIRED[place], partial(self._answer, place)
         keys = Keys(one.of_person, one.free_person), Keys(one.of_opening, one.free_opening)
-        return Table(keys, partial(self._answer, place), np.uint8(MEETS), np.uint8(BLANK))
+        if one.measure is None:
+            return Table(keys, ask, np.uint8(MEETS), np.uint8(BLANK))
+        value = partial(self._measured, one.measure)
+        return MeasuredTable(keys, one.measure, value, ask, np.uint8(MEETS), np.uint8(BLANK))
+
+    def _measured(self, measure: Measure, person: Any, opening: Any) -> Hashable:
+        return measure.value(person, opening, self.context)
 
     def _answer(self, place: int, person: Any, opening: Any) -> int:
         condition = PAIRED[place]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.columns import kernel
-from services.matching.domain.columns.table import PERSON
+from services.matching.domain.columns.table import OPENING, PERSON
 from services.matching.domain.factors.base import Item
 
 FIRST_ROOM = 64
@@ -75,7 +75,7 @@ class Nearness:
         self._near = near
         keys = dict[Hashable, int]()
         self._keys = (keys, keys if near is None else dict[Hashable, int]())
-        self._lines: tuple[dict[int, NDArray[np.float64]], dict[int, NDArray[np.float64]]] = ({}, {})
+        self._values = np.zeros((0, 0))  # by the numbers of both; not a number: not asked yet
 
     def fold(
         self, side: int, keys: Sequence[int], weights: Sequence[float], add: bool
@@ -98,19 +98,23 @@ class Nearness:
 
     def clear(self) -> None:
         """It may be another than before."""
-        for lines in self._lines:
-            lines.clear()
+        self._values = np.zeros((0, 0))
 
     def line(self, side: int, number: int) -> NDArray[np.float64]:
         """Of one key of a side to all of the other."""
         assert self._near is not None
-        others = self._keys[1 - side]
-        known = self._lines[side].get(number)
-        have = 0 if known is None else len(known)
-        if known is None or have < len(others):
-            own = list(self._keys[side])[number]
-            more: list[Any] = list(others)[have:]
-            asked = [self._near(other, own) if side else self._near(own, other) for other in more]
-            known = np.array(asked) if known is None else np.concatenate((known, asked))
-            self._lines[side][number] = known
-        return known
+        before, needed = self._values.shape, (len(self._keys[PERSON]), len(self._keys[OPENING]))
+        if needed[PERSON] > before[PERSON] or needed[OPENING] > before[OPENING]:
+            room = [now if now >= most else most + most // 4 for now, most in zip(before, needed, strict=True)]
+            grown = np.full(room, np.nan)
+            grown[: before[PERSON], : before[OPENING]] = self._values
+            self._values = grown
+        whole = self._values[: needed[PERSON], : needed[OPENING]]
+        known = whole[number] if side == PERSON else whole[:, number]
+        unknown = np.flatnonzero(np.isnan(known)).tolist()
+        if unknown:
+            people, openings = map(list[Any], self._keys)
+            for other in unknown:
+                pair = (people[number], openings[other]) if side == PERSON else (people[other], openings[number])
+                known[other] = self._near(*pair)
+        return np.ascontiguousarray(known)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 REFUSES, MEETS, BLANK = 0, 1, 255
 """Answers as the tables keep them; a number between the last two is a question: bit ``number - FIRST_QUESTION``."""
 FIRST_QUESTION = 2
+MOST_QUESTIONS = 63  # that a table tells apart, of all conditions: a bit each
 TABLE, BEST, SHARE, CERTAINTY = 0, 1, 2, 3
 """How the value of a factor is found: by asking it, by comparing items, or from the open questions."""
 UNIT = 1_000_000
@@ -247,7 +248,7 @@ def scan(
     others: Others, conditions: Conditions, factors: Factors, wanted: Wanted, looked_at: Integers, refused: Integers
 ) -> tuple[Integers, Numbers]:
     """One against all others: their rows, and what each factor adds to their score. ``looked_at`` and ``refused`` count
-    for each condition that does not lead."""
+    for each condition that does not lead; refused is also whom a question leaves no chance."""
     capacity, count = 256, 0
     rows, found = np.empty(capacity, np.int64), np.zeros((capacity, len(factors.at)), np.int32)
     memo_masks, memo_values = np.full(_MEMO, -1, np.int64), np.empty(_MEMO)
@@ -255,10 +256,13 @@ def scan(
     fit_steps, fit_step, fits_above, need_fit = np.zeros(_STEPS + 1, np.int64), 0, 0, 0.0
     best_step = np.full(wanted.apart_size, -1, np.int64)
     by_row, hots, leading = wanted.by_row, len(factors.hot), len(conditions.head_at)
-    first_of = np.empty(hots, np.int64)
-    between_of = np.empty(hots, np.int64)
+    first_of, between_of = np.empty(hots, np.int64), np.empty(hots, np.int64)
+    rest_of, rest_fit_of = np.zeros(hots, np.int64), np.zeros(hots, np.int64)  # the most that those behind it add
     for hot in range(hots):
         first_of[hot], between_of[hot] = factors.at[factors.hot[hot]], factors.between[factors.hot[hot]]
+    chances = np.ones(MOST_QUESTIONS)  # by question
+    for place in range(len(conditions.bits)):
+        chances[conditions.bits[place]] = conditions.answered_yes[place]
     turn, turn_at = factors.turn, factors.at[factors.turn]
     certainty, turn_between = factors.certainty, factors.between[factors.turn]
     order, adds, masks = _admitted_groups(others, conditions, factors)
@@ -267,7 +271,8 @@ def scan(
         wish = head[others.wish] if others.wish >= 0 else 0
         per_fit = 1 / (UNIT * factors.between_share[wish])
         most_hot, most_hot_fit, lead_fit = 0, 0, 0
-        for hot in range(hots):
+        for hot in range(hots - 1, -1, -1):
+            rest_of[hot], rest_fit_of[hot] = most_hot, most_hot_fit
             most_hot += factors.most[wish, factors.hot[hot]]
             most_hot_fit += factors.most[wish, factors.hot[hot]] * between_of[hot]
         for place in range(len(factors.leads)):
@@ -293,30 +298,33 @@ def scan(
                 enters = others.enters[position] if by_row else need
                 if most_score < enters and (not by_row or most_fit < need_fit):
                     continue
-                score, fit = segment_score, segment_fit
+                score, fit, fits, reaches = segment_score, segment_fit, False, True
                 for hot in range(hots):
                     adds_here = factors.parts[wish, first_of[hot] + others.hot[position, hot]]
                     score += adds_here
                     fit += adds_here * between_of[hot]
+                    most_fit_here = (fit + rest_fit_of[hot]) * per_fit + _SLACK
+                    fits = by_row and most_fit_here >= need_fit
+                    reaches = most_fit_here >= wanted.threshold and (score + rest_of[hot] >= enters or fits)
+                    if not reaches:
+                        break
+                if not reaches:
+                    continue
                 fit_value = fit * per_fit
-                if fit_value + _SLACK < wanted.threshold:
-                    continue
-                fits = by_row and fit_value + _SLACK >= need_fit
-                if score < enters and not fits:
-                    continue
                 row = others.row_of[position]
                 if row < 0:
                     continue
-                numbers, mask, meets = others.numbers[position], masks[group], True
+                numbers, mask, meets, most_certain = others.numbers[position], masks[group], True, certain + 1.0
                 for place in range(leading, len(conditions.columns)):
                     answer = conditions.answers[conditions.at[place] + numbers[conditions.columns[place]]]
                     looked_at[place] += 1
-                    if answer == REFUSES:
+                    if answer >= FIRST_QUESTION:
+                        mask |= 1 << (answer - FIRST_QUESTION)
+                        most_certain *= chances[answer - FIRST_QUESTION]
+                    if answer == REFUSES or (not fits and score - certain + most_certain + 1.0 < enters):
                         refused[place] += 1
                         meets = False
                         break
-                    if answer >= FIRST_QUESTION:
-                        mask |= 1 << (answer - FIRST_QUESTION)
                 if not meets:
                     continue
                 at = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)

@@ -38,6 +38,11 @@ class Keys:
         self.on_begin: list[Callable[[int, Any], None]] = []
         self.on_end: list[Callable[[int], None]] = []
 
+    def without(self, fields: tuple[str, ...]) -> Keys:
+        """Of the same side, for what is looked at besides these facts."""
+        assert self._fields is not None, "facts that are not named cannot be left out"
+        return Keys(tuple(field for field in self._fields if field not in fields))
+
     def take(self, facts: object) -> int:
         """The number of what these facts look like; `give_back` follows when they are no longer held."""
         if self._is_free is not None and self._is_free(facts):

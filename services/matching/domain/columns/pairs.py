@@ -65,9 +65,9 @@ class Pairs:
         """Somebody who takes part is new or changed."""
         self.people.put(facts, revision, facts.consent_until, self._factors.wish(facts))
 
-    def put_opening(self, facts: OpeningFacts, revision: int) -> None:
+    def put_opening(self, facts: OpeningFacts, revision: int, chunk: int = 0) -> None:
         """An opening that takes people is new or changed."""
-        self.openings.put(facts, revision, facts.last_day)
+        self.openings.put(facts, revision, facts.last_day, chunk=chunk)
 
     def alike(self, crowd: Crowd) -> int:
         """How many openings that are held are nearly the same."""

@@ -28,7 +28,8 @@ class Held(NamedTuple, Generic[F]):
 
 class Rows(Generic[F]):
     """``keys``: of each column. ``layout``: has one column more, for a number of its own. ``ids``: by row, None: the
-    row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal."""
+    row is free, and the next that comes takes it. ``ends``: by row the last day, as its ordinal; ``chunks``: by row
+    the chunk of a snapshot in which it stands as it is now, 0: in none."""
 
     def __init__(self, keys: Sequence[Keys], layout: Layout) -> None:
         self._keys = keys
@@ -38,8 +39,9 @@ class Rows(Generic[F]):
         self.layout = layout
         self.taken: NDArray[np.bool_] = np.zeros(FIRST_ROOM, bool)
         self.ends: Numbers = np.zeros(FIRST_ROOM, np.int32)
+        self.chunks: Numbers = np.zeros(FIRST_ROOM, np.int32)
 
-    def put(self, facts: F, revision: int, last_day: date | None, more: int = 0) -> Held[F]:
+    def put(self, facts: F, revision: int, last_day: date | None, more: int = 0, chunk: int = 0) -> Held[F]:
         """One that is new or changed; ``more`` is a number of its own in the last column."""
         self.remove(facts.id)
         if self._free:
@@ -49,9 +51,10 @@ class Rows(Generic[F]):
             self.ids.append(None)
             if row == len(self.taken):
                 self.taken, self.ends = np.pad(self.taken, (0, row)), np.pad(self.ends, (0, row))
+                self.chunks = np.pad(self.chunks, (0, row))
         self.layout.put(row, [*(keys.take(facts) for keys in self._keys), more])
         self.ids[row] = facts.id
-        self.taken[row] = True
+        self.taken[row], self.chunks[row] = True, chunk
         self.ends[row] = (last_day or date.max).toordinal()
         held = self._by_id[facts.id] = Held(facts, revision, row)
         return held

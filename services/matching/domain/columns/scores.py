@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,12 +15,14 @@ from services.matching.domain.columns import kernel
 from services.matching.domain.columns.items import ItemPool, Nearness
 from services.matching.domain.columns.kernel import BEST, SHARE, UNIT
 from services.matching.domain.columns.keys import Keys
+from services.matching.domain.columns.measured_table import MeasuredTable
 from services.matching.domain.columns.part_lines import PartLines
 from services.matching.domain.columns.rows import Rowset
 from services.matching.domain.columns.table import OPENING, PERSON, Table
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import BestOf, Comparison, Factor, ShareOf
 from services.matching.domain.factors.certainty import Certainty
+from services.matching.domain.measure import Measure
 from services.matching.domain.person_facts import PersonFacts
 
 assert 10**DIGITS == UNIT
@@ -69,7 +72,7 @@ class FactorTables:
         self.keys = {place: (Keys(FACTORS[place].of_person), Keys(FACTORS[place].of_opening)) for place in self._places}
         self._compared = dict[int, kernel.Compared]()
         self._comparisons = list[Comparison]()
-        self._tables = dict[int, Table[np.float64]]()
+        self._tables = dict[int, Table[np.float64] | MeasuredTable[np.float64]]()
         for place in self._places:
             self._prepare(place, FACTORS[place])
         self._nearness = [self._nearness_of(one) for one in self._comparisons]
@@ -85,9 +88,11 @@ class FactorTables:
         """Where the factors stand on a side that is sorted by these columns."""
         leads = [place for place, column in self.columns.items() if column in heads]
         turns = next(place for place, column in self.columns.items() if column == turn)
+        others = [place for place in self._places if place != turns and place not in leads]
+        others.sort(key=lambda place: -self.context.pack.weights[FACTORS[place].name])  # what adds most decides first
         return Order(
             np.array(leads, np.int64), np.array([heads.index(self.columns[place]) for place in leads], np.int64),
-            turns, np.array([place for place in self._places if place != turns and place not in leads], np.int64),
+            turns, np.array(others, np.int64),
         )  # fmt: skip
 
     def wish(self, facts: PersonFacts) -> int:
@@ -181,9 +186,12 @@ class FactorTables:
         """Its table, or where its comparisons stand."""
         compared = _comparisons(factor)
         if not compared:
-            self._tables[place] = Table(
-                self.keys[place], partial(self._value, factor), np.float64(0), np.float64(-1), factor.is_same_for_all
-            )
+            ask, free, blank = partial(self._value, factor), np.float64(0), np.float64(-1)
+            if factor.measure is None:
+                self._tables[place] = Table(self.keys[place], ask, free, blank, factor.is_same_for_all)
+            else:
+                value = partial(self._measured, factor.measure)
+                self._tables[place] = MeasuredTable(self.keys[place], factor.measure, value, ask, free, blank)
             return
         first = len(self._comparisons)
         self._comparisons.extend(compared)
@@ -197,6 +205,9 @@ class FactorTables:
     def _value(self, factor: Factor, person: Any, opening: Any) -> float:
         value = factor.value(person, opening, self.context)
         return factor.unknown(opening, self.context) if value is None else value
+
+    def _measured(self, measure: Measure, person: Any, opening: Any) -> Hashable:
+        return measure.value(person, opening, self.context)
 
     def _nearness_of(self, one: Comparison) -> Nearness:
         near = one.near

@@ -3,6 +3,7 @@
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.measure import MINUTES_FOR_NEEDS
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from shared.reference.matching import NeedRule
@@ -17,6 +18,7 @@ class Needs(Condition):
     opens = "advert"
     of_person = ("needs", "home_of_needs")
     of_opening = ("needs_car", "shifts", "strength", "region")
+    measure = MINUTES_FOR_NEEDS
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if not person.needs:

@@ -3,6 +3,7 @@
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.measure import MINUTES_AND_BY_CAR
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -51,6 +52,7 @@ class Commute(Condition):
     opens = "wish"
     of_person = ("way", "residence", "car")
     of_opening = ("region", "paid", "lodging", "commuter_bus")
+    measure = MINUTES_AND_BY_CAR
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.region is None and not opening.paid:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
+from services.matching.domain.measure import Measure
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -46,14 +47,15 @@ class Factor(ABC):
     """One thing that makes a pair fit better or worse. Holds no state; its weight is data of the pack.
 
     ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<variant>``. ``between_people``:
-    whether it counts when people are compared for one opening. ``of_person`` and ``of_opening``: the facts that `value`
-    looks at, as of a condition.
+    whether it counts when people are compared for one opening. ``of_person``, ``of_opening`` and ``measure``: the facts
+    that `value` looks at, as of a condition.
     """
 
     name: ClassVar[str]
     between_people: ClassVar[bool] = True
     of_person: ClassVar[tuple[str, ...] | None] = None
     of_opening: ClassVar[tuple[str, ...] | None] = None
+    measure: ClassVar[Measure | None] = None
 
     @abstractmethod
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:

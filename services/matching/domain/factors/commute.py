@@ -2,6 +2,7 @@
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
+from services.matching.domain.measure import MINUTES
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -18,6 +19,7 @@ class Commute(Factor):
     name = "commute"
     of_person = ("residence", "car", "way")
     of_opening = ("region",)
+    measure = MINUTES
 
     def is_unsaid(self, opening: OpeningFacts) -> bool:
         return opening.region is None

@@ -1,0 +1,39 @@
+"""What a person and an opening have between them, and what few different values that takes: the way to work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.opening_facts import OpeningFacts
+from services.matching.domain.person_facts import PersonFacts
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A rule that names one looks at these facts of both sides through ``value`` alone. So it need not be asked for
+    every home and every place of work, but once for each value and what else it looks at."""
+
+    of_person: tuple[str, ...]
+    of_opening: tuple[str, ...]
+    value: Callable[[PersonFacts, OpeningFacts, AssessmentContext], Hashable]
+
+
+def _minutes(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
+    return opening.region is None, context.minutes_of(person, opening.region)
+
+
+def _minutes_and_by_car(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
+    by_car = context.minutes(person.residence, opening.region, True) if person.car is None else None
+    return opening.region is None, context.minutes_of(person, opening.region), by_car
+
+
+def _minutes_for_needs(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
+    home, by_car = person.home_of_needs
+    return context.minutes(home, opening.region, by_car)
+
+
+MINUTES = Measure(("residence", "car"), ("region",), _minutes)
+MINUTES_AND_BY_CAR = Measure(("residence", "car"), ("region",), _minutes_and_by_car)
+MINUTES_FOR_NEEDS = Measure(("home_of_needs",), ("region",), _minutes_for_needs)
