@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -41,13 +41,14 @@ class Shortlist:
     the whole has to be scanned again (`enough`).
     """
 
-    __slots__ = ("_bounds", "_held", "_most", "_ranked", "cutoff")
+    __slots__ = ("_bounds", "_employers", "_held", "_most", "_ranked", "cutoff")
 
     def __init__(self, most: int, bounds: Bounds, entries: Iterable[Entry] = (), cutoff: RankKey | None = None) -> None:
         self._most = most
         self._bounds = bounds
         self._held: dict[str, Entry] = {}
         self._ranked: list[RankKey] = []
+        self._employers: list[str | None] = []  # of those that are ranked, in their order
         self.cutoff: RankKey | None = None
         self.fill(sorted(entries, key=lambda entry: (-entry.score, entry.id)))
         if cutoff is not None:
@@ -72,6 +73,7 @@ class Shortlist:
             alike.add(crowd)
             self._held[entry.id] = entry
             self._ranked.append((-entry.score, entry.id))
+            self._employers.append(employer)
 
     def put(self, entry: Entry) -> list[str] | None:
         """An opening is new or was assessed again. None: that changed nothing; else what is here no longer."""
@@ -85,14 +87,13 @@ class Shortlist:
             left = self.drop(entry.id)
         if self.cutoff is not None and key >= self.cutoff:
             return left
-        last = next(self._last_of_full(entry.crowd), None)
+        last = self._twin(entry.crowd) or next(self._last_of_full(entry.crowd), None)
         if last is not None:
             if key > last:
                 return left
             left = [*(left or ()), last[1]]
             self._remove(last)
-        self._held[entry.id] = entry
-        insort(self._ranked, key)
+        self._insert(entry)
         if len(self._ranked) > self._most:
             left = [*(left or ()), *self.end_at(self._ranked[-1])]
         return left or []
@@ -102,10 +103,10 @@ class Shortlist:
         entry = self._held.get(id)
         if entry is None:
             return None
-        hiding = list(self._last_of_full(entry.crowd))
-        if not self._bounds.has_twin(id, entry.crowd):
-            del hiding[0]  # nothing is nearly the same, so nothing waits behind it
-        self._remove((-entry.score, id))
+        key, hiding = (-entry.score, id), list(self._last_of_full(entry.crowd))
+        if self._bounds.has_twin(id, entry.crowd):
+            hiding.append(key)  # something is nearly the same, and waits behind it
+        self._remove(key)
         return [id, *(self.end_at(min(hiding)) if hiding else ())]
 
     def end_at(self, cutoff: RankKey) -> list[str]:
@@ -130,24 +131,38 @@ class Shortlist:
         """Everything here, best first."""
         return (self._held[id] for _, id in self._ranked)
 
+    def _twin(self, crowd: Crowd) -> RankKey | None:
+        """Of those that are nearly the same the one that is here."""
+        if crowd.employer not in self._employers:
+            return None
+        both = zip(self._ranked, self._employers, strict=True)
+        same = (key for key, employer in both if employer == crowd.employer)
+        return next((key for key in same if self._held[key[1]].crowd == crowd), None)
+
     def _last_of_full(self, crowd: Crowd) -> Iterator[RankKey]:
-        """The last of each crowd of this kind that is full here, the narrowest crowd first."""
-        held, (sort, employer, alike), most = self._held, crowd, self._bounds.of_sort.get(crowd.sort)
-        same = [key for key in self._ranked if held[key[1]].crowd.employer == employer]
-        same = [key for key in same if held[key[1]].crowd.sort == sort]
-        twins = [key for key in same if held[key[1]].crowd.alike == alike]
-        if twins:
-            yield twins[-1]
-        if employer is not None and len(same) >= self._bounds.of_employer:
-            yield same[-1]
+        """The last of each larger crowd of this kind that is full here, the employer's first."""
+        if crowd.employer is not None and self._employers.count(crowd.employer) >= self._bounds.of_employer:
+            both = zip(self._ranked, self._employers, strict=True)
+            same = [key for key, employer in both if employer == crowd.employer]
+            same = [key for key in same if self._held[key[1]].crowd.sort == crowd.sort]
+            if len(same) >= self._bounds.of_employer:
+                yield same[-1]
+        most = self._bounds.of_sort.get(crowd.sort)
         if most is not None:
-            of_sort = [key for key in self._ranked if held[key[1]].crowd.sort == sort]
+            of_sort = [key for key in self._ranked if self._held[key[1]].crowd.sort == crowd.sort]
             if len(of_sort) >= most:
                 yield of_sort[-1]
 
+    def _insert(self, entry: Entry) -> None:
+        key = (-entry.score, entry.id)
+        at = bisect_left(self._ranked, key)
+        self._ranked.insert(at, key)
+        self._employers.insert(at, entry.crowd.employer)
+        self._held[entry.id] = entry
+
     def _remove(self, key: RankKey) -> None:
-        del self._ranked[bisect_left(self._ranked, key)]
-        del self._held[key[1]]
+        at = bisect_left(self._ranked, key)
+        del self._ranked[at], self._employers[at], self._held[key[1]]
 
     def __contains__(self, id: str) -> bool:
         return id in self._held
