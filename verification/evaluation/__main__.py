@@ -24,13 +24,14 @@ from verification.evaluation.counterfactuals import whynot
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import TOP, Lists, figures
 from verification.evaluation.previous_engine import Before
-from verification.evaluation.world import TODAY, Market
+from verification.evaluation.truth import TODAY, World
+from verification.evaluation.world import Market
 
 OTHER_SEED = 301
 DAYS = 3  # turns of the day, each with a table made from the one before
 
 
-def matched(market: Market, pack: Pack, days: int = 0) -> Lists:
+def matched(market: World, pack: Pack, days: int = 0) -> Lists:
     """What the service's engine proposes; after so many turns of a day with the table of congestion."""
     index = MatchIndex(pack, TODAY)
     numbers = {advert.shown.opportunity: number for number, advert in enumerate(market.adverts)}
@@ -58,7 +59,7 @@ def congestion_of(index: MatchIndex) -> Congestion:
             return table
 
 
-def matched_before(market: Market, allowed: Admitted, context: AssessmentContext) -> Lists:
+def matched_before(market: World, allowed: Admitted, context: AssessmentContext) -> Lists:
     """What it proposed before issue 12."""
     before, found = Before(market.pack, context), []
     for worker, person in zip(market.workers, allowed.people, strict=True):
@@ -68,9 +69,9 @@ def matched_before(market: Market, allowed: Admitted, context: AssessmentContext
     return found
 
 
-def measured(market: Market, pack: Pack, learned: Learned | None) -> Mapping[str, float]:
+def measured(market: World, pack: Pack, learned: Learned | None) -> Mapping[str, float]:
     """All figures of one world; without ``learned`` only of the service."""
-    truth = [[market.utility(worker, advert) for advert in market.adverts] for worker in market.workers]
+    truth = market.truth()
     found = dict(figures(market, truth, matched(market, pack, DAYS)))
     alone = figures(market, truth, matched(market, pack))
     found |= {f"{name}_without_congestion": alone[name] for name in ("ndcg10", "impossible5", "unseen")}

@@ -26,7 +26,7 @@ from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
 from shared.reference import Pack
 from verification.evaluation.measures import TOP, Lists, gains
-from verification.evaluation.world import TODAY, Market
+from verification.evaluation.truth import TODAY, World
 
 Numbers = NDArray[np.float64]
 GOOD = 0.5  # a gain from here on is what the logistic model calls good
@@ -40,7 +40,7 @@ class Admitted(NamedTuple):
     by_worker: Sequence[Sequence[int]]
 
 
-def admitted(market: Market, context: AssessmentContext) -> Admitted:
+def admitted(market: World, context: AssessmentContext) -> Admitted:
     """Every pair without a no."""
     people = [person_facts(worker.shown, market.pack) for worker in market.workers]
     openings = [opening_facts(advert.shown, market.pack) for advert in market.adverts]
@@ -51,7 +51,7 @@ def admitted(market: Market, context: AssessmentContext) -> Admitted:
     return Admitted(people, openings, by_worker)
 
 
-def by_lot(market: Market, allowed: Admitted) -> Lists:
+def by_lot(market: World, allowed: Admitted) -> Lists:
     """Ten at random."""
     return [
         Random(worker.whim).sample(numbers, min(TOP, len(numbers)))
@@ -70,7 +70,7 @@ def best_by(scores: Sequence[Sequence[float]], allowed: Admitted) -> Lists:
 # --- words
 
 
-def _texts(market: Market) -> tuple[list[str], list[str]]:
+def _texts(market: World) -> tuple[list[str], list[str]]:
     pack = market.pack
 
     def words(codes: Sequence[str]) -> str:
@@ -90,7 +90,7 @@ def _texts(market: Market) -> tuple[list[str], list[str]]:
     return asked, told
 
 
-def by_ngrams(market: Market, allowed: Admitted) -> Lists:
+def by_ngrams(market: World, allowed: Admitted) -> Lists:
     """Cosine of character n-grams (2 and 3, within words), weighted by how rare they are."""
     asked, told = _texts(market)
     vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), sublinear_tf=True)
@@ -99,7 +99,7 @@ def by_ngrams(market: Market, allowed: Admitted) -> Lists:
     return best_by([likeness[n][list(own)] for n, own in enumerate(allowed.by_worker)], allowed)
 
 
-def by_bm25(market: Market, allowed: Admitted) -> Lists:
+def by_bm25(market: World, allowed: Admitted) -> Lists:
     """BM25 (k1 1.2, b 0.75) over words and their pairs of syllables, as search engines index Korean without a
     dictionary."""
     asked, told = _texts(market)
@@ -177,14 +177,15 @@ class Learned:
             early_stopping=False, random_state=1,
         )  # fmt: skip
 
-    def fit(self, pack: Pack, markets: Sequence[Market], most: int = 150) -> None:
+    def fit(self, pack: Pack, markets: Sequence[World], most: int = 150) -> None:
         """On the truth of these worlds; of a worker's pairs at most so many, the best and others by lot."""
         context = AssessmentContext(pack, TODAY)
         few, all_, right = [], [], []
         for market in markets:
             allowed = admitted(market, context)
-            for worker, person, numbers in zip(market.workers, allowed.people, allowed.by_worker, strict=True):
-                truth = gains([market.utility(worker, advert) for advert in market.adverts])
+            of_all = zip(market.workers, allowed.people, allowed.by_worker, market.truth(), strict=True)
+            for worker, person, numbers, utilities in of_all:
+                truth = gains(utilities)
                 chosen = sorted(numbers, key=lambda n: -truth[n])[: most // 3]
                 rest = sorted(set(numbers) - set(chosen))
                 chosen += Random(worker.whim).sample(rest, min(len(rest), most - len(chosen)))

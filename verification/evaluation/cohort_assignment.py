@@ -15,7 +15,8 @@ from services.matching.domain.cohort_assignment import Terms, propose
 from shared.reference import Pack
 from verification.evaluation.baselines import admitted
 from verification.evaluation.families import FAMILIES
-from verification.evaluation.world import TODAY, Market
+from verification.evaluation.truth import TODAY
+from verification.evaluation.world import Market
 
 PEOPLE, OPENINGS = 200, 300
 TERMS = Terms(guarantee=0.5, floor=0.95)

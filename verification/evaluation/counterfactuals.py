@@ -10,7 +10,8 @@ from services.matching.domain.assessment import assess_pair
 from services.matching.domain.counterfactuals import applied, what_opens
 from shared.reference import Pack
 from verification.evaluation.families import FAMILIES
-from verification.evaluation.world import TODAY, Market
+from verification.evaluation.truth import TODAY
+from verification.evaluation.world import Market
 from verification.oracle.conditions import Pair
 from verification.oracle.factors import contributions, fit_of
 from verification.oracle.matches import asks_of

@@ -21,7 +21,8 @@ from shared.reference import load_pack
 from verification.evaluation.baselines import admitted, factor_values
 from verification.evaluation.families import FAMILIES
 from verification.evaluation.measures import gains, ndcg
-from verification.evaluation.world import TODAY, Market
+from verification.evaluation.truth import TODAY
+from verification.evaluation.world import Market
 
 Numbers = NDArray[np.float64]
 PRIOR = 0.3
@@ -61,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in map(int, asked.seeds.split(",")):
             market = Market(pack, family, seed, asked.people, asked.adverts)
             allowed = admitted(market, context)
-            for worker, person, numbers in zip(market.workers, allowed.people, allowed.by_worker, strict=True):
-                gained = gains([market.utility(worker, advert) for advert in market.adverts])
+            for person, numbers, utilities in zip(allowed.people, allowed.by_worker, market.truth(), strict=True):
+                gained = gains(utilities)
                 truth = np.array([gained[n] for n in numbers])
                 if truth.sum() > 0:
                     values.append(np.array([factor_values(person, allowed.openings[n], context) for n in numbers]))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from verification.evaluation import programmes
-from verification.evaluation.world import Advert, Market, Worker
+from verification.evaluation.truth import Offer, Seeker, World
 
 TOP = 10
 GAINFUL = 50  # what is not among a person's best fifty brings nothing
@@ -33,20 +33,20 @@ def ndcg(utilities: Sequence[float], found: Sequence[int]) -> float:
     return got / ideal if ideal else 0.0
 
 
-def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> Mapping[str, float]:
+def figures(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> Mapping[str, float]:
     """All figures of one world. Of people for whom nothing at all is possible nothing is asked."""
     workers, adverts = market.workers, market.adverts
     some = [number for number in range(len(workers)) if max(truth[number]) > 0]
     quality = {number: ndcg(truth[number], lists[number]) for number in some}
     fives = [(number, advert) for number in some for advert in lists[number][:5]]
 
-    def mean_of(which: Callable[[Worker], bool]) -> float:
+    def mean_of(which: Callable[[Seeker], bool]) -> float:
         return fmean([quality[number] for number in some if which(workers[number])] or [0.0])
 
     def share(entries: Sequence[tuple[int, int]], holds: Callable[[int, int], bool]) -> float:
         return fmean([holds(number, advert) for number, advert in entries] or [0.0])
 
-    def of(number: int) -> Advert:
+    def of(number: int) -> Offer:
         return adverts[number]
 
     women = [(number, advert) for number, advert in fives if workers[number].woman]
@@ -76,8 +76,8 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
         "alike": fmean([_alike(market, lists[number]) for number in some]),
         "lodging5": share(fives, lambda number, advert: of(advert).lodging or of(advert).bus),
         "away5": share(fives, lambda number, advert: of(advert).region[:2] != workers[number].region[:2]),
-        "elementary5_women": share(women, lambda number, advert: of(advert).trade.elementary),
-        "elementary5_men": share(men, lambda number, advert: of(advert).trade.elementary),
+        "elementary5_women": share(women, lambda number, advert: of(advert).elementary),
+        "elementary5_men": share(men, lambda number, advert: of(advert).elementary),
         "below35": mean_of(lambda worker: worker.age < 35),
         "from50": mean_of(lambda worker: worker.age >= 50),
         "school_to_9": mean_of(lambda worker: worker.education <= 2),
@@ -91,13 +91,13 @@ def figures(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> M
     }
 
 
-def _opens_more(market: Market, truth: Sequence[Sequence[float]], lists: Lists) -> float:
+def _opens_more(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> float:
     """Of those who want trainings or internships and for whom there is one: how many have one on their list."""
     leading = [n for n, advert in enumerate(market.adverts) if advert.kind in ("training", "internship")]
     able = [own for own, utilities in zip(lists, truth, strict=True) if any(utilities[n] > 0 for n in leading)]
     return fmean([not set(leading).isdisjoint(own[:TOP]) for own in able] or [0.0])
 
 
-def _alike(market: Market, found: Sequence[int]) -> bool:
+def _alike(market: World, found: Sequence[int]) -> bool:
     groups = Counter(market.adverts[number].group for number in found[:TOP])
     return any(count > 1 for count in groups.values())

@@ -7,12 +7,10 @@ Everything follows from the seed. Who changes the matcher does not fit it on the
 
 from __future__ import annotations
 
-import csv
 import math
 import zlib
 from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -22,8 +20,8 @@ from shared.reference import Pack
 from verification.evaluation.families import Family
 from verification.evaluation.programmes import SHARE, as_shown, drawn, value, wanted_kinds
 from verification.evaluation.trades import TRADES, Trade
+from verification.evaluation.truth import TODAY, Offer, Seeker, World, points
 
-TODAY = date(2026, 11, 22)
 TITLES = (
     "[{area}] {work} 모집", "{work} 구합니다(주5일)", "{area} {work} 정규직 채용", "초보가능 {work} 사원 모집",
     "{work}(경력무관)",
@@ -33,16 +31,11 @@ CLASSES = ("day", "evening", "night")
 STRENGTHS = ("precision", "diligence", "endurance", "teamwork", "service", "handiness", "learning", "organising")
 
 
-@dataclass(frozen=True)
-class Worker:
+@dataclass(frozen=True, kw_only=True)
+class Worker(Seeker):
     """The truth about a person, and what the bus shows of it."""
 
-    shown: Person
     place: tuple[float, float]
-    region: str
-    woman: bool
-    age: int
-    childcare: bool
     taste: dict[str, float]
     favourites: frozenset[str]
     certificates: frozenset[str]
@@ -54,48 +47,39 @@ class Worker:
     would_live_there: bool
     parts: frozenset[str]
     floor: float
-    education: int
     yardstick: float
     values: tuple[float, float, float]
-    whim: int
-    kinds: frozenset[str] = frozenset({"job"})
 
 
-@dataclass(frozen=True)
-class Advert:
+@dataclass(frozen=True, kw_only=True)
+class Advert(Offer):
     """The truth about an advert, and what the bus shows of it."""
 
-    shown: Opportunity
     place: tuple[float, float]
-    region: str
     trade: Trade
     code: str
     parts: frozenset[str]
     pay: float
-    lodging: bool
-    bus: bool
     secure: bool
     strength: float
     certificate: str | None
     driving: bool
     education: int
-    group: int
-    kind: str = "job"
 
 
-class Market:
+class Market(World):
     """People and adverts of one family and seed."""
 
     def __init__(
         self, pack: Pack, family: Family, seed: int, people: int, adverts: int, programmes_share: float = SHARE
     ) -> None:
         self.pack, self.family, self.seed = pack, family, f"{family.name}/{seed}"
-        self._points = _points()
+        self._points = points()
         codes = [code for code in pack.codes("occupation") if code.startswith("work24")]
         self._codes = {trade.group: [c for c in codes if c.split(":")[1].startswith(trade.group)] for trade in TRADES}
         self._homes = self._regions(*family.homes)
         self._works = self._regions(*family.works)
-        self.workers = [self._worker(number) for number in range(people)]
+        self.workers: list[Worker] = [self._worker(number) for number in range(people)]
         self.adverts: list[Advert] = []
         random, group = Random(f"{seed}/adverts"), 0
         while len(self.adverts) < adverts:
@@ -223,6 +207,7 @@ class Market:
         advert = Advert(
             shown=Opportunity(opportunity="0" * 32, owner="gjf", kind="job", status="open", title="-"),
             place=self._place(region, random), region=region, trade=trade, code=code, parts=parts,
+            elementary=trade.elementary,
             pay=max(10_330, trade.pay * random.lognormvariate(0, self.family.spread) * (1.05 if late else 1.0)),
             lodging=random.random() < trade.lodging, bus=random.random() < 0.1, secure=random.random() < 0.6,
             strength=self.pack.work_strength(code) or 2.5, certificate=certificate,
@@ -252,7 +237,7 @@ class Market:
             shown=Opportunity(opportunity="0" * 32, owner="gjf", kind="job", status="open", title="-"),
             place=self._place(region, random), region=region, trade=trade, code=code, parts=frozenset({"day"}),
             pay=10_330, lodging=False, bus=False, secure=False, strength=self.pack.work_strength(code) or 2.5,
-            certificate=None, driving=False, education=0, group=group, kind=kind,
+            certificate=None, driving=False, education=0, group=group, kind=kind, elementary=trade.elementary,
         )  # fmt: skip
         words = {
             "work": random.choice(trade.words) if trade.words else self.pack.label(code, "ko").split("(")[0],
@@ -308,6 +293,10 @@ class Market:
         km = math.hypot((lat - work_lat) * 111, (lon - work_lon) * 88)
         return (8 + 1.5 * km) if worker.car else (14 + self.family.km_minutes * km)
 
+    def utilities(self, worker: int) -> list[float]:
+        """Of all adverts for one worker."""
+        return [self.utility(self.workers[worker], advert) for advert in self.adverts]
+
     def utility(self, worker: Worker, advert: Advert) -> float:
         """How good it would be, 0 when it cannot be."""
         if advert.kind not in worker.kinds or not advert.parts <= worker.parts:
@@ -360,9 +349,3 @@ def _noise(whim: int, of: object) -> float:
 def _pick(random: Random, woman: bool) -> Trade:
     [trade] = random.choices(TRADES, [t.women if woman else t.men for t in TRADES])
     return trade
-
-
-def _points() -> dict[str, tuple[float, float]]:
-    with (Path(__file__).parent / "points.csv").open(encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return {row["code"]: (float(row["lat"]), float(row["lon"])) for row in rows}

@@ -38,7 +38,7 @@ class TestMarket:
 
     def test_what_cannot_be_is_worth_nothing_and_counts_as_impossible(self) -> None:
         market = Market(PACK, FAMILIES[0], 7, 20, 60)
-        truth = [[market.utility(worker, advert) for advert in market.adverts] for worker in market.workers]
+        truth = market.truth()
         for worker, utilities in zip(market.workers, truth, strict=True):
             for advert, utility in zip(market.adverts, utilities, strict=True):
                 if not advert.parts <= worker.parts:
