@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from services.matching.documents import StoredMatch
+from services.matching.outcome_commands import report_outcome_rows, report_outcomes
 from services.matching.publisher import republished_event
 from services.matching.report_commands import report_left_out, report_shadow_run
 from services.matching.repository import Repository
@@ -40,4 +41,5 @@ def _republish(id: str, ids: Ids) -> Operation[None]:
 
 COMMANDS: Mapping[str, AdminCommand[MatchingSettings]] = {
     "republish": republish, "left-out": report_left_out, "shadow-run": report_shadow_run,
+    "outcomes": report_outcomes, "outcome-rows": report_outcome_rows,
 }  # fmt: skip

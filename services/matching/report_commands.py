@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.matching.documents import StoredPerson
 from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.left_out import left_out
 from services.matching.domain.shadow_run import shadow_run
@@ -49,14 +50,22 @@ async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
 
 
 async def _report(store: Store, settings: MatchingSettings, report: Report) -> str:
-    repository = Repository(store.database)
-    clock = Clock(timedelta(seconds=settings.calendar_offset_seconds))
-    today = MatchingDay(clock, ZoneInfo(load_pack(settings.pack).timezone)).to_match()
-    stored = await repository.some_people(MOST_PEOPLE)
-    floors = await repository.floors(one.id for one in stored)
-    people = [permitted(one.person, one.sequence, floors[one.id]) for one in stored]
+    repository, today = Repository(store.database), day_of(settings)
+    people = await allowed(repository, await repository.some_people(MOST_PEOPLE))
     newest = [id for id, _ in await repository.newest_open(today, MOST_OPENINGS)]
     found_openings = await repository.opportunities(newest)
     openings = [found_openings[id] for id in newest if id in found_openings]
     found = await asyncio.to_thread(report, people, openings, today)
     return json.dumps(found, ensure_ascii=False)
+
+
+def day_of(settings: MatchingSettings) -> date:
+    """The pack's day of this moment."""
+    clock = Clock(timedelta(seconds=settings.calendar_offset_seconds))
+    return MatchingDay(clock, ZoneInfo(load_pack(settings.pack).timezone)).to_match()
+
+
+async def allowed(repository: Repository, stored: Sequence[StoredPerson]) -> list[Person]:
+    """These people with as much as their states still allow at this moment."""
+    floors = await repository.floors(one.id for one in stored)
+    return [permitted(one.person, one.sequence, floors[one.id]) for one in stored]

@@ -14,7 +14,8 @@ class MatchingSettings(ServiceSettings):
     the active matcher looks whether a new day has begun in the pack's time zone. ``netting_seconds``: changes of a
     person's matches, but for the first and for what takes away, are told once in so long; 0: at once. ``congestion``:
     whether openings that stand in many lists give way to others, by a table made once a day.
-    ``shadow_pack``: the folder of another version of the pack, for `shadow-run`."""
+    ``shadow_pack``: the folder of another version of the pack, for `shadow-run`. ``outcomes``: a file of recorded
+    outcomes, for `outcomes` and `outcome-rows`."""
 
     service: Name = "matching"
     port: Port = 8102
@@ -24,3 +25,4 @@ class MatchingSettings(ServiceSettings):
     netting_seconds: float = Field(default=10.0, ge=0, le=86_400)
     congestion: bool = True
     shadow_pack: Path | None = None
+    outcomes: Path | None = None

@@ -41,7 +41,7 @@ HARMLESS = {
     "pack", "hold_wrong_employer_numbers",
     "log_level",  # no level shows anything about a person: `make leak-scan` runs at debug
     "most_events", "most_bytes", "most_rejections", "lapse_seconds", "inbound_lease_seconds",
-    "lease_seconds", "day_check_seconds", "netting_seconds", "congestion", "shadow_pack",
+    "lease_seconds", "day_check_seconds", "netting_seconds", "congestion", "shadow_pack", "outcomes",
     "head_seconds", "body_seconds", "idle_seconds", "unread_seconds", "body_bytes_per_second", "connections",
     "connections_per_address", "at_once_bodies", "at_once_requests", "at_once_polls", "at_once_working",
     "limit_events", "limit_bytes",
