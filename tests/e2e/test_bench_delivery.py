@@ -24,7 +24,7 @@ class TestTheLastLine:
         arguments = [word for name, value in SMALL.items() for word in (f"--{name}", str(value))]
         done = subprocess.run(
             [sys.executable, "-m", "verification.benchmarks.delivery", *arguments],
-            env=dict(os.environ), capture_output=True, text=True, timeout=scaled(300), check=False,
+            env=dict(os.environ), capture_output=True, text=True, timeout=scaled(400), check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2_000:]
         found = json.loads(done.stdout.splitlines()[-1])

@@ -1,5 +1,8 @@
 """Write-behind queue with group commit and back-pressure: what became of attempts is written in groups behind them.
 
+They go along with the next transaction of the store, whoever begins it (`Store.take_along`): while events come, an
+attempt costs no transaction of its own, and no event waits behind one. Else they linger for a moment, for company.
+
 What was answered is kept in memory until it is in the database, however slow that is: a claim is not let go before, so
 nothing that was answered is sent again. Only so much may be unrecorded at once (`capacity`): sending never runs ahead
 of what can be written down. Promises nothing over a kill: what was unrecorded then is sent again, under the same ids.
@@ -9,9 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 from services.notifications import metrics
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
@@ -30,6 +36,7 @@ _log = logger("recorder")
 @dataclass(slots=True, eq=False)
 class _Pending:
     operation: Operation[None]
+    due: float  # when it is to have a transaction, by the loop's clock
     recorded: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -64,12 +71,14 @@ class AttemptRecorder:
         self._most_unrecorded = most_unrecorded
         self._batch_size = AdaptiveBatchSize(group)
         self._pending: deque[_Pending] = deque()
-        self._not_empty, self._hurry = asyncio.Event(), asyncio.Event()
+        self._going_along = 0  # of those in front, in the transaction that is under way
+        self._sooner = asyncio.Event()
         self._callers: list[Callable[[], None]] = []
         self._failing = False
         self._gauge = metrics.attempts_to_record.of()
         self._lost = metrics.attempts_not_recorded.of()
         self.unanswered = 0
+        store.take_along(self)
 
     @property
     def capacity(self) -> int:
@@ -88,51 +97,67 @@ class AttemptRecorder:
         """Write this down, after what came before. The future is done when it is committed; nobody needs to wait, and
         who does not may say so (``hurry``): it lingers a moment for others to share its transaction. It fails only when
         the operation itself cannot be done, whatever the database does."""
-        pending = _Pending(operation)
+        now = asyncio.get_running_loop().time()
+        pending = _Pending(operation, now if hurry else now + LINGER_SECONDS)
+        sooner = pending.due < self._due
         self._pending.append(pending)
         self._gauge.set(len(self._pending))
-        self._not_empty.set()
-        if hurry or len(self._pending) >= self._batch_size.size:
-            self._hurry.set()
+        if sooner or self._full:
+            self._sooner.set()
         return pending.recorded
 
     async def run(self) -> None:
         """Until cancelled. Afterwards what waits is still there, for another `run`."""
-        backoff = Backoff(0.05, 2.0)
+        backoff, clock = Backoff(0.05, 2.0), asyncio.get_running_loop().time
         while True:
-            if not self._pending:
-                self._not_empty.clear()
-                await self._not_empty.wait()
-            await self._linger()
-            group = [self._pending[n] for n in range(min(len(self._pending), self._batch_size.size))]
+            while not self._full and (wait := self._due - clock()) > 0:
+                self._sooner.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._sooner.wait(), None if wait == math.inf else wait)
             try:
-                results = await self._store.perform([each.operation for each in group])
+                await self._store.perform_along()
             except Exception as error:  # also what nobody foresaw: what was answered is not forgotten for it
                 self._failing = True
                 retries.of(kind="recorder", reason=type(error).__name__).inc()
-                if isinstance(error, Unavailable) and error.too_much:
-                    self._batch_size.was_too_much()
                 await backoff.wait()
                 continue
-            self._failing = False
             backoff.reset()
-            self._batch_size.worked(len(group))
-            for each, result in zip(group, results, strict=True):
-                self._pending.popleft()
-                self._resolve(each, result)
-            self._gauge.set(len(self._pending))
-            self.call_waiting()
 
-    async def _linger(self) -> None:
-        if len(self._pending) < self._batch_size.size:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), LINGER_SECONDS)
-        self._hurry.clear()
+    @property
+    def _full(self) -> bool:
+        """Whether there is company enough."""
+        return len(self._pending) - self._going_along >= self._batch_size.size
+
+    @property
+    def _due(self) -> float:
+        """When the first of those that wait is to have a transaction."""
+        return min((each.due for each in islice(self._pending, self._going_along, None)), default=math.inf)
+
+    def take(self) -> Sequence[Operation[None]]:
+        """For the store: what goes along with a transaction that begins now."""
+        self._going_along = min(len(self._pending), self._batch_size.size)
+        return [each.operation for each in islice(self._pending, self._going_along)]
+
+    def done(self, results: Sequence[Any] | Exception) -> None:
+        """For the store: what came of them; an exception when nothing was written of the whole transaction."""
+        count, self._going_along = self._going_along, 0
+        if isinstance(results, Exception):
+            if isinstance(results, Unavailable) and results.too_much:
+                self._batch_size.was_too_much()
+            self._sooner.set()
+            return
+        self._failing = False
+        self._batch_size.worked(count)
+        for result in results:
+            self._resolve(self._pending.popleft(), result)
+        self._gauge.set(len(self._pending))
+        self.call_waiting()
 
     async def flush(self) -> None:
         """Until nothing waits; while `run` runs."""
         while self._pending:
-            self._hurry.set()
+            self._pending[-1].due = 0.0
+            self._sooner.set()
             await asyncio.wait([self._pending[-1].recorded])
 
     def call_waiting(self) -> None:

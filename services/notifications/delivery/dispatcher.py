@@ -26,7 +26,7 @@ from services.notifications.delivery.endpoint_worker import (
     Dependencies,
     EndpointWorker,
 )
-from services.notifications.delivery.pre_send_check import allowed_on
+from services.notifications.delivery.pre_send_check import EndpointRead, allowed_on, endpoint_of
 from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
 from shared.kit.base.logs import logger
@@ -73,8 +73,10 @@ class Dispatcher:
         if delivery is None or delivery["state"] != DUE:  # superseded or dropped by what came after it
             return
         subscription, about = delivery["subscription"], delivery["about"]
+        if delivery["due"] > work.now:
+            return  # found by a poll when it is
         born = self._born.setdefault(work, _Born())
-        owner = self._owner(subscription, about, born.counts) if delivery["due"] <= work.now else None
+        owner = self._owner(subscription, about, born.counts)
         if owner is None:
             work.after_commit(lambda: self.wake(subscription, about))
             return
@@ -92,8 +94,8 @@ class Dispatcher:
         )
         DELIVERIES.save(work, cast(DeliveryDocument, claimed))
         assert self._deps is not None
-        day = allowed_on(work, delivery, self._deps.today)
-        work.after_commit(lambda: self._take(claimed, day))
+        day, endpoint = allowed_on(work, delivery, self._deps.today), endpoint_of(work, subscription)
+        work.after_commit(lambda: self._take(claimed, day, endpoint))
 
     def _owner(self, subscription: str, about: About, born: Counter[str]) -> str | None:
         """As whom to claim one more for this subscription; None when its worker may not hold more."""
@@ -103,10 +105,10 @@ class Dispatcher:
         room = HELD_LIMIT * deps.slots if worker is None else worker.room(about)
         return deps.lease.owner if room > born[subscription] else None
 
-    def _take(self, claimed: ClaimedDelivery, day: date | None) -> None:
+    def _take(self, claimed: ClaimedDelivery, day: date | None, endpoint: EndpointRead | None) -> None:
         """It is committed. When the dispatcher has ended meanwhile, its lease has, too, and it is due again."""
         if (deps := self._deps) is not None:
-            self._worker(claimed["subscription"], deps, look=False).give(claimed, day)
+            self._worker(claimed["subscription"], deps, look=False).give(claimed, day, endpoint)
             self._start(claimed["subscription"], deps)
 
     def wake(self, subscription: str, about: About) -> None:

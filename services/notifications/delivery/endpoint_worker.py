@@ -10,6 +10,7 @@ is written down, because that may close or hold the endpoint. Nothing is started
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections import deque
@@ -26,7 +27,12 @@ from services.notifications.delivery.attempt_recorder import AttemptRecorder, Re
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.delivery.pre_send_check import PreSendReads, is_open, recheck_before_send
+from services.notifications.delivery.pre_send_check import (
+    EndpointRead,
+    PreSendReads,
+    is_open,
+    recheck_before_send,
+)
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
@@ -86,6 +92,8 @@ class EndpointWorker:
         self._pace = Pace()
         self._paced = False
         self._closed = False
+        self._endpoint: EndpointRead | None = None  # as a transaction has read it a moment ago
+        self._changed_at = -math.inf  # what was read before that is not believed: an answer of its own changed it since
 
     @property
     def holds(self) -> bool:
@@ -103,9 +111,11 @@ class EndpointWorker:
             return 0
         return max(0, HELD_LIMIT * self._deps.slots - len(self._held))
 
-    def give(self, claimed: ClaimedDelivery, allowed_on: date | None) -> None:
-        """This was claimed for it, by a transaction that found it allowed on this day; recalls go first. What it does
-        not send, it lets go of."""
+    def give(self, claimed: ClaimedDelivery, allowed_on: date | None, endpoint: EndpointRead | None = None) -> None:
+        """This was claimed for it, by a transaction that found it allowed on this day and the endpoint like that;
+        recalls go first. What it does not send, it lets go of."""
+        if endpoint is not None and endpoint.at > self._changed_at:
+            self._endpoint = endpoint
         if allowed_on is not None:
             self._allowed[claimed["_id"]] = allowed_on, time.monotonic()
         ahead = (
@@ -180,7 +190,9 @@ class EndpointWorker:
         allowances = {each["_id"]: self._allowed.pop(each["_id"], None) for each in batch}
         known = self._known(batch, allowances)
         try:
-            check = await recheck_before_send(deps.reads, self._subscription, batch, deps.clock, deps.today, known)
+            check = await recheck_before_send(
+                deps.reads, self._subscription, batch, deps.clock, deps.today, known, self._believed()
+            )
         except BaseException:
             self._put_back(batch)
             raise
@@ -208,6 +220,15 @@ class EndpointWorker:
             reservation.sent()
             self._go(channel, self._attempt(channel, check.endpoint, delivery, reservation))
         return True
+
+    def _believed(self) -> SubscriptionDocument | None:
+        """The endpoint, if it need not be read (pre_send_check.py)."""
+        found = self._endpoint
+        return found.endpoint if found is not None and found.believed(time.monotonic()) else None
+
+    def _not_believed_any_more(self) -> None:
+        """What an answer came to has changed the endpoint, or is about to."""
+        self._endpoint, self._changed_at = None, time.monotonic()
 
     def _as_fast_as_wanted(
         self, endpoint: SubscriptionDocument, sendable: Sequence[ClaimedDelivery]
@@ -344,7 +365,9 @@ class EndpointWorker:
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             reservation.release()
             if waits:
+                self._not_believed_any_more()
                 await asyncio.wait([recorded])
+                self._not_believed_any_more()
             if verdict.outcome == "delivered" and endpoint["failures"]:
                 await self._recover(endpoint, now)
         finally:
@@ -359,6 +382,7 @@ class EndpointWorker:
         if self._recovering:
             return
         self._recovering = True
+        self._not_believed_any_more()
         try:
             if endpoint["failures"] >= OUTAGE:
                 more = await self._deps.repository.bring_forward(self._subscription, now)

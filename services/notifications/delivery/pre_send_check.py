@@ -1,6 +1,7 @@
 """The check just before something is sent: read from the database at that moment, together with what other workers want
-to know then. What a transaction has just found allowed is not read again (heard_prohibitions.py); the endpoint is,
-always."""
+to know then. What a transaction has just found allowed is not read again (heard_prohibitions.py), nor an endpoint that
+one has read a moment ago: who changes it answers only when no replica can believe such a read any more
+(`NOBODY_BELIEVES_SECONDS`)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from services.notifications.documents import (
     AGENCIES,
     FLOORS,
     PEOPLE,
+    SUBSCRIPTIONS,
     ClaimedDelivery,
     DeliveryDocument,
     DeliveryFields,
@@ -26,6 +28,23 @@ from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import NotNeeded, UnitOfWork
+
+BELIEVED_SECONDS = 0.1  # an endpoint as it was read
+# after a change of an endpoint: then nothing starts by what was read before, whichever replica read it. More than that
+# is believed, because between the last look at the clock and the attempt a busy process may lose some time.
+NOBODY_BELIEVES_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRead:
+    """An endpoint, and when at the earliest it was like that (monotonic)."""
+
+    endpoint: SubscriptionDocument
+    at: float
+
+    def believed(self, now: float) -> bool:
+        """Whether nobody can have been told yet that it is not like that any more."""
+        return now - self.at <= BELIEVED_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +92,23 @@ async def recheck_before_send(
     clock: Clock,
     today: Callable[[datetime], date],
     known: Set[str] = frozenset(),
+    believed: SubscriptionDocument | None = None,
 ) -> PreSendCheck:
     """Is the endpoint open, may its agency receive, and does each person still allow it? Recalls need no consent, and
-    of those that are ``known`` it is known (heard_prohibitions.py)."""
+    of those that are ``known`` it is known (heard_prohibitions.py). ``believed``: the endpoint, if it need not be read;
+    with nothing to read this waits for nothing."""
     recipient = deliveries[0]["recipient"]
     told_of = sorted({d["person"] for d in deliveries if d["about"] == "notice" and d["_id"] not in known})
-    endpoint, agency, people, floors = await asyncio.gather(
-        reads.subscription(subscription),
-        reads.agency(recipient) if told_of else _not_needed(),
-        reads.people(told_of),
-        reads.floors(told_of),
-    )
+    endpoint: SubscriptionDocument | None = believed
+    agency: Document | None = None
+    people: Mapping[str, PersonDocument] = {}
+    floors: Mapping[str, Document] = {}
+    if told_of:
+        endpoint, agency, people, floors = await asyncio.gather(
+            reads.subscription(subscription), reads.agency(recipient), reads.people(told_of), reads.floors(told_of)
+        )
+    elif believed is None:
+        endpoint = await reads.subscription(subscription)
     if not is_open(endpoint, clock.calendar()):
         return PreSendCheck(None, closed=endpoint is not None)
     may = agency_receives(agency)
@@ -103,10 +128,6 @@ async def recheck_before_send(
     )
 
 
-async def _not_needed() -> None:
-    """In the place of a read."""
-
-
 def allowed_on(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[datetime], date]) -> date | None:
     """The day on which this may be sent by all that a transaction knows at its end; None when it does not know."""
     day = today(work.latest)
@@ -119,6 +140,15 @@ def allowed_on(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[date
         return None
     allowed = agency_receives(agency) and alias_to_tell(subject, delivery["recipient"], day) == delivery["alias"]
     return day if allowed else None
+
+
+def endpoint_of(work: UnitOfWork, subscription: str) -> EndpointRead | None:
+    """An endpoint as a transaction leaves it; None when it has not read it."""
+    try:
+        endpoint = SUBSCRIPTIONS.get(work, subscription)
+    except NotNeeded:
+        return None
+    return None if endpoint is None else EndpointRead(endpoint, work.began)
 
 
 async def without_forbidden(repository: Repository, deliveries: Sequence[DeliveryDocument]) -> list[DeliveryDocument]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from services.notifications.channels.channel import Channel, PushChannel
 from services.notifications.channels.client_tls import ClientTls, TlsSummary, summary_of
 from services.notifications.channels.credentials import Credentials
+from services.notifications.delivery.pre_send_check import NOBODY_BELIEVES_SECONDS
 from services.notifications.documents import (
     RECIPIENTS,
     RECOVERIES,
@@ -34,6 +36,7 @@ from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.kit.web.problems import not_found
 
+T = TypeVar("T")
 MOST_SUBSCRIPTIONS = 20  # of one agency
 MOST_SECRETS = 4  # that sign at the same time: the new one, and those in their grace
 
@@ -51,7 +54,8 @@ class Subscriptions:
 
     A webhook whose secret we make is told nothing until `resume`: its partner has to install the secret first.
     ``resync_requested`` is called once a resync of the agency was asked for (fan_out/resync.py), ``recovery_asked``
-    once a recovery was.
+    once a recovery was. ``nobody_believes``: so long after a change it answers, when nothing starts any more by what
+    stood before, whichever replica had read it (delivery/pre_send_check.py).
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Subscriptions:
         overlap: timedelta,
         resync_requested: Callable[[], None],
         recovery_asked: Callable[[], None],
+        nobody_believes: timedelta = timedelta(seconds=NOBODY_BELIEVES_SECONDS),
     ) -> None:
         self._store = store
         self._repository = repository
@@ -75,6 +80,7 @@ class Subscriptions:
         self._overlap = overlap
         self._resync_requested = resync_requested
         self._recovery_asked = recovery_asked
+        self._nobody_believes = nobody_believes.total_seconds()
 
     async def subscribe(self, agency: str, channel: ChannelName, wishes: Wishes) -> CreatedSubscription:
         """Raises a 422 problem for what the channel cannot use, 409 when there is one that leads there."""
@@ -170,7 +176,7 @@ class Subscriptions:
                 self._resync(work, agency)
             return changed
 
-        changed = await self._store.submit(Operation(needs, do))
+        changed = await self._keep(Operation(needs, do))
         if "target" in changes:  # what waited for the old one
             await self._repository.make_due(subscription, self._clock.calendar())
         return changed
@@ -186,7 +192,7 @@ class Subscriptions:
             SUBSCRIPTIONS.save(work, paused)
             return paused
 
-        return await self._store.submit(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
+        return await self._keep(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
 
     async def resume(self, agency: str, subscription: str) -> SubscriptionDocument:
         """Go on, or begin. One that is new or was disabled is asked first whether it wants to be told; one that was
@@ -244,7 +250,7 @@ class Subscriptions:
             SUBSCRIPTIONS.save(work, found)
             return found
 
-        document = await self._store.submit(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
+        document = await self._keep(Operation(lambda work: [SUBSCRIPTIONS.by_id(subscription)], do))
         return CreatedSubscription(document, None if own else secret)
 
     async def unsubscribe(self, agency: str, subscription: str) -> None:
@@ -259,7 +265,13 @@ class Subscriptions:
             SUBSCRIPTIONS.delete(work, subscription)
             self._resync(work, agency)
 
-        await self._store.submit(Operation(needs, do))
+        await self._keep(Operation(needs, do))
+
+    async def _keep(self, change: Operation[T]) -> T:
+        """A change of one that may be called right now."""
+        found = await self._store.submit(change)
+        await asyncio.sleep(self._nobody_believes)
+        return found
 
     def target_of(self, subscription: SubscriptionDocument) -> str | None:
         """Where it leads."""

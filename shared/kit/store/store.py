@@ -13,7 +13,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from bson.binary import Binary
 from pymongo import ReadPreference, WriteConcern
@@ -57,6 +57,14 @@ class Unavailable(Exception):
 InTransaction = Callable[[Session], Awaitable[None]]
 
 
+class Piggyback(Protocol):
+    """Operations that go along with the next transaction, whoever begins it. ``take`` says which, ``done`` is told what
+    came of them, in their order, or why nothing was written: then they go along with the next one."""
+
+    def take(self) -> Sequence[Operation[Any]]: ...
+    def done(self, results: Sequence[Any] | Exception) -> None: ...
+
+
 class Store:
     """The only writer of a service's state. One transaction at a time, so that events leave in the order of commits."""
 
@@ -76,6 +84,7 @@ class Store:
         self._patience = patience
         self._clock = clock or Clock()
         self._participants: list[TransactionParticipant] = []
+        self._piggyback: Piggyback | None = None
         self._session: Session | None = None
         self._name: str | None = None
         self._turn = asyncio.Lock()
@@ -140,6 +149,15 @@ class Store:
         """Memory that must follow the store: told of every rollback, commit and abort."""
         self._participants.append(participant)
 
+    def take_along(self, piggyback: Piggyback) -> None:
+        """What it has waiting is done behind the operations of every `perform`, in their transaction."""
+        self._piggyback = piggyback
+
+    async def perform_along(self) -> None:
+        """A transaction for what waits to be taken along, unless somebody's has taken it meanwhile. Raises as
+        `perform`."""
+        await self._in_turn((), None, only_along=True)
+
     async def perform(
         self, operations: Sequence[Operation[T]], *, in_transaction: InTransaction | None = None
     ) -> list[T | Exception]:
@@ -149,10 +167,24 @@ class Store:
         Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
         Once begun it ends, even when the caller is cancelled.
         """
+        return await self._in_turn(operations, in_transaction)
 
+    async def _in_turn(
+        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None, *, only_along: bool = False
+    ) -> list[T | Exception]:
         async def in_turn() -> list[T | Exception]:
             async with self._turn:
-                return await self._perform(operations, in_transaction)
+                piggyback = self._piggyback
+                along = piggyback.take() if piggyback is not None else ()
+                if piggyback is None or not along:
+                    return [] if only_along else await self._perform(operations, in_transaction)
+                try:
+                    results = await self._perform([*operations, *along], in_transaction)
+                except BaseException as error:
+                    piggyback.done(error if isinstance(error, Exception) else Unavailable(type(error).__name__))
+                    raise
+                piggyback.done(results[len(operations) :])
+                return results[: len(operations)]
 
         running = asyncio.create_task(in_turn())
         self._running.add(running)

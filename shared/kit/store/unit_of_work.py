@@ -6,6 +6,7 @@ be stored fails in the handler that saved it and not in the batch.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
@@ -57,6 +58,7 @@ class UnitOfWork:
     ``now``: aware UTC, one for the whole transaction: what is written down and scheduled. What has ended by ``latest``
     may not be sent or shown; what has ended by ``earliest`` has ended for good (clock.py; all the same without doubt).
     ``trusted``: what MongoDB compares with its own clock; a calendar that was moved moves it not.
+    ``began``: before it has read anything (monotonic).
     ``topics``: those that may be emitted to; None: any. ``codec``: makes records of events; without one nothing can be
     emitted. Nothing is written before the commit; documents handed out are copies, the handler's to change freely
     (``needs`` only reads: what it is shown is shared).
@@ -72,6 +74,7 @@ class UnitOfWork:
         latest: datetime | None = None,
         trusted: datetime | None = None,
     ) -> None:
+        self.began = time.monotonic()
         self.now = now
         self.trusted = trusted or now
         self.earliest = earliest or now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -201,6 +201,54 @@ class TestPerform:
 
         await store.perform([noting("kept"), noting("undone", ValueError())])
         assert called == ["kept"]
+
+
+class Waiting:
+    """Waits for a transaction of somebody's."""
+
+    def __init__(self, *operations: Operation[Any]) -> None:
+        self.operations = list(operations)
+        self.told: list[Any] = []
+
+    def take(self) -> Sequence[Operation[Any]]:
+        return self.operations
+
+    def done(self, results: Sequence[Any] | Exception) -> None:
+        self.told.append(results)
+        if not isinstance(results, Exception):
+            self.operations.clear()
+
+
+class TestTakenAlong:
+    async def test_it_is_in_the_same_transaction_behind_what_it_goes_along_with(self, store: Store) -> None:
+        bug = ValueError()
+        waiting = Waiting(add("a"), failing("a", bug), add("b"))
+        store.take_along(waiting)
+        assert await store.perform([add("a"), add("a")]) == [1, 2]
+        assert waiting.told == [[3, bug, 1]]
+        assert await counts(store) == {"a": 3, "b": 1}
+
+    async def test_it_goes_along_with_the_next_one_when_that_was_undone(self, store: Store) -> None:
+        waiting = Waiting(add("a"))
+        store.take_along(waiting)
+
+        async def fenced(session: AsyncIOMotorClientSession) -> None:
+            raise RuntimeError("fenced")
+
+        with pytest.raises(RuntimeError, match="fenced"):
+            await store.perform([add("b")], in_transaction=fenced)
+        assert [type(each) for each in waiting.told] == [RuntimeError]
+        assert await counts(store) == {}
+        assert await store.perform([add("b")]) == [1]
+        assert waiting.told[1:] == [[1]]
+
+    async def test_with_nobody_to_go_along_with_it_has_a_transaction_of_its_own(self, store: Store) -> None:
+        waiting = Waiting(add("a"))
+        store.take_along(waiting)
+        await store.perform_along()
+        await store.perform_along()
+        assert waiting.told == [[1]]
+        assert await counts(store) == {"a": 1}
 
 
 class TestHurry:

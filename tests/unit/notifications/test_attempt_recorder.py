@@ -11,6 +11,7 @@ import pytest
 
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
 from shared.kit.store.store import Operation, Unavailable
+from tests.support.along import AlongStore
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +23,7 @@ def operation(name: str) -> Operation[None]:
     return Operation(lambda work: (), do)
 
 
-class SlowStore:
+class SlowStore(AlongStore):
     """Commits when it is let; ``failing``: what it raises, one after the other."""
 
     def __init__(self) -> None:
@@ -139,3 +140,34 @@ async def test_one_that_cannot_be_done_holds_up_nobody() -> None:
         await asyncio.wait(each)
         assert isinstance(each[1].exception(), ValueError)
     assert store.written == [["a", "c"]]
+
+
+async def test_what_waits_goes_along_with_anothers_transaction_and_costs_none_of_its_own() -> None:
+    store = SlowStore()
+    async with running(store) as recorder:
+        assert store.piggyback is not None
+        recorded = recorder.record(operation("a"), hurry=False)
+        (taken,) = store.piggyback.take()
+        later = recorder.record(operation("b"), hurry=False)
+        names: Any = []
+        taken.do(names)
+        store.piggyback.done([None])
+        await recorded
+        assert names == ["a"]
+        assert not later.done()
+        store.open.set()
+        await recorder.flush()
+    assert store.written == [["b"]]
+
+
+async def test_what_went_along_with_a_transaction_that_failed_is_written_by_the_next() -> None:
+    store = SlowStore()
+    store.open.set()
+    async with running(store) as recorder:
+        assert store.piggyback is not None
+        recorded = recorder.record(operation("a"), hurry=False)
+        assert len(store.piggyback.take()) == 1
+        store.piggyback.done(RuntimeError("what it went along with is not ours any more"))
+        assert recorder.capacity, "that says nothing about the database"
+        await recorded
+    assert store.written == [["a"]]

@@ -12,8 +12,11 @@ import pytest_asyncio
 
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import HELD_LIMIT
-from services.notifications.documents import DELIVERIES, DUE, SENDING, THREADS
+from services.notifications.delivery.pre_send_check import EndpointRead
+from services.notifications.documents import DELIVERIES, DUE, SENDING, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
+from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import UnitOfWork
 from tests.unit.notifications.test_endpoint_worker import DELIVERED, SLOTS, FakeDependencies, delivery
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
@@ -84,6 +87,12 @@ async def dispatcher(partner: Partner) -> AsyncIterator[Dispatcher]:
     await running
 
 
+@pytest.fixture
+def read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No transaction is believed about an endpoint."""
+    monkeypatch.setattr("services.notifications.delivery.pre_send_check.BELIEVED_SECONDS", -1.0)
+
+
 async def until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not true():  # noqa: ASYNC110  a list tells nobody when it grows
@@ -102,8 +111,52 @@ async def test_it_is_sent_and_nothing_is_claimed_for_it(dispatcher: Dispatcher, 
     assert partner.claimed == []
 
 
-async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_sent(
+async def test_an_endpoint_that_its_transaction_has_just_read_is_not_read_again(
     dispatcher: Dispatcher, partner: Partner
+) -> None:
+    world = Told(dispatcher)
+
+    async def not_again(id: str) -> dict[str, Any]:
+        raise AssertionError("read again")
+
+    partner.subscription = not_again  # type: ignore[method-assign]  # from now on
+    world.at_once(world.match("cook"))
+    await until(lambda: partner.sent)
+
+
+async def test_an_endpoint_is_believed_as_its_transaction_leaves_it(dispatcher: Dispatcher, partner: Partner) -> None:
+    """What was taken along in the same transaction may have held it back."""
+    world = Told(dispatcher)
+
+    def hold_back(work: UnitOfWork) -> None:
+        (endpoint,) = SUBSCRIPTIONS.find(work, "agency", "gjf")
+        SUBSCRIPTIONS.save(work, {**endpoint, "state": "paused"})
+
+    (stream,) = (s for topics, s in world.streams.items() if "matches" in topics)
+    anything: Any = None
+    match = stream._routes.operation(world.match("cook"), anything, anything)
+    world.store.now = world.now
+    world.store.perform_now([match, Operation(lambda work: [SUBSCRIPTIONS.where("agency", "gjf")], hold_back)])
+    await until(lambda: partner.released)
+    assert partner.sent == []
+
+
+async def test_what_was_read_before_a_bad_answer_is_not_believed(dispatcher: Dispatcher, partner: Partner) -> None:
+    world = Told(dispatcher)
+    partner.verdict = Verdict("again", "refused-500")
+    world.at_once(world.match("cook"))
+    (worker,) = dispatcher._workers.values()
+    before = worker._endpoint
+    assert before is not None
+    await until(lambda: partner.sent)
+    partner.written.set()
+    await until(lambda: worker._endpoint is None)
+    worker.give({**world.all(DELIVERIES)[0], "_id": "another"}, None, EndpointRead(before.endpoint, before.at))
+    assert worker._endpoint is None
+
+
+async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_sent(
+    dispatcher: Dispatcher, partner: Partner, read_again: None
 ) -> None:
     """Whether it is known to be allowed is asked again behind the last wait, not only before it."""
     world, dropped = Told(dispatcher), list[str]()
@@ -169,7 +222,9 @@ async def test_while_no_dispatcher_runs_it_is_due() -> None:
     assert world.states() == {DUE: 1}
 
 
-async def test_an_endpoint_that_is_held_back_gets_nothing_more(dispatcher: Dispatcher, partner: Partner) -> None:
+async def test_an_endpoint_that_is_held_back_gets_nothing_more(
+    dispatcher: Dispatcher, partner: Partner, read_again: None
+) -> None:
     world = Told(dispatcher)
 
     async def closed(id: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from services.notifications.delivery.notice_content import Messages
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.retry_schedule import OUTAGE
 from shared.kit.base.clock import Clock
+from tests.support.along import AlongStore
 from tests.unit.notifications.world import START
 
 pytestmark = pytest.mark.unit
@@ -37,7 +38,7 @@ def delivery(number: int, about: str = "recall") -> dict[str, Any]:
     }  # fmt: skip
 
 
-class FakeDependencies:
+class FakeDependencies(AlongStore):
     """Everything a worker works with; nothing is written down until ``written`` is set."""
 
     def __init__(self, verdict: Verdict, name: str = "webhook", about: str = "recall") -> None:

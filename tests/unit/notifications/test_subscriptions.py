@@ -81,6 +81,7 @@ class Desk:
             GRACE,
             lambda: None,
             lambda: None,
+            timedelta(0),
         )
 
     async def webhook(self, url: str = URL, **wishes: Any) -> str:

@@ -1,0 +1,33 @@
+"""A store as the recorder of attempts knows it: nobody else begins a transaction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from shared.kit.store.store import Operation, Piggyback
+
+
+class AlongStore(ABC):
+    """``perform`` does what is taken along."""
+
+    piggyback: Piggyback | None = None
+
+    @abstractmethod
+    async def perform(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
+        """Results or exceptions, in order."""
+
+    def take_along(self, piggyback: Piggyback) -> None:
+        self.piggyback = piggyback
+
+    async def perform_along(self) -> None:
+        assert self.piggyback is not None
+        if not (operations := self.piggyback.take()):
+            return
+        try:
+            results = await self.perform(operations)
+        except Exception as error:
+            self.piggyback.done(error)
+            raise
+        self.piggyback.done(results)
