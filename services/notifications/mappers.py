@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from services.notifications.documents import (
+    FLOORS,
+    PEOPLE,
     WAITING,
     CauseEntry,
     ConsentEntry,
@@ -30,6 +32,7 @@ from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.people import Person
 from shared.kit.store.mongo import Document
+from shared.kit.store.unit_of_work import UnitOfWork
 
 _RELEVANT = frozenset({"matching", "notice"})
 
@@ -93,6 +96,19 @@ def subject_of(document: PersonDocument | None, floors: Document | None) -> Subj
     )
     active = document["active"] and not forbidden.forbid_all(sequence)
     return Subject(active, allowances, {a["agency"]: a["alias"] for a in document["aliases"]})
+
+
+def subject_in(work: UnitOfWork, person: str) -> Subject | None:
+    """The same of a person as a transaction knows them: made once, as long as nothing is forbidden of them, for all of
+    it that asks. Raises NotNeeded."""
+    floors = FLOORS.get(work, person, shared=True)
+    if floors is None:
+        return PEOPLE.parsed(work, person, _with_nothing_forbidden)
+    return subject_of(PEOPLE.get(work, person, shared=True), floors)
+
+
+def _with_nothing_forbidden(document: PersonDocument) -> Subject | None:
+    return subject_of(document, None)
 
 
 def agency_receives(agency: Document | None) -> bool:

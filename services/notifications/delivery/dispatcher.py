@@ -8,7 +8,6 @@ memory; what is beyond that, or due later, waits in the database until it is cla
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from services.notifications.delivery.endpoint_worker import (
 from services.notifications.delivery.pre_send_check import EndpointRead, allowed_on, endpoint_of
 from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
+from shared.kit.base.ids import random_bytes
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import end_all
 from shared.kit.store.unit_of_work import UnitOfWork
@@ -43,7 +43,7 @@ _log = logger("dispatcher")
 class _Born:
     """What one transaction claims at birth: under one name, and how much for each subscription."""
 
-    claim: str = field(default_factory=lambda: secrets.token_hex(8))
+    claim: str = field(default_factory=lambda: random_bytes(8).hex())
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -75,7 +75,8 @@ class Dispatcher:
         subscription, about = delivery["subscription"], delivery["about"]
         if delivery["due"] > work.now:
             return  # found by a poll when it is
-        born = self._born.setdefault(work, _Born())
+        if (born := self._born.get(work)) is None:
+            born = self._born[work] = _Born()
         owner = self._owner(subscription, about, born.counts)
         if owner is None:
             work.after_commit(lambda: self.wake(subscription, about))

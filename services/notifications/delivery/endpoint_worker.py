@@ -36,11 +36,11 @@ from services.notifications.delivery.pre_send_check import (
 from services.notifications.delivery.transitions import DeliveryTransitions
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
-from services.notifications.domain.notice_envelope import encode
 from services.notifications.domain.rate_limiter import Pace
 from services.notifications.domain.retry_schedule import OUTAGE
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
+from shared.kit.base.ids import random_bytes
 from shared.kit.base.logs import logger
 
 _log = logger("delivery")
@@ -318,7 +318,7 @@ class EndpointWorker:
 
     async def _claim_some(self, about: About, now: datetime, limit: int) -> list[ClaimedDelivery]:
         lease = self._deps.lease
-        owner, claim = lease.owner, secrets.token_hex(8)  # a claim whose answer was lost is never mistaken for this
+        owner, claim = lease.owner, random_bytes(8).hex()  # a claim whose answer was lost is never mistaken for this
         if owner is None or limit < 1:
             return []
         self._due[about] = False
@@ -354,12 +354,12 @@ class EndpointWorker:
         unrecorded[owner] += 1
         recorded: asyncio.Future[None] | None = None
         try:
-            body = encode(deps.messages.of(delivery))
+            body = deps.messages.body(delivery)
             verdict = await channel.send(endpoint, delivery["notice"], body, now)
             self._limit.adjust(verdict.endpoint_healthy)
-            jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000
             took = timedelta(seconds=clock() - began)
             waits = verdict.outcome != "delivered" or verdict.disable
+            jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000 if waits else 0.0
             done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint)
             recorded = deps.recorder.record(done, hurry=waits)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))

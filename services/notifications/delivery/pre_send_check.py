@@ -13,8 +13,6 @@ from datetime import date, datetime
 from services.notifications.delivery.data_loader import DataLoader
 from services.notifications.documents import (
     AGENCIES,
-    FLOORS,
-    PEOPLE,
     SUBSCRIPTIONS,
     ClaimedDelivery,
     DeliveryDocument,
@@ -23,7 +21,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.permission import alias_to_tell
-from services.notifications.mappers import agency_receives, subject_of
+from services.notifications.mappers import agency_receives, subject_in, subject_of
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock
 from shared.kit.store.mongo import Document
@@ -134,8 +132,7 @@ def allowed_on(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[date
     if day != today(work.earliest):
         return None
     try:
-        person, agency = PEOPLE.get(work, delivery["person"]), AGENCIES.get(work, delivery["recipient"])
-        subject = subject_of(person, FLOORS.get(work, delivery["person"]))
+        agency, subject = AGENCIES.get(work, delivery["recipient"]), subject_in(work, delivery["person"])
     except NotNeeded:
         return None
     allowed = agency_receives(agency) and alias_to_tell(subject, delivery["recipient"], day) == delivery["alias"]

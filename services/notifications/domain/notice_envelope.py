@@ -26,36 +26,47 @@ def month_of(moment: datetime) -> str:
 
 
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False)
+_PADDING_END = b'"}}'  # behind the padding, which is the last word of the last field
 _TYPES = {Notice: NOTICE, Recall: RECALL, EndpointTest: TEST}
 
 
 def cloudevent(told: Notice | Recall | EndpointTest) -> dict[str, Any]:
     """What is told as a structured CloudEvent, padded so that `encode` gives exactly BODY_BYTES bytes."""
-    data = told.model_dump(mode="json")
-    event: dict[str, Any] = {
+    event = _without_padding(told)
+    event["data"]["padding"] = " " * _missing(encode(event))
+    return event
+
+
+def encoded(told: Notice | Recall | EndpointTest) -> bytes:
+    """What `encode` makes of `cloudevent`, put into words once."""
+    text = encode(_without_padding(told))
+    assert text.endswith(_PADDING_END)
+    return text[: -len(_PADDING_END)] + b" " * _missing(text) + _PADDING_END
+
+
+def _without_padding(told: Notice | Recall | EndpointTest) -> dict[str, Any]:
+    return {
         "specversion": "1.0",
         "id": told.notice,
         "source": NOTICE_SOURCE,
         "type": _TYPES[type(told)],
         "time": f"{told.month}-01T00:00:00Z",
         "datacontenttype": "application/json",
-        "data": {**data, "padding": ""},
+        "data": {**told.model_dump(mode="json"), "padding": ""},
     }
-    missing = BODY_BYTES - len(encode(event))
-    if missing < 0:
-        raise TooLong(f"{-missing} bytes too many")
-    event["data"]["padding"] = " " * missing
-    return event
+
+
+def _missing(text: bytes) -> int:
+    if len(text) > BODY_BYTES:
+        raise TooLong(f"{len(text) - BODY_BYTES} bytes too many")
+    return BODY_BYTES - len(text)
 
 
 def with_attribute(event: dict[str, Any], name: str, value: str) -> dict[str, Any]:
     """With an extension attribute, in as many bytes as before."""
     data = {**event["data"], "padding": ""}
     added = {**event, name: value, "data": data}
-    missing = BODY_BYTES - len(encode(added))
-    if missing < 0:
-        raise TooLong(f"{-missing} bytes too many")
-    data["padding"] = " " * missing
+    data["padding"] = " " * _missing(encode(added))
     return added
 
 

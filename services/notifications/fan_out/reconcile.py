@@ -14,7 +14,6 @@ from services.notifications.channels.channel import Channel
 from services.notifications.delivery_queues import Queues, may_be_held
 from services.notifications.documents import (
     AGENCIES,
-    FLOORS,
     MATCHES,
     PEOPLE,
     SENDING,
@@ -36,7 +35,7 @@ from services.notifications.mappers import (
     delivery_document,
     match_summary,
     match_told,
-    subject_of,
+    subject_in,
     thread_document,
     thread_of,
 )
@@ -139,7 +138,7 @@ class Reconciler:
     def _alias(self, work: UnitOfWork, kept: PersonDocument | None, recipient: str) -> str | None:
         if not self._may(work, recipient):
             return None
-        subject = None if kept is None else subject_of(kept, FLOORS.get(work, kept["_id"], shared=True))
+        subject = None if kept is None else subject_in(work, kept["_id"])
         # what this ends is recalled, which cannot be taken back: in doubt the earlier clock decides
         return alias_to_tell(subject, recipient, self._today(work.earliest))
 

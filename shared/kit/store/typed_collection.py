@@ -3,13 +3,14 @@ TypedDict) is what the type checker knows of their fields."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from shared.kit.store.mongo import Database, Document, DriverCollection
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 D = TypeVar("D", bound=Mapping[str, Any])
+T = TypeVar("T")
 
 
 class Collection(Generic[D]):
@@ -26,6 +27,9 @@ class Collection(Generic[D]):
 
     def get(self, work: UnitOfWork, id: str, *, shared: bool = False) -> D | None:
         return cast("D | None", work.get(self.name, id, shared=shared))
+
+    def parsed(self, work: UnitOfWork, id: str, parse: Callable[[D], T]) -> T | None:
+        return work.parsed(self.name, id, cast("Callable[[Document], T]", parse))
 
     def find(self, work: UnitOfWork, field: str, value: Hashable, *, shared: bool = False) -> list[D]:
         return cast("list[D]", work.find(self.name, field, value, shared=shared))
