@@ -8,6 +8,7 @@ taken in. Else the database is asked.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -43,4 +44,7 @@ class HeardProhibitions:
     def nothing_since(self, allowed_at: float, *about: str) -> bool:
         """Whether nothing was heard of these since a transaction found it allowed, which ended then. It only means
         something while it `is_sure`."""
-        return self._clock() - allowed_at <= ALLOWED_SECONDS and not any(who in self._heard for who in about)
+        now = self._clock()
+        return now - allowed_at <= ALLOWED_SECONDS and not any(
+            now - self._heard.get(who, -math.inf) <= REMEMBERED_SECONDS for who in about
+        )

@@ -18,6 +18,7 @@ from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 
 T = TypeVar("T")
 MOST_LOADS = 5
+MOST_MIXED = 40  # writes to one collection that are one command, also when some are known to be new
 _PASSING = frozenset({112, 251, 50, 262})  # WriteConflict, NoSuchTransaction, MaxTimeMSExpired, ExceededTimeLimit
 _SLICE_SECONDS = 0.005  # so long the event loop (probes, heartbeats, small requests) may be kept from others
 
@@ -99,7 +100,7 @@ class TransactionAttempt(Generic[T]):
     async def write(self, io: TransactionIO) -> None:
         """All changes, one bulk per collection, then the rows of the outbox."""
         bulks = [
-            Bulk(collection, [_write_of(*change[:3]) for change in changes], [index for *_, index in changes])
+            Bulk(collection, _writes_of(changes), [index for *_, index in changes])
             for collection, changes in self.work.changes().items()
         ]
         await io.write(bulks, self.rows, self.written)
@@ -157,6 +158,15 @@ class TransactionAttempt(Generic[T]):
                 self.work.loaded(collection, field, wanted[collection, field], found)
         for n in asking:
             self._failed.setdefault(n, TooManyReads("needs"))
+
+
+def _writes_of(
+    changes: Sequence[tuple[str, bytes | None, bool, int]],
+) -> list[DeleteOne | InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument]]:
+    """What is known to be new is inserted, which is cheaper; a few beside others are replaced as these are: the driver
+    sends a command for each kind of write. Either way a document that came meanwhile is a conflict."""
+    mixed = len(changes) <= MOST_MIXED and any(raw is not None and not new for _, raw, new, _ in changes)
+    return [_write_of(id, raw, new and not mixed) for id, raw, new, _ in changes]
 
 
 def _write_of(
