@@ -137,6 +137,12 @@ class UnitOfWork:
         """A copy of its own for whoever does something; one for all who only ask what they need, again and again."""
         if not (shared or self.asking or self._ending):
             return bson.decode(raw, UTC_CODEC)
+        return self._shared(collection, id, raw)
+
+    def _shared(self, collection: str, id: str, raw: bytes | None) -> Document:
+        """The one that all are shown who may not change it; of none, none."""
+        if raw is None:
+            return {}
         shown = self._shown.get((collection, id))
         if shown is None or shown[0] is not raw:
             shown = self._shown[collection, id] = raw, bson.decode(raw, UTC_CODEC)
@@ -150,10 +156,10 @@ class UnitOfWork:
         raw = bson.encode(document, codec_options=UTC_CODEC)
         if len(raw) > LARGEST_DOCUMENT:
             raise TooLarge(f"{collection}: {len(raw)} bytes in one document")
-        self._change(collection, id, raw)
+        self._change(collection, id, raw, document)
 
     def delete(self, collection: str, id: str) -> None:
-        self._change(collection, id, None)
+        self._change(collection, id, None, {})
 
     def emit(self, event: Any) -> None:
         """Publish after the commit, in order, through the outbox. Raises what the codec raises, and NotWritten: the
@@ -199,10 +205,11 @@ class UnitOfWork:
         """Take what the database holds for these values. What this batch has changed already stays."""
         known = self._documents.setdefault(collection, {})
         for raw in found:
-            id = bson.decode(raw, UTC_CODEC)["_id"] if field != "_id" else _id_of(raw)
+            id = _id_of(raw)
             if id not in known:
                 known[id] = raw
-                self._reindex(collection, id, None, raw)
+                if self._indexes.get(collection):
+                    self._reindex(collection, id, {}, self._shared(collection, id, raw))
         if field == "_id":
             for id in values:
                 if id not in known:
@@ -212,7 +219,7 @@ class UnitOfWork:
         if field not in self._indexes.setdefault(collection, {}):
             index = self._indexes[collection][field] = {}
             for id, document in known.items():
-                for value in _values(_decoded(document), field):
+                for value in _values(self._shared(collection, id, document), field):
                     index.setdefault(value, set()).add(id)
         self._where.update(Need(collection, field, value) for value in values)
 
@@ -231,7 +238,9 @@ class UnitOfWork:
         while len(self._journal) > savepoint.changes:
             collection, id, before, known, writer = self._journal.pop()
             documents = self._documents[collection]
-            self._reindex(collection, id, documents[id], before)
+            if self._indexes.get(collection):
+                was = self._shared(collection, id, documents[id])
+                self._reindex(collection, id, was, self._shared(collection, id, before))
             if known:
                 documents[id] = before
             else:
@@ -254,26 +263,24 @@ class UnitOfWork:
                 found.setdefault(collection, []).append((id, raw, new, index))
         return found
 
-    def _change(self, collection: str, id: str, raw: bytes | None) -> None:
+    def _change(self, collection: str, id: str, raw: bytes | None, document: Document) -> None:
+        """``document``: what ``raw`` holds."""
         self._forbid_while_asking()
         documents = self._documents.setdefault(collection, {})
         before = documents.get(id)
         self._journal.append((collection, id, before, id in documents, self._changed.get((collection, id))))
         documents[id] = raw
         self._changed[collection, id] = self.operation_index
-        self._reindex(collection, id, before, raw)
+        if self._indexes.get(collection):
+            self._reindex(collection, id, self._shared(collection, id, before), document)
 
     def _forbid_while_asking(self) -> None:
         if self.asking:
             raise RuntimeError("needs may only read")
 
-    def _reindex(self, collection: str, id: str, before: bytes | None, after: bytes | None) -> None:
-        fields = self._indexes.get(collection)
-        if not fields:
-            return
-        was, now = _decoded(before), _decoded(after)
-        for field, index in fields.items():
-            old, new = _values(was, field), _values(now, field)
+    def _reindex(self, collection: str, id: str, before: Document, after: Document) -> None:
+        for field, index in self._indexes[collection].items():
+            old, new = _values(before, field), _values(after, field)
             if old == new:
                 continue
             for value in old:
@@ -290,18 +297,13 @@ def _id_of(raw: bytes) -> str:
     return str(bson.decode(raw, UTC_CODEC)["_id"])
 
 
-def _decoded(raw: bytes | None) -> Document:
-    """A document as far as values of fields are asked for; of none, none."""
-    return {} if raw is None else bson.decode(raw, UTC_CODEC)
-
-
 def _values(document: Document, path: str) -> list[Hashable]:
     """The values that MongoDB would find at a dotted path: of a list, each item."""
     if not document:
         return []
     found: list[Any] = [document]
     for name in path.split("."):
-        found = [value.get(name) for item in found for value in (item if isinstance(item, list) else [item])
+        found = [value.get(name) for item in found for value in (item if isinstance(item, list | tuple) else [item])
                  if isinstance(value, dict)]  # fmt: skip
-    flat = [value for item in found for value in (item if isinstance(item, list) else [item])]
+    flat = [value for item in found for value in (item if isinstance(item, list | tuple) else [item])]
     return [value for value in flat if isinstance(value, Hashable)]
