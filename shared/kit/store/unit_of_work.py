@@ -211,10 +211,10 @@ class UnitOfWork:
                 if self._indexes.get(collection):
                     self._reindex(collection, id, {}, self._shared(collection, id, raw))
         if field == "_id":
-            for id in values:
-                if id not in known:
-                    known[str(id)] = None
-                    self._absent.add((collection, str(id)))
+            for asked in map(str, values):
+                if asked not in known:
+                    known[asked] = None
+                    self._absent.add((collection, asked))
             return
         if field not in self._indexes.setdefault(collection, {}):
             index = self._indexes[collection][field] = {}
