@@ -125,13 +125,16 @@ class StoredPerson:
         }
 
 
+_NEVER_ENDED = Tombstone()
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What a reference leads to: a thing, or a tombstone of one that is not here yet; neither when nothing is known."""
 
     id: str
     thing: str | None = None
-    tombstone: Tombstone = field(default_factory=Tombstone)
+    tombstone: Tombstone = _NEVER_ENDED
     until: datetime | None = None
 
     @staticmethod
@@ -139,7 +142,7 @@ class Reference:
         """What is known under this hash."""
         if document is None:
             return Reference(id)
-        tombstone = Tombstone(**document.get("tombstone", {}))
+        tombstone = Tombstone(**document["tombstone"]) if "tombstone" in document else _NEVER_ENDED
         return Reference(id, document.get("thing"), tombstone, document.get("until"))
 
     def document(self) -> Document:
@@ -255,4 +258,5 @@ TALLIES = Collection[TallyDocument](REFERENCES)
 
 def dumped(state: Model) -> Document:
     """A state as it is stored."""
-    return state.model_dump(mode="json", by_alias=True, exclude_none=True)
+    found: Document = state.__pydantic_serializer__.to_python(state, mode="json", by_alias=True, exclude_none=True)
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 
 from services.intake import metrics
@@ -49,6 +50,7 @@ def decision(validated: Validated, caller: Caller, dependencies: Dependencies) -
     return Operation(pending.needs, pending.decide)
 
 
+@lru_cache(64)  # every event of a transaction asks for it, several times
 def rejections_tally(agency: str, now: datetime) -> str:
     """The id of the tally of an agency's refused events that were kept on this day."""
     return f"{agency}/{now.date()}"
@@ -130,7 +132,7 @@ class _Decision:
                 emitted=[EmittedEntry(type=one.event_type.name, sequence=one.sequence) for one in effect.emitted],
             )
             INBOX.save(work, row)
-            work.after_commit(lambda: _count(event, effect.status == "accepted", work.now))
+            work.after_commit(partial(_count, event.name, event.agency, effect.status == "accepted", work.now))
         return self._receipt(effect.status, receipt, effect.answer, effect.warnings)
 
     def _receipt(
@@ -196,8 +198,8 @@ class _Decision:
         return self.caller.agency.agency
 
 
-def _count(event: DoorEvent, accepted: bool, now: datetime) -> None:
+def _count(type: str, agency: str, accepted: bool, now: datetime) -> None:
     """The agency has spoken, whether or not it said anything new."""
     if accepted:
-        metrics.events_accepted.of(type=event.name).inc()
-    metrics.last_event_timestamp_seconds.of(agency=event.agency, type=event.name).set(now.timestamp())
+        metrics.events_accepted.of(type=type).inc()
+    metrics.last_event_timestamp_seconds.of(agency=agency, type=type).set(now.timestamp())

@@ -19,6 +19,7 @@ from shared.events import registry
 from shared.events.http_binding import Incoming, Item, Unfit, read, with_data
 from shared.events.limits import Contents, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
+from shared.events.unicode_composed import surely_composed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Validation:
                 echo = replace(echo, id=None)  # neither said again nor kept
             if never:  # what else is wrong is told, too
                 item = {**item, "data": self._never.without(item.get("data"))}
-            incoming, unfit = self._read(item)
+            incoming, unfit = self._read(item, contents)
             features = {} if incoming is None else self._features(incoming, contents, findings, now)
             if unfit is not None:  # and what else is wrong with the rest of it
                 findings.refusals = [*unfit.refusals, *unfit.besides(findings.refusals)]
@@ -106,9 +107,9 @@ class Validation:
         return DoorEvent(incoming, agency, references.content(incoming.content), features, inbox, index)
 
     @staticmethod
-    def _read(item: Mapping[str, Any]) -> tuple[Incoming | None, Unfit | None]:
+    def _read(item: Mapping[str, Any], contents: Contents) -> tuple[Incoming | None, Unfit | None]:
         try:
-            return read(item), None
+            return read(item, is_composed=surely_composed(contents.texts)), None
         except Unfit as unfit:
             return unfit.rest, unfit
 

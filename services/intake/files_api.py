@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from functools import cache, partial
 from itertools import islice
@@ -37,6 +37,7 @@ from shared.files.columns import table_types
 from shared.files.report import column_of
 from shared.files.template import codes_csv, template_csv, template_xlsx
 from shared.files.text_encoding import encoding_of
+from shared.kit.base.one_ahead import Step, one_ahead
 from shared.kit.web.problems import Finding, errors, findings, not_found
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.response_model import Answer
@@ -83,6 +84,7 @@ class Reading:
         self._rows = rows
         self._remedies = dependencies.pack.remedy
         self._testrun = testrun
+        self._waiting: deque[Converted] = deque()  # for what becomes of them
         self._counts: Counter[str] = Counter()
         self._findings: list[RowFinding] = []
         self._left_out = 0
@@ -90,21 +92,30 @@ class Reading:
         self._count = 0
 
     async def take(self, door: Door, caller: Caller, quotas: Quotas) -> None:
-        """All rows. Raises Refused when not one can be read; else as `Door.take`: what was taken before stays."""
-        while portion := await asyncio.to_thread(self._next):
-            over = quotas.over("events", caller.key_id, len(portion))
-            if over is None:
-                items = [self._item(row) for row in portion]
-                receipts = await door.take(Admitted(items, len(items)), caller)
-            else:
-                await quotas.delay(over)
-                late = findings([Refusal("too-many-at-a-time", "")], self._remedies)[0]
-                self._tell(portion[0], [late], warning=False)
-                receipts = [Receipt(status="failed") for _ in portion]
-            for row, receipt in zip(portion, receipts, strict=True):
-                self._note(row, receipt)
+        """All rows, the next ones read while those before are kept. Raises Refused when not one can be read; else as
+        `Door.take`: what was taken before stays."""
+        async for receipts in one_ahead(self._portions(door, caller, quotas)):
+            for receipt in receipts:
+                self._note(self._waiting.popleft(), receipt)
         if self._stopped is not None and not self._count:
             raise Refused(self._stopped.refusal)
+
+    async def _portions(self, door: Door, caller: Caller, quotas: Quotas) -> AsyncIterator[Step[list[Receipt]]]:
+        while rows := await asyncio.to_thread(self._next):
+            self._waiting.extend(rows)
+            over = quotas.over("events", caller.key_id, len(rows))
+            if over is None:
+                items = [self._item(row) for row in rows]
+                async for portion in door.portions(Admitted(items, len(items)), caller):
+                    yield portion
+            else:
+                await quotas.delay(over)
+                yield partial(self._put_off, rows)
+
+    async def _put_off(self, rows: list[Converted]) -> list[Receipt]:
+        late = findings([Refusal("too-many-at-a-time", "")], self._remedies)[0]
+        self._tell(rows[0], [late], warning=False)
+        return [Receipt(status="failed") for _ in rows]
 
     def answer(self) -> FileAnswer:
         """What became of it."""

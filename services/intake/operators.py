@@ -11,9 +11,9 @@ from typing import Literal, TypeVar
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, AUDIT
-from services.intake.domain.vacancy import differs
+from services.intake.domain.vacancy import differs, facts_of
 from services.intake.event_handlers.publish import publish
-from services.intake.event_handlers.vacancies import Vacancies, facts_of, needs_of_opportunity, stored
+from services.intake.event_handlers.vacancies import Vacancies, needs_of_opportunity, stored
 from services.intake.last_told import Causation
 from services.intake.opportunity_documents import (
     EMPLOYERS,

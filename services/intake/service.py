@@ -8,8 +8,9 @@ event stops nobody else in its batch, nor does a fault of ours in deciding one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from services.intake.dependencies import Dependencies
 from services.intake.domain.findings import Budget
@@ -20,6 +21,7 @@ from services.intake.request_admission import Admitted
 from services.intake.schemas import Receipt
 from shared.access.api_keys import Caller
 from shared.events.http_binding import Item
+from shared.kit.base.one_ahead import Step, one_ahead
 from shared.kit.store.store import Store
 from shared.kit.web.problems import Problem
 
@@ -40,22 +42,32 @@ class Door:
         """One receipt per event, in order; whatever is unforeseen in one event is answered for that event alone.
 
         Kept portion by portion, in order, each in one transaction: others have their turn in between, and no more of a
-        request than a portion is in memory as objects. So the events were gone through before, and are once more.
+        request than two portions is in memory as objects. So the events were gone through before, and are once more.
 
         Raises Unavailable, or the 401 problem when the caller's key is no longer registered: then the first portions
         may be kept, and nothing without all that stands before it: repeating all keeps the order."""
-        now, budget = self._dependencies.clock.calendar(), Budget()  # one of each for the whole request
         receipts: list[Receipt] = []
-        left, reading = MOST_ANSWERED, enumerate(admitted.items)
-        while len(receipts) < admitted.count:
+        left = MOST_ANSWERED
+        async for answered in one_ahead(self.portions(admitted, caller)):
+            shown, left = shortened(answered, left)
+            receipts += shown
+        return receipts
+
+    async def portions(self, admitted: Admitted, caller: Caller) -> AsyncIterator[Step[list[Receipt]]]:
+        """Each portion validated, and what decides it. None may be decided before all that come before it are kept."""
+        now, budget = self._dependencies.clock.calendar(), Budget()  # one of each for the whole request
+        reading, taken = enumerate(admitted.items), 0
+        while taken < admitted.count:
             portion = await self._portion(reading, admitted.late, caller.agency.agency, now, budget)
             if not portion:
                 raise RuntimeError("events that can be gone through only once")
-            operations = [decision(one, caller, self._dependencies) for one in portion if isinstance(one, Validated)]
-            results = await self._store.submit_all(operations, ahead=admitted.ahead)
-            shown, left = shortened(list(self._answers(portion, results, caller)), left)
-            receipts += shown
-        return receipts
+            taken += len(portion)
+            yield partial(self._decided, portion, caller, admitted.ahead)
+
+    async def _decided(self, portion: list[Validated | Receipt], caller: Caller, ahead: bool) -> list[Receipt]:
+        operations = [decision(one, caller, self._dependencies) for one in portion if isinstance(one, Validated)]
+        results = await self._store.submit_all(operations, ahead=ahead)
+        return list(self._answers(portion, results, caller))
 
     async def _portion(
         self, reading: Iterator[tuple[int, Item]], late: Collection[int], agency: str, now: datetime, budget: Budget

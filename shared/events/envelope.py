@@ -90,27 +90,34 @@ def parse_time(text: str) -> datetime:
 
 def dump_data(data: Model) -> bytes:
     """The data as JSON: aliases (``from``), no defaults that were not set by anybody, UTF-8."""
-    return data.model_dump_json(by_alias=True, exclude_none=True).encode()
+    return data.__pydantic_serializer__.to_json(data, by_alias=True, exclude_none=True)
 
 
 def to_kafka(event: Event[Any]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """Key, value and headers of the record (CloudEvents Kafka binding, binary mode)."""
-    headers = list(_same_headers(event.type, event.version, event.source))
-    said = (
-        ("ce_id", event.id),
-        ("ce_time", isotime(event.time)),
-        ("ce_partitionkey", event.key),
-        ("ce_sequence", None if event.sequence is None else str(event.sequence)),
-        ("ce_correlationid", event.correlationid),
-        ("ce_causationid", event.causationid),
-        ("ce_recordedtime", None if event.recordedtime is None else isotime(event.recordedtime)),
-        ("ce_traceparent", event.traceparent),
-        ("ce_actor", event.actor),
-        ("ce_testrun", "true" if event.testrun else None),
-    )
-    headers += [(name, value.encode()) for name, value in said if value is not None]
+    key = event.key.encode()
+    headers = [
+        *_same_headers(event.type, event.version, event.source),
+        ("ce_id", event.id.encode()),
+        ("ce_time", isotime(event.time).encode()),
+        ("ce_partitionkey", key),
+    ]
+    if event.sequence is not None:
+        headers.append(("ce_sequence", str(event.sequence).encode()))
+    if event.correlationid is not None:
+        headers.append(("ce_correlationid", event.correlationid.encode()))
+    if event.causationid is not None:
+        headers.append(("ce_causationid", event.causationid.encode()))
+    if event.recordedtime is not None:
+        headers.append(("ce_recordedtime", isotime(event.recordedtime).encode()))
+    if event.traceparent is not None:
+        headers.append(("ce_traceparent", event.traceparent.encode()))
+    if event.actor is not None:
+        headers.append(("ce_actor", event.actor.encode()))
+    if event.testrun:
+        headers.append(("ce_testrun", b"true"))
     headers.append(_CONTENT_TYPE_HEADER)
-    return event.key.encode(), dump_data(event.data), headers
+    return key, dump_data(event.data), headers
 
 
 @lru_cache(1_024)

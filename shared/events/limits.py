@@ -46,7 +46,8 @@ def check_structure(event: Any) -> Contents:
                 if len(value) > LONGEST_TEXT:
                     raise Refused(Refusal("too-long", "", {"max_length": LONGEST_TEXT}))
                 texts.append(value)
-            elif isinstance(value, dict):
+                continue
+            if isinstance(value, dict):
                 left -= len(value)
                 if left < 0:
                     break

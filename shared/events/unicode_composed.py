@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
+from itertools import filterfalse
 from typing import Any
 
 from shared.events.limits import DEEPEST
 
+_COMPOSED = re.compile("[\x00-\x7f\uac00-\ud7a3]*")
 MOST_MARKS = 30  # in a row, as in the stream-safe form of UAX 15: composing a run takes the square of its length
+
+
+def surely_composed(texts: Iterable[str]) -> bool:
+    """Whether composing changes none of them: ASCII and whole syllables of Hangul, as nearly all are."""
+    return next(filterfalse(_COMPOSED.fullmatch, filterfalse(str.isascii, texts)), None) is None
 
 
 def composed(value: Any, depth: int = DEEPEST) -> Any:

@@ -22,7 +22,8 @@ from shared.reference import Pack
 SEPARATORS = re.compile(r"[;|\n]")
 MOST_DIGITS = 15  # of a number in a spreadsheet; what is longer has lost the rest
 MOST_PADDED = 2  # zeros
-MOST_REMEMBERED = 5_000  # names of codes
+MOST_REMEMBERED = 5_000  # names of codes, and words in cells
+LONGEST_REMEMBERED = 100
 _SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?[eE][+-]\d{2,3}")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
@@ -35,9 +36,23 @@ class Cells:
         self._own = own
         self._today = today
         self._remembered: dict[tuple[str, str], str | None] = {}
+        self._read: dict[tuple[str, str], Any] = {}
 
     def value(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
-        """The value of one cell. `at`: where it stands in the event."""
+        """The value of one cell. `at`: where it stands in the event. Short words of which there is nothing to say are
+        read once, as far as there is room: a table says the same few in every row."""
+        if column.kind == "text" or not isinstance(cell, str) or len(cell) > LONGEST_REMEMBERED:
+            return self._value(column, cell, at, refusals, warnings)
+        key, said = (column.path, cell), len(refusals) + len(warnings)
+        if (known := self._read.get(key)) is None:
+            known = self._value(column, cell, at, refusals, warnings)
+            if len(refusals) + len(warnings) == said:
+                if len(self._read) >= MOST_REMEMBERED:
+                    self._read.clear()
+                self._read[key] = known
+        return list(known) if isinstance(known, list) else known
+
+    def _value(self, column: Column, cell: Cell, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> Any:
         if not column.many:
             return self._one(column, cell, at, refusals, warnings)
         parts = [part.strip() for part in SEPARATORS.split(_text(cell))]

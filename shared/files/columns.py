@@ -49,17 +49,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A column of a file: where it stands, which field it is, and which of several."""
+    """A column of a file: where it stands, which field it is, and which of several. `way`: the parts of its path."""
 
     at: int
     column: Column
     number: int | None
     pointer: str
+    way: tuple[str, ...]
 
     @classmethod
     def of(cls, at: int, column: Column, number: int | None) -> Placed:
         """With its place in the event."""
-        return cls(at, column, number, column.pointer(number))
+        return cls(at, column, number, column.pointer(number), tuple(column.path.split(".")))
 
 
 @cache

@@ -8,7 +8,7 @@ what and when, so the same file sent again is the same events.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -28,6 +28,7 @@ from shared.files.xlsx_rows import MOST_HELD, xlsx_rows
 from shared.files.xml_adverts import Advert, adverts
 from shared.reference import Pack
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
@@ -119,13 +120,13 @@ class Converter:
                 if placed.column.path in ENVELOPE:
                     envelope[placed.column.path] = str(value)
                 else:
-                    _place(data, placed.column.path, placed.number, value)
+                    _place(data, placed.way, placed.number, value)
         if self._mapping.fixed:
             for path, column in headings.fixed(self._mapping.fixed).items():
                 if path in headings.paths:
                     continue
                 value = self._cells.value(column, self._mapping.fixed[path], column.pointer(None), refusals, warnings)
-                _place(data, path, None, value)
+                _place(data, path.split("."), None, value)
         _closed(data)
         self._currency(data)
         return self._converted(row.number, envelope, data, type, refusals, warnings, headings.letters)
@@ -188,7 +189,7 @@ class Converter:
     def _id(self, event: Mapping[str, Any]) -> str:
         """The same for the same thing said at the same time, whichever file says it. In letters alone: digits of a hash
         may by chance look like a number that is never collected."""
-        content = json.dumps(event, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
+        content = _CANONICAL(event).encode()
         return f"file-{self._make_id(content).translate(_LETTERS)}"
 
     def _currency(self, data: dict[str, Any]) -> None:
@@ -199,13 +200,12 @@ class Converter:
                 holder.setdefault("currency", self._pack.currency)
 
 
-def _place(data: dict[str, Any], path: str, number: int | None, value: Any) -> None:
+def _place(data: dict[str, Any], path: Sequence[str], number: int | None, value: Any) -> None:
     """Put a value where it belongs; of several things each under its number, until `_closed`."""
-    *way, last = path.split(".")
     here: dict[Any, Any] = data
-    for part in way:
+    for part in path[:-1]:
         here = here.setdefault(number or 1 if part == "#" else part, {})
-    here[last] = value
+    here[path[-1]] = value
 
 
 def _closed(data: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from shared.reference.wages import WageTable, paid_hours
 from shared.reference.words import FileWords
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
+_MOST_REMEMBERED = 1_000  # remedies
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,9 +200,10 @@ class Pack:
         spec = self.manifest.adverts.employer_number
         if spec is None:
             return True
-        digits = [int(sign) for sign in number if sign in "0123456789"]
-        if len(digits) != spec.digits or any(sign not in "0123456789-" for sign in number):
+        plain = number.replace("-", "")
+        if len(plain) != spec.digits or not (plain.isascii() and plain.isdecimal()):
             return False
+        digits = [int(sign) for sign in plain]
         products = [digit * weight for digit, weight in zip(digits, spec.weights, strict=False)]
         return -(sum(products) + products[-1] // 10) % 10 == digits[-1]
 
@@ -315,9 +317,24 @@ class Pack:
         a unit in which an amount may be written, `..._codes` for codes that may have been meant, `..._<field>` with the
         form of that field, `..._example` for values with an example of it.
         """
+        place = field.rpartition("/")[2]
+        if values:
+            return self._remedy(rule, place, values)
+        if (known := self._remedies.get((rule, place))) is None:
+            if len(self._remedies) == _MOST_REMEMBERED:
+                self._remedies.clear()
+            known = self._remedies[rule, place] = self._remedy(rule, place, values)
+        return known
+
+    @cached_property
+    def _remedies(self) -> dict[tuple[str, str], dict[str, str]]:
+        """Those without values, by rule and last part of the field: a sender makes the same few mistakes everywhere."""
+        return {}
+
+    def _remedy(self, rule: str, place: str, values: Mapping[str, object]) -> dict[str, str]:
         key = f"remedy.{rule.replace('-', '_')}"
         special = [name for name in ("nearest", "unit", "codes") if name in values]
-        special += [field.rpartition("/")[2], *(["example"] if "example" in values else [])]
+        special += [place, *(["example"] if "example" in values else [])]
         key = next((own for name in special if (own := f"{key}_{name}") in self.sentences.names), key)
         found = {}
         for language in self.languages:

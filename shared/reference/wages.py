@@ -34,8 +34,7 @@ class WageTable:
     def floor(self, day: date) -> int | None:
         """The floor per hour of that day; past the table's end the last one known, for floors do not fall; None for a
         day before the table."""
-        begun = [row.per_hour for row in self._rows if row.valid_from <= day]
-        return begun[-1] if begun else None
+        return next((row.per_hour for row in reversed(self._rows) if row.valid_from <= day), None)
 
     @property
     def ends(self) -> date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -45,7 +46,7 @@ def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date
     return found
 
 
-def opened(opportunity: str, owner: str, advert: dict[str, Any]) -> Opportunity:
+def opened(opportunity: str, owner: str, advert: Mapping[str, Any]) -> Opportunity:
     """An opportunity that is open as advertised."""
     return Opportunity(opportunity=opportunity, owner=owner, status="open", **advert)
 

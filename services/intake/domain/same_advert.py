@@ -8,9 +8,9 @@ the title) they are no longer taken for the same: to tell one vacancy twice cost
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from shared.reference.text import folded
@@ -31,7 +31,7 @@ _APART = re.compile(
 _YEARLY = {"hour": 12 * 209, "day": 12 * 26, "month": 12, "year": 1}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `lookup_keys` is kept beside the fields
 class Facts:
     """What of an advert is compared; all of it is public."""
 
@@ -54,7 +54,7 @@ class Facts:
         occupation, region = advert.get("occupation"), advert.get("region")
         if employer is None or not occupation or not region:
             return None
-        number = "".join(filter(str.isdigit, employer.number or ""))
+        number = _digits(employer.number) if employer.number else ""
         name = _plain(employer.name)
         if not (number or name):
             return None
@@ -81,13 +81,12 @@ class Facts:
         """As they are stored."""
         return {name: getattr(self, name) for name in _NAMES} | {"shifts": list(self.shifts)}
 
-    def lookup_keys(self) -> Iterator[str]:
+    @cached_property
+    def lookup_keys(self) -> tuple[str, ...]:
         """Under what others that may be the same are found: by number and by name, each with place and unit group."""
         where = f"{self.region}/{_unit(self.occupation)}"
-        if self.number:
-            yield f"number/{self.number}/{where}"
-        if self.name:
-            yield f"name/{self.name}/{where}"
+        named = (("number", self.number), ("name", self.name))
+        return tuple(f"{kind}/{value}/{where}" for kind, value in named if value)
 
 
 _NAMES = tuple(field.name for field in fields(Facts))
@@ -116,6 +115,11 @@ def compared(one: Facts, other: Facts) -> Verdict:
 @lru_cache(4_096)  # a portal says the same few thousand employers again and again; their names are public
 def _plain(name: str) -> str:
     return folded(_FORMS.sub("", name))
+
+
+@lru_cache(4_096)
+def _digits(number: str) -> str:
+    return "".join(filter(str.isdigit, number))
 
 
 def _unit(occupation: str) -> str:

@@ -6,10 +6,11 @@ Unknown fields are refused anyway; this gives the clearer answer, with the pack'
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import filterfalse
 from typing import Any
 
 from services.intake.domain.identity_rules import OPTIONAL
-from services.intake.domain.text_rules import RefusedNumbers, hides, ordinary, shows
+from services.intake.domain.text_rules import RefusedNumbers, extraordinary, hides, shows
 from shared.events import registry
 from shared.events.http_binding import ATTRIBUTES
 from shared.events.limits import Contents
@@ -40,7 +41,8 @@ class NeverCollected:
 
         It says the pack's spelling and where, by names of the contract only: what else stands there was chosen by
         somebody. `contents`: of the event; what stands nowhere in it needs no walk through it."""
-        if contents.names <= self._harmless and not any(map(self._may_be_wrong, contents.texts)):
+        unknown = extraordinary(filterfalse(self._codes.__contains__, contents.texts))
+        if contents.names <= self._harmless and not any(map(self._may_be_wrong, unknown)):
             return [], []
         never = [
             Refusal("refused-number", f"/{attribute}")
@@ -65,9 +67,7 @@ class NeverCollected:
 
     def _may_be_wrong(self, text: str) -> bool:
         """Whether this text is any reason to look where it stands."""
-        if not text or text in self._codes or ordinary(text):
-            return False
-        return hides(text) or not shows(text) or self._numbers.stand_in(text)
+        return text != "" and (hides(text) or not shows(text) or self._numbers.stand_in(text))
 
     def without(self, data: Any) -> Any:
         """A bounded JSON value without the members whose names are refused."""

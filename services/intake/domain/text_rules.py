@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import filterfalse
 
 # What is there and does not show, though Unicode calls it a letter: the fillers of Hangul.
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
@@ -15,12 +16,14 @@ _FEWEST_DIGITS = 7  # of a number that is looked for, others may be hidden by as
 # Letters, digits and signs of ASCII and whole syllables of Hangul, a letter or digit first, and fewer digits than a
 # number has: nothing is wrong with such a text, as nearly all are.
 _ORDINARY = re.compile(rf"(?!(?:[^0-9]*[0-9]){{{_FEWEST_DIGITS}}})[0-9A-Za-z\uac00-\ud7a3][ -~\uac00-\ud7a3]*")
+_MANY_DIGITS = re.compile(rf"(?:\D*\d){{{_FEWEST_DIGITS}}}")
 _SEPARATORS = re.compile(r"(?:[\s._/~\u00b7]|-)+")
 
 
-def ordinary(text: str) -> bool:
-    """Whether it certainly shows, hides nothing and holds no long number; other texts may be in order, too."""
-    return _ORDINARY.fullmatch(text) is not None
+def extraordinary(texts: Iterable[str]) -> Iterator[str]:
+    """Those that might not show, hide something or hold a long number, and an empty one; most of them are in order,
+    too. It is asked of every text of every event: the loop is C."""
+    return filterfalse(_ORDINARY.fullmatch, texts)
 
 
 def shows(text: str) -> bool:
@@ -40,7 +43,7 @@ def hides(text: str) -> bool:
 def numbers(text: str) -> str:
     """The text in which a number is looked for: plain digits, and every separator as one "-". Empty when it cannot
     hold a long one."""
-    if len(text) < _FEWEST_DIGITS or sum(map(str.isdecimal, text)) < _FEWEST_DIGITS:
+    if _MANY_DIGITS.match(text) is None:
         return ""
     return _SEPARATORS.sub("-", text if text.isascii() else "".join(map(_digit, text)))
 

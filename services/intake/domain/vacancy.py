@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts, compared
 from shared.events.topics.opportunities import Opportunity
+
+_MOST_KEPT = 24
+_kept: dict[int, tuple[Opportunity, Facts | None]] = {}  # of adverts, which are public
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,9 @@ class Calendar:
 
 def arranged(sources: Iterable[Source], calendar: Calendar) -> tuple[Source, ...]:
     """The one whose words are told first: the first that is live; when none is, the one whose words were told last."""
-    found = list(sources)
+    found = tuple(sources)
+    if len(found) < 2:
+        return found
     first = next((n for n, source in enumerate(found) if calendar.live(source)), 0)
     return (*found[first : first + 1], *found[:first], *found[first + 1 :])
 
@@ -66,6 +72,17 @@ def arranged(sources: Iterable[Source], calendar: Calendar) -> tuple[Source, ...
 def alike(one: Facts | None, other: Facts | None) -> bool:
     """Whether two adverts are surely of one vacancy."""
     return one is not None and other is not None and compared(one, other) == "same"
+
+
+def facts_of(words: Opportunity) -> Facts | None:
+    """What of a job's advert is compared; of a programme nothing is. Kept of the last few words: an act asks several
+    times for those of the same."""
+    known = _kept.get(id(words))
+    if known is None:
+        if len(_kept) == _MOST_KEPT:
+            _kept.clear()
+        known = _kept[id(words)] = words, Facts.of(vars(words)) if words.kind == JOB else None
+    return known[1]
 
 
 def differs(one: Facts | None, other: Facts | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from shared.events.topics.opportunities import Employer, Verdict, Vetting, VettingReason
@@ -45,7 +46,12 @@ class ListedEmployer:
 
 def employer_key(employer: Employer | None) -> str:
     """What an employer goes by in the operator's list: its number, however it is written; empty without one."""
-    return "" if employer is None else "".join(filter(str.isalnum, employer.number or "")).upper()
+    return "" if employer is None or not employer.number else _plain(employer.number)
+
+
+@lru_cache(4_096)  # asked several times for each advert, and a portal says the same few thousand employers
+def _plain(number: str) -> str:
+    return "".join(filter(str.isalnum, number)).upper()
 
 
 def judged(

@@ -6,6 +6,7 @@ anybody sends, and two portals that speak at the same moment write the same docu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 
@@ -22,7 +23,28 @@ Save = tuple[str, Document]
 
 def needs(facts: Facts | None) -> Iterable[Need]:
     """All that an `AdvertIndex` looks at for these."""
-    return () if facts is None else map(ADVERTS.by_id, facts.lookup_keys())
+    return () if facts is None else map(ADVERTS.by_id, facts.lookup_keys)
+
+
+class Listed:
+    """What stands under one key. Shared by all who ask, not to be changed."""
+
+    def __init__(self, entries: list[Document]) -> None:
+        self.entries = entries
+        self.places = {entry["id"]: at for at, entry in enumerate(entries)}
+        self.agencies = Counter(entry["agency"] for entry in entries)
+
+    @staticmethod
+    def kept_in(document: Document) -> Listed:
+        """The entries of this document."""
+        return Listed(list(document["entries"]))
+
+    def has_room(self, agency: str) -> bool:
+        """For one more of this agency."""
+        return len(self.entries) < MOST and self.agencies[agency] < MOST_OF_AN_AGENCY
+
+
+_NOTHING = Listed([])
 
 
 class AdvertIndex:
@@ -30,17 +52,20 @@ class AdvertIndex:
 
     def __init__(self, work: UnitOfWork) -> None:
         self._work = work
-        self._changed: dict[str, list[Document]] = {}
+        self._changed: dict[str, Listed] = {}
         self._no_room: set[str] = set()
 
     def found(self, facts: Facts, agency: str, skipped: Collection[str]) -> tuple[list[str], dict[str, str]]:
         """The opportunities that are of the same vacancy, and those that may be, with whose they are."""
         same, doubtful = dict[str, None](), dict[str, str]()
-        for key in facts.lookup_keys():
-            for entry in self._entries(key):
+        for key in facts.lookup_keys:
+            listed = self._listed(key)
+            if listed.agencies.keys() <= {agency}:
+                continue  # an agency that lists two adverts means two
+            for entry in listed.entries:
                 id = entry["id"]
                 if entry["agency"] == agency or id in same or id in doubtful or id in skipped:
-                    continue  # an agency that lists two adverts means two
+                    continue
                 verdict = compared(facts, Facts.kept_in(entry["facts"]))
                 if verdict == "same":
                     same[id] = None
@@ -51,18 +76,19 @@ class AdvertIndex:
     def listed(self, id: str, agency: str, was: Facts | None, now: Facts | None) -> None:
         """What is found of this opportunity from here on. `now`: None once it is not open."""
         self._no_room.discard(id)
-        under = set() if now is None else set(now.lookup_keys())
-        for key in dict.fromkeys([*(was.lookup_keys() if was else ()), *(now.lookup_keys() if now else ())]):
-            held = self._entries(key)
-            at = next((n for n, entry in enumerate(held) if entry["id"] == id), len(held))
-            entries = [entry for entry in held if entry["id"] != id]
+        under = set() if now is None else set(now.lookup_keys)
+        for key in dict.fromkeys([*(was.lookup_keys if was else ()), *(now.lookup_keys if now else ())]):
+            held = self._listed(key)
+            at = held.places.get(id)
+            if at is None and key in under and not held.has_room(agency):
+                self._no_room.add(id)
+                continue
+            entries = [entry for entry in held.entries if entry["id"] != id]
             if now is not None and key in under:
-                if at < len(held) or _has_room(entries, agency):
-                    entries.insert(at, {"id": id, "agency": agency, "facts": now.document()})
-                else:
-                    self._no_room.add(id)
-            if entries != held:
-                self._changed[key] = entries
+                at = len(entries) if at is None else at
+                entries.insert(at, {"id": id, "agency": agency, "facts": now.document()})
+            if entries != held.entries:
+                self._changed[key] = Listed(entries)
 
     @property
     def not_listed(self) -> int:
@@ -71,22 +97,13 @@ class AdvertIndex:
 
     def saves(self) -> Iterator[Save]:
         """The documents with what has changed."""
-        for key, entries in self._changed.items():
-            if entries != self._stored(key):
-                yield ADVERTS.name, dict(AdvertsDocument(_id=key, entries=entries, until=self._work.trusted + KEPT))
+        for key, listed in self._changed.items():
+            if listed.entries != self._stored(key).entries:
+                document = AdvertsDocument(_id=key, entries=listed.entries, until=self._work.trusted + KEPT)
+                yield ADVERTS.name, dict(document)
 
-    def _entries(self, key: str) -> list[Document]:
-        changed = self._changed.get(key)
-        return self._stored(key) if changed is None else changed
+    def _listed(self, key: str) -> Listed:
+        return self._changed.get(key) or self._stored(key)
 
-    def _stored(self, key: str) -> list[Document]:
-        """Shared by all who ask, not to be changed."""
-        return self._work.parsed(ADVERTS.name, key, _entries_of) or []
-
-
-def _has_room(entries: list[Document], agency: str) -> bool:
-    return len(entries) < MOST and sum(entry["agency"] == agency for entry in entries) < MOST_OF_AN_AGENCY
-
-
-def _entries_of(document: Document) -> list[Document]:
-    return list(document["entries"])
+    def _stored(self, key: str) -> Listed:
+        return self._work.parsed(ADVERTS.name, key, Listed.kept_in) or _NOTHING

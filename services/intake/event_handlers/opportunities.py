@@ -103,7 +103,7 @@ def _new(event: DoorEvent, known: Reference, vacancies: Vacancies, dependencies:
         index=event.index,
         open=not known.tombstone.forbids(number),
         heard=vacancies.day,
-        words=advert_rules.opened(random_id(), event.agency, dict(event.features)),
+        words=advert_rules.opened(random_id(), event.agency, event.features),
         reference=dependencies.sealer.seal(data.reference.encode(), OPPORTUNITIES, event.index, "reference"),
         sender=number,
         opened=number,
@@ -147,7 +147,7 @@ def _worded(event: DoorEvent, held: Source) -> Source:
     """With the words that hold: these, or newer ones that came before."""
     if is_older(event.sequence, held.sender):
         return held
-    words = advert_rules.opened(held.words.opportunity, event.agency, dict(event.features))
+    words = advert_rules.opened(held.words.opportunity, event.agency, event.features)
     return replace(held, words=words, sender=latest(event.sequence, held.sender))
 
 

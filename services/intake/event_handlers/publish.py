@@ -7,7 +7,7 @@ from dataclasses import replace
 from services.intake.documents import StoredPerson
 from services.intake.domain.raised_prohibitions import raised
 from services.intake.event_handlers.effect import Effect, Emission, Thing
-from services.intake.last_told import Causation, KeptFloors, LastTold
+from services.intake.last_told import Causation, KeptFloors, LastTold, told
 from shared.events import Event, registry
 from shared.events.data_classification import Model
 from shared.events.topics.people import CONSENT_LAPSED
@@ -26,15 +26,16 @@ def publish(effect: Effect, causation: Causation, work: UnitOfWork, ids: Ids) ->
     for collection, document in effect.saves:
         work.save(collection, document)
     for thing in (*(() if effect.thing is None else (effect.thing,)), *effect.others):
-        told = [emission.event_type for emission in effect.emitted if emission.key == thing.id]
-        if told:
-            thing = replace(thing, last=LastTold.by(told[-1], causation))
+        types = [emission.event_type for emission in effect.emitted if emission.key == thing.id]
+        document = thing.document()
+        if types:
             # a lapse forbids nothing that is not over everywhere by the calendar already; thousands in one night would
             # be the traffic that nothing may wait behind
-            known_before = thing.sequence > len(told)
-            if isinstance(thing, StoredPerson) and known_before and told[-1] is not CONSENT_LAPSED:
-                thing = _forbid(thing, causation, work, ids)
-        work.save(thing.COLLECTION, thing.document())
+            known_before = thing.sequence > len(types)
+            if isinstance(thing, StoredPerson) and known_before and types[-1] is not CONSENT_LAPSED:
+                document = _forbid(thing, causation, work, ids).document()
+            document |= told(LastTold.by(types[-1], causation))
+        work.save(thing.COLLECTION, document)
 
 
 def _forbid(person: StoredPerson, causation: Causation, work: UnitOfWork, ids: Ids) -> StoredPerson:

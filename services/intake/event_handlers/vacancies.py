@@ -18,7 +18,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
 from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts
-from services.intake.domain.vacancy import Calendar, Source, alike, arranged, differs
+from services.intake.domain.vacancy import Calendar, Source, alike, arranged, differs, facts_of
 from services.intake.domain.vetting import Judgement, ListedEmployer, employer_key, judged, status_of, stricter
 from services.intake.event_handlers import advert_index
 from services.intake.event_handlers.advert_index import AdvertIndex
@@ -51,11 +51,6 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 MOST_SOURCES = 24  # of one opportunity; a further one stays one of its own
 MOST_APART = 50  # opportunities that an operator said it is not, the last ones
 MOST_QUESTIONS = 4  # that one advert leads to
-
-
-def facts_of(words: Opportunity) -> Facts | None:
-    """What of a job's advert is compared; of a programme nothing is."""
-    return Facts.of(vars(words)) if words.kind == JOB else None
 
 
 def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
@@ -216,7 +211,8 @@ class Vacancies:
             if before is not None and after == before:
                 continue
             if id not in self._untold and (before is None or after.state != before.state):
-                after = replace(after, sequence=after.sequence + 1)
+                if before is not None:
+                    after = replace(after, sequence=after.sequence + 1)
                 kind = _told_as(None if before is None else before.state, after.state)
                 effect.emitted.append(Emission(kind, id, after.sequence, after.state))
             effect.others.append(after)
@@ -265,13 +261,17 @@ class Vacancies:
     def _join(self, source: Source, id: str, apart: tuple[str, ...] = (), judgement: Judgement | None = None) -> None:
         """`apart`, `judgement`: of one that is new."""
         held = self._held.get(id) or self._before(id)
-        if held is None:
-            held = StoredOpportunity(
-                id=id, sequence=0, state=source.words, sources=(), apart=apart, judgement=judgement
-            )
         if source.words.opportunity != id:
             source = replace(source, words=source.words.model_copy(update={"opportunity": id}))
-        if all(each.index != source.index for each in held.sources):
+        if held is None:
+            self._moved[source.index] = id
+            sequence = int(id not in self._untold)
+            self._put(
+                StoredOpportunity(
+                    id=id, sequence=sequence, state=source.words, sources=(source,), apart=apart, judgement=judgement
+                )
+            )
+        elif all(each.index != source.index for each in held.sources):
             self._moved[source.index] = id
             self._put(replace(held, sources=(*held.sources, source)))
             self._make_room(id)

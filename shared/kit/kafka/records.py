@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 LARGEST_RECORD = 900_000  # bytes; Kafka's default limit is 1 MiB per record, headers included
@@ -68,7 +69,7 @@ class Outgoing(NamedTuple):
 
     @property
     def size(self) -> int:
-        return len(self.key) + len(self.value) + sum([len(name) + len(value) for name, value in self.headers])
+        return len(self.key) + len(self.value) + sum(map(len, chain.from_iterable(self.headers)))
 
 
 class DeadLetter(NamedTuple):

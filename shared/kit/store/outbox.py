@@ -251,10 +251,11 @@ def _chunks(records: list[Outgoing]) -> Iterable[list[Outgoing]]:
     chunk: list[Outgoing] = []
     size = 0
     for record in records:
-        if chunk and size + record.size > LARGEST_ROW:
+        more = record.size
+        if chunk and size + more > LARGEST_ROW:
             yield chunk
             chunk, size = [], 0
         chunk.append(record)
-        size += record.size
+        size += more
     if chunk:
         yield chunk

@@ -345,7 +345,10 @@ class Store:
         if self._outbox is not None:
             self._outbox.hand_over(committing.rows)
         self._told(committing.committed)
-        for call in committing.work.calls:
+        # a call that knows its unit of work makes a cycle of it and all that the transaction held, which would stay
+        # until somebody looks for cycles
+        calls, committing.work.calls = committing.work.calls, []
+        for call in calls:
             try:
                 call()
             except Exception as error:  # it is committed: whatever a caller's metric does, that stays

@@ -187,6 +187,15 @@ class TestCells:
     def test_codes(self, heading: str, cell: str, code: str | None, rules: list[str]) -> None:
         assert self.one(heading, cell) == (code, rules)
 
+    def test_what_stands_in_two_rows_is_said_of_both(self) -> None:
+        head, row = (*JOB, "shifts", "industry"), (*A_JOB, "kr-gyeonggi-1:day", "ksic-11:C")
+        moved = dict(zip(head, row, strict=True)) | {"직종": "11200"}
+        rows = converted(csv_of(head, row, row, tuple(moved.values()), tuple(moved.values())))
+        shifts = [data_of(each)["shifts"] for each in rows]
+        assert shifts == [["kr-gyeonggi-1:day"]] * 4
+        assert shifts[0] is not shifts[1]
+        assert [[one.rule for one in each.warnings] for each in rows] == [[], [], *[["leading-zero-lost"]] * 2]
+
     @pytest.mark.parametrize(
         ("cell", "truth"), [("예", True), ("O", True), ("아니오", False), ("x", False), ("?", "?")]
     )

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from services.intake.documents import OPPORTUNITIES
-from services.intake.domain.vacancy import differs
+from services.intake.domain.vacancy import differs, facts_of
 from services.intake.domain.vetting import status_of
-from services.intake.event_handlers.vacancies import facts_of
 from services.intake.opportunity_documents import ADVERTS, EMPLOYERS, QUESTIONS, StoredOpportunity
 from shared.events.refusal import Refused
 from tests.unit.intake.memory import House, agency, example
@@ -157,7 +156,7 @@ class World:
             if held.state.status != "closed":
                 facts = facts_of(held.state)
                 assert facts is not None
-                keys.update((key, held.id) for key in facts.lookup_keys())
+                keys.update((key, held.id) for key in facts.lookup_keys)
         listed = Counter((row["_id"], entry["id"]) for row in house.store.all(ADVERTS.name) for entry in row["entries"])
         assert listed == keys
         for advert in self.numbers:
