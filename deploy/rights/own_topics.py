@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import re
 import secrets
@@ -63,8 +64,8 @@ async def provide(
     partitions: int | None = None,
     retention_days: int = RETENTION_DAYS,
 ) -> list[str]:
-    """Topics, user and rights. Safe to repeat; the topics that were made: the others keep their settings. Raises
-    KafkaError."""
+    """Topics, user and rights. ``replication``: -1 leaves it to the broker. Safe to repeat; the topics that were made:
+    the others keep their settings. Raises KafkaError."""
     settings = {
         "retention.ms": str(retention_days * 86_400_000),
         "cleanup.policy": "delete",
@@ -76,7 +77,8 @@ async def provide(
     await admin.start()
     try:
         count = partitions or own.partitions
-        wanted = [NewTopic(name, count, replication, topic_configs=settings) for name in own.topics]
+        placed = {} if replication == -1 else None  # the broker places them; aiokafka wants that said twice
+        wanted = [NewTopic(name, count, replication, placed, settings) for name in own.topics]
         answer: Any = await admin.create_topics(wanted)
         made = [name for name, code, *_ in answer.topic_errors if code == 0]
         for _, code, *_ in answer.topic_errors:
@@ -135,6 +137,7 @@ def command(name: str, what: str, make: type[Own], arguments: Sequence[str] | No
         named.add_argument("agency", type=_agency)
     acts.add_parser("list", help="who may do what")
     given = parser.parse_args(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # the administrator comes without TLS, by the loopback
     told = {name: os.environ.get(name, "") for name in ("KAFKA_ADMIN_ADDRESS", "KAFKA_ADMIN_PASSWORD")}
     if missing := [name for name, value in told.items() if not value]:
         print(f"not set: {', '.join(missing)}", file=sys.stderr)
@@ -159,11 +162,21 @@ def command(name: str, what: str, make: type[Own], arguments: Sequence[str] | No
 
 def _add(login: Mapping[str, Any], own: Own, given: argparse.Namespace) -> None:
     password = secrets.token_hex(24)
+    kept: Path | None = None
     if given.out is not None:  # first: a password that cannot be kept is not set
-        with open(os.open(given.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        kept = given.out.with_name(f".{given.out.name}.new")
+        kept.unlink(missing_ok=True)
+        with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(password + "\n")
     counts = {"replication": given.replication, "partitions": given.partitions, "retention_days": given.days}
-    made = asyncio.run(provide(login, own, password, **counts))
+    try:
+        made = asyncio.run(provide(login, own, password, **counts))
+    except BaseException:  # the one that holds stays where it is
+        if kept is not None:
+            kept.unlink()
+        raise
+    if kept is not None:
+        kept.replace(given.out)
     for topic in own.topics:
         print(f"topic {topic} ({'made' if topic in made else 'was there'})")
     for group in sorted({rule.name for rule in own.rules if rule.kind == "Group"}):

@@ -138,8 +138,9 @@ def preview(
     else:
         if columns:
             output.stdout.print(table(("column", "field"), [(at, field or "(not sent)") for at, field in columns]))
-        said = [(str(row), json.dumps(data, ensure_ascii=False)) for row, data in events]
-        output.stdout.print(table(("row", "as it is understood"), said))
+        if events:
+            said = [(str(row), json.dumps(data, ensure_ascii=False)) for row, data in events]
+            output.stdout.print(table(("row", "as it is understood"), said))
         if findings.count:
             output.stdout.print(findings.table())
     if any(not line.warning for line in lines):

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.login import ADMIN
+from deploy.rights.agency import main as operators_command
 from tests.integration.apache.agencies import Agency, new_agency, security
 from tests.integration.intake.running import ADMIN_TOKEN, Partner, Process, register
 from tests.support.certificates import Authority
@@ -124,6 +125,29 @@ async def test_people_travel_in_boxes_and_what_is_not_of_the_form_does_not_trave
     finally:
         await consumer.stop()
     assert not [value for value in read if SECRET in value.decode() or SECRET in json.dumps(json.loads(value))]
+
+
+async def test_the_operators_command_as_the_documents_say_it(
+    broker: ApacheBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = Path(broker.log).with_name("kafka") / "admin.env"
+    for line in admin.read_text().splitlines():
+        name, _, value = line.partition("=")
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("IEUM_TOPIC_PREFIX", raising=False)
+    out, name = tmp_path / "kafka.password", f"try-{secrets.token_hex(3)}"
+    passwords = set()
+    for _ in range(2):  # again: a new password, the same topics
+        assert await to_thread(operators_command, ["add", name, "--out", str(out)]) == 0
+        assert oct(out.stat().st_mode)[-3:] == "600"
+        passwords.add(out.read_text())
+    assert len(passwords) == 2
+    monkeypatch.setenv("KAFKA_ADMIN_ADDRESS", "127.0.0.1:1")
+    assert await to_thread(operators_command, ["add", name, "--out", str(out)]) == 1
+    assert out.read_text() in passwords  # the one that holds
+    assert [path.name for path in tmp_path.iterdir()] == ["kafka.password"]
+    monkeypatch.setenv("KAFKA_ADMIN_ADDRESS", broker.login(ADMIN).address)
+    assert await to_thread(operators_command, ["remove", name]) == 0
 
 
 async def test_over_tls_by_the_authority_that_is_named(
