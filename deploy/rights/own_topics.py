@@ -77,7 +77,9 @@ async def provide(
     await admin.start()
     try:
         count = partitions or own.partitions
-        placed = {} if replication == -1 else None  # the broker places them; aiokafka wants that said twice
+        placed: dict[int, list[int]] | None = (
+            {} if replication == -1 else None
+        )  # the broker places them; aiokafka wants that said twice
         wanted = [NewTopic(name, count, replication, placed, settings) for name in own.topics]
         answer: Any = await admin.create_topics(wanted)
         made = [name for name, code, *_ in answer.topic_errors if code == 0]
