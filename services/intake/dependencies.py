@@ -8,8 +8,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from services.intake.identity import References, Vault
+from services.intake.request_turns import RequestTurns
 from shared.kit.base.clock import Clock
-from shared.kit.base.cpu_slices import Slices
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.reference import Pack
@@ -26,7 +26,7 @@ class Dependencies:
     vault: Vault
     references: References
     clock: Clock = field(default_factory=Clock)
-    slices: Slices = field(default_factory=Slices)  # the turns of all requests
+    slices: RequestTurns = field(default_factory=RequestTurns)  # of all requests
     most_rejections: int = 5_000
     hold_wrong_numbers: bool = False
 

@@ -15,12 +15,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from services.intake.domain.agency_rules import may_emit
+from services.intake.request_turns import RequestTurns
 from services.intake.schemas import Receipt
 from shared.access.api_keys import Caller
 from shared.events import registry
 from shared.events.http_binding import BATCH, Item, split
 from shared.events.refusal import Refusal, Refused
-from shared.kit.base.cpu_slices import Slices
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import SMALL_BODY
 
@@ -94,7 +94,7 @@ Take = Callable[[Admitted, Caller], Awaitable[list[Receipt]]]
 class Admission:
     """Of all requests to this door; at most `most` events in one, and `most_bytes` when they are unpacked."""
 
-    def __init__(self, slices: Slices, most: int, most_bytes: int) -> None:
+    def __init__(self, slices: RequestTurns, most: int, most_bytes: int) -> None:
         self._slices = slices
         self._most = most
         self._most_bytes = most_bytes

@@ -10,24 +10,26 @@ from shared.kit.store.store import Operation, Piggyback
 
 
 class AlongStore(ABC):
-    """``perform`` does what is taken along."""
+    """``perform`` does what is taken along, as `commit` says."""
 
     piggyback: Piggyback | None = None
 
     @abstractmethod
-    async def perform(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
+    async def commit(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
         """Results or exceptions, in order."""
 
     def take_along(self, piggyback: Piggyback) -> None:
         self.piggyback = piggyback
 
-    async def perform_along(self) -> None:
+    async def perform(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
+        assert not operations, "only the recorder uses it"
         assert self.piggyback is not None
-        if not (operations := self.piggyback.take()):
-            return
+        if not (along := self.piggyback.take()):
+            return []
         try:
-            results = await self.perform(operations)
+            results = await self.commit(along)
         except Exception as error:
             self.piggyback.done(error)
             raise
         self.piggyback.done(results)
+        return []

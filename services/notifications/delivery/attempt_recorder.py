@@ -115,7 +115,7 @@ class AttemptRecorder:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._sooner.wait(), None if wait == math.inf else wait)
             try:
-                await self._store.perform_along()
+                await self._store.perform(())
             except Exception as error:  # also what nobody foresaw: what was answered is not forgotten for it
                 self._failing = True
                 retries.of(kind="recorder", reason=type(error).__name__).inc()

@@ -1,19 +1,14 @@
-"""CPU work of requests, cut in slices: a large one holds up neither probes and heartbeats nor the small ones for long.
-
-One slice at a time in the whole process, in turn among those who have work: between two slices the event loop does
-whatever else is ready. What is done between two calls of ``pause`` cannot be cut; it has to be bounded by itself.
-"""
+"""CPU work in slices: a large one holds up neither probes and heartbeats nor the small ones for long. What is done for
+one item cannot be cut; it has to be bounded by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 SLICE_SECONDS = 0.003
-Pause = Callable[[], Awaitable[None]]
 T = TypeVar("T")
 
 
@@ -27,33 +22,3 @@ async def in_slices(
         if clock() - began >= seconds:
             await asyncio.sleep(0)
             began = clock()
-
-
-class Slices:
-    """Hands out turns. ``clock`` as `time.monotonic`."""
-
-    def __init__(self, seconds: float = SLICE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._turn = asyncio.Lock()  # fair: first come, first served
-
-    @asynccontextmanager
-    async def work(self) -> AsyncIterator[Pause]:
-        """A turn. The block calls what it gets after every small piece of work: it waits once the slice is used up."""
-        await self._turn.acquire()
-        began, held = self._clock(), True
-
-        async def pause() -> None:
-            nonlocal began, held
-            if self._clock() - began >= self._seconds:
-                self._turn.release()
-                held = False  # whoever is cancelled while it waits has nothing to give back
-                await asyncio.sleep(0)  # also when nobody else has work: the loop itself has
-                await self._turn.acquire()
-                began, held = self._clock(), True
-
-        try:
-            yield pause
-        finally:
-            if held:
-                self._turn.release()

@@ -153,31 +153,24 @@ class Store:
         """What it has waiting is done behind the operations of every `perform`, in their transaction."""
         self._piggyback = piggyback
 
-    async def perform_along(self) -> None:
-        """A transaction for what waits to be taken along, unless somebody's has taken it meanwhile. Raises as
-        `perform`."""
-        await self._in_turn((), None, only_along=True)
-
     async def perform(
         self, operations: Sequence[Operation[T]], *, in_transaction: InTransaction | None = None
     ) -> list[T | Exception]:
-        """Do the operations in order in ONE transaction; the exception of one stands in its place.
+        """Do the operations in order in ONE transaction; the exception of one stands in its place. With nothing to do
+        there is a transaction only for what goes along.
 
         ``in_transaction`` may write in the same transaction (checkpoints); what it raises undoes all and is raised.
         Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
         Once begun it ends, even when the caller is cancelled.
         """
-        return await self._in_turn(operations, in_transaction)
 
-    async def _in_turn(
-        self, operations: Sequence[Operation[T]], in_transaction: InTransaction | None, *, only_along: bool = False
-    ) -> list[T | Exception]:
         async def in_turn() -> list[T | Exception]:
             async with self._turn:
                 piggyback = self._piggyback
                 along = piggyback.take() if piggyback is not None else ()
                 if piggyback is None or not along:
-                    return [] if only_along else await self._perform(operations, in_transaction)
+                    todo = bool(operations) or in_transaction is not None
+                    return await self._perform(operations, in_transaction) if todo else []
                 try:
                     results = await self._perform([*operations, *along], in_transaction)
                 except BaseException as error:

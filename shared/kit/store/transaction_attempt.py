@@ -166,17 +166,12 @@ def _writes_of(
     """What is known to be new is inserted, which is cheaper; a few beside others are replaced as these are: the driver
     sends a command for each kind of write. Either way a document that came meanwhile is a conflict."""
     mixed = len(changes) <= MOST_MIXED and any(raw is not None and not new for _, raw, new, _ in changes)
-    return [_write_of(id, raw, new and not mixed) for id, raw, new, _ in changes]
-
-
-def _write_of(
-    id: str, raw: bytes | None, new: bool
-) -> DeleteOne | InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument]:
-    if raw is None:
-        return DeleteOne({"_id": id})
-    if new:
-        return InsertOne(RawBSONDocument(raw))
-    return ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True)
+    return [
+        DeleteOne({"_id": id}) if raw is None
+        else InsertOne(RawBSONDocument(raw)) if new and not mixed
+        else ReplaceOne({"_id": id}, RawBSONDocument(raw), upsert=True)
+        for id, raw, new, _ in changes
+    ]  # fmt: skip
 
 
 def _askable(need: Need) -> Need:

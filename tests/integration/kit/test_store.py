@@ -245,8 +245,8 @@ class TestTakenAlong:
     async def test_with_nobody_to_go_along_with_it_has_a_transaction_of_its_own(self, store: Store) -> None:
         waiting = Waiting(add("a"))
         store.take_along(waiting)
-        await store.perform_along()
-        await store.perform_along()
+        await store.perform(())
+        await store.perform(())
         assert waiting.told == [[1]]
         assert await counts(store) == {"a": 1}
 

@@ -10,9 +10,9 @@ import zlib
 import pytest
 
 from services.intake.request_admission import Admission, Admitted, Received
+from services.intake.request_turns import RequestTurns
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
-from shared.kit.base.cpu_slices import Slices
 from shared.kit.web import quotas as limits
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.problems import Problem
@@ -33,7 +33,7 @@ def house() -> House:
 async def admitted(
     house: House, body: bytes, *headers: tuple[str, str], media: str = BATCH, quotas: Quotas | None = None
 ) -> Admitted:
-    admission = Admission(Slices(), 500, MOST_BYTES)
+    admission = Admission(RequestTurns(), 500, MOST_BYTES)
     known = Quotas(EdgeSettings()) if quotas is None else quotas
     return await admission.admit(Received(media, headers, body), house.callers["gjf"], known)
 
@@ -121,7 +121,7 @@ async def test_a_withdrawal_in_any_form_waits_behind_no_batch_and_counts_no_byte
     if form in ("packed", "both"):
         body, headers = gzip.compress(body), GZIP
     quotas, caller = Quotas(EdgeSettings(limit_bytes="1/1", at_once_bodies=1)), house.callers["gjf"]
-    admission, received = Admission(Slices(), 500, MOST_BYTES), Received(media, headers, body)
+    admission, received = Admission(RequestTurns(), 500, MOST_BYTES), Received(media, headers, body)
     large = Received(BATCH, GZIP, gzip.compress(b"[" + b" " * SMALL_BODY + b"]"))
     async with admission.turn(large, caller, quotas), asyncio.timeout(1), admission.turn(received, caller, quotas):
         assert (await admission.admit(received, caller, quotas)).ahead
@@ -131,7 +131,7 @@ async def test_what_unpacks_to_more_than_one_event_is_a_body_among_bodies(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "LONGEST_TURN", 0.01)
-    admission, caller = Admission(Slices(), 500, MOST_BYTES), house.callers["gjf"]
+    admission, caller = Admission(RequestTurns(), 500, MOST_BYTES), house.callers["gjf"]
     large = Received(BATCH, GZIP, gzip.compress(b"[" + b" " * SMALL_BODY + b"]"))
     for most in (1, 2):  # too many at once; and one that waits for its turn, but not for ever
         quotas = Quotas(EdgeSettings(at_once_bodies=most))

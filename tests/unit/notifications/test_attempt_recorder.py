@@ -33,7 +33,7 @@ class SlowStore(AlongStore):
         self.failing: list[Exception] = []
         self.impossible: set[str] = set()
 
-    async def perform(self, tasks: Sequence[Operation[None]]) -> list[Exception | None]:
+    async def commit(self, tasks: Sequence[Operation[None]]) -> list[Exception | None]:
         self.asked.append(len(tasks))
         await self.open.wait()
         if self.failing:

@@ -138,7 +138,7 @@ class FakeDependencies(AlongStore):
         self.failures = 0
         self.outages_ended += 1
 
-    async def perform(self, tasks: Sequence[Any]) -> list[None]:
+    async def commit(self, tasks: Sequence[Any]) -> list[None]:
         await self.written.wait()
         return [None for _ in tasks]
 
