@@ -17,13 +17,13 @@ from services.intake.domain.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ON
 from services.intake.event_validation import Validation
 from services.intake.receipts import MOST_ANSWERED
 from services.intake.request_admission import Admission, Received
+from services.intake.request_turns import RequestTurns
 from services.intake.schemas import BatchAnswer
 from services.intake.service import Door
 from shared.events import Refused
 from shared.events.http_binding import BATCH
 from shared.events.limits import LONGEST_NAME, MOST_VALUES
 from shared.events.refusal import MOST
-from shared.kit.base.cpu_slices import Slices
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
 from shared.reference import text, titles
@@ -137,12 +137,14 @@ class TestRequests:
         monkeypatch.setattr(request_admission, "split", lambda *_: endless())
         received = Received(BATCH, (), b"")
         with pytest.raises(Refused) as error:
-            await Admission(Slices(), 20, 5_000_000).admit(received, house.callers["hanawon"], Quotas(EdgeSettings()))
+            await Admission(RequestTurns(), 20, 5_000_000).admit(
+                received, house.callers["hanawon"], Quotas(EdgeSettings())
+            )
         assert error.value.refusals[0].rule == "too-many-events"
         assert asked == 21
 
     async def test_a_large_batch_lets_the_loop_go_on(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        every_piece = replace(house.dependencies, slices=Slices(0.0))
+        every_piece = replace(house.dependencies, slices=RequestTurns(0.0))
         monkeypatch.setattr(house, "door", Door(cast(Any, house.store), every_piece))
         beats = 0
         done = asyncio.Event()

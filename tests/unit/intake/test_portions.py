@@ -12,12 +12,12 @@ from typing import Any, cast
 import pytest
 
 from services.intake.request_admission import LARGE_BODY, Admission, Admitted, Received
+from services.intake.request_turns import RequestTurns
 from services.intake.schemas import Receipt
 from services.intake.service import PORTION_BYTES, PORTION_EVENTS, Door
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.base.clock import Clock
-from shared.kit.base.cpu_slices import Slices
 from shared.kit.store.store import Unavailable
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
@@ -82,7 +82,7 @@ async def test_what_breaks_behind_the_first_portion_leaves_nothing(house: House,
     text = ",".join(map(json.dumps, adverts(house, PORTION_EVENTS + 50)))
     received = Received(BATCH, (), f"[{text}{end}".encode())
     with pytest.raises(Refused):
-        await Admission(Slices(), 500, 5_000_000).admit(received, house.callers["gjf"], Quotas(EdgeSettings()))
+        await Admission(RequestTurns(), 500, 5_000_000).admit(received, house.callers["gjf"], Quotas(EdgeSettings()))
     assert portions == []
 
 
@@ -136,7 +136,7 @@ async def test_a_request_reads_the_clock_once_however_many_events_it_has(house: 
 
 
 async def test_large_bodies_of_one_key_are_one_at_a_time_and_nobody_elses(house: House) -> None:
-    admission, working, most, order = Admission(Slices(), 500, 5_000_000), 0, 0, []
+    admission, working, most, order = Admission(RequestTurns(), 500, 5_000_000), 0, 0, []
     quotas = Quotas(EdgeSettings())
     gjf, khf = house.callers["gjf"], house.callers["khf"]
 

@@ -13,12 +13,12 @@ from fastapi import FastAPI
 
 from services.intake.api import Endpoints, make_router
 from services.intake.request_admission import FORBIDS, Admission, Admitted, Received
+from services.intake.request_turns import RequestTurns
 from services.intake.schemas import Receipt
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller
 from shared.events import registry
 from shared.events.http_binding import BATCH
-from shared.kit.base.cpu_slices import Slices
 from shared.kit.web import problems, quotas
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
@@ -40,7 +40,7 @@ async def asked(known: Quotas, *types: str | None, emits: Collection[str] = FORB
     rights = SimpleNamespace(emits=emits, administers="agency-changed" in emits)
     caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights))
     received = Received(BATCH, (), json.dumps([{"type": type} for type in types]).encode())
-    admitted = await Admission(Slices(), 500, 5_000_000).admit(received, caller, known)
+    admitted = await Admission(RequestTurns(), 500, 5_000_000).admit(received, caller, known)
     assert admitted.count == len(types)
     return admitted.ahead, sorted(admitted.late)
 
@@ -124,7 +124,7 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
             return caller
 
     endpoints = Endpoints()
-    endpoints.admission, endpoints.door = Admission(Slices(), 500, 5_000_000), house.door
+    endpoints.admission, endpoints.door = Admission(RequestTurns(), 500, 5_000_000), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(authenticator=Keys(), quotas=known)
     problems.install(app, pack().remedy)
