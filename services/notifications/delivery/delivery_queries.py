@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from typing import cast
 
@@ -111,21 +111,27 @@ class DeliveryQueries:
             {"_id": endpoint["_id"], "held_until": endpoint["held_until"]}, {"$set": {"held_until": now}}
         )
 
-    async def bring_probe_forward(self, subscription: str, now: datetime) -> About | None:
-        """Make due now what waits for the next retry, a recall if there is one; what it was, None if nothing waits.
-        Unlike `bring_forward` also what was brought forward before."""
+    async def bring_probe_forward(self, subscription: str, about: About, now: datetime) -> bool:
+        """Make due now the notice or the recall that waits for the next retry. Whether one is due now, by this or by
+        itself. Unlike `bring_forward` also what was brought forward before."""
         deliveries = DELIVERIES.of(self._database)
-        kinds: tuple[About, ...] = ("recall", "notice")
-        for about in kinds:
-            query = {"state": DUE, "about": about, "subscription": subscription}
-            first = deliveries.find(query, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN).limit(1)
-            for each in await first.to_list(1):
-                if each["due"] > now and each["attempts"] > 0:
-                    first_time = {"$eq": [{"$type": "$planned"}, "missing"]}
-                    ahead = {"planned": {"$ifNull": ["$planned", "$due"]}, "due": now, "probe": first_time}
-                    await deliveries.update_one({"_id": each["_id"], "state": DUE}, [{"$set": ahead}])
-                return about
-        return None
+        query = {"state": DUE, "about": about, "subscription": subscription}
+        first = deliveries.find(query, hint=NEXT, max_time_ms=TIME_LIMIT_MS).sort(IN_TURN).limit(1)
+        for each in await first.to_list(1):
+            if each["due"] <= now:
+                return True
+            if each["attempts"] > 0:
+                first_time = {"$eq": [{"$type": "$planned"}, "missing"]}
+                ahead = {"planned": {"$ifNull": ["$planned", "$due"]}, "due": now, "probe": first_time}
+                found = await deliveries.update_one({"_id": each["_id"], "state": DUE}, [{"$set": ahead}])
+                return found.modified_count > 0
+        return False
+
+    async def recall_goes_first(self, batch: Iterable[ClaimedDelivery], now: datetime) -> bool:
+        """Whether a notice in it was chosen as a probe, and a recall has come to wait since, which is due now instead.
+        One that is due by itself gives way to none: a recall that is never taken would keep back everything else."""
+        chosen = next((each for each in batch if each["about"] == "notice" and "probe" in each), None)
+        return chosen is not None and await self.bring_probe_forward(chosen["subscription"], "recall", now)
 
     async def make_due(self, subscription: str, now: datetime) -> None:
         """Make due now all that waits for a retry, because its recipient asks for it: as if its time had come."""

@@ -170,8 +170,7 @@ class EndpointWorker:
         if not deps.recorder.capacity:
             self._wait_for_capacity()
             return False
-        now = deps.clock.calendar()
-        if not await self._claim(now):
+        if not await self._claim(deps.clock.calendar()):
             return False
         batch = self._next_batch()
         if not batch:
@@ -190,6 +189,7 @@ class EndpointWorker:
         allowances = {each["_id"]: self._allowed.pop(each["_id"], None) for each in batch}
         known = self._known(batch, allowances)
         try:
+            gives_way = await deps.repository.recall_goes_first(batch, deps.clock.calendar())
             check = await recheck_before_send(
                 deps.reads, self._subscription, batch, deps.clock, deps.today, known, self._believed()
             )
@@ -197,11 +197,11 @@ class EndpointWorker:
             self._put_back(batch)
             raise
         self._closed = check.closed
-        if check.endpoint is None or any(each["owner"] != deps.lease.owner for each in batch):
+        if gives_way or check.endpoint is None or any(each["owner"] != deps.lease.owner for each in batch):
             self._put_back(batch)
-            self._due = dict.fromkeys(ABOUT, False)
+            self._due = {"recall": gives_way, "notice": False}
             await self._release_prefetched()
-            return False
+            return gives_way
         if self._begins_in_an_outage(check.endpoint):
             self._put_back(batch)
             return True

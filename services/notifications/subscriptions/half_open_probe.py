@@ -1,8 +1,9 @@
 """The half-open probe: an endpoint that is down is asked whether it is back, with nothing but what waits for it.
 
 When its breaker's wait is over and nothing is due by itself, one delivery that waits for a retry is brought forward, a
-recall if there is one. The attempt uses up none of its schedule. A good answer brings everything else, a bad one opens
-the breaker again (domain/circuit_breaker.py). So a partner that comes back is told within a wait, however far off
+recall if there is one; a notice that was chosen gives way to a recall that has come to wait before it leaves
+(delivery/endpoint_worker.py). The attempt uses up none of its schedule. A good answer brings everything else, a bad one
+opens the breaker again (domain/circuit_breaker.py). So a partner that comes back is told within a wait, however far off
 the next retry of anything is.
 """
 
@@ -12,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from services.notifications.delivery.endpoint_worker import ABOUT
 from services.notifications.documents import About
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
@@ -49,8 +51,9 @@ class Probes:
                 await self._repository.open_for_recall(endpoint, now)
             elif (id, held_until) in self._nothing_waits:
                 continue
-            about = await self._repository.bring_probe_forward(id, now)
-            if about is None:
-                self._nothing_waits[id, held_until] = now + LOOK_AGAIN
+            for about in ABOUT:
+                if await self._repository.bring_probe_forward(id, about, now):
+                    self._wake(id, about)
+                    break
             else:
-                self._wake(id, about)
+                self._nothing_waits[id, held_until] = now + LOOK_AGAIN

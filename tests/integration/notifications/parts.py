@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorClient
 from standardwebhooks.webhooks import Webhook
 
 from deploy.local.timeouts import scaled
@@ -41,7 +42,7 @@ async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60.0)
 
 async def stored(app: Any, count: int, collection: str = "deliveries", **query: Any) -> bool:
     """Whether the service keeps so many of these, or more."""
-    return bool(await app.state.runtime.database[collection].count_documents(query) >= count)
+    return bool(await app.state.database[collection].count_documents(query) >= count)
 
 
 class Setup:
@@ -71,9 +72,13 @@ class Setup:
 
     @asynccontextmanager
     async def running(self, **changes: Any) -> AsyncIterator[FastAPI]:
+        """``state.database``: for the test's own looks, which are none of the service's (conftest.py)."""
         app = build(self.settings(**changes))
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(self.mongo_url, tz_aware=True)
+        app.state.database = client[self.database]
         async with app.router.lifespan_context(app):
             yield app
+        client.close()
 
     async def publish(self, *events: Event[Any]) -> None:
         producer = AIOKafkaProducer(**self.connection, acks="all")
@@ -148,10 +153,11 @@ class Client(httpx.AsyncClient):
         transport = httpx.ASGITransport(app) if app is not None else None
         super().__init__(transport=transport, base_url=base, headers=headers, timeout=60, trust_env=False)
 
-    async def subscribed(self, channel: str, url: str | None = None) -> dict[str, Any]:
+    async def subscribed(self, channel: str, url: str | None = None, **options: Any) -> dict[str, Any]:
         """Subscribe as soon as the key is known; a webhook with a secret of its own, so that it begins at once."""
         secret = new_secret() if channel == "webhook" else None
         wanted = {"channel": channel} | ({"url": url} if url else {}) | ({"secret": secret} if secret else {})
+        wanted |= options
 
         async def asked() -> httpx.Response | None:
             try:
@@ -194,7 +200,8 @@ class Request:
 class Partner:
     """A partner's endpoint, down to the bytes. ``answer`` gives them (None: hang up), for one request."""
 
-    def __init__(self, answer: Answering | None = None) -> None:
+    def __init__(self, answer: Answering | None = None, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.requests: list[Request] = []
         self.connections = 0
         self.back = True  # for answers that begin badly
@@ -208,7 +215,7 @@ class Partner:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http://{self._host}:{self.port}/hook"
 
     @property
     def told(self) -> list[dict[str, Any]]:
@@ -220,7 +227,7 @@ class Partner:
             Webhook(secret).verify(request.body, request.headers)
 
     async def __aenter__(self) -> Partner:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

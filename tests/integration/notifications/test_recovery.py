@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,65 @@ class TestExplained:
         assert found[nobody["subscription"]][:2] == ("no-connection", "connect")
         assert found[nobody["subscription"]][2][0]["milliseconds"] is None, "how long a dial took scans ports"
 
+    async def test_whatever_keeps_a_notice_the_list_says_it_and_the_delivery_says_how_it_was_tried(
+        self, setup: Setup
+    ) -> None:
+        looked = asyncio.Event()
+
+        async def busy(request: Request) -> bytes:
+            return answer_of(503)
+
+        async def silent(request: Request) -> bytes:
+            await looked.wait()
+            return OK
+
+        async def later(request: Request) -> bytes:
+            return answer_of(429, "Retry-After: 3600")
+
+        async def refusing(request: Request) -> bytes:
+            return answer_of(200, "webhook-delivery: abort-message")
+
+        waits = {"retry_schedule": (0.0, 3600.0), "deadline_seconds": 60}
+        async with (
+            setup.running(**waits) as app,
+            Partner(busy) as one, Partner(silent) as two, Partner(later) as three, Partner(refusing) as four,
+            Partner() as five,
+            Client(app, None) as gjf,
+        ):  # fmt: skip
+            await setup.publish(setup.agency("gjf"), person("a", "gjf"))
+            gjf.headers["Authorization"] = f"Bearer {setup.tokens['gjf']}"
+            paused = (await gjf.subscribed("webhook", five.url))["subscription"]
+            assert (await gjf.post(f"/subscriptions/{paused}/pause")).status_code == 200
+            expected = {
+                (await gjf.subscribed("webhook", one.url, order="alias"))["subscription"]: {
+                    "waits-for-retry",
+                    "behind-another",
+                },
+                (await gjf.subscribed("webhook", two.url))["subscription"]: {"being-sent"},
+                (await gjf.subscribed("webhook", three.url))["subscription"]: {"endpoint-held"},
+                (await gjf.subscribed("webhook", four.url))["subscription"]: {"given-up"},
+                (await gjf.subscribed("feed"))["subscription"]: {"to-be-fetched"},
+                paused: {"subscription-closed"},
+            }
+            await setup.publish(match("a", "x"), match("a", "y"))
+
+            async def explained() -> list[dict[str, Any]] | None:
+                found: list[dict[str, Any]] = (await gjf.get("/deliveries", params={"state": "undelivered"})).json()[
+                    "deliveries"
+                ]
+                said = {id: {each["because"] for each in found if each["subscription"] == id} for id in expected}
+                return found if said == expected and len(found) == 2 * len(expected) else None
+
+            shown = await eventually(explained)
+            for each in shown:
+                whole = (await gjf.get(f"/deliveries/{each['delivery']}")).json()
+                assert whole["because"] == each["because"]
+                assert [entry["number"] for entry in whole["log"]] == list(range(1, each["attempts"] + 1))
+                assert all(entry["reason"] and entry["phase"] for entry in whole["log"])
+            tried = {each["because"] for each in shown if each["attempts"]}
+            assert tried == {"waits-for-retry", "endpoint-held", "given-up"}
+            looked.set()
+
     async def test_pages_are_bounded_and_go_on_to_the_end(self, setup: Setup) -> None:
         async with setup.running() as app, Partner() as partner:
             await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
@@ -107,7 +168,7 @@ class TestRecovery:
                 made = await gjf.subscribed("webhook", partner.url)
                 await setup.publish(*(match(name, "x") for name in PEOPLE))
                 await eventually(lambda: stored(app, len(PEOPLE), state={"$in": ["delivered", "failed"]}))
-                database = app.state.runtime.database
+                database = app.state.database
                 failed = [d["notice"] async for d in database.deliveries.find({"state": "failed"})]
                 well.add("now")
                 before = len(partner.requests)
@@ -137,6 +198,8 @@ class TestReturn:
                 await eventually(lambda: stored(app, len(names), attempts=1, state="due"))
                 await setup.publish(person(names[0], sequence=2))
                 await eventually(lambda: stored(app, 1, about="recall", attempts=1, state="due"))
+                # a notice that had left as the probe when the recall came
+                await eventually(lambda: _none(app, about="notice", state="sending"))
                 down, before = False, len(partner.requests)
                 await eventually(lambda: stored(app, len(names), state="delivered"))
         told = partner.told[before:]
@@ -144,6 +207,10 @@ class TestReturn:
             "each once, and no notice that is recalled"
         )
         assert told[0]["type"] == "recall", "it is the probe"
+
+
+async def _none(app: Any, **query: Any) -> bool:
+    return not await stored(app, 1, **query)
 
 
 async def _again(client: Client, address: str, count: int) -> bool:

@@ -14,6 +14,7 @@ from pymongo.errors import AutoReconnect
 
 from services.notifications import metrics
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
+from services.notifications.delivery.delivery_queries import DeliveryQueries
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import Dependencies, EndpointWorker
 from services.notifications.delivery.heard_prohibitions import HeardProhibitions
@@ -33,7 +34,8 @@ MOST_UNRECORDED = 50
 def delivery(number: int, about: str = "recall") -> dict[str, Any]:
     id = f"{number:032x}"
     return {
-        "_id": id, "notice": id, "recipient": "gjf", "person": id, "alias": id, "version": number, "month": "2026-11",
+        "_id": id, "notice": id, "subscription": "s", "recipient": "gjf", "person": id, "alias": id, "version": number,
+        "month": "2026-11",
         "about": about, "opportunity": id, "kind": "job", "match_state": "proposed", "band": "high",
     }  # fmt: skip
 
@@ -59,6 +61,7 @@ class FakeDependencies(AlongStore):
         self.away = False
         self.failures = 0
         self.per_second: float | None = None
+        self.later: list[dict[str, Any]] = []  # what waits for a retry
         self.outages_ended = 0
         self.chunks = [True, False]  # what `bring_forward` says: whether there may be more
         self.at_once = self.most_at_once = 0
@@ -130,6 +133,14 @@ class FakeDependencies(AlongStore):
 
     async def bring_forward(self, *_: Any) -> bool:
         return self.chunks.pop(0) if self.chunks else False
+
+    async def recall_goes_first(self, batch: Any, now: Any) -> bool:
+        return await DeliveryQueries.recall_goes_first(self, batch, now)  # type: ignore[arg-type]  # the rule itself
+
+    async def bring_probe_forward(self, _: str, about: str, __: Any) -> bool:
+        self.waiting += [each for each in self.later if each["about"] == about]
+        found, self.later = bool(self.later), []
+        return found
 
     def after_attempt(self, *_: Any) -> None:
         pass
@@ -280,6 +291,20 @@ class TestOutage:
         deps.failures = OUTAGE
         await deps.run_until_stuck()
         assert (len(deps.chunks), deps.outages_ended) == (2, 0)
+
+    @pytest.mark.parametrize(
+        ("fields", "first"),
+        [({"probe": True}, "recall"), ({"probe": False}, "recall"), ({}, "notice")],
+        ids=["chosen as the probe", "for the second time", "due by itself"],
+    )
+    async def test_a_notice_that_was_chosen_as_the_probe_gives_way_to_a_recall_that_came_since(
+        self, fields: dict[str, Any], first: str
+    ) -> None:
+        deps = FakeDependencies(AGAIN)
+        deps.failures, deps.waiting, deps.later = OUTAGE, [delivery(1, "notice") | fields], [delivery(2)]
+        await deps.run_until_stuck()
+        assert deps.sent[0] == {"notice": delivery(1), "recall": delivery(2)}[first]["_id"]
+        assert deps.prefetched == 0
 
     @pytest.mark.parametrize(("failures", "at_once"), [(OUTAGE, 1), (0, SLOTS)])
     async def test_whoever_begins_in_an_outage_sends_one_at_a_time(self, failures: int, at_once: int) -> None:

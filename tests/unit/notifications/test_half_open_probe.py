@@ -34,9 +34,9 @@ class Endpoints:
         assert endpoint["held_until"] == self.held_until
         self.held_until = now
 
-    async def bring_probe_forward(self, subscription: str, now: Any) -> str | None:
-        self.looked += 1
-        return self.waits
+    async def bring_probe_forward(self, subscription: str, about: str, now: Any) -> bool:
+        self.looked += about == "recall"
+        return about == self.waits
 
     def probes(self) -> Probes:
         anything: Any = self
