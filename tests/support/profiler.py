@@ -87,6 +87,20 @@ async def watched(database: Any) -> AsyncIterator[Seen]:
             seen.queries.append(query)
 
 
+@asynccontextmanager
+async def collection_scans(database: Any) -> AsyncIterator[set[str]]:
+    """Every kind of query of the kit's clients that no index serves, whatever there is at the moment; filled when the
+    watching is over. MongoDB writes down these alone, so that a whole test can be watched. Where the planner has an
+    index it takes it with little data, too."""
+    found: set[str] = set()
+    await database.command("profile", 1, filter={"planSummary": {"$regex": "COLLSCAN"}, "appName": SERVICE})
+    yield found
+    await database.command("profile", 0, filter="unset")
+    async for entry in database["system.profile"].find({"planSummary": {"$regex": "COLLSCAN"}, "appName": SERVICE}):
+        if (query := query_of(entry)) is not None:
+            found.add(query.what)
+
+
 def query_of(entry: dict[str, Any]) -> Query | None:
     """One line of the profiler, if it is about a query."""
     collection = entry["ns"].partition(".")[2]

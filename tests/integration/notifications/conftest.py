@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from deploy.local.apache.broker import ApacheBroker
 from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from tests.integration.notifications.parts import Setup
 from tests.support.missed import cannot_run_here
+from tests.support.profiler import collection_scans
+
+# Beginnings of the kinds of queries that look at a whole collection, each with its reason.
+MAY_SCAN = {
+    "query subscriptions {}": "what is shown of all endpoints, and whose owners are told; the more seldom the longer",
+    "query troubles {}": "endpoints in trouble, whose owners are told: no more than there are endpoints",
+    "query agencies {}": "keys of all agencies, and their classes, once they have changed and while it is shown",
+}
 
 
-@pytest.fixture
-def setup(kafka: str, mongo_url: str, database: Any, topic_prefix: str) -> Setup:
-    return Setup(kafka, mongo_url, database.name, topic_prefix)
+@pytest_asyncio.fixture(loop_scope="session")
+async def setup(kafka: str, mongo_url: str, database: Any, topic_prefix: str) -> AsyncIterator[Setup]:
+    """Whatever situation a test brings about: no query of the service looks at a whole collection."""
+    async with collection_scans(database) as scans:
+        yield Setup(kafka, mongo_url, database.name, topic_prefix)
+    unknown = sorted(each for each in scans if not each.startswith(tuple(MAY_SCAN)))
+    assert not unknown, "no index serves these:\n" + "\n".join(unknown)
 
 
 @pytest.fixture(scope="session")

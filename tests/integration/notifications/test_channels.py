@@ -120,4 +120,4 @@ async def _outcomes(setup: Setup, type: str, count: int) -> bool:
 
 
 async def _person_is_at(app: Any, sequence: int) -> bool:
-    return bool(await app.state.runtime.database.people.count_documents({"sequence": sequence}))
+    return bool(await app.state.database.people.count_documents({"sequence": sequence}))

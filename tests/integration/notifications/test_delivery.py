@@ -32,7 +32,7 @@ pytestmark = pytest.mark.integration
 
 
 async def states(app: Any) -> Counter[str]:
-    return Counter([d["state"] async for d in app.state.runtime.database.deliveries.find({})])
+    return Counter([d["state"] async for d in app.state.database.deliveries.find({})])
 
 
 async def until(condition: Any) -> None:
@@ -177,7 +177,7 @@ class TestConsentAtTheMomentOfSending:
                 await gjf.subscribed("webhook", partner.url)
                 await setup.publish(match("hold", "x"), match("a", "x"))
                 await until(lambda: len(partner.requests) == 1)
-                database = app.state.runtime.database
+                database = app.state.database
                 await database.subscriptions.update_one({}, {"$set": {"held_until": _soon(1.5)}})
                 await setup.publish(match("a", "y"))
                 await until(lambda: stored(app, 2, "deliveries"))
@@ -203,7 +203,7 @@ class TestHangingPartners:
                 await setup.publish(*(match(name, "x") for name in names))
                 await until(lambda: len(holding(well.told)) == 20)
                 assert 1 <= len(hanging.requests) <= 8  # its own slots, and no answer yet
-                assert await app.state.runtime.database.deliveries.count_documents({"state": "delivered"}) <= 20
+                assert await app.state.database.deliveries.count_documents({"state": "delivered"}) <= 20
 
 
 class TestCrash:
@@ -313,7 +313,7 @@ async def _all_ended(app: Any, count: int = 1) -> bool:
 
 
 async def _held(app: Any) -> bool:
-    return bool(await app.state.runtime.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
+    return bool(await app.state.database.subscriptions.count_documents({"held_until": {"$ne": None}}))
 
 
 async def _delivered(client: Client) -> bool:

@@ -93,4 +93,4 @@ async def test_what_was_not_fetched_is_not_acknowledged_by_its_hash(setup: Setup
             (form, _) = (await eventually(told))["files"]
             said = await client.get("/files", params={"acknowledge": f"{form['name']}:{form['sha256']}"})
             assert said.json()["acknowledged"] == [{"name": form["name"], "status": "not-fetched"}]
-            assert await app.state.runtime.database.deliveries.count_documents({"state": "posted"}) == 1
+            assert await app.state.database.deliveries.count_documents({"state": "posted"}) == 1

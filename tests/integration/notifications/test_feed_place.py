@@ -130,7 +130,7 @@ class TestSnapshot:
 
 
 async def withdrawn(app: Any) -> bool:
-    return bool(await app.state.runtime.database.matches.count_documents({"stands": False}))
+    return bool(await app.state.database.matches.count_documents({"stands": False}))
 
 
 async def _no(found: Any) -> bool:

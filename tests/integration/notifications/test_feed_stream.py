@@ -163,7 +163,7 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_holds_little(setup: Se
             await asyncio.get_running_loop().sock_sendall(stalled, asked)  # and nothing is ever read
 
             async def given() -> int:
-                count: int = await app.state.runtime.database.deliveries.count_documents({"state": "served"})
+                count: int = await app.state.database.deliveries.count_documents({"state": "served"})
                 return count
 
             async def dropped() -> bool:

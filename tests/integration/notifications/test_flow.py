@@ -82,7 +82,7 @@ class TestWebhook:
                 await eventually(lambda: _true(len(partner.requests) == 1))
                 partner.verify(old["secret"])
                 partner.verify(new["secret"])
-                kept = await app.state.runtime.database.subscriptions.find_one({})
+                kept = await app.state.database.subscriptions.find_one({})
                 assert old["secret"].encode() not in kept["secrets"][1]["sealed"]
 
 
@@ -190,4 +190,4 @@ async def _enough(setup: Setup, count: int) -> list[str] | None:
 
 
 async def _ended(app: Any, reason: str) -> bool:
-    return bool(await app.state.runtime.database.deliveries.count_documents({"reason": reason}))
+    return bool(await app.state.database.deliveries.count_documents({"reason": reason}))

@@ -138,7 +138,7 @@ class TestTheDigest:
         monkeypatch.setattr(main, "next_window", lambda after, zone, at: moment)
         with MailServer() as server:
             async with setup.running(**mailing(server)) as app:
-                deliveries = app.state.runtime.database.deliveries
+                deliveries = app.state.database.deliveries
 
                 async def stored(count: int, **query: Any) -> bool:
                     return bool(await deliveries.count_documents(query) >= count)
@@ -213,7 +213,7 @@ async def test_the_owner_of_an_endpoint_is_told_that_it_fails_and_that_it_is_wel
                 refusing = False
                 well = "수신 시스템이 다시 응답합니다 / Your system answers again"
                 await eventually(lambda: true(subjects() == [failing, well]))
-                assert await app.state.runtime.database.troubles.count_documents({}) == 0
+                assert await app.state.database.troubles.count_documents({}) == 0
 
 
 def _text(mail: EmailMessage) -> str:

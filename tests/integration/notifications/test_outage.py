@@ -39,7 +39,7 @@ async def test_what_waits_for_its_retry_comes_at_once_and_recalls_before_all_not
         return answer_of(503) if down else OK
 
     async with Partner(answers) as partner, setup.running(retry_schedule=(0.0, 3600.0, 3600.0)) as app:
-        deliveries = app.state.runtime.database.deliveries
+        deliveries = app.state.database.deliveries
         await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in PEOPLE))
         async with Client(app, setup.tokens["gjf"]) as gjf:
             await gjf.subscribed("webhook", partner.url)
@@ -153,7 +153,7 @@ async def test_a_partner_that_takes_one_in_twelve_is_asked_once_more_for_each_an
 
     names = [f"q{number}" for number in range(25)]
     async with Partner(answers) as partner, setup.running(retry_schedule=(0.0, *(3600.0,) * 9)) as app:
-        deliveries = app.state.runtime.database.deliveries
+        deliveries = app.state.database.deliveries
         await setup.publish(setup.agency("gjf"), *(person(name, "gjf") for name in names))
         async with Client(app, setup.tokens["gjf"]) as gjf:
             await gjf.subscribed("webhook", partner.url)

@@ -42,7 +42,7 @@ async def _held(partner: Partner, count: int) -> bool:
 
 
 async def _waiting(app: Any, count: int, **query: Any) -> bool:
-    return bool(await app.state.runtime.database.deliveries.count_documents({"state": "due", **query}) == count)
+    return bool(await app.state.database.deliveries.count_documents({"state": "due", **query}) == count)
 
 
 class TestBeginning:
