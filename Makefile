@@ -106,8 +106,8 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
 
-order: check-ready setup-run ## webhooks that ask for order, through kills: EVENTS= KILLS= SEED= KAFKA=; the last line is one JSON object
-	@$(BIN)/python -m verification.order $(if $(EVENTS),--events $(EVENTS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+order: check-ready setup-run ## webhooks that ask for order, through kills at every failpoint: EVENTS= KILLS= RATE= (a second) SEED= KAFKA=; the last line is one JSON object
+	@$(BIN)/python -m verification.order $(if $(EVENTS),--events $(EVENTS)) $(if $(KILLS),--kills $(KILLS)) $(if $(RATE),--per-second $(RATE)) $(if $(SEED),--seed $(SEED))
 
 siege: check-ready setup-run ## attacks beside a healthy agency and partner: SEED= FULL=1 ONLY= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.siege $(if $(SEED),--seed $(SEED)) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))

@@ -93,9 +93,9 @@ def events(tokens: dict[str, str]) -> Iterator[Event[Any]]:
         yield event("match-found", match, person)
 
 
-async def make_topics(stack: LocalStack) -> None:
+async def make_topics(stack: LocalStack, prefix: str = "") -> None:
     """Those that other services would make: each service waits for what it only reads."""
-    others = [topic.name for topic in registry.topics.values() if topic.name != WRITES]
+    others = [prefix + topic.name for topic in registry.topics.values() if topic.name != WRITES]
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()
     try:

@@ -24,10 +24,20 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class ServiceProcess:
-    """One of the services, for what only this program looks at: no supervisor, all of its settings can be chosen."""
+    """One of the services, for what only this program looks at: no supervisor, all of its settings can be chosen.
+    ``through``: the module that runs it, if that is not its own; ``settings``: of every start."""
 
-    def __init__(self, stack: LocalStack, folder: Path, name: str) -> None:
+    def __init__(
+        self,
+        stack: LocalStack,
+        folder: Path,
+        name: str,
+        through: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
+        self._program = [*filter(None, [through]), f"services.{name}"]
+        self._settings = dict(settings or {})
         self._stack = stack
         self._log = folder / f"{name}.log"
         self.port = free_port()
@@ -44,13 +54,14 @@ class ServiceProcess:
             "IEUM_PORT": str(self.port),
             "IEUM_INSTANCE": f"{self.name}-1",
             "IEUM_LOG_LEVEL": "warning",
+            **self._settings,
             **(settings or {}),
         }
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                f"services.{self.name}",
+                *self._program,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **environment},
@@ -77,6 +88,11 @@ class ServiceProcess:
         process.kill() if kill else process.terminate()
         await process.wait()
         self._process = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether none runs now."""
+        return self._process is None or self._process.returncode is not None
 
     @property
     def pid(self) -> int | None:

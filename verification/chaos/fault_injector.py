@@ -145,7 +145,7 @@ class FaultInjector:
         pid = self._system.send(fault.target, signal.SIGKILL)
         await self._system.ended(fault.target, pid, 10.0)
         self._tell(fault.target, f"SIGKILL of its successor: {fault.failpoint.name}")
-        self._system.service(fault.target).arm(fault.failpoint)
+        self._system.service(fault.target).orders.arm(fault.failpoint)
         at = await self._wait_until_stopped(fault.target, PASSED_WITHIN * 2)
         await self._watch.poll()
         await self._recovered(self._measure(fault.target, fault.failpoint.name, at))
@@ -281,7 +281,7 @@ class FaultInjector:
     ) -> Recovery:
         """Told to stop itself there; if it does not come there, it is killed where it is."""
         self._tell(name, f"{number} at pass {passes} of: {failpoint.name}")
-        self._system.service(name).arm(failpoint, passes, number)
+        self._system.service(name).orders.arm(failpoint, passes, number)
         at = await self._wait_until_stopped(name, PASSED_WITHIN)
         await self._watch.poll()
         return self._measure(name, failpoint.name, at, self.takeovers if number == "SIGSTOP" else self.recoveries)
@@ -290,11 +290,11 @@ class FaultInjector:
         service = self._system.service(name)
         end = time.monotonic() + scaled(seconds)
         while time.monotonic() < end:
-            if (at := service.done_at()) is not None:
+            if (at := service.orders.done_at()) is not None:
                 return at
             await asyncio.sleep(0.02)
-        service.arm(None)
-        if (at := service.done_at()) is not None:
+        service.orders.arm(None)
+        if (at := service.orders.done_at()) is not None:
             return at
         self._say(f"          {name} did not come to that failpoint within {seconds:.0f} s: SIGKILL, wherever it is")
         at = time.time()

@@ -16,7 +16,7 @@ from deploy.local.errors import StartError
 from deploy.local.ports import free_port
 from deploy.local.timeouts import scaled
 from samples.world import Setting
-from verification.chaos.failpoints import Failpoint
+from verification.chaos.orders import Orders
 from verification.harness.child_processes import Program
 from verification.harness.system import Ports, Supervised, System
 
@@ -27,35 +27,15 @@ INFRASTRUCTURE = ("broker", "database")
 
 
 class FaultTarget(Program):
-    """A service started through `failpoint_service`. ``orders``: the file by which it is told to stop itself at a
-    failpoint."""
+    """A service started through `failpoint_service`. ``orders``: what it is told to do at a failpoint."""
 
-    def __init__(self, service: str, port: int, log: Path, variables: dict[str, str], orders: Path) -> None:
-        super().__init__(f"services.{service}", port, log, variables | {"CHAOS_ORDERS": str(orders)}, variable="-")
+    def __init__(self, service: str, port: int, log: Path, variables: dict[str, str], orders: Orders) -> None:
+        super().__init__(f"services.{service}", port, log, variables | {"CHAOS_ORDERS": str(orders.path)}, variable="-")
         self.orders = orders
         self._service = f"services.{service}"
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "verification.chaos.failpoint_service", self._service]
-
-    def arm(self, failpoint: Failpoint | None, passes: int = 1, number: str = "SIGKILL") -> None:
-        """Tell it (or the next process of this name) what to do at a failpoint; None takes that back."""
-        self.done.unlink(missing_ok=True)
-        order = {"failpoint": failpoint.name, "passes": passes, "signal": number} if failpoint else {}
-        half = self.orders.with_suffix(".half")
-        half.write_text(json.dumps(order))
-        half.replace(self.orders)
-
-    @property
-    def done(self) -> Path:
-        """There once an order was carried out."""
-        return self.orders.with_suffix(".done")
-
-    def done_at(self) -> float | None:
-        """When it stopped itself (seconds since 1970); None when it did not."""
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            return float(json.loads(self.done.read_text())["at"])
-        return None
 
 
 class ChaosSystem(System):
@@ -88,7 +68,7 @@ class ChaosSystem(System):
     def _fault_target(self, service: str, name: str, port: int, variables: dict[str, str]) -> FaultTarget:
         orders = self.folder / "orders"
         orders.mkdir(exist_ok=True)
-        return FaultTarget(service, port, self.logs / f"{name}.log", variables, orders / name)
+        return FaultTarget(service, port, self.logs / f"{name}.log", variables, Orders(orders / name))
 
     def service(self, name: str) -> FaultTarget:
         """A replica by its name: ``intake``, ``intake-2``, ..."""

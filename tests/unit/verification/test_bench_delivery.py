@@ -37,7 +37,7 @@ class TestArrivals:
         for n, about in ((1, 7), (1, 7), (2, 8), (1, 7)):
             arrivals.take(_HEAD % n, _BODY % about)
         assert list(arrivals.first) == [f"{7:032d}", f"{8:032d}"]
-        assert b'"notices": 2, "requests": 4, "twice": 1' in arrivals.hand_out()
+        assert b'"notices": 2, "requests": 4, "again": {"n1": 3}' in arrivals.hand_out()
         assert arrivals.first == {}
 
 

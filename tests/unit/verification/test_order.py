@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from verification.benchmarks.delivery.world import Told
-from verification.order import inversions
+from verification.chaos.failpoints import AT_BEGINNING, FAILPOINTS
+from verification.order import Kill, inversions, of_deliveries, result, unexplained
 
 pytestmark = pytest.mark.unit
 
@@ -24,3 +25,34 @@ def test_the_openings_of_each_person_in_the_order_of_their_events() -> None:
         [told.opportunity(1), told.opportunity(3)],
         [told.opportunity(4)],
     ]
+
+
+def test_what_came_twice_is_explained_by_one_kill_each_at_which_it_was_in_flight() -> None:
+    assert unexplained({"a": 2, "b": 3}, [{"a", "b"}, {"b", "c"}]) == 0
+    assert unexplained({"a": 2, "b": 3}, [{"a", "b"}]) == 1
+    assert unexplained({"d": 4}, [{"a"}]) == 3
+    assert unexplained({}, []) == 0
+
+
+def test_seconds_are_told_by_what_was_killed() -> None:
+    kills = [
+        Kill("failpoint", "before the webhook", frozenset({"a", "b"}), 2.0),
+        Kill("random", "at random", frozenset(), 4.0),
+        Kill("database", "at random", frozenset({"c"}), 9.0),
+        Kill("random", "at random", frozenset(), None),
+    ]
+    found = result(kills)
+    assert (found["kills"], found["failpoints"], found["in_flight"], found["most_in_flight"]) == (4, 1, 3, 2)
+    assert (found["again_max_s"], found["database_again_max_s"]) == (4.0, 9.0)
+    assert "broker_again_max_s" not in found
+
+
+def test_every_failpoint_of_a_webhook_is_among_those_that_are_killed_at() -> None:
+    names = {each.name for each in of_deliveries([*FAILPOINTS, *AT_BEGINNING])}
+    assert {
+        "before the webhook",
+        "webhook answered, not written down",
+        "delivery born claimed, not handed over",
+    } < names
+    assert {"before the commit", "published, not acknowledged", "after Kafka's commit", "a partition claimed"} < names
+    assert not {name for name in names if "feed" in name or "acknowledgement" in name}

@@ -34,6 +34,7 @@ from verification.benchmarks.process import cpu_seconds
 
 PACED, SLOW, OTHERS = 200.0, 50.0, 50.0  # events a second: latency, little traffic, those beside a hang or a flood
 HANGING_SHARE = 20  # one of so many endpoints hangs
+STATEMENTS = ("aggregate", "bulkWrite", "delete", "distinct", "find", "findAndModify", "getMore", "insert", "update")
 LATE_SECONDS = 1.0  # a phase's first events are not counted: connections are opened
 
 
@@ -73,20 +74,26 @@ class Phases:
         before = len(trial.seen)
         await trial.service.start(wait=False)
         await trial.until(lambda: self._more_than(before), "first delivery", every=0.01)
-        first, began, cpu, commands = (
+        first, began, cpu, commands, examined = (
             len(trial.seen) - before,
             time.monotonic(),
             trial.cpu_seconds(),
             await trial.commands(),
+            await trial.examined(),
         )
         counted = await trial.arrived(told) - first
         seconds, spent = time.monotonic() - began, trial.cpu_seconds() - cpu
-        done = await trial.commands() - commands
+        done, looked_at = await trial.commands() - commands, await trial.examined() - examined
         show("cpu ms a delivery", {name: value / counted * 1_000 for name, value in spent.items()})
         show("commands of the database for 1,000", {n: c / counted * 1_000 for n, c in done.most_common(12)})
         await trial.service.end()
         await trial.service.start()
-        return {"per_s": counted / seconds, "cpu": 1_000 * spent.total() / counted}
+        return {
+            "per_s": counted / seconds,
+            "cpu": 1_000 * spent.total() / counted,
+            "statements": sum(done[name] for name in STATEMENTS) / counted,
+            **{name: value / counted for name, value in looked_at.items()},
+        }
 
     async def _more_than(self, count: int) -> bool:
         await self._trial.look()

@@ -48,8 +48,8 @@ class Arrivals:
 
     def hand_out(self) -> bytes:
         """What came since the last time, as JSON; counts are of all time."""
-        twice = sum(times > 1 for times in self.times.values())
-        found = {"first": self.first, "notices": len(self.times), "requests": self.requests, "twice": twice}
+        again = {notice.decode(): times for notice, times in self.times.items() if times > 1}
+        found = {"first": self.first, "notices": len(self.times), "requests": self.requests, "again": again}
         self.first = {}
         return json.dumps(found).encode()
 

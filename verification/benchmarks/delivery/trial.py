@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,20 +41,34 @@ Document = dict[str, Any]
 
 
 class Trial:
-    """``seen``: of everything that was told, by opening, the second at which it reached the endpoint first."""
+    """``seen``: of everything that was told, by opening, the second at which it reached the endpoint first. ``again``:
+    how often each notice came that came more than once; ``notices``: how many came. ``prefix``: before the names of its
+    topics and its database, where there are several on one stack; ``through``, ``settings``: of its service."""
 
-    def __init__(self, stack: LocalStack, folder: Path, endpoints: int) -> None:
-        self._stack, self.endpoints = stack, endpoints
-        self.service = ServiceProcess(stack, folder, "notifications")
+    def __init__(
+        self,
+        stack: LocalStack,
+        folder: Path,
+        endpoints: int,
+        *,
+        prefix: str = "",
+        through: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._stack, self.endpoints, self._prefix = stack, endpoints, prefix
+        name = f"{prefix}notifications"
+        own = {"IEUM_TOPIC_PREFIX": prefix, "IEUM_DATABASE": name, **(settings or {})}
+        self.service = ServiceProcess(stack, folder, "notifications", through, own)
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(stack.mongo_url, tz_aware=True)
-        self.database = self._client["notifications"]
+        self.database = self._client[name]
         self._http = httpx.AsyncClient(trust_env=False, timeout=scaled(PATIENCE_SECONDS))
         # what is said at once must not make wait in this program what is said when it is due
         self._at_once, self._when_due = (AIOKafkaProducer(bootstrap_servers=stack.kafka, acks="all") for _ in range(2))
         self._receiver: asyncio.subprocess.Process | None = None
         self.url = ""
         self.seen: dict[str, float] = {}
-        self.twice = self.lost = self._people = 0
+        self.again: dict[str, int] = {}
+        self.notices = self.lost = self._people = 0
 
     async def __aenter__(self) -> Self:
         receiver = [sys.executable, "-m", "verification.benchmarks.delivery.receiver"]
@@ -84,7 +98,7 @@ class Trial:
         """An agency with a webhook for each endpoint, with these options."""
         tokens: dict[str, str] = {}
         said = list(agencies(self.endpoints, tokens))
-        await make_topics(self._stack)
+        await make_topics(self._stack, self._prefix)
         await self.service.start()
         await self.say(said)
         await self.until(lambda: self._stored("agencies", self.endpoints), "agencies")
@@ -108,6 +122,18 @@ class Trial:
         for start in range(0, old, COPIED):
             rows = [_copy(each, start + n) for n, each in enumerate(some[: old - start])]
             await self.database.deliveries.insert_many(rows, ordered=False)
+
+    async def crowd(self, subscriptions: int) -> None:
+        """So many subscriptions of agencies that are told nothing, as those of before."""
+        (one,), (agency,) = [
+            await each.find({}).limit(1).to_list() for each in (self.database.subscriptions, self.database.agencies)
+        ]
+        state = {**agency["state"], "keys": []}
+        for start in range(0, subscriptions, COPIED):
+            names = [f"crowd-{n}" for n in range(start, min(start + COPIED, subscriptions))]
+            await self.database.agencies.insert_many([{**agency, "_id": name, "state": state} for name in names])
+            rows = [{**one, "_id": hex_id("crowd", name), "agency": name} for name in names]
+            await self.database.subscriptions.insert_many(rows)
 
     # --- events
 
@@ -133,10 +159,10 @@ class Trial:
         await asyncio.gather(*sent)
         return due
 
-    @staticmethod
-    async def _send(producer: AIOKafkaProducer, each: Event[Any]) -> asyncio.Future[Any]:
+    async def _send(self, producer: AIOKafkaProducer, each: Event[Any]) -> asyncio.Future[Any]:
         key, value, headers = to_kafka(each)
-        sent: asyncio.Future[Any] = await producer.send(each.event_type.topic.name, value, key=key, headers=headers)
+        topic = self._prefix + each.event_type.topic.name
+        sent: asyncio.Future[Any] = await producer.send(topic, value, key=key, headers=headers)
         return sent
 
     # --- what arrived
@@ -145,7 +171,12 @@ class Trial:
         """Ask the receiver."""
         found = json.loads((await self._http.get(f"{self.url}/arrivals")).content)
         self.seen |= found["first"]
-        self.twice = found["twice"]
+        self.notices, self.again = found["notices"], found["again"]
+
+    @property
+    def twice(self) -> int:
+        """How many notices came more than once."""
+        return len(self.again)
 
     async def hang(self, below: int) -> None:
         """Endpoints below this number answer nothing; 0: all answer."""
@@ -172,6 +203,12 @@ class Trial:
         deliveries = self.database.deliveries
         return sum([await deliveries.count_documents({"state": state}) for state in ("due", "sending", "waiting")])
 
+    async def in_flight(self) -> set[str]:
+        """Notices that have arrived and are not settled."""
+        left = {"state": {"$in": ["due", "sending", "waiting"]}}
+        found = self.database.deliveries.find(left, {"notice": 1, "opportunity": 1})
+        return {each["notice"] async for each in found if each["opportunity"] in self.seen}
+
     def cpu_seconds(self) -> Counter[str]:
         """Of the service, the database and the broker, so far."""
         pids = {"mongod": self._stack.database.pid, "broker": self._stack.broker.pid}
@@ -183,6 +220,12 @@ class Trial:
         each = status["metrics"]["commands"].items()
         done = {name: int(counts["total"]) for name, counts in each if isinstance(counts, dict)}
         return Counter({**done, "log syncs": int(status["wiredTiger"]["log"]["log sync operations"])})
+
+    async def examined(self) -> Counter[str]:
+        """What the database has looked at for its queries: keys, documents, and how often at a whole collection."""
+        found = (await self._client.admin.command("serverStatus"))["metrics"]["queryExecutor"]
+        scans = int(found["collectionScans"]["total"])
+        return Counter(keys=int(found["scanned"]), documents=int(found["scannedObjects"]), collection_scans=scans)
 
     # --- waiting
 
