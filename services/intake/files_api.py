@@ -25,6 +25,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.event_validation import Validation
 from services.intake.file_mappings.api import MAPPING_NAME
 from services.intake.file_preview import FilePreview, RowFinding, Start
+from services.intake.one_ahead import Step, one_ahead
 from services.intake.request_admission import Admitted, Received
 from services.intake.schemas import Receipt
 from services.intake.service import PORTION_EVENTS, Door
@@ -37,7 +38,6 @@ from shared.files.columns import table_types
 from shared.files.report import column_of
 from shared.files.template import codes_csv, template_csv, template_xlsx
 from shared.files.text_encoding import encoding_of
-from shared.kit.base.one_ahead import Step, one_ahead
 from shared.kit.web.problems import Finding, errors, findings, not_found
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.response_model import Answer

@@ -16,12 +16,12 @@ from services.intake.dependencies import Dependencies
 from services.intake.domain.findings import Budget
 from services.intake.event_operation import decision
 from services.intake.event_validation import Echo, Validated, Validation
+from services.intake.one_ahead import Step, one_ahead
 from services.intake.receipts import MOST_ANSWERED, failed, put_off, shortened
 from services.intake.request_admission import Admitted
 from services.intake.schemas import Receipt
 from shared.access.api_keys import Caller
 from shared.events.http_binding import Item
-from shared.kit.base.one_ahead import Step, one_ahead
 from shared.kit.store.store import Store
 from shared.kit.web.problems import Problem
 

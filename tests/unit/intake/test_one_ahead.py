@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from shared.kit.base.one_ahead import Step, one_ahead
+from services.intake.one_ahead import Step, one_ahead
 
 pytestmark = pytest.mark.unit
 
