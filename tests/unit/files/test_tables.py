@@ -9,7 +9,7 @@ import pytest
 
 from shared.events.http_binding import read
 from shared.files import FileMapping, Unreadable
-from shared.files.columns import table_types
+from shared.files.columns import columns_of, table_types
 from shared.files.template import template_csv, template_xlsx
 from tests.support.files import (
     A_JOB,
@@ -268,6 +268,10 @@ class TestTemplates:
             found = converter().headings(io.BytesIO(content), type)
             assert found.refusals == []
             assert "reference" in found.paths
+
+    @pytest.mark.parametrize("type", table_types())
+    def test_every_column_has_a_heading_in_the_packs_words(self, type: str) -> None:
+        assert [path for path in columns_of(type) if path not in PACK.words.columns] == []
 
     def test_an_empty_template_is_no_event(self) -> None:
         assert converted(template_csv("job-posted", PACK, "cp949")) == []
