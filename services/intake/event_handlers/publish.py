@@ -27,15 +27,15 @@ def publish(effect: Effect, causation: Causation, work: UnitOfWork, ids: Ids) ->
         work.save(collection, document)
     for thing in (*(() if effect.thing is None else (effect.thing,)), *effect.others):
         types = [emission.event_type for emission in effect.emitted if emission.key == thing.id]
-        document = thing.document()
+        document, is_new = thing.document(), False
         if types:
             # a lapse forbids nothing that is not over everywhere by the calendar already; thousands in one night would
             # be the traffic that nothing may wait behind
-            known_before = thing.sequence > len(types)
-            if isinstance(thing, StoredPerson) and known_before and types[-1] is not CONSENT_LAPSED:
+            is_new = thing.sequence == len(types)
+            if isinstance(thing, StoredPerson) and not is_new and types[-1] is not CONSENT_LAPSED:
                 document = _forbid(thing, causation, work, ids).document()
             document |= told(LastTold.by(types[-1], causation))
-        work.save(thing.COLLECTION, document)
+        work.save(thing.COLLECTION, document, new=is_new)
 
 
 def _forbid(person: StoredPerson, causation: Causation, work: UnitOfWork, ids: Ids) -> StoredPerson:

@@ -148,14 +148,17 @@ class UnitOfWork:
             shown = self._shown[collection, id] = raw, bson.decode(raw, UTC_CODEC)
         return shown[1]
 
-    def save(self, collection: str, document: Document) -> None:
-        """Write the whole document under its ``_id`` (a string). Raises when it could not be stored."""
+    def save(self, collection: str, document: Document, *, new: bool = False) -> None:
+        """Write the whole document under its ``_id`` (a string). Raises when it could not be stored. ``new``: under an
+        id that was made for it just now, so it is only inserted, which costs the database less than to look first."""
         id = document["_id"]
         if not isinstance(id, str) or not id:
             raise TypeError(f"{collection}: _id must be a string")
         raw = bson.encode(document, codec_options=UTC_CODEC)
         if len(raw) > LARGEST_DOCUMENT:
             raise TooLarge(f"{collection}: {len(raw)} bytes in one document")
+        if new and id not in self._documents.get(collection, ()):
+            self._absent.add((collection, id))
         self._change(collection, id, raw, document)
 
     def delete(self, collection: str, id: str) -> None:

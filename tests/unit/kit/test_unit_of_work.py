@@ -155,6 +155,13 @@ class TestChanges:
         rows = {id: (raw is None, new) for id, raw, new, _ in work.changes()["people"]}
         assert rows == {"a": (False, False), "b": (False, True)}
 
+    def test_what_is_said_to_be_new_is_inserted_unless_it_is_known(self) -> None:
+        work = work_with("people", {"_id": "a"})
+        work.save("people", {"_id": "a", "n": 1}, new=True)
+        work.save("people", {"_id": "b"}, new=True)
+        work.save("people", {"_id": "b", "n": 2})
+        assert {id: new for id, _, new, _ in work.changes()["people"]} == {"a": False, "b": True}
+
 
 class TestEmit:
     def test_keeps_the_order_and_names_the_topic_of_the_type(self) -> None:
