@@ -24,11 +24,12 @@ import numpy as np
 
 from services.matching.domain.assessment import assess
 from services.matching.domain.columns.condition_filter import PAIRED
-from services.matching.domain.columns.kernel import REFUSES, UNIT, compile_kernels
+from services.matching.domain.columns.kernel import REFUSES, compile_kernels
 from services.matching.domain.columns.layout import Layout
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.table import OPENING, PERSON
+from services.matching.domain.columns.values import UNIT
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -150,7 +151,7 @@ class Bench:
         layout, random = self.pairs.people.layout, np.random.default_rng(1)
         rows = np.array([self.pairs.people[person.id].row for person in self.people])
         columns = len(layout.numbers_of(int(rows[0])))
-        many = Layout(columns, layout.heads, layout.turn, layout.hot)
+        many = Layout(columns, layout.heads, layout.turn, layout.hot.tolist())
         homes, others, pleased = (random.choice(some, SCANNED) for some in (rows, rows, rows[:listed]))
         numbers = np.column_stack([layout.column_of(others, column) for column in range(columns)])
         of_homes = [column for column, one in enumerate(PAIRED) if one.name in ("commute", "region", "needs")]
@@ -195,14 +196,14 @@ class Everything:
     def __init__(self, pairs: Pairs, opening: Held[OpeningFacts]) -> None:
         numbers, conditions = pairs.openings.layout.numbers_of(opening.row).tolist(), pairs._conditions
         others = pairs.people.layout.all(0)
-        people = others.numbers[others.row_of >= 0]
+        people = others.numbers[:, others.row_of >= 0]
         factors = pairs._factors.of_opening(numbers, pairs._orders[PERSON])
         self._answers = [
-            (np.ascontiguousarray(people[:, each]), table.line(OPENING, numbers[each]))
+            (np.ascontiguousarray(people[each]), table.line(OPENING, numbers[each]))
             for each, table in enumerate(conditions.tables)
         ]
         self._values = [
-            (np.ascontiguousarray(people[:, column]), factors.parts[0, factors.at[place] :] / UNIT)
+            (np.ascontiguousarray(people[column]), factors.parts[0, factors.at[place] :] / UNIT)
             for place, column in pairs._factors.columns.items()
         ]
 

@@ -67,6 +67,15 @@ async def _measure(stack: LocalStack, folder: Path, openings: int) -> dict[str, 
     service = ServiceProcess(stack, folder, "matching")
     database = MongoClient[Document](stack.mongo_url)[DATABASE]
     found: dict[str, Any] = {}
+    try:
+        await _starts(service, database, openings, found)
+    finally:
+        await service.end(kill=True)
+    return found
+
+
+async def _starts(service: ServiceProcess, database: Any, openings: int, found: dict[str, Any]) -> None:
+    """From the store, and, killed, from the snapshot that was written then."""
     for name in ("from_store", "restart"):
         began = time.monotonic()
         await service.start({"IEUM_DATABASE": DATABASE}, wait=False)
@@ -79,7 +88,6 @@ async def _measure(stack: LocalStack, folder: Path, openings: int) -> dict[str, 
                 raise InvalidTrial("the snapshot was not written")
             await asyncio.sleep(0.5)
         await service.end(kill=True)
-    return found
 
 
 async def _loaded(service: ServiceProcess, openings: int, began: float) -> tuple[float, float]:

@@ -15,10 +15,10 @@ import numpy as np
 
 from services.matching.domain.assessment import DIGITS, Assessment, assess, check_weights
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.columns.kernel import UNIT
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.scores import Scored
+from services.matching.domain.columns.values import UNIT
 from services.matching.domain.congestion import Congestion, Pool, next_day
 from services.matching.domain.diversification import bounds, chosen, crowd_of
 from services.matching.domain.opening_facts import Crowd, OpeningFacts

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.matching.domain.columns.kernel import NOBODY, UNIT
+from services.matching.domain.columns.kernel import NOBODY
 from services.matching.domain.columns.rows import Rows
 from services.matching.domain.columns.scores import Scored
+from services.matching.domain.columns.values import UNIT
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlist import Entry, Shortlist
 

@@ -16,11 +16,12 @@ from services.matching.domain.columns import kernel as kernel_module
 from services.matching.domain.columns import layout as layout_module
 from services.matching.domain.columns import part_lines as part_lines_module
 from services.matching.domain.columns import table as table_module
-from services.matching.domain.columns.kernel import UNIT, compile_kernels, millionths
+from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.domain.columns.keys import FREE, Keys, sight
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Rows
 from services.matching.domain.columns.scores import Scored
+from services.matching.domain.columns.values import UNIT, millionths
 from services.matching.domain.condition_answer import NO, YES
 from services.matching.domain.conditions import CONDITIONS, Condition
 from services.matching.domain.factors import FACTORS, Factor

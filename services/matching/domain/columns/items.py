@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns import kernel
 from services.matching.domain.columns.table import OPENING, PERSON
+from services.matching.domain.columns.values import NOTHING, Items
 from services.matching.domain.factors.base import Item
 
 FIRST_ROOM = 64
@@ -62,9 +62,9 @@ class ItemPool:
         self._unused.setdefault(int(self._lengths[line, number]), []).append(int(self._starts[line, number]))
         self._lengths[line, number] = 0
 
-    def packed(self) -> kernel.Items:
+    def packed(self) -> Items:
         """For the kernel."""
-        return kernel.Items(self._starts, self._lengths, self._sums, self._keys, self._weights)
+        return Items(self._starts, self._lengths, self._sums, self._keys, self._weights)
 
 
 class Nearness:
@@ -82,7 +82,7 @@ class Nearness:
     ) -> list[tuple[float, NDArray[np.float64]]]:
         """Items of one as few weights with a line each: what is the same in the kernel's order is put together."""
         if self._near is None:
-            line = np.full(len(self._keys[1 - side]), kernel.NOTHING)
+            line = np.full(len(self._keys[1 - side]), NOTHING)
             for key, weight in zip(keys, weights, strict=True):
                 line[key] = max(line[key], 0.0) + weight if add else max(line[key], weight)
             return [(1.0, line)]

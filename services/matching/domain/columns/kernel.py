@@ -1,48 +1,48 @@
 """The loop over pairs, compiled (numba). It knows no rule: what it is given are numbers, and tables of what rules say.
 
-It runs outside of the interpreter's lock. The machine code is kept beside this file or under ``NUMBA_CACHE_DIR``; where
-neither can be written it is compiled anew in each process (`compile_kernels`, some seconds).
+It runs outside of the interpreter's lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from services.matching.domain.columns.values import (
+    BEST,
+    UNIT,
+    Compared,
+    Floats,
+    Integers,
+    Items,
+    Numbers,
+    Own,
+    compiled,
+    item_values,
+    millionths,
+    parts_of,
+)
 
 REFUSES, MEETS, BLANK = 0, 1, 255
 """Answers as the tables keep them; a number between the last two is a question: bit ``number - FIRST_QUESTION``."""
 FIRST_QUESTION = 2
 MOST_QUESTIONS = 63  # that a table tells apart, of all conditions: a bit each
-TABLE, BEST, SHARE, CERTAINTY = 0, 1, 2, 3
-"""How the value of a factor is found: by asking it, by comparing items, or from the open questions."""
-UNIT = 1_000_000
-"""Scores are counted in millionths."""
 NOBODY = np.iinfo(np.int32).max  # no score enters there
-NOTHING = -1.0  # as a nearness: not comparable
 _SLACK = 2e-6  # between a fit and a bound of it, for rounding
 _STEPS = 2_000  # of the histograms from which it is known how good the best so many are at least
 _MEMO = 256
-_SPLIT = 134217729.0  # 2**27 + 1
-_NEUTRAL = 0.5
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-Integers = NDArray[np.int64]
-Numbers = NDArray[np.int32]
-Floats = NDArray[np.float64]
 
 
 class Others(NamedTuple):
-    """Those that one is compared with, by position. ``hot``: the numbers of the factors that do not lead; ``numbers``:
-    of all columns, for those few that come so far; ``enters``: from which score on one is of interest; ``row_of``:
+    """Those that one is compared with, by position. ``numbers``: by column; ``hot``: the columns of the factors that do
+    not lead; ``enters``: from which score on one is of interest; ``row_of``:
     whose position it is, below 0: nobody's. ``groups`` (of segments, with their end) begin where the columns of
     ``heads`` change, ``segments`` (with their end) where that of ``turns`` does as well. ``wish``: which column of
     the heads says which wish, below 0: all have the first."""
 
-    hot: Numbers
+    hot: Integers
     numbers: Numbers
     enters: Numbers
     row_of: Integers
@@ -51,38 +51,6 @@ class Others(NamedTuple):
     groups: Integers
     segments: Integers
     wish: int
-
-
-class Items(NamedTuple):
-    """By comparison and number: where the items of the others begin, how many there are, and what is ``asked``
-    (`Own`); then keys and weights of all items."""
-
-    starts: Numbers
-    lengths: Numbers
-    sums: Floats
-    keys: Numbers
-    weights: Floats
-
-
-class Compared(NamedTuple):
-    """How a factor compares items: its kind, the first of its comparisons and the end of them, its evidence."""
-
-    kind: int
-    first: int
-    last: int
-    evidence: float
-
-
-class Own(NamedTuple):
-    """The items of the one that is compared, for one factor: by comparison (``first``) where in ``near`` the nearness
-    of each to the other side's keys begins, and its weight. ``asked``: the weight of all that it asks (of the best of
-    comparisons: what counts where nothing is comparable); below 0: the others ask."""
-
-    first: Integers
-    near_at: Integers
-    weights: Floats
-    near: Floats
-    asked: float
 
 
 class Conditions(NamedTuple):
@@ -129,74 +97,7 @@ class Wanted(NamedTuple):
     shown: int
 
 
-def _compiled(function: _F) -> _F:
-    try:
-        return cast(_F, numba.njit(cache=True, nogil=True)(function))
-    except RuntimeError:  # there is no place for the machine code
-        return cast(_F, numba.njit(nogil=True)(function))
-
-
-@_compiled
-def millionths(x: float) -> int:
-    """A number from 0 rounded to six digits just as `round` does, in millionths. What lies near a half is decided by
-    the exact product (Dekker): ties go to the even one."""
-    product = x * 1e6
-    floor = np.floor(product)
-    over = (product - floor) - 0.5
-    whole = int(floor)
-    if over > 1e-6:
-        return whole + 1
-    if over < -1e-6:
-        return whole
-    spread = _SPLIT * x
-    high = spread - (spread - x)
-    over += (high * 1e6 - product) + (x - high) * 1e6  # 10**6 has 14 binary digits without its zeros: both are exact
-    if over > 0:
-        return whole + 1
-    if over < 0:
-        return whole
-    return whole + (whole & 1)
-
-
-@_compiled
-def parts_of(values: Floats, shares: Floats) -> Numbers:
-    """What a factor with these values adds, in millionths, by its share for each wish. Below 0: not known, not used."""
-    found = np.zeros((len(shares), len(values)), np.int32)
-    for wish in range(len(shares)):
-        for at in range(len(values)):
-            if values[at] >= 0:
-                found[wish, at] = millionths(shares[wish] * values[at])
-    return found
-
-
-@_compiled
-def item_values(numbers: Integers, items: Items, compared: Compared, own: Own) -> Floats:
-    """What a factor that compares items says to these numbers of the other side."""
-    found = np.empty(len(numbers))
-    for place in range(len(numbers)):
-        number = numbers[place]
-        best, had, asked = -1.0, 0.0, own.asked
-        for each in range(compared.first, compared.last):
-            start = items.starts[each, number]
-            end = start + items.lengths[each, number]
-            if own.asked < 0.0:
-                asked = items.sums[each, number]
-            for one in range(own.first[each - compared.first], own.first[each - compared.first + 1]):
-                at, weight = own.near_at[one], own.weights[one]
-                for item in range(start, end):
-                    near = own.near[at + items.keys[item]]
-                    if near >= 0.0:
-                        value = weight * (near * items.weights[item])
-                        had += value
-                        best = max(best, value)
-        if compared.kind == SHARE:
-            found[place] = (had + _NEUTRAL * compared.evidence) / (asked + compared.evidence)
-        else:
-            found[place] = best if best >= 0.0 else asked
-    return found
-
-
-@_compiled
+@compiled
 def _certainty(mask: int, conditions: Conditions) -> float:
     """As `Certainty.value` has it: the product, in the order of the conditions."""
     value = 1.0
@@ -206,7 +107,7 @@ def _certainty(mask: int, conditions: Conditions) -> float:
     return value
 
 
-@_compiled
+@compiled
 def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -> tuple[Integers, Integers, Integers]:
     """The groups that the leading conditions do not refuse, those first to which the leading factors add most; by group
     how much that is, and the open questions."""
@@ -243,14 +144,58 @@ def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -
     return order[:admitted], adds, masks
 
 
-@_compiled
+class _Bound(NamedTuple):
+    """Of a segment: the most that its score and its fit can be without the first hot factor (and whether that counts
+    for the fit), and what is needed: of the score where it is the same for all, of the fit, and of the fit of those
+    that are shown whatever their score is."""
+
+    score: int
+    fit: int
+    between: int
+    need: int
+    least_fit: int
+    shown_fit: int
+
+
+@compiled
+def _within(
+    others: Others,
+    conditions: Conditions,
+    parts: Numbers,
+    bound: _Bound,
+    by_row: bool,
+    begin: int,
+    end: int,
+    candidates: Integers,
+) -> tuple[int, int]:
+    """The positions of a segment that the first condition does not refuse, and that may be wanted by what the first hot
+    factor adds; how many, and how many it does not refuse. Without a branch, for it goes one way here and another
+    there."""
+    count, met, asked = 0, 0, len(conditions.head_at)
+    first, condition, answers = others.numbers[others.hot[0]], others.numbers[0], conditions.answers
+    is_asked = asked < len(conditions.columns)
+    if is_asked:
+        condition, answers = others.numbers[conditions.columns[asked]], conditions.answers[conditions.at[asked] :]
+    for position in range(begin, end):
+        adds = parts[first[position]]
+        fit = bound.fit + adds * bound.between
+        reaches = bound.score + adds >= (others.enters[position] if by_row else bound.need)
+        meets = not is_asked or answers[condition[position]] != REFUSES
+        candidates[count] = position
+        met += meets
+        count += meets & (fit >= bound.least_fit) & (reaches | (fit >= bound.shown_fit))
+    return count, met
+
+
+@compiled
 def scan(
     others: Others, conditions: Conditions, factors: Factors, wanted: Wanted, looked_at: Integers, refused: Integers
-) -> tuple[Integers, Numbers]:
-    """One against all others: their rows, and what each factor adds to their score. ``looked_at`` and ``refused`` count
-    for each condition that does not lead; refused is also whom a question leaves no chance."""
+) -> tuple[Integers, Integers, Floats]:
+    """One against all others: their rows, scores in millionths, and fits. ``looked_at`` and ``refused`` count for each
+    condition that does not lead; refused is also whom a question leaves no chance."""
     capacity, count = 256, 0
-    rows, found = np.empty(capacity, np.int64), np.zeros((capacity, len(factors.at)), np.int32)
+    rows, scores, fits_of = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty(capacity)
+    parts = np.zeros(len(factors.at), np.int64)
     memo_masks, memo_values = np.full(_MEMO, -1, np.int64), np.empty(_MEMO)
     score_steps, score_step, scores_above, need = np.zeros(_STEPS + 1, np.int64), 0, 0, 0
     fit_steps, fit_step, fits_above, need_fit = np.zeros(_STEPS + 1, np.int64), 0, 0, 0.0
@@ -266,6 +211,10 @@ def scan(
     turn, turn_at = factors.turn, factors.at[factors.turn]
     certainty, turn_between = factors.certainty, factors.between[factors.turn]
     order, adds, masks = _admitted_groups(others, conditions, factors)
+    longest = 1
+    for segment in range(len(others.segments) - 1):
+        longest = max(longest, others.segments[segment + 1] - others.segments[segment])
+    candidates = np.empty(longest, np.int64)
     for group in order:
         head = others.heads[group]
         wish = head[others.wish] if others.wish >= 0 else 0
@@ -294,13 +243,23 @@ def scan(
             most_fit = (segment_fit + most_hot_fit) * per_fit + _SLACK
             if most_fit < wanted.threshold:
                 continue
-            for position in range(others.segments[segment], others.segments[segment + 1]):
+            bound = _Bound(
+                segment_score + rest_of[0], segment_fit + rest_fit_of[0], between_of[0], need,
+                int((wanted.threshold - _SLACK) / per_fit) - 1,
+                int((need_fit - _SLACK) / per_fit) - 1 if by_row else NOBODY,
+            )  # fmt: skip
+            begin, end = others.segments[segment], others.segments[segment + 1]
+            own_parts = factors.parts[wish, first_of[0] :]
+            some, met = _within(others, conditions, own_parts, bound, by_row, begin, end, candidates)
+            if leading < len(conditions.columns):
+                looked_at[leading] += end - begin
+                refused[leading] += end - begin - met
+            for at in range(some):
+                position = candidates[at]
                 enters = others.enters[position] if by_row else need
-                if most_score < enters and (not by_row or most_fit < need_fit):
-                    continue
                 score, fit, fits, reaches = segment_score, segment_fit, False, True
                 for hot in range(hots):
-                    adds_here = factors.parts[wish, first_of[hot] + others.hot[position, hot]]
+                    adds_here = factors.parts[wish, first_of[hot] + others.numbers[others.hot[hot], position]]
                     score += adds_here
                     fit += adds_here * between_of[hot]
                     most_fit_here = (fit + rest_fit_of[hot]) * per_fit + _SLACK
@@ -310,14 +269,14 @@ def scan(
                         break
                 if not reaches:
                     continue
-                fit_value = fit * per_fit
                 row = others.row_of[position]
                 if row < 0:
                     continue
-                numbers, mask, meets, most_certain = others.numbers[position], masks[group], True, certain + 1.0
+                mask, meets, most_certain = masks[group], True, certain + 1.0
                 for place in range(leading, len(conditions.columns)):
-                    answer = conditions.answers[conditions.at[place] + numbers[conditions.columns[place]]]
-                    looked_at[place] += 1
+                    number = others.numbers[conditions.columns[place], position]
+                    answer = conditions.answers[conditions.at[place] + number]
+                    looked_at[place] += place > leading  # the first was counted
                     if answer >= FIRST_QUESTION:
                         mask |= 1 << (answer - FIRST_QUESTION)
                         most_certain *= chances[answer - FIRST_QUESTION]
@@ -327,28 +286,37 @@ def scan(
                         break
                 if not meets:
                     continue
-                at = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)
-                if memo_masks[at] != mask:
-                    memo_masks[at], memo_values[at] = mask, _certainty(mask, conditions)
-                certain_here = millionths(factors.certainty_share[wish] * memo_values[at])
+                memo = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)
+                if memo_masks[memo] != mask:
+                    memo_masks[memo], memo_values[memo] = mask, _certainty(mask, conditions)
+                certain_here = millionths(factors.certainty_share[wish] * memo_values[memo])
                 score += certain_here - certain
                 if score < enters and not fits:
                     continue
-                if count == capacity:
-                    more_rows, more = np.empty(2 * count, np.int64), np.zeros((2 * count, len(factors.at)), np.int32)
-                    more_rows[:count], more[:count] = rows, found
-                    rows, found, capacity = more_rows, more, 2 * count
-                rows[count], found[count, certainty], found[count, turn] = row, certain_here, turn_adds
+                parts[certainty], parts[turn] = certain_here, turn_adds
                 for place in range(len(factors.leads)):
                     factor = factors.leads[place]
-                    found[count, factor] = factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]]
+                    parts[factor] = factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]]
                 for hot in range(hots):
-                    found[count, factors.hot[hot]] = factors.parts[wish, first_of[hot] + others.hot[position, hot]]
+                    number = others.numbers[others.hot[hot], position]
+                    parts[factors.hot[hot]] = factors.parts[wish, first_of[hot] + number]
+                fit_value = 0.0
+                for factor in range(len(parts)):  # in their order, as an assessment adds them up
+                    if factors.between[factor]:
+                        fit_value += parts[factor] / UNIT
+                fit_value /= factors.between_share[wish]
+                if count == capacity:
+                    capacity = 2 * count
+                    more_rows, more_scores = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+                    more_fits = np.empty(capacity)
+                    more_rows[:count], more_scores[:count], more_fits[:count] = rows, scores, fits_of
+                    rows, scores, fits_of = more_rows, more_scores, more_fits
+                rows[count], scores[count], fits_of[count] = row, score, fit_value
                 count += 1
                 if fit_value < wanted.threshold + _SLACK:  # it may yet be below the threshold
                     continue
                 if wanted.best:
-                    who = numbers[wanted.apart]
+                    who = others.numbers[wanted.apart, position]
                     step = min(score * _STEPS // UNIT, _STEPS)
                     before = best_step[who]
                     if who > 0 and step > before:
@@ -375,14 +343,14 @@ def scan(
                             fit_step += 1
                         if fits_above >= wanted.shown:
                             need_fit = fit_step / _STEPS - _SLACK
-    return rows[:count], found[:count]
+    return rows[:count], scores[:count], fits_of[:count]
 
 
 def compile_kernels() -> None:
     """Compile what is not compiled yet, by looking at a side that is empty."""
     none, start, one = np.zeros(0, np.int64), np.zeros(1, np.int64), np.ones(1)
     numbers = np.zeros((1, 1), np.int32)
-    others = Others(numbers, numbers, numbers[0], none, numbers, numbers[0], start, start, -1)
+    others = Others(none, numbers, numbers[0], none, numbers, numbers[0], start, start, -1)
     conditions = Conditions(none, none, np.zeros(0, np.uint8), none, none, np.zeros(0))
     factors = Factors(none, none, 0, none, 0, numbers, start, np.zeros((1, 1), np.int64), start, one, one)
     scan(others, conditions, factors, Wanted(0.5, 0, 0, 0, False, 0), none, none)

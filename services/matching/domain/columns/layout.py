@@ -19,15 +19,16 @@ class Layout:
     behind, and the position is nobody's.
 
     It is sorted by the columns ``heads`` (together they make a group) and within by ``turn`` (a segment), so a scan
-    passes over whole groups and segments, and reads memory in order. ``hot``: the columns that it reads of every
-    position that it comes to, beside each other. ``enters``: a score for each, from which on others are of interest.
+    passes over whole groups and segments. Each column lies in one piece, so it reads memory in order, and only of the
+    columns that it needs. ``hot``: those of the factors that it adds up, in that order. ``enters``: a score for each,
+    from which on others are of interest.
     """
 
     def __init__(self, columns: int, heads: Sequence[int], turn: int, hot: Sequence[int]) -> None:
-        self.heads, self.turn, self.hot = list(heads), turn, list(hot)
+        self.heads, self.turn, self.hot = list(heads), turn, np.array(hot, np.int64)
         self._position: NDArray[np.int64] = np.full(FIRST_ROOM, -1)
         self._sorted, self._end = 0, 0
-        self._pack(np.zeros((0, columns), np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32))
+        self._pack(np.zeros((columns, 0), np.int32), np.zeros(0, np.int64), np.zeros(0, np.int32))
 
     def put(self, row: int, numbers: Sequence[int]) -> None:
         """A row that has no place yet."""
@@ -36,10 +37,10 @@ class Layout:
         if row >= len(self._position):
             self._position = np.pad(self._position, (0, max(row + 1, len(self._position))), constant_values=-1)
         at, tail = self._end, self._end - self._sorted
-        self._numbers[at], self._row_of[at], self._position[row] = numbers, row, at
-        self._hot[at], self._enters[at] = self._numbers[at, self.hot], kernel.NOBODY
-        self._group_heads[tail + self._sorted_groups] = self._numbers[at, self.heads]
-        self._turns[tail + self._sorted_segments] = self._numbers[at, self.turn]
+        self._numbers[:, at], self._row_of[at], self._position[row] = numbers, row, at
+        self._enters[at] = kernel.NOBODY
+        self._group_heads[tail + self._sorted_groups] = self._numbers[self.heads, at]
+        self._turns[tail + self._sorted_segments] = self._numbers[self.turn, at]
         self._end += 1
 
     def remove(self, row: int) -> None:
@@ -50,12 +51,12 @@ class Layout:
 
     def numbers_of(self, row: int) -> Numbers:
         """Of one that has a place."""
-        found: Numbers = self._numbers[self._position[row]]
+        found: Numbers = self._numbers[:, self._position[row]]
         return found
 
     def column_of(self, rows: NDArray[np.int64], column: int) -> Numbers:
         """Of some that have a place, one number."""
-        found: Numbers = self._numbers[self._position[rows], column]
+        found: Numbers = self._numbers[column, self._position[rows]]
         return found
 
     def enter_from(self, row: int, score: int) -> None:
@@ -74,9 +75,11 @@ class Layout:
     def some(self, rows: NDArray[np.int64], wish: int) -> kernel.Others:
         """These rows for the kernel, each by itself."""
         at = self._position[rows]
-        starts, numbers = np.arange(len(rows) + 1), self._numbers[at]
-        heads, turns = np.ascontiguousarray(numbers[:, self.heads]), np.ascontiguousarray(numbers[:, self.turn])
-        return kernel.Others(self._hot[at], numbers, self._enters[at], rows, heads, turns, starts, starts, wish)
+        starts, numbers = np.arange(len(rows) + 1), np.take(self._numbers, at, axis=1)
+        heads = np.ascontiguousarray(numbers[self.heads].T)
+        return kernel.Others(
+            self.hot, numbers, self._enters[at], rows, heads, numbers[self.turn], starts, starts, wish
+        )  # fmt: skip
 
     def all(self, wish: int) -> kernel.Others:
         """All of them for the kernel. ``wish``: which of the heads it is, if any."""
@@ -84,25 +87,24 @@ class Layout:
             self._sort()
         tail = self._end - self._sorted
         return kernel.Others(
-            self._hot, self._numbers, self._enters, self._row_of, self._group_heads, self._turns,
+            self.hot, self._numbers, self._enters, self._row_of, self._group_heads, self._turns,
             self._groups[: self._sorted_groups + tail + 1], self._segments[: self._sorted_segments + tail + 1], wish,
         )  # fmt: skip
 
     def _sort(self) -> None:
         live = np.flatnonzero(self._row_of[: self._end] >= 0)
-        live = live[np.lexsort(self._numbers[live][:, [*self.heads, self.turn]].T[::-1])]
-        self._pack(self._numbers[live], self._row_of[live], self._enters[live])
+        live = live[np.lexsort(self._numbers[[*self.heads, self.turn]][::-1, live])]
+        self._pack(np.take(self._numbers, live, axis=1), self._row_of[live], self._enters[live])
         self._position[self._row_of[: self._end]] = np.arange(self._end)
 
     def _pack(self, numbers: Numbers, row_of: NDArray[np.int64], enters: Numbers) -> None:
         """These, sorted, and nothing behind them."""
         count, first = len(row_of), np.arange(min(len(row_of), 1))
-        heads, turns = numbers[:, self.heads], numbers[:, self.turn]
+        heads, turns = numbers[self.heads].T, numbers[self.turn]
         new_group = (heads[1:] != heads[:-1]).any(axis=1)
         segments = np.concatenate((first, np.flatnonzero(new_group | (turns[1:] != turns[:-1])) + 1))
         of_groups = np.concatenate((first, np.flatnonzero(new_group) + 1))
         self._numbers, self._row_of, self._enters = numbers, row_of, enters
-        self._hot = np.ascontiguousarray(numbers[:, self.hot])
         self._group_heads, self._turns = np.ascontiguousarray(heads[of_groups]), turns[segments]
         self._segments, self._groups = segments, np.searchsorted(segments, of_groups)
         self._sorted, self._end = count, count
@@ -112,7 +114,7 @@ class Layout:
     def _make_room(self, room: int) -> None:
         """For so many. What lies behind the sorted part is a segment and a group each."""
         more, tail = room - len(self._row_of), room - self._sorted
-        self._numbers, self._hot = np.pad(self._numbers, ((0, more), (0, 0))), np.pad(self._hot, ((0, more), (0, 0)))
+        self._numbers = np.pad(self._numbers, ((0, 0), (0, more)))
         self._row_of = np.pad(self._row_of, (0, more), constant_values=-1)
         self._enters = np.pad(self._enters, (0, more), constant_values=kernel.NOBODY)
         groups, segments = self._sorted_groups, self._sorted_segments

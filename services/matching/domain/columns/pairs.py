@@ -7,7 +7,6 @@ that look the same to it (`table`); so a rule is one class, and what it says in 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
@@ -15,9 +14,8 @@ from services.matching.domain.columns.condition_filter import PAIRED, ConditionT
 from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.layout import Layout
 from services.matching.domain.columns.rows import Held, Rows, Rowset
-from services.matching.domain.columns.scores import FactorTables, Order, Scored
+from services.matching.domain.columns.scores import FactorTables, Order, Scored, at_least
 from services.matching.domain.columns.table import OPENING, PERSON
-from services.matching.domain.factors import FACTORS
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -82,8 +80,7 @@ class Pairs:
             self.context.pack.matching.threshold, best, self._apart_column, len(self._apart), False, 0
         )
         factors = self._factors.of_person(numbers, wish, self._orders[OPENING])
-        rows, parts = self._scan(self._conditions.of(PERSON, numbers, layout.heads), others, factors, wanted)
-        return self._factors.scored(rows, parts, np.full(len(rows), wish))
+        return self._scan(self._conditions.of(PERSON, numbers, layout.heads), others, factors, wanted)
 
     def of_opening(
         self, opening: Held[OpeningFacts], people: Rowset | None = None, entering: bool = False, shown: int = 0
@@ -95,18 +92,18 @@ class Pairs:
         others = layout.all(wish) if people is None else layout.some(people, wish)
         wanted = kernel.Wanted(self.context.pack.matching.threshold, 0, 0, 0, entering, shown)
         factors = self._factors.of_opening(numbers, self._orders[PERSON])
-        rows, parts = self._scan(self._conditions.of(OPENING, numbers, layout.heads), others, factors, wanted)
-        return self._factors.scored(rows, parts, layout.column_of(rows, self._wish_column).astype(np.int64))
+        return self._scan(self._conditions.of(OPENING, numbers, layout.heads), others, factors, wanted)
 
     def _scan(
         self, conditions: kernel.Conditions, others: kernel.Others, factors: kernel.Factors, wanted: kernel.Wanted
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    ) -> Scored:
         if len(others.groups) < 2 or not len(factors.between_share):
-            return _NO_ROWS, np.zeros((0, len(FACTORS)), np.int32)
+            return Scored(_NO_ROWS, _NO_ROWS, np.zeros(0))
         looked_at, refused = np.zeros(len(conditions.columns), np.int64), np.zeros(len(conditions.columns), np.int64)
-        found = kernel.scan(others, conditions, factors, wanted, looked_at, refused)
+        rows, scores, fits = kernel.scan(others, conditions, factors, wanted, looked_at, refused)
         self._conditions.learn(conditions.columns, looked_at, refused)
-        return found
+        kept = at_least(fits, wanted.threshold)
+        return Scored(rows[kept], scores[kept], fits[kept])
 
     def _columns_by(self, factors: tuple[str, ...], conditions: tuple[str, ...]) -> list[int]:
         places = [next(place for place, one in enumerate(PAIRED) if one.name == name) for name in conditions]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns import kernel
 from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.table import PERSON
+from services.matching.domain.columns.values import parts_of
 
 MOST_BYTES = 256_000_000  # of all lines; then those that were made first go
 Numbers = NDArray[np.int32]
@@ -19,7 +19,7 @@ Values = Callable[[int, int, NDArray[np.int64]], NDArray[np.float64]]
 
 
 class PartLines:
-    """By factor and number of an opening a line (`kernel.parts_of`) by the numbers of people. Who came since a line was
+    """By factor and number of an opening a line (`parts_of`) by the numbers of people. Who came since a line was
     made is worked out when it is next asked for: ``_begun`` has the numbers that began, in their order. ``values``:
     what a factor says of an opening's number to these numbers of people."""
 
@@ -45,10 +45,10 @@ class PartLines:
                 self._forget(place, number)
                 line = np.pad(line, ((0, 0), (0, count + count // 8 - line.shape[1])))
                 self._bytes += line.nbytes
-            line[:, some] = kernel.parts_of(self._values(place, number, some), shares)
+            line[:, some] = parts_of(self._values(place, number, some), shares)
         else:
             self._forget(place, number)
-            line = kernel.parts_of(self._values(place, number, np.arange(count)), shares)
+            line = parts_of(self._values(place, number, np.arange(count)), shares)
             self._bytes += line.nbytes
         self._lines[place, number] = line, len(begun)
         while self._bytes > MOST_BYTES and len(self._lines) > 1:

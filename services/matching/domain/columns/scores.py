@@ -13,12 +13,12 @@ from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
 from services.matching.domain.columns.items import ItemPool, Nearness
-from services.matching.domain.columns.kernel import BEST, SHARE, UNIT
 from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.measured_table import MeasuredTable
 from services.matching.domain.columns.part_lines import PartLines
 from services.matching.domain.columns.rows import Rowset
 from services.matching.domain.columns.table import OPENING, PERSON, Table
+from services.matching.domain.columns.values import BEST, SHARE, UNIT, Compared, Own, item_values, parts_of
 from services.matching.domain.factors import FACTORS
 from services.matching.domain.factors.base import BestOf, Comparison, Factor, ShareOf
 from services.matching.domain.factors.certainty import Certainty
@@ -70,7 +70,7 @@ class FactorTables:
         self._places = [place for place in range(len(FACTORS)) if place != CERTAINTY]
         self.columns = {place: column for column, place in enumerate(self._places, first_column)}
         self.keys = {place: (Keys(FACTORS[place].of_person), Keys(FACTORS[place].of_opening)) for place in self._places}
-        self._compared = dict[int, kernel.Compared]()
+        self._compared = dict[int, Compared]()
         self._comparisons = list[Comparison]()
         self._tables = dict[int, Table[np.float64] | MeasuredTable[np.float64]]()
         for place in self._places:
@@ -118,7 +118,7 @@ class FactorTables:
                 others = np.arange(len(self.keys[place][OPENING]))
                 values.append(self._item_values(place, PERSON, number, others))
         shares = np.array([self.wishes[wish].shares])
-        lines = [kernel.parts_of(own, shares[:, place]) for place, own in zip(self._places, values, strict=True)]
+        lines = [parts_of(own, shares[:, place]) for place, own in zip(self._places, values, strict=True)]
         return self._packed(lines, [self.wishes[wish]], order)
 
     def of_opening(self, numbers: list[int], order: Order) -> kernel.Factors:
@@ -127,17 +127,6 @@ class FactorTables:
         shares = np.ascontiguousarray(np.array([wish.shares for wish in self.wishes]).reshape(-1, len(FACTORS)).T)
         lines = [self._lines.of(place, numbers[self.columns[place]], shares[place]) for place in self._places]
         return self._packed(lines, self.wishes, order)
-
-    def scored(self, rows: Rowset, parts: NDArray[np.int32], wishes: NDArray[np.int64]) -> Scored:
-        """Those at or above the threshold, from what each factor adds; fits are summed up in the order of the factors,
-        as an assessment does."""
-        fits = np.zeros(len(rows))
-        for place, factor in enumerate(FACTORS):
-            if factor.between_people:
-                fits += parts[:, place] / UNIT
-        fits /= np.array([wish.between_people for wish in self.wishes] or [1.0])[wishes]
-        kept = _at_least(fits, self.context.pack.matching.threshold)
-        return Scored(rows[kept], parts[kept].sum(axis=1, dtype=np.int64), fits[kept])
 
     def clear(self) -> None:
         """Factors may say something else than before."""
@@ -172,10 +161,10 @@ class FactorTables:
                 end += len(line)
             first.append(len(weights))
         asked = self._pools[side].asked(compared.first, number) if side == OPENING else -1.0
-        packed = kernel.Own(
+        packed = Own(
             np.array(first), np.array(near_at, np.int64), np.array(weights, np.float64), np.concatenate(lines), asked
         )
-        return kernel.item_values(others, self._pools[1 - side].packed(), compared, packed)
+        return item_values(others, self._pools[1 - side].packed(), compared, packed)
 
     def _some_values(self, place: int, opening: int, people: NDArray[np.int64]) -> NDArray[np.float64]:
         if place in self._tables:
@@ -197,7 +186,7 @@ class FactorTables:
         self._comparisons.extend(compared)
         evidence = factor.evidence if isinstance(factor, ShareOf) else 0.0
         kind = SHARE if isinstance(factor, ShareOf) else BEST
-        self._compared[place] = kernel.Compared(kind, first, len(self._comparisons), evidence)
+        self._compared[place] = Compared(kind, first, len(self._comparisons), evidence)
         for side in (PERSON, OPENING):
             self.keys[place][side].on_begin.append(partial(self._begin, place, side))
             self.keys[place][side].on_end.append(partial(self._end, place, side))
@@ -229,7 +218,7 @@ class FactorTables:
             self._pools[side].remove(line, number)
 
 
-def _at_least(values: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+def at_least(values: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
     """Which are not below this once they are rounded."""
     kept = values >= least
     for place in np.flatnonzero(np.abs(values - least) < _SLACK).tolist():
