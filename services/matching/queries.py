@@ -10,6 +10,7 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, asse
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over
+from services.matching.domain.first_questions import first_questions
 from services.matching.domain.next_steps import EXAMPLES, Step
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -17,7 +18,16 @@ from services.matching.domain.visibility import Visibility, is_matched
 from services.matching.next_steps_search import Found, NextStepsSearch
 from services.matching.people_access import PeopleAccess, may_see_people
 from services.matching.repository import Repository
-from services.matching.schemas import OpensMore, SeenCondition, SeenFactor, SeenMatch, SeenMatches, SeenStep, Why
+from services.matching.schemas import (
+    AskFirst,
+    OpensMore,
+    SeenCondition,
+    SeenFactor,
+    SeenMatch,
+    SeenMatches,
+    SeenStep,
+    Why,
+)
 from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -53,7 +63,14 @@ class MatchQueries:
         matches = await self._matches(person)
         seen = [self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1)]
         await self._people.audit(caller, "matches-of-person", [(person.person, None)])
-        return SeenMatches(matches=tuple(seen))
+        return SeenMatches(matches=tuple(seen), ask_first=self._ask_first(person, matches) if visibility.why else None)
+
+    def _ask_first(self, person: Person, matches: Sequence[StoredMatch]) -> tuple[AskFirst, ...]:
+        asked = [[question.condition for question in stored.match.questions] for stored in matches]
+        return tuple(
+            AskFirst(what=one.what, decides=one.decides, text=explanations.first_question_text(one, self._pack))
+            for one in first_questions(person_facts(person, self._pack), asked)
+        )
 
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:
         """Who fits an opening best, as far as the caller may see them; no word about others.

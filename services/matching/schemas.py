@@ -33,10 +33,19 @@ class SeenMatch(Model):
     as_of: Annotated[date | None, PUBLIC] = None
 
 
+class AskFirst(Model):
+    """Something that is not known of a person, on which several of their best matches hang."""
+
+    what: Annotated[Slug, FEATURE]
+    decides: Annotated[int, FEATURE]
+    text: Annotated[Text, FEATURE]
+
+
 class SeenMatches(Model):
-    """Matches, best first."""
+    """Matches, best first; of a person, for who may see why, also what to ask first, what decides the most first."""
 
     matches: Annotated[tuple[SeenMatch, ...], FEATURE]
+    ask_first: Annotated[tuple[AskFirst, ...] | None, FEATURE] = None
 
 
 class SeenCondition(Model):

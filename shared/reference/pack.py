@@ -282,12 +282,16 @@ class Pack:
     @cached_property
     def _title_words(self) -> Mapping[str, TitleWords]:
         fields = {"occupation": ("occupation",), "skill": ("course", "certificate")}
+        sayings = {"occupation": self.titles["occupation"].written()}
         return {
             name: TitleWords(
-                (code, label)
-                for field in several
-                for code in self.codes(field)
-                for label in self.lists.entries[code].labels.values()
+                (
+                    (code, label)
+                    for field in several
+                    for code in self.codes(field)
+                    for label in self.lists.entries[code].labels.values()
+                ),
+                sayings.get(name, ()),
             )
             for name, several in fields.items()
         }

@@ -17,6 +17,7 @@ from shared.reference.text import LONGEST, folded
 
 LEAST = 0.5  # of a name so much has to be there, by weight: less is chance
 OF_MANY = 6  # a name that more codes carry ("assistant") says nothing about any of them
+SAYING = 3  # signs at least: two stand in too many other words
 MOST = 3  # codes that a title is said to name
 _BETWEEN = re.compile(r"[,·()/ㆍ]|\s및\s|\sand\s")
 _EXCLUDED = re.compile(r"[^\s,/·()\[\]]+\s*(?:제외|불가|아님|없음)(?![가-힣])")  # "driving excluded"
@@ -27,9 +28,9 @@ _HANGUL = re.compile(r"[가-힣]")
 
 
 class TitleWords:
-    """The names of some codes, to look for in titles."""
+    """The names of some codes, to look for in titles; ``sayings``: codes in other words, which name only as a whole."""
 
-    def __init__(self, labels: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, labels: Iterable[tuple[str, str]], sayings: Iterable[tuple[str, str]] = ()) -> None:
         codes_of: dict[str, set[str]] = defaultdict(set)
         for code, label in labels:
             for name in _names(label):
@@ -44,6 +45,12 @@ class TitleWords:
             whole = sum(weights[piece] for piece in pieces)
             for piece in sorted(pieces):
                 self._shares[piece].append((name, weights[piece] / whole, weights[piece]))
+        said: dict[str, set[str]] = defaultdict(set)
+        for code, saying in sayings:
+            if len(key := folded(saying)) >= SAYING and key not in self._codes:
+                said[key].add(code)
+        rarest = log(1 + len(codes_of))
+        self._sayings = [(key, tuple(sorted(codes)), rarest * (len(key) - 1)) for key, codes in sorted(said.items())]
 
     def named(self, title: str) -> tuple[tuple[str, float], ...]:
         """The codes that the title names, with how much of the name is there (`LEAST` to 1), the most first, the longer
@@ -65,6 +72,9 @@ class TitleWords:
             if (part := round(part, 6)) >= LEAST:
                 for code in self._codes[name]:
                     found[code] = max(found.get(code, (0.0, 0.0)), (part, round(weight[name], 6)))
+        for saying, codes, heavy in self._sayings:
+            if saying in key:
+                found |= dict.fromkeys(codes, (1.0, heavy))
         ordered = sorted(found.items(), key=lambda one: (-one[1][0], -one[1][1], one[0]))
         return tuple((code, part) for code, (part, _) in ordered[:MOST])
 

@@ -1,7 +1,7 @@
 """From a title as people write it to a code."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +45,11 @@ class Titles:
     def _of(self, title: str) -> str | None:
         codes = self._codes.get(folded(title), frozenset[str]())
         return next(iter(codes)) if len(codes) == 1 else None
+
+    def written(self) -> Iterator[tuple[str, str]]:
+        """Every code with each of its titles and synonyms."""
+        for key, codes in self._codes.items():
+            yield from ((code, self._written[key]) for code in sorted(codes))
 
     def unclear(self) -> Mapping[str, set[str]]:
         """Titles that lead to more than one code."""

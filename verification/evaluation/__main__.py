@@ -1,15 +1,17 @@
-"""`make evaluate`: how good the matches are on three families of worlds with a hidden truth, beside other ways to rank.
+"""`make evaluate`: how good the matches are on four families of worlds with a hidden truth, beside other ways to rank.
 
-`python -m verification.evaluation [--people N] [--adverts N] [--seeds 101,102,103] [--quick]`: one line per world, then
-one JSON object with the means. What learns is fitted on `--fitted-on`, other seeds of the same families; ``--quick``
-leaves out all other ways.
+`python -m verification.evaluation [--people N] [--adverts N] [--seeds 101,102,103] [--quick]`: one line per family,
+then one JSON object with the means of the three families on which numbers were chosen, and those of the fourth, on
+which nothing ever is, under names that end in `_settlement`. What learns is fitted on `--fitted-on`, other seeds of the
+same family; ``--quick`` leaves out all other ways.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 
 from services.matching.domain.assessment_context import AssessmentContext
@@ -22,11 +24,14 @@ from verification.evaluation.baselines import Admitted, Learned, admitted, by_bm
 from verification.evaluation.cohort_assignment import classes
 from verification.evaluation.counterfactuals import whynot
 from verification.evaluation.families import FAMILIES
-from verification.evaluation.measures import TOP, Lists, figures
+from verification.evaluation.measures import GROUPS, TOP, Lists, figures
 from verification.evaluation.previous_engine import Before
+from verification.evaluation.settlement import Settlement
 from verification.evaluation.truth import TODAY, World
 from verification.evaluation.world import Market
 
+Families = Mapping[str, Callable[[int, int, int], World]]
+"""By name: a world of this seed, so many people and adverts."""
 OTHER_SEED = 301
 DAYS = 3  # turns of the day, each with a table made from the one before
 
@@ -79,7 +84,7 @@ def measured(market: World, pack: Pack, learned: Learned | None) -> Mapping[str,
         return found
     context = AssessmentContext(pack, TODAY)
     allowed = admitted(market, context)
-    logistic, boosting = learned.lists(allowed, context)
+    logistic, boosting, surest = learned.lists(allowed, context)
     others = {
         "ndcg10_before": matched_before(market, allowed, context),
         "random": by_lot(market, allowed),
@@ -94,7 +99,9 @@ def measured(market: World, pack: Pack, learned: Learned | None) -> Mapping[str,
         found[name] = of_it["ndcg10"]
         if name in ("ndcg10_before", "boosting"):
             found |= {f"{part}_{name.removeprefix('ndcg10_')}": of_it[part] for part in ("impossible5", "unseen")}
-    return found
+        if name == "boosting":
+            found |= {f"{group}_boosting": of_it[group] for group in GROUPS}
+    return found | {"impossible5_surest": figures(market, truth, surest)["impossible5"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,21 +114,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pack", default="kr-gyeonggi")
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args(arguments)
-    pack, all_figures, learned = load_pack(asked.pack), [], None
-    if not asked.quick:
-        fitted_on = [int(seed) for seed in asked.fitted_on.split(",")]
-        learned = Learned()
-        learned.fit(pack, [Market(pack, f, seed, asked.people, asked.adverts) for f in FAMILIES for seed in fitted_on])
-    for family in FAMILIES:
-        of_family = []
-        for seed in map(int, asked.seeds.split(",")):
-            of_family.append(measured(Market(pack, family, seed, asked.people, asked.adverts), pack, learned))
-        print(family.name, json.dumps(_means(of_family)), flush=True)
-        all_figures += of_family
+    pack, means = load_pack(asked.pack), list[Mapping[str, float]]()
+    seeds, fitted_on = ([int(seed) for seed in some.split(",")] for some in (asked.seeds, asked.fitted_on))
+    chosen_on: Families = {family.name: partial(Market, pack, family) for family in FAMILIES}
+    for families in (chosen_on, {Settlement.name: partial(Settlement, pack)}):
+        learned = None if asked.quick else Learned()
+        if learned is not None:
+            learned.fit(pack, [make(n, asked.people, asked.adverts) for make in families.values() for n in fitted_on])
+        found = []
+        for name, make in families.items():
+            found += [measured(make(seed, asked.people, asked.adverts), pack, learned) for seed in seeds]
+            print(name, json.dumps(_means(found[-len(seeds) :])), flush=True)
+        means.append(_means(found))
     more: dict[str, float] = {}
     if not asked.quick:
         more = {**classes(pack, OTHER_SEED), **whynot(pack, asked.people, asked.adverts, OTHER_SEED)}
-    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **_means(all_figures), **more}))
+    fourth = {f"{name}_{Settlement.name}": value for name, value in means[1].items()}
+    print(json.dumps({"people": asked.people, "adverts": asked.adverts, **means[0], **fourth, **more}))
     return 0
 
 

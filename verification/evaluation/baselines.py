@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -168,7 +168,8 @@ def all_values(person: PersonFacts, opening: OpeningFacts, context: AssessmentCo
 
 
 class Learned:
-    """A logistic model on the service's factors, and gradient boosting on all that the bus shows."""
+    """A logistic model on the service's factors, and gradient boosting on all that the bus shows: on how good a pair
+    is, and on nothing but whether it can be, which says how few of a list could be impossible by what the bus shows."""
 
     def __init__(self) -> None:
         self._logistic: Any = make_pipeline(StandardScaler(), LogisticRegression())
@@ -176,11 +177,15 @@ class Learned:
             learning_rate=0.06, max_iter=300, max_leaf_nodes=24, min_samples_leaf=40, l2_regularization=1.0,
             early_stopping=False, random_state=1,
         )  # fmt: skip
+        self._possible = HistGradientBoostingClassifier(
+            learning_rate=0.06, max_iter=200, max_leaf_nodes=24, min_samples_leaf=40, l2_regularization=1.0,
+            early_stopping=False, random_state=1,
+        )  # fmt: skip
 
     def fit(self, pack: Pack, markets: Sequence[World], most: int = 150) -> None:
         """On the truth of these worlds; of a worker's pairs at most so many, the best and others by lot."""
         context = AssessmentContext(pack, TODAY)
-        few, all_, right = [], [], []
+        few, all_, right, able = [], [], [], []
         for market in markets:
             allowed = admitted(market, context)
             of_all = zip(market.workers, allowed.people, allowed.by_worker, market.truth(), strict=True)
@@ -193,22 +198,27 @@ class Learned:
                     few.append(factor_values(person, allowed.openings[n], context))
                     all_.append(all_values(person, allowed.openings[n], context))
                     right.append(truth[n])
+                    able.append(utilities[n] > 0)
         target = np.array(right)
         self._logistic.fit(np.array(few), target >= GOOD)
         self._boosting.fit(np.array(all_), target)
+        self._possible.fit(np.array(all_), np.array(able))
 
-    def lists(self, allowed: Admitted, context: AssessmentContext) -> tuple[Lists, Lists]:
-        """Of the logistic model, of boosting."""
+    def lists(self, allowed: Admitted, context: AssessmentContext) -> tuple[Lists, Lists, Lists]:
+        """Of the logistic model, of boosting, and of boosting on what can be."""
         logistic: list[list[float]] = []
         boosting: list[list[float]] = []
+        surest: list[list[float]] = []
         for person, numbers in zip(allowed.people, allowed.by_worker, strict=True):
             openings = [allowed.openings[n] for n in numbers]
             if not openings:
                 logistic.append([])
                 boosting.append([])
+                surest.append([])
                 continue
             few = np.array([factor_values(person, one, context) for one in openings])
             all_ = np.array([all_values(person, one, context) for one in openings])
             logistic.append(list(self._logistic.predict_proba(few)[:, 1]))
             boosting.append(list(self._boosting.predict(all_)))
-        return best_by(logistic, allowed), best_by(boosting, allowed)
+            surest.append(list(self._possible.predict_proba(all_)[:, 1]))
+        return best_by(logistic, allowed), best_by(boosting, allowed), best_by(surest, allowed)

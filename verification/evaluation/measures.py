@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from verification.evaluation import programmes
-from verification.evaluation.truth import Offer, Seeker, World
+from verification.evaluation.truth import HINDRANCES, Offer, Seeker, World
 
 TOP = 10
+GROUPS = (
+    "women", "men", "below35", "from50", "school_to_9", "university", "childcare", "gyeonggi", "elsewhere",
+    "jobs_only", "more_than_jobs",
+)  # fmt: skip
+"""Whose nDCG is told apart."""
 GAINFUL = 50  # what is not among a person's best fifty brings nothing
 Lists = Sequence[Sequence[int]]
 """Of each worker the numbers of adverts, best first."""
@@ -49,6 +54,7 @@ def figures(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> Ma
     def of(number: int) -> Offer:
         return adverts[number]
 
+    hindered = Counter(market.hindrance(number, advert) for number, advert in fives)
     women = [(number, advert) for number, advert in fives if workers[number].woman]
     men = [(number, advert) for number, advert in fives if not workers[number].woman]
     seen = {advert for found in lists for advert in found[:TOP]}
@@ -65,6 +71,7 @@ def figures(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> Ma
         "impossible5_home_known": share(
             [(n, advert) for n, advert in fives if workers[n].shown.residence], lambda n, a: truth[n][a] == 0
         ),
+        **{f"impossible5_by_{cause}": hindered[cause] / max(1, len(fives)) for cause in HINDRANCES},
         "unseen": 1 - len(seen) / len(adverts),
         "unseen_alike_once": fmean([advert.group not in seen_like for advert in adverts]),
         "programmes": share(entries, lambda number, advert: of(advert).kind != "job"),

@@ -11,7 +11,10 @@ from pathlib import Path
 from samples.world import World, load_setting
 from services.matching.domain import explanations
 from services.matching.domain.assessment import Assessment, assess_pair, band_of
+from services.matching.domain.condition_answer import ASK
 from services.matching.domain.counterfactuals import what_opens
+from services.matching.domain.factors.base import level
+from services.matching.domain.first_questions import first_questions
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -22,7 +25,8 @@ from verification.oracle.state import State
 
 PAGE = Path(__file__).parents[2] / "docs" / "matching-samples.md"
 DAY = date(2026, 11, 23)
-SEED, PEOPLE, SHOWN, MATCHES, REFUSED = 12, 120, 10, 5, 3
+SEED, PEOPLE, SHOWN, MATCHES, REASONS, REFUSED = 12, 120, 10, 5, 3, 3
+WORK = "occupation"
 
 
 def page() -> str:
@@ -89,11 +93,20 @@ def _heading(assessment: Assessment, opening: Opportunity, pack: Pack) -> str:
 def _matches(person: Person, best: list[str], openings: list[Opportunity], pack: Pack) -> Iterator[str]:
     by_id = {one.opportunity: one for one in openings}
     yield f"Matches: {len(best)}."
+    assessed = [assess_pair(person, by_id[id], pack, DAY) for id in best]
+    asked = [[one.condition.name for one in each.answers if one.answer is ASK] for each in assessed]
+    first = first_questions(person_facts(person, pack), asked)
+    if first:
+        yield ""
+        yield _said(explanations.first_question_text(one, pack) for one in first)
     yield ""
-    for rank, id in enumerate(best[:MATCHES], 1):
-        assessment = assess_pair(person, by_id[id], pack, DAY)
-        yield f"{rank}. {_heading(assessment, by_id[id], pack)}"
-        yield f"   - why: {_said(one.text for one in explanations.reasons(assessment)[:3])}"
+    for rank, assessment in enumerate(assessed[:MATCHES], 1):
+        yield f"{rank}. {_heading(assessment, by_id[assessment.opening.id], pack)}"
+        reasons = {one.factor: one.text for one in explanations.reasons(assessment)}
+        yield f"   - why: {_said(list(reasons.values())[:REASONS])}"
+        of_work = next(one for one in assessment.factors if one.factor.name == WORK)
+        if of_work.value is not None and level(of_work.value) == "weak" and WORK not in list(reasons)[:REASONS]:
+            yield f"   - but: {_said([reasons[WORK]])}"
         if assessment.state == "possible":
             yield f"   - to ask: {_said(one.text for one in explanations.questions(assessment))}"
     yield ""

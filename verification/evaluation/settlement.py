@@ -224,16 +224,39 @@ class Settlement(World):
             return 7 + 1.25 * road
         return 12 + 1.9 * road if home.region[:2] in ("11", "28", "41") else 14 + 2.1 * road
 
+    def hindrance(self, worker: int, advert: int) -> str | None:
+        """Why it cannot be."""
+        return self._hindrance(self._homes[worker], self._posts[advert])
+
+    def _hindrance(self, home: Household, post: Post) -> str | None:
+        minutes, lives_there, role = *self._way(home, post), ROLES.get(post.role or "")
+        programme = post.programme
+        job, online = (role, False) if programme is None else (None, programme.online)
+        needed = post.certificate and self.pack.find("certificate", post.certificate)
+        pays = post.pay >= (0.97 if job else 0.9) * home.need or not (job or post.kind == "internship")
+        tried = (
+            ("kind", post.kind in home.kinds),
+            ("times", lives_there or online or self._in_time(home, post, minutes)),
+            ("pay", pays),
+            ("certificate", not needed or needed in home.certificates),
+            ("driving", home.drives or not post.drives),
+            ("education", post.schooling <= home.education),
+            ("experience", job is None or self._months(home, job) >= post.months),
+            ("rule", programme is None or self._by_rule(home, programme)),
+            ("load", job is None or job.load <= home.strength + 0.3),
+            ("way", lives_there or minutes <= home.limit * (1.4 if post.bus else 1.1)),
+        )
+        return next((name for name, holds in tried if not holds), None)
+
+    def _way(self, home: Household, post: Post) -> tuple[float, bool]:
+        """Minutes one way, and whether the household would rather live there."""
+        minutes = 0.0 if post.programme is not None and post.programme.online else self.minutes(home, post)
+        return minutes, minutes > home.limit and post.lodging and home.alone and not home.childcare
+
     def _worth(self, home: Household, post: Post) -> float:
-        if post.kind not in home.kinds or not self._may(home, post):
+        if self._hindrance(home, post) is not None:
             return 0.0
-        online = post.programme is not None and post.programme.online
-        minutes = 0.0 if online else self.minutes(home, post)
-        lives_there = minutes > home.limit and post.lodging and home.alone and not home.childcare
-        if minutes > home.limit * (1.4 if post.bus else 1.1) and not lives_there:
-            return 0.0
-        if not online and not lives_there and not self._in_time(home, post, minutes):
-            return 0.0
+        minutes, lives_there = self._way(home, post)
         role = ROLES.get(post.role or "")
         likes = home.likes[post.role] if post.role else 0.5
         sides = {
@@ -250,23 +273,17 @@ class Settlement(World):
         worth = 0.6 * min(leading, second) + 0.25 * sum(sides.values()) / len(sides) + 0.15 * noise
         return max(0.001, worth)
 
-    def _may(self, home: Household, post: Post) -> bool:
-        """What the other side insists on, and what the household cannot do."""
-        programme, role = post.programme, ROLES.get(post.role or "")
-        if programme is not None:
-            if programme.area and home.region[:2] != programme.area[:2]:
-                return False
-            if programme.sex and (programme.sex == "female") != home.woman:
-                return False
-            if programme.ages and not programme.ages[0] <= home.age <= programme.ages[1]:
-                return False
-            return post.kind != "internship" or post.pay >= 0.9 * home.need
-        if role is None or post.schooling > home.education or (post.drives and not home.drives):
-            return False
-        if post.certificate is not None and self.pack.find("certificate", post.certificate) not in home.certificates:
-            return False
-        known = sum(months for name, months in home.months.items() if ROLES[name].unit[:2] == role.unit[:2])
-        return known >= post.months and role.load <= home.strength + 0.3 and post.pay >= 0.97 * home.need
+    @staticmethod
+    def _by_rule(home: Household, programme: Programme) -> bool:
+        """Whether a programme's rules let the household in."""
+        here = programme.area is None or home.region[:2] == programme.area[:2]
+        sex = programme.sex is None or (programme.sex == "female") == home.woman
+        return here and sex and (programme.ages is None or programme.ages[0] <= home.age <= programme.ages[1])
+
+    @staticmethod
+    def _months(home: Household, role: Role) -> int:
+        """Of work in the same group of occupations."""
+        return sum(months for name, months in home.months.items() if ROLES[name].unit[:2] == role.unit[:2])
 
     @staticmethod
     def _in_time(home: Household, post: Post, minutes: float) -> bool:

@@ -45,6 +45,10 @@ class Offer:
     kind: str = "job"
 
 
+HINDRANCES = ("kind", "times", "pay", "certificate", "driving", "education", "experience", "rule", "load", "way")
+"""Why something cannot be, in this order."""
+
+
 class World(ABC):
     """An invented labour market. Everything follows from its seed."""
 
@@ -55,6 +59,10 @@ class World(ABC):
     @abstractmethod
     def utilities(self, worker: int) -> list[float]:
         """The truth: how good each advert would be for the worker of this number, 0 when it cannot be."""
+
+    @abstractmethod
+    def hindrance(self, worker: int, advert: int) -> str | None:
+        """Why it cannot be, the first of several reasons; None: it can."""
 
     def truth(self) -> list[list[float]]:
         """The same of everybody."""

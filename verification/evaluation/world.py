@@ -297,25 +297,36 @@ class Market(World):
         """Of all adverts for one worker."""
         return [self.utility(self.workers[worker], advert) for advert in self.adverts]
 
+    def hindrance(self, worker: int, advert: int) -> str | None:
+        """Why it cannot be."""
+        return self._hindrance(self.workers[worker], self.adverts[advert])
+
+    def _hindrance(self, worker: Worker, advert: Advert) -> str | None:
+        tried = (
+            ("kind", advert.kind in worker.kinds),
+            ("times", advert.parts <= worker.parts),
+            ("pay", advert.kind != "job" or advert.pay >= 0.97 * worker.floor),
+            ("certificate", advert.certificate is None or advert.certificate in worker.certificates),
+            ("driving", worker.drives or not advert.driving),
+            ("education", advert.education <= worker.education),
+            ("way", self._way(worker, advert) is not None),
+        )
+        return next((name for name, holds in tried if not holds), None)
+
+    def _way(self, worker: Worker, advert: Advert) -> float | None:
+        """How good the way is; None when it is too far."""
+        minutes = self.minutes(worker, advert)
+        if minutes <= 1.25 * worker.patience:
+            return math.exp(-minutes / 45)
+        if advert.lodging and worker.would_live_there:
+            return 0.45
+        return 0.3 if advert.bus and minutes <= 1.8 * worker.patience else None
+
     def utility(self, worker: Worker, advert: Advert) -> float:
         """How good it would be, 0 when it cannot be."""
-        if advert.kind not in worker.kinds or not advert.parts <= worker.parts:
+        way = self._way(worker, advert)
+        if way is None or self._hindrance(worker, advert) is not None:
             return 0.0
-        if advert.kind == "job" and advert.pay < 0.97 * worker.floor:
-            return 0.0
-        if advert.certificate is not None and advert.certificate not in worker.certificates:
-            return 0.0
-        if (advert.driving and not worker.drives) or advert.education > worker.education:
-            return 0.0
-        minutes = self.minutes(worker, advert)
-        way = math.exp(-minutes / 45)
-        if minutes > 1.25 * worker.patience:
-            if advert.lodging and worker.would_live_there:
-                way = 0.45
-            elif advert.bus and minutes <= 1.8 * worker.patience:
-                way = 0.3
-            else:
-                return 0.0
         if advert.kind != "job":
             liked, known = worker.taste.get(advert.trade.group, 0.08), worker.course == advert.trade.course
             return max(0.001, value(advert.kind, liked, way, known=known, values=worker.values))

@@ -282,6 +282,12 @@ def usual_way(pair: Pair) -> int:
     return min(found)
 
 
+def stays(pair: Pair) -> bool:
+    """Whether a need bounds the way: then neither lodging nor a bus makes work near that is far."""
+    rules = [pair.pack.matching.needs.get(need) for need in pair.person.counselling.needs]
+    return any(rule is not None and (rule.commute_minutes_max or rule.usual_commute_minutes) for rule in rules)
+
+
 def said_no_times(pair: Pair) -> bool:
     """Paid work of which neither side says a time of day."""
     return pair.paid and not _times(pair) and not pair.opening.shifts
@@ -298,16 +304,26 @@ def why_asked(pair: Pair, name: str) -> str:
     if name == "wage-floor":
         return "between" if pair.hourly() is not None else ""
     minutes = pair.minutes()
-    if name == "commute" and minutes is None and pair.offers(pair.pack.matching.lodging):
+    lodging = pair.offers(pair.pack.matching.lodging) and not stays(pair)
+    if name == "commute" and minutes is None and lodging:
         return "anywhere"
     if name != "commute" or minutes is None:
         return ""
     data, wish = pair.pack.matching, pair.person.wants.commute_minutes if pair.person.wants else None
     if wish is None:
         return "far" if minutes <= data.way_out_reach * usual_way(pair) else "moving"
-    if minutes <= data.way_out_reach * wish and pair.offers(data.lodging):
+    if minutes <= data.way_out_reach * wish and lodging:
         return "lodging"
-    return "bus" if minutes <= data.way_out_reach * wish and pair.offers(data.commuter_bus) else "car"
+    bus = pair.offers(data.commuter_bus) and not stays(pair)
+    return "bus" if minutes <= data.way_out_reach * wish and bus else "car"
+
+
+def why_unsaid(pair: Pair) -> str:
+    """What kind of programme names no place: one for people of an area, a training, or another kind of help."""
+    home, areas = pair.person.residence, pair.opening.rules.residence
+    if home is not None and any(pair.pack.lies_in(home, area) for area in areas):
+        return "unsaid_area"
+    return "unsaid" if pair.opening.kind in pair.pack.matching.learning_kinds else "unsaid_support"
 
 
 def commute(pair: Pair) -> Answer:
@@ -321,11 +337,13 @@ def commute(pair: Pair) -> Answer:
         usual, data = usual_way(pair), pair.pack.matching
         if minutes <= usual:
             return "yes"
-        return "ask" if minutes <= data.way_out_reach * usual or pair.offers(data.lodging) else "no"
+        lodging = pair.offers(data.lodging) and not stays(pair)
+        return "ask" if minutes <= data.way_out_reach * usual or lodging else "no"
     if minutes <= wish:
         return "yes"
     data = pair.pack.matching
-    if minutes <= data.way_out_reach * wish and (pair.offers(data.lodging) or pair.offers(data.commuter_bus)):
+    way_out = (pair.offers(data.lodging) or pair.offers(data.commuter_bus)) and not stays(pair)
+    if minutes <= data.way_out_reach * wish and way_out:
         return "ask"
     by_car = pair.minutes(car=True) if pair.person.has.car is None else None
     return "ask" if by_car is not None and by_car <= wish else "no"

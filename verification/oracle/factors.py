@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isclose
 
-from verification.oracle.conditions import Pair, answers, said_no_times, usual_way, why_asked
+from verification.oracle.conditions import Pair, answers, said_no_times, usual_way, why_asked, why_unsaid
 
 DIGITS = 6
 UNKNOWN = 0.5
@@ -38,22 +38,36 @@ def wished(pair: Pair, work: str) -> float | None:
     return max(found)
 
 
-def by_title(pair: Pair) -> float | None:
-    """The most wished of the occupations that the title names."""
-    named = pair.pack.named("occupation", pair.opening.title)
-    found = [well * wish for code, well in named if (wish := wished(pair, code)) is not None]
+def taught(pair: Pair) -> list[str]:
+    """The groups of occupations that what it teaches is for."""
+    leads_to = pair.pack.matching.leads_to
+    return [group for code in pair.opening.teaches for group in leads_to.get(code, ())]
+
+
+def named(pair: Pair) -> list[tuple[str, float]]:
+    """The occupations that the title names, of a teaching one those that agree with what it teaches."""
+    path, groups = pair.pack.occupations.path, taught(pair)
+    found = pair.pack.named("occupation", pair.opening.title)
+    return [one for one in found if not groups or any(path(one[0]).startswith(path(group)) for group in groups)]
+
+
+def without_code(pair: Pair) -> float | None:
+    """The most wished of the occupations that the title names, or else of what it teaches."""
+    about = named(pair) or [(group, 1.0) for group in taught(pair)]
+    found = [well * wish for code, well in about if (wish := wished(pair, code)) is not None]
     return max(found) if found else None
 
 
 def occupation(pair: Pair) -> float | None:
-    return by_title(pair) if pair.opening.occupation is None else wished(pair, pair.opening.occupation)
+    return without_code(pair) if pair.opening.occupation is None else wished(pair, pair.opening.occupation)
 
 
 def title(pair: Pair) -> float | None:
-    named = pair.pack.named("occupation", pair.opening.title)
-    if not named and pair.opening.occupation is not None:
-        named = ((pair.opening.occupation, 1.0),)
-    found = [well * wish for code, well in named if (wish := wished(pair, code)) is not None]
+    about = named(pair)
+    if not about and pair.opening.occupation is not None:
+        about = [(pair.opening.occupation, 1.0)]
+    about = about or [(group, 1.0) for group in taught(pair)]
+    found = [well * wish for code, well in about if (wish := wished(pair, code)) is not None]
     learned = {*pair.person.certificates, *(course.code for course in pair.person.courses)}
     found += [0.75 * well for code, well in pair.pack.named("skill", pair.opening.title) if code in learned]
     return max(found) if found else None
@@ -136,7 +150,7 @@ def certainty(pair: Pair) -> float | None:
         elif name == "shifts" and answer == "yes" and said_no_times(pair):
             value *= shares.get("shifts.unsaid", 1.0)
         elif name == "commute" and answer == "yes" and pair.opening.region is None:
-            value *= shares.get("commute.unsaid", 1.0)
+            value *= shares.get(f"commute.{why_unsaid(pair)}", 1.0)
         elif answer == "ask":
             case = why_asked(pair, name)
             value *= shares.get(f"{name}.ask_{case}" if case else f"{name}.ask", shares.get(name, UNKNOWN))
@@ -168,8 +182,8 @@ FACTORS: dict[str, Callable[[Pair], float | None]] = {
 def unsaid(pair: Pair) -> set[str]:
     """The factors of which the advert says nothing."""
     one, pack = pair.opening, pair.pack
-    named, skills = pack.named("occupation", one.title), pack.named("skill", one.title)
-    found = {"occupation", "title"} if one.occupation is None and not named else set()
+    skills, about = pack.named("skill", one.title), one.occupation or named(pair) or taught(pair)
+    found = set() if about else {"occupation", "title"}
     if skills:
         found.discard("title")
     if not pair.paid or pair.hourly() is None:

@@ -17,7 +17,7 @@ from shared.events.topics.people import Person
 from shared.reference import Pack
 from shared.reference.text import folded
 from verification.oracle.conditions import Pair, answers
-from verification.oracle.factors import DIGITS, beneath, contributions, fit_of
+from verification.oracle.factors import DIGITS, beneath, certainty, contributions, fit_of
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def pool(pairs: list[Pair]) -> list[Pair]:
 
 def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, float]) -> list[str]:
     """Of a pool, the best first, those that stand, by their rank."""
+    pairs = within_reach(pairs)
     passed: list[Pair] = []
     found: list[Pair] = []
     waiting = list(pairs)
@@ -117,6 +118,19 @@ def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, 
         last[-1] = more[0]
     by_score = sorted(found, key=pairs.index) + sorted(filling, key=pairs.index)
     return [pair.opening.opportunity for pair in by_score]
+
+
+def within_reach(pairs: list[Pair]) -> list[Pair]:
+    """Of a pool what may stand: what is not likely waits for enough that is."""
+    if not pairs:
+        return []
+    data = pairs[0].pack.matching
+    likely = [pair for pair in pairs if (certainty(pair) or 0.0) >= data.likely_from]
+    if len(likely) < data.likely_first:
+        unlikely = [pair for pair in pairs if pair not in likely]
+        return likely + unlikely[: max(0, data.least_of_person - len(likely))]
+    last = pairs.index(likely[data.likely_first - 1])
+    return likely[: data.likely_first] + pairs[last + 1 :]
 
 
 def sort_of(pair: Pair) -> str:

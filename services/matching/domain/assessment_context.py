@@ -79,8 +79,9 @@ class AssessmentContext:
         return self.minutes(person.residence, work, person.car is True)
 
     def labels(self, codes: Mapping[str, object] | frozenset[str] | tuple[str, ...], language: str) -> str:
-        """Codes as people read them, in a fixed order."""
-        return ", ".join(self.pack.label(code, language) for code in sorted(codes)) or self.word("any", language)
+        """Codes as people read them, in a fixed order, each word once."""
+        labels = dict.fromkeys(self.pack.label(code, language) for code in sorted(codes))
+        return ", ".join(labels) or self.word("any", language)
 
     def word(self, name: str, language: str) -> str:
         """One of the pack's small words, such as `unknown`."""

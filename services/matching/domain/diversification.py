@@ -4,6 +4,10 @@ A **pool** (`chosen_from` of the pack) is made of all that may match, in the ord
 nearly the same the first; of an employer, and of a kind with bounds, a few times what may be chosen of them (`REACH`);
 of what is beneath the person no more than fits into a list. So nothing fills a pool with its like (`Shortlist`).
 
+What is not likely to be possible once all is known (`likely_from`) waits until `likely_first` likely ones have come;
+where there are not so many, something has to be asked first, and the pool holds nothing else but, where it would be
+shorter than `least_of_person`, the best of the rest (`within_reach`).
+
 From the pool are chosen, in the same order, passing over: one more of an employer or of a kind that has its share
 (`most_of_employer`, `most_of_kind`), and elementary work for somebody who learned a trade and does not wish it. What
 was passed over fills up a list that would be short, behind the others. Behind the first places what many look at gives
@@ -15,10 +19,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.factors.growth import is_beneath
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -41,10 +47,34 @@ def crowd_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentCont
     return opening.crowd._replace(sort=BENEATH) if is_beneath(person, opening, context) else opening.crowd
 
 
+def within_reach(
+    person: PersonFacts, pool: Sequence[tuple[OpeningFacts, float]], context: AssessmentContext
+) -> Sequence[tuple[OpeningFacts, float]]:
+    """Of a pool those that may stand, in the same order."""
+    data, found = context.pack.matching, list[tuple[OpeningFacts, float]]()
+    if data.likely_from == 0:
+        return pool
+    for place, each in enumerate(pool):
+        if len(found) == data.likely_first:
+            return [*found, *pool[place:]]
+        if _is_likely(person, each[0], context):
+            found.append(each)
+    likely = {opening.id for opening, _ in found}
+    rest = (each for each in pool if each[0].id not in likely)
+    return found + list(islice(rest, max(0, data.least_of_person - len(found))))
+
+
+def _is_likely(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
+    """Whether it is likely to be possible once all is known."""
+    least = context.pack.matching.likely_from
+    return least == 0 or likelihood(person, opening, context) >= least
+
+
 def chosen(
     person: PersonFacts, pool: Sequence[tuple[OpeningFacts, float]], context: AssessmentContext
 ) -> list[OpeningFacts]:
-    """Of a pool with its scores, the best first, those that stand: the best first, behind them what was passed over."""
+    """Of what is `within_reach` with its scores, best first, those that stand: the best, behind them what was passed
+    over."""
     data, openings = context.pack.matching, [opening for opening, _ in pool]
     most = data.best_of_person
     first: list[int] = []
@@ -87,7 +117,7 @@ def _in_order(
         yield place
 
 
-Passed = Literal["alike", "employer", "kind", "beneath"]
+Passed = Literal["alike", "employer", "kind", "beneath", "unlikely"]
 
 
 def passed_over(
@@ -96,6 +126,8 @@ def passed_over(
     """Why an opening that may match is not among those that stand, where it is not for its score alone."""
     if any(one.crowd.alike == opening.crowd.alike for one in standing):
         return "alike"
+    if not _is_likely(person, opening, context):
+        return "unlikely"
     if is_beneath(person, opening, context):
         return "beneath"
     data = context.pack.matching

@@ -8,7 +8,9 @@ from services.matching.domain.assessment import Assessment, ConditionResult, Fac
 from services.matching.domain.assessment_context import Words
 from services.matching.domain.condition_answer import ASK, NO, YES
 from services.matching.domain.counterfactuals import Change
+from services.matching.domain.first_questions import FirstQuestion
 from shared.events.topics.matches import Question, Reason
+from shared.reference import Pack
 
 MOST = 20  # reasons or questions that the contract takes
 
@@ -26,6 +28,12 @@ def questions(assessment: Assessment) -> tuple[Question, ...]:
     """What has to be asked, in the order of the conditions."""
     asks = [result for result in assessment.answers if result.answer is ASK]
     return tuple(Question(condition=one.condition.name, text=condition_text(assessment, one)) for one in asks[:MOST])
+
+
+def first_question_text(question: FirstQuestion, pack: Pack) -> dict[str, str]:
+    """What to ask first, and how much hangs on it, by language."""
+    values = {"decides": question.decides, "of": question.of}
+    return {language: pack.sentence(f"first.{question.what}", language, **values) for language in pack.languages}
 
 
 def factor_text(assessment: Assessment, result: FactorResult) -> dict[str, str]:

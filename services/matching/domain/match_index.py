@@ -20,7 +20,7 @@ from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.scores import Scored
 from services.matching.domain.columns.values import UNIT
 from services.matching.domain.congestion import Congestion, Pool, next_day
-from services.matching.domain.diversification import bounds, chosen, crowd_of
+from services.matching.domain.diversification import bounds, chosen, crowd_of, within_reach
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlist import Entry, RankKey, Shortlist
@@ -279,8 +279,10 @@ class MatchIndex:
     def _pool_of(self, person: str) -> Pool:
         """What the matches of this person are chosen from, best first."""
         own = self._lists.get(person)
-        entries = () if own is None else islice(own.entries(), self._pool)
-        return [(self._openings[entry.id].facts, entry.score) for entry in entries]
+        if own is None:
+            return []
+        pool = [(self._openings[entry.id].facts, entry.score) for entry in islice(own.entries(), self._pool)]
+        return within_reach(self._people[person].facts, pool, self._pairs.context)
 
     def _entry(self, person: PersonFacts, opening: OpeningFacts, score: float) -> Entry:
         return Entry(opening.id, score, crowd_of(person, opening, self._pairs.context))

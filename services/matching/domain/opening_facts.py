@@ -32,7 +32,8 @@ class OpeningFacts:
     ``None`` means the advert does not say. ``paid``: paid work (a job, an internship), for which the legal wage floor
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
     it needs, an empty one says nothing; ``unusual_shifts``: one of them is not among the pack's ordinary ones;
-    ``named_...``: codes that the words of its title name, with how well; ``elementary``: work that needs no training;
+    ``named_...``: codes that the words of its title name, with how well; ``taught_occupations``: groups that what it
+    teaches is for; ``elementary``: work that needs no training;
     ``crowd``: of what it is one of many (who hires: by number or else by name); ``bounded``: people are shown a few of
     its kind only; ``leads_on``: a kind that leads to other work; ``helpful_...``: what helps and is not asked for.
     """
@@ -54,6 +55,7 @@ class OpeningFacts:
     occupation: str | None
     named_occupations: tuple[tuple[str, float], ...]
     named_skills: tuple[tuple[str, float], ...]
+    taught_occupations: tuple[str, ...]
     elementary: bool
     strength: float | None
     region: str | None
@@ -82,8 +84,11 @@ class OpeningFacts:
 
     @property
     def works(self) -> tuple[tuple[str, float], ...]:
-        """The occupations it is about, with how well it says so: its code, without one what its title names."""
-        return self.named_occupations if self.occupation is None else ((self.occupation, 1.0),)
+        """The occupations it is about, with how well it says so: its code; without one what its title names; without
+        that what it teaches."""
+        if self.occupation is not None:
+            return ((self.occupation, 1.0),)
+        return self.named_occupations or tuple((group, 1.0) for group in self.taught_occupations)
 
     @property
     def named_works(self) -> tuple[tuple[str, float], ...]:
@@ -116,6 +121,7 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
     number = o.employer.number if o.employer else None
     name = folded(o.employer.name) if o.employer else ""
     employer = plain_number(number) if number else name or None
+    taught = tuple(dict.fromkeys(group for code in o.teaches for group in data.leads_to.get(code, ())))
     car, driving, paid = frozenset(data.own_car), frozenset(data.driving_licences), o.kind in data.paid_kinds
     return OpeningFacts(
         id=o.opportunity,
@@ -136,8 +142,9 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         employment=o.employment,
         secure=None if o.employment is None else o.employment in data.secure_employment,
         occupation=o.occupation,
-        named_occupations=pack.named("occupation", o.title),
+        named_occupations=tuple(one for one in pack.named("occupation", o.title) if _agrees(one[0], taught, pack)),
         named_skills=pack.named("skill", o.title),
+        taught_occupations=taught,
         elementary=o.occupation is not None and pack.is_elementary(o.occupation),
         strength=pack.work_strength(o.occupation) if o.occupation else None,
         region=o.region,
@@ -164,6 +171,12 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         helpful_strengths=frozenset(o.strengths),
         teaches=frozenset(o.teaches),
     )
+
+
+def _agrees(occupation: str, taught: tuple[str, ...], pack: Pack) -> bool:
+    """Whether an occupation that a title names is one that what is taught is for; where nothing says, it is."""
+    path = pack.occupations.path
+    return not taught or any(path(occupation).startswith(path(group)) for group in taught)
 
 
 def _what(o: Opportunity, paid: bool) -> str:

@@ -31,8 +31,9 @@ class PersonFacts:
 
     ``None`` means not known or not asked for; an empty set of wishes means no limit. ``occupations`` holds codes with
     how much each one speaks for an opening near it (0 to 1), ``interests`` groups with how far an opening inside one
-    counts towards a full hit; ``usual_way``: minutes one way that need not be asked about; ``blank`` says that nothing
-    about skills was recorded, ``trained`` that a course or certificate was.
+    counts towards a full hit; ``usual_way``: minutes one way that need not be asked about; ``stays``: a need bounds the
+    way, so neither lodging nor a bus makes work near that is far; ``blank`` says that nothing about skills was
+    recorded, ``trained`` that a course or certificate was.
     """
 
     id: str
@@ -66,6 +67,7 @@ class PersonFacts:
     interests: tuple[tuple[str, float], ...]
     experience: tuple[tuple[str, int], ...]
     needs: tuple[tuple[str, NeedRule], ...]
+    stays: bool
     blank: bool
     trained: bool
 
@@ -136,6 +138,7 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         interests=tuple((group, _inside(group, person, pack)) for group in person.counselling.interests),
         experience=tuple((e.code, e.months) for e in person.occupations if e.months > 0),
         needs=needs,
+        stays=any(True for _ in _usual_ways(rule for _, rule in needs)),
         blank=not (person.certificates or person.courses or person.occupations),
         trained=bool(person.certificates or person.courses),
     )

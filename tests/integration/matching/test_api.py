@@ -117,7 +117,7 @@ class TestMatchesOfAPerson:
     async def test_the_owner_needs_no_consent_for_itself(self, world: Any) -> None:
         assert (await get(world, "hanawon", f"/people/{HANAWON_ALIAS}/matches")).status_code == 200
         answer = await get(world, "hanawon", f"/people/{numbered(0xAC1)}/matches")
-        assert answer.json() == {"matches": []}
+        assert answer.json() == {"matches": [], "ask_first": []}
 
     @pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("blind", 403), ("shop", 403)])
     async def test_only_a_case_or_service_agency_with_the_right_reads(self, world: Any, who: str, status: int) -> None:

@@ -77,7 +77,7 @@ class TestFlow:
         async def is_right() -> bool:
             return await standing(database) == right
 
-        assert len(right) > 20
+        assert len(right) > 8
         async with setup.running():
             await setup.publish(*first, *second)
             await eventually(is_right)

@@ -208,6 +208,16 @@ class TestPlace:
         assert word in said("commute", wants, far)
         assert answer("commute", {"wants": {"commute_minutes": 41}}, far) == "no"  # more than half as long again
 
+    @pytest.mark.parametrize("benefit", ["01", "02"])
+    @pytest.mark.parametrize("need", ["childcare-hours", "near-home"])
+    def test_neither_helps_somebody_whose_need_bounds_the_way(self, need: str, benefit: str) -> None:
+        far = {"region": GWANGMYEONG, "benefits": [f"work24-2024-welfare:{benefit}"]}
+        needs = {"counselling": {"needs": [f"kr-gyeonggi-1:{need}"]}}
+        assert answer("commute", needs | {"wants": {"commute_minutes": 42}}, far) == "no"
+        assert answer("commute", needs, far | {"region": "legal-dong-2026:26000"}) == "no"
+        other = {"counselling": {"needs": ["kr-gyeonggi-1:lighter-work"]}}
+        assert answer("commute", other | {"wants": {"commute_minutes": 42}}, far) == "ask"
+
     def test_a_car_shortens_the_way_and_one_not_asked_for_is_asked_for(self) -> None:
         def car(known: bool | None) -> dict[str, Any]:
             return {"has": {"car": known}, "wants": {"commute_minutes": 50}}

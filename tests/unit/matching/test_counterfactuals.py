@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -119,9 +120,10 @@ class TestSeveral:
 
     def test_a_fit_that_is_too_weak_is_said_instead(self) -> None:
         person = {"occupations": [{"code": "work24-2024-occupation:024100", "interest": 1.0}], "courses": []}
+        strict = replace(PACK, matching=PACK.matching.model_copy(update={"threshold": 0.2}))
         dull = {"employment": "work24-2024-employment:20", "wage": {"minimum": 2_160_000}}
         job = a_job(region=SEOUL, certificates=[CARER], **dull)  # 86 minutes, asked about
-        found = what_opens(a_person(**person), job, PACK, TODAY)
+        found = what_opens(a_person(**person), job, strict, TODAY)
         assert found.changes is None
         assert found.too_weak
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.diversification import REACH, bounds, chosen, crowd_of
+from services.matching.domain.diversification import REACH, bounds, chosen, crowd_of, within_reach
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.shortlist import Entry, Shortlist
@@ -38,6 +38,13 @@ def choice(*ranked: Opportunity, crowded: dict[int, float] | None = None, **pers
     context.crowded = {facts[place].id: price for place, price in (crowded or {}).items()}
     found = chosen(who, [(known[entry.id], entry.score) for entry in pool.entries()], context)
     return [facts.index(one) for one in found]
+
+
+def reach(*ranked: Opportunity, **person: Any) -> list[int]:
+    """The places, among these, of what may stand."""
+    facts = [opening_facts(one, PACK) for one in ranked]
+    pool = [(one, 1 - place / 1000) for place, one in enumerate(facts)]
+    return [facts.index(one) for one, _ in within_reach(person_facts(a_person(**person), PACK), pool, CONTEXT)]
 
 
 class TestChosen:
@@ -111,6 +118,19 @@ class TestChosen:
     def test_nothing_from_beyond_the_pool(self) -> None:
         jobs = [of(n, n) for n in range(PACK.matching.chosen_from)]
         assert choice(*jobs, a_training(1, teaches=["ncs-2026:06"])) == list(range(BEST))
+
+    def test_what_is_not_likely_waits_until_enough_likely_ones_have_come(self) -> None:
+        asked = [of(90 + n, 90 + n, certificates=["kr-certificate-2020:care-worker"]) for n in range(3)]
+        blank: dict[str, Any] = {"certificates": [], "occupations": []}  # so the certificate is asked about
+        assert reach(*asked, *(of(n, n) for n in range(5)), of(9, 9), **blank) == [3, 4, 5, 6, 7, 8]
+        assert reach(*(of(n, n) for n in range(5)), *asked, of(9, 9), **blank) == list(range(9))
+
+    def test_where_there_are_not_so_many_it_stands_only_in_place_of_nothing(self) -> None:
+        asked = [of(90 + n, 90 + n, certificates=["kr-certificate-2020:care-worker"]) for n in range(3)]
+        blank: dict[str, Any] = {"certificates": [], "occupations": []}
+        assert reach(*asked, of(1, 1), **blank) == [3]
+        assert reach(*asked, **blank) == [0]
+        assert reach(**blank) == []
 
     def test_behind_the_first_places_what_many_look_at_gives_way(self) -> None:
         jobs = [of(n, n) for n in range(14)]  # a thousandth of score apart

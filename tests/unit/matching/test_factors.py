@@ -56,8 +56,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-5", "0850f608b7e6fdc15149cc71"),
-            ("xx-island", "xx-island-weights-3", "ca5a006d1f12ecc0360be14a"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-6", "4031c3017c9de5947cafc428"),
+            ("xx-island", "xx-island-weights-4", "e8750d667b3c2eae7007e0ed"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
@@ -202,7 +202,7 @@ class TestOccupation:
 
     @pytest.mark.parametrize(
         ("interest", "expected"),
-        [("keco-2018:87", 0.75), ("keco-2018:8", 0.6), ("keco-2018:8712", 0.65), ("keco-2018:53", 0.0)],
+        [("keco-2018:87", 0.75), ("keco-2018:8", 0.525), ("keco-2018:8712", 0.65), ("keco-2018:53", 0.0)],
     )
     def test_an_opening_inside_a_group_of_interest_is_what_was_meant(self, interest: str, expected: float) -> None:
         person = {"occupations": None, "counselling": {"interests": [interest]}}
@@ -219,6 +219,16 @@ class TestOccupation:
         assert (value("occupation", job={"occupation": None, "title": "제과제빵 과정"}) or 0) > 0.7
         assert value("occupation", training={"title": "요양보호사 양성과정"}) == 0.0
         assert value("occupation", training={"title": "첫걸음 과정"}) is None
+
+    def test_without_either_what_is_taught_says_it(self) -> None:
+        def course(title: str, taught: str) -> float | None:
+            return value("occupation", training={"title": title, "teaches": [f"ncs-2026:{taught}"]})
+
+        assert course("첫걸음 과정", "21") == pytest.approx(0.5)  # food processing: the group of a baker
+        assert course("첫걸음 과정", "19") == pytest.approx(0.05)  # electrics: not more than another trade of industry
+        # a name that what is taught contradicts was not meant: this is no purchasing of electronics
+        assert course("전기·전자 과정", "21") == pytest.approx(0.5)
+        assert course("제과제빵원 양성", "21") == pytest.approx(1.0)
 
 
 class TestTitle:

@@ -232,7 +232,7 @@ class TestNearness:
             ("work24-2024-occupation:531201", "work24-2024-occupation:531202", 0.85),
             ("work24-2024-occupation:531201", "work24-2024-occupation:531300", 0.65),
             ("work24-2024-occupation:531201", "work24-2024-occupation:532201", 0.5),
-            ("work24-2024-occupation:531201", "work24-2024-occupation:550104", 0.2),
+            ("work24-2024-occupation:531201", "work24-2024-occupation:550104", 0.05),
             ("work24-2024-occupation:531201", "work24-2024-occupation:871100", 0.0),
             ("keco-2018:53", "work24-2024-occupation:531201", 0.5),
             ("keco-2018:5312", "work24-2024-occupation:531200", 1.0),

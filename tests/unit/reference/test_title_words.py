@@ -21,6 +21,18 @@ WORDS = TitleWords(
 )
 
 
+class TestSayings:
+    def test_name_as_a_whole_only(self) -> None:
+        words = TitleWords([("driver", "화물차 운전원")], [("courier", "배송 기사"), ("short", "배달")])
+        assert words.named("새벽배송기사 모집") == (("courier", 1.0),)
+        assert words.named("배송 관리") == ()
+        assert words.named("배달 직원") == ()  # two signs stand in too many words
+
+    def test_of_the_pack_are_the_words_of_job_sites_and_of_the_north(self) -> None:
+        assert PACK.named("occupation", "주방이모 구함")[0][0] == "work24-2024-occupation:532300"
+        assert PACK.named("occupation", "가는기계운전공")[0][0] == "work24-2024-occupation:813202"
+
+
 class TestNamed:
     @pytest.mark.parametrize(
         ("title", "code"),

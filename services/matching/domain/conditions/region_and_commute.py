@@ -44,14 +44,15 @@ class Commute(Condition):
     is asked about when the advert has lodging or a commuter bus and the way is not longer than the pack's
     ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
     Of somebody who states no wish a way longer than usual is asked about, up to ``way_out_reach`` times as long;
-    farther is a matter of moving, and asked about where there is lodging.
+    farther is a matter of moving, and asked about where there is lodging. For somebody with a need that bounds the way
+    (small children, close to home) neither lodging nor a bus makes work near that is far.
     """
 
     name = "commute"
     cost = 13
     opens = "wish"
-    of_person = ("way", "residence", "car")
-    of_opening = ("region", "paid", "lodging", "commuter_bus")
+    of_person = ("way", "residence", "areas", "car", "stays")
+    of_opening = ("region", "paid", "learning", "lodging", "commuter_bus", "rules.residence")
     measure = MINUTES_AND_BY_CAR
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
@@ -62,7 +63,7 @@ class Commute(Condition):
             return ASK
         if wish is None and usual is not None and minutes > usual:
             near = minutes <= context.pack.matching.way_out_reach * usual
-            return ASK if near or opening.lodging else NO
+            return ASK if near or (opening.lodging and not person.stays) else NO
         if wish is None or minutes <= wish:
             return YES
         return ASK if self._way_out(person, opening, context, minutes, wish) else NO
@@ -71,7 +72,7 @@ class Commute(Condition):
     def _way_out(
         person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, minutes: int, wish: int
     ) -> str | None:
-        if minutes <= context.pack.matching.way_out_reach * wish:
+        if minutes <= context.pack.matching.way_out_reach * wish and not person.stays:
             if opening.lodging:
                 return "lodging"
             if opening.commuter_bus:
@@ -98,10 +99,13 @@ class Commute(Condition):
     def case(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
     ) -> str | None:
-        if answer is ASK and opening.lodging and context.minutes_of(person, opening.region) is None:
+        lives_there = opening.lodging and not person.stays
+        if answer is ASK and lives_there and context.minutes_of(person, opening.region) is None:
             return "ask_anywhere"  # who would live there may come from anywhere
-        if answer is YES and opening.region is None:
-            return "unsaid"  # a programme that names no place
+        if answer is YES and opening.region is None:  # a programme that names no place
+            if not person.areas.isdisjoint(opening.rules.residence):
+                return "unsaid_area"  # it is for people of an area, so somewhere there
+            return "unsaid" if opening.learning else "unsaid_support"  # nobody goes to a grant every day
         return super().case(person, opening, context, answer)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:

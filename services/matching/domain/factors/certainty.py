@@ -10,6 +10,12 @@ from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 
+def likelihood(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float:
+    """How likely it is that every condition holds once all is known, of a pair that none refuses."""
+    answers = ((one, one.answer(person, opening, context)) for one in CONDITIONS)
+    return prod(one.chance(person, opening, context, answer) for one, answer in answers if answer is not NO)
+
+
 @factor
 class Certainty(Factor):
     """1 when all is said and holds; an open question counts by how often it is answered yes, and a yes that stands only
@@ -23,8 +29,7 @@ class Certainty(Factor):
     between_people = False
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
-        answers = ((one, one.answer(person, opening, context)) for one in CONDITIONS)
-        return prod(one.chance(person, opening, context, answer) for one, answer in answers if answer is not NO)
+        return likelihood(person, opening, context)
 
     @staticmethod
     def _questions(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> int:

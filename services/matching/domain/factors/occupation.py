@@ -44,7 +44,7 @@ def wished(wishes: Wishes, work: str, context: AssessmentContext) -> float | Non
 @factor
 class Occupation(BestOf):
     """The code that the advert stands under, by `wished`; without a code (most programmes) what its title names, each
-    by how well it is named."""
+    by how well it is named, or what it teaches is for."""
 
     name = "occupation"
     of_person = ("wishes",)
@@ -55,5 +55,5 @@ class Occupation(BestOf):
         return not opening.works
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
-        codes = (opening.occupation,) if opening.occupation else tuple(code for code, _ in opening.named_occupations)
+        codes = tuple(code for code, _ in opening.works)
         return {"occupation": context.labels(codes, language) if codes else context.word("unknown", language)}
