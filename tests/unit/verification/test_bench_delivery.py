@@ -62,9 +62,6 @@ class TestResult:
         assert (found["cpu_s_per_1000"], found["bare_cpu_s_per_1000"]) == (2.0, 0.3)
         assert (found["p50_ms"], found["p99_ms"], found["fan_out_per_s"]) == (10.0, 20.1, 2000)
         assert (found["cpu_s_per_1000_at_50"], found["sent_twice"], found["lost"]) == (7.0, 0, 0)
-        assert "cpu_ratio_with_old" not in found
-        old = result(ours, bare, paced, paced, {**ratios, "old": 1.049}, {"sent_twice": 0, "lost": 0})
-        assert old["cpu_ratio_with_old"] == 1.05
 
 
 def test_sizes_come_from_the_command_line() -> None:

@@ -6,7 +6,6 @@
 Kafka until it reached the socket, at 200/s; ``..._at_50``: at 50/s. ``hanging_p99_ratio``: the others' p99 while 5 of
 100 endpoints hang, against before. ``flood_p99_ratio``: the others' p99 while one partner gets 10,000 at once.
 ``fan_out_per_s``: events a second until their deliveries are kept, none sent. ``sent_twice`` and ``lost`` count all.
-``--old``: one more round with so many deliveries in the database that have ended; ``cpu_ratio_with_old`` of the others.
 """
 
 from __future__ import annotations
@@ -48,7 +47,6 @@ class Size:
     seconds: float = 20.0
     hang_seconds: float = 30.0
     flood: int = 10_000
-    old: int = 0
 
 
 class Phases:
@@ -221,7 +219,6 @@ def result(
         "p50_ms_at_50": round(at_50["p50"], 1),
         "p99_ms_at_50": round(at_50["p99"], 1),
         "cpu_s_per_1000_at_200": round(at_200["cpu"], 2),
-        **({"cpu_ratio_with_old": round(ratios["old"], 2)} if "old" in ratios else {}),
     }
 
 
@@ -238,10 +235,6 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
             show(f"round {number + 1}, deliveries/s", {"ours": ours[-1]["per_s"], "bare": bare[-1]["per_s"]})
         at_50, at_200 = await phases.paced(SLOW), await phases.paced(PACED)
         ratios = {"hanging": await phases.hanging(), "flood": await phases.flood(), "fan_out": await phases.fan_out()}
-        if size.old:
-            await trial.age(size.old)
-            aged = await phases.throughput()
-            ratios["old"] = aged["cpu"] / statistics.median(each["cpu"] for each in ours)
         await trial.look()
         found = result(ours, bare, at_200, at_50, ratios, {"sent_twice": trial.twice, "lost": trial.lost})
         return {**found, "rounds": size.rounds, "events": size.events}
