@@ -45,7 +45,7 @@ class TestTheLastLine:
         found = last_line_of("verification.order", SMALL_ORDER)
         assert (found["lost"], found["inversions"], found["unexplained"], found["other_ids"]) == (0, 0, 0, 0)
         assert found["arrived"] == 400
-        assert found["kills"] >= 2
+        assert found["kills"] >= 1
         assert found["failpoints"] >= 1
 
     def test_is_one_json_object_with_every_figure_and_nothing_was_lost_or_sent_twice(self) -> None:
