@@ -146,27 +146,18 @@ def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -
 
 class _Bound(NamedTuple):
     """Of a segment: the most that its score and its fit can be without the first hot factor (and whether that counts
-    for the fit), and what is needed: of the score where it is the same for all, of the fit, and of the fit of those
-    that are shown whatever their score is."""
+    for the fit), and what is needed of the fit, and of the fit of those that are shown whatever their score is."""
 
     score: int
     fit: int
     between: int
-    need: int
     least_fit: int
     shown_fit: int
 
 
 @compiled
 def _within(
-    others: Others,
-    conditions: Conditions,
-    parts: Numbers,
-    bound: _Bound,
-    by_row: bool,
-    begin: int,
-    end: int,
-    candidates: Integers,
+    others: Others, conditions: Conditions, parts: Numbers, bound: _Bound, begin: int, end: int, candidates: Integers
 ) -> tuple[int, int]:
     """The positions of a segment that the first condition does not refuse, and that may be wanted by what the first hot
     factor adds; how many, and how many it does not refuse. Without a branch, for it goes one way here and another
@@ -179,7 +170,7 @@ def _within(
     for position in range(begin, end):
         adds = parts[first[position]]
         fit = bound.fit + adds * bound.between
-        reaches = bound.score + adds >= (others.enters[position] if by_row else bound.need)
+        reaches = bound.score + adds >= others.enters[position]
         meets = not is_asked or answers[condition[position]] != REFUSES
         candidates[count] = position
         met += meets
@@ -230,6 +221,7 @@ def scan(
         certain = millionths(factors.certainty_share[wish] * _certainty(masks[group], conditions))
         lead_score = adds[group] + certain  # no more questions are open than these
         most_turn = factors.most[wish, turn]
+        own_parts, least_fit = factors.parts[wish, first_of[0] :], int((wanted.threshold - _SLACK) / per_fit) - 1
         if not by_row and lead_score + most_turn + most_hot < need:
             continue
         if (lead_fit + most_turn * turn_between + most_hot_fit) * per_fit + _SLACK < wanted.threshold:
@@ -243,19 +235,19 @@ def scan(
             most_fit = (segment_fit + most_hot_fit) * per_fit + _SLACK
             if most_fit < wanted.threshold:
                 continue
-            bound = _Bound(
-                segment_score + rest_of[0], segment_fit + rest_fit_of[0], between_of[0], need,
-                int((wanted.threshold - _SLACK) / per_fit) - 1,
-                int((need_fit - _SLACK) / per_fit) - 1 if by_row else NOBODY,
-            )  # fmt: skip
             begin, end = others.segments[segment], others.segments[segment + 1]
-            own_parts = factors.parts[wish, first_of[0] :]
-            some, met = _within(others, conditions, own_parts, bound, by_row, begin, end, candidates)
-            if leading < len(conditions.columns):
-                looked_at[leading] += end - begin
-                refused[leading] += end - begin - met
+            some = end - begin
+            if by_row:
+                shown_fit = int((need_fit - _SLACK) / per_fit) - 1
+                bound = _Bound(
+                    segment_score + rest_of[0], segment_fit + rest_fit_of[0], between_of[0], least_fit, shown_fit
+                )
+                some, met = _within(others, conditions, own_parts, bound, begin, end, candidates)
+                if leading < len(conditions.columns):
+                    looked_at[leading] += end - begin
+                    refused[leading] += end - begin - met
             for at in range(some):
-                position = candidates[at]
+                position = candidates[at] if by_row else begin + at
                 enters = others.enters[position] if by_row else need
                 score, fit, fits, reaches = segment_score, segment_fit, False, True
                 for hot in range(hots):
@@ -276,7 +268,7 @@ def scan(
                 for place in range(leading, len(conditions.columns)):
                     number = others.numbers[conditions.columns[place], position]
                     answer = conditions.answers[conditions.at[place] + number]
-                    looked_at[place] += place > leading  # the first was counted
+                    looked_at[place] += place > leading or not by_row  # the first was counted
                     if answer >= FIRST_QUESTION:
                         mask |= 1 << (answer - FIRST_QUESTION)
                         most_certain *= chances[answer - FIRST_QUESTION]
