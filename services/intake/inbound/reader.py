@@ -171,7 +171,7 @@ class Reader:
         """One transaction: the events, their answers, and how far the topic is done."""
         validated = await self._validated(records)
         answers: dict[int, Receipt] = {at: one for at, one in enumerate(validated) if isinstance(one, Receipt)}
-        id, kept = random_id(), list[AnswersDocument]()
+        id, kept, written = random_id(), list[AnswersDocument](), list[AnswersDocument]()
         done: dict[Partition, Position] = {}
         origins = []
         for record in records:
@@ -195,6 +195,7 @@ class Reader:
         async def advance(session: Session) -> None:
             if not kept:
                 raise RuntimeError("answers that cannot be kept")  # then nothing is
+            written[:] = [kept.pop()]  # a repeated transaction that refuses them must not find those of before
             await checkpoints.advance(done, session)
 
         async with self._means.turn:
@@ -202,7 +203,7 @@ class Reader:
             await self._means.store.perform(operations, in_transaction=advance)
         checkpoints.advanced(done)
         metrics.inbound_records.of(agency=self._agency).inc(len(records))
-        return kept[0]
+        return written[0]
 
     def _operation(self, at: int, one: Validated, answers: dict[int, Receipt]) -> Operation[None]:
         decided = decision(one, self._caller, self._means.dependencies)

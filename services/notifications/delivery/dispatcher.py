@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -25,7 +25,7 @@ from services.notifications.delivery.endpoint_worker import (
     Dependencies,
     EndpointWorker,
 )
-from services.notifications.delivery.pre_send_check import EndpointRead, allowed_on, endpoint_of
+from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
 from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
 from shared.kit.base.ids import random_bytes
@@ -95,8 +95,8 @@ class Dispatcher:
         )
         DELIVERIES.save(work, cast(DeliveryDocument, claimed))
         assert self._deps is not None
-        day, endpoint = allowed_on(work, delivery, self._deps.today), endpoint_of(work, subscription)
-        work.after_commit(lambda: self._take(claimed, day, endpoint))
+        allowed, endpoint = found_allowed(work, delivery, self._deps.today), endpoint_of(work, subscription)
+        work.after_commit(lambda: self._take(claimed, allowed, endpoint))
 
     def _owner(self, subscription: str, about: About, born: Counter[str]) -> str | None:
         """As whom to claim one more for this subscription; None when its worker may not hold more."""
@@ -106,10 +106,10 @@ class Dispatcher:
         room = HELD_LIMIT * deps.slots if worker is None else worker.room(about)
         return deps.lease.owner if room > born[subscription] else None
 
-    def _take(self, claimed: ClaimedDelivery, day: date | None, endpoint: EndpointRead | None) -> None:
+    def _take(self, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None) -> None:
         """It is committed. When the dispatcher has ended meanwhile, its lease has, too, and it is due again."""
         if (deps := self._deps) is not None:
-            self._worker(claimed["subscription"], deps, look=False).give(claimed, day, endpoint)
+            self._worker(claimed["subscription"], deps, look=False).give(claimed, allowed, endpoint)
             self._start(claimed["subscription"], deps)
 
     def wake(self, subscription: str, about: About) -> None:

@@ -29,6 +29,7 @@ from services.notifications.delivery.heard_prohibitions import HeardProhibitions
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.delivery.pre_send_check import (
     EndpointRead,
+    FoundAllowed,
     PreSendReads,
     is_open,
     recheck_before_send,
@@ -84,7 +85,7 @@ class EndpointWorker:
         self._due = dict.fromkeys(ABOUT, look)  # whether there may be any in the database
         self._stopped = False
         self._held: deque[ClaimedDelivery] = deque()
-        self._allowed: dict[str, tuple[date, float]] = {}  # of those that are held: on which day, and found when
+        self._allowed: dict[str, FoundAllowed] = {}  # of those that are held
         self._in_flight: set[asyncio.Task[None]] = set()
         self._waits_for_capacity = False
         self._began = False
@@ -111,13 +112,15 @@ class EndpointWorker:
             return 0
         return max(0, HELD_LIMIT * self._deps.slots - len(self._held))
 
-    def give(self, claimed: ClaimedDelivery, allowed_on: date | None, endpoint: EndpointRead | None = None) -> None:
-        """This was claimed for it, by a transaction that found it allowed on this day and the endpoint like that;
+    def give(
+        self, claimed: ClaimedDelivery, allowed: FoundAllowed | None, endpoint: EndpointRead | None = None
+    ) -> None:
+        """This was claimed for it, by a transaction that found it allowed and the endpoint like that;
         recalls go first. What it does not send, it lets go of."""
         if endpoint is not None and endpoint.at > self._changed_at:
             self._endpoint = endpoint
-        if allowed_on is not None:
-            self._allowed[claimed["_id"]] = allowed_on, time.monotonic()
+        if allowed is not None:
+            self._allowed[claimed["_id"]] = allowed
         ahead = (
             sum(each["about"] == "recall" for each in self._held) if claimed["about"] == "recall" else len(self._held)
         )
@@ -246,7 +249,7 @@ class EndpointWorker:
         self._paced = False
         self._moved.set()
 
-    def _known(self, batch: Iterable[ClaimedDelivery], allowances: Mapping[str, tuple[date, float] | None]) -> set[str]:
+    def _known(self, batch: Iterable[ClaimedDelivery], allowances: Mapping[str, FoundAllowed | None]) -> set[str]:
         """Those of which nothing can have been forbidden since they were found allowed."""
         clock, heard = self._deps.clock, self._deps.heard
         found = [(delivery, allowances[delivery["_id"]]) for delivery in batch]
@@ -257,8 +260,8 @@ class EndpointWorker:
             delivery["_id"]
             for delivery, allowed in found
             if allowed is not None
-            and allowed[0] == today
-            and heard.nothing_since(allowed[1], delivery["person"], delivery["recipient"])
+            and allowed.day == today
+            and heard.nothing_since(allowed.at, delivery["person"], delivery["recipient"])
         }
 
     def _wait_for_capacity(self) -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 HEARS_WITHIN_SECONDS = 2.0
-REMEMBERED_SECONDS = 120.0  # a transaction lives for one minute at most, and what it allowed counts for half of one
+REMEMBERED_SECONDS = 120.0  # longer than what a transaction allowed counts, from before it read anything
 ALLOWED_SECONDS = 30.0
 
 
@@ -42,8 +42,8 @@ class HeardProhibitions:
         return self._current(HEARS_WITHIN_SECONDS)
 
     def nothing_since(self, allowed_at: float, *about: str) -> bool:
-        """Whether nothing was heard of these since a transaction found it allowed, which ended then. It only means
-        something while it `is_sure`."""
+        """Whether nothing was heard of these since a transaction began that found it allowed. It only means something
+        while it `is_sure`."""
         now = self._clock()
         return now - allowed_at <= ALLOWED_SECONDS and not any(
             now - self._heard.get(who, -math.inf) <= REMEMBERED_SECONDS for who in about

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from services.notifications.delivery.data_loader import DataLoader
 from services.notifications.documents import (
@@ -43,6 +44,14 @@ class EndpointRead:
     def believed(self, now: float) -> bool:
         """Whether nobody can have been told yet that it is not like that any more."""
         return now - self.at <= BELIEVED_SECONDS
+
+
+class FoundAllowed(NamedTuple):
+    """On which day a transaction found a delivery allowed, and when at the earliest it was so (monotonic): not when its
+    commit was known, which may be minutes later."""
+
+    day: date
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +135,8 @@ async def recheck_before_send(
     )
 
 
-def allowed_on(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[datetime], date]) -> date | None:
-    """The day on which this may be sent by all that a transaction knows at its end; None when it does not know."""
+def found_allowed(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[datetime], date]) -> FoundAllowed | None:
+    """Whether this may be sent by all that a transaction knows at its end; None when it does not know."""
     day = today(work.latest)
     if day != today(work.earliest):
         return None
@@ -136,7 +145,7 @@ def allowed_on(work: UnitOfWork, delivery: DeliveryFields, today: Callable[[date
     except NotNeeded:
         return None
     allowed = agency_receives(agency) and alias_to_tell(subject, delivery["recipient"], day) == delivery["alias"]
-    return day if allowed else None
+    return FoundAllowed(day, work.began) if allowed else None
 
 
 def endpoint_of(work: UnitOfWork, subscription: str) -> EndpointRead | None:

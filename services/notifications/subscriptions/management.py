@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypedDict, TypeVar
@@ -176,10 +176,11 @@ class Subscriptions:
                 self._resync(work, agency)
             return changed
 
-        changed = await self._keep(Operation(needs, do))
-        if "target" in changes:  # what waited for the old one
-            await self._repository.make_due(subscription, self._clock.calendar())
-        return changed
+        async def follow() -> None:
+            if "target" in changes:  # what waited for the old one
+                await self._repository.make_due(subscription, self._clock.calendar())
+
+        return await self._keep(Operation(needs, do), follow)
 
     async def pause(self, agency: str, subscription: str) -> SubscriptionDocument:
         """No attempt starts; what is to be told waits, recalls too. Raises 404 or 409."""
@@ -267,11 +268,16 @@ class Subscriptions:
 
         await self._keep(Operation(needs, do))
 
-    async def _keep(self, change: Operation[T]) -> T:
-        """A change of one that may be called right now."""
-        found = await self._store.submit(change)
-        await asyncio.sleep(self._nobody_believes)
-        return found
+    async def _keep(self, change: Operation[T], follow: Callable[[], Awaitable[None]] | None = None) -> T:
+        """A change of one that may be called right now, and what follows from it. An answer that there is none waits as
+        long: whoever asks the same a moment later may rely on it."""
+        try:
+            changed = await self._store.submit(change)
+            if follow is not None:
+                await follow()
+            return changed
+        finally:
+            await asyncio.sleep(self._nobody_believes)
 
     def target_of(self, subscription: SubscriptionDocument) -> str | None:
         """Where it leads."""

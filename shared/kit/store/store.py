@@ -59,7 +59,8 @@ InTransaction = Callable[[Session], Awaitable[None]]
 
 class Piggyback(Protocol):
     """Operations that go along with the next transaction, whoever begins it. ``take`` says which, ``done`` is told what
-    came of them, in their order, or why nothing was written: then they go along with the next one."""
+    came of them, in their order, or the error when nothing is known to be written: they go along with the next one, and
+    are done twice when a commit of unknown outcome turns out to have worked."""
 
     def take(self) -> Sequence[Operation[Any]]: ...
     def done(self, results: Sequence[Any] | Exception) -> None: ...

@@ -248,6 +248,7 @@ class UnitOfWork:
                 documents[id] = before
             else:
                 del documents[id]
+                self._absent.discard((collection, id))  # only `save` had said so
             if writer is None:
                 del self._changed[collection, id]
             else:
@@ -309,4 +310,4 @@ def _values(document: Document, path: str) -> list[Hashable]:
         found = [value.get(name) for item in found for value in (item if isinstance(item, list | tuple) else [item])
                  if isinstance(value, dict)]  # fmt: skip
     flat = [value for item in found for value in (item if isinstance(item, list | tuple) else [item])]
-    return [value for value in flat if isinstance(value, Hashable)]
+    return [value for value in flat if isinstance(value, Hashable) and not isinstance(value, tuple)]

@@ -162,6 +162,15 @@ class TestChanges:
         work.save("people", {"_id": "b", "n": 2})
         assert {id: new for id, _, new, _ in work.changes()["people"]} == {"a": False, "b": True}
 
+    def test_what_was_only_said_to_be_new_is_forgotten_with_it(self) -> None:
+        work = work_with("people", {"_id": "a"})
+        mark = work.savepoint()
+        work.save("people", {"_id": "b"}, new=True)
+        work.rollback_to(mark)
+        work.loaded("people", "_id", ["b"], [bson.encode({"_id": "b", "n": 1})])
+        work.delete("people", "b")
+        assert [(id, raw) for id, raw, *_ in work.changes()["people"]] == [("b", None)]
+
 
 class TestEmit:
     def test_keeps_the_order_and_names_the_topic_of_the_type(self) -> None:

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import HELD_LIMIT
+from services.notifications.delivery.heard_prohibitions import ALLOWED_SECONDS
 from services.notifications.delivery.pre_send_check import EndpointRead
 from services.notifications.documents import DELIVERIES, DUE, SENDING, SUBSCRIPTIONS, THREADS
 from services.notifications.domain.attempt_verdict import Verdict
@@ -178,6 +179,32 @@ async def test_what_is_heard_to_be_forbidden_while_the_endpoint_is_read_is_not_s
     (kept,) = world.all(DELIVERIES)
     await until(lambda: dropped or partner.sent)
     assert (partner.sent, dropped) == ([], [kept["_id"]])
+
+
+async def test_what_was_allowed_counts_from_before_its_transaction_read_anything(
+    dispatcher: Dispatcher, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commit may be known minutes later: what forbids was heard meanwhile, and is forgotten again."""
+    world = Told(dispatcher)
+    began, units = UnitOfWork.__init__, list[UnitOfWork]()
+
+    def long_ago(work: UnitOfWork, *given: Any, **named: Any) -> None:
+        began(work, *given, **named)
+        work.began -= ALLOWED_SECONDS + 1
+        units.append(work)
+
+    async def nobody(people: Any) -> dict[str, Any]:
+        return {}
+
+    dropped = list[str]()
+    partner.people = nobody  # type: ignore[method-assign]  # the consent has ended
+    partner.drop = lambda held, reason: dropped.append(held["_id"])  # type: ignore[attr-defined]  # a transition
+    partner.written.set()
+    monkeypatch.setattr(UnitOfWork, "__init__", long_ago)
+    world.at_once(world.match("cook"))
+    await until(lambda: dropped or partner.sent)
+    assert units
+    assert partner.sent == []
 
 
 async def test_what_the_same_transaction_takes_back_is_not_claimed(dispatcher: Dispatcher, partner: Partner) -> None:
