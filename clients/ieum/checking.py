@@ -27,14 +27,15 @@ def check(
     today: date,
     tell: Callable[[Line], None],
     done: Callable[[int], None],
+    agency: str | None = None,
 ) -> Tally:
-    """Look at every row; `tell` is called with every finding."""
+    """Look at every row; `tell` is called with every finding. `agency`: who would send it, where that is said."""
     load_topics()
     tally = Tally()
     for row in rows:
         tally.rows += 1
         tally.warnings += len(row.warnings)
-        found = () if row.event is None else findings(row.event, pack, today)
+        found = () if row.event is None else findings(row.event, pack, today, agency)
         if row.event is None:
             tally.unsent += 1
         else:
@@ -45,7 +46,7 @@ def check(
     return tally
 
 
-def findings(event: dict[str, Any], pack: Pack, today: date) -> tuple[Refusal, ...]:
+def findings(event: dict[str, Any], pack: Pack, today: date, agency: str | None = None) -> tuple[Refusal, ...]:
     """What is wrong with one event."""
     try:
         event = with_data(event)
@@ -53,8 +54,9 @@ def findings(event: dict[str, Any], pack: Pack, today: date) -> tuple[Refusal, .
         incoming = read(event)
     except Refused as refused:
         return refused.refusals
-    data = event["data"]
-    return tuple(_codes(incoming.event_type.name, data, pack, today))
+    own = f"/agencies/{agency}"
+    foreign = [] if agency is None or incoming.source == own else [Refusal("wrong-source", "/source", {"source": own})]
+    return (*foreign, *_codes(incoming.event_type.name, event["data"], pack, today))
 
 
 def _codes(type: str, data: dict[str, Any], pack: Pack, today: date) -> Iterator[Refusal]:

@@ -17,6 +17,13 @@ from shared.files import Line, Report
 
 MOST_SHOWN = 50  # findings on the screen; all are in the report
 
+_WORDS = {
+    "ko": {
+        "rows": "행", "not_sent": "보내지 않음", "warnings": "경고", "fit": "형식에 맞음", "unfit": "형식에 맞지 않음",
+        "accepted": "접수", "duplicate": "이미 접수됨", "superseded": "더 새것이 있음", "refused": "거부",
+        "failed": "실패",
+    }
+}  # fmt: skip
 _WIDE = 240  # where nobody looks, nothing is cut
 stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False)
@@ -70,6 +77,13 @@ class Findings:
 def result(said: dict[str, Any]) -> None:
     """One line of names and counts."""
     stdout.print(", ".join(f"{name} {value}" for name, value in said.items()), markup=False)
+
+
+def counts(said: dict[str, int], language: str) -> None:
+    """How many of what, in words."""
+    words = _WORDS.get(language, {})
+    shown = (f"{words.get(name, name.replace('_', ' '))} {count}" for name, count in said.items())
+    stdout.print(", ".join(shown), markup=False)
 
 
 def say(document: dict[str, Any]) -> None:

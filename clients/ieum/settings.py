@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from clients.ieum.hub import Hub, Key
+from shared.events.refusal import MOST, refusal_of
 from shared.files import Converter, FileMapping
 from shared.reference import Pack, load_pack
 
@@ -82,13 +85,26 @@ class Settings:
 
     def converter_of(self, moment: datetime, mapping: Path | None, key: Key | None) -> Converter:
         """For what was made at that moment."""
-        own = None if mapping is None else FileMapping.model_validate_json(mapping.read_bytes())
+        own = None if mapping is None else self.mapping_in(mapping)
         make_id = (key or Key("nobody", bytes(32))).event_id
         return Converter(self.pack, self.agency or "your-agency", moment.replace(microsecond=0), make_id, own)
+
+    def mapping_in(self, file: Path) -> FileMapping:
+        """A mapping, or what the door would say of it: ValueError with a line for each finding."""
+        try:
+            return FileMapping.model_validate_json(file.read_bytes())
+        except ValidationError as wrong:
+            found = [refusal_of(each, "") for each in wrong.errors(include_input=False, include_url=False)[:MOST]]
+        lines = (
+            f"{one.field} {one.rule}: {self.pack.remedy(one.rule, one.field, one.values)[self.spoken]}" for one in found
+        )
+        raise ValueError("\n".join([f"{file.name} is no mapping", *lines]))
 
 
 def secret_in(file: Path) -> str:
     """What a file holds that nobody else may read. Raises Missing."""
+    if not file.is_file():
+        raise Missing(f"{file} is not there: it is looked for from this folder, so name it in full")
     if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
         raise Missing(f"{file} can be read by others: chmod 600 {file}")
     return file.read_text().strip()

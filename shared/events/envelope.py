@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from shared.events.data_classification import Model
 from shared.events.limits import LONGEST_ATTRIBUTE, own_sequence
-from shared.events.refusal import Refusal, Refused, refusals_of
+from shared.events.refusal import Refusal, Refused, nearest, refusals_of
 from shared.events.registry import EventType, UnknownType, registry
 
 D = TypeVar("D", bound=Model)
@@ -194,6 +194,11 @@ def _unreadable(headers: Sequence[tuple[str, bytes | None]]) -> Refusal:
     return Refusal("unreadable-header", "/headers")
 
 
+def unknown_type(name: str) -> Refusal:
+    """With the nearest that the door takes."""
+    return Refusal("unknown-type", "/type", nearest(name, sorted({each.name for each in registry if each.door})))
+
+
 def resolve_type(name: str | None, dataschema: str | None) -> EventType:
     """The registered type that ``type`` and ``dataschema`` (``.../<type>/<version>``) name; the newest without one."""
     if not name:
@@ -208,5 +213,5 @@ def resolve_type(name: str | None, dataschema: str | None) -> EventType:
         return registry.find(name, version)
     except UnknownType:
         raise Refused(
-            Refusal("unknown-version", "/dataschema") if registry.versions(name) else Refusal("unknown-type", "/type")
+            Refusal("unknown-version", "/dataschema") if registry.versions(name) else unknown_type(name)
         ) from None

@@ -76,7 +76,8 @@ def refusals_of(
             values = {"known": ", ".join(sorted(names))} if names else {}
             if named < MOST_NAMED:
                 named += 1
-                values |= nearest(str(item["loc"][-1]), names)
+                elsewhere = _places_of(model).get(str(item["loc"][-1]))
+                values |= {"nearest": elsewhere} if elsewhere else nearest(str(item["loc"][-1]), names)
             refusal = Refusal(refusal.rule, refusal.field, values)
         elif refusal.rule == "wrong-form" and (form := _example_at(item["loc"], example)) is not None:
             refusal = Refusal(refusal.rule, refusal.field, {**refusal.values, "example": form})
@@ -141,6 +142,19 @@ def _names_at(location: Sequence[int | str], model: type[BaseModel]) -> frozense
                 return frozenset()
             inner = models[0]
     return frozenset(_own_names(inner))
+
+
+@cache
+def _places_of(model: type[BaseModel]) -> Mapping[str, str]:
+    """Where in a model a name stands that stands in one place alone, and below its top: `name` in `identity.name`."""
+    found: dict[str, list[str]] = {}
+    for name, field in model.model_fields.items():
+        own = field.alias or name
+        found.setdefault(own, []).append(own)
+        for nested in models_in(field.annotation):
+            for inner, place in _places_of(nested).items():
+                found.setdefault(inner, []).append(f"{own}.{place}")
+    return {name: places[0] for name, places in found.items() if len(places) == 1}
 
 
 def _own_names(model: type[BaseModel]) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shared.events import registry
+from shared.events.envelope import unknown_type
 from shared.events.refusal import Refusal
 from shared.files.columns import (
     MOST_NUMBERED,
@@ -74,7 +75,7 @@ def read_headings(row: Row, type: str | None, own: Mapping[str, str], pack: Pack
     sent as tables have is known."""
     found = Headings(row.number, type)
     if type is not None and type not in table_types():
-        found.refusals.append(Refusal("unknown-type" if not registry.known_name(type) else "not-for-tables", "/type"))
+        found.refusals.append(Refusal("not-for-tables", "/type") if registry.known_name(type) else unknown_type(type))
         return found
     known = headings(type, pack) if type else {k: c for name in table_types() for k, c in headings(name, pack).items()}
     mine = {folded(heading): path for heading, path in own.items()}

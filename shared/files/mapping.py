@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events import registry
+from shared.events.envelope import unknown_type
 from shared.events.refusal import MOST, Refusal
 from shared.files.columns import Column, columns_of, heading_key, headings, table_types, unknown_column
 from shared.reference import Pack
@@ -37,8 +38,8 @@ def check_mapping(mapping: FileMapping, pack: Pack) -> list[Refusal]:
     """What of it can mean nothing, and what may name a person; a place is the number of an entry from 0 on, for a
     heading or word may itself be anything. The first of them."""
     if mapping.type is not None and mapping.type not in table_types():
-        rule = "not-for-tables" if registry.known_name(mapping.type) else "unknown-type"
-        return [Refusal(rule, "/type")]
+        known = registry.known_name(mapping.type)
+        return [Refusal("not-for-tables", "/type") if known else unknown_type(mapping.type)]
     return [each for each, _ in zip(_wrong(mapping, pack), range(MOST), strict=False)]
 
 

@@ -1,5 +1,6 @@
 """A pack: everything about one country and programme that the services ask for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -343,12 +344,18 @@ class Pack:
         found = {}
         for language in self.languages:
             try:
-                found[language] = self.sentence(key, language, **self._said(values, language))
+                found[language] = self.sentence(key, language, **self._said(values, language, place))
             except PackError:
                 found[language] = self.sentence("remedy.wrong_form", language)
         return found
 
-    def _said(self, values: Mapping[str, object], language: str) -> dict[str, object]:
+    def _choices(self, expected: str, place: str) -> str:
+        """The values that a field may have, each with the word that a table may say for it."""
+        words = next((said for path, said in self.words.values.items() if path.rpartition(".")[2] == place), {})
+        values = re.findall(r"'([^']*)'", expected) or [expected]
+        return ", ".join(f"{one} ({words[one][0]})" if words.get(one) else one for one in values)
+
+    def _said(self, values: Mapping[str, object], language: str, place: str) -> dict[str, object]:
         """The values of a remedy as people read them."""
         said = dict(values)
         for name, value in values.items():
@@ -358,6 +365,8 @@ class Pack:
                 said[name] = self.sentence(f"{name}.{value}", language)
             elif name == "codes":
                 said[name] = ", ".join(f"{code} ({self.label(code, language)})" for code in str(value).split())
+            elif name == "expected":
+                said[name] = self._choices(str(value), place)
             elif name == "name":
                 said["reason"] = self.never_collected_reason(str(value), language) or ""
         return said

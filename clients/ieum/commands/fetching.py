@@ -28,7 +28,7 @@ def pull(
 ) -> None:
     """Read your feed into files; what is recalled is removed, and acknowledged."""
     settings: Settings = context.obj
-    with explained(), settings.hub(of_partners=True) as hub:
+    with explained(settings), settings.hub(of_partners=True) as hub:
         count = pulling.pull(hub, pulling.Folder(folder), 20.0 if follow else 0.0, lambda read: follow or read > 0)
     if as_json:
         output.say({"read": count})
@@ -57,7 +57,7 @@ def poll(
     """Read the adverts of a portal in Work24's shape, and send what is new, changed or closed. Killed anywhere, it goes
     on where it was."""
     settings: Settings = context.obj
-    with explained():
+    with explained(settings):
         settings.sender()
         key = settings.key()
         asked = _asked(query or [])

@@ -56,10 +56,10 @@ def check(
 ) -> None:
     """Look at a file offline: CSV, XLSX, JSON, JSON Lines or Work24's XML. Nothing leaves this machine."""
     settings: Settings = context.obj
-    with explained():
+    with explained(settings):
         converter = settings.converter(file, as_of, mapping, None)
         today = date.today()  # noqa: DTZ011  the day of the machine that checks its own file
-        run = partial(checking.check, pack=settings.pack, language=settings.spoken, today=today)
+        run = partial(checking.check, pack=settings.pack, language=settings.spoken, today=today, agency=settings.agency)
         _file(settings, file, converter, type, report, as_json, run, "checking")
 
 
@@ -80,7 +80,7 @@ def send(
 ) -> None:
     """Send a file. The same file again is safe: what was taken is answered as a duplicate."""
     settings: Settings = context.obj
-    with explained(), _door(settings, kafka, kafka_user, kafka_password_file, kafka_ca) as (door, key):
+    with explained(settings), _door(settings, kafka, kafka_user, kafka_password_file, kafka_ca) as (door, key):
         converter = settings.converter(file, as_of, mapping, key)
         run = partial(sending.send, door=door, pack=settings.pack, language=settings.spoken, testrun=testrun)
         _file(settings, file, converter, type, report, as_json, run, "sending")
@@ -102,7 +102,7 @@ def watch(
 ) -> None:
     """Send every file that comes into a folder, say beside it what became of it, and remove it."""
     settings: Settings = context.obj
-    with explained(), _door(settings, kafka, kafka_user, kafka_password_file, kafka_ca) as (door, key):
+    with explained(settings), _door(settings, kafka, kafka_user, kafka_password_file, kafka_ca) as (door, key):
         make = partial(settings.converter_of, mapping=mapping, key=key)
         watched = watching.Folder(folder, door, make, type, settings.pack, settings.spoken)
         taken = watching.watch(watched, rest, once, (lambda one: None) if as_json else output.result)
@@ -117,7 +117,7 @@ def preview(
     """Which field each column would be, and the first rows as they are understood. Offline; no text is shown."""
     settings: Settings = context.obj
     today = date.today()  # noqa: DTZ011  as in `check`
-    with explained(), file.open("rb") as stream:
+    with explained(settings), file.open("rb") as stream:
         converter = settings.converter(file, None, mapping, None)
         try:
             headings = converter.headings(stream, type)
@@ -125,7 +125,7 @@ def preview(
         except Unreadable as unreadable:
             raise _unreadable(unreadable, settings) from None
         lines = list[Line]()
-        checking.check(rows, settings.pack, settings.spoken, today, lines.append, lambda _: None)
+        checking.check(rows, settings.pack, settings.spoken, today, lines.append, lambda _: None, settings.agency)
         events = [(row.row, visible(row.event, settings.pack, today)) for row in rows if row.event is not None]
     fields = {} if headings is None else {each.at: each.pointer for each in headings.placed}
     columns = [] if headings is None else [(letter(at), fields.get(at, "")) for at in headings.seen]
@@ -153,6 +153,7 @@ def template(
     type: Annotated[str, typer.Argument(help="Type of the events, or `codes` for the code lists.")],
     out: Annotated[Path, typer.Argument(help="A file that ends in .csv or .xlsx.")],
     encoding: Annotated[str, typer.Option(help="Of CSV: utf-8-sig or cp949.")] = "utf-8-sig",
+    force: Annotated[bool, typer.Option("--force", help="Also over a file that is there.")] = False,
 ) -> None:
     """Write an empty table with the headings of a type, or the code lists."""
     settings: Settings = context.obj
@@ -160,7 +161,12 @@ def template(
         raise typer.BadParameter(f"there are {', '.join(table_types())}, codes", param_hint="TYPE")
     if encoding not in ("utf-8", "utf-8-sig", "cp949"):
         raise typer.BadParameter("utf-8-sig, utf-8 or cp949", param_hint="--encoding")
-    if out.suffix == ".xlsx" and type != "codes":
+    endings = (".csv",) if type == "codes" else (".csv", ".xlsx")
+    if out.suffix.lower() not in endings:
+        raise typer.BadParameter(f"its name has to end in {' or '.join(endings)}", param_hint="OUT")
+    if out.exists() and not force:
+        raise typer.BadParameter("this file is there already; --force writes over it", param_hint="OUT")
+    if out.suffix.lower() == ".xlsx":
         out.write_bytes(template_xlsx(type, settings.pack))
     else:
         out.write_bytes(
@@ -222,8 +228,7 @@ def _file(
         if findings.count:
             output.stdout.print(findings.table())
             output.stdout.print(f"{findings.count} findings, all in {path}")
-        counts = ", ".join(f"{count} {name}" for name, count in tally.as_json().items())
-        output.stdout.print(counts)
+        output.counts(tally.as_json(), settings.spoken)
     if not tally.good:
         raise typer.Exit(REFUSED)
 

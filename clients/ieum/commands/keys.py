@@ -15,16 +15,20 @@ from clients.ieum.registering import registration
 from clients.ieum.rotating import last_day, write_key
 from clients.ieum.rotating import rotate as rotated
 from clients.ieum.settings import Missing, Settings
+from shared.events.refusal import nearest
+from shared.events.registry import registry
 
 
 @app.command()
 def keygen(
+    context: typer.Context,
     key_id: Annotated[str, typer.Argument(help="Public name of the key, like gjf-1.")],
     out: Annotated[Path | None, typer.Option(help="Write the key here, for your eyes only.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key, offline. Keep the key; give only key id and hash to the operator."""
-    with explained():
+    settings: Settings = context.obj
+    with explained(settings):
         key = Key.new(key_id)
         if out is not None:
             write_key(out, key)
@@ -55,7 +59,13 @@ def register(
 ) -> None:
     """For the operator: register an agency with its key. Nothing but the hash of the key is needed."""
     settings: Settings = context.obj
-    with explained():
+    types = {each.name for each in registry if each.door is not None}
+    for named in filter(None, map(str.strip, sends.split(","))):
+        if named not in types:
+            meant = nearest(named, types).get("nearest")
+            hint = f"is it meant to be {meant}?" if meant else f"there are {', '.join(sorted(types))}"
+            raise typer.BadParameter(f"{named} is no type of event; {hint}", param_hint="--sends")
+    with explained(settings):
         event = registration(
             settings.sender(), name, title, recipient_class, (key_id, secret_sha256, until and until.date()),
             sends.split(","), reads.split(","), receives,
@@ -87,7 +97,7 @@ def rotate(
 ) -> None:
     """A new key takes the place of the one in --key-file; the old one works for some days more."""
     settings: Settings = context.obj
-    with explained():
+    with explained(settings):
         if settings.key_file is None:
             raise Missing("which key? --key-file FILE, for the new one is written there")
         old = settings.key()
@@ -111,7 +121,7 @@ def rotate(
 def keys(context: typer.Context, as_json: AsJson = False) -> None:
     """Your keys, without their secrets."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         _show(hub.keys(), as_json)
 
 
@@ -124,7 +134,7 @@ def revoke(
 ) -> None:
     """End another key of yours."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         _show(hub.end_key(key_id, grace_days), as_json)
 
 

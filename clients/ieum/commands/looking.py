@@ -23,12 +23,12 @@ def status(
 ) -> None:
     """What became of an event."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         found = hub.status(id, f"/agencies/{settings.sender()}")
     if as_json:
         output.say(found)
         return
-    output.stdout.print(table(("", ""), [(name, str(value)) for name, value in found.items() if value]))
+    output.stdout.print(table(("", ""), [(name, _flat(value)) for name, value in found.items() if value]))
 
 
 @app.command()
@@ -44,7 +44,7 @@ def rejections(
     """What was refused, newest first."""
     settings: Settings = context.obj
     asked = {"id": id, "reference": reference, "day": f"{day:%Y-%m-%d}" if day else None, "agency": of}
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         found = list(hub.rejections(most, **{name: value for name, value in asked.items() if value}))
     if as_json:
         output.say({"rejections": found})
@@ -67,7 +67,7 @@ def held(
 ) -> None:
     """What is held under a reference: codes, consents with their last days, who may know. Never a name."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         found = hub.held(reference, of)
     if as_json:
         output.say(found)

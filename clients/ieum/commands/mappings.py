@@ -12,7 +12,7 @@ from clients.ieum import output
 from clients.ieum.commands.options import REFUSED, AsJson, app, explained, show_problem
 from clients.ieum.hub import RefusedByHub
 from clients.ieum.settings import Settings
-from shared.files import FileMapping, check_mapping
+from shared.files import check_mapping
 
 mapping = typer.Typer(help="Your mappings at the door: headings, words, what is the same in every row.")
 app.add_typer(mapping, name="mapping")
@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="Your own: small letters, digits, hyph
 def list_all(context: typer.Context, as_json: AsJson = False) -> None:
     """What they are called."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         names = hub.mappings()
     if as_json:
         output.say({"mappings": names})
@@ -36,7 +36,7 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
 def show(context: typer.Context, name: Name) -> None:
     """One of them, as `--mapping FILE` takes it."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         output.say(hub.mapping(name))
 
 
@@ -46,8 +46,8 @@ def keep(
 ) -> None:
     """Keep what is in FILE under this name; looked at here first."""
     settings: Settings = context.obj
-    with explained():
-        said = FileMapping.model_validate_json(file.read_bytes())
+    with explained(settings):
+        said = settings.mapping_in(file)
         if wrong := check_mapping(said, settings.pack):
             for one in wrong:
                 remedy = settings.pack.remedy(one.rule, one.field, one.values)[settings.spoken]
@@ -65,5 +65,5 @@ def keep(
 def remove(context: typer.Context, name: Name) -> None:
     """It is kept no longer."""
     settings: Settings = context.obj
-    with explained(), settings.hub() as hub:
+    with explained(settings), settings.hub() as hub:
         hub.forget_mapping(name)

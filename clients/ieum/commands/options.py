@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from clients.ieum import output
@@ -30,7 +29,7 @@ def shared_options(
     intake: Annotated[str | None, typer.Option(envvar="IEUM_INTAKE", help="Address of the door.")] = None,
     notifications: Annotated[str | None, typer.Option(envvar="IEUM_NOTIFICATIONS", help="Address of the feed.")] = None,
     agency: Annotated[str | None, typer.Option(envvar="IEUM_AGENCY", help="Who you are.")] = None,
-    key_file: Annotated[Path | None, typer.Option(envvar="IEUM_KEY_FILE", help="Or IEUM_KEY.", exists=True)] = None,
+    key_file: Annotated[Path | None, typer.Option(envvar="IEUM_KEY_FILE", help="Or IEUM_KEY.")] = None,
     pack: Annotated[str, typer.Option(envvar="IEUM_PACK")] = "kr-gyeonggi",
     language: Annotated[str | None, typer.Option(envvar="IEUM_LANGUAGE", help="ko or en.")] = None,
     patience: Annotated[float, typer.Option(help="Seconds to go on trying.", min=0, max=3_600)] = 120.0,
@@ -43,19 +42,20 @@ def shared_options(
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained(settings: Settings) -> Iterator[None]:
     """Every expected end in words, with its exit code; nothing of a key or a row in them."""
     try:
         yield
     except (Missing, ValueError) as wrong:
-        text = "the mapping is not of the right form" if isinstance(wrong, ValidationError) else str(wrong)
-        output.stderr.print(text, markup=False)
+        output.stderr.print(str(wrong), markup=False)
         raise typer.Exit(WRONG) from None
     except NotAllowed as refused:
-        output.stderr.print(sentence(refused.problem) or "the key is not known, or may not do this", markup=False)
+        output.stderr.print(
+            sentence(refused.problem, settings) or "the key is not known, or may not do this", markup=False
+        )
         raise typer.Exit(NOT_ALLOWED) from None
     except RefusedByHub as refused:
-        output.stderr.print(f"{refused}: {sentence(refused.problem)}", markup=False)
+        output.stderr.print(f"{refused}: {sentence(refused.problem, settings)}", markup=False)
         raise typer.Exit(REFUSED) from None
     except Away as away:
         output.stderr.print(str(away), markup=False)
@@ -69,10 +69,11 @@ def show_problem(problem: dict[str, Any], settings: Settings) -> None:
         )
 
 
-def sentence(problem: dict[str, Any]) -> str:
+def sentence(problem: dict[str, Any], settings: Settings) -> str:
+    """In the language that was asked for, else in whichever there is."""
     remedy = problem.get("remedy")
     if isinstance(remedy, dict):
-        return " / ".join(str(text) for text in remedy.values())
+        return str(remedy.get(settings.spoken) or next(iter(remedy.values()), ""))
     return str(remedy or problem.get("detail") or problem.get("title") or "")
 
 

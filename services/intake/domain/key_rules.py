@@ -10,7 +10,6 @@ from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import Agency, Key
 
 MOST_KEYS = 5  # that hold at the same time; an operator may register more
-GRACE_DAYS = 7
 LONGEST_GRACE_DAYS = 90
 
 

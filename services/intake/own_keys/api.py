@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from services.intake.api import Endpoints
-from services.intake.domain.key_rules import GRACE_DAYS, LONGEST_GRACE_DAYS
+from services.intake.domain.key_rules import LONGEST_GRACE_DAYS
 from shared.access.api_keys import Calling
 from shared.events.topics.agencies import Agency
 from shared.kit.web.problems import errors, not_found
@@ -71,8 +71,8 @@ def make_router(endpoints: Endpoints) -> APIRouter:
         key_id: Annotated[KeyId, Path()],
         caller: Calling,
         grace_days: Annotated[
-            int, Query(ge=0, le=LONGEST_GRACE_DAYS, description="it holds for so long; 0: not at all")
-        ] = GRACE_DAYS,
+            int, Query(ge=0, le=LONGEST_GRACE_DAYS, description="it holds for so long; 0: it ends at once")
+        ] = 0,
     ) -> Response:
         """It holds for the days of grace, today not counted. No key ends itself, so nobody shuts itself out."""
         agency = await endpoints.own_keys.end(caller, key_id, grace_days)

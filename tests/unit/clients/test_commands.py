@@ -101,6 +101,47 @@ class TestOffline:
         run("template", "codes", str(tmp_path / "codes.csv"))
         assert "제과·제빵원" in (tmp_path / "codes.csv").read_text("utf-8-sig")
 
+    def test_a_template_is_written_over_nothing(self, tmp_path: Path) -> None:
+        out = tmp_path / "t.csv"
+        out.write_text("filled in")
+        run("template", "job-posted", str(out), code=WRONG)
+        assert out.read_text() == "filled in"
+        run("template", "job-posted", str(out), "--force")
+        assert out.read_text() != "filled in"
+        run("template", "job-posted", str(tmp_path / "t.txt"), code=WRONG)
+        run("template", "codes", str(tmp_path / "t.xlsx"), code=WRONG)
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["t.csv"]
+
+    def test_check_knows_whose_source_it_is_where_the_agency_is_said(self, tmp_path: Path) -> None:
+        event = {
+            "specversion": "1.0", "id": "a-1", "source": "/agencies/khf", "type": "job-posted",
+            "time": "2026-11-28T09:00:00+09:00", "data": registry.find("job-posted").door_example,
+        }  # fmt: skip
+        path = tmp_path / "x.jsonl"
+        path.write_text(json.dumps(event))
+        assert as_json("check", str(path))["fit"] == 1
+        assert as_json("check", str(path), IEUM_AGENCY="khf")["fit"] == 1
+        found = as_json("check", str(path), code=REFUSED, IEUM_AGENCY="gjf")["first"]
+        assert [(one["field"], one["rule"]) for one in found] == [("/source", "wrong-source")]
+
+    def test_a_mapping_of_a_wrong_form_is_told_by_field_and_rule(self, jobs: Path, tmp_path: Path) -> None:
+        file = tmp_path / "mapping.json"
+        file.write_text(json.dumps({"fixed": {"hours_per_week": 4711}}))
+        for command in ("preview", "check"):
+            said = run(command, str(jobs), "--type", "job-posted", "--mapping", str(file), code=WRONG)
+            assert "/fixed/hours_per_week string-type: " in said.stderr
+            assert "4711" not in said.output
+
+    def test_the_file_of_a_key_is_looked_for_by_what_needs_it(self, jobs: Path) -> None:
+        run("codes", "요양", IEUM_KEY_FILE="nowhere.key")
+        said = run("send", str(jobs), "--type", "job-posted", code=WRONG, **{**DOOR, "IEUM_KEY_FILE": "nowhere.key"})
+        assert "nowhere.key" in said.stderr
+
+    def test_counts_are_said_in_words(self, jobs: Path) -> None:
+        asked = ("check", str(jobs), "--type", "job-posted")
+        assert "rows 2, not sent 1" in run(*asked, code=REFUSED, IEUM_LANGUAGE="en").stdout
+        assert "행 2, 보내지 않음 1" in run(*asked, code=REFUSED, IEUM_LANGUAGE="ko").stdout
+
     def test_a_preview_shows_what_was_understood_and_no_text(self, jobs: Path) -> None:
         said = as_json("preview", str(jobs), "--type", "job-posted", code=REFUSED)
         assert said["columns"]["F"] == "/data/wage/minimum"
@@ -196,6 +237,23 @@ class TestSending:
             "register", "KHF!", "--title", "ko=재단", "--class", "friend", "--key-id", "khf-1", "--secret-sha256", "x",
             code=WRONG, **DOOR,
         )  # fmt: skip
+
+    def test_a_type_that_is_none_is_named_before_anybody_is_asked(self, served: Served) -> None:
+        said = run(
+            "register", "khf", "--title", "ko=재단", "--class", "case", "--key-id", "khf-1",
+            "--secret-sha256", "0" * 64, "--sends", "job-postd", code=WRONG, **DOOR,
+        )  # fmt: skip
+        assert "job-posted" in said.stderr
+        assert served.asked == []
+
+    def test_an_answer_is_shown_in_one_language_and_a_journey_as_json(self, served: Served) -> None:
+        no = {"title": "no", "remedy": {"ko": "한국어", "en": "English"}}
+        served._answers = [httpx.Response(422, json=no)]
+        said = run("revoke", "gjf-1", code=REFUSED, **DOOR, IEUM_LANGUAGE="en").stderr
+        assert "English" in said
+        assert "한국어" not in said
+        served._answers = [httpx.Response(200, json={"status": "accepted", "journey": [{"what": "emitted"}]})]
+        assert '[{"what": "emitted"}]' in run("status", "a-1", **DOOR).stdout
 
 
 class TestPolling:

@@ -59,6 +59,8 @@ class TestRemedies:
         [
             ({"time": "2026-11-20T09:00:00"}, "/time", "2026-11-20T09:00:00+09:00"),
             ({"sequence": "x"}, "/sequence", "7"),
+            ({"type": "job-close"}, "/type", "job-closed"),
+            ({"type": "☃"}, "/type", "GET /schemas"),
             ({"data": {"reference": "김 8841", "reason": "filled"}}, "/data/reference", "HW-8841"),
             ({"data": {"reference": "a", "reason": 7}}, "/data/reason", "filled"),
             ({"type": "job-posted", "data": example("job-posted", occupation="제과원")}, "/data/occupation", "871100"),
@@ -93,3 +95,22 @@ class TestRemedies:
         pack = load_pack("kr-gyeonggi")
         assert pack.remedy("model-type", "/data", {}) == pack.remedy("wrong-form", "/data", {})
         assert pack.remedy("too-small", "/data", {"ge": 5})["en"].endswith("Please use 5 or more.")
+
+    async def test_a_name_that_stands_elsewhere_is_told_with_its_place(self, house: House) -> None:
+        event = house.event("person-enrolled", example("person-enrolled", name="하늘보리"), "hanawon")
+        (receipt,) = await house.send_all([event], "hanawon")
+        assert receipt.problem is not None
+        assert (receipt.problem.field, receipt.problem.rule) == ("/data", "unknown-field")
+        assert all("identity.name" in sentence for sentence in (receipt.problem.remedy or {}).values())
+
+    def test_a_wrong_value_is_told_the_words_of_tables(self) -> None:
+        said = load_pack("kr-gyeonggi").remedy(
+            "unknown-value", "/data/wage/per", {"expected": "'hour', 'day' or 'month'"}
+        )
+        assert "hour (시급), day (일급), month (월급)" in said["ko"]
+        assert " or " not in said["ko"]
+
+    @pytest.mark.parametrize("rule", ["missing-field", "datetime-from-date-parsing", "timezone-aware"])
+    @pytest.mark.parametrize("name", available_packs())
+    def test_a_time_in_an_address_is_told_with_its_escape(self, name: str, rule: str) -> None:
+        assert all("%2B" in said for said in load_pack(name).remedy(rule, "/query/as_of", {}).values())
