@@ -1,7 +1,8 @@
 """Conformance offline: what the door would say of a file, as far as the contract and the pack can tell.
 
-The models and lists are those of the door itself. Not known here: who is registered, what was sent before, rules on
-wages, dates and consents; `send --testrun` asks the door for these, without any effect.
+The models and lists are those of the door itself. Of its rules those for an advert's days and the minimum wage
+are looked at, too. Not known here: who is registered, what was sent before, what is never collected, consents;
+`send --testrun` asks the door for these, without any effect.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from datetime import date
 from typing import Any
 
 from clients.ieum.sending import Tally
+from shared.events.advert_dates import wrong_dates
 from shared.events.http_binding import read, with_data
 from shared.events.limits import check_structure
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import load_topics
+from shared.events.topics.opportunities import JobAtDoor, ProgrammeAtDoor
 from shared.files import Converted, Line, lines_about
 from shared.files.columns import columns_of
 from shared.reference import Pack
@@ -56,7 +59,28 @@ def findings(event: dict[str, Any], pack: Pack, today: date, agency: str | None 
         return refused.refusals
     own = f"/agencies/{agency}"
     foreign = [] if agency is None or incoming.source == own else [Refusal("wrong-source", "/source", {"source": own})]
-    return (*foreign, *_codes(incoming.event_type.name, event["data"], pack, today))
+    return (
+        *foreign,
+        *_codes(incoming.event_type.name, event["data"], pack, today),
+        *_advert(incoming.data, pack, today),
+    )
+
+
+def _advert(data: object, pack: Pack, today: date) -> Iterator[Refusal]:
+    """Of the rules for adverts those that need only the calendar and the table of wages."""
+    if not isinstance(data, JobAtDoor | ProgrammeAtDoor):
+        return
+    yield from wrong_dates(data, today)
+    wage, week, day = data.wage, data.hours_per_week, data.hours_per_day
+    if not isinstance(data, JobAtDoor) or wage is None or wage.currency != pack.currency:
+        return
+    floor = pack.wage_floor(max(today, data.starts or today))
+    contradict = week is not None and day is not None and not day <= week <= 7 * day
+    if floor is None or contradict or wage.minimum >= (least := pack.least_pay(floor, wage.per, week, day)):
+        return
+    said = {"minimum": least, "per": wage.per, "hourly": floor}
+    hours = f"{week or pack.manifest.working_time.hours_per_week:g}"
+    yield Refusal("wage-below-minimum", "/data/wage/minimum", {**said, "hours": hours})
 
 
 def _codes(type: str, data: dict[str, Any], pack: Pack, today: date) -> Iterator[Refusal]:

@@ -82,7 +82,7 @@ def result(said: dict[str, Any]) -> None:
 def counts(said: dict[str, int], language: str) -> None:
     """How many of what, in words."""
     words = _WORDS.get(language, {})
-    shown = (f"{words.get(name, name.replace('_', ' '))} {count}" for name, count in said.items())
+    shown = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in said.items())
     stdout.print(", ".join(shown), markup=False)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from math import ceil
 from types import MappingProxyType
 from typing import Literal
 
@@ -224,6 +225,10 @@ class Pack:
     def paid_hours(self, per: str, hours_per_week: float | None, hours_per_day: float | None) -> float:
         """For how many hours the pay of such a period is (rules: `wages.paid_hours`). ValueError on nonsense."""
         return paid_hours(per, hours_per_week, hours_per_day, self.manifest.working_time)
+
+    def least_pay(self, floor: int, per: str, hours_per_week: float | None, hours_per_day: float | None) -> int:
+        """The least that such a period may pay where an hour pays the floor."""
+        return ceil(floor * self.paid_hours(per, hours_per_week, hours_per_day) - 1e-6)
 
     def money(self, amount: float, language: str) -> str:
         """An amount as people read it."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from services.intake.domain.findings import Findings
 from services.intake.domain.wage_plausibility import Hours, check_wage
+from shared.events.advert_dates import wrong_dates
 from shared.events.topics.opportunities import JobAtDoor, Opportunity, ProgrammeAtDoor
 
 JOB = "job"  # the kind of everything that comes as a job event; other kinds are data of the pack
-LONGEST_OPEN = timedelta(days=3 * 366)
 _RESOLVED = {
     "certificates": "certificate",
     "certificates_wanted": "certificate",
@@ -23,7 +23,7 @@ _RESOLVED = {
 def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date) -> dict[str, Any]:
     """The fields of the bus's Opportunity that the advert decides; what is wrong is added to `findings`."""
     _check_codes(data, findings)
-    _check_dates(data, findings, today)
+    findings.refusals += wrong_dates(data, today)
     if data.rules.age_min is not None and data.rules.age_max is not None and data.rules.age_max < data.rules.age_min:
         findings.add("numbers-in-wrong-order", "/data/rules/age_max")
     kind = JOB
@@ -65,16 +65,3 @@ def _check_codes(data: JobAtDoor | ProgrammeAtDoor, findings: Findings) -> None:
     findings.codes("licence", data.rules.licences, "/data/rules/licences")
     findings.codes("region", data.rules.residence, "/data/rules/residence")
     findings.code("education", data.rules.education_min, "/data/rules/education_min")
-
-
-def _check_dates(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date) -> None:
-    """An advert ends some day, or says that it is open until the places are filled; one that has ended is not open."""
-    if data.closes is None:
-        if not data.until_filled:
-            findings.add("no-closing-date", "/data/closes")
-    elif data.closes < today:
-        findings.add("closes-in-the-past", "/data/closes")
-    for name in ("closes", "starts"):
-        day: date | None = getattr(data, name)
-        if day is not None and not today - LONGEST_OPEN <= day <= today + LONGEST_OPEN:
-            findings.add("date-too-far", f"/data/{name}", days=LONGEST_OPEN.days)

@@ -3,7 +3,6 @@ nobody's."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -62,8 +61,7 @@ def check_wage(wage: Wage, hours: Hours, findings: Findings, day: date, *, floor
 
 def _check_floor(wage: Wage, hours: Hours, legal: int, findings: Findings) -> None:
     """The least is told in the sender's own period, for the hours that were said."""
-    paid = findings.pack.paid_hours(wage.per, hours.per_week, hours.per_day)
-    least = math.ceil(legal * paid - 1e-6)
+    least = findings.pack.least_pay(legal, wage.per, hours.per_week, hours.per_day)
     if wage.minimum >= least:
         return
     likely = _likely(wage.minimum, wage.per, hours, legal, findings) if wage.minimum < LEAST_SHARE * least else {}

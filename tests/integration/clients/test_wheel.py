@@ -32,7 +32,12 @@ def run(installed: Path, *arguments: str, code: int = 0) -> str:
     result = subprocess.run(
         [sys.executable, "-m", "ieum", *arguments],
         cwd=installed.parent,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "HOME": str(installed.parent)},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(installed),
+            "HOME": str(installed.parent),
+            "IEUM_LANGUAGE": "en",
+        },
         capture_output=True,
         text=True,
         check=False,

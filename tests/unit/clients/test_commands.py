@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ BAD = ("A-2", "secret title", "없는직업", "수원시", "월급", "2500000", 
 def nothing_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("INTAKE", "NOTIFICATIONS", "AGENCY", "KEY", "KEY_FILE", "PACK", "LANGUAGE", "KAFKA_PASSWORD_FILE"):
         monkeypatch.delenv(f"IEUM_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def a_day_of_2026(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Then(date):
+        @classmethod
+        def today(cls) -> Then:
+            return cls(2026, 11, 20)
+
+    monkeypatch.setattr("clients.ieum.commands.files.date", Then)
 
 
 def run(*arguments: str, code: int = 0, **environment: str) -> Any:
@@ -124,6 +135,28 @@ class TestOffline:
         found = as_json("check", str(path), code=REFUSED, IEUM_AGENCY="gjf")["first"]
         assert [(one["field"], one["rule"]) for one in found] == [("/source", "wrong-source")]
 
+    @pytest.mark.parametrize(
+        ("change", "field", "rule"),
+        [
+            ({"closes": "2026-11-19"}, "/data/closes", "closes-in-the-past"),
+            ({"closes": None, "until_filled": False}, "/data/closes", "no-closing-date"),
+            ({"starts": "2031-01-01"}, "/data/starts", "date-too-far"),
+            (
+                {"wage": {"per": "month", "minimum": 1_000_000, "currency": "KRW"}},
+                "/data/wage/minimum",
+                "wage-below-minimum",
+            ),
+        ],
+    )
+    def test_check_knows_the_days_and_the_least_pay_of_adverts(
+        self, tmp_path: Path, change: dict[str, Any], field: str, rule: str
+    ) -> None:
+        path = tmp_path / "x.jsonl"
+        path.write_text(json.dumps({**(registry.find("job-posted").door_example or {}), **change}))
+        found = as_json("check", str(path), "--type", "job-posted", code=REFUSED)["first"]
+        assert [(one["field"], one["rule"]) for one in found] == [(field, rule)]
+        assert "{" not in found[0]["remedy"]
+
     def test_a_mapping_of_a_wrong_form_is_told_by_field_and_rule(self, jobs: Path, tmp_path: Path) -> None:
         file = tmp_path / "mapping.json"
         file.write_text(json.dumps({"fixed": {"hours_per_week": 4711}}))
@@ -139,8 +172,8 @@ class TestOffline:
 
     def test_counts_are_said_in_words(self, jobs: Path) -> None:
         asked = ("check", str(jobs), "--type", "job-posted")
-        assert "rows 2, not sent 1" in run(*asked, code=REFUSED, IEUM_LANGUAGE="en").stdout
-        assert "행 2, 보내지 않음 1" in run(*asked, code=REFUSED, IEUM_LANGUAGE="ko").stdout
+        assert "2 rows, 1 not sent" in run(*asked, code=REFUSED, IEUM_LANGUAGE="en").stdout
+        assert "2 행, 1 보내지 않음" in run(*asked, code=REFUSED, IEUM_LANGUAGE="ko").stdout
 
     def test_a_preview_shows_what_was_understood_and_no_text(self, jobs: Path) -> None:
         said = as_json("preview", str(jobs), "--type", "job-posted", code=REFUSED)
