@@ -13,7 +13,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-STANDS_ON = ("events", "reference", "files")
+STANDS_ON = ("events", "reference", "screening", "files")
 _NAMES = re.compile(r"^(\s*)(from|import) (shared|clients\.ieum)\b", re.MULTILINE)
 _NEW = {"shared": "ieum.shared", "clients.ieum": "ieum"}
 

@@ -11,7 +11,6 @@ from services.intake.dependencies import Dependencies
 from services.intake.domain.code_successors import renewed
 from services.intake.domain.envelope_rules import check_envelope
 from services.intake.domain.findings import Budget, Findings
-from services.intake.domain.sensitive_data import NeverCollected
 from services.intake.event_handlers import topic_handlers
 from services.intake.event_handlers.effect import DoorEvent, Features
 from services.intake.schemas import Receipt, ReceiptStatus
@@ -20,6 +19,7 @@ from shared.events.http_binding import Incoming, Item, Unfit, read, with_data
 from shared.events.limits import Contents, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
 from shared.events.unicode_composed import surely_composed
+from shared.screening.sensitive_data import NeverCollected
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from clients.ieum.hub import Away, Json, NotAllowed, RefusedByHub, this_machine, until_taken
-from clients.ieum.kafka.records import HEADERS, record_of
+from clients.ieum.kafka.records import HEADERS, Record, Records
 from shared.reference import Pack
 
 LEAST_PATIENCE = 10.0  # seconds: an answer takes some time even when all is well
@@ -71,10 +71,10 @@ class KafkaDoor:
             raise ValueError(f"the door on Kafka is closed there: {told.get('why', '')}")
         self._inbound = told["publish_to"].replace("<agency>", agency)
         self._answers = told["answers_on"].replace("<agency>", agency)
-        self._public = base64.b64decode(told["keys"][0]["public_key"])
-        self._agency, self._user, self._pack = agency, login.user, pack
+        self._records = Records(base64.b64decode(told["keys"][0]["public_key"]), pack)
+        self._agency, self._user, self._brokers = agency, login.user, login.brokers
         self._patience = max(patience, LEAST_PATIENCE)
-        self._noticed: KafkaError | None = None
+        self._noticed: list[KafkaError] = []
         common = {**login.settings(), "error_cb": self._notice}
         reading = {"group.id": self._answers, "enable.auto.commit": False, "auto.offset.reset": "latest"}
         self._consumer = Consumer({**common, **reading})
@@ -84,7 +84,9 @@ class KafkaDoor:
     def __enter__(self) -> Self:
         """Begin to read the answers. Raises Away, NotAllowed, ValueError."""
         try:
-            places = [TopicPartition(self._answers, number) for number in self._tried(self._partitions)]
+            self._tried(partial(self._partitions, self._inbound))
+            numbers = self._tried(partial(self._partitions, self._answers))
+            places = [TopicPartition(self._answers, number) for number in numbers]
             for place in places:
                 _, place.offset = self._tried(partial(self._ends, place))
             self._consumer.assign(places)
@@ -105,23 +107,26 @@ class KafkaDoor:
     def _once(self, events: Sequence[Json]) -> list[Json]:
         answers: list[Json] = [{}] * len(events)
         places: dict[tuple[int, int], int] = {}
+        warnings: dict[int, list[Json]] = {}
+        lost: list[KafkaError] = []  # of these: what is told late of earlier ones is in a list of theirs
         for at, event in enumerate(events):
-            record = record_of(event, self._public, self._pack)
-            if isinstance(record, bytes):
-                self._publish(record, partial(self._published, places, at))
+            record = self._records.of(event)
+            if isinstance(record, Record):
+                warnings[at] = record.warnings
+                self._publish(record.value, partial(self._published, places, lost, at))
             else:
                 answers[at] = record
         if self._producer.flush(self._patience + _LONGEST_CALL):
             self._producer.purge()
             raise Away("Kafka took no records in time; what was sent is safe to send again")
-        self._look()
+        self._look(lost)
         until = time.monotonic() + self._patience
         while places:
             for message in self._consumer.consume(AT_ONCE, _POLL):
                 if (answer := self._read(message)) is not None and (at := places.pop(_place(answer), -1)) >= 0:
-                    answers[at] = answer
+                    answers[at] = _with(warnings[at], answer)
                     until = time.monotonic() + self._patience
-            self._look()
+            self._look(lost)
             if time.monotonic() > until:
                 raise Away("no answers in time; what was sent is safe to send again")
         return answers
@@ -136,10 +141,15 @@ class KafkaDoor:
         self._producer.poll(0)
 
     def _published(
-        self, places: dict[tuple[int, int], int], at: int, error: KafkaError | None, message: Message
+        self,
+        places: dict[tuple[int, int], int],
+        lost: list[KafkaError],
+        at: int,
+        error: KafkaError | None,
+        message: Message,
     ) -> None:
         if error is not None:
-            self._noticed = error
+            lost.append(error)
         elif (offset := message.offset()) is not None and offset >= 0:  # else it is sent once more
             places[message.partition() or 0, offset] = at
 
@@ -153,9 +163,11 @@ class KafkaDoor:
             return None
         return answer if isinstance(answer, dict) else None
 
-    def _partitions(self) -> list[int]:
-        found = self._consumer.list_topics(self._answers, timeout=_LONGEST_CALL).topics[self._answers]
+    def _partitions(self, topic: str) -> list[int]:
+        found = self._consumer.list_topics(topic, timeout=_LONGEST_CALL).topics[topic]
         if found.error is not None:
+            if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:  # no waiting makes it
+                raise ValueError(f"there is no topic {topic} at {self._brokers}; the operator makes it")
             raise KafkaException(found.error)
         return sorted(found.partitions)
 
@@ -181,11 +193,11 @@ class KafkaDoor:
     def _notice(self, error: KafkaError) -> None:
         """Called by the clients. What only cannot be reached is tried again by themselves."""
         if error.code() in (*_NOT_LET_IN, *_NOT_ALLOWED, KafkaError._SSL) or error.fatal():
-            self._noticed = error
+            self._noticed.append(error)
 
-    def _look(self) -> None:
-        if (error := self._noticed) is not None:
-            self._noticed = None
+    def _look(self, lost: Sequence[KafkaError] = ()) -> None:
+        found, self._noticed = [*self._noticed, *lost], []
+        for error in found[:1]:
             self._check(error)
             raise Away(f"Kafka took no more records ({error.name()}); what was sent is safe to send again")
 
@@ -198,6 +210,13 @@ class KafkaDoor:
             raise NotAllowed(403, {"detail": f"{self._user} may not {topics}; the operator gives that"})
         if error.code() == KafkaError._SSL:
             raise ValueError("no TLS with the brokers: is their certificate signed by who is named in --kafka-ca?")
+
+
+def _with(warnings: list[Json], answer: Json) -> Json:
+    """The answer with these warnings, too, of what was left out before it was published."""
+    if not warnings or answer.get("status") not in ("accepted", "duplicate", "superseded"):
+        return answer
+    return {**answer, "warnings": [*warnings, *answer.get("warnings", ())]}
 
 
 def _place(answer: Json) -> tuple[int, int]:

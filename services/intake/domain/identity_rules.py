@@ -8,9 +8,9 @@ from typing import Any
 
 from services.intake.domain.findings import Findings
 from services.intake.domain.phone_numbers import readable
-from services.intake.domain.text_rules import hides, shows
 from shared.events.topics.people import Identity
 from shared.reference import Pack
+from shared.screening.text_rules import hides, shows
 
 OPTIONAL = frozenset({"phone", "email", "address"})  # what cannot be read of these refuses nobody
 _AT = "/data/identity"

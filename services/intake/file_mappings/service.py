@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypedDict
 
 from services.intake.dependencies import Dependencies
-from services.intake.domain.text_rules import RefusedNumbers
 from shared.events.refusal import MOST, Refusal, Refused
 from shared.files import FileMapping, check_mapping
 from shared.files.mapping import texts_of
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.typed_collection import Collection
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.screening.text_rules import RefusedNumbers
 
 MOST_MAPPINGS = 20  # of one agency
 

@@ -12,7 +12,6 @@ from typing import Any, cast
 import pytest
 
 from services.intake import metrics
-from services.intake.domain.sensitive_data import NeverCollected
 from services.intake.event_handlers import opportunities, topic_handlers
 from services.intake.request_admission import Admitted
 from services.intake.service import Door
@@ -23,6 +22,7 @@ from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JOB_CLOSED
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
+from shared.screening.sensitive_data import NeverCollected
 from tests.unit.intake.memory import House, agency, example, today
 
 pytestmark = pytest.mark.unit

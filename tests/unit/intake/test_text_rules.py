@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.domain.text_rules import RefusedNumbers, hides, shows
 from shared.reference import load_pack
+from shared.screening.text_rules import RefusedNumbers, hides, shows
 from tests.unit.intake.memory import House, example, pack
 
 pytestmark = pytest.mark.unit

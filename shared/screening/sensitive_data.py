@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping
 from itertools import filterfalse
 from typing import Any
 
-from services.intake.domain.identity_rules import OPTIONAL
-from services.intake.domain.text_rules import RefusedNumbers, extraordinary, hides, shows
 from shared.events import registry
 from shared.events.http_binding import ATTRIBUTES
 from shared.events.limits import Contents
 from shared.events.refusal import MOST, Refusal, field_names
+from shared.events.topics.people import Identity
 from shared.reference import Pack
 from shared.reference.text import folded
+from shared.screening.text_rules import RefusedNumbers, extraordinary, hides, shows
 
 _DEEPEST = 8  # so many steps a path may have
-_READ_APART = frozenset(f"/data/identity/{name}" for name in OPTIONAL)
+_OPTIONAL = (name for name, field in Identity.model_fields.items() if not field.is_required())
+_READ_APART = frozenset(f"/data/identity/{name}" for name in _OPTIONAL)  # what of these cannot be read is set aside
 _ATTRIBUTES = ("id", "source", "subject", "actor")  # texts of an event that are kept, or said again
 
 
