@@ -122,8 +122,8 @@ class Cells:
         return month
 
     def _code(self, field: str, text: str, at: str, refusals: list[Refusal], warnings: list[Refusal]) -> str:
-        """A code with its list, a name that means one code, or a code alone; a lost zero is put back where that gives
-        one code."""
+        """A code with its list, a name that means one code, or a code alone; a lost zero is put back, and a name's
+        ending, where that gives one code."""
         if ":" in text:
             return text
         found = self._known(field, text)
@@ -134,6 +134,12 @@ class Cells:
         if len(padded) == 1:
             warnings.append(Refusal("leading-zero-lost", at))
             return padded.pop()
+        meant = {code for name in self._pack.words.completed(field, text) if (code := self._pack.find(field, name))}
+        if len(meant) == 1:
+            code = meant.pop()
+            said = f"{code} ({self._pack.label(code, self._pack.languages[0])})"
+            warnings.append(Refusal("name-completed", at, {"found": said}))
+            return code
         near = ", ".join(f"{one.code} ({one.title})" for one in self._pack.look_up(field, text, 3))
         refusals.append(Refusal("unknown-code-name", at, {"nearest": near} if near else {}))
         return text

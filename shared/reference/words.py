@@ -15,7 +15,8 @@ class FileWords(Data):
     `columns`: headings of a field (`wage.minimum`, `courses.#.title`), the first is what a template shows; the field's
     own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that
     is true or false. `units`: words after an amount, and by how much it is multiplied. `trunk`: what a spreadsheet
-    takes from the beginning of a phone number when it reads it as a number.
+    takes from the beginning of a phone number when it reads it as a number. `endings`: of a list of codes, what people
+    leave out at the end of its names, or shorten to another of them.
     """
 
     columns: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -24,6 +25,7 @@ class FileWords(Data):
     no: tuple[str, ...] = ()
     units: Mapping[str, int] = Field(default_factory=dict)
     trunk: str = ""
+    endings: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
     def value(self, path: str, word: str) -> str | None:
         """What a word in a cell of this field means; None when it is no word for anything."""
@@ -32,6 +34,12 @@ class FileWords(Data):
     def truth(self, word: str) -> bool | None:
         """Yes, no, or neither."""
         return self._truths.get(folded(word))
+
+    def completed(self, field: str, name: str) -> frozenset[str]:
+        """What a name may be short for."""
+        endings = self.endings.get(field, ())
+        stems = {name, *(name.removesuffix(each) for each in endings if len(name) > len(each) + 1)}
+        return frozenset(stem + ending for stem in stems for ending in endings)
 
     @cached_property
     def _values(self) -> Mapping[tuple[str, str], str]:

@@ -179,6 +179,10 @@ class TestCells:
                 "work24-2024-occupation:999999",
                 [],
             ),  # the door names the nearest
+            ("근무지역", "안산", "legal-dong-2026:41270", ["name-completed"]),
+            ("근무지역", "서울시", "legal-dong-2026:11000", ["name-completed"]),
+            ("근무지역", "광주", None, ["unknown-code-name"]),  # a city of Gyeonggi, and one of its own
+            ("근무지역", "강서구", None, ["unknown-code-name"]),  # of Seoul and of Busan
             ("직종", "용접원", None, ["unknown-code-name"]),  # of two lists: both are named
             ("근무지역", "42110", "legal-dong-2026:42110", []),  # older: the door knows what became of it
             ("최소 학력", "3", "work24-2024-education:03", ["leading-zero-lost"]),
