@@ -14,7 +14,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.domain.findings import Budget
 from services.intake.event_validation import Validation
 from shared.events.refusal import Refusal
-from shared.files import Converted, Converter, Unreadable, visible
+from shared.files import Converted, Converter, EmptyRows, Unreadable, visible
 from shared.files.headings import Headings, letter
 from shared.files.preview import MOST_ROWS
 from shared.files.report import column_of
@@ -62,14 +62,13 @@ class Start:
         self._headings, self.rows, self._stopped = headings, rows, stopped
 
     @classmethod
-    def of(cls, body: bytes, converter: Converter, type: str | None) -> Start:
+    def of(cls, body: bytes, converter: Converter, type: str | None, empty: EmptyRows | None = None) -> Start:
         """Raises Unreadable."""
-        stream = io.BytesIO(body)
-        headings = converter.headings(stream, type)
+        headings, found = converter.opened(io.BytesIO(body), type, empty)
         rows: list[Converted] = []
         stopped = None
         try:
-            rows.extend(islice(converter.convert(stream, type), MOST_ROWS))
+            rows.extend(islice(found, MOST_ROWS))
         except Unreadable as unreadable:
             stopped = unreadable
         return cls(headings, rows, stopped)

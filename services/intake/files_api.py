@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import io
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cache, partial
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
@@ -33,18 +35,23 @@ from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller, Calling
 from shared.events.http_binding import Item
 from shared.events.refusal import Refusal, Refused
-from shared.files import Converted, Converter, FileMapping, Line, Report, Unreadable
+from shared.files import Converted, Converter, EmptyRows, FileMapping, Line, Report, Unreadable
 from shared.files.columns import table_types
 from shared.files.report import column_of
 from shared.files.template import codes_csv, template_csv, template_xlsx
 from shared.files.text_encoding import encoding_of
+from shared.files.xlsx_rows import unpacked_size
 from shared.kit.web.problems import Finding, errors, findings, not_found
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.response_model import Answer
-from shared.kit.web.route_bounds import Bounds, Router, bounded
+from shared.kit.web.route_bounds import SMALL_BODY, Bounds, Router, bounded
 from shared.reference import Pack
 
 MOST_HELD = 32_000_000  # bytes of a workbook's shared strings: as objects they take several times as much
+MOST_UNPACKED = 100_000_000  # bytes of a workbook
+MOST_CHARGED = 32_000_000  # bytes: less than a key may be charged at once, so that one file is never too much
+MOST_EMPTY = 5_000  # rows with nothing in them
+EMPTY_FOR_ONE = 50  # of them are charged like an event: so much less they cost
 MOST_FINDINGS = 1_000  # in one answer; GET /rejections has all of what was refused
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Type = Annotated[str | None, Query(max_length=60, description="of its events, where no column says it")]
@@ -57,6 +64,15 @@ _BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+
+
+T = TypeVar("T")
+# Threads for files alone: behind what is long here no event waits, and no lease, which use the event loop's own.
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="files")
+
+
+async def _in_a_thread(do: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(do, *arguments))
 
 
 class FileAnswer(Answer):
@@ -77,11 +93,9 @@ class FileAnswer(Answer):
 class Reading:
     """One file: rows in, an answer out."""
 
-    def __init__(
-        self, stream: io.BytesIO, rows: Iterator[Converted], dependencies: Dependencies, testrun: bool
-    ) -> None:
-        self.stream = stream
+    def __init__(self, rows: Iterator[Converted], empty: EmptyRows, dependencies: Dependencies, testrun: bool) -> None:
         self._rows = rows
+        self._empty, self._charged = empty, 0
         self._remedies = dependencies.pack.remedy
         self._testrun = testrun
         self._waiting: deque[Converted] = deque()  # for what becomes of them
@@ -98,12 +112,13 @@ class Reading:
             for receipt in receipts:
                 self._note(self._waiting.popleft(), receipt)
         if self._stopped is not None and not self._count:
+            await quotas.charge("events", caller.key_id, max(1, self._empty_cost()))
             raise Refused(self._stopped.refusal)
 
     async def _portions(self, door: Door, caller: Caller, quotas: Quotas) -> AsyncIterator[Step[list[Receipt]]]:
-        while rows := await asyncio.to_thread(self._next):
+        while rows := await _in_a_thread(self._next):
             self._waiting.extend(rows)
-            over = quotas.over("events", caller.key_id, len(rows))
+            over = quotas.over("events", caller.key_id, len(rows) + self._empty_cost())
             if over is None:
                 items = [self._item(row) for row in rows]
                 async for portion in door.portions(Admitted(items, len(items)), caller):
@@ -111,6 +126,11 @@ class Reading:
             else:
                 await quotas.delay(over)
                 yield partial(self._put_off, rows)
+
+    def _empty_cost(self) -> int:
+        """What rows with nothing in them cost since it was asked last."""
+        before, self._charged = self._charged, self._empty.empty // EMPTY_FOR_ONE
+        return self._charged - before
 
     async def _put_off(self, rows: list[Converted]) -> list[Receipt]:
         late = findings([Refusal("too-many-at-a-time", "")], self._remedies)[0]
@@ -197,16 +217,16 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         stops no other. The same file with the same `as_of` again is safe."""
         quotas: Quotas = request.app.state.runtime.quotas
         received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
-        async with endpoints.admission.turn(received, caller, quotas):
-            body = await _unpacked(received)
+        async with _turn(received, caller, quotas):
+            body = await unpacked(received, settings.most_bytes, caller, quotas)
             converter = _converter(caller, as_of, await _mapping(caller, mapping), dependencies)
-            stream = io.BytesIO(body)
-            reading = Reading(stream, converter.convert(stream, type), dependencies, testrun)
+            empty = EmptyRows(MOST_EMPTY)
+            reading = Reading(converter.convert(io.BytesIO(body), type, empty), empty, dependencies, testrun)
             await reading.take(endpoints.door, caller, quotas)
         if report == "json":
             content = reading.answer().model_dump_json(exclude_none=True)
             return Response(content, 202, media_type="application/json")
-        encoding = "utf-8-sig" if body.startswith(b"PK") else await asyncio.to_thread(encoding_of, io.BytesIO(body))
+        encoding = "utf-8-sig" if body.startswith(b"PK") else await _in_a_thread(encoding_of, io.BytesIO(body))
         chosen = language if language in pack.languages else pack.languages[0]
         return Response(reading.report(chosen, encoding), 202, media_type="text/csv")
 
@@ -230,19 +250,21 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         taken and nothing kept; nothing that may name a person is said back."""
         quotas: Quotas = request.app.state.runtime.quotas
         received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
-        async with endpoints.admission.turn(received, caller, quotas):
-            body, kept = await _unpacked(received), await _mapping(caller, mapping)
+        async with _turn(received, caller, quotas):
+            body, kept = await unpacked(received, settings.most_bytes, caller, quotas), await _mapping(caller, mapping)
             converter = _converter(caller, as_of or dependencies.clock.calendar(), kept, dependencies)
-            try:
-                start = await asyncio.to_thread(Start.of, body, converter, type)
-            except Unreadable as unreadable:
-                raise Refused(unreadable.refusal) from None
-            await quotas.charge("events", caller.key_id, max(1, len(start.rows)))
+            start = await start_of(body, converter, type, caller, quotas)
             return answer(await start.shown(caller.agency.agency, validation, dependencies))
 
-    async def _unpacked(received: Received) -> bytes:
-        packed = Received("", received.headers, received.body)  # what its text is written in is told by itself
-        return await asyncio.to_thread(packed.unpacked, settings.most_bytes)
+    @asynccontextmanager
+    async def _turn(received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[None]:
+        """One file of a key at a time, however small."""
+        async with endpoints.admission.turn(received, caller, quotas):
+            done = await quotas.turn(f"{caller.key_id} files", 1, "bodies-at-once")
+            try:
+                yield
+            finally:
+                done()
 
     async def _mapping(caller: Caller, name: str | None) -> FileMapping | None:
         if name is None:
@@ -277,10 +299,38 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
     return router
 
 
+async def unpacked(received: Received, most: int, caller: Caller, quotas: Quotas) -> bytes:
+    """The file. Unpacked bytes are charged, a workbook's too, before anything is read. Raises Refused, the 429."""
+    packed = Received("", received.headers, received.body)  # what its text is written in is told by itself
+    try:
+        body = await _in_a_thread(packed.unpacked, most)
+    except Refused:
+        await quotas.charge("events", caller.key_id)
+        raise
+    size = await _in_a_thread(unpacked_size, io.BytesIO(body)) if body.startswith(b"PK") else len(body)
+    free = max(len(received.body), SMALL_BODY)  # as one event, or charged as it came
+    if size > free:
+        await quotas.charge("bytes", caller.key_id, min(size - free, MOST_CHARGED))
+    return body
+
+
+async def start_of(body: bytes, converter: Converter, type: str | None, caller: Caller, quotas: Quotas) -> Start:
+    """The beginning of a file, charged by the rows that were looked at. Raises Refused, the 429."""
+    empty = EmptyRows(MOST_EMPTY)
+    try:
+        return await _in_a_thread(Start.of, body, converter, type, empty)
+    except Unreadable as unreadable:
+        raise Refused(unreadable.refusal) from None
+    finally:  # also when nothing of it can be read: the work is done
+        await quotas.charge("events", caller.key_id, max(1, empty.full + empty.empty // EMPTY_FOR_ONE))
+
+
 def _converter(caller: Caller, as_of: datetime, mapping: FileMapping | None, dependencies: Dependencies) -> Converter:
     agency = caller.agency.agency
     make_id = partial(_event_id, dependencies, agency)
-    return Converter(dependencies.pack, agency, as_of, make_id, mapping, most_held=MOST_HELD)
+    return Converter(
+        dependencies.pack, agency, as_of, make_id, mapping, most_held=MOST_HELD, most_unpacked=MOST_UNPACKED
+    )
 
 
 def _event_id(dependencies: Dependencies, agency: str, content: bytes) -> str:

@@ -11,11 +11,12 @@ from shared.files.convert import Converted, Converter
 from shared.files.mapping import FileMapping, check_mapping
 from shared.files.preview import visible
 from shared.files.report import Line, Report, lines_about
-from shared.files.rows import Unreadable
+from shared.files.rows import EmptyRows, Unreadable
 
 __all__ = [
     "Converted",
     "Converter",
+    "EmptyRows",
     "FileMapping",
     "Line",
     "Report",

@@ -22,9 +22,9 @@ from shared.files.format_detection import format_of
 from shared.files.headings import Headings, read_headings
 from shared.files.json_lines import json_objects
 from shared.files.mapping import FileMapping
-from shared.files.rows import Broken, Object, Row, Unreadable
+from shared.files.rows import Broken, EmptyRows, Object, Row, Unreadable
 from shared.files.work24 import Work24
-from shared.files.xlsx_rows import MOST_HELD, xlsx_rows
+from shared.files.xlsx_rows import MOST_HELD, MOST_UNPACKED, xlsx_rows
 from shared.files.xml_adverts import Advert, adverts
 from shared.reference import Pack
 
@@ -45,7 +45,8 @@ class Converted:
 
 class Converter:
     """Of one agency. `as_of`: when the file was made, for rows that do not say when; `make_id`: a keyed hash, for what
-    goes into an id may be personal. `most_held`: bytes of a workbook's parts that its reader holds in memory."""
+    goes into an id may be personal. `most_held`: bytes of a workbook's parts that its reader holds in memory;
+    `most_unpacked`: of all of them."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Converter:
         mapping: FileMapping | None = None,
         *,
         most_held: int = MOST_HELD,
+        most_unpacked: int = MOST_UNPACKED,
     ) -> None:
         self._pack = pack
         self._agency = agency
@@ -64,28 +66,30 @@ class Converter:
         self._mapping = mapping or FileMapping()
         self._cells = Cells(pack, self._mapping.values, as_of.date())
         self._work24 = Work24(pack)
-        self._most_held = most_held
+        self._most_held, self._most_unpacked = most_held, most_unpacked
 
-    def convert(self, stream: BinaryIO, type: str | None = None) -> Iterator[Converted]:
-        """Row after row. `stream` can be read more than once (`seek`). Raises Unreadable, at once or on the way, for
-        what is no file that is taken, or cannot be read any further."""
-        type = type or self._mapping.type
+    def convert(self, stream: BinaryIO, type: str | None = None, empty: EmptyRows | None = None) -> Iterator[Converted]:
+        """As `opened`, row after row alone."""
+        yield from self.opened(stream, type, empty)[1]
+
+    def opened(
+        self, stream: BinaryIO, type: str | None = None, empty: EmptyRows | None = None
+    ) -> tuple[Headings | None, Iterator[Converted]]:
+        """What a table's columns are taken as (None for what is no table), and row after row, in one reading. `empty`:
+        how many rows may hold nothing. `stream` can be read more than once (`seek`). Raises Unreadable, at once or on
+        the way, for what is no file that is taken, or cannot be read any further."""
+        type, empty = type or self._mapping.type, empty or EmptyRows()
         form = format_of(stream)
         if form == "xml":
-            yield from self._of_adverts(stream)
-        elif form == "json":
-            for thing in json_objects(stream):
-                yield self._of_object(thing, type)
-        else:
-            yield from self._of_table(csv_rows(stream) if form == "csv" else xlsx_rows(stream, self._most_held), type)
-
-    def headings(self, stream: BinaryIO, type: str | None = None) -> Headings | None:
-        """What a table's columns would be taken as; None for what is no table. Raises Unreadable."""
-        form = format_of(stream)
-        if form in ("xml", "json"):
-            return None
-        rows = csv_rows(stream) if form == "csv" else xlsx_rows(stream, self._most_held)
-        return self._headings(rows, type or self._mapping.type)
+            return None, self._of_adverts(stream)
+        if form == "json":
+            return None, (self._of_object(thing, type) for thing in empty.beside(json_objects(stream, empty)))
+        table = (
+            csv_rows(stream, empty) if form == "csv" else xlsx_rows(stream, self._most_held, self._most_unpacked, empty)
+        )
+        rows = empty.beside(table)
+        headings = self._headings(rows, type)
+        return headings, self._of_table(rows, headings, type)
 
     def _headings(self, rows: Iterator[Row | Broken], type: str | None) -> Headings:
         first = next(rows, None)
@@ -93,8 +97,7 @@ class Converter:
             raise Unreadable("no-headings")
         return read_headings(first, type, self._mapping.columns, self._pack)
 
-    def _of_table(self, rows: Iterator[Row | Broken], type: str | None) -> Iterator[Converted]:
-        headings = self._headings(rows, type)
+    def _of_table(self, rows: Iterator[Row | Broken], headings: Headings, type: str | None) -> Iterator[Converted]:
         if headings.refusals:
             yield Converted(headings.row, None, tuple(headings.refusals), columns=headings.letters)
             return

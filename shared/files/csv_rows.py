@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from shared.events.refusal import Refusal
-from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Broken, Row, Unreadable
+from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, Broken, EmptyRows, Row, Unreadable
 from shared.files.text_encoding import encoding_of, lines_of
 
 MOST_LINES = 40  # of one row: line breaks inside of quotation marks
 _DELIMITERS = ",\t;|"
 
 
-def csv_rows(stream: BinaryIO) -> Iterator[Row | Broken]:
+def csv_rows(stream: BinaryIO, empty: EmptyRows | None = None) -> Iterator[Row | Broken]:
     """The rows with anything in them, the first one the headings. Numbers are those of lines."""
+    empty = empty or EmptyRows()
     lines = _Lines(lines_of(stream, encoding_of(stream)))
     delimiter: str | None = None
     for count, row in enumerate(_records(lines)):
@@ -39,6 +40,8 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row | Broken]:
             yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
         elif found := {at: cell.strip() for at, cell in enumerate(cells) if cell and not cell.isspace()}:
             yield Row(number, found)
+        else:
+            empty.passed()
 
 
 class _Lines:

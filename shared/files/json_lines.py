@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from shared.events.http_binding import BATCH, STRUCTURED, Item, split
 from shared.events.refusal import Refusal, Refused
-from shared.files.rows import MOST_ROWS, Broken, Object, Unreadable
+from shared.files.rows import MOST_ROWS, Broken, EmptyRows, Object, Unreadable
 from shared.files.text_encoding import encoding_of, lines_of, pieces_of
 
 _BLANK = "\ufeff \t\r\n"
 LARGEST_DOCUMENT = 64_000_000  # bytes of JSON that is no lines: it is held in memory
 
 
-def json_objects(stream: BinaryIO) -> Iterator[Object | Broken]:
+def json_objects(stream: BinaryIO, empty: EmptyRows | None = None) -> Iterator[Object | Broken]:
     """One after the other; a line that is none stops no other."""
     encoding = encoding_of(stream)
     if next((text for piece in pieces_of(stream, encoding, "") if (text := piece.strip(_BLANK))), "").startswith("["):
         yield from _whole(stream, encoding)
         return
-    lines = ((number, line) for number, line in enumerate(lines_of(stream, encoding), start=1) if not _blank(line))
+    lines = _filled(lines_of(stream, encoding), empty or EmptyRows())
     first = next(lines, None)
     if first is None:
         return
@@ -32,6 +32,14 @@ def json_objects(stream: BinaryIO) -> Iterator[Object | Broken]:
         if number > MOST_ROWS:
             raise Unreadable("too-many-rows", most=MOST_ROWS)
         yield _object(number, line)
+
+
+def _filled(lines: Iterable[str | Broken], empty: EmptyRows) -> Iterator[tuple[int, str | Broken]]:
+    for number, line in enumerate(lines, start=1):
+        if _blank(line):
+            empty.passed()
+        else:
+            yield number, line
 
 
 def _object(number: int, line: str | Broken) -> Object | Broken:

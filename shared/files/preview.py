@@ -17,8 +17,13 @@ from shared.reference import Pack
 
 MOST_ROWS = 20
 HIDDEN = "…"
-_MOST_NUMBER = 10**9  # no amount is higher; a number of a person or a phone may be
-_DAY = re.compile(r"[0-9]{4}(-[0-9]{2}){1,2}", re.ASCII)
+_MOST_PAID = 10**8  # of a wage; a number of a person or a phone may be higher
+_MOST_COUNTED = 10**4  # of hours, places, months, percent
+_PAID = ("wage.minimum", "wage.maximum", "wants.wage_min.amount")
+_YEARS = 3  # so far from now a day of an advert or a consent may be; births are further
+_DAY = re.compile(r"([0-9]{4})-[0-9]{2}(?:-[0-9]{2})?", re.ASCII)
+# 19910302, 910302, 9103022: amounts are rounder than that
+_LIKE_A_BIRTH = re.compile(r"(?:(?:19|20)?[0-9]{2})(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]?", re.ASCII)
 
 
 def visible(event: Mapping[str, Any], pack: Pack, today: date) -> dict[str, Any]:
@@ -52,7 +57,13 @@ def _harmless(value: Any, column: Column | None, pack: Pack, today: date) -> boo
     if isinstance(value, str):
         if column.field is not None:
             return pack.accepts(column.field, value) or bool(pack.successors_of(value, today))
-        return value in column.choices or (column.kind in ("day", "month") and _DAY.fullmatch(value) is not None)
+        if column.kind in ("day", "month") and (day := _DAY.fullmatch(value)) is not None:
+            return abs(int(day[1]) - today.year) <= _YEARS
+        return value in column.choices
     if isinstance(value, bool):
         return column.kind == "boolean"
-    return column.kind in ("integer", "number") and isinstance(value, int | float) and abs(value) < _MOST_NUMBER
+    if column.kind not in ("integer", "number") or not isinstance(value, int | float):
+        return False
+    if column.path in _PAID:
+        return isinstance(value, int) and abs(value) < _MOST_PAID and _LIKE_A_BIRTH.fullmatch(str(abs(value))) is None
+    return abs(value) < _MOST_COUNTED

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.events.refusal import Refusal
 
@@ -14,6 +14,7 @@ MOST_COLUMNS = 300
 LONGEST_CELL = 4_000  # characters
 PIECE = 65_536  # bytes or characters that are read at once
 
+T = TypeVar("T")
 Cell = str | int | float | bool | date | datetime
 
 
@@ -50,3 +51,25 @@ class Unreadable(Exception):
     def __init__(self, rule: str, **values: str | int) -> None:
         super().__init__(rule)
         self.refusal = Refusal(rule, "", values)
+
+
+@dataclass(slots=True)
+class EmptyRows:
+    """How many rows of a file held nothing. They cost work and nothing comes of them, so more than `most` beyond those
+    that held something end the reading."""
+
+    most: int = MOST_ROWS
+    empty: int = 0
+    full: int = 0
+
+    def passed(self) -> None:
+        """One more. Raises Unreadable."""
+        self.empty += 1
+        if self.empty > self.most + self.full:
+            raise Unreadable("too-many-empty-rows", most=self.most)
+
+    def beside(self, rows: Iterable[T]) -> Iterator[T]:
+        """The rows that hold something, counted."""
+        for row in rows:
+            self.full += 1
+            yield row

@@ -18,7 +18,7 @@ from defusedxml.common import DefusedXmlException
 from openpyxl import load_workbook
 
 from shared.events.refusal import Refusal
-from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, PIECE, Broken, Cell, Row, Unreadable
+from shared.files.rows import LONGEST_CELL, MOST_COLUMNS, MOST_ROWS, PIECE, Broken, Cell, EmptyRows, Row, Unreadable
 
 MOST_UNPACKED = 600_000_000  # bytes, all parts together: read as a stream
 MOST_HELD = 256_000_000  # bytes of parts that the reader holds in memory: shared strings, styles
@@ -35,9 +35,14 @@ _DAMAGE: tuple[type[Exception], ...] = (
 )  # fmt: skip
 
 
-def xlsx_rows(stream: BinaryIO, most_held: int = MOST_HELD) -> Iterator[Row | Broken]:
+def xlsx_rows(
+    stream: BinaryIO,
+    most_held: int = MOST_HELD,
+    most_unpacked: int = MOST_UNPACKED,
+    empty: EmptyRows | None = None,
+) -> Iterator[Row | Broken]:
     """The rows of the first sheet with anything in them, the first one the headings. A formula is named, no more."""
-    _check_sizes(stream, most_held)
+    _check_sizes(stream, most_held, most_unpacked)
     stream.seek(0)
     try:
         with warnings.catch_warnings():
@@ -46,14 +51,23 @@ def xlsx_rows(stream: BinaryIO, most_held: int = MOST_HELD) -> Iterator[Row | Br
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # it is what the file says, and may be anything
         rows = enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, max_row=MOST_ROWS + 1), start=1)
-        yield from _rows(rows)
+        yield from _rows(rows, empty or EmptyRows())
     except Unreadable:
         raise
     except _DAMAGE:
         raise Unreadable("broken-workbook") from None
 
 
-def _rows(rows: Iterable[tuple[int, Iterable[Any]]]) -> Iterator[Row | Broken]:
+def unpacked_size(stream: BinaryIO) -> int:
+    """Bytes of a workbook's parts together, as it says itself, which binds whoever reads them; 0 for what is none."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+        return 0
+
+
+def _rows(rows: Iterable[tuple[int, Iterable[Any]]], empty: EmptyRows) -> Iterator[Row | Broken]:
     for number, cells in rows:
         if number > MOST_ROWS:
             raise Unreadable("too-many-rows", most=MOST_ROWS)
@@ -73,6 +87,8 @@ def _rows(rows: Iterable[tuple[int, Iterable[Any]]]) -> Iterator[Row | Broken]:
             yield Broken(number, Refusal("too-long", "", {"max_length": LONGEST_CELL}))
         elif found or formulas or errors:
             yield Row(number, found, frozenset(formulas), frozenset(errors))
+        else:
+            empty.passed()
 
 
 def _plain(value: Any) -> Cell:
@@ -85,11 +101,11 @@ def _plain(value: Any) -> Cell:
     return str(value)[: LONGEST_CELL + 1].strip()
 
 
-def _check_sizes(stream: BinaryIO, most_held: int) -> None:
+def _check_sizes(stream: BinaryIO, most_held: int, most_unpacked: int) -> None:
     try:
         with zipfile.ZipFile(stream) as archive:
             parts = archive.infolist()
-            _check_declared(parts, most_held)
+            _check_declared(parts, most_held, most_unpacked)
             for part in parts:
                 if part.filename.endswith(".xml"):
                     with archive.open(part) as opened:
@@ -113,13 +129,13 @@ def _check_pieces(part: IO[bytes], *, rows: bool) -> None:
             raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
 
 
-def _check_declared(parts: Sequence[zipfile.ZipInfo], most_held: int) -> None:
+def _check_declared(parts: Sequence[zipfile.ZipInfo], most_held: int, most_unpacked: int) -> None:
     """What the parts say of themselves binds whoever reads them."""
     unpacked = sum(part.file_size for part in parts)
     packed = sum(part.compress_size for part in parts)
     held = sum(part.file_size for part in parts if any(name in part.filename for name in _HELD))
-    if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or held > most_held:
-        raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
+    if len(parts) > MOST_PARTS or unpacked > most_unpacked or held > most_held:
+        raise Unreadable("workbook-too-large", megabytes=most_unpacked // 1_000_000)
     if unpacked > 1_000_000 and unpacked > MOST_RATIO * max(1, packed):
         raise Unreadable("workbook-too-large", megabytes=MOST_UNPACKED // 1_000_000)
     if any(part.flag_bits & 1 for part in parts):

@@ -28,6 +28,7 @@ _BEGIN = re.compile(r"(?=<(?:wanted|wantedDtl)[\s>])")
 _DECLARATION = re.compile(r"\s{0,200}<\?xml\s[^<>]{0,200}\?>")  # at the beginning alone, and bounded
 
 Advert = Mapping[str, str]
+MOST_BESIDE = 50_000  # elements that are in no advert, beyond one for each advert
 MOST_AROUND = 20  # texts that stand beside the adverts
 LONGEST_AROUND = 200  # characters of one
 
@@ -38,6 +39,7 @@ class Around:
 
     root: str | None = None
     texts: dict[str, str] = field(default_factory=dict)
+    elements: int = 0
 
 
 def adverts(stream: BinaryIO, around: Around | None = None) -> Iterator[tuple[int, Advert] | Broken]:
@@ -92,6 +94,10 @@ class _Target:
         """An element begins."""
         if self._around.root is None:
             self._around.root = tag
+        if not self.open and tag not in ADVERTS:
+            self._around.elements += 1
+            if self._around.elements > MOST_BESIDE + self.count:  # they cost work, and nothing comes of them
+                raise Unreadable("too-many-empty-rows", most=MOST_BESIDE)
         if not self.open and tag in ADVERTS:
             self.open, self._depth, self._fields, self._wrong = True, 0, {}, None
             self._fields_seen = 0

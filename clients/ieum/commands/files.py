@@ -120,8 +120,8 @@ def preview(
     with explained(settings), file.open("rb") as stream:
         converter = settings.converter(file, None, mapping, None)
         try:
-            headings = converter.headings(stream, type)
-            rows = list(islice(converter.convert(stream, type), MOST_ROWS))
+            headings, found = converter.opened(stream, type)
+            rows = list(islice(found, MOST_ROWS))
         except Unreadable as unreadable:
             raise _unreadable(unreadable, settings) from None
         lines = list[Line]()

@@ -13,11 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.files import Converted, Line, Report, Unreadable, cells, columns, dates, lines_about, work24, xml_adverts
+from shared.files import (
+    Converted,
+    EmptyRows,
+    Line,
+    Report,
+    Unreadable,
+    cells,
+    columns,
+    dates,
+    lines_about,
+    work24,
+    xml_adverts,
+)
 from shared.files.report import inert
 from shared.files.text_encoding import LONGEST_LINE
 from shared.files.xlsx_rows import xlsx_rows
-from tests.support.files import A_JOB, JOB, PACK, converted, csv_of, findings, with_part, xlsx_of
+from tests.support.files import A_JOB, JOB, PACK, converted, converter, csv_of, findings, with_part, xlsx_of
 
 pytestmark = pytest.mark.unit
 # With fullmatch alone, or one class alone of a heading that is cut.
@@ -221,3 +233,41 @@ def test_whatever_comes_is_events_or_findings(content: bytes, type: str) -> None
         for row in rows:
             assert (row.event is None) == bool(row.refusals)
             assert all(line.remedy for line in lines_about(row, PACK, "ko"))
+
+
+class TestEmptyRows:
+    """They cost work and yield nothing: the reading ends, wherever they stand."""
+
+    SHEET = b"".join(b'<row r="%d"/>' % number for number in range(2, 400))
+    WORKBOOK = with_part(
+        xlsx_of(JOB),
+        "xl/worksheets/sheet1.xml",
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c r="A1" t="inlineStr"><is><t>reference</t></is></c></row>' + SHEET + b"</sheetData></worksheet>",
+    )
+    TABLE = csv_of(JOB, A_JOB)
+    LINE = b'{"reference": "A-1", "reason": "filled"}\n'
+
+    @pytest.mark.parametrize(
+        ("content", "full"),
+        [
+            (WORKBOOK, 1),
+            (b"\n" * 300 + TABLE, 0),
+            (TABLE + b"\n" * 300, 2),
+            (TABLE + b",,,\n" * 300, 2),
+            (LINE + b"\n" * 300, 1),
+        ],
+        ids=["xlsx", "before the headings", "after them", "empty cells", "lines of JSON"],
+    )
+    def test_more_than_may_be_end_the_reading(self, content: bytes, full: int) -> None:
+        empty = EmptyRows(100)
+        with pytest.raises(Unreadable, match="too-many-empty-rows"):
+            list(converter().convert(io.BytesIO(content), "job-closed" if content[:1] == b"{" else "job-posted", empty))
+        assert (empty.empty, empty.full) == (101 + full, full)
+
+    def test_a_row_with_something_lets_one_more_be_empty(self) -> None:
+        table = csv_of(JOB) + (b"\n" + csv_of(A_JOB)) * 200
+        assert len(list(converter().convert(io.BytesIO(table), "job-posted", EmptyRows(0)))) == 200
+
+    def test_elements_beside_the_adverts_are_bounded(self) -> None:
+        assert refused(b"<wantedRoot>" + b"<a/>" * 60_000 + b"</wantedRoot>") == "too-many-empty-rows"

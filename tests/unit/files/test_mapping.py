@@ -93,3 +93,25 @@ class TestVisible:
             assert visible(event, PACK, TODAY) == {}
         odd = {"type": "job-posted", "data": {"wage": SECRET, "title": {"name": SECRET}, "benefits": {"x": SECRET}}}
         assert SECRET not in json.dumps(visible(odd, PACK, TODAY), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"wage": {"minimum": 19910302}},
+        {"wage": {"minimum": 910302, "maximum": 9103022}},
+        {"wage": {"minimum": 212345678}},
+        {"places": 19910302, "hours_per_week": 1012345678, "months": 91030},
+        {"closes": "1991-03-02", "starts": "1965-12-31"},
+    ],
+)
+def test_what_looks_like_a_birth_or_a_phone_is_not_shown_in_any_column(said: dict[str, Any]) -> None:
+    def texts(value: Any) -> list[Any]:
+        return [one for each in value.values() for one in texts(each)] if isinstance(value, dict) else [value]
+
+    assert set(texts(visible({"type": "job-posted", "data": said}, PACK, TODAY))) == {"…"}
+
+
+def test_amounts_counts_and_days_of_now_are_shown() -> None:
+    said = {"wage": {"minimum": 2_600_000, "maximum": 35_000_000}, "places": 3, "closes": f"{TODAY.year + 1}-03-02"}
+    assert visible({"type": "job-posted", "data": said}, PACK, TODAY) == said

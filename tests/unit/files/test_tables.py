@@ -115,7 +115,8 @@ class TestHeadings:
         assert findings(converted(csv_of(JOB, A_JOB), "agency-changed")) == [(1, "", "not-for-tables")]
 
     def test_a_preview_says_where_each_column_goes(self) -> None:
-        found = converter().headings(io.BytesIO(csv_of((*JOB, "부서"), A_JOB)), "job-posted")
+        found, _ = converter().opened(io.BytesIO(csv_of((*JOB, "부서"), A_JOB)), "job-posted")
+        assert found is not None
         assert found.letters["/data/wage/minimum"] == "F"
         assert [one.rule for one in found.refusals] == ["unknown-column"]
 
@@ -269,7 +270,8 @@ class TestTemplates:
             template_csv(type, PACK, "utf-8-sig"),
             template_xlsx(type, PACK),
         ):
-            found = converter().headings(io.BytesIO(content), type)
+            found, _ = converter().opened(io.BytesIO(content), type)
+            assert found is not None
             assert found.refusals == []
             assert "reference" in found.paths
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import threading
+import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from services.intake import files_api
 from services.intake.files_api import Reading
+from services.intake.request_admission import Received
 from services.intake.service import PORTION_EVENTS
 from shared.events.refusal import Refused
-from shared.files import Converter
+from shared.files import Converted, Converter, EmptyRows
 from shared.kit.web.edge_settings import EdgeSettings
-from shared.kit.web.quotas import Quotas
+from shared.kit.web.problems import Problem
+from shared.kit.web.quotas import Limiter, Quotas
+from shared.kit.web.route_bounds import SMALL_BODY
 from tests.support.files import csv_of
 from tests.unit.intake.memory import House, today
 
@@ -39,7 +46,8 @@ async def send(
     stream = io.BytesIO(content)
     dependencies = house.dependencies
     converter = Converter(dependencies.pack, "gjf", as_of, lambda said: files_api._event_id(dependencies, "gjf", said))
-    reading = Reading(stream, converter.convert(stream, "job-posted"), dependencies, testrun)
+    empty = EmptyRows(files_api.MOST_EMPTY)
+    reading = Reading(converter.convert(stream, "job-posted", empty), empty, dependencies, testrun)
     await reading.take(house.door, house.callers["gjf"], quotas or Quotas(EdgeSettings()))
     return reading.answer()
 
@@ -103,3 +111,69 @@ async def test_an_answer_is_bounded(house: House, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(files_api, "MOST_FINDINGS", 5)
     answer = await send(house, table(9, 직종="없는직업"))
     assert (len(answer.findings), answer.more, answer.refused) == (5, 4, 9)
+
+
+class Charged(Quotas):
+    """Quotas that say what was charged."""
+
+    def __init__(self) -> None:
+        super().__init__(EdgeSettings())
+        self.charged: list[tuple[str, int]] = []
+
+    def over(self, name: Limiter, who: str, cost: int = 1) -> Problem | None:
+        self.charged.append((name, cost))
+        return super().over(name, who, cost)
+
+
+async def test_empty_rows_are_bounded_and_charged(house: House) -> None:
+    quotas = Charged()
+    answer = await send(house, table(1) + b"\n" * 2_000_000, quotas=quotas)
+    assert (answer.accepted, answer.stopped and answer.stopped.rule) == (1, "too-many-empty-rows")
+    assert quotas.charged == [("events", 1 + files_api.MOST_EMPTY // files_api.EMPTY_FOR_ONE)]
+
+
+@pytest.mark.parametrize("content", [b"PK no zip", b",\n" * 2_000_000])
+async def test_what_cannot_be_read_is_charged(house: House, content: bytes) -> None:
+    quotas = Charged()
+    with pytest.raises(Refused):
+        await send(house, content, quotas=quotas)
+    assert [name for name, _ in quotas.charged] == ["events"]
+
+
+async def test_a_preview_is_charged_by_the_rows_that_were_looked_at(house: House) -> None:
+    quotas, caller = Charged(), house.callers["gjf"]
+    converter = Converter(house.dependencies.pack, "gjf", AS_OF, lambda said: "id")
+    await files_api.start_of(table(3) + b"\n" * 2_000_000, converter, "job-posted", caller, quotas)
+    with pytest.raises(Refused, match="too-many-empty-rows"):
+        await files_api.start_of(b",\n" * 2_000_000, converter, "job-posted", caller, quotas)
+    empty = files_api.MOST_EMPTY // files_api.EMPTY_FOR_ONE
+    assert quotas.charged == [("events", 4 + empty), ("events", empty)]
+
+
+async def test_unpacked_bytes_are_charged_a_workbooks_too(house: House) -> None:
+    quotas, caller = Charged(), house.callers["gjf"]
+    packed = gzip.compress(b"a" * 3_000_000)
+    received = Received("", [("content-encoding", "gzip")], packed)
+    await files_api.unpacked(received, 5_000_000, caller, quotas)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"a" * 4_000_000)
+    await files_api.unpacked(Received("", [], stream.getvalue()), 5_000_000, caller, quotas)
+    with pytest.raises(Refused):
+        await files_api.unpacked(received, 1_000, caller, quotas)
+    assert quotas.charged == [
+        ("bytes", 3_000_000 - SMALL_BODY), ("bytes", 4_000_000 - SMALL_BODY), ("events", 1),
+    ]  # fmt: skip
+
+
+async def test_files_are_read_in_threads_of_their_own(house: House) -> None:
+    names: list[str] = []
+
+    def rows() -> Iterator[Converted]:
+        names.append(threading.current_thread().name)
+        yield from ()
+
+    await Reading(rows(), EmptyRows(), house.dependencies, testrun=True).take(
+        house.door, house.callers["gjf"], Quotas(EdgeSettings())
+    )
+    assert [name.startswith("files") for name in names] == [True]
