@@ -94,15 +94,15 @@ async def apply(
     client = AIOKafkaClient(**login)
     try:
         await client.bootstrap()
-        if passwords:
-            answer = await _ask(client, _AlterUserScram(passwords))
-            _raise_first(result[1] for result in answer.results)
         there = await rules_there(client)
         users = {rule.user for rule in rules} | set(passwords) | set(also)
         for rule in sorted({each for each in there if each.user in users} - set(rules)):
             await remove(client, rule)
         for rule in sorted(set(rules) - there):
             await add(client, rule)
+        if passwords:  # last: who is told that it failed has the password of before, unless this very answer was lost
+            answer = await _ask(client, _AlterUserScram(passwords))
+            _raise_first(result[1] for result in answer.results)
     finally:
         await client.close()
 

@@ -25,6 +25,7 @@ from deploy.rights.acls import Rule
 from deploy.rights.kafka_admin import KafkaError, apply, forget, remove, rules_there
 
 RETENTION_DAYS = 7
+_PASSWORD = re.compile(r"[0-9a-f]{48}", re.ASCII)
 _AGENCY = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)  # as in the contract
 
 
@@ -163,19 +164,15 @@ def command(name: str, what: str, make: type[Own], arguments: Sequence[str] | No
 
 
 def _add(login: Mapping[str, Any], own: Own, given: argparse.Namespace) -> None:
-    password = secrets.token_hex(24)
-    kept: Path | None = None
-    if given.out is not None:  # first: a password that cannot be kept is not set
-        kept = given.out.with_name(f".{given.out.name}.new")
-        kept.unlink(missing_ok=True)
-        with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(password + "\n")
+    # first: a password that cannot be kept is not set
+    kept = None if given.out is None else given.out.with_name(f".{given.out.name}.new")
+    password = secrets.token_hex(24) if kept is None else _kept_in(kept)
     counts = {"replication": given.replication, "partitions": given.partitions, "retention_days": given.days}
     try:
         made = asyncio.run(provide(login, own, password, **counts))
-    except BaseException:  # the one that holds stays where it is
+    except BaseException:  # the broker may have set it although its answer never came: neither file is touched
         if kept is not None:
-            kept.unlink()
+            print(f"it may have the password in {kept} already: add it again, which sets that one", file=sys.stderr)
         raise
     if kept is not None:
         kept.replace(given.out)
@@ -185,6 +182,19 @@ def _add(login: Mapping[str, Any], own: Own, given: argparse.Namespace) -> None:
         print(f"group {group}")
     shown = f"in {given.out}" if given.out is not None else f"{password} (shown once)"
     print(f"user {own.user}, SCRAM-SHA-512, password {shown}")
+
+
+def _kept_in(path: Path) -> str:
+    """The password that is to be set: the one that an attempt before this one left there, which may hold, or a new one,
+    for its owner alone."""
+    left = path.read_text().strip() if path.is_file() and not path.is_symlink() else ""
+    if _PASSWORD.fullmatch(left) is not None:
+        return left
+    path.unlink(missing_ok=True)
+    password = secrets.token_hex(24)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(password + "\n")
+    return password
 
 
 def _agency(text: str) -> str:
