@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.intake import code_lists_api, files_api, operators_api
+from services.intake import code_lists_api, files_api, metrics, operators_api
 from services.intake.advert_expiry import AdvertExpiryJob
 from services.intake.api import Endpoints, make_router
 from services.intake.consent_expiry import ConsentExpiryJob
@@ -95,6 +95,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         if not kafka_door.open:
             _log.info("inbound_off", remedy=kafka_door.why)
             return
+        metrics.inbound_configured.of().set(1)
         door = KafkaDoor(
             settings.kafka_settings,
             runtime.store,

@@ -17,6 +17,7 @@ people_with_consent_ending = gauge(
 people_with_consent_ending_share = gauge(
     "people_with_consent_ending_share", "The same as a share of all with a consent, in tenths, rounded down"
 )
+inbound_configured = gauge("inbound_configured", "1 where the door on Kafka is configured, whoever reads")
 inbound_open = gauge("inbound_open", "1 while this replica reads the agencies' topics at Kafka")
 inbound_agencies = gauge("inbound_agencies", "Agencies whose topics this replica reads")
 inbound_records = counter("inbound_records", "Records of an agency's topic that were decided and answered", ["agency"])

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaClient
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.inbound.api import ANSWERS, INBOUND
+from services.intake.inbound.lag import Lag
 from services.intake.inbound.reader import Inbound, Means, Reader
 from services.intake.repository import Repository
 from shared.events.boxes import BoxKeys
@@ -50,8 +51,9 @@ class KafkaDoor:
         self._observer = observer
         self._means = Means(kafka, store, dependencies, boxes, quotas, observer, asyncio.Lock())
         self._lease = Lease(store.database, LEASE, kafka.instance, lease_seconds)
+        self._lag = Lag(kafka, store.database, observer)
         self._readers: dict[Inbound, asyncio.Task[None]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._loops: tuple[asyncio.Task[None], ...] = ()
         self._client: AIOKafkaClient | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -61,10 +63,13 @@ class KafkaDoor:
 
     async def _begin(self) -> None:
         metrics.inbound_open.of().set(1)
-        self._looking = asyncio.create_task(supervise(self._look, self._stopping), name="inbound topics")
+        loops = {"inbound topics": self._look, "inbound lag": lambda: self._lag.run(lambda: list(self._readers))}
+        self._loops = tuple(
+            asyncio.create_task(supervise(loop, self._stopping), name=name) for name, loop in loops.items()
+        )
 
     async def _end(self) -> None:
-        await end_all([each for each in (self._looking, *self._readers.values()) if each is not None])
+        await end_all([*self._loops, *self._readers.values()])
         self._readers.clear()
         await self._forget_client()
         metrics.inbound_open.of().set(0)

@@ -34,7 +34,7 @@ from shared.kit.base.backoff import Backoff
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
 from shared.kit.base.observer import Observer
-from shared.kit.kafka.aiokafka_internals import abandon, close, consumer_of, next_offset
+from shared.kit.kafka.aiokafka_internals import abandon, close, consumer_of
 from shared.kit.kafka.client import KAFKA_ERRORS, connection
 from shared.kit.kafka.producer import producer_of
 from shared.kit.kafka.records import Origin, Partition, Record
@@ -93,12 +93,7 @@ class Reader:
 
     async def run(self) -> None:
         """Until it is cancelled. Whatever fails begins again where the checkpoints are."""
-        try:
-            await self._sessions(Backoff(0.2, 10.0))
-        finally:
-            metrics.inbound_lag.of(agency=self._agency).set(0)  # told by whoever reads it from here on
-
-    async def _sessions(self, backoff: Backoff) -> None:
+        backoff = Backoff(0.2, 10.0)
         while True:
             try:
                 await self._session(backoff)
@@ -116,7 +111,6 @@ class Reader:
             await self._publish_left(producer)
             while True:
                 polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=PORTION_RECORDS)
-                self._tell_lag(consumer)
                 if records := [record for of_one in polled.values() for record in of_one]:
                     await self._within_quota(len(records))
                     answers = await self._take(records, checkpoints)
@@ -253,10 +247,3 @@ class Reader:
             ]
             await asyncio.gather(*sent)
         await ANSWERS.of(self._means.store.database).delete_one({"_id": document["_id"]})
-
-    def _tell_lag(self, consumer: AIOKafkaConsumer) -> None:
-        lag = 0
-        for place in consumer.assignment():
-            end, next = consumer.highwater(place), next_offset(consumer, place)
-            lag += max(0, end - next) if end is not None and next is not None else 0
-        metrics.inbound_lag.of(agency=self._agency).set(lag)
