@@ -13,7 +13,8 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, AUDIT
 from services.intake.domain.vacancy import differs, facts_of
 from services.intake.event_handlers.publish import publish
-from services.intake.event_handlers.vacancies import Vacancies, needs_of_opportunity, stored
+from services.intake.event_handlers.vacancies import Vacancies
+from services.intake.event_handlers.vacancy_needs import needs_of_opportunity, stored
 from services.intake.last_told import Causation
 from services.intake.opportunity_documents import (
     EMPLOYERS,
@@ -160,7 +161,8 @@ class Operators:
                     _id=id, verdict=verdict, reason=reason, by=caller.agency_id, at=work.trusted, applied=False
                 )
                 EMPLOYERS.save(work, held)
-            self._audit(work, caller, "employer-listed" if verdict else "employer-taken-off", [])
+            action, ids = "employer-listed" if verdict else "employer-taken-off", self._dependencies.ids
+            self._audit(work, caller, action, [], employer=ids.derived("employer", key))
             return _listed(held) if verdict else None
 
         return await self._act(needs, do, caller)
@@ -187,7 +189,8 @@ class Operators:
         causation = Causation(correlationid=random_id(), causationid=random_id(), time=work.now, recordedtime=work.now)
         publish(vacancies.effect(id), causation, work, self._dependencies.ids)
 
-    def _audit(self, work: UnitOfWork, caller: Caller, action: str, opportunities: Sequence[str]) -> None:
+    def _audit(self, work: UnitOfWork, caller: Caller, action: str, opportunities: Sequence[str], **more: str) -> None:
+        """`employer`: by a keyed hash of its number, for who knows it and asks what was done about it."""
         entry = {
             "_id": random_id(),
             "at": work.trusted,
@@ -196,6 +199,7 @@ class Operators:
             "action": action,
             "outcome": "done",
             "opportunities": list(opportunities),
+            **more,
         }
         work.save(AUDIT, entry)
 

@@ -25,7 +25,8 @@ from shared.kit.store.typed_collection import Collection
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOpportunity:
     """One vacancy. `state`: as it was told last; `sources`: whose adverts it is made of, the one whose words are told
-    first; none, once all of them are of other vacancies. `apart`: opportunities that an operator said it is not.
+    first; none, once all of them are of other vacancies. `apart`: marks of those that it is not (domain/apart.py);
+    `merged_into`: of which its last open source is by now.
     `judgement`: whether it may be told as open; `ends`: the day after which it has to be looked at again."""
 
     COLLECTION: ClassVar[str] = OPPORTUNITIES
@@ -34,6 +35,7 @@ class StoredOpportunity:
     state: Opportunity
     sources: tuple[Source, ...]
     apart: tuple[str, ...] = ()
+    merged_into: str | None = None
     judgement: Judgement | None = None
     ends: date | None = None
     last: LastTold | None = None
@@ -48,6 +50,7 @@ class StoredOpportunity:
             state=state,
             sources=tuple(_source(kept, state) for kept in document["sources"]),
             apart=tuple(document["apart"]),
+            merged_into=document["merged_into"],
             judgement=None if document["judgement"] is None else Judgement(**document["judgement"]),
             ends=None if document["ends"] is None else date.fromisoformat(document["ends"]),
             last=LastTold.kept_in(document),
@@ -61,6 +64,7 @@ class StoredOpportunity:
             "state": dumped(self.state),
             "sources": [_kept(source, told_first=not n) for n, source in enumerate(self.sources)],
             "apart": list(self.apart),
+            "merged_into": self.merged_into,
             "judgement": None if self.judgement is None else asdict(self.judgement),
             "ends": None if self.ends is None else self.ends.isoformat(),
             **told(self.last),
@@ -107,7 +111,7 @@ def _kept(source: Source, *, told_first: bool) -> Document:
 
 class AdvertsDocument(TypedDict):
     """Open opportunities that may be of one vacancy, by a key of theirs (employer, place, unit group), oldest first:
-    `id`, whose words they have (`agency`), and the facts that are compared."""
+    `id`, whose words they have (`agency`), from which they are `apart`, and the facts that are compared."""
 
     _id: str
     entries: list[dict[str, Any]]

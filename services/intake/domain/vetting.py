@@ -76,8 +76,16 @@ def judged(
 
 
 def stricter(one: Judgement | None, other: Judgement | None) -> Judgement | None:
-    """Of two opportunities that become one."""
-    return max((one, other), key=lambda each: -1 if each is None else _STRICT.index(each.verdict))
+    """Of two opportunities that an operator says are one; of two that are as strict an operator's own word."""
+    return max((one, other), key=lambda each: (-1, False) if each is None else _strictness(each))
+
+
+def same_verdict(one: Judgement | None, other: Judgement | None) -> bool:
+    """Whether the same holds of both, for the same reason and by the word of the same kind: then they may become one
+    without anybody's being asked."""
+    if one is None or other is None:
+        return one is other
+    return (one.verdict, one.reason, one.by_operator) == (other.verdict, other.reason, other.by_operator)
 
 
 def status_of(is_live: bool, judgement: Judgement | None) -> Status:
@@ -89,3 +97,7 @@ def status_of(is_live: bool, judgement: Judgement | None) -> Status:
 
 
 _STRICT: tuple[Verdict, ...] = ("checked", "held", "refused")
+
+
+def _strictness(judgement: Judgement) -> tuple[int, bool]:
+    return _STRICT.index(judgement.verdict), judgement.by_operator

@@ -7,9 +7,10 @@ anybody sends, and two portals that speak at the same moment write the same docu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from services.intake.domain.apart import are_apart
 from services.intake.domain.same_advert import Facts, compared
 from services.intake.opportunity_documents import ADVERTS, AdvertsDocument
 from shared.kit.store.mongo import Document
@@ -55,8 +56,11 @@ class AdvertIndex:
         self._changed: dict[str, Listed] = {}
         self._no_room: set[str] = set()
 
-    def found(self, facts: Facts, agency: str, skipped: Collection[str]) -> tuple[list[str], dict[str, str]]:
-        """The opportunities that are of the same vacancy, and those that may be, with whose they are."""
+    def found(
+        self, facts: Facts, agency: str, but: str | None = None, marks: tuple[str, ...] = ()
+    ) -> tuple[list[str], dict[str, str]]:
+        """The opportunities that are of the same vacancy, and those that may be, with whose they are. `but`: not this
+        one; `marks`: those from which an operator keeps it apart are left out."""
         same, doubtful = dict[str, None](), dict[str, str]()
         for key in facts.lookup_keys:
             listed = self._listed(key)
@@ -64,7 +68,9 @@ class AdvertIndex:
                 continue  # an agency that lists two adverts means two
             for entry in listed.entries:
                 id = entry["id"]
-                if entry["agency"] == agency or id in same or id in doubtful or id in skipped:
+                if entry["agency"] == agency or id == but or id in same or id in doubtful:
+                    continue
+                if marks and are_apart(marks, entry["apart"]):
                     continue
                 verdict = compared(facts, Facts.kept_in(entry["facts"]))
                 if verdict == "same":
@@ -73,7 +79,7 @@ class AdvertIndex:
                     doubtful[id] = entry["agency"]
         return list(same), doubtful
 
-    def listed(self, id: str, agency: str, was: Facts | None, now: Facts | None) -> None:
+    def listed(self, id: str, agency: str, marks: tuple[str, ...], was: Facts | None, now: Facts | None) -> None:
         """What is found of this opportunity from here on. `now`: None once it is not open."""
         self._no_room.discard(id)
         under = set() if now is None else set(now.lookup_keys)
@@ -86,7 +92,7 @@ class AdvertIndex:
             entries = [entry for entry in held.entries if entry["id"] != id]
             if now is not None and key in under:
                 at = len(entries) if at is None else at
-                entries.insert(at, {"id": id, "agency": agency, "facts": now.document()})
+                entries.insert(at, {"id": id, "agency": agency, "apart": list(marks), "facts": now.document()})
             if entries != held.entries:
                 self._changed[key] = Listed(entries)
 

@@ -15,7 +15,14 @@ from services.intake.domain.vacancy import Source
 from services.intake.domain.vetting import Judgement, employer_key
 from services.intake.event_handlers import tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Features
-from services.intake.event_handlers.vacancies import Vacancies, needs_of_advert, needs_of_opportunity, stored
+from services.intake.event_handlers.vacancies import Vacancies
+from services.intake.event_handlers.vacancy_needs import (
+    merged_into,
+    needs_of_advert,
+    needs_of_merged,
+    needs_of_opportunity,
+    stored,
+)
 from services.intake.identity import Family
 from services.intake.opportunity_documents import StoredOpportunity
 from shared.events import EventType
@@ -56,6 +63,7 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
     data = event.incoming.data
     if isinstance(data, VettedAtDoor):
         yield from needs_of_opportunity(data.opportunity, work)
+        yield from needs_of_merged(data.opportunity, work)
         return
     known = _known(event, work)
     yield Need.by_id(REFERENCES, known.id)
@@ -158,10 +166,13 @@ def _said(before: Source, after: Source, vacancies: Vacancies) -> Effect:
 
 
 def _vetted(data: VettedAtDoor, vacancies: Vacancies, work: UnitOfWork) -> Effect:
-    """An operator's word, on the opportunity with all of its sources."""
+    """An operator's word, on the opportunity with all of its sources. Raises Refused for one that is another's by
+    now."""
     held = stored(data.opportunity, work)
     if held is None:
         raise Refused(Refusal("unknown-opportunity", "/data/opportunity"))
+    if (now := merged_into(held, work)) is not None:  # what is said of it there is for who looked at it there
+        raise Refused(Refusal("opportunity-merged", "/data/opportunity", {"opportunity": now}))
     employer = employer_key(held.state.employer)
     vacancies.judge(held.id, Judgement(data.verdict, data.reason, True, employer, work.trusted))
     return vacancies.effect(held.id)

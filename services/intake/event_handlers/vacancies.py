@@ -8,21 +8,29 @@ opportunity of its new vacancy, or becomes one. All of it is told in the transac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
-from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
+from services.intake.documents import REFERENCES, Reference
+from services.intake.domain import apart
 from services.intake.domain.advert_rules import JOB
-from services.intake.domain.same_advert import Facts
 from services.intake.domain.vacancy import Calendar, Source, alike, arranged, differs, facts_of
-from services.intake.domain.vetting import Judgement, ListedEmployer, employer_key, judged, status_of, stricter
-from services.intake.event_handlers import advert_index
+from services.intake.domain.vetting import (
+    Judgement,
+    ListedEmployer,
+    employer_key,
+    judged,
+    same_verdict,
+    status_of,
+    stricter,
+)
 from services.intake.event_handlers.advert_index import AdvertIndex
 from services.intake.event_handlers.effect import Effect, Emission
+from services.intake.event_handlers.vacancy_needs import stored
 from services.intake.opportunity_documents import (
     EMPLOYERS,
     QUESTIONS,
@@ -46,47 +54,10 @@ from shared.events.topics.opportunities import (
     Vetting,
 )
 from shared.kit.base.ids import random_id
-from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.kit.store.unit_of_work import UnitOfWork
 
 MOST_SOURCES = 24  # of one opportunity; a further one stays one of its own
-MOST_APART = 50  # opportunities that an operator said it is not, the last ones
 MOST_QUESTIONS = 4  # that one advert leads to
-
-
-def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
-    """As it is in this transaction."""
-    return work.parsed(OPPORTUNITIES, id, StoredOpportunity.kept_in)
-
-
-def needs_of_advert(facts: Facts | None, employer: Employer | None, agency: str, work: UnitOfWork) -> Iterator[Need]:
-    """What is known of its employer, and what may be of the same vacancy."""
-    if key := employer_key(employer):
-        yield EMPLOYERS.by_id(employer_id(key))
-    if facts is not None:
-        yield from advert_index.needs(facts)
-        for same in AdvertIndex(work).found(facts, agency, ())[0]:
-            yield Need.by_id(OPPORTUNITIES, same)
-            held = stored(same, work)
-            for source in () if held is None else held.sources:  # any of them may be the next whose words are told
-                yield from _needs_of_words(source.words)
-
-
-def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
-    """The opportunity, and what its sources may be of once they are compared anew."""
-    yield Need.by_id(OPPORTUNITIES, id)
-    held = stored(id, work)
-    if held is None:
-        return
-    for source in held.sources:
-        yield from needs_of_advert(facts_of(source.words), source.words.employer, source.agency, work)
-    yield from _needs_of_words(held.state)
-
-
-def _needs_of_words(words: Opportunity) -> Iterator[Need]:
-    """To judge these words, and to list them."""
-    if key := employer_key(words.employer):
-        yield EMPLOYERS.by_id(employer_id(key))
-    yield from advert_index.needs(facts_of(words))
 
 
 class Vacancies:
@@ -140,8 +111,8 @@ class Vacancies:
             there = source.words.opportunity if home is None else random_id()
             self._new.add(there)
         if before is not None and there != before.id:
-            self._put(replace(before, sources=others))
-        self._join(source, there)
+            self._put(replace(before, sources=others, merged_into=there))
+        self._join(source, there, () if before is None or before.id == there else before.apart)
         self._ask(there, source.agency, doubtful)
         return there
 
@@ -162,9 +133,9 @@ class Vacancies:
         too_many = sum(map(self._live, (*one.sources, *other.sources))) > MOST_SOURCES
         if not all(both) or both[0] & both[1] or too_many or differs(facts_of(one.state), facts_of(other.state)):
             return False
-        self._put(replace(other, sources=()))
-        apart = tuple(each for each in one.apart if each != second)
-        self._put(replace(one, apart=apart, judgement=stricter(one.judgement, other.judgement)))
+        self._put(replace(other, sources=(), merged_into=first))
+        marks = apart.reconciled(one.apart, other.apart)
+        self._put(replace(one, apart=marks, judgement=stricter(one.judgement, other.judgement)))
         for source in other.sources:
             self._join(source, first)
         self._compare_anew(first)
@@ -179,16 +150,17 @@ class Vacancies:
         source, new = held.source(index), random_id()
         self._new.add(new)
         others = tuple(each for each in held.sources if each.index != index)
-        self._put(replace(held, sources=others, apart=_with(held.apart, new)))
-        self._join(source, new, apart=(id,), judgement=held.judgement)
+        here, there = apart.sides(random_id())
+        self._put(replace(held, sources=others, apart=apart.with_marks(held.apart, [here])))
+        self._join(source, new, apart.with_marks(held.apart, [there]), judgement=held.judgement)
         self._compare_anew(id)
         return new
 
     def keep_apart(self, first: str, second: str) -> None:
         """Two that an operator said are two: they are not asked about again, whatever they say."""
-        for id, other in ((first, second), (second, first)):
+        for id, side in zip((first, second), apart.sides(random_id()), strict=True):
             held = self.get(id)
-            self._put(replace(held, apart=_with(held.apart, other)))
+            self._put(replace(held, apart=apart.with_marks(held.apart, [side])))
 
     def answer(self, id: str) -> dict[str, Any]:
         """What the sender of an advert of this opportunity may know of it."""
@@ -243,8 +215,8 @@ class Vacancies:
         that it may be of, if there is none, with whose they are."""
         if (facts := facts_of(source.words)) is None:
             return None, {}
-        skipped = () if before is None else (before.id, *before.apart)
-        same, doubtful = self._index.found(facts, source.agency, skipped)
+        but, marks = (None, ()) if before is None else (before.id, before.apart)
+        same, doubtful = self._index.found(facts, source.agency, but, marks)
         same = [id for id in same if self._has_room(self.get(id), source)]
         if len(same) == 1:
             return same[0], {}
@@ -258,8 +230,8 @@ class Vacancies:
         """Whether it has an open advert among them: who lists two means two."""
         return any(each.agency == agency and self._live(each) for each in sources)
 
-    def _join(self, source: Source, id: str, apart: tuple[str, ...] = (), judgement: Judgement | None = None) -> None:
-        """`apart`, `judgement`: of one that is new."""
+    def _join(self, source: Source, id: str, marks: tuple[str, ...] = (), judgement: Judgement | None = None) -> None:
+        """`marks`: what holds of the one that it comes from; `judgement`: of one that is new."""
         held = self._held.get(id) or self._before(id)
         if source.words.opportunity != id:
             source = replace(source, words=source.words.model_copy(update={"opportunity": id}))
@@ -268,12 +240,12 @@ class Vacancies:
             sequence = int(id not in self._untold)
             self._put(
                 StoredOpportunity(
-                    id=id, sequence=sequence, state=source.words, sources=(source,), apart=apart, judgement=judgement
+                    id=id, sequence=sequence, state=source.words, sources=(source,), apart=marks, judgement=judgement
                 )
             )
         elif all(each.index != source.index for each in held.sources):
             self._moved[source.index] = id
-            self._put(replace(held, sources=(*held.sources, source)))
+            self._put(replace(held, sources=(*held.sources, source), apart=apart.with_marks(held.apart, marks)))
             self._make_room(id)
         else:
             sources = tuple(source if each.index == source.index else each for each in held.sources)
@@ -289,7 +261,7 @@ class Vacancies:
         self._new.add(new)
         self._untold.add(new)
         self._put(replace(held, sources=tuple(each for each in held.sources if each is not gone)))
-        self._join(gone, new, apart=held.apart, judgement=held.judgement)
+        self._join(gone, new, held.apart, judgement=held.judgement)
 
     def _compare_anew(self, id: str) -> None:
         """Those that cannot be of the vacancy whose words are told now leave it, one by one: whose words those are
@@ -307,17 +279,19 @@ class Vacancies:
 
     def _look_for_another(self, id: str) -> None:
         """Told in other words than before the act, it may be of the vacancy of another opportunity: it is one with
-        that, which keeps its id, where every open source of either is surely of it. Else an operator is asked."""
+        that, which keeps its id, where every open source of either is surely of it and the same holds of both by
+        their vetting. Else an operator is asked."""
         held, before = self.get(id), self._before(id)
         facts, agency = facts_of(held.state), held.state.owner
         was = None if before is None or before.state.status == "closed" else facts_of(before.state)
         if facts is None or facts == was:
             return
-        same, doubtful = self._index.found(facts, agency, (id, *held.apart))
+        same, doubtful = self._index.found(facts, agency, id, held.apart)
         others = [self.get(each) for each in same]
         agencies = {each.agency for each in held.sources if self._live(each)}
         others = [each for each in others if agencies.isdisjoint(one.agency for one in each.sources if self._live(one))]
-        if len(others) == 1 and self._surely_one(held, others[0]) and self.merge(others[0].id, id):
+        sure = [one for one in others if same_verdict(held.judgement, one.judgement) and self._surely_one(held, one)]
+        if len(others) == len(sure) == 1 and self.merge(sure[0].id, id):
             return
         self._ask(id, agency, {**{each.id: each.sources[0].agency for each in others}, **doubtful})
 
@@ -345,11 +319,12 @@ class Vacancies:
         state = with_status(words, status_of(is_live, judgement), None if judgement is None else judgement.told)
         overdue = held.ends is not None and held.ends < self._calendar.today
         ends = held.ends if overdue else self._calendar.ends(sources)
-        after = replace(held, sources=sources, state=state, judgement=judgement, ends=ends)
+        merged = None if is_live else held.merged_into
+        after = replace(held, sources=sources, state=state, judgement=judgement, ends=ends, merged_into=merged)
         was = None if before is None or before.state.status == "closed" else facts_of(before.state)
         now = None if state.status == "closed" else facts_of(state)
-        if was != now or (before is not None and before.state.owner != after.state.owner):
-            self._index.listed(held.id, after.state.owner, was, now)
+        if was != now or (before is not None and _listed_by(before) != _listed_by(after)):
+            self._index.listed(held.id, *_listed_by(after), was, now)
         self._held[held.id] = after
 
     def _judged(self, held: Judgement | None, employer: Employer | None) -> Judgement | None:
@@ -382,8 +357,8 @@ class Vacancies:
 _NONE = Vetting(verdict="checked")
 
 
-def _with(apart: tuple[str, ...], id: str) -> tuple[str, ...]:
-    return (*(each for each in apart if each != id), id)[-MOST_APART:]
+def _listed_by(held: StoredOpportunity) -> tuple[str, tuple[str, ...]]:
+    return held.state.owner, held.apart
 
 
 def _told_as(before: Opportunity | None, after: Opportunity) -> EventType:

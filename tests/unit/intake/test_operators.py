@@ -3,14 +3,17 @@ by the calendar, and the list of employers, have theirs without anybody speaking
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
+from services.intake import advert_expiry
 from services.intake.advert_expiry import AdvertExpiryJob
 from services.intake.documents import AUDIT, OPPORTUNITIES
+from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.operators import Operators
 from services.intake.opportunity_documents import EMPLOYERS, QUESTIONS, StoredOpportunity
 from services.intake.schemas import Question
@@ -196,6 +199,41 @@ class TestTheLastDay:
         assert await job(house).expire() == 1
         assert house.told == ["job-posted", "job-closed"]
 
+    async def test_of_one_that_cannot_be_looked_at_keeps_nobody_elses_open(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(advert_expiry, "AT_ONCE", 2)
+        for number in range(7):
+            more = {"reference": f"G-{number}", "title": f"공고 {number}", "closes": today(5), "until_filled": False}
+            await house.send("job-posted", example("job-posted", **more), by="gjf")
+        house.later(6)
+        broken = {row["_id"] for row in house.store.all(OPPORTUNITIES)[:3]}
+        look = Vacancies.look_again
+
+        def fails(self: Vacancies, id: str) -> None:
+            if id in broken:
+                raise AssertionError("a document that cannot be read")
+            look(self, id)
+
+        monkeypatch.setattr(Vacancies, "look_again", fails)
+        with pytest.raises(AssertionError, match="cannot be read"):
+            await job(house).expire()
+        assert {id for id, status in last_told(house).items() if status == "open"} == broken
+        monkeypatch.setattr(Vacancies, "look_again", look)
+        assert await job(house).expire() == 3
+
+    async def test_that_fails_keeps_nobody_from_the_list(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        await house.send("job-posted", example("job-posted", employer={"name": "가", "number": "1248100998"}), by="gjf")
+        await operators(house).list_employer("1248100998", "held", "other", house.callers["ops"])
+
+        async def fails(*_: Any) -> list[str]:
+            raise AssertionError("nothing can be read")
+
+        monkeypatch.setattr(Kept, "adverts_ended", fails)
+        with pytest.raises(AssertionError):
+            await job(house).run(1, asyncio.Event())
+        assert list(last_told(house).values()) == ["held"]
+
 
 class TestTheList:
     async def test_is_applied_to_what_is_there_already_and_undone_when_the_employer_is_taken_off(
@@ -220,3 +258,11 @@ class TestTheList:
         with pytest.raises(Problem):
             await ops.list_employer("1248100998", None, None, caller)
         assert [row["action"] for row in house.store.all(AUDIT)] == ["employer-listed", "employer-taken-off"]
+
+    async def test_stands_in_the_audit_with_which_employer_it_was_by_a_keyed_hash(self, house: House) -> None:
+        ops, caller = operators(house), house.callers["ops"]
+        for key in ("1248100998", "2208162517", "1248100998"):
+            await ops.list_employer(key, "held", "other", caller)
+        one, other, again = (row["employer"] for row in house.store.all(AUDIT))
+        assert one == again != other
+        assert "1248100998" not in str(house.store.all(AUDIT))

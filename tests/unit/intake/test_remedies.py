@@ -31,7 +31,8 @@ not-readable hidden-characters blank-text refused-number age-outside
 unknown-attribute unsupported-encoding broken-gzip too-much
 unknown-purpose unknown-reference unknown-title unknown-type unknown-value unknown-version unsupported-media-type
 employer-number-doubtful vetted-employer-number vetted-employer-blocked vetted-employer-unlicensed vetted-not-a-job
-vetted-wrong-terms vetted-no-longer-open vetted-other unknown-opportunity reason-missing not-one-vacancy only-source
+vetted-wrong-terms vetted-no-longer-open vetted-other unknown-opportunity opportunity-merged reason-missing
+not-one-vacancy only-source
 wage-below-minimum wage-too-high wage-too-low hours-do-not-fit wrong-form wrong-source
 """
 

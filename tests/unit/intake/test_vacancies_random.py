@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from services.intake.documents import OPPORTUNITIES
+from services.intake.domain.apart import are_apart
 from services.intake.domain.vacancy import differs, facts_of
 from services.intake.domain.vetting import status_of
 from services.intake.opportunity_documents import ADVERTS, EMPLOYERS, QUESTIONS, StoredOpportunity
@@ -113,7 +114,7 @@ class World:
             await operators(self.house).split(held.id, source, self.house.callers["ops"])
 
     async def vet(self) -> None:
-        if ids := [each.id for each in self.stored()]:
+        if ids := [each.id for each in self.stored() if each.merged_into is None]:
             verdict = self.chance.choice(({"verdict": "held", "reason": "other"}, {"verdict": "checked"}))
             word = {"opportunity": self.chance.choice(ids), **verdict}
             receipt = await self.house.send("opportunity-vetted", word, "pa")
@@ -157,6 +158,10 @@ class World:
                 facts = facts_of(held.state)
                 assert facts is not None
                 keys.update((key, held.id) for key in facts.lookup_keys)
+        entries = [entry for row in house.store.all(ADVERTS.name) for entry in row["entries"]]
+        marks = {each.id: list(each.apart) for each in of.values()}
+        assert all(entry["apart"] == marks[entry["id"]] for entry in entries)
+        assert not any(are_apart(each, each) for each in marks.values())
         listed = Counter((row["_id"], entry["id"]) for row in house.store.all(ADVERTS.name) for entry in row["entries"])
         assert listed == keys
         for advert in self.numbers:

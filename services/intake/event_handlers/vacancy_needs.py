@@ -1,0 +1,76 @@
+"""What an act on opportunities reads, named before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.intake.documents import OPPORTUNITIES
+from services.intake.domain.same_advert import Facts
+from services.intake.domain.vacancy import facts_of
+from services.intake.domain.vetting import employer_key
+from services.intake.event_handlers import advert_index
+from services.intake.event_handlers.advert_index import AdvertIndex
+from services.intake.opportunity_documents import EMPLOYERS, StoredOpportunity, employer_id
+from shared.events.topics.opportunities import Employer, Opportunity
+from shared.kit.store.unit_of_work import Need, UnitOfWork
+
+MOST_MERGES = 8  # that are followed, one after the other
+
+
+def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
+    """As it is in this transaction."""
+    return work.parsed(OPPORTUNITIES, id, StoredOpportunity.kept_in)
+
+
+def needs_of_advert(facts: Facts | None, employer: Employer | None, agency: str, work: UnitOfWork) -> Iterator[Need]:
+    """What is known of its employer, and what may be of the same vacancy."""
+    if key := employer_key(employer):
+        yield EMPLOYERS.by_id(employer_id(key))
+    if facts is not None:
+        yield from advert_index.needs(facts)
+        for same in AdvertIndex(work).found(facts, agency)[0]:
+            yield Need.by_id(OPPORTUNITIES, same)
+            held = stored(same, work)
+            for source in () if held is None else held.sources:  # any of them may be the next whose words are told
+                yield from _needs_of_words(source.words)
+
+
+def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
+    """The opportunity, and what its sources may be of once they are compared anew."""
+    yield Need.by_id(OPPORTUNITIES, id)
+    held = stored(id, work)
+    if held is None:
+        return
+    for source in held.sources:
+        yield from needs_of_advert(facts_of(source.words), source.words.employer, source.agency, work)
+    yield from _needs_of_words(held.state)
+
+
+def needs_of_merged(id: str, work: UnitOfWork) -> Iterator[Need]:
+    """Those of which it is a part by now."""
+    for _ in range(MOST_MERGES):
+        held = stored(id, work)
+        if held is None or held.merged_into is None:
+            return
+        id = held.merged_into
+        yield Need.by_id(OPPORTUNITIES, id)
+
+
+def merged_into(held: StoredOpportunity, work: UnitOfWork) -> str | None:
+    """The opportunity that its last source is of by now, or the last one that was followed; None: it is its own."""
+    found = None
+    for _ in range(MOST_MERGES):
+        if held.merged_into is None:
+            break
+        found = held.merged_into
+        if (following := stored(found, work)) is None:
+            break
+        held = following
+    return found
+
+
+def _needs_of_words(words: Opportunity) -> Iterator[Need]:
+    """To judge these words, and to list them."""
+    if key := employer_key(words.employer):
+        yield EMPLOYERS.by_id(employer_id(key))
+    yield from advert_index.needs(facts_of(words))
