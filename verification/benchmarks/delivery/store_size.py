@@ -10,6 +10,7 @@ rounds; statements, keys and documents that are looked at per delivery, which no
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import sys
 from collections.abc import Mapping
@@ -50,8 +51,8 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
         Trial(stack, folder, size.endpoints, prefix="much-") as much,
     ):
         both = {name: bench.Phases(trial, stack, phases) for name, trial in (("little", little), ("much", much))}
+        await asyncio.gather(little.subscribe(), much.subscribe())  # what is to be told of before is walked twice
         for name, trial in (("little", little), ("much", much)):
-            await trial.subscribe()
             await both[name].throughput()  # also what is copied below
             await trial.service.end()
         await much.crowd(size.subscriptions)
