@@ -58,9 +58,10 @@ async def measure(size: Size, stack: LocalStack, folder: Path) -> dict[str, Any]
         await much.crowd(size.subscriptions)
         await much.age(size.old)
         for number in range(size.rounds):
-            for name in ("little", "much") if number % 2 == 0 else ("much", "little"):
+            for name, trial in (("little", little), ("much", much))[:: 1 if number % 2 == 0 else -1]:
+                await trial.service.start()
                 found[name].append(await both[name].throughput())
-                await (little if name == "little" else much).service.end()
+                await trial.service.end()
         lost, twice = little.lost + much.lost, little.twice + much.twice
     cpu = ratio((a["cpu"], b["cpu"]) for a, b in zip(found["much"], found["little"], strict=True))
     return {
