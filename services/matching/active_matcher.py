@@ -121,10 +121,10 @@ class ActiveMatcher:
         self._matching.pause()  # from here on nothing is accepted until it is loaded
         try:
             await self._take_over()
-            await self._load_standing()
+            snapshot = OpeningSnapshot(self._matching, self._repository, self._perform_one, self._aside)
+            await self._load_standing(snapshot)
             consuming = asyncio.create_task(self._consume(), name="matching consumes")
             tasks += [consuming, asyncio.ensure_future(self._companion())]
-            snapshot = OpeningSnapshot(self._matching, self._repository, self._perform_one, self._aside)
             await self._load(consuming, snapshot)
             await self._work(consuming, snapshot)
         finally:
@@ -153,14 +153,16 @@ class ActiveMatcher:
 
     # --- loading
 
-    async def _load_standing(self) -> None:
+    async def _load_standing(self, snapshot: OpeningSnapshot) -> None:
         """As much as is needed to take away: people, and what stands as published."""
         matching, repository = self._matching, self._repository
         progress = await repository.progress()
         self._day.reached = None if progress is None else progress.day
         matching.reset(self._day.to_match())
         warn_of_an_old_wage_table(matching.pack, matching.today)
-        matching.load_progress(await repository.highest_revision(), progress, await repository.highest_purged())
+        highest = await repository.highest_revision()
+        matching.load_progress(highest, progress, await repository.highest_purged())
+        await snapshot.forget_after(highest)  # nothing is consumed yet, so nothing has been given a revision
         table = await repository.congestion()
         matching.load_congestion(table)
         tell_table_in_force(table)

@@ -5,6 +5,9 @@ revision it is of. A load asks the store for id and revision of all openings tha
 is of the same revision, and reads everything else from the store: so a snapshot that is old, torn, or made by other
 rules makes a load slower, never wrong. What changes leaves its chunk; a chunk of which half is gone is given up, and
 what is left of it goes into a new one, so what is written in all is a small multiple of what changes.
+
+A database that was restored gives revisions anew, so a chunk that is newer than the copy may say the same revision of
+another state. Such chunks are deleted before any revision is given.
 """
 
 from __future__ import annotations
@@ -98,7 +101,8 @@ class Loaded(NamedTuple):
 
 
 class OpeningSnapshot:
-    """``perform`` performs an operation in a transaction. `load` comes first, and tells it which chunks there are."""
+    """``perform`` performs an operation in a transaction. `forget_after` comes first, then `load`,
+    which tells it which chunks there are."""
 
     def __init__(
         self,
@@ -115,6 +119,15 @@ class OpeningSnapshot:
         self._useless: list[str] = []  # their ids
         self._next = 0.0
         self.busy = False
+
+    async def forget_after(self, highest: int) -> None:
+        """Chunks with a revision above the highest that the store gave are deleted; before it gives another."""
+        later = [id async for id, revisions in self._repository.chunk_revisions() if _highest(revisions) > highest]
+        for id in later:
+            await self._perform(Operation(lambda work: (), partial(_delete, id)))
+        metrics.snapshot_chunks_refused.of().inc(len(later))
+        if later:
+            _log.warning("snapshot_chunks_refused", count=len(later))
 
     async def load(self) -> AsyncIterator[list[Loaded]]:
         """All openings that take people, some at a time: from the snapshot what it holds as the store has it."""
@@ -139,6 +152,7 @@ class OpeningSnapshot:
         """One chunk is written or given up, if there is one to write and it is time."""
         began = time.monotonic()
         if began < self._next:
+            self.busy = False  # or whoever asks would do nothing else until it is time
             return
         self.busy = await self._give_up() or await self._write()
         spent = time.monotonic() - began
@@ -214,6 +228,14 @@ def _packed(held: Sequence[Held[OpeningFacts]], number: int, rules: str) -> Stor
         if chunk.bytes() <= MOST_BYTES or len(held) == 1:
             return chunk
         held = held[: len(held) // 2]
+
+
+def _highest(revisions: object) -> int:
+    """Of a chunk's; 0 of what is none: a load refuses it."""
+    try:
+        return int(np.frombuffer(revisions, _REVISION).max(initial=0)) if isinstance(revisions, bytes) else 0
+    except ValueError:
+        return 0
 
 
 def _delete(id: str, work: UnitOfWork) -> None:

@@ -36,7 +36,7 @@ async def _of_file(store: Store, settings: MatchingSettings, report: Callable[[S
     if settings.outcomes is None:
         return "IEUM_OUTCOMES names no file of recorded outcomes; nothing was evaluated"
     try:
-        lines = await asyncio.to_thread(outcome_lines, settings.outcomes)
+        lines = await asyncio.to_thread(outcome_lines, settings.outcomes, day_of(settings))
     except Mistaken as mistaken:
         return f"the file of outcomes was not used: {mistaken}"
     repository = Repository(store.database)
@@ -56,7 +56,7 @@ async def _of_file(store: Store, settings: MatchingSettings, report: Callable[[S
 
 
 async def _people_of(repository: Repository, lines: Sequence[OutcomeLine]) -> list[str]:
-    """Of each line the person's id on the bus; empty where nobody is known by that alias."""
+    """Of each line the person's id on the bus; the alias, which is nobody's id, where nobody is known by it."""
     by_agency: dict[str, set[str]] = {}
     for line in lines:
         if line.agency is not None and line.alias is not None:
@@ -66,7 +66,8 @@ async def _people_of(repository: Repository, lines: Sequence[OutcomeLine]) -> li
         for some in _portions(aliases):
             for stored in await repository.people_by_aliases(agency, some):
                 known |= dict.fromkeys(stored.aliases, stored.id)
-    return [line.person or known.get(alias_key(line.agency or "", line.alias or ""), "") for line in lines]
+    keys = [alias_key(line.agency or "", line.alias or "") for line in lines]
+    return [line.person or known.get(key, key) for line, key in zip(lines, keys, strict=True)]
 
 
 def _portions(ids: set[str]) -> list[list[str]]:

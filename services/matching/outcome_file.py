@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,19 @@ class Mistaken(Exception):
     """What is wrong with a file: by line, field, and what the rule is."""
 
 
-def outcome_lines(path: Path) -> list[OutcomeLine]:
+def outcome_lines(path: Path, today: date) -> list[OutcomeLine]:
     """All lines of a file. Raises `Mistaken`."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise Mistaken(f"at most {MOST_BYTES:,} bytes; split the file")
-        text = path.read_text(encoding="utf-8-sig")
+        if not path.is_file():  # to open a pipe would wait for whoever writes it
+            raise Mistaken("is no file")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise Mistaken(f"cannot be read: {type(error).__name__}") from None
+    if len(content) > MOST_BYTES:
+        raise Mistaken(f"at most {MOST_BYTES:,} bytes; split the file")
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Mistaken("is not UTF-8; save it as such") from None
     lines = text.splitlines()
@@ -63,6 +69,8 @@ def outcome_lines(path: Path) -> list[OutcomeLine]:
     for number, fields in _rows(lines):
         try:
             found.append(OutcomeLine.model_validate(fields))
+            if found[-1].date > today:
+                mistakes.append(f"line {number}, date: is after today")
         except ValidationError as error:
             mistakes += [_said(number, one) for one in error.errors(include_input=False, include_url=False)]
         if len(mistakes) >= MOST_MISTAKES:
@@ -79,23 +87,30 @@ def _rows(lines: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 yield number, _object(number, line)
         return
     reader = csv.DictReader(lines, restkey="more", strict=True)
-    unknown = [name for name in reader.fieldnames or () if name not in FIELDS]
-    if unknown or not reader.fieldnames:
-        raise Mistaken(f"line 1: the headings are some of {', '.join(FIELDS)}")
     try:
+        headings = list(reader.fieldnames or ())
+        if not headings or len(headings) > len(set(headings)) or not set(headings).issubset(FIELDS):
+            raise Mistaken(f"line 1: the headings are some of {', '.join(FIELDS)}, each once")
         for row in reader:
             yield reader.line_num, {name: value for name, value in row.items() if value}
     except csv.Error:
-        raise Mistaken(f"line {reader.line_num}: is no CSV") from None
+        raise Mistaken(f"line {max(1, reader.line_num)}: is no CSV") from None
 
 
 def _object(number: int, line: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(line)
+        found = json.loads(line, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
-        raise Mistaken(f"line {number}: is no JSON") from None
+        raise Mistaken(f"line {number}: is no JSON, or says a field twice") from None
     if not isinstance(found, dict):
         raise Mistaken(f"line {number}: is no JSON object")
+    return found
+
+
+def _each_once(fields: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    found = dict(fields)
+    if len(found) < len(fields):
+        raise ValueError("a field stands twice")
     return found
 
 

@@ -117,6 +117,11 @@ class Repository:
         async for document in self._database[SNAPSHOT].find({}).batch_size(16):
             yield document
 
+    async def chunk_revisions(self) -> AsyncIterator[tuple[str, object]]:
+        """Of each chunk of it the id, and the revisions as they are kept."""
+        async for document in self._database[SNAPSHOT].find({}, {"revisions": 1}).batch_size(100):
+            yield document["_id"], document.get("revisions")
+
     async def open_openings_about(self) -> int:
         """About how many those are, for a picture of how far a load is."""
         return await self._database[OPPORTUNITIES].estimated_document_count(maxTimeMS=PATIENCE_MS)

@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 
 from services.matching import domain
-from shared import reference
+from shared import events, reference
 from shared.reference import Pack
 
 
 def rules_digest(pack: Pack) -> str:
-    """Another word as soon as a file of the rules, of the packs or of what reads them is another."""
+    """Another word as soon as a file of the rules, of the packs, of what reads them or of the events is another."""
     digest = hashlib.blake2b(pack.name.encode(), digest_size=12)
-    for package in (domain, reference):
+    for package in (domain, reference, events):
         for root in sorted(package.__path__):
             for file in sorted(Path(root).rglob("*")):
                 if file.suffix in (".py", ".json", ".csv"):

@@ -1,15 +1,16 @@
 """How well matches did by what became of them: an operator's own recorded outcomes in place of an invented truth.
 
 A pair counts as it is held now, on the day its outcome was recorded: what somebody's profile said at that time is not
-kept, so what was learned since helps the model here. Only pairs that somebody looked at have an outcome: what was never
-shown is neither good nor bad, and a model that shows other openings is not measured by them.
+kept, so what was learned since helps the model here. What an outcome itself changes does not count: an advert that is
+filled or closed is judged as if it still took people. Only pairs that somebody looked at have an outcome: what was
+never shown is neither good nor bad, and a model that shows other openings is not measured by them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
@@ -89,7 +90,8 @@ def judged(recorded: Sequence[Recorded], held: Held) -> Mapping[str, list[Judged
         if person not in facts:
             facts[person] = person_facts(held.people[person], pack)
         if opening not in offered:
-            offered[opening] = opening_facts(held.openings[opening], pack)
+            facts_now = opening_facts(held.openings[opening], pack)
+            offered[opening] = replace(facts_now, open=True, places=None, last_day=None)
         if facts[person].takes_part(held.today):
             assessment = assess(facts[person], offered[opening], contexts[one.day])
             found.setdefault(person, []).append(Judged(assessment, STEPS[one.outcome] / FARTHEST))
@@ -97,28 +99,34 @@ def judged(recorded: Sequence[Recorded], held: Held) -> Mapping[str, list[Judged
 
 
 def measured(recorded: Sequence[Recorded], held: Held) -> Mapping[str, Any]:
-    """The figures. None: what would tell of fewer than ten people, by itself or by what is left of the whole.
+    """The figures. None: what would tell of fewer than ten people, by itself or by what is left of the whole: of the
+    people who are named, too. A question stands in ``yes_by_question`` if there is a figure for it: which questions
+    are open at all would tell what a single person did not say.
 
     ``ndcg10``: of who has at least two outcomes that differ, how near the model's order is to how far each came;
     ``ndcg10_by_lot``: the same for any order. ``yes``: the share of pairs that came to a yes at least.
     """
     pairs, pack, today = judged(recorded, held), held.pack, held.today
     who, own = [held.people[id] for id in pairs], list(pairs.values())
+    named = len({one.person for one in recorded})
+    lacking = [one for one in recorded if not held.holds(one)]
+    people = told(len(who), named)
+    by_question = {name: _share(own, _asks(name), _is_yes) for name in sorted(_questions(own))}
     return {
         "as_of": today.isoformat(),
         "model": pack.weights_version,
         "recorded": len(recorded),
-        "not_held": sum(not held.holds(one) for one in recorded),
-        "people": told(len(who)),
-        "pairs": sum(map(len, own)) if may_tell_mean([True] * len(who)) else None,
+        "not_held": None if told(len({one.person for one in lacking}), named) is None else len(lacking),
+        "people": people,
+        "pairs": None if people is None else sum(map(len, own)),
         "refused_now": _share(own, lambda _: True, lambda pair: pair.assessment.state == "no"),
         "ndcg10": _mean([ndcg(some) for some in own]),
         "ndcg10_by_lot": _mean([ndcg_by_lot(some) for some in own]),
         "yes": _share(own, lambda _: True, _is_yes),
         "yes_by_band": {band: _share(own, _in_band(band, pack), _is_yes) for band in ("high", "medium", "low")},
         "yes_unasked": _share(own, _asks(None), _is_yes),
-        "yes_by_question": {name: _share(own, _asks(name), _is_yes) for name in sorted(_questions(own))},
-        "groups": {by: _by_group(pooled(who, by, today, pack), own) for by in GROUPS},
+        "yes_by_question": {name: share for name, share in by_question.items() if share is not None},
+        "groups": {by: _by_group(pooled(who, by, today, pack), own, people) for by in GROUPS},
     }
 
 
@@ -193,14 +201,17 @@ def _share(
     return round(fmean(each for one in counted for each in one), 3) if all(map(may_tell_mean, sorts)) else None
 
 
-def _by_group(groups: Mapping[str, list[int]], own: Sequence[Sequence[Judged]]) -> Mapping[str, Any]:
+def _by_group(
+    groups: Mapping[str, list[int]], own: Sequence[Sequence[Judged]], people: int | None
+) -> Mapping[str, Any]:
+    """How many a group has is told only with the number of all, which it would give away."""
     ndcgs = [ndcg(some) for some in own]
     tell_ndcg = may_tell_by(groups, [one is not None for one in ndcgs], may_tell_mean)
     tell_yes = may_tell_by(groups, [any(map(_is_yes, some)) for some in own], may_tell_mean)
     tell_yes &= may_tell_by(groups, [not all(map(_is_yes, some)) for some in own], may_tell_mean)
     return {
         group: {
-            "people": len(members),
+            "people": None if people is None else len(members),
             "ndcg10": _mean([ndcgs[one] for one in members]) if group in tell_ndcg else None,
             "yes": _share([own[one] for one in members], lambda _: True, _is_yes) if group in tell_yes else None,
         }

@@ -74,14 +74,14 @@ async def test_outcomes_are_of_whom_an_agency_knows_by_an_alias(
     lines = [
         f"hanawon,{person.aliases[0].alias},{job.opportunity},{outcome},2026-11-20" for outcome, person, job in outcomes
     ]
-    stranger = f"gjf,{people[0].aliases[0].alias},{jobs[0].opportunity},yes,2026-11-20"
-    file.write_text("\n".join(["agency,alias,opportunity,outcome,date", *lines, stranger]), encoding="utf-8")
+    strangers = [f"gjf,{one.aliases[0].alias},{jobs[0].opportunity},yes,2026-11-20" for one in people[:10]]
+    file.write_text("\n".join(["agency,alias,opportunity,outcome,date", *lines, *strangers]), encoding="utf-8")
     settings = setup.settings()
     async with store_beside(settings) as store:
         assert "names no file" in await report_outcomes(store, settings)
         named = settings.model_copy(update={"outcomes": file})
         found = json.loads(await report_outcomes(store, named))
-        assert (found["recorded"], found["not_held"], found["people"], found["pairs"]) == (25, 1, 12, 24)
+        assert (found["recorded"], found["not_held"], found["people"], found["pairs"]) == (34, 10, 12, 24)
         assert found["yes"] == 0.5
         rows = [json.loads(line) for line in (await report_outcome_rows(store, named)).splitlines()]
         file.write_text("agency,alias\n", encoding="utf-8")

@@ -48,12 +48,14 @@ async def test_killed_between_chunks_and_damaged_the_next_load_is_right(setup: S
     assert {len(one["revisions"]) // 8 for one in chunks.values()} == {IN_CHUNK}
     await database.opening_chunks.update_one({"_id": "1"}, {"$set": {"digest": "another"}})
     await database.opening_chunks.update_one({"_id": "2"}, {"$set": {"rules": "others"}})
+    later = (2**62).to_bytes(8, "little") * IN_CHUNK  # as of a database that was restored from an older copy
+    await database.opening_chunks.insert_one({**chunks["3"], "_id": "999", "revisions": later})
 
     async def is_right() -> bool:
         return await standing(database) == expected(people, openings.values())
 
     async def given_up() -> bool:
-        return not await database.opening_chunks.find_one({"_id": {"$in": ["1", "2"]}})
+        return not await database.opening_chunks.find_one({"_id": {"$in": ["1", "2", "999"]}})
 
     async with setup.running():
         await eventually(given_up, 120)

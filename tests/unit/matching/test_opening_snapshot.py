@@ -10,12 +10,14 @@ import pytest
 
 from services.matching import opening_snapshot as opening_snapshot_module
 from services.matching.documents import StoredOpening
+from services.matching.domain.opening_facts import opening_facts
 from services.matching.opening_snapshot import OpeningSnapshot
 from shared.events.topics.opportunities import Opportunity
 from shared.kit.store.mongo import Document
 from shared.kit.store.store import Operation
 from tests.support.matching import TODAY, a_job, a_person
 from tests.support.memory_store import MemoryStore
+from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import Scene
 
 pytestmark = pytest.mark.unit
@@ -39,6 +41,10 @@ class Kept:
     async def chunks(self) -> AsyncIterator[Document]:
         for one in self.store.all("opening_chunks"):
             yield one
+
+    async def chunk_revisions(self) -> AsyncIterator[tuple[str, object]]:
+        for one in self.store.all("opening_chunks"):
+            yield one["_id"], one.get("revisions")
 
     async def open_revisions(self, today: date) -> AsyncIterator[tuple[str, int]]:
         for one in self.store.all("opportunities", open=True):
@@ -72,6 +78,7 @@ class Snapshot:
     async def load(self) -> dict[str, int]:
         """What a load puts into the index, with its revision; the index holds it then."""
         found = dict[str, int]()
+        await self.made.forget_after(max(in_store(self.scene).values(), default=0))
         async for some in self.made.load():
             for one in some:
                 assert one.facts.id not in found
@@ -168,3 +175,37 @@ async def test_no_person_is_in_it() -> None:
     scene, snapshot = await written(a_person(), *jobs(*range(5)))
     [person] = [one["_id"] for one in scene.store.all("people")]
     assert person.encode() not in repr(snapshot.chunks()).encode()
+
+
+async def test_after_a_restore_a_chunk_that_is_newer_than_the_copy_is_not_taken_for_what_is_held() -> None:
+    scene = Scene()
+    scene.does(*jobs(*range(5)))
+    copy = scene.store.all("opportunities")
+    scene.does(*jobs(1, wage={"minimum": 2_600_000}), *jobs(0, wage={"minimum": 2_700_000}))
+    await Snapshot(scene).save_all()
+    for one in copy:  # of which the chunks are no part
+        scene.store.put("opportunities", one)
+    scene.begin()
+    await Snapshot(scene).load()  # and is killed before it could write anything
+    first, last = jobs(0, wage={"minimum": 2_700_000}), jobs(0, wage={"minimum": 3_000_000})
+    scene.does(*first, *last)  # the revision that the chunk has of another state
+    again = Snapshot(scene)
+    scene.matching.reset(TODAY)
+    await again.load()
+    held = {one.facts.id: one.facts for one in scene.matching.index.in_no_chunk(IN_CHUNK)}
+    assert held[last[0].opportunity].wage == opening_facts(last[0], PACK).wage
+
+
+async def test_while_a_snapshot_waits_it_is_not_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening_snapshot_module, "WRITE_SHARE", 1e-9)
+    scene = Scene()
+    scene.does(a_person(), *jobs(*range(15)))
+    snapshot = Snapshot(scene)
+    scene.hear(*jobs(20))
+    scene.matching.drain_inbox()
+    assert scene.matching.waiting
+    await snapshot.made.save()
+    assert snapshot.made.busy
+    await snapshot.made.save()
+    assert not snapshot.made.busy
+    assert len(snapshot.chunks()) == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.matching import outcome_file
 from services.matching.domain.assessment import assess_pair
 from services.matching.domain.outcomes import Held, Outcome, Recorded, judged, measured, rows
 from services.matching.outcome_file import LONGEST, Mistaken, outcome_lines
@@ -44,6 +46,18 @@ class TestJudged:
         [pairs] = judged([said(FAR, "placed"), said(CARE, "no")], held()).values()
         assert [one.assessment.opening.id for one in pairs] == [CARE.opportunity, FAR.opportunity]
 
+    @pytest.mark.parametrize("since", [{"status": "closed"}, {"places": 0}, {"closes": "2026-11-01"}])
+    def test_what_took_somebody_and_is_filled_or_closed_is_judged_as_if_it_were_open(
+        self, since: dict[str, Any]
+    ) -> None:
+        filled = a_job(1, **since)
+        recorded = [said(BAKERY, "placed"), said(CARE, "no")]
+        [then] = judged(recorded, held()).values()
+        [now] = judged(recorded, Held(held().people, {**OFFERED, filled.opportunity: filled}, PACK, TODAY)).values()
+        assert [(one.assessment.opening.id, one.assessment.state, one.assessment.score, one.gain) for one in now] == [
+            (one.assessment.opening.id, one.assessment.state, one.assessment.score, one.gain) for one in then
+        ]
+
     def test_whose_consent_is_over_and_who_is_not_held_is_not_judged(self) -> None:
         over = held(consents=[{"purpose": "matching", "until": "2026-11-21"}])
         assert judged([said(BAKERY, "yes")], over) == {}
@@ -62,10 +76,10 @@ class TestMeasured:
         got = (1 / 3) / math.log2(3) + 1 / math.log2(4)
         ideal = 1 + (1 / 3) / math.log2(3)
         by_lot = (4 / 9) * (1 + 1 / math.log2(3) + 1 / math.log2(4))
-        assert (found["people"], found["pairs"], found["yes"]) == (10, 30, 0.667)
+        assert (found["people"], found["pairs"], found["yes"]) == (None, None, 0.667)  # of nobody: who is held
         assert found["ndcg10"] == round(got / ideal, 3)
         assert found["ndcg10_by_lot"] == round(by_lot / ideal, 3)
-        assert found["groups"]["sex"] == {"female": {"people": 10, "ndcg10": found["ndcg10"], "yes": 0.667}}
+        assert found["groups"]["sex"] == {"female": {"people": None, "ndcg10": found["ndcg10"], "yes": 0.667}}
 
     def test_of_nine_people_nothing_is_told(self) -> None:
         recorded = [one for n in range(1, 10) for one in (said(BAKERY, "yes", n), said(CARE, "no", n))]
@@ -75,7 +89,7 @@ class TestMeasured:
 
     def test_that_everybody_said_yes_is_not_told(self) -> None:
         found = measured([said(BAKERY, "yes", n) for n in range(1, 21)], held(20))
-        assert (found["people"], found["yes"], found["ndcg10"]) == (20, None, None)
+        assert (found["yes"], found["ndcg10"]) == (None, None)
 
     def test_how_often_a_question_is_answered_yes(self) -> None:
         without = {"wants": {"kinds": ["job"], "wage_min": {"per": "month", "amount": 2_500_000, "currency": "KRW"}}}
@@ -84,9 +98,26 @@ class TestMeasured:
         assert assess_pair(here.people[numbered(1)], silent, PACK, TODAY).state == "possible"
         recorded = [said(silent, "yes" if n <= 12 else "no", n) for n in range(1, 23)]
         found = measured(recorded, here)
-        assert (found["not_held"], found["yes_unasked"], found["yes_by_question"]) == (2, None, {"wage-floor": None})
+        assert (found["not_held"], found["yes_unasked"], found["yes_by_question"]) == (None, None, {})
         more = Held(held(22, **without).people, {silent.opportunity: silent}, PACK, TODAY)
         assert measured(recorded, more)["yes_by_question"] == {"wage-floor": round(12 / 22, 3)}
+
+    @pytest.mark.parametrize(("named", "taking_part", "told"), [(15, 14, None), (24, 14, 14), (14, 14, None)])
+    def test_how_many_take_part_is_told_where_as_many_of_the_named_do_not(
+        self, named: int, taking_part: int, told: int | None
+    ) -> None:
+        recorded = [said(BAKERY, "yes" if n % 2 else "no", n) for n in range(1, named + 1)]
+        found = measured(recorded, held(taking_part))
+        rest = None if told is None else named - taking_part
+        assert (found["people"], found["pairs"], found["not_held"]) == (told, told, rest)
+        assert found["groups"]["sex"]["female"]["people"] == told
+
+    def test_of_one_person_the_report_tells_neither_that_they_are_held_nor_what_they_did_not_say(self) -> None:
+        nowhere = a_person(1, residence=None)
+        assert assess_pair(nowhere, BAKERY, PACK, TODAY).state == "possible"
+        recorded = [said(BAKERY, "no")]
+        unknown = measured(recorded, Held({}, OFFERED, PACK, TODAY))
+        assert measured(recorded, Held({nowhere.person: nowhere}, OFFERED, PACK, TODAY)) == unknown
 
 
 class TestRows:
@@ -111,8 +142,8 @@ class TestFile:
         person, opening = numbered(1), BAKERY.opportunity
         by_alias = f"agency,alias,opportunity,outcome,date\ngjf,{person},{opening},placed,2026-11-20\n"
         by_id = json.dumps({"person": person, "opportunity": opening, "outcome": "no", "date": "2026-11-21"})
-        [first] = outcome_lines(self.written(tmp_path, "\ufeff" + by_alias))
-        [second] = outcome_lines(self.written(tmp_path, "\n" + by_id + "\n\n"))
+        [first] = outcome_lines(self.written(tmp_path, "\ufeff" + by_alias), TODAY)
+        [second] = outcome_lines(self.written(tmp_path, "\n" + by_id + "\n\n"), TODAY)
         assert (first.agency, first.alias, first.outcome, first.date) == ("gjf", person, "placed", date(2026, 11, 20))
         assert (second.person, second.outcome) == (person, "no")
 
@@ -124,6 +155,13 @@ class TestFile:
             ("opportunity,outcome,date\n" + numbered(1) + ",yes,2026-11-20\n", "line 2: a line names a person"),
             ('{"person": "a"}\n[1]\n', "line 2: is no JSON object"),
             ('{"person": }\n', "line 1: is no JSON"),
+            ('{"outcome": "no", "outcome": "yes"}\n', "line 1: is no JSON, or says a field twice"),
+            ('"person"x,opportunity,outcome,date\n', "line 1: is no CSV"),
+            ("person,opportunity,outcome,outcome,date\n", "line 1: the headings are some of"),
+            (
+                f"person,opportunity,outcome,date\n{numbered(1)},{numbered(2)},yes,2026-11-23\n",
+                "line 2, date: is after today",
+            ),
             ("person,outcome\n" + "x" * (LONGEST + 1), f"line 2: at most {LONGEST:,} characters"),
             (b"person\n\xff\xfe", "is not UTF-8"),
         ],
@@ -132,16 +170,27 @@ class TestFile:
         self, tmp_path: Path, text: str | bytes, said: str
     ) -> None:
         with pytest.raises(Mistaken) as caught:
-            outcome_lines(self.written(tmp_path, text))
+            outcome_lines(self.written(tmp_path, text), TODAY)
         assert said in str(caught.value)
         assert "이름" not in str(caught.value)
 
     def test_more_mistakes_than_anybody_reads_are_not_all_said(self, tmp_path: Path) -> None:
         lines = "person,opportunity,outcome,date\n" + "?,?,?,?\n" * 1_000
         with pytest.raises(Mistaken) as caught:
-            outcome_lines(self.written(tmp_path, lines))
+            outcome_lines(self.written(tmp_path, lines), TODAY)
         assert str(caught.value).count("line ") == 20
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(Mistaken, match="cannot be read: FileNotFoundError"):
-            outcome_lines(tmp_path / "none")
+        with pytest.raises(Mistaken, match="is no file"):
+            outcome_lines(tmp_path / "none", TODAY)
+
+    def test_what_could_be_read_without_end_is_not_opened(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for endless in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+            with pytest.raises(Mistaken, match="is no file"):
+                outcome_lines(endless, TODAY)
+
+    def test_a_file_of_more_bytes_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(outcome_file, "MOST_BYTES", 40)
+        with pytest.raises(Mistaken, match="at most 40 bytes"):
+            outcome_lines(self.written(tmp_path, "person,opportunity,outcome,date\n" + "\n" * 9), TODAY)
