@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.notifications.channels import feed_files
+from shared.kit.web import middleware
 from tests.integration.notifications.parts import Client, Setup, eventually, match, person
 from tests.unit.notifications.world import hexid, holding
 
@@ -54,7 +55,10 @@ async def test_a_file_is_fetched_in_parts_and_what_is_taken_back_is_left_out(
             await setup.publish(person("a", sequence=2))
 
             async def shorter() -> Any:
-                answer = await client.get(f"/files/{jsonl['name']}")
+                try:
+                    answer = await client.get(f"/files/{jsonl['name']}")
+                except middleware._CutOff:  # it changed while it was read: a client sees that its length is not there
+                    return None
                 found = [json.loads(line) for line in answer.text.splitlines()]
                 return (answer, found) if any(event["type"] == "recall" for event in found) else None
 
