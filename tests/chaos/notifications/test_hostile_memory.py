@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.notifications.processes import process
 from tests.integration.notifications.parts import Answering, Client, Partner, Request, Setup, eventually, match, person
-from tests.integration.notifications.processes import process
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.chaos
 GIGABYTE, BLOCK = 1_000_000_000, b"x" * 65_536
 BOMB = gzip.compress(b"\0" * 200_000_000, 9)
 LINE = b"HTTP/1.1 200 OK\r\n"

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.chaos.notifications.processes import killed, process
 from tests.integration.notifications.parts import Client, Setup, eventually, match, person
-from tests.integration.notifications.processes import killed, process
 from verification.chaos.failpoints import named
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.chaos
 # more positions than one piece of a file has: it is acknowledged a piece at a time
 PEOPLE, EACH, PIECES = [f"p{number}" for number in range(24)], 9, 2
 
