@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +14,7 @@ from services.notifications.channels.feed import Feed
 from services.notifications.channels.mail.channel import Email
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.channels.webhook_signing import new_secret
-from services.notifications.documents import DELIVERIES, RECOVERIES, RESYNCS, SUBSCRIPTIONS
+from services.notifications.documents import RECOVERIES, RESYNCS, SUBSCRIPTIONS
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.webhook_url_rules import UrlRules
 from services.notifications.subscriptions.endpoint_verification import EndpointCheck
@@ -56,12 +54,6 @@ class Endpoints(Webhook):
         url = self._own.target_of(endpoint) or ""
         self.asked.append(("test", url))
         return self.says.get(url, Verdict("again", "no-connection"))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  # nothing tells that a store in memory has changed
-            await asyncio.sleep(0)
 
 
 class Desk:
@@ -392,29 +384,3 @@ class TestSomebodyElses:
             made.unsubscribe("hana", id),
         ):
             assert await refused(call) == (404, "not-found")
-
-
-class TestAnAnswerMeansThatNothingIsSentByWhatStoodBefore:
-    async def test_also_for_whoever_asks_while_the_first_is_waited_for(self) -> None:
-        desk = Desk(timedelta(seconds=0.1))
-        subscription = await desk.webhook()
-        first = asyncio.create_task(desk.made.unsubscribe("gjf", subscription))
-        await until(lambda: not desk.world.all(SUBSCRIPTIONS, _id=subscription))
-        with pytest.raises(Problem):
-            await desk.made.unsubscribe("gjf", subscription)
-        assert first.done()
-
-    async def test_what_waits_for_a_changed_address_is_due_before_that(self) -> None:
-        """A caller that goes away, or a kill, while the answer waits leaves nothing behind."""
-        desk = Desk(timedelta(minutes=10))
-        desk.endpoints.says[OTHER] = Verdict("delivered")
-        desk.made._nobody_believes = 0
-        subscription = await desk.webhook()
-        desk.made._nobody_believes = 600
-        desk.world.resync()
-        (waiting,) = desk.world.all(DELIVERIES, subscription=subscription)
-        later = desk.world.now + timedelta(hours=24)
-        desk.world.store.put(DELIVERIES.name, {**waiting, "due": later, "attempts": 9, "waits": "retry"})
-        changing = asyncio.create_task(desk.made.change("gjf", subscription, Wishes(OTHER), {"url"}))
-        await until(lambda: desk.made.target_of(desk.kept(subscription)) == OTHER and desk.due(subscription) > 0)
-        changing.cancel()
