@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -26,6 +27,7 @@ from shared.reference import Pack, load_pack
 from tests.support.memory_store import MemoryStore
 
 KEY = bytes(range(32))
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class IntakeStore(MemoryStore):
@@ -117,17 +119,21 @@ class House:
         return self.store.emitted[-1].data
 
 
+def _ahead(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {each: _ahead(inner, each) for each, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_ahead(each, name) for each in value]
+    is_day = isinstance(value, str) and _DAY.fullmatch(value) is not None and name != "birth_date"
+    return today(100 if name == "until" else 30) if is_day else value
+
+
 def example(type: str, **changes: Any) -> dict[str, Any]:
-    """The door example of a type, with dates that hold today. A change of None leaves the field out."""
+    """The door example of a type, with dates that hold today: every day but one of birth lies ahead. A change of None
+    leaves the field out."""
     door = registry.find(type).door_example
     assert door is not None
-    data = copy.deepcopy(dict(door))
-    for consent in data.get("consents", ()):
-        if "until" in consent:
-            consent["until"] = today(100)
-    for name in ("closes", "starts"):
-        if name in data:
-            data[name] = today(30)
+    data = _ahead(copy.deepcopy(dict(door)))
     for course in data.get("courses", ()):
         course["completed"] = f"{today()[:4]}-01"
     return {name: value for name, value in {**data, **changes}.items() if value is not None}

@@ -21,7 +21,7 @@ async def test_nothing_of_a_batch_waits_for_the_search_for_cycles() -> None:
     try:
         jobs = [house.event("job-posted", example("job-posted", reference=f"J-{n}"), by="gjf") for n in range(5)]
         await house.send_all([*jobs, house.event("job-updated", {"reference": "J-1"}, by="gjf")], by="gjf")
-        # by type: `isinstance` asks an object for its class, and a weak proxy of another test that lost its object raises
+        # by type: `isinstance` asks an object for its class, and a weak proxy whose object is gone raises
         assert not any(type(each) is UnitOfWork for each in gc.get_objects())
     finally:
         gc.enable()

@@ -78,7 +78,8 @@ class TestScore:
     def test_what_is_not_known_of_somebody_is_neutral(self) -> None:
         nobody = dict.fromkeys(("residence", "certificates", "courses", "occupations"))
         found = assessed({**nobody, "wants": {"kinds": ["job"]}})
-        counting = {one.factor.name: one.contribution / one.share for one in found.factors if one.value is None}
+        said = [one for one in found.factors if not one.factor.is_unsaid(opening_facts(a_job(), PACK))]
+        counting = {one.factor.name: one.contribution / one.share for one in said if one.value is None}
         assert counting == pytest.approx(dict.fromkeys(("commute", "occupation", "skills", "title"), 0.5), abs=1e-4)
 
     def test_what_an_advert_does_not_say_is_taken_for_ordinary(self) -> None:
@@ -96,12 +97,12 @@ class TestScore:
         assert 0 < ordinary["occupation"] < 0.5
 
     def test_growth_that_is_not_wanted_shares_its_weight_out(self) -> None:
-        found = assessed({"wants": {"growth": False}})
+        found, wanted = assessed({"wants": {"growth": False}}), assessed()
         weights = {name: weight for name, weight in PACK.weights.items() if name != "growth"}
         assert {one.factor.name for one in found.factors} == set(weights)
+        before = {one.factor.name: one.contribution for one in wanted.factors}
         for one in found.factors:
-            known = 0.5 if one.value is None else one.value
-            assert one.contribution == pytest.approx(known * weights[one.factor.name] / sum(weights.values()), abs=1e-6)
+            assert one.contribution == pytest.approx(before[one.factor.name] / sum(weights.values()), abs=2e-6)
 
     def test_all_packs_have_weights_for_the_factors_there_are(self) -> None:
         for name in available_packs():
