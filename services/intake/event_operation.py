@@ -56,6 +56,12 @@ def rejections_tally(agency: str, now: datetime) -> str:
     return f"{agency}/{now.date()}"
 
 
+@lru_cache(64)
+def _of_all(agency: str, now: datetime) -> tuple[Need, ...]:
+    """What every event of an agency needs."""
+    return Need.by_id(AGENCIES, agency), TALLIES.by_id(rejections_tally(agency, now))
+
+
 @dataclass(frozen=True, slots=True)
 class _Decision:
     validated: Validated
@@ -63,12 +69,12 @@ class _Decision:
     dependencies: Dependencies
 
     def needs(self, work: UnitOfWork) -> Iterable[Need]:
-        yield Need.by_id(AGENCIES, self._agency)
-        yield TALLIES.by_id(rejections_tally(self._agency, work.trusted))
+        needs = [*_of_all(self._agency, work.trusted)]
         if (event := self.validated.event) is not None:
-            yield INBOX.by_id(event.inbox)
+            needs.append(INBOX.by_id(event.inbox))
         if (said := event or self.validated.rest) is not None:
-            yield from topic_handlers()[said.incoming.event_type.topic.name].needs(said, work, self.dependencies)
+            needs += topic_handlers()[said.incoming.event_type.topic.name].needs(said, work, self.dependencies)
+        return needs
 
     def decide(self, work: UnitOfWork) -> Receipt:
         sender, event, found = self._sender(work), self.validated.event, self.validated.refusals

@@ -390,5 +390,6 @@ def _sequence(value: object, found: list[Refusal]) -> int | None:
     return None
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+# nothing that was parsed holds itself
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_no_duplicates)

@@ -33,7 +33,8 @@ class Contents:
 def check_structure(event: Any) -> Contents:
     """Walk one parsed JSON value once, and no further than the limits. Raises Refused with the first one broken.
 
-    The caller has bounded its length (``LARGEST_EVENT``). Nothing of what was sent is named.
+    The caller has bounded its length (``LARGEST_EVENT``). Nothing of what was sent is named. Looked at are the very
+    types that a parser of JSON makes.
     """
     left, contents = MOST_VALUES, Contents()
     names, texts = contents.names, contents.texts
@@ -42,12 +43,13 @@ def check_structure(event: Any) -> Contents:
         left -= len(level)
         inner: list[Any] = []
         for value in level:
-            if isinstance(value, str):
+            kind = type(value)
+            if kind is str:
                 if len(value) > LONGEST_TEXT:
                     raise Refused(Refusal("too-long", "", {"max_length": LONGEST_TEXT}))
                 texts.append(value)
                 continue
-            if isinstance(value, dict):
+            if kind is dict:
                 left -= len(value)
                 if left < 0:
                     break
@@ -55,8 +57,10 @@ def check_structure(event: Any) -> Contents:
                     raise Refused(Refusal("name-too-long", "", {"most": LONGEST_NAME}))
                 names.update(value)
                 inner += value.values()
-            elif isinstance(value, list):
+            elif kind is list:
                 inner += value[: MOST_VALUES + 1]
+            else:
+                continue
             if len(inner) > left:
                 left = -1
                 break

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil
 from types import MappingProxyType
 from typing import Literal
@@ -202,12 +202,7 @@ class Pack:
         spec = self.manifest.adverts.employer_number
         if spec is None:
             return True
-        plain = number.replace("-", "")
-        if len(plain) != spec.digits or not (plain.isascii() and plain.isdecimal()):
-            return False
-        digits = [int(sign) for sign in plain]
-        products = [digit * weight for digit, weight in zip(digits, spec.weights, strict=False)]
-        return -(sum(products) + products[-1] // 10) % 10 == digits[-1]
+        return _employer_number_fits(number, spec.digits, spec.weights)
 
     def wage_table_ended(self, today: date) -> bool:
         """True when nobody has told the pack the wage floor of today: then an older one is in use."""
@@ -379,3 +374,13 @@ class Pack:
     def _spoken(self, language: str) -> None:
         if language not in self.languages:
             raise PackError(self.name, f"language {language}", f"the pack speaks {list(self.languages)}")
+
+
+@lru_cache(4_096)  # a portal says the same few thousand employers again and again; their numbers are public
+def _employer_number_fits(number: str, count: int, weights: tuple[int, ...]) -> bool:
+    plain = number.replace("-", "")
+    if len(plain) != count or not (plain.isascii() and plain.isdecimal()):
+        return False
+    digits = [int(sign) for sign in plain]
+    products = [digit * weight for digit, weight in zip(digits, weights, strict=False)]
+    return -(sum(products) + products[-1] // 10) % 10 == digits[-1]

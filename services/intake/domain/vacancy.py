@@ -78,11 +78,15 @@ def facts_of(words: Opportunity) -> Facts | None:
     """What of a job's advert is compared; of a programme nothing is. Kept of the last few words: an act asks several
     times for those of the same."""
     known = _kept.get(id(words))
-    if known is None:
-        if len(_kept) == _MOST_KEPT:
-            _kept.clear()
-        known = _kept[id(words)] = words, Facts.of(vars(words)) if words.kind == JOB else None
-    return known[1]
+    return remembered(words, Facts.of(vars(words)) if words.kind == JOB else None) if known is None else known[1]
+
+
+def remembered(words: Opportunity, facts: Facts | None) -> Facts | None:
+    """``facts``: of these words, made already from what they were made of."""
+    if len(_kept) == _MOST_KEPT:
+        _kept.clear()
+    _kept[id(words)] = words, facts
+    return facts
 
 
 def differs(one: Facts | None, other: Facts | None) -> bool:

@@ -11,7 +11,7 @@ from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
 from services.intake.domain import advert_rules
 from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import is_older, latest
-from services.intake.domain.vacancy import Source
+from services.intake.domain.vacancy import Source, remembered
 from services.intake.domain.vetting import Judgement, employer_key
 from services.intake.event_handlers import tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect, Features
@@ -107,11 +107,13 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
 def _new(event: DoorEvent, known: Reference, vacancies: Vacancies, dependencies: Dependencies) -> Effect:
     data, number = event.incoming.data, event.sequence
     assert isinstance(data, JobAtDoor | ProgrammeAtDoor)
+    words = advert_rules.opened(random_id(), event.agency, event.features)
+    remembered(words, event.facts)
     source = Source(
         index=event.index,
         open=not known.tombstone.forbids(number),
         heard=vacancies.day,
-        words=advert_rules.opened(random_id(), event.agency, event.features),
+        words=words,
         reference=dependencies.sealer.seal(data.reference.encode(), OPPORTUNITIES, event.index, "reference"),
         sender=number,
         opened=number,

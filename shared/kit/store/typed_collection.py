@@ -20,7 +20,7 @@ class Collection(Generic[D]):
         self.name = name
 
     def by_id(self, id: str) -> Need:
-        return Need.by_id(self.name, id)
+        return Need(self.name, "_id", id)
 
     def where(self, field: str, value: Hashable) -> Need:
         return Need(self.name, field, value)

@@ -195,14 +195,14 @@ class UnitOfWork:
 
     # --- what the store uses
 
-    def missing(self, needs: Iterable[Need]) -> Iterator[Need]:
-        """The needs that are not in memory yet."""
-        for need in needs:
-            if need.field == "_id":
-                if need.value not in self._documents.get(need.collection, ()):
-                    yield need
-            elif need not in self._where:
-                yield need
+    def missing(self, needs: Iterable[Need]) -> list[Need]:
+        """The needs that are not in memory yet. Asked of every operation, several times: one loop for all of them."""
+        documents, where, none = self._documents, self._where, dict[str, bytes | None]()
+        return [
+            need
+            for need in needs
+            if (need[2] not in documents.get(need[0], none) if need[1] == "_id" else need not in where)
+        ]
 
     def loaded(self, collection: str, field: str, values: Iterable[Hashable], found: Iterable[bytes]) -> None:
         """Take what the database holds for these values. What this batch has changed already stays."""
