@@ -25,6 +25,7 @@ from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 AT_ONCE = 500
+MOST_FAILED = 1_000  # that others do not wait for
 _log = logger("consent_expiry")
 
 
@@ -41,8 +42,10 @@ class ConsentExpiryJob:
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
         """Look every so many seconds until told to stop."""
         while not stopping.is_set():
-            await self.lapse()
-            await self.foretell()
+            try:
+                await self.lapse()
+            finally:  # of which one fails does not keep the other
+                await self.foretell()
             try:
                 async with asyncio.timeout(seconds):
                     await stopping.wait()
@@ -50,16 +53,23 @@ class ConsentExpiryJob:
                 continue
 
     async def lapse(self) -> int:
-        """End every consent whose last day has passed; how many people that concerned."""
-        today, total = self._today(), 0
-        while ended := await self._repository.ended(today.isoformat(), AT_ONCE):
-            results = await self._store.perform([self._lapse(person, today) for person in ended])
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
-            total += len(ended)
+        """End every consent whose last day has passed; how many people that concerned. Raises, once the others are
+        done, what met one of them: the loop begins again, is counted, and is told when it does so often."""
+        today, total, failed = self._today(), 0, dict[str, Exception]()
+        while len(failed) < MOST_FAILED:
+            ended = await self._repository.ended(today.isoformat(), AT_ONCE + len(failed))
+            if not (left := [person for person in ended if person not in failed]):
+                break
+            results = await self._store.perform([self._lapse(person, today) for person in left])
+            met = {person: result for person, result in zip(left, results, strict=True) if result is not None}
+            failed |= met
+            total += len(left) - len(met)
         if total:
             _log.info("consents_lapsed", people=total)
+        if failed:
+            kinds = ", ".join(sorted({type(error).__name__ for error in failed.values()}))
+            _log.error("consents_not_lapsed", people=len(failed), error=kinds)
+            raise next(iter(failed.values()))
         return total
 
     async def foretell(self) -> None:

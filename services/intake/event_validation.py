@@ -32,11 +32,11 @@ class Echo:
     testrun: bool
 
     @staticmethod
-    def of(item: Mapping[str, Any] | Refused) -> Echo:
-        """Of what was sent."""
+    def of(item: Mapping[str, Any] | Refused, *, testrun: bool = False) -> Echo:
+        """Of what was sent; ``testrun``: whatever it says itself."""
         given: Mapping[str, Any] = {} if isinstance(item, Refused) else item
         id, source, type = _text(given.get("id")), _text(given.get("source")), registry.known_name(given.get("type"))
-        return Echo(id, source, type, given.get("testrun") in (True, "true"))
+        return Echo(id, source, type, testrun or given.get("testrun") in (True, "true"))
 
     def receipt(self, status: ReceiptStatus, **more: Any) -> Receipt:
         """The receipt of this event."""
@@ -66,9 +66,10 @@ class Validation:
         self._dependencies = dependencies
         self._never = NeverCollected(dependencies.pack)
 
-    def validate(self, item: Item, agency: str, now: datetime, budget: Budget) -> Validated:
-        """Findings are part of the result. `budget`: what one request may use up of what costs more than its size."""
-        echo = Echo.of(item)
+    def validate(self, item: Item, agency: str, now: datetime, budget: Budget, testrun: bool = False) -> Validated:
+        """Findings are part of the result. `budget`: what one request may use up of what costs more than its size.
+        `testrun`: of a request that is one, so that nothing is kept of what is no event, either."""
+        echo = Echo.of(item, testrun=testrun)
         if isinstance(item, Refused):
             return Validated(echo, None, item.refusals)
         event: DoorEvent | None = None

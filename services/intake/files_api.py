@@ -121,7 +121,7 @@ class Reading:
             over = quotas.over("events", caller.key_id, len(rows) + self._empty_cost())
             if over is None:
                 items = [self._item(row) for row in rows]
-                async for portion in door.portions(Admitted(items, len(items)), caller):
+                async for portion in door.portions(Admitted(items, len(items), testrun=self._testrun), caller):
                     yield portion
             else:
                 await quotas.delay(over)

@@ -80,12 +80,13 @@ class Received:
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The events of a request, of which all can be read. ``ahead``: they go ahead in the store; ``late``: by position,
-    those that are put off."""
+    those that are put off; ``testrun``: all of them are tried and none is taken, what is no event included."""
 
     items: Iterable[Item]
     count: int
     ahead: bool = False
     late: frozenset[int] = frozenset()
+    testrun: bool = False
 
 
 Take = Callable[[Admitted, Caller], Awaitable[list[Receipt]]]

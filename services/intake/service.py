@@ -8,7 +8,7 @@ event stops nobody else in its batch, nor does a fault of ours in deciding one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -58,7 +58,7 @@ class Door:
         now, budget = self._dependencies.clock.calendar(), Budget()  # one of each for the whole request
         reading, taken = enumerate(admitted.items), 0
         while taken < admitted.count:
-            portion = await self._portion(reading, admitted.late, caller.agency.agency, now, budget)
+            portion = await self._portion(reading, admitted, caller.agency.agency, now, budget)
             if not portion:
                 raise RuntimeError("events that can be gone through only once")
             taken += len(portion)
@@ -70,15 +70,16 @@ class Door:
         return list(self._answers(portion, results, caller))
 
     async def _portion(
-        self, reading: Iterator[tuple[int, Item]], late: Collection[int], agency: str, now: datetime, budget: Budget
+        self, reading: Iterator[tuple[int, Item]], admitted: Admitted, agency: str, now: datetime, budget: Budget
     ) -> list[Validated | Receipt]:
         """The next events, validated; of what is put off or met a fault of ours, the receipt."""
         portion: list[Validated | Receipt] = []
-        size, pack = 0, self._dependencies.pack
+        size, pack, testrun = 0, self._dependencies.pack, admitted.testrun
         async with self._dependencies.slices.work() as pause:
             for number, item in reading:
                 try:
-                    one = put_off(Echo.of(item), pack) if number in late else self._validate(item, agency, now, budget)
+                    late = number in admitted.late
+                    one = put_off(Echo.of(item), pack) if late else self._validate(item, agency, now, budget, testrun)
                 except Exception as error:
                     one = failed(Echo.of(item), agency, error, pack)
                 portion.append(one)

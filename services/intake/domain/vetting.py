@@ -75,6 +75,11 @@ def judged(
     return held if same else found
 
 
+def binds(judgement: Judgement | None) -> bool:
+    """Whether it is an operator's word that something is not shown: nobody gets away from it by other words."""
+    return judgement is not None and judgement.by_operator and judgement.verdict != "checked"
+
+
 def stricter(one: Judgement | None, other: Judgement | None) -> Judgement | None:
     """Of two opportunities that an operator says are one; of two that are as strict an operator's own word."""
     return max((one, other), key=lambda each: (-1, False) if each is None else _strictness(each))

@@ -3,7 +3,8 @@
 An opportunity is a vacancy; its sources are the adverts of it, at most one open one of an agency. Each open source is
 of the same vacancy as the first open one, or may be. Whichever source changes into another vacancy leaves, alone: the
 opportunity, with its id and what was told of it, stays with those that remain, and the one that left joins the
-opportunity of its new vacancy, or becomes one. All of it is told in the transaction of the act.
+opportunity of its new vacancy, or becomes one. What an operator holds or refuses goes with it: it joins only what is
+held or refused likewise. All of it is told in the transaction of the act.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from services.intake.domain.vacancy import Calendar, Source, alike, arranged, di
 from services.intake.domain.vetting import (
     Judgement,
     ListedEmployer,
+    binds,
     employer_key,
     judged,
     same_verdict,
@@ -112,7 +114,8 @@ class Vacancies:
             self._new.add(there)
         if before is not None and there != before.id:
             self._put(replace(before, sources=others, merged_into=there))
-        self._join(source, there, () if before is None or before.id == there else before.apart)
+        judgement = before.judgement if before is not None and binds(before.judgement) else None
+        self._join(source, there, () if before is None or before.id == there else before.apart, judgement)
         self._ask(there, source.agency, doubtful)
         return there
 
@@ -211,14 +214,16 @@ class Vacancies:
         return first is None or not alike(facts_of(source.words), facts_of(first.words))
 
     def _same_as(self, source: Source, before: StoredOpportunity | None) -> tuple[str | None, dict[str, str]]:
-        """The opportunity that is of the same vacancy; of two that both are nobody can tell which one it is. And those
-        that it may be of, if there is none, with whose they are."""
+        """The opportunity that is of the same vacancy; of two that both are nobody can tell which one it is, nor
+        whether an operator's word on where it comes from still holds there. And those that it may be of, if there is
+        none, with whose they are."""
         if (facts := facts_of(source.words)) is None:
             return None, {}
         but, marks = (None, ()) if before is None else (before.id, before.apart)
         same, doubtful = self._index.found(facts, source.agency, but, marks)
         same = [id for id in same if self._has_room(self.get(id), source)]
-        if len(same) == 1:
+        word = before.judgement if before is not None and binds(before.judgement) else None
+        if len(same) == 1 and (word is None or same_verdict(word, self.get(same[0]).judgement)):
             return same[0], {}
         return None, {**{id: self.get(id).sources[0].agency for id in same}, **doubtful}
 

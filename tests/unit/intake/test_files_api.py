@@ -86,8 +86,13 @@ async def test_a_bad_row_is_named_with_its_column_and_stops_no_other(house: Hous
 
 
 async def test_a_testrun_has_no_effect(house: House) -> None:
-    answer = await send(house, table(3), testrun=True)
-    assert (answer.accepted, house.told) == (3, [])
+    rows = table(3) + table(1, 관리번호="B-1", 직종="없는직업").splitlines()[1] + b"\n"
+    rows += table(1, 관리번호="C-1", 임금="100").splitlines()[1]
+    before = {name: dict(held) for name, held in house.store.documents.items()}
+    answer = await send(house, rows, testrun=True)
+    assert (answer.accepted, answer.refused, house.told) == (3, 2, [])
+    assert {one.rule for one in answer.findings} == {"unknown-code-name", "wage-below-minimum"}
+    assert house.store.documents == before, "no rejection either, whether a row is an event or none can be made of it"
 
 
 async def test_what_is_too_much_at_a_time_is_taken_when_it_comes_again(

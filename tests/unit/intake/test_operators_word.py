@@ -16,6 +16,7 @@ from tests.unit.intake.test_vacancy_sources import close, open_now, post, source
 pytestmark = pytest.mark.unit
 NIGHT = {"title": "제과제빵원 모집 (야간)"}
 OTHER_HOURS: dict[str, Any] = {"hours_per_week": None}
+ELSEWHERE = {"region": "legal-dong-2026:41110"}
 
 
 @pytest.fixture
@@ -167,3 +168,50 @@ class TestVerdicts:
         assert row is not None
         assert row["merged_into"] is None
         assert (await vet(house, first, "held")).status == "accepted"
+
+
+class TestWhoeverLeaves:
+    """What an operator held or refused goes along with a source that changes its words."""
+
+    @pytest.mark.parametrize(("verdict", "status"), [("held", "held"), ("refused", "closed"), ("checked", "open")])
+    async def test_for_a_vacancy_of_its_own_takes_it_along(self, house: House, verdict: str, status: str) -> None:
+        first = await post(house, "pa")
+        assert await post(house, "pb") == first
+        await vet(house, first, verdict)
+        second = await post(house, "pb", sequence=2, **ELSEWHERE)
+        assert second != first
+        assert last_told(house) == {first: status, second: status}
+        assert asked(house) == []
+
+    @pytest.mark.parametrize("verdict", ["held", "refused"])
+    @pytest.mark.parametrize("alone", [True, False])
+    async def test_for_another_that_is_open_is_not_let_in_and_an_operator_is_asked(
+        self, house: House, verdict: str, alone: bool
+    ) -> None:
+        third = await post(house, "pc", **ELSEWHERE)
+        first = await post(house, "pa")
+        if not alone:
+            assert await post(house, "pb") == first
+        await vet(house, first, verdict)
+        left = await post(house, "pa", sequence=2, **ELSEWHERE)
+        assert (left == first) is alone
+        assert open_now(house) == [third]
+        assert sources(house)[third] == ["pc"]
+        assert [set(each["opportunities"]) for each in asked(house)] == [{third, left}]
+
+    async def test_for_another_that_is_held_likewise_is_one_with_it(self, house: House) -> None:
+        third = await post(house, "pc", **ELSEWHERE)
+        first = await post(house, "pa")
+        assert await post(house, "pb") == first
+        for id in (first, third):
+            await vet(house, id, "held")
+        assert await post(house, "pb", sequence=2, **ELSEWHERE) == third
+        assert last_told(house) == {first: "held", third: "held"}
+        assert asked(house) == []
+
+    async def test_because_the_words_it_was_compared_with_have_changed_takes_it_along(self, house: House) -> None:
+        first = await post(house, "pa")
+        assert await post(house, "pb") == first
+        await vet(house, first, "held")
+        await post(house, "pa", sequence=2, **ELSEWHERE)
+        assert set(last_told(house).values()) == {"held"}
