@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from services.intake.dependencies import Dependencies
-from services.intake.domain.code_successors import renewed
-from services.intake.domain.envelope_rules import check_envelope
-from services.intake.domain.findings import Budget, Findings
 from services.intake.event_handlers import topic_handlers
-from services.intake.event_handlers.effect import DoorEvent, Features
+from services.intake.event_handlers.effect import DoorEvent
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
-from shared.events.http_binding import Incoming, Item, Unfit, read, with_data
-from shared.events.limits import Contents, check_structure
-from shared.events.refusal import MOST, Refusal, Refused
-from shared.events.unicode_composed import surely_composed
-from shared.screening.sensitive_data import NeverCollected
+from shared.events.http_binding import Incoming, Item, Unfit
+from shared.events.refusal import Refusal, Refused
+from shared.screening.door_rules import DoorRules, Features
+from shared.screening.findings import Budget, Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ class Validation:
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
-        self._never = NeverCollected(dependencies.pack)
+        self._rules = DoorRules(dependencies.pack, _of_topic)
 
     def validate(self, item: Item, agency: str, now: datetime, budget: Budget, testrun: bool = False) -> Validated:
         """Findings are part of the result. `budget`: what one request may use up of what costs more than its size.
@@ -72,32 +68,14 @@ class Validation:
         echo = Echo.of(item, testrun=testrun)
         if isinstance(item, Refused):
             return Validated(echo, None, item.refusals)
-        event: DoorEvent | None = None
-        unfit: Unfit | None = None
-        rest: DoorEvent | None = None
-        never: list[Refusal] = []
         findings = Findings(self._dependencies.pack, budget)
-        try:
-            item = with_data(item)
-            contents = check_structure(item)  # before anything looks into it
-            never, odd = self._never.find(item, contents)
-            if any(one.field == "/id" for one in never):
-                echo = replace(echo, id=None)  # neither said again nor kept
-            if never:  # what else is wrong is told, too
-                item = {**item, "data": self._never.without(item.get("data"))}
-            incoming, unfit = self._read(item, contents)
-            features = {} if incoming is None else self._features(incoming, contents, findings, now)
-            if unfit is not None:  # and what else is wrong with the rest of it
-                findings.refusals = [*unfit.refusals, *unfit.besides(findings.refusals)]
-            findings.refusals += _elsewhere(odd, findings.refusals)
-            if incoming is not None:
-                said = self._said(incoming, agency, features)
-                event, rest = (said, None) if unfit is None and not never else (None, said)
-        except Refused as refused:
-            findings.refusals = list(refused.refusals)
-        findings.refusals = [*never, *_elsewhere(findings.refusals, never)]
-        warnings = () if event is None else (*event.incoming.warnings, *findings.warnings)
-        return Validated(echo, event, tuple(findings.refusals[:MOST]), warnings, unfit, rest)
+        found = self._rules.look(item, findings, now, self._dependencies.day(now))
+        if not found.says_id:
+            echo = replace(echo, id=None)  # neither said again nor kept
+        said = None if found.incoming is None else self._said(found.incoming, agency, found.features)
+        if found.sound:
+            return Validated(echo, said, found.refusals, found.warnings)
+        return Validated(echo, None, found.refusals, (), found.unfit, said)
 
     def _said(self, incoming: Incoming, agency: str, features: Features) -> DoorEvent:
         """With its keyed hashes, made once: a transaction asks for them again and again."""
@@ -107,30 +85,14 @@ class Validation:
         inbox = references.event(incoming.source, incoming.id)
         return DoorEvent(incoming, agency, references.content(incoming.content), features, inbox, index)
 
-    @staticmethod
-    def _read(item: Mapping[str, Any], contents: Contents) -> tuple[Incoming | None, Unfit | None]:
-        try:
-            return read(item, is_composed=surely_composed(contents.texts)), None
-        except Unfit as unfit:
-            return unfit.rest, unfit
 
-    def _features(self, incoming: Incoming, contents: Contents, findings: Findings, now: datetime) -> Features:
-        """What the bus may carry of it; what is wrong is added to `findings`."""
-        handler = topic_handlers().get(incoming.event_type.topic.name)
-        if handler is None:  # in the contract, but nothing here says what it changes
-            raise Refused(Refusal("not-for-the-door", "/type"))
-        check_envelope(incoming, findings, now)
-        today = self._dependencies.day(now)
-        data = incoming.data
-        if not self._dependencies.pack.successors.keys().isdisjoint(contents.texts):
-            data = renewed(data, findings, today)
-        return handler.features(data, findings, today)
-
-
-def _elsewhere(found: Iterable[Refusal], said: Iterable[Refusal]) -> list[Refusal]:
-    """Those about places of which nothing is said yet."""
-    places = {one.field for one in said}
-    return [one for one in found if one.field not in places]
+def _of_topic(incoming: Incoming, findings: Findings) -> None:
+    """The rules that only the door has. Raises Refused for what is in the contract, but nothing here says what it
+    changes."""
+    handler = topic_handlers().get(incoming.event_type.topic.name)
+    if handler is None:
+        raise Refused(Refusal("not-for-the-door", "/type"))
+    handler.check_data(incoming.data, findings)
 
 
 def _text(value: object) -> str | None:

@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import Field
 
 from services.intake.dependencies import Dependencies
-from services.intake.domain.findings import Budget
 from services.intake.event_validation import Validation
 from shared.events.refusal import Refusal
 from shared.files import Converted, Converter, EmptyRows, Unreadable, visible
@@ -20,6 +19,7 @@ from shared.files.preview import MOST_ROWS
 from shared.files.report import column_of
 from shared.kit.web.problems import Finding, findings
 from shared.kit.web.response_model import Answer
+from shared.screening.findings import Budget
 
 
 class RowFinding(Finding):

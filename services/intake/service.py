@@ -13,7 +13,6 @@ from datetime import datetime
 from functools import partial
 
 from services.intake.dependencies import Dependencies
-from services.intake.domain.findings import Budget
 from services.intake.event_operation import decision
 from services.intake.event_validation import Echo, Validated, Validation
 from services.intake.one_ahead import Step, one_ahead
@@ -24,6 +23,7 @@ from shared.access.api_keys import Caller
 from shared.events.http_binding import Item
 from shared.kit.store.store import Store
 from shared.kit.web.problems import Problem
+from shared.screening.findings import Budget
 
 # Of a request in one transaction: some 100 ms of work at most. What others sent is decided between two of them.
 PORTION_EVENTS = 250

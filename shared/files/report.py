@@ -28,8 +28,10 @@ class Line:
     warning: bool = False
 
 
-def lines_about(converted: Converted, pack: Pack, language: str, more: Iterable[Refusal] = ()) -> list[Line]:
-    """The findings about one row, and `more` that were found in its event."""
+def lines_about(
+    converted: Converted, pack: Pack, language: str, more: Iterable[Refusal] = (), warned: Iterable[Refusal] = ()
+) -> list[Line]:
+    """The findings about one row, and `more` that were found in its event, with what it is only warned of."""
     return [
         Line(
             converted.row,
@@ -39,7 +41,7 @@ def lines_about(converted: Converted, pack: Pack, language: str, more: Iterable[
             pack.remedy(refusal.rule, refusal.field, refusal.values)[language],
             warning,
         )
-        for warning, refusals in ((False, (*converted.refusals, *more)), (True, converted.warnings))
+        for warning, refusals in ((False, (*converted.refusals, *more)), (True, (*converted.warnings, *warned)))
         for refusal in refusals
     ]
 

@@ -1,3 +1,3 @@
-"""What must stand in no event, wherever it came from: names and numbers that the pack refuses, text that hides. Asked
-at intake's door, and by the client before it publishes what would lie in a topic.
+"""What is wrong with an event as far as no store is needed to know it: names and numbers that the pack refuses, text
+that hides, codes, days, wages, ages, consents. Asked at intake's door, and offline by the client, which says the same.
 """

@@ -13,7 +13,7 @@ _JOINERS = frozenset("\u200c\u200d")  # written within words of some scripts
 # Control and formatting (directions, blanks of no width), lone surrogates, private use, separators of lines.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _FEWEST_DIGITS = 7  # of a number that is looked for, others may be hidden by asterisks
-# Letters, digits and signs of ASCII and whole syllables of Hangul, a letter or digit first (of a path: after its slash),
+# Letters, digits and signs of ASCII and whole syllables of Hangul, a letter or digit first (after the slash of a path)
 # and fewer digits than a number has: nothing is wrong with such a text, as nearly all are.
 _ORDINARY = re.compile(rf"(?!(?:[^0-9]*[0-9]){{{_FEWEST_DIGITS}}})/?[0-9A-Za-z\uac00-\ud7a3][ -~\uac00-\ud7a3]*")
 _MANY_DIGITS = re.compile(rf"(?:\D*\d){{{_FEWEST_DIGITS}}}")

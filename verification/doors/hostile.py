@@ -27,7 +27,6 @@ from samples.world import World, load_setting
 from samples.world.days import today_of
 from samples.world.tables import table_of
 from services.intake.dependencies import Dependencies
-from services.intake.domain.findings import Budget
 from services.intake.event_validation import Validation
 from services.intake.identity import References, Vault
 from shared.events.publish_schemas import door_schema
@@ -37,6 +36,7 @@ from shared.files.template import template_csv
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.reference import load_pack
+from shared.screening.findings import Budget
 from verification.doors import adverts
 
 MARKER = "Zqx7Secret"

@@ -70,7 +70,8 @@ def register(
             settings.sender(), name, title, recipient_class, (key_id, secret_sha256, until and until.date()),
             sends.split(","), reads.split(","), receives,
         )  # fmt: skip
-        found = checking.findings(event, settings.pack, date.today())  # noqa: DTZ011 - this machine's day
+        today = date.today()  # noqa: DTZ011 - this machine's day
+        found, _ = checking.Conformance(settings.pack).look(event, today)
         if found:
             for one in found:
                 output.stderr.print(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.intake.domain.findings import Findings
 from shared.access.agencies import RECEIVING_CLASSES
 from shared.access.known_secrets import known_hash
 from shared.events import registry
 from shared.events.topics.agencies import Agency
+from shared.screening.findings import Findings
 
 
 def check_agency(agency: Agency, findings: Findings) -> None:

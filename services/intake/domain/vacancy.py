@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts, compared
 from shared.events.topics.opportunities import Opportunity
+from shared.screening.advert_rules import JOB
 
 _MOST_KEPT = 24
 _kept: dict[int, tuple[Opportunity, Facts | None]] = {}  # of adverts, which are public

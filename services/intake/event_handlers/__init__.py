@@ -1,8 +1,9 @@
 """What an event changes, by topic: each module here that is named after a topic takes the events of that topic.
 
-It says by which reference the sender knows the thing (`reference`), which rules need no store (`features`), what has to
-be loaded (`needs`), what only the store can tell is wrong (`check`), what the event does (`decide`), and as what a
-thing of the topic is kept (`STORED`). A new topic is a new module; nobody lists them.
+It says by which reference the sender knows the thing (`reference`), which rules need no store and are the door's alone
+(`check_data`; those that the client has, too, stand in `shared/screening`), what has to be loaded (`needs`), what only
+the store can tell is wrong (`check`), what the event does (`decide`), and as what a thing of the topic is kept
+(`STORED`). A new topic is a new module; nobody lists them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from functools import cache
 from typing import Protocol, cast
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES
-from services.intake.domain.findings import Findings
-from services.intake.event_handlers.effect import DoorEvent, Effect, Features, Thing
+from services.intake.event_handlers.effect import DoorEvent, Effect, Thing
 from services.intake.identity import Family
 from shared.events import EventType, registry
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.screening.findings import Findings
 
 
 class TopicHandler(Protocol):
@@ -31,7 +31,7 @@ class TopicHandler(Protocol):
     STORED: type[Thing]
 
     def reference(self, event_type: EventType, data: Model) -> tuple[Family, str] | None: ...
-    def features(self, data: Model, findings: Findings, today: date) -> Features: ...
+    def check_data(self, data: Model, findings: Findings) -> None: ...
     def needs(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]: ...
     def check(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]: ...
     def decide(self, event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Effect: ...

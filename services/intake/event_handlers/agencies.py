@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, StoredAgency
 from services.intake.domain.agency_rules import check_agency
-from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import is_older
-from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
+from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
 from services.intake.identity import Family
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.screening.findings import Findings
 
 STORED = StoredAgency
 KEY_ID = "state.keys.key_id"
@@ -27,11 +26,10 @@ def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
     return None
 
 
-def features(data: Model, findings: Findings, today: date) -> Features:
-    """Nothing; what is wrong is added to `findings`."""
+def check_data(data: Model, findings: Findings) -> None:
+    """Names, rights and keys."""
     if isinstance(data, Agency):
         check_agency(data, findings)
-    return {}
 
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES, StoredAgency, StoredPerson
 from services.intake.domain import consent_rules
-from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import floor_of, is_older, latest
 from services.intake.event_handlers.effect import DoorEvent
 from shared.events.data_classification import Model
@@ -24,6 +23,7 @@ from shared.events.topics.people import (
 )
 from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import UnitOfWork
+from shared.screening.findings import Findings
 
 
 def named(data: Model) -> Sequence[ConsentAtDoor | ConsentKey]:

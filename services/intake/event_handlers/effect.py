@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from services.intake.documents import StoredAgency, StoredPerson
-from services.intake.domain.advert_rules import JOB
 from services.intake.domain.same_advert import Facts
 from services.intake.opportunity_documents import StoredOpportunity
 from shared.events import EventType
@@ -16,10 +14,11 @@ from shared.events.data_classification import Model
 from shared.events.http_binding import Incoming
 from shared.events.refusal import Refusal
 from shared.kit.store.mongo import Document
+from shared.screening.advert_rules import JOB
+from shared.screening.door_rules import Features
 
 Thing = StoredAgency | StoredOpportunity | StoredPerson
 Status = Literal["accepted", "duplicate", "superseded"]
-Features = Mapping[str, Any]
 
 
 @dataclass(frozen=True)  # no slots: `facts` is kept beside the fields

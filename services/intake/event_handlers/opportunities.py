@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
 from services.intake.domain import advert_rules
-from services.intake.domain.findings import Findings
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.domain.vacancy import Source, remembered
 from services.intake.domain.vetting import Judgement, employer_key
 from services.intake.event_handlers import tombstones
-from services.intake.event_handlers.effect import DoorEvent, Effect, Features
+from services.intake.event_handlers.effect import DoorEvent, Effect
 from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.event_handlers.vacancy_needs import (
     merged_into,
@@ -38,6 +36,7 @@ from shared.events.topics.opportunities import (
 )
 from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.screening.findings import Findings
 
 STORED = StoredOpportunity
 _OPENING = (JOB_POSTED.name, PROGRAMME_OPENED.name)
@@ -51,11 +50,8 @@ def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
     return ("job" if event_type.name.startswith("job-") else "programme"), data.reference
 
 
-def features(data: Model, findings: Findings, today: date) -> Features:
-    """The advert, as far as the bus may carry it; what is wrong is added to `findings`."""
-    if isinstance(data, VettedAtDoor) and (data.verdict == "checked") != (data.reason is None):
-        findings.add("reason-missing", "/data/reason")
-    return advert_rules.advert_of(data, findings, today) if isinstance(data, JobAtDoor | ProgrammeAtDoor) else {}
+def check_data(data: Model, findings: Findings) -> None:
+    """Nothing that the client does not know, too."""
 
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:

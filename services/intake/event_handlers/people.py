@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from services.intake.dependencies import Dependencies
@@ -17,12 +16,9 @@ from services.intake.documents import (
     StoredPerson,
 )
 from services.intake.domain import identity_rules, person_state
-from services.intake.domain.consent_rules import check_given, check_withdrawn
-from services.intake.domain.findings import Findings
-from services.intake.domain.profile_rules import features_of
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.event_handlers import consents, tombstones
-from services.intake.event_handlers.effect import DoorEvent, Effect, Emission, Features
+from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
 from services.intake.identity import Family
 from shared.events import EventType
 from shared.events.data_classification import Model
@@ -43,6 +39,9 @@ from shared.events.topics.people import (
 from shared.kit.base.ids import random_id
 from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need, UnitOfWork
+from shared.screening.age_rules import check_age
+from shared.screening.consent_rules import check_withdrawn
+from shared.screening.findings import Findings
 
 STORED = StoredPerson
 PersonData = PersonAtDoor | PersonUpdatedAtDoor | PersonLeftAtDoor | ConsentGivenAtDoor | ConsentWithdrawnAtDoor
@@ -55,11 +54,10 @@ def reference(event_type: EventType, data: Model) -> tuple[Family, str] | None:
     return "person", data.reference
 
 
-def features(data: Model, findings: Findings, today: date) -> Features:
-    """The profile, as far as the bus may carry it; what is wrong is added to `findings`."""
-    if isinstance(data, PersonAtDoor | ConsentGivenAtDoor):
-        check_given(data.consents, findings, today)
-    return features_of(data, findings, today) if isinstance(data, PersonAtDoor | PersonUpdatedAtDoor) else {}
+def check_data(data: Model, findings: Findings) -> None:
+    """What of the identity cannot be read is set aside."""
+    if isinstance(data, PersonAtDoor | PersonUpdatedAtDoor) and data.identity is not None:
+        identity_rules.set_aside(data.identity, findings)
 
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
@@ -249,7 +247,7 @@ def _updated(
     if data.identity is None and after.year_of_birth is not None:  # with one it was checked at the door
         findings = Findings(dependencies.pack)
         day = dependencies.day(work.now)
-        identity_rules.check_age(str(after.year_of_birth), data.wants.kinds, "/data/wants/kinds", findings, day)
+        check_age(str(after.year_of_birth), data.wants.kinds, "/data/wants/kinds", findings, day)
         findings.end()
     record = replace(held, profile=event.content)
     effect = _said(event, record, held.state, answer, [(event.incoming.event_type, after)])

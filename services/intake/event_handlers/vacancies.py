@@ -18,7 +18,6 @@ from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.documents import REFERENCES, Reference
 from services.intake.domain import apart
-from services.intake.domain.advert_rules import JOB
 from services.intake.domain.vacancy import Calendar, Source, alike, arranged, differs, facts_of
 from services.intake.domain.vetting import (
     Judgement,
@@ -57,6 +56,7 @@ from shared.events.topics.opportunities import (
 )
 from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import UnitOfWork
+from shared.screening.advert_rules import JOB
 
 MOST_SOURCES = 24  # of one opportunity; a further one stays one of its own
 MOST_QUESTIONS = 4  # that one advert leads to

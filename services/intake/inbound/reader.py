@@ -19,7 +19,6 @@ from pymongo.errors import PyMongoError
 
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
-from services.intake.domain.findings import Budget
 from services.intake.event_operation import decision
 from services.intake.event_validation import Echo, Validated, Validation
 from services.intake.inbound.answers import ANSWERS, Answered, AnswersDocument, document_of, records_of
@@ -45,6 +44,7 @@ from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.stream.backlog import Position
 from shared.kit.stream.checkpoints import Fenced, PartitionCheckpoints
 from shared.kit.web.quotas import Quotas
+from shared.screening.findings import Budget
 
 GROUP = "inbound"  # of the checkpoints; there is no group at Kafka
 PORTION_RECORDS = 100  # in one transaction; their answers are one document

@@ -7,7 +7,7 @@ be stored fails in the handler that saved it and not in the batch.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
 

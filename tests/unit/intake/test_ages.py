@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.domain.findings import Findings
-from services.intake.domain.identity_rules import check_age
+from shared.screening.age_rules import check_age
+from shared.screening.findings import Findings
 from tests.unit.intake.memory import House, example, pack
 
 pytestmark = pytest.mark.unit

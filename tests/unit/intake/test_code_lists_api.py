@@ -9,13 +9,13 @@ from datetime import date
 import httpx
 import pytest
 
-from services.intake.domain.code_successors import renewed
-from services.intake.domain.findings import Findings
 from services.intake.main import build
 from services.intake.settings import IntakeSettings
 from shared.events.topics.opportunities import JobAtDoor
 from shared.events.topics.people import PersonUpdatedAtDoor
 from shared.reference import load_pack
+from shared.screening.code_successors import renewed
+from shared.screening.findings import Findings
 from tests.unit.intake.memory import example
 
 pytestmark = pytest.mark.unit

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake import request_admission
-from services.intake.domain.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE, Budget
 from services.intake.event_validation import Validation
 from services.intake.receipts import MOST_ANSWERED
 from services.intake.request_admission import Admission, Received
@@ -27,6 +26,7 @@ from shared.events.refusal import MOST
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
 from shared.reference import text, titles
+from shared.screening.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE, Budget
 from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit

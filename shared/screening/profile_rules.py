@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from services.intake.domain.findings import Findings
-from services.intake.domain.identity_rules import check_identity
-from services.intake.domain.wage_plausibility import Hours, check_wish
 from shared.events.topics.people import Course, PersonAtDoor, PersonUpdatedAtDoor, Profile
+from shared.screening.age_rules import check_identity
+from shared.screening.findings import Findings
+from shared.screening.wage_plausibility import Hours, check_wish
 
 LATEST_START_YEARS = 5  # from now until somebody wants to begin
 

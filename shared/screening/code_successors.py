@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from services.intake.domain.findings import Findings
+from shared.screening.findings import Findings
 
 Anything = TypeVar("Anything", bound=BaseModel)
 

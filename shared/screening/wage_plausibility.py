@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from services.intake.domain.findings import Findings
 from shared.events.field_types import Period, Wage, WageFloor
+from shared.screening.findings import Findings
 
 MOST_TIMES = 30  # the legal minimum of an hour; more is no wage of anybody whom this is for
 LIKELY_TIMES = 5  # what another period or unit has to make of it, to be what was meant
