@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
 
-from deploy.local.login import ADMIN, READER
+from deploy.local.login import ADMIN, READER, Login
+from deploy.rights.agency import AgencyDoor
 from deploy.rights.own_topics import provide
 from deploy.rights.partner import Partner
 from samples.partners.hub import Hub
 from samples.partners.wire import WireLog
 from samples.world import Chapter, Item
+from verification.harness.agency_at_kafka import AgencyAtKafka, sealed
 from verification.harness.scenario import Scenario
-from verification.leaks import hostile_requests, people
+from verification.leaks import hostile_requests, other_doors, people
 from verification.leaks.faulty_system import FaultySystem
 from verification.leaks.http_capture import HttpCapture, serving
 from verification.leaks.mailbox import OWNER
+from verification.leaks.other_doors import Newcomers
 from verification.leaks.poison import poison, put
 from verification.leaks.search_terms import Controls, Planted, planted_by
 
@@ -36,7 +41,7 @@ ARRIVALS = ("trainee-graduated", "person-enrolled")
 @dataclass
 class Flow:
     """One flow on one system; ``kills``: services, broker and database are killed in the middle. Keeps what was planted
-    and, by status, what the hostile requests were answered."""
+    and, by status, what the hostile requests were answered, and what was published at Kafka."""
 
     scenario: Scenario
     system: FaultySystem
@@ -45,6 +50,7 @@ class Flow:
     kills: bool = True
     planted: set[Planted] = field(default_factory=set)
     answered: dict[int, int] = field(default_factory=dict)
+    at_kafka: Counter[str] = field(default_factory=Counter)
 
     async def run(self) -> bool:
         """Everything, up to when all is quiet. Whether it became quiet."""
@@ -60,6 +66,7 @@ class Flow:
             await self._act(chapter, (lambda target=target: self.system.kill(target)) if target else None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         await scenario.until_quiet(PATIENCE)  # who was killed is back and knows every key, so that requests come far
         await self._everything_wrong(items)
+        await self._through_other_doors(items)
         await self._poisoned()
         quiet = await scenario.until_quiet(PATIENCE)
         for _ in range(REPLAYS):
@@ -96,6 +103,32 @@ class Flow:
             agency = self._admin if request.by == "administrator" else self.system.agency("feed")
         status, _ = await hostile_requests.send(self.session, request, self._url, self.system.keyring.token(agency))
         self.answered[status] = self.answered.get(status, 0) + 1
+
+    async def _through_other_doors(self, items: list[Item]) -> None:
+        """Others as files, with a mapping, and where the broker knows users by an agency's own topic."""
+        seed = self.scenario.world.seed
+        others = other_doors.newcomers(items, seed, "file")
+        self.planted |= others.planted
+        for request in (*other_doors.mappings(others.events[0]), *other_doors.files(others.events)):
+            await self._hostile(others.agency, request)  # one of a key at a time
+        if self.own_answers(others.agency) is not None:
+            others = other_doors.newcomers(items, seed, "kafka")
+            self.planted |= others.planted_at_kafka
+            await self._at_kafka(others)
+        self.scenario.screen.say("다른 문으로", f"files, mappings, Kafka; answered {self.answered}")
+
+    async def _at_kafka(self, others: Newcomers) -> None:
+        door, password = AgencyDoor(others.agency), secrets.token_hex(24)
+        await provide(self.system.stack.login(ADMIN).arguments, door, password, replication=1)
+        told = json.loads(await self._ask("intake", "/doors/kafka", others.agency))
+        public = base64.b64decode(told["keys"][0]["public_key"])
+        records = other_doors.records(others.events)
+        values = [each if isinstance(each, bytes) else sealed(each, public) for each in records]
+        async with AgencyAtKafka.at(door, Login(self.system.stack.kafka, door.user, password)) as agency:
+            await agency.publish(*values)
+            await agency.wait_for(len(values))
+        for answer in agency.answers.values():
+            self.at_kafka[answer["status"]] += 1
 
     async def _poisoned(self) -> None:
         records, planted = poison(self.scenario.world.seed)
@@ -159,6 +192,10 @@ class Flow:
         """What it is called; None where there are none."""
         reader = self.system.stack.login(READER)
         return Partner(self.system.agency("feed")).topic if reader.user else None
+
+    def own_answers(self, agency: str) -> str | None:
+        """The topic in which an agency is answered; None where there are none."""
+        return AgencyDoor(agency).answers if self.system.stack.login(READER).user else None
 
     async def _ask(self, service: str, path: str, agency: str, body: object = None) -> bytes:
         headers = {"authorization": f"Bearer {self.system.keyring.token(agency)}"}

@@ -117,14 +117,19 @@ async def scan(number: int, seed: int, screen: Screen, keep: Path | None = None,
 
 
 async def empty_sinks(flow: Flow) -> frozenset[str]:
-    """Those of the channels to partners that nothing has come to, before a control does."""
+    """Those of the channels to partners, and of what the further doors answer, that nothing has come to, before a
+    control does."""
     found = {
+        **{sink: sink in flow.capture.captured for sink in ("intake files", "intake mappings")},
         sinks.MAILS: any(flow.system.mailbox.folder.iterdir()),
         sinks.DAILY_FILES: any(b"match" in answer for answer in flow.capture.captured.get(sinks.DAILY_FILES, ())),
     }
     if (own := flow.partner_topic) is not None:
         ends = await topic_reader.end_offsets(flow.system.stack.login(READER))
         found[sinks.topic_sink(own, "payloads")] = any(end for (topic, _), end in ends.items() if topic == own)
+        found["an answer at Kafka to what was taken, and one to what was not"] = {"accepted", "refused"} <= set(
+            flow.at_kafka
+        )
     return frozenset(sink for sink, came in found.items() if not came)
 
 

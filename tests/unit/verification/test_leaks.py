@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from samples.world import World, load_setting
-from verification.leaks import hostile_requests, people
+from verification.leaks import hostile_requests, other_doors, people
 from verification.leaks.encodings import ENCODINGS, dates, disguises, phones, romanised, written
 from verification.leaks.finder import PIECE, Finder
 from verification.leaks.mailbox import mails
@@ -244,9 +244,60 @@ class TestSearch:
         assert not may_be_there("database intake", Hit("event id", "nfc"))
         assert not may_be_there("intake refusals", Hit("name", "nfc"))
 
+    @pytest.mark.parametrize(
+        ("kind", "sink", "rightly"),
+        [
+            ("reference at Kafka", "topic inbound.hanawon payloads", True),
+            ("reference at Kafka", BROKER_FILES, True),
+            ("reference at Kafka", "topic answers.hanawon payloads", False),
+            ("event id at Kafka", "topic answers.hanawon payloads", True),
+            ("worker at Kafka", "topic people payloads", False),
+            ("worker at Kafka", "topic people.dead headers", False),
+            ("reference at Kafka", "log intake", False),
+            ("name", "topic inbound.hanawon payloads", False),
+        ],
+    )
+    def test_what_an_agency_publishes_in_clear_lies_in_its_own_topic(self, kind: str, sink: str, rightly: bool) -> None:
+        assert may_be_there(sink, Hit(kind, "nfc")) is rightly
+
     def test_silence_where_no_control_was_planted_means_nothing(self) -> None:
         controls = Controls(1)
         contents = [("log intake", controls.blob("log intake")), ("feed books", b"nobody")]
         found = search(Finder(controls.terms()), contents, controls, 1, True)
         assert (found.uncontrolled, found.well) == ({"feed books"}, False)
         assert "NO CONTROL in feed books" in report_lines(found)
+
+
+class TestOtherDoors:
+    def test_others_come_who_are_nobody_of_the_world_and_allow_nothing(self, world: World) -> None:
+        items = people.everything(people.chapters(world))
+        known = planted_by(items)
+        file, kafka = (other_doors.newcomers(items, 1, way) for way in ("file", "kafka"))
+        assert file.events
+        assert {event["data"]["identity"]["name"] for event in file.events}.isdisjoint(
+            event["data"]["identity"]["name"] for event in kafka.events
+        )
+        for each in (file, kafka):
+            assert all(event["data"]["consents"] == [] for event in each.events)
+            new = {one for one in each.planted if one.kind in ("name", "phone", "e-mail", "address", "reference")}
+            assert len(new) == 5 * len(each.events)
+            assert new.isdisjoint(known)
+        assert {one.kind for one in kafka.planted_at_kafka} >= {"name", "reference at Kafka", "event id at Kafka"}
+
+    def test_files_and_mappings_hold_identity_where_it_belongs_and_where_it_does_not(self, world: World) -> None:
+        items = people.everything(people.chapters(world))
+        others = other_doors.newcomers(items, 1, "file")
+        name = others.events[0]["data"]["identity"]["name"]
+        requests = list(other_doors.files(others.events))
+        assert {request.path.partition("?")[0] for request in requests} == {"/files", "/files/preview"}
+        assert sum(name.encode() in request.body for request in requests) > len(requests) / 2
+        assert sum(name.encode("cp949", "replace") in request.body for request in requests) >= 4
+        kept, *wrong = other_doors.mappings(others.events[0])
+        assert name.encode() not in kept.body
+        assert any(name.encode() in request.body for request in wrong)
+
+    def test_at_kafka_every_third_is_sent_wrongly_too(self, world: World) -> None:
+        others = other_doors.newcomers(people.everything(people.chapters(world)), 1, "kafka")
+        records = list(other_doors.records(others.events))
+        ids = [record["id"] for record in records if isinstance(record, dict)]
+        assert len(set(ids)) == len(ids) == 2 * len(others.events) + 3 * -(-len(others.events) // 3)
