@@ -49,6 +49,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         settings,
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
+        sayings=pack.problem,
         streams=(make_stream(),),
         writes=WRITES,
         writes_under=(ANSWERS,),

@@ -72,6 +72,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         indexes={**INDEXES, **ROUND_INDEXES},
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
+        sayings=pack.problem,
         clock=clock,
     )
 

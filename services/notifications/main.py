@@ -104,6 +104,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
         settings,
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
+        sayings=pack.problem,
         streams=(prohibitions, notifications_stream(reconciler, flows)),
         writes=WRITES,
         writes_under=(PARTNERS,),

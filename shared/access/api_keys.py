@@ -144,7 +144,7 @@ class Keys:
         if (key.key_id, key.secret_sha256) not in self._told:
             self._told = frozenset({(key.key_id, key.secret_sha256), *islice(self._told, MOST_TOLD)})
             _log.warning("key_registered_with_wrong_hash", agency=agency.agency, key_id=key.key_id, reason=mistake)
-        return unauthorised(WRONG_HASH.format(mistake=mistake))
+        return unauthorised(WRONG_HASH.format(mistake=mistake), "wrong-hash", {"mistake": mistake})
 
     def _expired(self, key: Key) -> bool:
         return key.until is not None and key.until < self._now().astimezone(self._zone).date()

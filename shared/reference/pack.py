@@ -331,6 +331,14 @@ class Pack:
             known = self._remedies[rule, place] = self._remedy(rule, place, values)
         return known
 
+    def problem(self, name: str, values: Mapping[str, object]) -> dict[str, str]:
+        """What to do about a problem of a request that is no refused event, by language; nothing where the pack has no
+        sentence for it, or a value of that is missing."""
+        key = f"problem.{name.replace('-', '_')}"
+        if not self.sentences.names.get(key, {""}) <= values.keys():
+            return {}
+        return {language: self.sentence(key, language, **values) for language in self.languages}
+
     @cached_property
     def _remedies(self) -> dict[tuple[str, str], dict[str, str]]:
         """Those without values, by rule and last part of the field: a sender makes the same few mistakes everywhere."""

@@ -53,7 +53,7 @@ from shared.kit.web.middleware import Outermost
 from shared.kit.web.openapi import describe_problems
 from shared.kit.web.operator_routes import operator_routes
 from shared.kit.web.probes import Health, Watchdog, probe_routes
-from shared.kit.web.problems import Remedies
+from shared.kit.web.problems import Remedies, Sayings
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import bounded_routes
 
@@ -109,6 +109,7 @@ class ServiceRuntime:
         indexes: Mapping[str, Sequence[IndexModel]] | None = None,
         ready_needs_kafka: bool = True,
         remedies: Remedies = problems.general_remedy,
+        sayings: Sayings | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.settings = settings
@@ -126,7 +127,7 @@ class ServiceRuntime:
         self._indexes = {**outbox.INDEXES, **checkpoints.INDEXES, **quarantine.INDEXES, **(indexes or {})}
         self._ready_needs_kafka = ready_needs_kafka
         self._make_authenticator = authenticator
-        self._remedies = remedies
+        self._remedies, self._sayings = remedies, sayings
         self._writes = sorted({*writes, *(dead_topic(topic) for each in self._all_streams for topic in each.topics)})
         self._writes_under, self._reads_under = tuple(writes_under), tuple(reads_under)
         self._watchdog = Watchdog(settings.stalled_seconds)
@@ -173,7 +174,7 @@ class ServiceRuntime:
         app = FastAPI(title=title, version=VERSION, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
         app.state.runtime = self
         app.add_middleware(Outermost)
-        problems.install(app, self._remedies, [Unavailable])
+        problems.install(app, self._remedies, [Unavailable], self._sayings)
         operator = operator_routes(lambda: self.quarantine, self._all_streams, lambda: self.database)
         probes = probe_routes(lambda: self.health)
         measures = [metrics_routes()] if self.settings.metrics_port is None else []

@@ -117,7 +117,7 @@ class Outermost:
         async def answer(problem: Problem) -> None:
             if status:
                 raise _CutOff from None  # an answer is under way: it can only be cut off
-            await problem.response()(scope, receive, passed_on)
+            await problem.response(scope.get("app"))(scope, receive, passed_on)
 
         try:
             beyond = _beyond(scope)
@@ -144,7 +144,8 @@ class _CutOff(Exception):
 
 def too_much(most_bytes: int) -> Problem:
     remedy = f"Send at most {most_bytes} bytes at once."
-    return Problem(413, "refused", "This cannot be taken as it is", field="", rule="too-much", remedy=remedy)
+    title, values = "This cannot be taken as it is", {"bytes": most_bytes}
+    return Problem(413, "refused", title, field="", rule="too-much", remedy=remedy, values=values)
 
 
 async def _in_pieces(message: Message, send: Send) -> None:

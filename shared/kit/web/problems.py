@@ -29,6 +29,8 @@ _PASSING = frozenset(
     {6, 7, 43, 89, 91, 112, 133, 134, 189, 202, 239, 246, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
 )
 _PLACES = ("body", "query", "path", "header", "cookie")
+# the name of a problem and safe values: what to do, by language; nothing where nobody has a sentence for it
+Sayings = Callable[[str, Mapping[str, object]], dict[str, str]]
 
 
 class Finding(Answer):
@@ -69,7 +71,8 @@ class ProblemDetails(Answer):
 class Problem(Exception):
     """Raise it anywhere in a request. ``type`` is a slug; ``detail`` and ``remedy`` are sentences of ours, no values.
 
-    ``members`` are further ones of the body (``field``, ``rule``, ...), ``headers`` go with the answer.
+    ``members`` are further ones of the body (``field``, ``rule``, ...), ``headers`` go with the answer. By ``name``
+    (else ``rule``, else ``type``) the application finds what to do in its languages, with ``values``, which are safe.
     """
 
     def __init__(
@@ -81,10 +84,13 @@ class Problem(Exception):
         *,
         remedy: str | None = None,
         headers: Mapping[str, str] | None = None,
+        name: str | None = None,
+        values: Mapping[str, object] | None = None,
         **members: Any,
     ) -> None:
         super().__init__(type)
         self.headers = dict(headers or {})
+        self._name, self._values = name or str(members.get("rule") or type), dict(values or {})
         said = {"detail": detail, "remedy": None if remedy is None else {"en": remedy}, **members}
         self.details = ProblemDetails(type=TYPE_BASE + type, title=title, status=status, **said)
 
@@ -92,8 +98,12 @@ class Problem(Exception):
     def status(self) -> int:
         return self.details.status
 
-    def response(self) -> JSONResponse:
-        return self.details.response(self.headers)
+    def response(self, app: object = None) -> JSONResponse:
+        """``app``: the application that answers; its sentences say what to do, in all of its languages."""
+        sayings: Sayings | None = getattr(getattr(app, "state", None), "sayings", None)
+        said = {} if sayings is None else sayings(self._name, self._values)
+        details = self.details.model_copy(update={"remedy": said}) if said else self.details
+        return details.response(self.headers)
 
 
 def general_remedy(rule: str, field: str, values: Mapping[str, object]) -> dict[str, str]:
@@ -151,9 +161,15 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _ERRORS = {403: "The right is missing", 404: "Nothing, or nothing for you", 409: "Not as things stand"}
 
 
-def install(app: FastAPI, remedies: Remedies = general_remedy, passing: Sequence[type[Exception]] = ()) -> None:
+def install(
+    app: FastAPI,
+    remedies: Remedies = general_remedy,
+    passing: Sequence[type[Exception]] = (),
+    sayings: Sayings | None = None,
+) -> None:
     """Make every error of this application a problem. ``remedies`` says what to do about what is refused, ``passing``
-    are further exceptions which mean that something is away."""
+    are further exceptions which mean that something is away; ``sayings`` says what to do about all other problems."""
+    app.state.sayings = sayings
 
     def perhaps_away(error: OperationFailure) -> Problem:
         if error.code not in _PASSING:
@@ -172,7 +188,8 @@ def install(app: FastAPI, remedies: Remedies = general_remedy, passing: Sequence
 
     async def answered(_: Request, error: Exception) -> JSONResponse:
         kind = next(each for each in type(error).__mro__ if each in answers)
-        return answers[kind](error).response()
+        answer = answers[kind](error)
+        return answer.response(app) if isinstance(answer, Problem) else answer.response()
 
     for kind in answers:
         app.add_exception_handler(kind, answered)

@@ -194,6 +194,6 @@ def only_probes(app: ASGIApp) -> ASGIApp:
         remedy = "Keep connections open and use them again; come back in a moment."
         full = Problem(503, "connections", "Too many connections", remedy=remedy, headers=headers)
         metrics.http_requests.of(code=503).inc()
-        await full.response()(scope, receive, send)
+        await full.response(app)(scope, receive, send)
 
     return answered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -20,7 +20,7 @@ from shared.kit.web.docs_page import docs_routes
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.openapi import describe_problems
-from shared.kit.web.problems import Problem
+from shared.kit.web.problems import Problem, Sayings
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import Bounds, Router, bounded
 
@@ -42,16 +42,20 @@ class _NoKeys:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(_app()), base_url="http://test") as made:
+        yield made
+
+
+def _app(sayings: Sayings | None = None) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Outermost)
-    problems.install(app, passing=[Unavailable])
+    problems.install(app, passing=[Unavailable], sayings=sayings)
     app.include_router(_routes())
     app.include_router(contract_routes.routes)
     app.include_router(docs_routes(app))
     describe_problems(app)
     app.state.runtime = type("Kit", (), {"authenticator": _NoKeys(), "quotas": Quotas(EdgeSettings())})()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as made:
-        yield made
+    return app
 
 
 def _routes() -> Router:
@@ -176,6 +180,29 @@ class TestFailures:
         answer = await client.delete("/wanted")
         of(answer, 405)
         assert answer.headers["allow"] == "POST"
+
+
+class TestLanguages:
+    async def test_the_application_says_what_to_do_in_its_own(self) -> None:
+        asked: list[tuple[str, dict[str, object]]] = []
+
+        def sayings(name: str, values: Mapping[str, object]) -> dict[str, str]:
+            asked.append((name, dict(values)))
+            return {} if name == "other-content" else {"ko": f"{name}", "en": "so"}
+
+        app = _app(sayings)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            answers = [
+                (await client.get("/nowhere"), 404, "not-found"),
+                (await client.delete("/wanted"), 405, "method-not-allowed"),
+                (await client.get("/fail/away"), 503, "unavailable"),
+                (await client.get("/fail/bug"), 500, "internal"),
+                (await client.post("/raw", content=b"x" * (LIMIT + 1)), 413, "too-much"),
+            ]
+            for answer, status, name in answers:
+                assert of(answer, status)["remedy"] == {"ko": name, "en": "so"}
+            assert "remedy" not in of(await client.get("/fail/problem"), 409), "nobody has a sentence for it"
+        assert ("too-much", {"bytes": LIMIT}) in asked
 
 
 class TestKeyInAddress:

@@ -2,15 +2,21 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from shared.kit.web.quotas import AtOnce, Limiter
 from shared.reference import Pack, PackError, available_packs, load_pack
 from shared.reference.sentences import placeholders
 from shared.reference.tables import read_json
 from shared.reference.text import folded
 
 pytestmark = pytest.mark.unit
+PROBLEMS = {
+    "unauthorised", "wrong-hash", "key-in-address", "right", "not-found", "method-not-allowed", "too-much",
+    "unsupported-media-type", "uri-too-long", "head-too-large", "unavailable", "connections", "internal",
+}  # fmt: skip
 
 PACKS = Path("shared/reference/packs")
 CONTRACT_FIELDS = [
@@ -215,6 +221,17 @@ class TestSentences:
     def test_all_packs_have_the_same_sentences_with_the_same_values(self) -> None:
         first, *others = (load_pack(name).sentences.names for name in available_packs())
         assert all(other == first for other in others)
+
+    def test_every_problem_of_a_request_can_be_told_in_every_language(self, pack: Pack) -> None:
+        names = {*get_args(Limiter), *get_args(AtOnce), *PROBLEMS}
+        for name in names:
+            said = pack.problem(name, {"bytes": 5, "mistake": "hex"})
+            assert tuple(said) == pack.languages, name
+        told = {
+            key.removeprefix("problem.").replace("_", "-") for key in pack.sentences.names if key.startswith("problem.")
+        }
+        assert told == names
+        assert pack.problem("too-much", {}) == pack.problem("weather", {}) == {}, "nothing that cannot be said"
 
     def test_every_condition_has_its_three_answers(self, pack: Pack) -> None:
         wanted = {f"condition.{name}.{answer}" for name in CONDITIONS for answer in ("yes", "no", "ask")}
