@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from pymongo.errors import AutoReconnect
 
 from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.problems import MEDIA_TYPE
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import bounded_routes
 
@@ -32,6 +33,9 @@ NEVER: Mapping[tuple[str, int], str] = {
     ("GET /ready", 500): _OF_A_PROBE,
     ("GET /metrics", 500): _OF_A_PROBE,
 }
+
+# Whoever is turned away by the kit is told what to do in every language of the pack.
+SAID_IN_ALL_LANGUAGES = frozenset({401, 403, 404, 405, 413, 414, 415, 429, 431, 500, 503})
 
 
 class _Failing:
@@ -75,6 +79,8 @@ class Documented:
             assert media in content, (operation, status, media, sorted(content))
             if media.endswith("json"):
                 self._check(operation, content[media].get("schema", {}), answer)
+            if media == MEDIA_TYPE and status in SAID_IN_ALL_LANGUAGES:
+                assert set(answer.json().get("remedy", {})) == {"ko", "en"}, (operation, answer.text)
         self.seen.add((operation, status))
         return answer
 

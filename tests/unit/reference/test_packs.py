@@ -15,7 +15,7 @@ from shared.reference.text import folded
 pytestmark = pytest.mark.unit
 PROBLEMS = {
     "unauthorised", "wrong-hash", "key-in-address", "right", "not-found", "method-not-allowed", "too-much",
-    "unsupported-media-type", "uri-too-long", "head-too-large", "unavailable", "connections", "internal",
+    "unsupported-media-type", "uri-too-long", "head-too-large", "unavailable", "connections", "internal", "no-file",
 }  # fmt: skip
 
 PACKS = Path("shared/reference/packs")
