@@ -246,9 +246,7 @@ class TestFaultsOfOurs:
             raise ZeroDivisionError("예시 사람")
 
         target = (
-            "services.intake.event_validation.check_envelope"
-            if where == "read"
-            else f"{opportunities.__name__}.{where}"
+            "shared.screening.door_rules.check_envelope" if where == "read" else f"{opportunities.__name__}.{where}"
         )
         events = [
             house.event("trainee-graduated", example("trainee-graduated"), by="khf"),
@@ -332,7 +330,7 @@ class TestTopics:
         assert topic_handlers().keys() == {known.topic.name for known in registry if known.door is not None}
         for name, handler in topic_handlers().items():
             assert name == handler.STORED.COLLECTION
-            assert all(callable(getattr(handler, each)) for each in ("features", "needs", "check", "decide"))
+            assert all(callable(getattr(handler, each)) for each in ("check_data", "needs", "check", "decide"))
 
 
 class TestRejections:
