@@ -176,8 +176,8 @@ class StoredOpening(Stored):
 
 @dataclass(frozen=True, slots=True)
 class StoredMatch(Stored):
-    """A match as it was last published, by which event, from which revisions, and chosen by the table of congestion of
-    which day (None: by none).
+    """A match as it was last published, by which event, from which revisions, chosen by the table of congestion of
+    which day (None: by none), and whether it is likely to be possible once all is known.
 
     The rank is left out: it shifts without an event and is worked out when read. ``content``: a fingerprint of what was
     said; None: withdrawn.
@@ -192,6 +192,7 @@ class StoredMatch(Stored):
     event_time: datetime
     cause: Cause
     congestion: date | None = None
+    likely: bool = True
 
     @property
     def standing(self) -> bool:
@@ -211,6 +212,7 @@ class StoredMatch(Stored):
             event["time"],
             Cause(**event["cause"]),
             _day(document["congestion"]),
+            document["likely"],
         )
 
     def to_document(self) -> Document:
@@ -225,6 +227,7 @@ class StoredMatch(Stored):
             "content": self.content,
             "revisions": None if self.revisions is None else list(self.revisions),
             "congestion": None if self.congestion is None else self.congestion.isoformat(),
+            "likely": self.likely,
             "score": match.score,
             "match": match.model_dump(mode="json", exclude_none=True),
             "last_event": {"type": self.event_type, "time": self.event_time, "cause": self.cause.to_document()},

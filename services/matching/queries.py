@@ -8,9 +8,10 @@ from services.matching.documents import StoredMatch
 from services.matching.domain import explanations
 from services.matching.domain.assessment import DIGITS, Assessment, assess, assess_pair, band_of
 from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.condition_answer import ASK
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over
-from services.matching.domain.first_questions import first_questions
+from services.matching.domain.first_questions import LOOKED_AT, first_questions
 from services.matching.domain.next_steps import EXAMPLES, Step
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -62,14 +63,28 @@ class MatchQueries:
         person, visibility = await self._people.visible(caller, alias)
         matches = await self._matches(person)
         seen = [self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1)]
+        ask_first = await self._ask_first(person) if visibility.why else None
         await self._people.audit(caller, "matches-of-person", [(person.person, None)])
-        return SeenMatches(matches=tuple(seen), ask_first=self._ask_first(person, matches) if visibility.why else None)
+        return SeenMatches(matches=tuple(seen), ask_first=ask_first)
 
-    def _ask_first(self, person: Person, matches: Sequence[StoredMatch]) -> tuple[AskFirst, ...]:
-        asked = [[question.condition for question in stored.match.questions] for stored in matches]
+    async def _ask_first(self, person: Person) -> tuple[AskFirst, ...]:
+        """From the list that was last stored: what waits for an answer is in it, too. Assessed now."""
+        today = self._today()
+        if not is_matched(person, today):
+            return ()
+        best = await self._repository.best_of_list(person.person, LOOKED_AT)
+        found = await self._repository.opportunities(best)
+        openings = [opening_facts(found[id], self._pack) for id in best if id in found]
+        facts, context = person_facts(person, self._pack), AssessmentContext(self._pack, today)
+        assessed = [assess(facts, one, context) for one in openings if one.takes_people(today)]
+        asked = [
+            [result.condition.name for result in one.answers if result.answer is ASK]
+            for one in assessed
+            if one.state != "no"
+        ]
         return tuple(
             AskFirst(what=one.what, decides=one.decides, text=explanations.first_question_text(one, self._pack))
-            for one in first_questions(person_facts(person, self._pack), asked)
+            for one in first_questions(facts, asked)
         )
 
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:

@@ -137,6 +137,12 @@ class Repository:
         async for document in self._database[LISTS].find({}).hint([("_id", ASCENDING)]).batch_size(500):
             yield StoredList.from_document(document)
 
+    async def best_of_list(self, person: str, most: int) -> list[str]:
+        """Of a person's list, as it was last stored, the best openings, best first."""
+        wanted = {"openings": {"$slice": most}}
+        found = await self._database[LISTS].find_one({"_id": person}, wanted, max_time_ms=PATIENCE_MS)
+        return [] if found is None else list(found["openings"])
+
     async def highest_revision(self) -> int:
         """The highest revision that was given to a person or an opening."""
         highest = 0
@@ -239,7 +245,7 @@ class Repository:
         async for document in self._database[MATCHES].find(query).max_time_ms(PATIENCE_MS):
             found[document["person"]].append(StoredMatch.from_document(document))
         for matches in found.values():
-            matches.sort(key=lambda one: (-one.match.score, one.match.opportunity))
+            matches.sort(key=lambda one: (not one.likely, -one.match.score, one.match.opportunity))
         return found
 
     async def withdrawn_before(self, day: date, limit: int) -> list[str]:

@@ -34,7 +34,8 @@ class SeenMatch(Model):
 
 
 class AskFirst(Model):
-    """Something that is not known of a person, on which several of their best matches hang."""
+    """Something that is not known of a person, on which several of the openings that fit them best hang, whether these
+    stand as matches or wait for the answer."""
 
     what: Annotated[Slug, FEATURE]
     decides: Annotated[int, FEATURE]

@@ -22,12 +22,10 @@ class NeedRule(Data):
 
 
 class CongestionData(Data):
-    """How openings that stand in many lists give way to others. first_places: so many of a list never do;
-    share_of_mean: of the lists that the mean opening stands in, how many one is meant for (at least one) for each of
-    its places; step: of score, in the first round, for each list more, as a share of those it is meant for; rounds: at
-    most; most: of score, at most."""
+    """How openings that stand in many lists give way to others. share_of_mean: of the lists that the mean opening
+    stands in, how many one is meant for (at least one) for each of its places; step: of score, in the first round, for
+    each list more, as a share of those it is meant for; rounds: at most; most: of score, at most."""
 
-    first_places: int = Field(ge=0)
     share_of_mean: Share
     step: Share
     rounds: int = Field(gt=0, le=200)
@@ -61,19 +59,20 @@ class MatchingData(Data):
     """Numbers and meanings for matching.
 
     best_of_person: how many openings stand as matches of one person, at most; chosen_from: from how many of their best
-    these are chosen; likely_from: what is less likely to be possible once all is known waits until likely_first others
-    have come; where there are not so many it stands only in a list that would be shorter than least_of_person;
-    most_of_employer, most_of_kind: of one employer, of a kind; best_of_opportunity: how many people one opening is
-    shown with when it is asked for; threshold: the lowest fit (the score without certainty) that is kept; bands: the
-    lowest score of each. paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds
-    that teach; leading_kinds: kinds that lead to other work. related_occupation: the nearness from which experience
-    counts for a rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people
-    strive for. way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter
-    bus. answered_yes: by condition, or by condition and case ("commute.ask_bus"), how often its question is answered
-    yes, or (a case without a question) how often what nobody said turns out so. usual_floors: of those who state no
-    floor, how many have one that is met by pay from so many times the legal floor on; by rising times. unsaid: by
-    factor what counts where an advert does not say it. ordinary_shifts: times of day that nobody has to be asked about.
-    elementary: occupations that need no training. leads_to: by course the groups of occupations that it is for.
+    these are chosen; first_places: so many of them are the best of what is at least as likely to be possible as
+    likely_from; where there are none, least_of_person others stand; alike_within: of adverts that are nearly the same
+    each person is shown another one, of those whose score is so near to the best of them; most_of_employer,
+    most_of_kind: of one employer, of a kind; best_of_opportunity: how many people one opening is shown with when it is
+    asked for; threshold: the lowest fit (the score without certainty) that is kept; bands: the lowest score of each.
+    paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach;
+    leading_kinds: kinds that lead to other work. related_occupation: the nearness from which experience counts for a
+    rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
+    way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
+    answered_yes: by condition, or by condition and case ("commute.ask_bus"), how often its question is answered yes, or
+    (a case without a question) how often what nobody said turns out so. usual_floors: of those who state no floor, how
+    many have one that is met by pay from so many times the legal floor on; by rising times. unsaid: by factor what
+    counts where an advert does not say it. ordinary_shifts: times of day that nobody has to be asked about. elementary:
+    occupations that need no training. leads_to: by course the groups of occupations that it is for.
     congestion: None: nothing gives way because many look at it.
     """
 
@@ -81,8 +80,9 @@ class MatchingData(Data):
     best_of_person: int = Field(gt=0)
     chosen_from: int = Field(gt=0)
     likely_from: Share = 0.0
-    likely_first: int = Field(default=5, gt=0)
+    first_places: int = Field(default=5, gt=0)
     least_of_person: int = Field(default=1, ge=0)
+    alike_within: Share = 0.0
     most_of_employer: int = Field(gt=0)
     most_of_kind: Mapping[str, int] = Field(default_factory=dict)
     best_of_opportunity: int = Field(gt=0)

@@ -14,7 +14,7 @@ from services.matching.domain.assessment import Assessment, assess_pair, band_of
 from services.matching.domain.condition_answer import ASK
 from services.matching.domain.counterfactuals import what_opens
 from services.matching.domain.factors.base import level
-from services.matching.domain.first_questions import first_questions
+from services.matching.domain.first_questions import LOOKED_AT, first_questions
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -58,8 +58,10 @@ def page() -> str:
         for _ in index.scan_person(person.person):
             pass
         best = index.best(person.person)
+        listed = index.list_of(person.person)
+        fitting = [] if listed is None else listed[1].best(LOOKED_AT)
         lines += ["", f"## Person {number}", "", *_who(person, world.pack), ""]
-        lines += _matches(person, best, openings, world.pack)
+        lines += _matches(person, best, fitting, openings, world.pack)
         lines += _refused(person, openings, world.pack)
     return "\n".join(lines) + "\n"
 
@@ -90,11 +92,14 @@ def _heading(assessment: Assessment, opening: Opportunity, pack: Pack) -> str:
     return f"**{opening.title}** ({opening.kind}, {place}{band})"
 
 
-def _matches(person: Person, best: list[str], openings: list[Opportunity], pack: Pack) -> Iterator[str]:
+def _matches(
+    person: Person, best: list[str], fitting: list[str], openings: list[Opportunity], pack: Pack
+) -> Iterator[str]:
     by_id = {one.opportunity: one for one in openings}
     yield f"Matches: {len(best)}."
     assessed = [assess_pair(person, by_id[id], pack, DAY) for id in best]
-    asked = [[one.condition.name for one in each.answers if one.answer is ASK] for each in assessed]
+    looked_at = [assess_pair(person, by_id[id], pack, DAY) for id in fitting]
+    asked = [[one.condition.name for one in each.answers if one.answer is ASK] for each in looked_at]
     first = first_questions(person_facts(person, pack), asked)
     if first:
         yield ""

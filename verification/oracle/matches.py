@@ -6,9 +6,10 @@ Nothing of services.matching is used here, so a rule that is wrong there is seen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from hashlib import blake2b
 from typing import Literal
 
 from shared.events.topics.matches import Band
@@ -76,61 +77,84 @@ def pool(pairs: list[Pair]) -> list[Pair]:
         most = {kind: 3 * few for kind, few in data.most_of_kind.items()} | {"beneath": data.best_of_person}
         if len(of_sort) == most.get(sort_of(pair)) or len(of_employer) == 3 * data.most_of_employer:
             continue
-        if not any(likeness(other) == likeness(pair) for other in of_sort):
+        if sum(likeness(other) == likeness(pair) for other in of_sort) < 5:
             found.append(pair)
     return found
 
 
 def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, float]) -> list[str]:
     """Of a pool, the best first, those that stand, by their rank."""
-    pairs = within_reach(pairs)
-    passed: list[Pair] = []
-    found: list[Pair] = []
-    waiting = list(pairs)
+    if not pairs:
+        return []
+    data = pairs[0].pack.matching
 
     def less(pair: Pair) -> tuple[float, str]:
         id = pair.opening.opportunity
         return -round(scores[id] - prices.get(id, 0.0), DIGITS), id
 
-    while waiting:
-        pair = waiting.pop(0)
-        congestion = pair.pack.matching.congestion
-        if prices and congestion is not None and len(found) >= congestion.first_places:
-            waiting = sorted([pair, *waiting], key=less)
-            pair = waiting.pop(0)
-        most, employer = pair.pack.matching.most_of_employer, employer_of(pair)
-        same = sum(employer_of(other) == employer for other in found) if employer else 0
-        kind = pair.opening.kind
-        of_kind = sum(other.opening.kind == kind for other in found)
-        full = len(found) == pair.pack.matching.best_of_person
-        full = full or of_kind >= pair.pack.matching.most_of_kind.get(kind, pair.pack.matching.best_of_person)
-        if full or same >= most or beneath(pair):
-            passed.append(pair)
-        else:
+    surely = {pair.opening.opportunity for pair in pairs if (certainty(pair) or 0.0) >= data.likely_from}
+
+    def likely(pair: Pair) -> bool:
+        return pair.opening.opportunity in surely
+
+    pairs = one_of_each(pairs, scores, likely)
+    found: list[Pair] = []
+    for pair in pairs:
+        if likely(pair) and len(found) < min(data.first_places, data.best_of_person) and has_room(pair, found):
             found.append(pair)
-    if not pairs:
-        return []
-    room = pairs[0].pack.matching.best_of_person
-    filling = sorted(passed, key=pairs.index)[: room - len(found)]
+    first = len(found)
+    full = first >= data.first_places
+    unlikely = 2 * max(0, first - 2) if first else data.least_of_person
+    if full:
+        unlikely = data.best_of_person - first
+    for pair in sorted(pairs, key=less):
+        if pair not in found and len(found) < min(data.best_of_person, first + unlikely) and has_room(pair, found):
+            found.append(pair)
+    filling: list[Pair] = []
+    for pair in pairs:
+        waiting = [other for other in (*found[first:], *filling) if not likely(other)]
+        if pair in found or len(found) + len(filling) == data.best_of_person:
+            continue
+        if full or likely(pair) or len(waiting) < unlikely:
+            filling.append(pair)
     more = [pair for pair in pairs if opens_more(pair)]
-    if len(pairs) > room > 1 and more and not any(opens_more(pair) for pair in found + filling):
+    long = len(found) + len(filling) == data.best_of_person > 1
+    if long and more and not any(opens_more(pair) for pair in found + filling):
         last = filling if filling else found
         last[-1] = more[0]
-    by_score = sorted(found, key=pairs.index) + sorted(filling, key=pairs.index)
+    by_score = sorted(found, key=lambda pair: (not likely(pair), pairs.index(pair))) + sorted(filling, key=pairs.index)
     return [pair.opening.opportunity for pair in by_score]
 
 
-def within_reach(pairs: list[Pair]) -> list[Pair]:
-    """Of a pool what may stand: what is not likely waits for enough that is."""
-    if not pairs:
-        return []
-    data = pairs[0].pack.matching
-    likely = [pair for pair in pairs if (certainty(pair) or 0.0) >= data.likely_from]
-    if len(likely) < data.likely_first:
-        unlikely = [pair for pair in pairs if pair not in likely]
-        return likely + unlikely[: max(0, data.least_of_person - len(likely))]
-    last = pairs.index(likely[data.likely_first - 1])
-    return likely[: data.likely_first] + pairs[last + 1 :]
+def one_of_each(pairs: list[Pair], scores: Mapping[str, float], likely: Callable[[Pair], bool]) -> list[Pair]:
+    """Of those that are nearly the same one: a likely one if there is any, nearly as good as the best of these, by this
+    person's lot."""
+    found = []
+    for pair in pairs:
+        same = [other for other in pairs if likeness(other) == likeness(pair)]
+        same = [other for other in same if likely(other)] or same
+        best = max(scores[other.opening.opportunity] for other in same)
+        near = [
+            other.opening.opportunity
+            for other in same
+            if round(best - scores[other.opening.opportunity], DIGITS) <= pair.pack.matching.alike_within
+        ]
+        if pair.opening.opportunity == min(near, key=lambda id: lot(pair.person.person, id)):
+            found.append(pair)
+    return found
+
+
+def lot(person: str, opening: str) -> str:
+    """What decides which of several adverts that are nearly the same this person is shown."""
+    return blake2b(f"{person}/{opening}".encode(), digest_size=8).hexdigest()
+
+
+def has_room(pair: Pair, found: list[Pair]) -> bool:
+    """Whether it is not one more of an employer or a kind that has its share, nor beneath the person."""
+    data, employer, kind = pair.pack.matching, employer_of(pair), pair.opening.kind
+    same = sum(employer_of(other) == employer for other in found) if employer else 0
+    of_kind = sum(other.opening.kind == kind for other in found)
+    return same < data.most_of_employer and of_kind < data.most_of_kind.get(kind, of_kind + 1) and not beneath(pair)
 
 
 def sort_of(pair: Pair) -> str:

@@ -8,8 +8,8 @@ The prices are those of an auction that is played on paper: everybody takes the 
 what more people take than it is meant for becomes dearer and what fewer take cheaper, each round by less, until nothing
 changes or the rounds are over. Where many people are alike, prices may swing; so the table is of the latest round in
 which nearly as many openings were taken by somebody as ever (`NEARLY`). Pools are played as they are, without the
-variety that `chosen` keeps, so the lists that come of the prices are nearly, not exactly, those of that round. All is
-counted in whole millionths: the same pools give the same table on every machine.
+variety of employers and kinds that `chosen` keeps, so the lists that come of the prices are nearly, not exactly, those
+of that round. All is counted in whole millionths: the same pools give the same table on every machine.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS
-from services.matching.domain.opening_facts import OpeningFacts
-from shared.reference.matching import CongestionData
+from services.matching.domain.diversification import Candidate, others
+from shared.reference.matching import MatchingData
 
 UNIT = 10**DIGITS
 AT_ONCE = 64  # people whose pools are looked at in one slice
@@ -32,9 +32,6 @@ TOGETHER = 1_024  # people of whom one slice works out what they take in a turn
 NEARLY = 0.99
 SETTLES = 4  # after so many rounds the step is half of what it was at first
 _NOTHING = -UNIT  # the score of an empty place of a pool
-
-Pool = Sequence[tuple[OpeningFacts, float]]
-"""Openings with their scores for one person, best first."""
 
 
 class Congestion(NamedTuple):
@@ -45,20 +42,25 @@ class Congestion(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """The pools of some people, as numbers of openings (0: none) and scores in millionths."""
+    """The pools of some people, as numbers of openings (0: none), scores in millionths, and which stand first."""
 
     openings: NDArray[np.int32]
     scores: NDArray[np.int32]
+    first: NDArray[np.bool_]
 
 
 def next_day(
-    before: Congestion, pools: Iterable[Pool], openings: int, data: CongestionData, room: int, today: date
+    before: Congestion, pools: Iterable[Sequence[Candidate]], openings: int, matching: MatchingData, today: date
 ) -> Generator[None, None, Congestion]:
-    """The table for today, in slices. It begins with the prices before, so that lists stay as they are where they can.
+    """The table for today, in slices; empty where nothing gives way. It begins with the prices before, so that lists
+    stay as they are where they can.
 
-    ``openings``: how many there are in all; ``room``: places in a list. An opening is meant for `share_of_mean` of what
-    the mean opening stands in, at least for one list, for each of its places.
+    ``openings``: how many there are in all. An opening is meant for `share_of_mean` of what the mean opening stands in,
+    at least for one list, for each of its places.
     """
+    data = matching.congestion
+    if data is None:
+        return Congestion(today, {})
     numbers: dict[str, int] = {}
     places = [1]
     blocks: list[_Block] = []
@@ -74,19 +76,16 @@ def next_day(
     prices = np.zeros(len(places), np.int64)
     for opening, number in numbers.items():
         prices[number] = round(before.prices.get(opening, 0.0) * UNIT)
-    first, most = min(data.first_places, room), round(data.most * UNIT)
-    always, listed = np.zeros(len(places), np.int64), 0
-    for block in blocks:
-        always += _taken(block.openings[:, :first], len(places))
-        listed += int(np.minimum((block.openings > 0).sum(axis=1), room).sum())
-        yield
-    meant = np.array(places) * max(1.0, data.share_of_mean * listed / max(openings, 1))
+    behind = np.array([others(first, matching) for first in range(matching.best_of_person + 1)])
+    most, meant = round(data.most * UNIT), np.zeros(len(places))
     rounds: list[tuple[int, NDArray[np.int64]]] = []
     for turn in range(data.rounds + 1):
-        counts = always.copy()
+        counts = np.zeros(len(places), np.int64)
         for block in blocks:
-            counts += _taken(_chosen(block, first, room, prices), len(places))
+            counts += _taken(block, behind, prices)
             yield
+        if turn == 0:
+            meant = np.array(places) * max(1.0, data.share_of_mean * int(counts[1:].sum()) / max(openings, 1))
         rounds.append((int((counts[1:] > 0).sum()), prices))
         step = data.step * UNIT * SETTLES / (SETTLES + turn)
         dearer = np.clip(prices + np.rint(step * (counts - meant) / meant).astype(np.int64), 0, most)
@@ -99,7 +98,7 @@ def next_day(
     return Congestion(today, {id: prices[number].item() / UNIT for id, number in numbers.items() if prices[number]})
 
 
-def _portions(pools: Iterable[Pool]) -> Iterator[list[Pool]]:
+def _portions(pools: Iterable[Sequence[Candidate]]) -> Iterator[list[Sequence[Candidate]]]:
     left = iter(pools)
     while some := list(islice(left, AT_ONCE)):
         yield some
@@ -108,37 +107,38 @@ def _portions(pools: Iterable[Pool]) -> Iterator[list[Pool]]:
 def _joined(parts: Sequence[_Block]) -> _Block:
     """The same people in one block, as wide as the widest."""
     width = max(part.openings.shape[1] for part in parts)
+
     more = [((0, 0), (0, width - part.openings.shape[1])) for part in parts]
+    both = list(zip(parts, more, strict=True))
     return _Block(
-        np.concatenate([np.pad(part.openings, by) for part, by in zip(parts, more, strict=True)]),
-        np.concatenate(
-            [np.pad(part.scores, by, constant_values=_NOTHING) for part, by in zip(parts, more, strict=True)]
-        ),
+        np.concatenate([np.pad(part.openings, by) for part, by in both]),
+        np.concatenate([np.pad(part.scores, by, constant_values=_NOTHING) for part, by in both]),
+        np.concatenate([np.pad(part.first, by) for part, by in both]),
     )
 
 
-def _block(pools: Sequence[Pool], numbers: dict[str, int], places: list[int]) -> _Block:
+def _block(pools: Sequence[Sequence[Candidate]], numbers: dict[str, int], places: list[int]) -> _Block:
     """New openings get the next numbers, and their places go into ``places``."""
     width = max((len(pool) for pool in pools), default=0)
-    openings = np.zeros((len(pools), width), np.int32)
+    openings, first = np.zeros((len(pools), width), np.int32), np.zeros((len(pools), width), np.bool_)
     scores = np.full((len(pools), width), _NOTHING, np.int32)
     for row, pool in enumerate(pools):
-        for column, (opening, score) in enumerate(pool):
+        for column, (opening, score, stands_first) in enumerate(pool):
             if (number := numbers.get(opening.id)) is None:
                 number = numbers[opening.id] = len(places)
                 places.append(max(1, opening.places or 1))
-            openings[row, column], scores[row, column] = number, round(score * UNIT)
-    return _Block(openings, scores)
+            openings[row, column], scores[row, column], first[row, column] = number, round(score * UNIT), stands_first
+    return _Block(openings, scores, first)
 
 
-def _chosen(block: _Block, first: int, room: int, prices: NDArray[np.int64]) -> NDArray[np.int32]:
-    """What everybody takes behind their first places at these prices; of equals what stands first in the pool."""
-    openings = block.openings[:, first:]
-    less = np.where(openings > 0, block.scores[:, first:] - prices[openings], -2 * UNIT)
-    order = np.argsort(-less, axis=1, kind="stable")[:, : room - first]
-    return np.take_along_axis(openings, order, axis=1)
-
-
-def _taken(openings: NDArray[np.int32], size: int) -> NDArray[np.int64]:
-    """How often each opening is among these."""
-    return np.bincount(openings.ravel(), minlength=size).astype(np.int64)
+def _taken(block: _Block, behind: NDArray[np.int64], prices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often each opening is taken at these prices; of equals what stands first in the pool. ``behind``: how many
+    stand behind so many first places."""
+    openings, first = block.openings, block.first
+    less = np.where((openings > 0) & ~first, block.scores - prices[openings], -2 * UNIT)
+    room = behind[first.sum(axis=1)]
+    order = np.argsort(-less, axis=1, kind="stable")[:, : room.max(initial=0)]
+    rest = np.take_along_axis(np.where(first, 0, openings), order, axis=1)
+    rest[np.arange(rest.shape[1]) >= room[:, None]] = 0
+    taken = np.concatenate([openings[first], rest.ravel()])
+    return np.bincount(taken, minlength=len(prices)).astype(np.int64)

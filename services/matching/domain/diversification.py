@@ -1,26 +1,28 @@
 """Which of somebody's best openings stand as their matches: a list that a person can use, not ten times the same.
 
 A **pool** (`chosen_from` of the pack) is made of all that may match, in the order of their scores: of adverts that are
-nearly the same the first; of an employer, and of a kind with bounds, a few times what may be chosen of them (`REACH`);
-of what is beneath the person no more than fits into a list. So nothing fills a pool with its like (`Shortlist`).
+nearly the same a few; of an employer, and of a kind with bounds, a few times what may be chosen of them (`REACH`); of
+what is beneath the person no more than fits into a list. So nothing fills a pool with its like (`Shortlist`).
 
-What is not likely to be possible once all is known (`likely_from`) waits until `likely_first` likely ones have come;
-where there are not so many, something has to be asked first, and the pool holds nothing else but, where it would be
-shorter than `least_of_person`, the best of the rest (`within_reach`).
+From the pool are chosen, passing over one more of an employer or of a kind that has its share (`most_of_employer`,
+`most_of_kind`), and elementary work for somebody who learned a trade and does not wish it:
 
-From the pool are chosen, in the same order, passing over: one more of an employer or of a kind that has its share
-(`most_of_employer`, `most_of_kind`), and elementary work for somebody who learned a trade and does not wish it. What
-was passed over fills up a list that would be short, behind the others. Behind the first places what many look at gives
-way (`congestion`). One opening that teaches something new (or an
-internship) takes the last place if none was chosen.
+- the first places (`first_places`): the best by score of those that are likely to be possible (`likely_from`);
+- behind them the best of all that is left by the score less what gives way because many look at it (`congestion`);
+  where not all first places are taken, few (`others`), since they wait for an answer.
+
+What was passed over fills up a list that would be short, behind the others. Of adverts that are nearly the same one
+stands, to each person another. One opening that teaches something new (or an internship) takes the last place of a full
+list if none was chosen.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, NamedTuple
 
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
@@ -34,12 +36,16 @@ from shared.reference.matching import MatchingData
 BENEATH = "beneath"
 REACH = 3
 """So many times what may be chosen of an employer or a kind are in a pool: some of them may go again."""
+ALIKE = 5
+"""So many of those that are nearly the same."""
+WITHOUT, EACH = 2, 2
+"""Where not all first places are taken, each of them but so many lets so many others stand."""
 
 
-def bounds(data: MatchingData, has_twin: Callable[[str, Crowd], bool]) -> Bounds:
+def bounds(data: MatchingData, twins: Callable[[str, Crowd], int]) -> Bounds:
     """How many of a crowd are in a pool."""
     of_kind = {kind: REACH * most for kind, most in data.most_of_kind.items()}
-    return Bounds({**of_kind, BENEATH: data.best_of_person}, REACH * data.most_of_employer, has_twin)
+    return Bounds({**of_kind, BENEATH: data.best_of_person}, REACH * data.most_of_employer, ALIKE, twins)
 
 
 def crowd_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Crowd:
@@ -47,74 +53,152 @@ def crowd_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentCont
     return opening.crowd._replace(sort=BENEATH) if is_beneath(person, opening, context) else opening.crowd
 
 
-def within_reach(
-    person: PersonFacts, pool: Sequence[tuple[OpeningFacts, float]], context: AssessmentContext
-) -> Sequence[tuple[OpeningFacts, float]]:
-    """Of a pool those that may stand, in the same order."""
-    data, found = context.pack.matching, list[tuple[OpeningFacts, float]]()
-    if data.likely_from == 0:
-        return pool
-    for place, each in enumerate(pool):
-        if len(found) == data.likely_first:
-            return [*found, *pool[place:]]
-        if _is_likely(person, each[0], context):
-            found.append(each)
-    likely = {opening.id for opening, _ in found}
-    rest = (each for each in pool if each[0].id not in likely)
-    return found + list(islice(rest, max(0, data.least_of_person - len(found))))
+class Candidate(NamedTuple):
+    """What may stand for somebody, with its score, and whether it takes one of the first places."""
+
+    opening: OpeningFacts
+    score: float
+    first: bool
 
 
-def _is_likely(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
+Pool = Sequence[tuple[OpeningFacts, float]]
+"""Openings with their scores for one person, best first."""
+
+
+class _Likely:
+    """Whether openings are likely to be possible for somebody once all is known. Asked once for each, since that takes
+    all conditions."""
+
+    def __init__(self, person: PersonFacts, context: AssessmentContext) -> None:
+        self._person, self._context = person, context
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, opening: OpeningFacts) -> bool:
+        found = self._known.get(opening.id)
+        if found is None:
+            found = self._known[opening.id] = is_likely(self._person, opening, self._context)
+        return found
+
+    def one_of_each(self, pool: Pool) -> Pool:
+        """Of those that are nearly the same one: of the likely ones, if there are any, and of these of those that are
+        nearly as good as the best, the one that the lot of this person falls on. So each is shown to somebody."""
+        alike: dict[tuple[str, ...], list[tuple[OpeningFacts, float]]] = {}
+        for each in pool:
+            alike.setdefault(each[0].crowd.alike, []).append(each)
+        if len(alike) == len(pool):
+            return pool
+        kept = {self._one_of(same) for same in alike.values()}
+        return [each for each in pool if each[0].id in kept]
+
+    def _one_of(self, same: Pool) -> str:
+        if len(same) > 1:
+            same = [each for each in same if self(each[0])] or same
+            best, within = same[0][1], self._context.pack.matching.alike_within
+            same = [each for each in same if round(best - each[1], DIGITS) <= within]
+        return min((opening.id for opening, _ in same), key=self._lot)
+
+    def _lot(self, opening: str) -> bytes:
+        return hashlib.blake2b(f"{self._person.id}/{opening}".encode(), digest_size=8).digest()
+
+
+def is_likely(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
     """Whether it is likely to be possible once all is known."""
     least = context.pack.matching.likely_from
     return least == 0 or likelihood(person, opening, context) >= least
 
 
-def chosen(
-    person: PersonFacts, pool: Sequence[tuple[OpeningFacts, float]], context: AssessmentContext
-) -> list[OpeningFacts]:
-    """Of what is `within_reach` with its scores, best first, those that stand: the best, behind them what was passed
-    over."""
-    data, openings = context.pack.matching, [opening for opening, _ in pool]
-    most = data.best_of_person
-    first: list[int] = []
-    employers: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    for place in _in_order(pool, first, context):
-        opening = openings[place]
-        if len(first) == most:
-            break
-        employer = opening.crowd.employer
-        if employer is not None and employers[employer] >= data.most_of_employer:
-            continue
-        if kinds[opening.kind] >= data.most_of_kind.get(opening.kind, most) or is_beneath(person, opening, context):
-            continue
-        first.append(place)
-        kinds[opening.kind] += 1
+def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[Candidate]:
+    """What a table of congestion is made from: of a pool what may stand, best first. Which are likely is not asked any
+    more once the first places are taken."""
+    data, likely, found = context.pack.matching, _Likely(person, context), list[Candidate]()
+    places = min(data.first_places, data.best_of_person)
+    for opening, score in likely.one_of_each(pool):
+        first = places > 0 and likely(opening)
+        places -= first
+        found.append(Candidate(opening, score, first))
+    return found
+
+
+def others(first: int, data: MatchingData) -> int:
+    """How many may stand behind so many first places. One more first place never lets in more than `EACH` others, so
+    that no list hangs on a single opening."""
+    if first >= data.first_places:
+        return max(0, data.best_of_person - first)
+    return max(EACH * (first - WITHOUT), 0 if first else data.least_of_person)
+
+
+class _Varied:
+    """What was chosen so far: so many of an employer and of a kind, nothing that is beneath the person."""
+
+    def __init__(self, person: PersonFacts, context: AssessmentContext) -> None:
+        self._person, self._context = person, context
+        self._data = context.pack.matching
+        self._employers: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self.taken: list[OpeningFacts] = []
+
+    def take(self, opening: OpeningFacts) -> bool:
+        """Choose it, if it is not passed over."""
+        data, employer, kind = self._data, opening.crowd.employer, opening.kind
+        if employer is not None and self._employers[employer] >= data.most_of_employer:
+            return False
+        if kind in data.most_of_kind and self._kinds[kind] >= data.most_of_kind[kind]:
+            return False
+        if is_beneath(self._person, opening, self._context):
+            return False
         if employer is not None:
-            employers[employer] += 1
-    taken = set(first)
-    others = [place for place in range(len(pool)) if place not in taken][: most - len(first)]
-    if len(pool) > most > 1 and not any(_opens_more(person, openings[place]) for place in first + others):
-        more = next((place for place, opening in enumerate(openings) if _opens_more(person, opening)), None)
+            self._employers[employer] += 1
+        self._kinds[kind] += 1
+        self.taken.append(opening)
+        return True
+
+
+def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[OpeningFacts]:
+    """Of a pool those that stand, by their rank: the likely ones by score, the others by score, then what was passed
+    over."""
+    data, likely, varied = context.pack.matching, _Likely(person, context), _Varied(person, context)
+    most = data.best_of_person
+    ranked = likely.one_of_each(pool)
+    for opening, _ in ranked:
+        if len(varied.taken) == min(data.first_places, most):
+            break
+        if likely(opening):
+            varied.take(opening)
+    first = {opening.id for opening in varied.taken}
+    room = min(most, len(first) + others(len(first), data))
+    for opening, _ in sorted(ranked, key=partial(_less, context)):
+        if len(varied.taken) == room:
+            break
+        if opening.id not in first:
+            varied.take(opening)
+    standing = {opening.id for opening in varied.taken}
+    waiting = room - len(standing)
+    passed: list[OpeningFacts] = []
+    for opening, _ in ranked:
+        if len(standing) + len(passed) == most:
+            break
+        if opening.id in standing:
+            continue
+        if len(first) == data.first_places or likely(opening):
+            passed.append(opening)
+        elif waiting > 0:
+            waiting -= 1
+            passed.append(opening)
+    if len(standing) + len(passed) == most > 1 and not any(_opens_more(person, one) for one in varied.taken + passed):
+        more = next((opening for opening, _ in ranked if _opens_more(person, opening)), None)
         if more is not None:
-            (others or first)[-1] = more
-    return [openings[place] for place in sorted(first) + sorted(others)]
+            (passed or varied.taken)[-1] = more
+    places = {opening.id: place for place, (opening, _) in enumerate(ranked)}
+    return [
+        *sorted(varied.taken, key=lambda one: (not likely(one), places[one.id])),
+        *sorted(passed, key=lambda one: places[one.id]),
+    ]
 
 
-def _in_order(
-    pool: Sequence[tuple[OpeningFacts, float]], first: Sequence[int], context: AssessmentContext
-) -> Iterator[int]:
-    """The places of a pool as they are looked at: by score; from where so many are among the first that the others may
-    give way, by the score less what they give way by."""
-    data, crowded = context.pack.matching.congestion, context.crowded
-    for place in range(len(pool)):
-        if data is not None and crowded and len(first) == data.first_places:
-            rest = range(place, len(pool))
-            left = {at: round(pool[at][1] - crowded.get(pool[at][0].id, 0.0), DIGITS) for at in rest}
-            yield from sorted(rest, key=lambda at: (-left[at], pool[at][0].id))
-            return
-        yield place
+def _less(context: AssessmentContext, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
+    """The order in which openings are looked at behind the first places: by the score less what they give way by."""
+    opening, score = each
+    return -round(score - context.crowded.get(opening.id, 0.0), DIGITS), opening.id
 
 
 Passed = Literal["alike", "employer", "kind", "beneath", "unlikely"]
@@ -126,7 +210,7 @@ def passed_over(
     """Why an opening that may match is not among those that stand, where it is not for its score alone."""
     if any(one.crowd.alike == opening.crowd.alike for one in standing):
         return "alike"
-    if not _is_likely(person, opening, context):
+    if not is_likely(person, opening, context):
         return "unlikely"
     if is_beneath(person, opening, context):
         return "beneath"

@@ -1,4 +1,5 @@
-"""Which question about a person should be asked first: one that decides several of their best matches at once."""
+"""Which question about a person should be asked first: one that decides several of what fits them best at once, whether
+it stands as a match or waits for an answer."""
 
 from __future__ import annotations
 
@@ -7,12 +8,12 @@ from typing import NamedTuple
 
 from services.matching.domain.person_facts import PersonFacts
 
-FIRST_MATCHES = 5
+LOOKED_AT = 10  # openings, the best by score
 SEVERAL = 2
 
 
 class FirstQuestion(NamedTuple):
-    """``what`` is not known of the person (its sentence: `first.<what>`), and so many of ``of`` matches hang on it."""
+    """``what`` is not known of the person (its sentence: `first.<what>`), and so many of ``of`` openings hang on it."""
 
     what: str
     decides: int
@@ -41,9 +42,10 @@ MISSING = (
 
 
 def first_questions(person: PersonFacts, asked: Sequence[Collection[str]]) -> list[FirstQuestion]:
-    """What to ask the person first, what decides the most first. ``asked``: of their matches, best first, the
-    conditions that ask. What only an employer can answer is not among it, nor what decides one match of several."""
-    first = asked[:FIRST_MATCHES]
+    """What to ask the person first, what decides the most first. ``asked``: of the openings that fit them best, best
+    first, the conditions that ask. What only an employer can answer is not among it, nor what decides one of several.
+    """
+    first = asked[:LOOKED_AT]
     found = [
         FirstQuestion(one.what, sum(not one.conditions.isdisjoint(conditions) for conditions in first), len(first))
         for one in MISSING

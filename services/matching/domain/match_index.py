@@ -4,7 +4,8 @@ Once nothing is waiting it holds exactly the matches that docs/matching.md defin
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby, islice
@@ -19,8 +20,8 @@ from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.scores import Scored
 from services.matching.domain.columns.values import UNIT
-from services.matching.domain.congestion import Congestion, Pool, next_day
-from services.matching.domain.diversification import bounds, chosen, crowd_of, within_reach
+from services.matching.domain.congestion import Congestion, next_day
+from services.matching.domain.diversification import Candidate, Pool, bounds, candidates, chosen, crowd_of
 from services.matching.domain.opening_facts import Crowd, OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlist import Entry, RankKey, Shortlist
@@ -68,7 +69,7 @@ class MatchIndex:
         self._pool = pack.matching.chosen_from
         self._shown = pack.matching.best_of_opportunity
         self._most = self._pool + reserve
-        self._bounds = bounds(pack.matching, self._has_twin)
+        self._bounds = bounds(pack.matching, self._twins)
         self._pairs = Pairs(AssessmentContext(pack, today))
         self._people, self._openings = self._pairs.people, self._pairs.openings
         self._lists = Shortlists(self._people)
@@ -131,11 +132,10 @@ class MatchIndex:
         """The table for today by the pools of all people as they are now, in slices; it is not in force by that. The
         first one is empty."""
         data, before = self._pairs.context.pack.matching, self.congestion
-        if before is None or data.congestion is None:
+        if before is None:
             return Congestion(self.today, {})
-        pools = (self._pool_of(person) for person in tuple(self._people))
-        number = len(self._openings)
-        return (yield from next_day(before, pools, number, data.congestion, data.best_of_person, self.today))
+        pools = (self._candidates(person) for person in tuple(self._people))
+        return (yield from next_day(before, pools, len(self._openings), data, self.today))
 
     # --- changes
 
@@ -281,24 +281,28 @@ class MatchIndex:
         own = self._lists.get(person)
         if own is None:
             return []
-        pool = [(self._openings[entry.id].facts, entry.score) for entry in islice(own.entries(), self._pool)]
-        return within_reach(self._people[person].facts, pool, self._pairs.context)
+        return [(self._openings[entry.id].facts, entry.score) for entry in islice(own.entries(), self._pool)]
+
+    def _candidates(self, person: str) -> Sequence[Candidate]:
+        """What of it may stand; nobody by this id has nothing."""
+        pool = self._pool_of(person)
+        return candidates(self._people[person].facts, pool, self._pairs.context) if pool else ()
 
     def _entry(self, person: PersonFacts, opening: OpeningFacts, score: float) -> Entry:
         return Entry(opening.id, score, crowd_of(person, opening, self._pairs.context))
 
-    def _has_twin(self, opening: str, crowd: Crowd) -> bool:
-        """Whether another opening that is held is nearly the same."""
+    def _twins(self, opening: str, crowd: Crowd) -> int:
+        """How many other openings that are held are nearly the same."""
         held = self._openings.get(opening)
         itself = held is not None and held.facts.crowd.alike == crowd.alike
-        return self._pairs.alike(crowd) > itself
+        return self._pairs.alike(crowd) - itself
 
     def _best_first(self, scored: Scored) -> Iterator[tuple[OpeningFacts, float]]:
-        """With their scores, in their order, the first of those that are nearly the same."""
-        order, seen = np.argsort(-scored.scores, kind="stable"), set[tuple[str, ...]]()
+        """With their scores, in their order, the first few of those that are nearly the same."""
+        order, seen = np.argsort(-scored.scores, kind="stable"), Counter[tuple[str, ...]]()
         ranked = zip(scored.scores[order].tolist(), scored.rows[order].tolist(), strict=True)
         for score, group in groupby(ranked, itemgetter(0)):
             for id in sorted(self._openings.id_of(row) for _, row in group):
-                if (facts := self._openings[id].facts).crowd.alike not in seen:
-                    seen.add(facts.crowd.alike)
+                if seen[(facts := self._openings[id].facts).crowd.alike] < self._bounds.of_alike:
+                    seen[facts.crowd.alike] += 1
                     yield facts, score / UNIT

@@ -13,14 +13,15 @@ RankKey = tuple[float, str]
 
 
 class Bounds(NamedTuple):
-    """How many of a crowd are held: of these sorts (of others any number), of one employer; of nearly the same one.
+    """How many of a crowd are held: of these sorts (of others any number), of one employer, of what is nearly the same.
 
-    ``has_twin``: whether anything but this opening is nearly the same, wherever it is held.
+    ``twins``: how many others than this opening are nearly the same, wherever they are held.
     """
 
     of_sort: Mapping[str, int]
     of_employer: int
-    has_twin: Callable[[str, Crowd], bool]
+    of_alike: int
+    twins: Callable[[str, Crowd], int]
 
 
 class Entry(NamedTuple):
@@ -57,10 +58,12 @@ class Shortlist:
     def fill(self, entries: Iterable[Entry]) -> None:
         """Put these into a list that is empty, best first, until there is no more room."""
         assert not self._held, "what is here would come in between"
-        alike, of_employer, of_sort = set[Crowd](), dict[tuple[str, str | None], int](), dict[str, int]()
+        alike, of_employer, of_sort = dict[Crowd, int](), dict[tuple[str, str | None], int](), dict[str, int]()
         for entry in entries:
             sort, employer, _ = crowd = entry.crowd
-            if crowd in alike or of_employer.get((sort, employer), 0) >= self._bounds.of_employer:
+            if alike.get(crowd, 0) >= self._bounds.of_alike:
+                continue
+            if of_employer.get((sort, employer), 0) >= self._bounds.of_employer:
                 continue
             if of_sort.get(sort, 0) >= self._bounds.of_sort.get(sort, self._most + 1):
                 continue
@@ -70,7 +73,7 @@ class Shortlist:
             if employer is not None:
                 of_employer[sort, employer] = of_employer.get((sort, employer), 0) + 1
             of_sort[sort] = of_sort.get(sort, 0) + 1
-            alike.add(crowd)
+            alike[crowd] = alike.get(crowd, 0) + 1
             self._held[entry.id] = entry
             self._ranked.append((-entry.score, entry.id))
             self._employers.append(employer)
@@ -87,7 +90,7 @@ class Shortlist:
             left = self.drop(entry.id)
         if self.cutoff is not None and key >= self.cutoff:
             return left
-        last = self._twin(entry.crowd) or next(self._last_of_full(entry.crowd), None)
+        last = next(self._last_of_full(entry.crowd), None)
         if last is not None:
             if key > last:
                 return left
@@ -103,10 +106,8 @@ class Shortlist:
         entry = self._held.get(id)
         if entry is None:
             return None
-        key, hiding = (-entry.score, id), list(self._last_of_full(entry.crowd))
-        if self._bounds.has_twin(id, entry.crowd):
-            hiding.append(key)  # something is nearly the same, and waits behind it
-        self._remove(key)
+        hiding = list(self._last_of_full(entry.crowd, but=id))
+        self._remove((-entry.score, id))
         return [id, *(self.end_at(min(hiding)) if hiding else ())]
 
     def end_at(self, cutoff: RankKey) -> list[str]:
@@ -131,16 +132,12 @@ class Shortlist:
         """Everything here, best first."""
         return (self._held[id] for _, id in self._ranked)
 
-    def _twin(self, crowd: Crowd) -> RankKey | None:
-        """Of those that are nearly the same the one that is here."""
-        if crowd.employer not in self._employers:
-            return None
-        both = zip(self._ranked, self._employers, strict=True)
-        same = (key for key, employer in both if employer == crowd.employer)
-        return next((key for key in same if self._held[key[1]].crowd == crowd), None)
-
-    def _last_of_full(self, crowd: Crowd) -> Iterator[RankKey]:
-        """The last of each larger crowd of this kind that is full here, the employer's first."""
+    def _last_of_full(self, crowd: Crowd, but: str | None = None) -> Iterator[RankKey]:
+        """The last of each crowd of this kind that is full here, the smallest first. ``but``: this one goes, so a crowd
+        of what is nearly the same is full only where others wait."""
+        alike = self._alike(crowd)
+        if len(alike) >= self._bounds.of_alike and (but is None or self._bounds.twins(but, crowd) >= len(alike)):
+            yield alike[-1]
         if crowd.employer is not None and self._employers.count(crowd.employer) >= self._bounds.of_employer:
             both = zip(self._ranked, self._employers, strict=True)
             same = [key for key, employer in both if employer == crowd.employer]
@@ -152,6 +149,14 @@ class Shortlist:
             of_sort = [key for key in self._ranked if self._held[key[1]].crowd.sort == crowd.sort]
             if len(of_sort) >= most:
                 yield of_sort[-1]
+
+    def _alike(self, crowd: Crowd) -> list[RankKey]:
+        """Those here that are nearly the same."""
+        if crowd.employer not in self._employers:
+            return []
+        both = zip(self._ranked, self._employers, strict=True)
+        same = (key for key, employer in both if employer == crowd.employer)
+        return [key for key in same if self._held[key[1]].crowd == crowd]
 
     def _insert(self, entry: Entry) -> None:
         key = (-entry.score, entry.id)

@@ -13,7 +13,8 @@ from services.matching import congestion_table
 from services.matching.congestion_table import CongestionTable, _advance, saved
 from services.matching.documents import StoredPrices, StoredTable
 from services.matching.domain import congestion
-from services.matching.domain.congestion import Congestion, Pool, next_day
+from services.matching.domain.congestion import Congestion, next_day
+from services.matching.domain.diversification import Candidate
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.service import CONGESTION_WAITS_SECONDS
 from shared.events.topics.opportunities import Opportunity
@@ -27,7 +28,7 @@ from tests.unit.matching.scene import Scene
 
 pytestmark = pytest.mark.unit
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
-ONE = CongestionData(first_places=1, share_of_mean=0.5, step=0.1, rounds=1, most=0.15)
+ONE = CongestionData(share_of_mean=0.5, step=0.1, rounds=1, most=0.15)
 MANY = ONE.model_copy(update={"rounds": 200, "most": 1.0})
 PLACES = [code for code in sorted(PACK.codes("region")) if code.startswith("legal-dong-2026:41")][:12]
 
@@ -49,16 +50,23 @@ def table(
     openings: int = 6,
     room: int = 2,
     places: Mapping[str, int] | None = None,
+    likely: str = "abcdef",
 ) -> Named:
-    """The table for these pools, by letter."""
+    """The table for these pools, by letter; a list has one first place."""
     jobs = {
         letter: job.model_copy(update={"places": (places or {}).get(letter, job.places)})
         for letter, job in NAMES.items()
     }
     letters = {job.opportunity: letter for letter, job in jobs.items()}
-    given = [[(opening_facts(jobs[letter], PACK), score) for letter, score in pool.items()] for pool in pools]
+    facts = {letter: opening_facts(job, PACK) for letter, job in jobs.items()}
+    firsts = [next((letter for letter in pool if letter in likely), None) for pool in pools]
+    given = [
+        [Candidate(facts[letter], score, letter == first) for letter, score in pool.items()]
+        for pool, first in zip(pools, firsts, strict=True)
+    ]
+    matching = PACK.matching.model_copy(update={"congestion": data, "best_of_person": room, "first_places": 1})
     earlier = Congestion(MONDAY, {jobs[letter].opportunity: price for letter, price in (before or {}).items()})
-    making = next_day(earlier, given, openings, data, room, TUESDAY)
+    making = next_day(earlier, given, openings, matching, TUESDAY)
     while (made := _advance(making)) is None:
         pass
     assert made.day == TUESDAY
@@ -94,6 +102,12 @@ class TestTable:
     def test_first_places_count_and_never_give_way(self) -> None:
         assert table([{"a": 0.9, "b": 0.2}] * 3, MANY, room=1)["a"] == 1.0
 
+    def test_the_first_places_are_for_what_is_likely_and_as_many_others_stand_behind(self) -> None:
+        pools = [{"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}] * 2
+        assert table(pools, likely="c", room=3) == {"a": 0.1, "b": 0.1, "c": 0.1}  # two places behind the first
+        no_likely = table(pools, likely="", room=3)
+        assert no_likely == {"a": 0.1}  # the one of which a list without likely ones consists
+
     def test_the_same_whatever_the_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pools = [{"a": 0.9, "b": 0.8, "c": 0.79}, {"a": 0.9, "c": 0.8}, {"b": 0.5}, {}]
         whole = table(pools, MANY)
@@ -104,14 +118,15 @@ class TestTable:
 
     def test_no_slice_looks_at_the_pools_of_many_people(self) -> None:
         looked_at, before, most = 0, 0, 0
+        matching = PACK.matching.model_copy(update={"congestion": ONE})
 
-        def pools() -> Iterator[Pool]:
+        def pools() -> Iterator[Sequence[Candidate]]:
             nonlocal looked_at
             while looked_at < 300:
                 looked_at += 1
-                yield [(opening_facts(NAMES["a"], PACK), 0.5)]
+                yield [Candidate(opening_facts(NAMES["a"], PACK), 0.5, True)]
 
-        for _ in next_day(Congestion(MONDAY, {}), pools(), 6, ONE, 2, TUESDAY):
+        for _ in next_day(Congestion(MONDAY, {}), pools(), 6, matching, TUESDAY):
             most, before = max(most, looked_at - before), looked_at
         assert looked_at == 300
         assert most <= 100

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.diversification import REACH, bounds, chosen, crowd_of, within_reach
-from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.diversification import REACH, bounds, candidates, chosen, crowd_of
+from services.matching.domain.opening_facts import Crowd, OpeningFacts, opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.shortlist import Entry, Shortlist
 from shared.events.topics.opportunities import Opportunity
-from tests.support.matching import BAKER, CARE, GWANGMYEONG, TODAY, a_job, a_person, a_training
+from shared.reference import Pack
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, a_job, a_person, a_training, numbered
 from tests.unit.matching.asking import PACK
 
 pytestmark = pytest.mark.unit
 CONTEXT = AssessmentContext(PACK, TODAY)
+SHARED = replace(PACK, matching=PACK.matching.model_copy(update={"likely_from": 0}))
+ALL_LIKELY = replace(PACK, matching=SHARED.matching.model_copy(update={"alike_within": 0}))
 BEST = PACK.matching.best_of_person
 KITCHEN = "keco-2018:5323"
 SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening"]
@@ -28,23 +34,31 @@ def of(number: int, employer: int, **changes: Any) -> Opportunity:
     return a_job(number, employer={"number": f"{employer:03d}-22-33333"}, **changes)
 
 
-def choice(*ranked: Opportunity, crowded: dict[int, float] | None = None, **person: Any) -> list[int]:
-    """The places, among these, of what stands."""
-    who, facts = person_facts(a_person(**person), PACK), [opening_facts(one, PACK) for one in ranked]
-    pool = Shortlist(PACK.matching.chosen_from, bounds(PACK.matching, lambda id, crowd: True))
+def choice(
+    *ranked: Opportunity,
+    crowded: dict[int, float] | None = None,
+    pack: Pack = ALL_LIKELY,
+    number: int = 1,
+    **person: Any,
+) -> list[int]:
+    """The places, among these, of what stands; where nothing is said, whatever is open about them. Scores lie a
+    thousandth apart."""
+    who, facts = person_facts(a_person(number, **person), PACK), [opening_facts(one, PACK) for one in ranked]
+    pool = Shortlist(PACK.matching.chosen_from, bounds(PACK.matching, lambda id, crowd: 9))
     for place, one in enumerate(facts):
         pool.put(Entry(one.id, 1 - place / 1000, crowd_of(who, one, CONTEXT)))
-    known, context = {one.id: one for one in facts}, AssessmentContext(PACK, TODAY)
+    known, context = {one.id: one for one in facts}, AssessmentContext(pack, TODAY)
     context.crowded = {facts[place].id: price for place, price in (crowded or {}).items()}
     found = chosen(who, [(known[entry.id], entry.score) for entry in pool.entries()], context)
     return [facts.index(one) for one in found]
 
 
-def reach(*ranked: Opportunity, **person: Any) -> list[int]:
-    """The places, among these, of what may stand."""
-    facts = [opening_facts(one, PACK) for one in ranked]
-    pool = [(one, 1 - place / 1000) for place, one in enumerate(facts)]
-    return [facts.index(one) for one, _ in within_reach(person_facts(a_person(**person), PACK), pool, CONTEXT)]
+BLANK: dict[str, Any] = {"certificates": [], "occupations": []}
+
+
+def asked(number: int) -> Opportunity:
+    """A job that is not likely for who is `BLANK`: the certificate is asked about."""
+    return of(900 + number, 900 + number, certificates=["kr-certificate-2020:care-worker"])
 
 
 class TestChosen:
@@ -119,19 +133,6 @@ class TestChosen:
         jobs = [of(n, n) for n in range(PACK.matching.chosen_from)]
         assert choice(*jobs, a_training(1, teaches=["ncs-2026:06"])) == list(range(BEST))
 
-    def test_what_is_not_likely_waits_until_enough_likely_ones_have_come(self) -> None:
-        asked = [of(90 + n, 90 + n, certificates=["kr-certificate-2020:care-worker"]) for n in range(3)]
-        blank: dict[str, Any] = {"certificates": [], "occupations": []}  # so the certificate is asked about
-        assert reach(*asked, *(of(n, n) for n in range(5)), of(9, 9), **blank) == [3, 4, 5, 6, 7, 8]
-        assert reach(*(of(n, n) for n in range(5)), *asked, of(9, 9), **blank) == list(range(9))
-
-    def test_where_there_are_not_so_many_it_stands_only_in_place_of_nothing(self) -> None:
-        asked = [of(90 + n, 90 + n, certificates=["kr-certificate-2020:care-worker"]) for n in range(3)]
-        blank: dict[str, Any] = {"certificates": [], "occupations": []}
-        assert reach(*asked, of(1, 1), **blank) == [3]
-        assert reach(*asked, **blank) == [0]
-        assert reach(**blank) == []
-
     def test_behind_the_first_places_what_many_look_at_gives_way(self) -> None:
         jobs = [of(n, n) for n in range(14)]  # a thousandth of score apart
         assert choice(*jobs, crowded={0: 0.3, 4: 0.3}) == list(range(BEST))  # the best are the best
@@ -139,3 +140,99 @@ class TestChosen:
         assert choice(*jobs, crowded={6: 0.3, 8: 0.0025}) == [0, 1, 2, 3, 4, 5, 7, 8, 9, 10]
         assert choice(*jobs, crowded={8: 0.0015}) == list(range(BEST))
         assert choice(*jobs, crowded={8: 0.0025}) == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10]
+        assert choice(*jobs, crowded={8: 0.0045}) == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10]
+
+    def test_of_what_is_nearly_the_same_each_person_is_shown_another(self) -> None:
+        copies = [of(50 + n, 0, title=f"제빵원 급구{n}") for n in range(7)]
+        jobs = [*copies, *(of(n, n) for n in range(1, 20))]
+        lists = [choice(*jobs, pack=SHARED, number=number) for number in range(60)]
+        assert {tuple(one) for one in lists} == {(n, *range(7, 16)) for n in range(5)}  # no more are held
+        assert choice(*jobs, pack=SHARED, number=7) == lists[7]
+
+    @pytest.mark.parametrize(("between", "firsts"), [(29, {0, 1}), (30, {0})])
+    def test_but_none_that_is_worse_by_more_than_the_pack_says(self, between: int, firsts: set[int]) -> None:
+        copies = [of(50 + n, 0, title=f"제빵원 급구{n}") for n in range(2)]
+        jobs = [copies[0], *(of(n, n) for n in range(1, between + 1)), copies[1]]
+        assert {choice(*jobs, pack=SHARED, number=number)[0] for number in range(20)} == firsts
+
+
+class TestLikely:
+    def test_the_first_places_are_for_what_is_likely_and_the_best_of_the_rest_stand_behind(self) -> None:
+        jobs = [*(asked(n) for n in range(3)), *(of(n, n) for n in range(8))]
+        assert choice(*jobs, pack=PACK, **BLANK) == [*range(3, 10), 0, 1, 2]
+        assert choice(*jobs, pack=PACK, crowded={1: 0.3, 8: 0.3}, **BLANK) == [*range(3, 8), 9, 10, 0, 1, 2]
+
+    @pytest.mark.parametrize(("likely", "others"), [(1, 0), (2, 0), (3, 2), (4, 4), (5, 5)])
+    def test_where_there_are_fewer_few_others_stand_behind_them_the_best(self, likely: int, others: int) -> None:
+        jobs = [*(asked(n) for n in range(6)), *(of(n, n) for n in range(likely))]
+        assert choice(*jobs, pack=PACK, **BLANK) == [*range(6, 6 + likely), *range(others)]
+
+    def test_nobody_is_without_any(self) -> None:
+        assert choice(*(asked(n) for n in range(3)), pack=PACK, **BLANK) == [0]
+        assert choice(pack=PACK, **BLANK) == []
+
+    def test_of_what_is_nearly_the_same_the_likely_one_stands(self) -> None:
+        copies = asked(0), of(950, 900, title="제빵원")
+        assert choice(*copies, of(1, 1), pack=PACK, crowded={1: 0.3}, **BLANK) == [1, 2]
+
+    def test_what_was_passed_over_and_is_not_likely_fills_no_list_that_waits_for_an_answer(self) -> None:
+        theirs = [of(n, 0, region=code) for n, code in enumerate(near(4))]
+        whose: dict[str, Any] = {"employer": {"number": "900"}, "certificates": ["kr-certificate-2020:care-worker"]}
+        more = [a_job(900 + n, **whose, region=code) for n, code in enumerate(near(5))]
+        assert choice(*more, *theirs, pack=PACK, **BLANK) == [5, 6, 7, 0, 1, 8]
+
+    def test_a_table_is_made_from_what_may_stand(self) -> None:
+        jobs = [asked(0), *(of(n, n) for n in range(7)), asked(1), of(950, 901, title="제빵원")]
+        facts = [opening_facts(one, PACK) for one in jobs]
+        found = candidates(person_facts(a_person(**BLANK), PACK), [(one, 0.5) for one in facts], CONTEXT)
+        assert [(facts.index(one.opening), one.first) for one in found] == [
+            (0, False), *((n, n < 6) for n in range(1, 8)), (9, False),
+        ]  # fmt: skip
+
+
+def near(number: int) -> list[str]:
+    """Regions so near to where `a_person` lives that nobody has to be asked."""
+    minutes = {code: PACK.commute_minutes(SUWON, code, False) for code in PLACES}
+    return [code for code, way in minutes.items() if way is not None and way <= 60][:number]
+
+
+KINDS = {
+    ("job", True): opening_facts(a_job(), PACK),
+    ("job", False): opening_facts(asked(0), PACK),
+    ("training", True): opening_facts(a_training(region=SUWON), PACK),
+    ("training", False): opening_facts(a_training(), PACK),
+}
+"""By kind, and whether it is likely."""
+OPENINGS = st.tuples(
+    st.sampled_from(["job", "job", "job", "training"]),
+    st.booleans(),
+    st.none() | st.integers(0, 5),
+    st.integers(0, 60),
+    st.integers(0, 1_000),
+    st.sampled_from([0, 0, 100, 300]),
+)
+
+
+class TestOneMoreOrLess:
+    """Nothing in a list hangs on a single other opening: of what was told few are withdrawn with it."""
+
+    WHO = person_facts(a_person(**BLANK), PACK)
+    MOST = 3
+
+    @settings(max_examples=300, deadline=None)
+    @given(drawn=st.lists(OPENINGS, max_size=40), goes=st.integers(0, 39))
+    def test_changes_a_list_by_few(self, drawn: list[tuple[str, bool, int | None, int, int, int]], goes: int) -> None:
+        pool, context = list[tuple[OpeningFacts, float]](), AssessmentContext(PACK, TODAY)
+        prices: dict[str, float] = {}
+        for number, (kind, likely, employer, alike, score, price) in enumerate(drawn):
+            whose = None if employer is None else str(employer)
+            crowd = Crowd(kind, whose, (kind, whose or "", str(alike)))
+            pool.append((replace(KINDS[kind, likely], id=numbered(number), crowd=crowd), score / 1000))
+            prices[numbered(number)] = price / 1000
+        pool.sort(key=lambda each: (-each[1], each[0].id))
+        context.crowded = prices
+        gone = numbered(goes)
+        before = {one.id for one in chosen(self.WHO, pool, context)} - {gone}
+        after = {one.id for one in chosen(self.WHO, [each for each in pool if each[0].id != gone], context)}
+        assert len(before - after) <= self.MOST
+        assert len(after - before) <= self.MOST

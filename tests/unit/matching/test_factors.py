@@ -56,8 +56,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-6", "4031c3017c9de5947cafc428"),
-            ("xx-island", "xx-island-weights-4", "e8750d667b3c2eae7007e0ed"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-7", "e6dde82b7722026aa6be2480"),
+            ("xx-island", "xx-island-weights-5", "99d3bd122e601c3db493685d"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:

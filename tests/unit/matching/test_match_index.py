@@ -27,11 +27,12 @@ from verification.oracle.matches import Standing, matches_of
 
 pytestmark = pytest.mark.unit
 PACK = load_pack("kr-gyeonggi")
-CONGESTION = CongestionData(first_places=1, share_of_mean=0.3, step=0.1, rounds=4, most=0.3)
+CONGESTION = CongestionData(share_of_mean=0.3, step=0.1, rounds=4, most=0.3)
 SMALL = PACK.matching.model_copy(
     update={
         "best_of_person": 2, "chosen_from": 4, "most_of_employer": 1, "most_of_kind": {"training": 1},
-        "best_of_opportunity": 2, "threshold": 0.3, "congestion": CONGESTION,
+        "best_of_opportunity": 2, "threshold": 0.3, "first_places": 1,
+        "congestion": CONGESTION,
     }
 )  # fmt: skip
 NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others

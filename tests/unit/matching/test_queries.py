@@ -111,9 +111,12 @@ class Kept:
         self.meanwhile()
         return sorted(self.revisions.items())[:most]
 
+    async def best_of_list(self, person: str, most: int) -> list[str]:
+        return [*list(self.held)[:most], numbered(0xDEAD)][:most]
+
     async def opportunities(self, ids: Sequence[str]) -> dict[str, Opportunity]:
         self.read += ids
-        return {id: self.held[id] for id in ids}
+        return {id: self.held[id] for id in ids if id in self.held}
 
     async def opportunity(self, id: str) -> Opportunity:
         return self.held[id]
@@ -177,6 +180,24 @@ class TestAConsentWithdrawnWhileItIsWorkedOut:
         kept.meanwhile = lambda: kept.withdraw("matching")
         assert (await queries(kept).of_opportunity(PARTNER, NEAR.opportunity)).matches == ()
         assert len(kept.audited) == 1
+
+
+class TestWhatToAskFirst:
+    """Also where nothing stands: what waits for the answer counts."""
+
+    HOMELESS = a_person(1, residence=None, consents=CONSENTS, aliases=ALIASES, wants={"kinds": ["job"]})
+    JOBS = (a_job(1), a_job(2, status="closed"), a_job(3), a_job(4, kind="training"))
+
+    async def test_is_told_of_the_best_that_may_match(self) -> None:
+        kept = Kept(*self.JOBS)
+        kept.person = StoredPerson.of(told(self.HOMELESS), 1)
+        seen = await queries(kept).of_person(CALLER, ALIAS)
+        assert seen.matches == ()
+        assert [(one.what, one.decides) for one in seen.ask_first or ()] == [("residence", 2)]
+
+    async def test_is_not_told_of_who_may_not_be_matched(self) -> None:
+        kept = Kept(*self.JOBS, consents=[])
+        assert (await queries(kept).of_person(CALLER, ALIAS)).ask_first == ()
 
 
 class TestTheSearchForSteps:

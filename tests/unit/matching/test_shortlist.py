@@ -12,8 +12,9 @@ from services.matching.domain.opening_facts import Crowd
 from services.matching.domain.shortlist import Bounds, Entry, Shortlist
 
 pytestmark = pytest.mark.unit
-BOUNDS = Bounds({"training": 2}, 2, lambda id, crowd: False)
-TWINS = Bounds({"training": 2}, 2, lambda id, crowd: True)
+BOUNDS = Bounds({"training": 2}, 2, 1, lambda id, crowd: 0)
+TWINS = Bounds({"training": 2}, 2, 1, lambda id, crowd: 9)
+PAIRS = Bounds({"training": 2}, 3, 2, lambda id, crowd: 9)
 
 
 def entry(id: str, score: float, sort: str = "job", employer: str | None = None, alike: str = "") -> Entry:
@@ -65,6 +66,13 @@ class TestCrowds:
         assert (alone.drop("b"), ids(alone), alone.cutoff) == (["b"], "ac", None)
         assert (one_of_two.drop("b"), ids(one_of_two), one_of_two.cutoff) == (["b", "c"], "a", (-0.8, "b"))
 
+    def test_of_what_is_nearly_the_same_a_few_if_there_is_room_for_a_few(self) -> None:
+        found = Shortlist(9, PAIRS, [entry("a", 0.5, alike="x"), entry("b", 0.4, alike="x"), entry("c", 0.3)])
+        assert found.put(entry("d", 0.3, alike="x")) is None
+        assert found.put(entry("e", 0.6, alike="x")) == ["b"]
+        assert ids(found) == "eac"
+        assert found.drop("e") == ["e", "a", "c"]  # b comes after a, and nobody knows where
+
     def test_of_an_employer_and_of_a_kind_with_bounds_so_many(self) -> None:
         found = Shortlist(9, BOUNDS, [entry(id, 0.5, employer="e") for id in "cdb"])
         assert ids(found) == "bc"
@@ -95,9 +103,12 @@ class TestCrowds:
             max_size=30,
         ),
         most=st.integers(2, 8),
+        bounds=st.sampled_from([TWINS, PAIRS]),
     )
-    def test_filled_at_once_it_is_as_if_each_had_come_by_itself(self, entries: list[Entry], most: int) -> None:
-        at_once, one_by_one = Shortlist(most, TWINS), Shortlist(most, TWINS)
+    def test_filled_at_once_it_is_as_if_each_had_come_by_itself(
+        self, entries: list[Entry], most: int, bounds: Bounds
+    ) -> None:
+        at_once, one_by_one = Shortlist(most, bounds), Shortlist(most, bounds)
         ranked = sorted(entries, key=lambda one: (-one.score, one.id))
         at_once.fill(ranked)
         for one in ranked:
@@ -118,13 +129,15 @@ class TestCrowds:
             max_size=60,
         ),
         most=st.integers(2, 5),
+        of_alike=st.integers(1, 2),
     )
     def test_is_what_a_greedy_choice_of_the_truth_begins_with_up_to_its_cutoff(
-        self, changes: list[tuple[str, float | None, str, str | None, str]], most: int
+        self, changes: list[tuple[str, float | None, str, str | None, str]], most: int, of_alike: int
     ) -> None:
         truth = dict[str, Entry]()
         bounds = BOUNDS._replace(
-            has_twin=lambda id, crowd: any(one.crowd.alike == crowd.alike for one in truth.values() if one.id != id)
+            of_alike=of_alike,
+            twins=lambda id, crowd: sum(one.crowd.alike == crowd.alike for one in truth.values() if one.id != id),
         )
         found = Shortlist(most, bounds)
         for id, score, sort, employer, alike in changes:
@@ -136,18 +149,20 @@ class TestCrowds:
                 truth[id] = entry(id, score, sort, employer, of_them)
                 found.put(truth[id])
             assert list(found.entries()) == [
-                one for one in greedy(truth.values()) if found.cutoff is None or (-one.score, one.id) < found.cutoff
+                one
+                for one in greedy(truth.values(), of_alike)
+                if found.cutoff is None or (-one.score, one.id) < found.cutoff
             ]
             assert len(found) <= most
 
 
-def greedy(truth: Iterable[Entry]) -> list[Entry]:
+def greedy(truth: Iterable[Entry], of_alike: int) -> list[Entry]:
     """In the order of their scores, as far as their crowds have room."""
     chosen: list[Entry] = []
     for one in sorted(truth, key=lambda one: (-one.score, one.id)):
         of_sort = [other for other in chosen if other.crowd.sort == one.crowd.sort]
         theirs = [other for other in of_sort if one.crowd.employer and other.crowd.employer == one.crowd.employer]
         full = len(theirs) == 2 or (one.crowd.sort == "training" and len(of_sort) == 2)
-        if not full and not any(other.crowd.alike == one.crowd.alike for other in of_sort):
+        if not full and sum(other.crowd.alike == one.crowd.alike for other in of_sort) < of_alike:
             chosen.append(one)
     return chosen
