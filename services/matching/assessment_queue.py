@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from services.matching.domain.match_index import MatchIndex, Slices
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.shortlist import RankKey
+from services.matching.domain.shortlists import RankKey
 
 Candidates = list[RankKey]
 """Who fits an opening best: minus the score, and the person."""

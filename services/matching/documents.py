@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar, Final, Self
 
 from services.matching.domain.match_index import Revisions
-from services.matching.domain.shortlist import RankKey, Shortlist
+from services.matching.domain.shortlists import RankKey, Shortlist
 from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
@@ -256,14 +256,7 @@ class StoredList(Stored):
     @classmethod
     def of(cls, person: str, revision: int, found: Shortlist, assessed_through: int, rules: str) -> StoredList:
         """A shortlist as it is now."""
-        return cls(
-            person,
-            revision,
-            assessed_through,
-            rules,
-            tuple((one.id, one.score) for one in found.entries()),
-            found.cutoff,
-        )
+        return cls(person, revision, assessed_through, rules, found.entries, found.cutoff)
 
     @classmethod
     def from_document(cls, document: Document) -> StoredList:

@@ -157,9 +157,9 @@ class Bench:
         of_homes = [column for column, one in enumerate(PAIRED) if one.name in ("commute", "region", "needs")]
         for column in (*of_homes, self.pairs._factors.column("commute")):
             numbers[:, column] = layout.column_of(homes, column)
-        for row, (own, enters) in enumerate(zip(numbers, layout.enters_of(pleased).tolist(), strict=True)):
+        for row, own in enumerate(numbers):
             many.put(row, own)
-            many.enter_from(row, enters)
+        many.enter_from(np.arange(SCANNED), layout.enters_of(pleased))
         return many
 
     def differences(self) -> int:

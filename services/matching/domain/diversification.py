@@ -2,7 +2,7 @@
 
 A **pool** (`chosen_from` of the pack) is made of all that may match, in the order of their scores: of adverts that are
 nearly the same a few; of an employer, and of a kind with bounds, a few times what may be chosen of them (`REACH`); of
-what is beneath the person no more than fits into a list. So nothing fills a pool with its like (`Shortlist`).
+what is beneath the person no more than fits into a list. So nothing fills a pool with its like (`Shortlists`).
 
 From the pool are chosen, passing over one more of an employer or of a kind that has its share (`most_of_employer`,
 `most_of_kind`), and elementary work for somebody who learned a trade and does not wish it:
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -28,12 +28,11 @@ from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.factors.growth import is_beneath
-from services.matching.domain.opening_facts import Crowd, OpeningFacts
+from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.shortlist import Bounds
+from services.matching.domain.shortlists import Bounds
 from shared.reference.matching import MatchingData
 
-BENEATH = "beneath"
 REACH = 3
 """So many times what may be chosen of an employer or a kind are in a pool: some of them may go again."""
 ALIKE = 5
@@ -42,15 +41,10 @@ WITHOUT, EACH = 2, 2
 """Where not all first places are taken, each of them but so many lets so many others stand."""
 
 
-def bounds(data: MatchingData, twins: Callable[[str, Crowd], int]) -> Bounds:
+def bounds(data: MatchingData) -> Bounds:
     """How many of a crowd are in a pool."""
     of_kind = {kind: REACH * most for kind, most in data.most_of_kind.items()}
-    return Bounds({**of_kind, BENEATH: data.best_of_person}, REACH * data.most_of_employer, ALIKE, twins)
-
-
-def crowd_of(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Crowd:
-    """Of what an opening is one of many, for this person."""
-    return opening.crowd._replace(sort=BENEATH) if is_beneath(person, opening, context) else opening.crowd
+    return Bounds(of_kind, data.best_of_person, REACH * data.most_of_employer, ALIKE)
 
 
 class Candidate(NamedTuple):

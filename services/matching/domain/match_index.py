@@ -4,12 +4,9 @@ Once nothing is waiting it holds exactly the matches that docs/matching.md defin
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby, islice
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +14,14 @@ import numpy as np
 from services.matching.domain.assessment import DIGITS, Assessment, assess, check_weights
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.pairs import Pairs
-from services.matching.domain.columns.rows import Held
+from services.matching.domain.columns.rows import Held, Rowset
 from services.matching.domain.columns.scores import Scored
 from services.matching.domain.columns.values import UNIT
 from services.matching.domain.congestion import Congestion, next_day
-from services.matching.domain.diversification import Candidate, Pool, bounds, candidates, chosen, crowd_of
-from services.matching.domain.opening_facts import Crowd, OpeningFacts
+from services.matching.domain.diversification import Candidate, Pool, bounds, candidates, chosen
+from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.shortlist import Entry, RankKey, Shortlist
-from services.matching.domain.shortlists import Shortlists
+from services.matching.domain.shortlists import RankKey, Shortlist, Shortlists
 from shared.reference import Pack
 
 RESERVE = 20
@@ -69,10 +65,9 @@ class MatchIndex:
         self._pool = pack.matching.chosen_from
         self._shown = pack.matching.best_of_opportunity
         self._most = self._pool + reserve
-        self._bounds = bounds(pack.matching, self._twins)
         self._pairs = Pairs(AssessmentContext(pack, today))
         self._people, self._openings = self._pairs.people, self._pairs.openings
-        self._lists = Shortlists(self._people)
+        self._lists = Shortlists(self._most, bounds(pack.matching))
         self.congestion: Congestion | None = None
 
     # --- what is held
@@ -121,6 +116,7 @@ class MatchIndex:
         if self.context_key != before:
             change.rescan_all = True
             self._lists.clear()
+            self._people.layout.nobody_enters()
         return change
 
     def set_congestion(self, table: Congestion) -> None:
@@ -149,31 +145,32 @@ class MatchIndex:
 
     def remove_person(self, person: str) -> None:
         """Forget a person."""
-        self._lists.remove(person)
-        self._people.remove(person)
+        held = self._people.remove(person)
+        if held is not None:
+            self._lists.remove(held.row)
 
     def put_opening(self, facts: OpeningFacts, revision: int, chunk: int = 0) -> bool:
         """An opening is new or changed; whether it takes people. What does is to be scanned at once. ``chunk``: of the
         snapshot that it was read from."""
         if facts.takes_people(self.today):
             self._pairs.put_opening(facts, revision, chunk)
+            self._lists.hold(self._openings[facts.id].row, facts.id, facts.crowd)
             return True
         return False
 
     def remove_opening(self, opening: str) -> list[str]:
         """Forget an opening; the people on whose list it was."""
-        self._openings.remove(opening)
-        return self._lists.drop(opening)
+        held = self._openings.remove(opening)
+        return [] if held is None else self._noted(self._lists.drop(held.row))
 
     def scan_person(self, person: str) -> Slices:
         """Look at all openings for one person; they have their list when this has ended, unless they changed."""
         held = self._people.get(person)
         if held is None:
             return
-        found = Shortlist(self._most, self._bounds)
         scored = self._pairs.of_person(held, best=self._most + 1)  # the first that is left out is known as well
-        found.fill(self._entry(held.facts, opening, score) for opening, score in self._best_first(scored))
-        self._lists.set(person, found)
+        self._lists.fill(held.row, scored.rows, scored.scores, self._pairs.beneath_person(held, scored.rows))
+        self._noted(np.array([held.row]))
         yield
 
     def scan_opening(self, opening: str, dirty_lists: list[str], best: list[RankKey]) -> Slices:
@@ -184,15 +181,11 @@ class MatchIndex:
         if held is None:
             return
         scored = self._pairs.of_opening(held, entering=True, shown=self._shown)
-        on_list = set[str]()
-        for row, score in self._lists.entered(scored):
-            on_list.add(person := self._people.id_of(row))
-            if self._lists.put(person, self._entry(self._people[person].facts, held.facts, score)):
-                dirty_lists.append(person)
-        left = sorted(self._lists.holders(opening) - on_list)  # what did not enter is no longer where it was
-        dirty_lists.extend(left)
-        for person in left:
-            self._lists.drop_of(person, opening)
+        entered = scored.scores >= self._people.layout.enters_of(scored.rows)
+        rows = scored.rows[entered]
+        beneath = self._pairs.beneath_people(held, rows)
+        changed, left = self._lists.place(held.row, rows, scored.scores[entered], beneath)
+        dirty_lists.extend(self._noted(np.concatenate((rows[changed], left))))
         best.extend(heapq.nsmallest(self._shown, self._fitting(scored)))
         yield
 
@@ -209,8 +202,8 @@ class MatchIndex:
 
     def is_complete(self, person: str) -> bool:
         """Whether the best of this person are known; else a scan finds them."""
-        own = self._lists.get(person)
-        return own is not None and own.enough(self._pool)
+        held = self._people.get(person)
+        return held is not None and self._lists.is_complete(held.row, self._pool)
 
     def best(self, person: str) -> list[str]:
         """The openings that stand as matches of this person, best first."""
@@ -220,16 +213,16 @@ class MatchIndex:
 
     def admitted(self, person: str, openings: Iterable[str]) -> set[str]:
         """Those of these openings that somebody may match at all, at or above the threshold, as they are now."""
-        held, own = self._people.get(person), self._lists.get(person)
+        held = self._people.get(person)
         if held is None:
             return set()
-        found = {id for id in openings if id in self._openings}
-        others = [id for id in found if own is None or id not in own]  # what is on a list may match
-        if others:
-            scored = self._pairs.of_person(held, np.array([self._openings[id].row for id in others]))
-            found.difference_update(others)
-            found.update(self._openings.id_of(row) for row in scored.rows.tolist())
-        return found
+        rows = np.array([self._openings[id].row for id in openings if id in self._openings], np.int64)
+        listed = self._lists.ranked(held.row)
+        known = np.zeros(len(rows), bool) if listed is None else np.isin(rows, listed[0])  # on a list is what may match
+        if not known.all():
+            may = self._pairs.of_person(held, rows[~known]).rows
+            known |= np.isin(rows, may)
+        return {self._openings.id_of(row) for row in rows[known].tolist()}
 
     def explain(self, pair: Pair) -> Assessment:
         """Everything about a pair of two that are held. KeyError otherwise."""
@@ -239,20 +232,27 @@ class MatchIndex:
 
     def list_of(self, person: str) -> tuple[int, Shortlist] | None:
         """The list of a person and the revision of the person that it is for."""
-        own, held = self._lists.get(person), self._people.get(person)
-        return None if own is None or held is None else (held.revision, own)
+        held = self._people.get(person)
+        listed = None if held is None else self._lists.ranked(held.row)
+        if held is None or listed is None:
+            return None
+        entries = zip(map(self._openings.id_of, listed[0].tolist()), listed[1].tolist(), strict=True)
+        return held.revision, Shortlist(tuple(entries), self._lists.cutoff(held.row))
 
     def restore_list(self, person: str, entries: Iterable[tuple[str, float]], cutoff: RankKey | None) -> None:
         """Take a stored list in place of a scan; the caller knows that it is of this revision of the person and this
         context, and was right for the openings that are held. Of what went, or waits as something else, nobody knows
         here what else it kept off the list."""
-        facts, known = self._people[person].facts, list[Entry]()
+        own, rows, scores = self._people[person], list[int](), list[float]()
         for id, score in entries:
             if (held := self._openings.get(id)) is not None:
-                known.append(self._entry(facts, held.facts, score))
+                rows.append(held.row)
+                scores.append(score)
             else:
                 cutoff = min((-score, id), cutoff or (0.0, id))
-        self._lists.set(person, Shortlist(self._most, self._bounds, known, cutoff))
+        known, millionths = np.array(rows, np.int64), np.rint(np.array(scores) * UNIT).astype(np.int64)
+        self._lists.fill(own.row, known, millionths, self._pairs.beneath_person(own, known), cutoff)
+        self._noted(np.array([own.row]))
 
     # --- a snapshot of the openings, in chunks
 
@@ -278,31 +278,20 @@ class MatchIndex:
 
     def _pool_of(self, person: str) -> Pool:
         """What the matches of this person are chosen from, best first."""
-        own = self._lists.get(person)
-        if own is None:
+        held = self._people.get(person)
+        listed = None if held is None else self._lists.ranked(held.row)
+        if held is None or listed is None:
             return []
-        return [(self._openings[entry.id].facts, entry.score) for entry in islice(own.entries(), self._pool)]
+        rows, scores = (each[: self._pool].tolist() for each in listed)
+        openings = [self._openings[self._openings.id_of(row)].facts for row in rows]
+        return list(zip(openings, scores, strict=True))
 
     def _candidates(self, person: str) -> Sequence[Candidate]:
         """What of it may stand; nobody by this id has nothing."""
         pool = self._pool_of(person)
         return candidates(self._people[person].facts, pool, self._pairs.context) if pool else ()
 
-    def _entry(self, person: PersonFacts, opening: OpeningFacts, score: float) -> Entry:
-        return Entry(opening.id, score, crowd_of(person, opening, self._pairs.context))
-
-    def _twins(self, opening: str, crowd: Crowd) -> int:
-        """How many other openings that are held are nearly the same."""
-        held = self._openings.get(opening)
-        itself = held is not None and held.facts.crowd.alike == crowd.alike
-        return self._pairs.alike(crowd) - itself
-
-    def _best_first(self, scored: Scored) -> Iterator[tuple[OpeningFacts, float]]:
-        """With their scores, in their order, the first few of those that are nearly the same."""
-        order, seen = np.argsort(-scored.scores, kind="stable"), Counter[tuple[str, ...]]()
-        ranked = zip(scored.scores[order].tolist(), scored.rows[order].tolist(), strict=True)
-        for score, group in groupby(ranked, itemgetter(0)):
-            for id in sorted(self._openings.id_of(row) for _, row in group):
-                if seen[(facts := self._openings[id].facts).crowd.alike] < self._bounds.of_alike:
-                    seen[facts.crowd.alike] += 1
-                    yield facts, score / UNIT
+    def _noted(self, people: Rowset) -> list[str]:
+        """The lists of these people are other ones: who they are."""
+        self._people.layout.enter_from(people, self._lists.enters(people))
+        return [self._people.id_of(row) for row in people.tolist()]

@@ -80,7 +80,7 @@ def assert_as_plain(pairs: Pairs, people: list[PersonFacts], openings: list[Open
         other_way |= {(id, opening.id): both for id, both in by_id(pairs.people, scored).items()}
         own = {id: both for (id, other), both in expected.items() if other == opening.id}
         for row in rows_of(pairs.people).tolist():
-            pairs.people.layout.enter_from(row, UNIT * 3 // 5)
+            pairs.people.layout.enter_from(np.array([row]), np.full(1, UNIT * 3 // 5, np.int32))
         some = by_id(pairs.people, pairs.of_opening(held, entering=True, shown=2))
         assert_the_best(some, own, {1: 2})
         assert some.keys() >= {id for id, (score, _) in own.items() if score >= 0.6}

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.diversification import REACH, bounds, candidates, chosen, crowd_of
+from services.matching.domain.columns.values import UNIT
+from services.matching.domain.diversification import REACH, bounds, candidates, chosen
+from services.matching.domain.factors.growth import is_beneath
 from services.matching.domain.opening_facts import Crowd, OpeningFacts, opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.shortlist import Entry, Shortlist
+from services.matching.domain.shortlists import Shortlists
 from shared.events.topics.opportunities import Opportunity
 from shared.reference import Pack
 from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, a_job, a_person, a_training, numbered
@@ -44,12 +47,16 @@ def choice(
     """The places, among these, of what stands; where nothing is said, whatever is open about them. Scores lie a
     thousandth apart."""
     who, facts = person_facts(a_person(number, **person), PACK), [opening_facts(one, PACK) for one in ranked]
-    pool = Shortlist(PACK.matching.chosen_from, bounds(PACK.matching, lambda id, crowd: 9))
-    for place, one in enumerate(facts):
-        pool.put(Entry(one.id, 1 - place / 1000, crowd_of(who, one, CONTEXT)))
-    known, context = {one.id: one for one in facts}, AssessmentContext(pack, TODAY)
+    lists, rows = Shortlists(PACK.matching.chosen_from, bounds(PACK.matching)), np.arange(len(facts))
+    for row, one in enumerate(facts):
+        lists.hold(row, one.id, one.crowd)
+    lists.fill(0, rows, UNIT - 1_000 * rows, np.array([is_beneath(who, one, CONTEXT) for one in facts], bool))
+    context = AssessmentContext(pack, TODAY)
     context.crowded = {facts[place].id: price for place, price in (crowded or {}).items()}
-    found = chosen(who, [(known[entry.id], entry.score) for entry in pool.entries()], context)
+    listed = lists.ranked(0)
+    assert listed is not None
+    pool = [(facts[row], score) for row, score in zip(*(each.tolist() for each in listed), strict=True)]
+    found = chosen(who, pool, context)
     return [facts.index(one) for one in found]
 
 

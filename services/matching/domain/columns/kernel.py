@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.domain.columns.list_kernel import compile_lists
 from services.matching.domain.columns.values import (
     BEST,
     UNIT,
@@ -349,3 +350,4 @@ def compile_kernels() -> None:
     items = Items(numbers, numbers, np.zeros((1, 1)), np.zeros(0, np.int32), np.zeros(0))
     item_values(none, items, Compared(BEST, 0, 0, 0.0), Own(start, none, one, one, 0.0))
     parts_of(one, one)
+    compile_lists()

@@ -59,9 +59,9 @@ class Layout:
         found: Numbers = self._numbers[column, self._position[rows]]
         return found
 
-    def enter_from(self, row: int, score: int) -> None:
-        """From now on this score enters there."""
-        self._enters[self._position[row]] = score
+    def enter_from(self, rows: NDArray[np.int64], scores: Numbers) -> None:
+        """From now on these scores enter there."""
+        self._enters[self._position[rows]] = scores
 
     def enters_of(self, rows: NDArray[np.int64]) -> Numbers:
         """Which score enters, of some that have a place."""

@@ -6,17 +6,22 @@ that look the same to it (`table`); so a rule is one class, and what it says in 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
 from services.matching.domain.columns.condition_filter import PAIRED, ConditionTables
-from services.matching.domain.columns.keys import Keys
-from services.matching.domain.columns.layout import Layout
+from services.matching.domain.columns.kernel import BLANK
+from services.matching.domain.columns.keys import FREE, Keys
+from services.matching.domain.columns.layout import Layout, Numbers
 from services.matching.domain.columns.rows import Held, Rows, Rowset
 from services.matching.domain.columns.scores import FactorTables, Order, Scored, at_least
-from services.matching.domain.columns.table import OPENING, PERSON
-from services.matching.domain.opening_facts import Crowd, OpeningFacts
+from services.matching.domain.columns.table import OPENING, PERSON, Table
+from services.matching.domain.factors.growth import is_beneath
+from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
 # Factors and conditions by which those that lie beside each other are the same, and the factor by which they turn.
@@ -32,11 +37,16 @@ class Pairs:
         self._conditions = ConditionTables(context)
         self._factors = FactorTables(context, len(PAIRED))
         keys = [*(table.keys for table in self._conditions.tables), *self._factors.keys.values()]
-        self._wish_column = len(keys)
-        self._alike, self._apart = Keys(("crowd.alike",)), Keys(("apart",), lambda opening: opening.apart is None)
-        self._apart_column = len(keys) + 1
-        people = [each[PERSON] for each in keys]
-        openings = [*(each[OPENING] for each in keys), self._alike, self._apart]
+        beneath = (
+            Keys(("wishes_of_trained",), lambda person: person.wishes_of_trained is None),
+            Keys(("elementary_work",), lambda opening: opening.elementary_work is None),
+        )
+        self._beneath = Table(beneath, self._is_beneath, np.uint8(0), np.uint8(BLANK))
+        self._apart = Keys(("apart",), lambda opening: opening.apart is None)
+        people = [*(each[PERSON] for each in keys), beneath[PERSON]]
+        openings = [*(each[OPENING] for each in keys), beneath[OPENING], self._apart]
+        self._beneath_column = len(keys)
+        self._wish_column = self._apart_column = len(keys) + 1
         self._orders, layouts = list[Order](), list[Layout]()
         for own, by, more in ((people, PEOPLE_BY, [self._wish_column]), (openings, OPENINGS_BY, [])):
             heads, turn = [*self._columns_by(*by[:2]), *more], self._factors.column(by[2])
@@ -57,6 +67,7 @@ class Pairs:
         if context.key != self.context.key:
             self._conditions.clear()
             self._factors.clear()
+            self._beneath.clear()
         self._conditions.context = self._factors.context = context
 
     def put_person(self, facts: PersonFacts, revision: int) -> None:
@@ -67,9 +78,13 @@ class Pairs:
         """An opening that takes people is new or changed."""
         self.openings.put(facts, revision, facts.last_day, chunk=chunk)
 
-    def alike(self, crowd: Crowd) -> int:
-        """How many openings that are held are nearly the same."""
-        return self._alike.held(crowd.alike)
+    def beneath_person(self, person: Held[PersonFacts], openings: Rowset) -> NDArray[np.bool_]:
+        """Which of these openings are beneath this person."""
+        return self._beneath_of(PERSON, self.people.layout.numbers_of(person.row), self.openings.layout, openings)
+
+    def beneath_people(self, opening: Held[OpeningFacts], people: Rowset) -> NDArray[np.bool_]:
+        """Which of these people this opening is beneath."""
+        return self._beneath_of(OPENING, self.openings.layout.numbers_of(opening.row), self.people.layout, people)
 
     def of_person(self, person: Held[PersonFacts], openings: Rowset | None = None, best: int = 0) -> Scored:
         """Somebody against these openings (or all), by row. ``best``: what is not as good as so many are, each of
@@ -104,6 +119,16 @@ class Pairs:
         self._conditions.learn(conditions.columns, looked_at, refused)
         kept = at_least(fits, wanted.threshold)
         return Scored(rows[kept], scores[kept], fits[kept])
+
+    def _beneath_of(self, side: int, own: Numbers, others: Layout, rows: Rowset) -> NDArray[np.bool_]:
+        column = self._beneath_column
+        if own[column] == FREE:
+            return np.zeros(len(rows), bool)
+        found: NDArray[np.bool_] = self._beneath.line(side, int(own[column]))[others.column_of(rows, column)] == 1
+        return found
+
+    def _is_beneath(self, person: Any, opening: Any) -> float:
+        return float(is_beneath(person, opening, self.context))
 
     def _columns_by(self, factors: tuple[str, ...], conditions: tuple[str, ...]) -> list[int]:
         places = [next(place for place, one in enumerate(PAIRED) if one.name == name) for name in conditions]
