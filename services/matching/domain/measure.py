@@ -1,4 +1,5 @@
-"""What a person and an opening have between them, and what few different values that takes: the way to work."""
+"""What a person and an opening have between them, and what few different values that takes: the way to work, whether it
+is beneath somebody."""
 
 from __future__ import annotations
 
@@ -24,9 +25,12 @@ def _minutes(person: PersonFacts, opening: OpeningFacts, context: AssessmentCont
     return opening.region is None, context.minutes_of(person, opening.region)
 
 
-def _minutes_and_by_car(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
+def _way(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
+    """With those by car where nobody asked for one; where no place is named, whether it is for other areas."""
+    if opening.region is None:
+        return "nowhere", person.areas.isdisjoint(opening.rules.residence)
     by_car = context.minutes(person.residence, opening.region, True) if person.car is None else None
-    return opening.region is None, context.minutes_of(person, opening.region), by_car
+    return context.minutes_of(person, opening.region), by_car
 
 
 def _minutes_for_needs(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Hashable:
@@ -35,5 +39,5 @@ def _minutes_for_needs(person: PersonFacts, opening: OpeningFacts, context: Asse
 
 
 MINUTES = Measure(("residence", "car"), ("region",), _minutes)
-MINUTES_AND_BY_CAR = Measure(("residence", "car"), ("region",), _minutes_and_by_car)
+WAY = Measure(("residence", "car", "areas"), ("region", "rules.residence"), _way)
 MINUTES_FOR_NEEDS = Measure(("home_of_needs",), ("region",), _minutes_for_needs)

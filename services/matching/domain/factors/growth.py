@@ -3,6 +3,7 @@
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.factors.base import Factor, factor, within
 from services.matching.domain.factors.occupation import wished
+from services.matching.domain.measure import Measure
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -20,6 +21,9 @@ def is_beneath(person: PersonFacts, opening: OpeningFacts, context: AssessmentCo
     return value is None or value < WISHED
 
 
+IS_BENEATH = Measure(("wishes_of_trained",), ("elementary_work",), is_beneath)
+
+
 @factor
 class Growth(Factor):
     """For paid work the mean of what is known of: a lasting contract, lighter work. Pay is a factor of its own.
@@ -31,12 +35,10 @@ class Growth(Factor):
     name = "growth"
     of_person = ("courses", "wishes_of_trained")
     of_opening = ("paid", "learning", "teaches", "secure", "strength", "elementary_work")
+    measure = IS_BENEATH
 
     def wanted_by(self, person: PersonFacts) -> bool:
         return person.growth
-
-    def is_same_for_all(self, opening: OpeningFacts) -> bool:
-        return opening.elementary_work is None if opening.paid else not (opening.learning and opening.teaches)
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         if opening.paid:
