@@ -59,7 +59,7 @@ def page() -> str:
             pass
         best = index.best(person.person)
         listed = index.list_of(person.person)
-        fitting = [] if listed is None else listed[1].best(LOOKED_AT)
+        fitting = [] if listed is None else [id for id, _ in listed[1].entries[:LOOKED_AT]]
         lines += ["", f"## Person {number}", "", *_who(person, world.pack), ""]
         lines += _matches(person, best, fitting, openings, world.pack)
         lines += _refused(person, openings, world.pack)
