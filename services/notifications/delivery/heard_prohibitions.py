@@ -1,9 +1,10 @@
 """Of whom something was forbidden lately, in the memory of this replica.
 
 Every replica hears all that forbids, and keeps it before anything else happens (shared/access/prohibitions_stream.py).
-So what a transaction found allowed is still allowed a moment later if this replica has heard nothing about its person
-and its agency since, and is sure that it hears: the broker has just told it where the logs end, and all of them is
-taken in. Else the database is asked.
+What it heard before a transaction began was committed by then, so the transaction's snapshot holds it. What one found
+allowed is therefore still allowed a moment later if this replica has heard nothing about its person and its agency
+since the transaction began, and is sure that it hears: the broker has just told it where the logs end, and all of them
+is taken in. Else the database is asked.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import time
 from collections.abc import Callable
 
 HEARS_WITHIN_SECONDS = 2.0
-REMEMBERED_SECONDS = 120.0  # longer than what a transaction allowed counts, from before it read anything
-ALLOWED_SECONDS = 30.0
+ALLOWED_SECONDS = 30.0  # so long counts what a transaction found allowed, and so long is remembered what was heard
 
 
 class HeardProhibitions:
@@ -30,12 +30,17 @@ class HeardProhibitions:
         self._current = current
 
     def about(self, who: str) -> None:
-        """Something about this person or agency is kept now."""
+        """Something about this person or agency is committed now."""
         now = self._clock()
         self._heard.pop(who, None)
         self._heard[who] = now
-        while self._heard and next(iter(self._heard.values())) < now - REMEMBERED_SECONDS:
+        while self._heard and next(iter(self._heard.values())) < now - ALLOWED_SECONDS:
             del self._heard[next(iter(self._heard))]
+
+    @property
+    def remembered(self) -> int:
+        """Of how many it still knows when something was heard of them."""
+        return len(self._heard)
 
     def is_sure(self) -> bool:
         """Whether this replica surely hears all that forbids."""
@@ -44,7 +49,6 @@ class HeardProhibitions:
     def nothing_since(self, allowed_at: float, *about: str) -> bool:
         """Whether nothing was heard of these since a transaction began that found it allowed. It only means something
         while it `is_sure`."""
-        now = self._clock()
-        return now - allowed_at <= ALLOWED_SECONDS and not any(
-            now - self._heard.get(who, -math.inf) <= REMEMBERED_SECONDS for who in about
+        return self._clock() - allowed_at <= ALLOWED_SECONDS and all(
+            self._heard.get(who, -math.inf) < allowed_at for who in about
         )

@@ -56,6 +56,7 @@ class Reader(ABC):
         self._topics = [kafka.physical(topic) for topic in topics]
         self._batch = batch
         self._batches, self._in_hand = 0, False
+        self.lay_ready = False  # whether the batch in hand was there already when it was asked for
         self._last_sample: _Sample | None = None
 
     @property
@@ -83,12 +84,14 @@ class Reader(ABC):
         """Which offset is read next, as far as is known without asking anybody."""
         return None if self.kafka is None else next_offset(self.kafka, partition)
 
-    async def read_on(self, most: int) -> Sequence[Any]:
+    async def read_on(self, most: int, wait_ms: int = 0) -> Sequence[Any]:
         """Records that were fetched meanwhile, at most so many, while a batch is in hand. They are of that batch: when
-        it fails, they come again only because its reader asks for what is missing. Waits for nothing."""
+        it fails, they come again only because its reader asks for what is missing. Where none are there it waits for
+        the broker's next answer, at most so long."""
         if self.kafka is None:
             return ()
-        polled = await AIOKafkaConsumer.getmany(self.kafka, timeout_ms=0, max_records=most)  # not ours, which waits
+        # not ours, which waits until there are some
+        polled = await AIOKafkaConsumer.getmany(self.kafka, timeout_ms=wait_ms, max_records=most)
         return [record for records in polled.values() for record in records]
 
     def is_done(self, ends: Mapping[TopicPartition, int]) -> bool:
@@ -207,7 +210,7 @@ class Consumer(Reader):
         await self._broker.connect()
         config: Any = self._broker.config.broker_config
         # instead of aiokafka's own
-        config.builder = partial(_waiting_consumer, self._settings, **config.builder.keywords)
+        config.builder = partial(_waiting_consumer, self._settings, self._asked, **config.builder.keywords)
         await self._broker.start()
 
     async def stop(self) -> None:
@@ -246,6 +249,9 @@ class Consumer(Reader):
         state, given = await assigned_in(self._settings, self._group)
         return each - given if state == "Stable" else set()
 
+    def _asked(self, lay_ready: bool) -> None:
+        self.lay_ready = lay_ready
+
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""
         return KafkaAckableMessage(
@@ -257,16 +263,20 @@ async def _raw(message: KafkaAckableMessage) -> Any:
     return message.raw_message
 
 
-def _waiting_consumer(kafka: KafkaSettings, **arguments: Any) -> AIOKafkaConsumer:
+def _waiting_consumer(kafka: KafkaSettings, asked: Callable[[bool], None], **arguments: Any) -> AIOKafkaConsumer:
     """A consumer whose ``getmany`` returns when there are records. FastStream sleeps after an empty one for as long as
     that one waited: short waits were a third of what an idle service cost, and in long sleeps records would lie there.
+    ``asked`` is told whether some lay there already.
     """
     consumer = consumer_of(**arguments)
     poll = consumer.getmany
 
     async def until_records(**how: Any) -> Mapping[TopicPartition, Sequence[Any]]:
-        while not (records := await poll(**how)):
-            wait_at_most(consumer, kafka.fetch_wait_ms)
+        records = await poll(**(how | {"timeout_ms": 0}))
+        asked(bool(records))
+        while not records:
+            if not (records := await poll(**how)):
+                wait_at_most(consumer, kafka.fetch_wait_ms)
         wait_at_most(consumer, kafka.busy_fetch_wait_ms)
         return records
 

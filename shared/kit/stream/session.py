@@ -27,6 +27,8 @@ from shared.kit.stream.checkpoints import Checkpoint, Fenced, PartitionCheckpoin
 from shared.kit.stream.event_dispatch import Routes, bad_of
 
 READ_ON = 4_000  # records, between two transactions
+FEW = 100  # records: with fewer in hand it is worth while to ask what else has come, and
+MEANWHILE_MS = 4  # so long that answer is waited for
 Flows = Callable[[Collection[bytes]], Awaitable[Mapping[bytes, Hashable]]]
 
 
@@ -193,7 +195,7 @@ class Session:
         """Raises when it must come again; its reader rewinds all partitions of the batch then."""
         backlog, size = Backlog(), self._parts.batch_size
         try:
-            await self._take_in(backlog, records)
+            await self._take_in(backlog, [*records, *await self._came_meanwhile(len(records))])
             while part := backlog.take(size.size):
                 await self._transaction(backlog, part)
                 size.worked(len(part))
@@ -212,6 +214,13 @@ class Session:
             if isinstance(error, Exception) and self.reader is not None:  # else nobody will try again
                 await self._backoff.wait(self._parts.stopping)
             raise
+
+    async def _came_meanwhile(self, in_hand: int) -> Sequence[Record]:
+        """aiokafka fetches nothing more while records of one partition lie ready: what else came during the batch
+        before would wait for this one to end, too. Where few lay ready one more answer is waited for."""
+        if self.reader is None or not self.reader.lay_ready or in_hand >= FEW:
+            return ()
+        return await self.reader.read_on(FEW - in_hand, MEANWHILE_MS)
 
     async def _read_on(self, backlog: Backlog) -> bool:
         """What has come meanwhile waits beside what waits already. False when this session is to end: what waits is

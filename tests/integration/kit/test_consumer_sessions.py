@@ -45,6 +45,8 @@ def fetched(offset: int, n: int) -> Fetched:
 class Log:
     """Stands in for the consumer: a log that a test reads to the stream as it likes, and where it was asked to read."""
 
+    lay_ready = False
+
     def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
         self.batch, self.assigned, self.kafka = batch, assigned, self
         self.end, self.reads = 1_000, -1
@@ -105,6 +107,7 @@ async def test_a_batch_that_outlasts_its_life_moves_no_checkpoint_of_the_next(
 
     class Life:
         kafka = None
+        lay_ready = False
 
         def __init__(self, kafka: Any, group: str, topics: Any, batch: Any, assigned: Any, revoked: Any) -> None:
             lives.append(batch)

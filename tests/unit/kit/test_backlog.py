@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.kit.kafka.records import Origin, Partition
-from shared.kit.stream.backlog import Backlog, Item, Position
+from shared.kit.stream.backlog import STILL_BESIDE_OTHERS, Backlog, Item, Position
 
 pytestmark = pytest.mark.unit
 PARTITION, OTHER = Partition("people", 0), Partition("matches", 0)
@@ -64,6 +64,16 @@ class TestTurns:
         assert taken(made) == [0, 1]
         add(made, item(6, "late"), flows={"late": 2})
         assert taken(made) == [2, 6, 3]
+
+    def test_while_others_come_it_has_less_and_once_they_are_gone_for_a_while_all_again(self) -> None:
+        made = Backlog(share=4, beside_others=1)
+        made.begin(PARTITION, Position(-1))
+        add(made, *(item(n, "much") for n in range(60)), flows={"much": 1})
+        assert len(taken(made)) == 4, "nobody else is there"
+        add(made, item(60, "late"), flows={"late": 2})
+        assert len(taken(made)) == 2, "one of each"
+        assert [len(taken(made)) for _ in range(STILL_BESIDE_OTHERS)] == [1] * STILL_BESIDE_OTHERS
+        assert len(taken(made)) == 4
 
     def test_the_next_transaction_begins_with_whose_turn_it_is(self) -> None:
         made = backlog(*(item(n, f"k{n % 3}") for n in range(6)), flows={f"k{n}": n for n in range(3)})

@@ -37,6 +37,7 @@ class Consumer:
     kafka: Any
 
     def __init__(self) -> None:
+        self.lay_ready = False
         self.kafka = SimpleNamespace(assignment=lambda: {TopicPartition("people", 0)}, highwater=lambda _: 100)
 
     def position(self, partition: TopicPartition) -> int:
@@ -112,3 +113,28 @@ class TestProgress:
             note_progress([stream], watchdog)
             now[0] += 2.0
         assert watchdog.stalled
+
+
+@pytest.mark.parametrize(
+    ("lay_ready", "in_hand", "asked"), [(True, 3, [(97, 4)]), (True, 99, [(1, 4)]), (True, 100, []), (False, 3, [])]
+)
+async def test_where_few_records_lay_ready_one_more_answer_of_the_broker_is_waited_for(
+    session: Session, lay_ready: bool, in_hand: int, asked: list[tuple[int, int]]
+) -> None:
+    """What came during the batch before was not fetched, since a record of another partition lay ready."""
+    taken: list[int] = []
+    waits: list[tuple[int, int]] = []
+
+    async def read_on(most: int, wait_ms: int = 0) -> list[Any]:
+        waits.append((most, wait_ms))
+        return [RECORD]
+
+    async def take_in(backlog: Any, records: Any) -> None:
+        taken.append(len(records))
+
+    reader: Any = session.reader
+    reader.lay_ready, reader.read_on = lay_ready, read_on
+    session._take_in = take_in  # type: ignore[method-assign]  # the rest of the batch needs a database
+    await session.batch([RECORD] * in_hand)
+    assert waits == asked
+    assert taken == [in_hand + len(asked)]

@@ -19,7 +19,7 @@ PEOPLE = TopicPartition("people", 0)
 class Polled:
     def __init__(self, **arguments: Any) -> None:
         self.arguments, self.asked = arguments, list[dict[str, Any]]()
-        self._answers: list[Any] = [{}, {}, {PEOPLE: ["a record"]}, {}, ConsumerStoppedError()]
+        self._answers: list[Any] = [{}, {}, {PEOPLE: ["a record"]}, {PEOPLE: ["another"]}, {}, ConsumerStoppedError()]
 
     async def getmany(self, **how: Any) -> Any:
         self.asked.append(how)
@@ -33,11 +33,14 @@ async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(mon
     monkeypatch.setattr(consumer_module, "consumer_of", Polled)
     waits: list[int] = []
     monkeypatch.setattr(consumer_module, "wait_at_most", lambda consumer, milliseconds: waits.append(milliseconds))
-    made: Any = _waiting_consumer(settings_of(idempotent=False), group_id="g")
+    lay_ready: list[bool] = []
+    made: Any = _waiting_consumer(settings_of(idempotent=False), lay_ready.append, group_id="g")
     assert made.arguments == {"group_id": "g"}
     assert await made.getmany(timeout_ms=7, max_records=3) == {PEOPLE: ["a record"]}
-    assert made.asked == [{"timeout_ms": 7, "max_records": 3}] * 3
-    assert waits == [100, 100, 10], "short while records come"
+    assert made.asked == [{"timeout_ms": n, "max_records": 3} for n in (0, 7, 7)]
+    assert waits == [100, 10], "short while records come"
+    assert await made.getmany(timeout_ms=7, max_records=3) == {PEOPLE: ["another"]}
+    assert lay_ready == [False, True]
     with pytest.raises(ConsumerStoppedError):
         await made.getmany(timeout_ms=7, max_records=3)
 

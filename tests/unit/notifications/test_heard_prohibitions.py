@@ -35,29 +35,38 @@ def test_nothing_was_heard_of_either(heard: HeardProhibitions) -> None:
 
 
 @pytest.mark.parametrize("who", ["person", "agency"])
-def test_something_was_heard_of_one_of_them_also_before_it_was_found_allowed(
-    heard: HeardProhibitions, clock: Clock, who: str
+@pytest.mark.parametrize("later", [0.0, 0.001, 29.0])
+def test_something_was_heard_of_one_of_them_since_the_transaction_began(
+    heard: HeardProhibitions, clock: Clock, who: str, later: float
 ) -> None:
+    began = clock.now
+    clock.now += later
     heard.about(who)
-    clock.now += 61  # the transaction that found it allowed may have begun before
-    assert not heard.nothing_since(clock.now, "person", "agency")
+    clock.now += 0.5
+    assert not heard.nothing_since(began, "person", "agency")
 
 
-def test_what_was_heard_is_forgotten_when_no_transaction_of_then_can_be_alive(
-    heard: HeardProhibitions, clock: Clock
-) -> None:
+def test_what_was_heard_before_the_transaction_began_is_in_its_snapshot(heard: HeardProhibitions, clock: Clock) -> None:
     heard.about("person")
-    clock.now += 121  # also when nothing is heard of anybody else
+    clock.now += 0.001
     assert heard.nothing_since(clock.now, "person", "agency")
 
 
-def test_what_is_heard_again_is_kept_from_then_on(heard: HeardProhibitions, clock: Clock) -> None:
+def test_the_last_word_counts(heard: HeardProhibitions, clock: Clock) -> None:
     heard.about("person")
-    clock.now += 100
+    began = clock.now = clock.now + 1
+    clock.now += 1
     heard.about("person")
-    clock.now += 100
+    clock.now += 20
     heard.about("another")
-    assert not heard.nothing_since(clock.now, "person", "agency")
+    assert not heard.nothing_since(began, "person", "agency")
+
+
+def test_what_no_transaction_that_counts_can_have_missed_is_forgotten(heard: HeardProhibitions, clock: Clock) -> None:
+    heard.about("person")
+    clock.now += 31
+    heard.about("another")
+    assert heard.remembered == 1
 
 
 def test_it_counts_for_half_a_minute(heard: HeardProhibitions, clock: Clock) -> None:
