@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from samples.world import Item
+from samples.world import Item, names
 from samples.world.envelope import Json
 from samples.world.tables import table_of
 from verification.leaks.hostile_requests import Hostile
@@ -54,7 +54,8 @@ def newcomers(items: Sequence[Item], seed: int, way: str) -> Newcomers:
         data = {**item.event["data"], "reference": f"{way.upper()}-{random.getrandbits(32):08X}", "consents": []}
         who = {name: value for name, value in somebody(random).items() if name != "latin"}
         data["identity"] = {**data["identity"], **who, "birth_date": f"19{random.randrange(70, 99)}-1{number % 3}-17"}
-        made.append(replace(item, event=item.event | {"id": f"{way}-{random.getrandbits(40):010x}", "data": data}))
+        own = {"id": f"{way}-{random.getrandbits(40):010x}", "actor": f"{names.reference(random, 'lee')}/counsellor"}
+        made.append(replace(item, event=item.event | own | {"data": data}))
     return Newcomers(agency, tuple(item.event for item in made), frozenset(planted_by(made)))
 
 

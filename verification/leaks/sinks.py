@@ -32,10 +32,12 @@ def may_be_there(sink: str, hit: Hit) -> bool:
     what an agency published in clear in its own topic at Kafka."""
     if hit.poison:
         return sink == BROKER_FILES or (sink.startswith("topic ") and ".dead " not in sink)
+    if hit.kind in ("event id", "event id at Kafka") and sink in SENDERS_OWN:
+        return True
     if hit.kind.endswith(" at Kafka"):
         own = ("topic inbound.", "topic answers.") if hit.kind == "event id at Kafka" else ("topic inbound.",)
         return sink == BROKER_FILES or sink.startswith(own)
-    return hit.kind == "event id" and sink in SENDERS_OWN
+    return False
 
 
 # --- topics

@@ -251,6 +251,8 @@ class TestSearch:
             ("reference at Kafka", BROKER_FILES, True),
             ("reference at Kafka", "topic answers.hanawon payloads", False),
             ("event id at Kafka", "topic answers.hanawon payloads", True),
+            ("event id at Kafka", "intake rejections", True),
+            ("reference at Kafka", "intake rejections", False),
             ("worker at Kafka", "topic people payloads", False),
             ("worker at Kafka", "topic people.dead headers", False),
             ("reference at Kafka", "log intake", False),
@@ -279,8 +281,9 @@ class TestOtherDoors:
         )
         for each in (file, kafka):
             assert all(event["data"]["consents"] == [] for event in each.events)
-            new = {one for one in each.planted if one.kind in ("name", "phone", "e-mail", "address", "reference")}
-            assert len(new) == 5 * len(each.events)
+            kinds = ("name", "phone", "e-mail", "address", "reference", "worker", "event id")
+            new = {one for one in each.planted if one.kind in kinds}
+            assert len(new) == len(kinds) * len(each.events)
             assert new.isdisjoint(known)
         assert {one.kind for one in kafka.planted_at_kafka} >= {"name", "reference at Kafka", "event id at Kafka"}
 
