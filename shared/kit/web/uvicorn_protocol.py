@@ -60,7 +60,7 @@ class EdgeProtocol(H11Protocol):
             self._cut = True
             self.transport.close()
         elif place == "reserve":
-            self.app = only_probes(self.app)
+            self.app = only_probes(self.app, self.config.app)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.edge.leave(self)
@@ -150,7 +150,7 @@ class EdgeProtocol(H11Protocol):
         """An answer outside of the application, and the end. The application is told that nobody is there."""
         self._cut = True
         if status is not None and said and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = bytes(_ANSWERS[status].response().body)
+            body = bytes(_ANSWERS[status].response(self.config.app).body)
             headers = [
                 (b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode()),
                 (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"connection", b"close"),
@@ -182,8 +182,9 @@ class EdgeProtocol(H11Protocol):
         return self.cycle is not None and self.cycle.response_complete and self.conn.their_state is h11.SEND_BODY
 
 
-def only_probes(app: ASGIApp) -> ASGIApp:
-    """The application for a connection beyond the places: probes are answered, all else is told to come later."""
+def only_probes(app: ASGIApp, speaks: object) -> ASGIApp:
+    """The application for a connection beyond the places: probes are answered, all else is told to come later, in the
+    languages of ``speaks``, which is the application itself (``app`` may be wrapped)."""
 
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in PROBES:
@@ -194,6 +195,6 @@ def only_probes(app: ASGIApp) -> ASGIApp:
         remedy = "Keep connections open and use them again; come back in a moment."
         full = Problem(503, "connections", "Too many connections", remedy=remedy, headers=headers)
         metrics.http_requests.of(code=503).inc()
-        await full.response(app)(scope, receive, send)
+        await full.response(speaks)(scope, receive, send)
 
     return answered

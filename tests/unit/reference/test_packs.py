@@ -16,6 +16,7 @@ pytestmark = pytest.mark.unit
 PROBLEMS = {
     "unauthorised", "wrong-hash", "key-in-address", "right", "not-found", "method-not-allowed", "too-much",
     "unsupported-media-type", "uri-too-long", "head-too-large", "unavailable", "connections", "internal", "no-file",
+    "malformed", "too-slow",
 }  # fmt: skip
 
 PACKS = Path("shared/reference/packs")
