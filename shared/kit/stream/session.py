@@ -195,7 +195,9 @@ class Session:
         """Raises when it must come again; its reader rewinds all partitions of the batch then."""
         backlog, size = Backlog(), self._parts.batch_size
         try:
-            await self._take_in(backlog, [*records, *await self._came_meanwhile(len(records))])
+            if self.reader is not None and self.reader.lay_ready:
+                records = await self._with_what_came(records)
+            await self._take_in(backlog, records)
             while part := backlog.take(size.size):
                 await self._transaction(backlog, part)
                 size.worked(len(part))
@@ -215,12 +217,12 @@ class Session:
                 await self._backoff.wait(self._parts.stopping)
             raise
 
-    async def _came_meanwhile(self, in_hand: int) -> Sequence[Record]:
-        """aiokafka fetches nothing more while records of one partition lie ready: what else came during the batch
-        before would wait for this one to end, too. Where few lay ready one more answer is waited for."""
-        if self.reader is None or not self.reader.lay_ready or in_hand >= FEW:
-            return ()
-        return await self.reader.read_on(FEW - in_hand, MEANWHILE_MS)
+    async def _with_what_came(self, ready: Sequence[Record]) -> Sequence[Record]:
+        """aiokafka fetches nothing more while records of one partition lie ready: what else came during a transaction
+        would wait for the next one to end, too. Where few lay ready one more answer of the broker is waited for."""
+        if self.reader is None or not 0 < len(ready) < FEW:
+            return ready
+        return [*ready, *await self.reader.read_on(FEW - len(ready), MEANWHILE_MS)]
 
     async def _read_on(self, backlog: Backlog) -> bool:
         """What has come meanwhile waits beside what waits already. False when this session is to end: what waits is
@@ -228,7 +230,8 @@ class Session:
         if self._parts.stopping.is_set() or self._ending or self.reader is None:
             return False
         if backlog and (room := backlog.room):
-            await self._take_in(backlog, await self.reader.read_on(min(room, READ_ON)))
+            ready = await self.reader.read_on(min(room, READ_ON))
+            await self._take_in(backlog, await self._with_what_came(ready))
         return True
 
     async def _take_in(self, backlog: Backlog, records: Sequence[Record]) -> None:

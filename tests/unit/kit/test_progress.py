@@ -138,3 +138,29 @@ async def test_where_few_records_lay_ready_one_more_answer_of_the_broker_is_wait
     await session.batch([RECORD] * in_hand)
     assert waits == asked
     assert taken == [in_hand + len(asked)]
+
+
+@pytest.mark.parametrize(("ready", "asked"), [(0, [(4_000, 0)]), (3, [(4_000, 0), (97, 4)]), (100, [(4_000, 0)])])
+async def test_so_is_what_came_while_some_of_a_batch_still_waits(
+    session: Session, ready: int, asked: list[tuple[int, int]]
+) -> None:
+    waits: list[tuple[int, int]] = []
+    taken: list[int] = []
+
+    async def read_on(most: int, wait_ms: int = 0) -> list[Any]:
+        waits.append((most, wait_ms))
+        return [RECORD] * (1 if wait_ms else ready)
+
+    async def take_in(backlog: Any, records: Any) -> None:
+        taken.append(len(records))
+
+    class Waiting(list[int]):
+        room = 20_000
+
+    reader: Any = session.reader
+    reader.read_on = read_on
+    session._take_in = take_in  # type: ignore[method-assign]  # the rest of the batch needs a database
+    waiting: Any = Waiting([1])
+    assert await session._read_on(waiting)
+    assert waits == asked
+    assert taken == [ready + len(asked) - 1]
