@@ -7,9 +7,9 @@ one that stands in few, by so much score as the table says (`diversification.cho
 The prices are those of an auction that is played on paper: everybody takes the best of their pool at the prices so far,
 what more people take than it is meant for becomes dearer and what fewer take cheaper, each round by less, until nothing
 changes or the rounds are over. Where many people are alike, prices may swing; so the table is of the latest round in
-which nearly as many openings were taken by somebody as ever (`NEARLY`). Pools are played as they are, without the
-variety of employers and kinds that `chosen` keeps, so the lists that come of the prices are nearly, not exactly, those
-of that round. All is counted in whole millionths: the same pools give the same table on every machine.
+which nearly as many openings were taken by somebody as ever (`NEARLY`). Of the variety that `chosen` keeps employers
+are left out, so the lists that come of the prices are nearly, not exactly, those of that round. All is counted in whole
+millionths: the same pools give the same table on every machine.
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ class Congestion(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """The pools of some people, as numbers of openings (0: none), scores in millionths, and which stand first."""
+    """The pools of some people, as numbers of openings (0: none), scores in millionths, which stand first, and kinds of
+    which few stand, as numbers (0: another kind)."""
 
     openings: NDArray[np.int32]
     scores: NDArray[np.int32]
     first: NDArray[np.bool_]
+    kinds: NDArray[np.int8]
 
 
 def next_day(
@@ -62,11 +64,11 @@ def next_day(
     if data is None:
         return Congestion(today, {})
     numbers: dict[str, int] = {}
-    places = [1]
+    kinds, places = {kind: number for number, kind in enumerate(matching.most_of_kind, 1)}, [1]
     blocks: list[_Block] = []
     parts: list[_Block] = []
     for some in _portions(pools):
-        parts.append(_block(some, numbers, places))
+        parts.append(_block(some, numbers, kinds, places))
         if len(parts) * AT_ONCE >= TOGETHER:
             blocks.append(_joined(parts))
             parts = []
@@ -82,7 +84,7 @@ def next_day(
     for turn in range(data.rounds + 1):
         counts = np.zeros(len(places), np.int64)
         for block in blocks:
-            counts += _taken(block, behind, prices)
+            counts += _taken(block, behind, list(matching.most_of_kind.values()), prices)
             yield
         if turn == 0:
             meant = np.array(places) * max(1.0, data.share_of_mean * int(counts[1:].sum()) / max(openings, 1))
@@ -114,31 +116,45 @@ def _joined(parts: Sequence[_Block]) -> _Block:
         np.concatenate([np.pad(part.openings, by) for part, by in both]),
         np.concatenate([np.pad(part.scores, by, constant_values=_NOTHING) for part, by in both]),
         np.concatenate([np.pad(part.first, by) for part, by in both]),
+        np.concatenate([np.pad(part.kinds, by) for part, by in both]),
     )
 
 
-def _block(pools: Sequence[Sequence[Candidate]], numbers: dict[str, int], places: list[int]) -> _Block:
+def _block(
+    pools: Sequence[Sequence[Candidate]], numbers: dict[str, int], kinds: Mapping[str, int], places: list[int]
+) -> _Block:
     """New openings get the next numbers, and their places go into ``places``."""
-    width = max((len(pool) for pool in pools), default=0)
-    openings, first = np.zeros((len(pools), width), np.int32), np.zeros((len(pools), width), np.bool_)
-    scores = np.full((len(pools), width), _NOTHING, np.int32)
+    shape = len(pools), max((len(pool) for pool in pools), default=0)
+    block = _Block(
+        np.zeros(shape, np.int32),
+        np.full(shape, _NOTHING, np.int32),
+        np.zeros(shape, np.bool_),
+        np.zeros(shape, np.int8),
+    )
     for row, pool in enumerate(pools):
-        for column, (opening, score, stands_first) in enumerate(pool):
+        for column, (opening, score, first) in enumerate(pool):
             if (number := numbers.get(opening.id)) is None:
                 number = numbers[opening.id] = len(places)
                 places.append(max(1, opening.places or 1))
-            openings[row, column], scores[row, column], first[row, column] = number, round(score * UNIT), stands_first
-    return _Block(openings, scores, first)
+            block.openings[row, column], block.scores[row, column] = number, round(score * UNIT)
+            block.first[row, column], block.kinds[row, column] = first, kinds.get(opening.kind, 0)
+    return block
 
 
-def _taken(block: _Block, behind: NDArray[np.int64], prices: NDArray[np.int64]) -> NDArray[np.int64]:
+def _taken(
+    block: _Block, behind: NDArray[np.int64], most_of_kind: Sequence[int], prices: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """How often each opening is taken at these prices; of equals what stands first in the pool. ``behind``: how many
     stand behind so many first places."""
     openings, first = block.openings, block.first
-    less = np.where((openings > 0) & ~first, block.scores - prices[openings], -2 * UNIT)
-    room = behind[first.sum(axis=1)]
-    order = np.argsort(-less, axis=1, kind="stable")[:, : room.max(initial=0)]
-    rest = np.take_along_axis(np.where(first, 0, openings), order, axis=1)
-    rest[np.arange(rest.shape[1]) >= room[:, None]] = 0
-    taken = np.concatenate([openings[first], rest.ravel()])
-    return np.bincount(taken, minlength=len(prices)).astype(np.int64)
+    able = (openings > 0) & ~first
+    less = np.where(able, block.scores - prices[openings], -2 * UNIT)
+    order = np.argsort(-less, axis=1, kind="stable")
+    rest, kinds = (np.take_along_axis(each, order, axis=1) for each in (np.where(able, openings, 0), block.kinds))
+    takes = rest > 0
+    for kind, most in enumerate(most_of_kind, 1):
+        own = takes & (kinds == kind)
+        before = (first & (block.kinds == kind)).sum(axis=1)
+        takes &= ~own | (np.cumsum(own, axis=1) + before[:, None] <= most)
+    takes &= np.cumsum(takes, axis=1) <= behind[first.sum(axis=1)][:, None]
+    return np.bincount(np.concatenate([openings[first], rest[takes]]), minlength=len(prices)).astype(np.int64)

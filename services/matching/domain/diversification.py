@@ -101,18 +101,6 @@ def is_likely(person: PersonFacts, opening: OpeningFacts, context: AssessmentCon
     return least == 0 or likelihood(person, opening, context) >= least
 
 
-def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[Candidate]:
-    """What a table of congestion is made from: of a pool what may stand, best first. Which are likely is not asked any
-    more once the first places are taken."""
-    data, likely, found = context.pack.matching, _Likely(person, context), list[Candidate]()
-    places = min(data.first_places, data.best_of_person)
-    for opening, score in likely.one_of_each(pool):
-        first = places > 0 and likely(opening)
-        places -= first
-        found.append(Candidate(opening, score, first))
-    return found
-
-
 def others(first: int, data: MatchingData) -> int:
     """How many may stand behind so many first places. One more first place never lets in more than `EACH` others, so
     that no list hangs on a single opening."""
@@ -145,6 +133,19 @@ class _Varied:
         self._kinds[kind] += 1
         self.taken.append(opening)
         return True
+
+
+def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[Candidate]:
+    """What a table of congestion is made from: of a pool what may stand, best first. Which are likely is not asked any
+    more once the first places are taken."""
+    data, likely, varied = context.pack.matching, _Likely(person, context), _Varied(person, context)
+    places, found = min(data.first_places, data.best_of_person), list[Candidate]()
+    for opening, score in likely.one_of_each(pool):
+        if is_beneath(person, opening, context):
+            continue
+        first = len(varied.taken) < places and likely(opening) and varied.take(opening)
+        found.append(Candidate(opening, score, first))
+    return found
 
 
 def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[OpeningFacts]:

@@ -51,8 +51,9 @@ def table(
     room: int = 2,
     places: Mapping[str, int] | None = None,
     likely: str = "abcdef",
+    few: int | None = None,
 ) -> Named:
-    """The table for these pools, by letter; a list has one first place."""
+    """The table for these pools, by letter; a list has one first place. ``few``: so many jobs stand in a list."""
     jobs = {
         letter: job.model_copy(update={"places": (places or {}).get(letter, job.places)})
         for letter, job in NAMES.items()
@@ -64,7 +65,8 @@ def table(
         [Candidate(facts[letter], score, letter == first) for letter, score in pool.items()]
         for pool, first in zip(pools, firsts, strict=True)
     ]
-    matching = PACK.matching.model_copy(update={"congestion": data, "best_of_person": room, "first_places": 1})
+    numbers = {"congestion": data, "best_of_person": room, "first_places": 1}
+    matching = PACK.matching.model_copy(update={**numbers, "most_of_kind": {} if few is None else {"job": few}})
     earlier = Congestion(MONDAY, {jobs[letter].opportunity: price for letter, price in (before or {}).items()})
     making = next_day(earlier, given, openings, matching, TUESDAY)
     while (made := _advance(making)) is None:
@@ -107,6 +109,11 @@ class TestTable:
         assert table(pools, likely="c", room=3) == {"a": 0.1, "b": 0.1, "c": 0.1}  # two places behind the first
         no_likely = table(pools, likely="", room=3)
         assert no_likely == {"a": 0.1}  # the one of which a list without likely ones consists
+
+    def test_of_a_kind_of_which_few_stand_few_are_taken(self) -> None:
+        pools = [{"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}] * 2
+        assert table(pools, room=3, few=1) == {"a": 0.1}
+        assert table(pools, room=3, few=2) == {"a": 0.1, "b": 0.1}
 
     def test_the_same_whatever_the_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pools = [{"a": 0.9, "b": 0.8, "c": 0.79}, {"a": 0.9, "c": 0.8}, {"b": 0.5}, {}]

@@ -188,6 +188,14 @@ class TestLikely:
         more = [a_job(900 + n, **whose, region=code) for n, code in enumerate(near(5))]
         assert choice(*more, *theirs, pack=PACK, **BLANK) == [5, 6, 7, 0, 1, 8]
 
+    def test_a_table_is_made_from_what_is_not_passed_over(self) -> None:
+        kitchens = [of(60 + n, 60 + n, occupation=KITCHEN) for n in range(2)]
+        teaching = [a_training(n, title=f"과정 {n}", region=SUWON) for n in range(4)]
+        facts = [opening_facts(one, PACK) for one in (*kitchens, *teaching, *(of(n, n) for n in range(3)))]
+        found = candidates(person_facts(a_person(), PACK), [(one, 0.5) for one in facts], CONTEXT)
+        firsts = [2, 3, 4, 6, 7]  # no fourth training among them, elementary work nowhere
+        assert [(facts.index(one.opening), one.first) for one in found] == [(n, n in firsts) for n in range(2, 9)]
+
     def test_a_table_is_made_from_what_may_stand(self) -> None:
         jobs = [asked(0), *(of(n, n) for n in range(7)), asked(1), of(950, 901, title="제빵원")]
         facts = [opening_facts(one, PACK) for one in jobs]

@@ -56,7 +56,7 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-7", "e6dde82b7722026aa6be2480"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-8", "c0c0b1d745e38f0e1ffb00a4"),
             ("xx-island", "xx-island-weights-5", "99d3bd122e601c3db493685d"),
         ],
     )
