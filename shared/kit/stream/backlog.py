@@ -15,7 +15,7 @@ from shared.kit.kafka.records import Origin, Partition, Record
 
 SHARE = 32  # of one flow in one transaction: what comes for another meanwhile waits for no more than that
 SHARE_BESIDE_OTHERS = 8  # while others have something to do, too: each of theirs waits for such a transaction
-STILL_BESIDE_OTHERS = 16  # transactions of one flow alone, until it has the whole share again
+STILL_BESIDE_OTHERS = 16  # transactions: so long it has no more after the others are gone
 MOST_RECORDS = 20_000  # that wait, and
 MOST_BYTES = 32 * 1024 * 1024  # so much of them
 MOST_AHEAD = (
@@ -48,13 +48,14 @@ class Position(NamedTuple):
 
 
 class Backlog:
-    """``share``: the most that one flow has in one transaction, ``beside_others`` while others came in the same or in
-    one of the last few. What is in none has a turn like a flow, and whatever is left."""
+    """``share``: the most that one flow has in one transaction; ``beside_others``: the same while another flow waits
+    that has less than a share, or did before one of the last few transactions. Who has little gains by it; two that
+    both have much do not. What is in no flow has a turn like a flow, and whatever is left."""
 
     def __init__(self, share: int = SHARE, beside_others: int = SHARE_BESIDE_OTHERS) -> None:
         self._share = share
         self._beside_others = min(share, beside_others)
-        self._alone = STILL_BESIDE_OTHERS  # transactions since one held more than one flow
+        self._since_others = STILL_BESIDE_OTHERS + 1  # transactions
         self._flows: OrderedDict[Hashable, deque[Item]] = OrderedDict()  # the one in front is next
         self._flow_of: dict[Hashable, Hashable] = {}  # of the keys of which something waits
         self._waiting: Counter[Hashable] = Counter()  # how much of each of them
@@ -100,8 +101,7 @@ class Backlog:
         taken: list[Item] = []
         shares: Counter[Hashable] = Counter()
         spent: list[tuple[Hashable, deque[Item]]] = []
-        alone = self._alone >= STILL_BESIDE_OTHERS and len(self._flows) == 1
-        share = self._share if alone else self._beside_others
+        share = self._share_now()
         while self._flows and len(taken) < most:
             flow, queue = self._flows.popitem(last=False)
             origin, record = item = queue.popleft()
@@ -118,8 +118,13 @@ class Backlog:
             elif queue:
                 spent.append((flow, queue))
         self._flows.update(spent)
-        self._alone = 0 if len(shares) > 1 else self._alone + 1
         return taken
+
+    def _share_now(self) -> int:
+        waiting = [len(queue) for flow, queue in self._flows.items() if flow is not None]
+        others = len(waiting) > 1 and min(waiting) < self._share
+        self._since_others = 0 if others else self._since_others + 1
+        return self._beside_others if self._since_others <= STILL_BESIDE_OTHERS else self._share
 
     def positions(self, part: Iterable[Item]) -> dict[Partition, Position]:
         """Where the partitions of what was taken stand once that is done."""

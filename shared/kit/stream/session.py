@@ -6,6 +6,7 @@ It ends with the ids of its topics. Its checkpoints are its own: a batch that ou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize, too_much
 from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.cpu_slices import in_slices
 from shared.kit.base.observer import Observer
+from shared.kit.kafka.client import KAFKA_ERRORS
 from shared.kit.kafka.consumer import Consumer, Reader
 from shared.kit.kafka.records import Origin, Partition, Record
 from shared.kit.kafka.settings import KafkaSettings
@@ -192,12 +194,13 @@ class Session:
     # --- a batch
 
     async def batch(self, records: Sequence[Record]) -> None:
-        """Raises when it must come again; its reader rewinds all partitions of the batch then."""
+        """Raises when it must come again; its reader rewinds all partitions of the batch then. What was read on beside
+        it is asked for anew from our checkpoints."""
         backlog, size = Backlog(), self._parts.batch_size
         try:
-            if self.reader is not None and self.reader.lay_ready:
-                records = await self._with_what_came(records)
             await self._take_in(backlog, records)
+            if self.reader is not None and self.reader.lay_ready:
+                await self._take_in_what_came(backlog, len(records))
             while part := backlog.take(size.size):
                 await self._transaction(backlog, part)
                 size.worked(len(part))
@@ -217,12 +220,19 @@ class Session:
                 await self._backoff.wait(self._parts.stopping)
             raise
 
-    async def _with_what_came(self, ready: Sequence[Record]) -> Sequence[Record]:
+    async def _take_in_what_came(self, backlog: Backlog, ready: int) -> None:
         """aiokafka fetches nothing more while records of one partition lie ready: what else came during a transaction
-        would wait for the next one to end, too. Where few lay ready one more answer of the broker is waited for."""
-        if self.reader is None or not 0 < len(ready) < FEW:
-            return ready
-        return [*ready, *await self.reader.read_on(FEW - len(ready), MEANWHILE_MS)]
+        would wait for the next one to end, too. Where few lay ready one more answer of the broker is waited for.
+
+        Records of two polls are never joined before they are taken in: a rebalance or a seek may lie between them, and
+        each is compared with what is in hand. What aiokafka raises here it raises again at the next poll, between two
+        batches; the wait is short but for a rebalance, for which aiokafka waits as in any other poll."""
+        if self.reader is None or not 0 < ready < FEW or not (room := backlog.room):
+            return
+        came: Sequence[Record] = ()
+        with contextlib.suppress(*KAFKA_ERRORS):
+            came = await self.reader.read_on(min(FEW - ready, room), MEANWHILE_MS)
+        await self._take_in(backlog, came)
 
     async def _read_on(self, backlog: Backlog) -> bool:
         """What has come meanwhile waits beside what waits already. False when this session is to end: what waits is
@@ -231,7 +241,8 @@ class Session:
             return False
         if backlog and (room := backlog.room):
             ready = await self.reader.read_on(min(room, READ_ON))
-            await self._take_in(backlog, await self._with_what_came(ready))
+            await self._take_in(backlog, ready)
+            await self._take_in_what_came(backlog, len(ready))
         return True
 
     async def _take_in(self, backlog: Backlog, records: Sequence[Record]) -> None:

@@ -75,6 +75,18 @@ class TestTurns:
         assert [len(taken(made)) for _ in range(STILL_BESIDE_OTHERS)] == [1] * STILL_BESIDE_OTHERS
         assert len(taken(made)) == 4
 
+    def test_two_that_both_have_much_have_their_whole_shares(self) -> None:
+        made = Backlog(share=4, beside_others=1)
+        made.begin(PARTITION, Position(-1))
+        add(made, *(item(n, f"k{n % 2}") for n in range(40)), flows={"k0": 1, "k1": 2})
+        assert len(taken(made)) == 8
+
+    def test_beside_what_is_in_no_flow_nobody_has_less(self) -> None:
+        made = Backlog(share=4, beside_others=1)
+        made.begin(PARTITION, Position(-1))
+        add(made, *(item(n, "much") for n in range(10)), *(item(n, "new") for n in range(10, 20)), flows={"much": 1})
+        assert len(taken(made)) == 14, "one's share, and all that is in no flow"
+
     def test_the_next_transaction_begins_with_whose_turn_it_is(self) -> None:
         made = backlog(*(item(n, f"k{n % 3}") for n in range(6)), flows={f"k{n}": n for n in range(3)})
         assert [taken(made, 2) for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
