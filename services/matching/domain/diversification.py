@@ -76,11 +76,11 @@ class _Likely:
     def one_of_each(self, pool: Pool) -> Pool:
         """Of those that are nearly the same one: of the likely ones, if there are any, and of these of those that are
         nearly as good as the best, the one that the lot of this person falls on. So each is shown to somebody."""
+        if len({opening.crowd.alike for opening, _ in pool}) == len(pool):
+            return pool
         alike: dict[tuple[str, ...], list[tuple[OpeningFacts, float]]] = {}
         for each in pool:
             alike.setdefault(each[0].crowd.alike, []).append(each)
-        if len(alike) == len(pool):
-            return pool
         kept = {self._one_of(same) for same in alike.values()}
         return [each for each in pool if each[0].id in kept]
 
