@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from services.matching.domain.assessment import assess
+from services.matching.domain.columns.blocks import REFUSES
 from services.matching.domain.columns.condition_filter import PAIRED
-from services.matching.domain.columns.kernel import REFUSES, compile_kernels
+from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.domain.columns.layout import Layout
 from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Held

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns.kernel import NOBODY
+from services.matching.domain.columns.blocks import NOBODY
 from services.matching.domain.columns.list_kernel import Lists, Words, clear, cut, fill, place
 from services.matching.domain.columns.rows import Rowset
 from services.matching.domain.columns.values import UNIT, Numbers

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.columns import kernel
-from services.matching.domain.columns.kernel import BLANK, FIRST_QUESTION, MEETS, MOST_QUESTIONS, REFUSES
+from services.matching.domain.columns.blocks import BLANK, FIRST_QUESTION, MEETS, MOST_QUESTIONS, REFUSES, Conditions
 from services.matching.domain.columns.keys import FREE, Keys
 from services.matching.domain.columns.measured_table import MeasuredTable
 from services.matching.domain.columns.table import Table
@@ -36,15 +35,20 @@ class ConditionTables:
         self._order = list(range(len(PAIRED)))
         self.looked_at, self.refused = np.ones(len(PAIRED), np.int64), np.zeros(len(PAIRED), np.int64)
 
-    def of(self, side: int, numbers: list[int], heads: list[int]) -> kernel.Conditions:
-        """One of a side, by its numbers. ``heads``: the columns that are the same for all of a group."""
-        asked = [each for each in self._order if not self._is_met(side, numbers, each)]
-        asked.sort(key=lambda each: each not in heads)  # the others stay in their order
-        lines = [self.tables[each].line(side, numbers[each]) for each in asked]
+    def of(self, side: int, numbers: list[int], heads: list[int]) -> Conditions:
+        """One of a side, by its numbers: what not everybody of the other side meets. ``heads``: the columns that are
+        the same for all of a group."""
+        asked, lines = list[int](), list[NDArray[np.uint8]]()
+        for each in sorted(self._order, key=lambda each: each not in heads):  # the others stay in their order
+            if not self._is_met(side, numbers, each):
+                line = self.tables[each].line(side, numbers[each])
+                if ((line != MEETS) & (line != BLANK)).any():
+                    asked.append(each)
+                    lines.append(line)
         ends = np.cumsum([0, *map(len, lines)])
         answers = np.concatenate(lines) if lines else np.zeros(0, np.uint8)
         head_at = np.array([heads.index(each) for each in asked if each in heads], np.int64)
-        return kernel.Conditions(np.array(asked, np.int64), head_at, answers, ends[:-1], *self._bits)
+        return Conditions(np.array(asked, np.int64), head_at, answers, ends[:-1], *self._bits)
 
     def learn(self, columns: NDArray[np.int64], looked_at: NDArray[np.int64], refused: NDArray[np.int64]) -> None:
         """What was counted in a look."""

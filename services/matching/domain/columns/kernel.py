@@ -8,8 +8,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from services.matching.domain.columns.blocks import (
+    BLOCK,
+    FIRST_QUESTION,
+    REFUSES,
+    Block,
+    Bound,
+    Conditions,
+    Factors,
+    Least,
+    Others,
+    add,
+    ask,
+    held,
+    within,
+)
 from services.matching.domain.columns.list_kernel import compile_lists
 from services.matching.domain.columns.values import (
     BEST,
@@ -18,7 +32,6 @@ from services.matching.domain.columns.values import (
     Floats,
     Integers,
     Items,
-    Numbers,
     Own,
     compiled,
     item_values,
@@ -26,63 +39,10 @@ from services.matching.domain.columns.values import (
     parts_of,
 )
 
-REFUSES, MEETS, BLANK = 0, 1, 255
-"""Answers as the tables keep them; a number between the last two is a question: bit ``number - FIRST_QUESTION``."""
-FIRST_QUESTION = 2
-MOST_QUESTIONS = 63  # that a table tells apart, of all conditions: a bit each
-NOBODY = np.iinfo(np.int32).max  # no score enters there
 _SLACK = 2e-6  # between a fit and a bound of it, for rounding
 _STEPS = 2_000  # of the histograms from which it is known how good the best so many are at least
 _MEMO = 256
-
-
-class Others(NamedTuple):
-    """Those that one is compared with, by position. ``numbers``: by column; ``hot``: the columns of the factors that do
-    not lead; ``enters``: from which score on one is of interest; ``row_of``:
-    whose position it is, below 0: nobody's. ``groups`` (of segments, with their end) begin where the columns of
-    ``heads`` change, ``segments`` (with their end) where that of ``turns`` does as well. ``wish``: which column of
-    the heads says which wish, below 0: all have the first."""
-
-    hot: Integers
-    numbers: Numbers
-    enters: Numbers
-    row_of: Integers
-    heads: Numbers
-    turns: Numbers
-    groups: Integers
-    segments: Integers
-    wish: int
-
-
-class Conditions(NamedTuple):
-    """Those that lead first (``head_at``: where in the heads), the others in the order in which they are asked.
-    ``answers`` of each begin ``at``; ``bits``: the questions in the order of the conditions, with how often each is
-    answered yes."""
-
-    columns: Integers
-    head_at: Integers
-    answers: NDArray[np.uint8]
-    at: Integers
-    bits: Integers
-    answered_yes: Floats
-
-
-class Factors(NamedTuple):
-    """By their places: ``leads`` (``head_at``: where in the heads), the one by which segments ``turn``, those that are
-    ``hot``, ``certainty``. ``parts``: what each adds, in millionths, by wish and number, beginning ``at``; ``most``:
-    how much that can be, by wish. ``between``: 1 for those that count between people."""
-
-    leads: Integers
-    head_at: Integers
-    turn: int
-    hot: Integers
-    certainty: int
-    parts: Numbers
-    at: Integers
-    most: Integers
-    between: Integers
-    between_share: Floats
-    certainty_share: Floats
+_NO_FIT = 1 << 60
 
 
 class Wanted(NamedTuple):
@@ -145,40 +105,6 @@ def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -
     return order[:admitted], adds, masks
 
 
-class _Bound(NamedTuple):
-    """Of a segment: the most that its score and its fit can be without the first hot factor (and whether that counts
-    for the fit), and what is needed of the fit, and of the fit of those that are shown whatever their score is."""
-
-    score: int
-    fit: int
-    between: int
-    least_fit: int
-    shown_fit: int
-
-
-@compiled
-def _within(
-    others: Others, conditions: Conditions, parts: Numbers, bound: _Bound, begin: int, end: int, candidates: Integers
-) -> tuple[int, int]:
-    """The positions of a segment that the first condition does not refuse, and that may be wanted by what the first hot
-    factor adds; how many, and how many it does not refuse. Without a branch, for it goes one way here and another
-    there."""
-    count, met, asked = 0, 0, len(conditions.head_at)
-    first, condition, answers = others.numbers[others.hot[0]], others.numbers[0], conditions.answers
-    is_asked = asked < len(conditions.columns)
-    if is_asked:
-        condition, answers = others.numbers[conditions.columns[asked]], conditions.answers[conditions.at[asked] :]
-    for position in range(begin, end):
-        adds = parts[first[position]]
-        fit = bound.fit + adds * bound.between
-        reaches = bound.score + adds >= others.enters[position]
-        meets = not is_asked or answers[condition[position]] != REFUSES
-        candidates[count] = position
-        met += meets
-        count += meets & (fit >= bound.least_fit) & (reaches | (fit >= bound.shown_fit))
-    return count, met
-
-
 @compiled
 def scan(
     others: Others, conditions: Conditions, factors: Factors, wanted: Wanted, looked_at: Integers, refused: Integers
@@ -197,16 +123,18 @@ def scan(
     rest_of, rest_fit_of = np.zeros(hots, np.int64), np.zeros(hots, np.int64)  # the most that those behind it add
     for hot in range(hots):
         first_of[hot], between_of[hot] = factors.at[factors.hot[hot]], factors.between[factors.hot[hot]]
-    chances = np.ones(MOST_QUESTIONS)  # by question
+    chances, bits = np.ones(256), np.zeros(256, np.int64)  # by answer
     for place in range(len(conditions.bits)):
-        chances[conditions.bits[place]] = conditions.answered_yes[place]
+        question = conditions.bits[place]
+        chances[FIRST_QUESTION + question] = conditions.answered_yes[place]
+        bits[FIRST_QUESTION + question] = 1 << question
     turn, turn_at = factors.turn, factors.at[factors.turn]
     certainty, turn_between = factors.certainty, factors.between[factors.turn]
     order, adds, masks = _admitted_groups(others, conditions, factors)
-    longest = 1
-    for segment in range(len(others.segments) - 1):
-        longest = max(longest, others.segments[segment + 1] - others.segments[segment])
-    candidates = np.empty(longest, np.int64)
+    block = Block(
+        np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int64),
+        np.empty(BLOCK),
+    )  # fmt: skip
     for group in order:
         head = others.heads[group]
         wish = head[others.wish] if others.wish >= 0 else 0
@@ -227,66 +155,62 @@ def scan(
             continue
         if (lead_fit + most_turn * turn_between + most_hot_fit) * per_fit + _SLACK < wanted.threshold:
             continue
-        for segment in range(others.groups[group], others.groups[group + 1]):
-            turn_adds = factors.parts[wish, turn_at + others.turns[segment]]
-            segment_score, segment_fit = lead_score + turn_adds, lead_fit + turn_adds * turn_between
-            most_score = segment_score + most_hot
-            if not by_row and most_score < need:
-                continue
-            most_fit = (segment_fit + most_hot_fit) * per_fit + _SLACK
-            if most_fit < wanted.threshold:
-                continue
-            begin, end = others.segments[segment], others.segments[segment + 1]
-            some = end - begin
-            if by_row:
-                shown_fit = int((need_fit - _SLACK) / per_fit) - 1
-                bound = _Bound(
-                    segment_score + rest_of[0], segment_fit + rest_fit_of[0], between_of[0], least_fit, shown_fit
-                )
-                some, met = _within(others, conditions, own_parts, bound, begin, end, candidates)
-                if leading < len(conditions.columns):
-                    looked_at[leading] += end - begin
-                    refused[leading] += end - begin - met
+        segment, last = others.groups[group], others.groups[group + 1]
+        begin = others.segments[segment]
+        while segment < last:
+            some = 0
+            least = Least(by_row, need, least_fit, int((need_fit - _SLACK) / per_fit) - 1 if by_row else _NO_FIT)
+            while segment < last and some < BLOCK:
+                end, turn_adds = others.segments[segment + 1], factors.parts[wish, turn_at + others.turns[segment]]
+                segment_score, segment_fit = lead_score + turn_adds, lead_fit + turn_adds * turn_between
+                wants = by_row or segment_score + most_hot >= need
+                if not wants or (segment_fit + most_hot_fit) * per_fit + _SLACK < wanted.threshold:
+                    segment, begin = segment + 1, end
+                    continue
+                end, first = min(begin + BLOCK - some, end), some
+                if by_row:
+                    bound = Bound(segment_score + rest_of[0], segment_fit + rest_fit_of[0], between_of[0])
+                    more, met = within(others, conditions, own_parts, bound, least, begin, end, block.positions[first:])
+                    some += more
+                    if leading < len(conditions.columns):
+                        looked_at[leading] += end - begin - more
+                        refused[leading] += end - begin - met
+                else:
+                    for position in range(begin, end):
+                        block.positions[some] = position
+                        some += 1
+                for at in range(first, some):
+                    block.scores[at], block.fits[at] = segment_score, segment_fit
+                begin = end
+                if begin == others.segments[segment + 1]:
+                    segment += 1
+            some = add(others, factors, wish, block, some, least, rest_of, rest_fit_of)
+            some = held(others, block, some, certain)
+            block.masks[:some], block.certain[:some] = masks[group], certain + 1.0
+            some = ask(others, conditions, chances, bits, block, some, least, looked_at, refused)
             for at in range(some):
-                position = candidates[at] if by_row else begin + at
-                enters = others.enters[position] if by_row else need
-                score, fit, fits, reaches = segment_score, segment_fit, False, True
-                for hot in range(hots):
-                    adds_here = factors.parts[wish, first_of[hot] + others.numbers[others.hot[hot], position]]
-                    score += adds_here
-                    fit += adds_here * between_of[hot]
-                    most_fit_here = (fit + rest_fit_of[hot]) * per_fit + _SLACK
-                    fits = by_row and most_fit_here >= need_fit
-                    reaches = most_fit_here >= wanted.threshold and (score + rest_of[hot] >= enters or fits)
-                    if not reaches:
-                        break
-                if not reaches:
-                    continue
-                row = others.row_of[position]
-                if row < 0:
-                    continue
-                mask, meets, most_certain = masks[group], True, certain + 1.0
-                for place in range(leading, len(conditions.columns)):
-                    number = others.numbers[conditions.columns[place], position]
-                    answer = conditions.answers[conditions.at[place] + number]
-                    looked_at[place] += place > leading or not by_row  # the first was counted
-                    if answer >= FIRST_QUESTION:
-                        mask |= 1 << (answer - FIRST_QUESTION)
-                        most_certain *= chances[answer - FIRST_QUESTION]
-                    if answer == REFUSES or (not fits and score - certain + most_certain + 1.0 < enters):
-                        refused[place] += 1
-                        meets = False
-                        break
-                if not meets:
-                    continue
+                position, mask = block.positions[at], block.masks[at]
                 memo = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)
                 if memo_masks[memo] != mask:
                     memo_masks[memo], memo_values[memo] = mask, _certainty(mask, conditions)
                 certain_here = millionths(factors.certainty_share[wish] * memo_values[memo])
-                score += certain_here - certain
-                if score < enters and not fits:
+                score = block.scores[at] + certain_here
+                enters = others.enters[position] if by_row else need
+                if score < enters and block.fits[at] < least.shown_fit:
                     continue
-                parts[certainty], parts[turn] = certain_here, turn_adds
+                if count == capacity:
+                    capacity = 2 * count
+                    more_rows, more_scores = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+                    more_fits = np.empty(capacity)
+                    more_rows[:count], more_scores[:count], more_fits[:count] = rows, scores, fits_of
+                    rows, scores, fits_of = more_rows, more_scores, more_fits
+                fit = block.fits[at]
+                if by_row and fit < least.shown_fit and fit * per_fit > wanted.threshold + _SLACK:
+                    rows[count], scores[count], fits_of[count] = others.row_of[position], score, fit * per_fit
+                    count += 1
+                    continue
+                parts[certainty] = certain_here
+                parts[turn] = factors.parts[wish, turn_at + others.numbers[others.turn, position]]
                 for place in range(len(factors.leads)):
                     factor = factors.leads[place]
                     parts[factor] = factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]]
@@ -298,13 +222,7 @@ def scan(
                     if factors.between[factor]:
                         fit_value += parts[factor] / UNIT
                 fit_value /= factors.between_share[wish]
-                if count == capacity:
-                    capacity = 2 * count
-                    more_rows, more_scores = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
-                    more_fits = np.empty(capacity)
-                    more_rows[:count], more_scores[:count], more_fits[:count] = rows, scores, fits_of
-                    rows, scores, fits_of = more_rows, more_scores, more_fits
-                rows[count], scores[count], fits_of[count] = row, score, fit_value
+                rows[count], scores[count], fits_of[count] = others.row_of[position], score, fit_value
                 count += 1
                 if fit_value < wanted.threshold + _SLACK:  # it may yet be below the threshold
                     continue
@@ -343,7 +261,7 @@ def compile_kernels() -> None:
     """Compile what is not compiled yet, by looking at a side that is empty."""
     none, start, one = np.zeros(0, np.int64), np.zeros(1, np.int64), np.ones(1)
     numbers = np.zeros((1, 1), np.int32)
-    others = Others(none, numbers, numbers[0], none, numbers, numbers[0], start, start, -1)
+    others = Others(none, 0, numbers, numbers[0], none, numbers, numbers[0], start, start, -1)
     conditions = Conditions(none, none, np.zeros(0, np.uint8), none, none, np.zeros(0))
     factors = Factors(none, none, 0, none, 0, numbers, start, np.zeros((1, 1), np.int64), start, one, one)
     scan(others, conditions, factors, Wanted(0.5, 0, 0, 0, False, 0), none, none)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.domain.columns import kernel
+from services.matching.domain.columns.blocks import NOBODY, Others
 
 FIRST_ROOM = 64
 TAIL_AT_LEAST, TAIL_SHARE = 1_024, 32  # what lies behind the sorted part, before everything is sorted anew
@@ -38,7 +38,7 @@ class Layout:
             self._position = np.pad(self._position, (0, max(row + 1, len(self._position))), constant_values=-1)
         at, tail = self._end, self._end - self._sorted
         self._numbers[:, at], self._row_of[at], self._position[row] = numbers, row, at
-        self._enters[at] = kernel.NOBODY
+        self._enters[at] = NOBODY
         self._group_heads[tail + self._sorted_groups] = self._numbers[self.heads, at]
         self._turns[tail + self._sorted_segments] = self._numbers[self.turn, at]
         self._end += 1
@@ -46,7 +46,7 @@ class Layout:
     def remove(self, row: int) -> None:
         """It goes."""
         self._row_of[self._position[row]] = -1
-        self._enters[self._position[row]] = kernel.NOBODY
+        self._enters[self._position[row]] = NOBODY
         self._position[row] = -1
 
     def numbers_of(self, row: int) -> Numbers:
@@ -70,24 +70,24 @@ class Layout:
 
     def nobody_enters(self) -> None:
         """No score enters anywhere."""
-        self._enters[:] = kernel.NOBODY
+        self._enters[:] = NOBODY
 
-    def some(self, rows: NDArray[np.int64], wish: int) -> kernel.Others:
+    def some(self, rows: NDArray[np.int64], wish: int) -> Others:
         """These rows for the kernel, each by itself."""
         at = self._position[rows]
         starts, numbers = np.arange(len(rows) + 1), np.take(self._numbers, at, axis=1)
         heads = np.ascontiguousarray(numbers[self.heads].T)
-        return kernel.Others(
-            self.hot, numbers, self._enters[at], rows, heads, numbers[self.turn], starts, starts, wish
+        return Others(
+            self.hot, self.turn, numbers, self._enters[at], rows, heads, numbers[self.turn], starts, starts, wish
         )  # fmt: skip
 
-    def all(self, wish: int) -> kernel.Others:
+    def all(self, wish: int) -> Others:
         """All of them for the kernel. ``wish``: which of the heads it is, if any."""
         if self._end - self._sorted > max(TAIL_AT_LEAST, self._sorted // TAIL_SHARE):
             self._sort()
         tail = self._end - self._sorted
-        return kernel.Others(
-            self.hot, self._numbers, self._enters, self._row_of, self._group_heads, self._turns,
+        return Others(
+            self.hot, self.turn, self._numbers, self._enters, self._row_of, self._group_heads, self._turns,
             self._groups[: self._sorted_groups + tail + 1], self._segments[: self._sorted_segments + tail + 1], wish,
         )  # fmt: skip
 
@@ -116,7 +116,7 @@ class Layout:
         more, tail = room - len(self._row_of), room - self._sorted
         self._numbers = np.pad(self._numbers, ((0, 0), (0, more)))
         self._row_of = np.pad(self._row_of, (0, more), constant_values=-1)
-        self._enters = np.pad(self._enters, (0, more), constant_values=kernel.NOBODY)
+        self._enters = np.pad(self._enters, (0, more), constant_values=NOBODY)
         groups, segments = self._sorted_groups, self._sorted_segments
         self._group_heads = np.pad(self._group_heads, ((0, groups + tail - len(self._group_heads)), (0, 0)))
         self._turns = np.pad(self._turns, (0, segments + tail - len(self._turns)))

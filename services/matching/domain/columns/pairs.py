@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns import kernel
+from services.matching.domain.columns.blocks import BLANK, Conditions, Factors, Others
 from services.matching.domain.columns.condition_filter import PAIRED, ConditionTables
-from services.matching.domain.columns.kernel import BLANK
 from services.matching.domain.columns.keys import FREE, Keys
 from services.matching.domain.columns.layout import Layout, Numbers
 from services.matching.domain.columns.rows import Held, Rows, Rowset
@@ -109,9 +109,7 @@ class Pairs:
         factors = self._factors.of_opening(numbers, self._orders[PERSON])
         return self._scan(self._conditions.of(OPENING, numbers, layout.heads), others, factors, wanted)
 
-    def _scan(
-        self, conditions: kernel.Conditions, others: kernel.Others, factors: kernel.Factors, wanted: kernel.Wanted
-    ) -> Scored:
+    def _scan(self, conditions: Conditions, others: Others, factors: Factors, wanted: kernel.Wanted) -> Scored:
         if len(others.groups) < 2 or not len(factors.between_share):
             return Scored(_NO_ROWS, _NO_ROWS, np.zeros(0))
         looked_at, refused = np.zeros(len(conditions.columns), np.int64), np.zeros(len(conditions.columns), np.int64)

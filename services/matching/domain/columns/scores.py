@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.columns import kernel
+from services.matching.domain.columns.blocks import Factors
 from services.matching.domain.columns.items import ItemPool, Nearness
 from services.matching.domain.columns.keys import Keys
 from services.matching.domain.columns.measured_table import MeasuredTable
@@ -107,7 +107,7 @@ class FactorTables:
             self._lines.clear()
         return self.wishes.index(wish)
 
-    def of_person(self, numbers: list[int], wish: int, order: Order) -> kernel.Factors:
+    def of_person(self, numbers: list[int], wish: int, order: Order) -> Factors:
         """Somebody, by their numbers, for the openings."""
         values = list[NDArray[np.float64]]()
         for place in self._places:
@@ -121,7 +121,7 @@ class FactorTables:
         lines = [parts_of(own, shares[:, place]) for place, own in zip(self._places, values, strict=True)]
         return self._packed(lines, [self.wishes[wish]], order)
 
-    def of_opening(self, numbers: list[int], order: Order) -> kernel.Factors:
+    def of_opening(self, numbers: list[int], order: Order) -> Factors:
         """An opening, by its numbers, for the people."""
         # by factor in rows of their own: the kernel is compiled for arrays that lie in one piece
         shares = np.ascontiguousarray(np.array([wish.shares for wish in self.wishes]).reshape(-1, len(FACTORS)).T)
@@ -136,13 +136,13 @@ class FactorTables:
         for nearness in self._nearness:
             nearness.clear()
 
-    def _packed(self, lines: list[NDArray[np.int32]], wishes: list[Wish], order: Order) -> kernel.Factors:
+    def _packed(self, lines: list[NDArray[np.int32]], wishes: list[Wish], order: Order) -> Factors:
         at, most = np.zeros(len(FACTORS), np.int64), np.zeros((len(wishes), len(FACTORS)), np.int64)
         end = 0
         for place, line in zip(self._places, lines, strict=True):
             at[place], most[:, place] = end, line.max(axis=1, initial=0)
             end += line.shape[1]
-        return kernel.Factors(
+        return Factors(
             order.leads, order.head_at, order.turn, order.hot, CERTAINTY, np.concatenate(lines, axis=1), at, most,
             BETWEEN, np.array([wish.between_people for wish in wishes]),
             np.array([wish.shares[CERTAINTY] for wish in wishes]),
