@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.matching.documents import StoredMatch
 from services.matching.domain import explanations
@@ -10,10 +10,10 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, asse
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import ASK
 from services.matching.domain.counterfactuals import Opening, what_opens
-from services.matching.domain.diversification import passed_over
+from services.matching.domain.diversification import passed_over, ranking
 from services.matching.domain.first_questions import LOOKED_AT, first_questions
 from services.matching.domain.next_steps import EXAMPLES, Step
-from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.domain.visibility import Visibility, is_matched
 from services.matching.next_steps_search import Found, NextStepsSearch
@@ -61,7 +61,7 @@ class MatchQueries:
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
         person, visibility = await self._people.visible(caller, alias)
-        matches = await self._matches(person)
+        matches = await self._ranked(person)
         seen = [self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1)]
         ask_first = await self._ask_first(person) if visibility.why else None
         await self._people.audit(caller, "matches-of-person", [(person.person, None)])
@@ -108,11 +108,10 @@ class MatchQueries:
         still = await self._people.visible_of(caller, await self._repository.people(id for id, _ in fitting))
         visible = {id: visibility for id, (person, visibility) in still.items() if is_matched(person, self._today())}
         fitting = [one for one in fitting if one[0] in visible]
+        ranks = await self._ranks(opportunity, {id: still[id][0] for id, _ in fitting}, standing)
         seen = []
         for id, assessment in fitting:
-            own = [each.match.opportunity for each in standing[id]]
-            rank = own.index(opportunity) + 1 if opportunity in own else None
-            seen.append(self._assessed(visible[id], assessment, rank))
+            seen.append(self._assessed(visible[id], assessment, ranks.get(id)))
         await self._people.audit(caller, "matches-of-opportunity", [(id, opportunity) for id, _ in fitting])
         return SeenMatches(matches=tuple(seen))
 
@@ -177,9 +176,8 @@ class MatchQueries:
 
     async def _passed_over(self, assessment: Assessment, standing: Sequence[StoredMatch]) -> str:
         """Why a pair that may match does not stand."""
-        found = await self._repository.opportunities([one.match.opportunity for one in standing])
-        facts = [opening_facts(one, self._pack) for one in found.values()]
-        passed = passed_over(assessment.person, assessment.opening, facts, assessment.context)
+        facts = (await self._openings(standing)).values()
+        passed = passed_over(assessment.person, assessment.opening, tuple(facts), assessment.context)
         if passed is not None:
             return passed
         beaten = self._congestion and any(one.match.score < assessment.score for one in standing)
@@ -191,9 +189,40 @@ class MatchQueries:
             raise not_found()
         return opening
 
+    async def _ranks(
+        self, opportunity: str, people: Mapping[str, Person], standing: Mapping[str, Sequence[StoredMatch]]
+    ) -> dict[str, int]:
+        """Which place an opening has for each of these people for whom it stands."""
+        for_whom = {
+            id: standing[id] for id in people if any(one.match.opportunity == opportunity for one in standing[id])
+        }
+        openings = await self._openings(one for matches in for_whom.values() for one in matches)
+        return {
+            id: [one.match.opportunity for one in self._in_order(people[id], matches, openings)].index(opportunity) + 1
+            for id, matches in for_whom.items()
+        }
+
+    async def _ranked(self, person: Person) -> list[StoredMatch]:
+        """What stands for a person and may be shown, by its rank."""
+        matches = await self._matches(person)
+        return self._in_order(person, matches, await self._openings(matches))
+
+    async def _openings(self, matches: Iterable[StoredMatch]) -> dict[str, OpeningFacts]:
+        held = await self._repository.opportunities(sorted({one.match.opportunity for one in matches}))
+        return {id: opening_facts(one, self._pack) for id, one in held.items()}
+
+    def _in_order(
+        self, person: Person, matches: Sequence[StoredMatch], openings: Mapping[str, OpeningFacts]
+    ) -> list[StoredMatch]:
+        """By the rule that the matcher ranks by, with person and openings as they are now."""
+        standing = {one.match.opportunity: one for one in matches}
+        scored = [(openings[id], one.match.score, one.likely) for id, one in standing.items() if id in openings]
+        context = AssessmentContext(self._pack, self._today())
+        return [standing[one.id] for one in ranking(person_facts(person, self._pack), scored, context)]
+
     async def _matches(self, person: Person) -> list[StoredMatch]:
-        """What stands for a person and may be shown: nothing once they may not be matched, although it is not yet
-        withdrawn."""
+        """What stands for a person and may be shown, in no order: nothing once they may not be matched, although it is
+        not yet withdrawn."""
         return await self._repository.matches_of_person(person.person) if is_matched(person, self._today()) else []
 
     # --- how it is shown

@@ -224,7 +224,7 @@ class Repository:
         return [(one["_id"], one["revision"]) async for one in found]
 
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
-        """The standing matches of a person, best first."""
+        """The standing matches of a person, in no order."""
         return (await self.matches_of_people([person]))[person]
 
     async def fitting(self, opportunity: str, limit: int) -> set[str]:
@@ -239,13 +239,11 @@ class Repository:
         return people
 
     async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[StoredMatch]]:
-        """The standing matches of these people, best first."""
+        """The standing matches of these people, in no order."""
         found: dict[str, list[StoredMatch]] = {id: [] for id in people}
         query = {"person": {"$in": sorted(found)}, "standing": True}
         async for document in self._database[MATCHES].find(query).max_time_ms(PATIENCE_MS):
             found[document["person"]].append(StoredMatch.from_document(document))
-        for matches in found.values():
-            matches.sort(key=lambda one: (not one.likely, -one.match.score, one.match.opportunity))
         return found
 
     async def withdrawn_before(self, day: date, limit: int) -> list[str]:

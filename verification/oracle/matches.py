@@ -122,8 +122,13 @@ def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, 
     if long and more and not any(opens_more(pair) for pair in found + filling):
         last = filling if filling else found
         last[-1] = more[0]
-    by_score = sorted(found, key=lambda pair: (not likely(pair), pairs.index(pair))) + sorted(filling, key=pairs.index)
-    return [pair.opening.opportunity for pair in by_score]
+    standing = sorted(found + filling, key=pairs.index)
+    varied: list[Pair] = []
+    for pair in [*filter(likely, standing), *(pair for pair in standing if not likely(pair))]:
+        if has_room(pair, varied):
+            varied.append(pair)
+    behind = [pair for pair in standing if pair not in varied]
+    return [pair.opening.opportunity for pair in varied + behind]
 
 
 def one_of_each(pairs: list[Pair], scores: Mapping[str, float], likely: Callable[[Pair], bool]) -> list[Pair]:

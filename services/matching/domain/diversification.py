@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -149,8 +149,7 @@ def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> l
 
 
 def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[OpeningFacts]:
-    """Of a pool those that stand, by their rank: the likely ones by score, the others by score, then what was passed
-    over."""
+    """Of a pool those that stand, by their rank (`ranking`)."""
     data, likely, varied = context.pack.matching, _Likely(person, context), _Varied(person, context)
     most = data.best_of_person
     ranked = likely.one_of_each(pool)
@@ -183,11 +182,20 @@ def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[
         more = next((opening for opening, _ in ranked if _opens_more(person, opening)), None)
         if more is not None:
             (passed or varied.taken)[-1] = more
-    places = {opening.id: place for place, (opening, _) in enumerate(ranked)}
-    return [
-        *sorted(varied.taken, key=lambda one: (not likely(one), places[one.id])),
-        *sorted(passed, key=lambda one: places[one.id]),
-    ]
+    standing = {opening.id for opening in varied.taken + passed}
+    return ranking(person, [(*each, likely(each[0])) for each in ranked if each[0].id in standing], context)
+
+
+def ranking(
+    person: PersonFacts, standing: Iterable[tuple[OpeningFacts, float, bool]], context: AssessmentContext
+) -> list[OpeningFacts]:
+    """What stands for somebody, with its scores and whether it is likely, by its rank: the likely ones by score, then
+    the others by score, then what is passed over on the way."""
+    varied, passed = _Varied(person, context), list[tuple[float, str, OpeningFacts]]()
+    for opening, score, _ in sorted(standing, key=lambda each: (not each[2], -each[1], each[0].id)):
+        if not varied.take(opening):
+            passed.append((-score, opening.id, opening))
+    return [*varied.taken, *(opening for _, _, opening in sorted(passed, key=lambda each: each[:2]))]
 
 
 def _less(context: AssessmentContext, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
