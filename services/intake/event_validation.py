@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,23 +16,17 @@ from shared.events.http_binding import Incoming, Item, Unfit
 from shared.events.refusal import Refusal, Refused
 from shared.screening.door_rules import DoorRules, Features
 from shared.screening.findings import Budget, Findings
+from shared.screening.text_rules import RefusedNumbers
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """What of an event can be said back to its sender, whatever is wrong with the rest."""
+    """What of an event can be said back to its sender and kept, whatever is wrong with the rest."""
 
     id: str | None
     source: str | None
     type: str | None
     testrun: bool
-
-    @staticmethod
-    def of(item: Mapping[str, Any] | Refused, *, testrun: bool = False) -> Echo:
-        """Of what was sent; ``testrun``: whatever it says itself."""
-        given: Mapping[str, Any] = {} if isinstance(item, Refused) else item
-        id, source, type = _text(given.get("id")), _text(given.get("source")), registry.known_name(given.get("type"))
-        return Echo(id, source, type, testrun or given.get("testrun") in (True, "true"))
 
     def receipt(self, status: ReceiptStatus, **more: Any) -> Receipt:
         """The receipt of this event."""
@@ -61,21 +55,33 @@ class Validation:
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._rules = DoorRules(dependencies.pack, _of_topic)
+        self._numbers = RefusedNumbers(dependencies.pack.refused_numbers)
 
     def validate(self, item: Item, agency: str, now: datetime, budget: Budget, testrun: bool = False) -> Validated:
         """Findings are part of the result. `budget`: what one request may use up of what costs more than its size.
         `testrun`: of a request that is one, so that nothing is kept of what is no event, either."""
-        echo = Echo.of(item, testrun=testrun)
+        echo = self.echo(item, testrun=testrun)
         if isinstance(item, Refused):
             return Validated(echo, None, item.refusals)
         findings = Findings(self._dependencies.pack, budget)
         found = self._rules.look(item, findings, now, self._dependencies.day(now))
-        if not found.says_id:
-            echo = replace(echo, id=None)  # neither said again nor kept
         said = None if found.incoming is None else self._said(found.incoming, agency, found.features)
         if found.sound:
             return Validated(echo, said, found.refusals, found.warnings)
         return Validated(echo, None, found.refusals, (), found.unfit, said)
+
+    def echo(self, item: Mapping[str, Any] | Refused, *, testrun: bool = False) -> Echo:
+        """Of what was sent, before anything is known of it; ``testrun``: whatever it says itself."""
+        given: Mapping[str, Any] = {} if isinstance(item, Refused) else item
+        id, source = self._text(given.get("id")), self._text(given.get("source"))
+        type, says_so = registry.known_name(given.get("type")), given.get("testrun") in (True, "true")
+        return Echo(id, source, type, testrun or says_so)
+
+    def _text(self, value: object) -> str | None:
+        """The sender's own id or source back to the sender, if it is one, and no number that tells who somebody is."""
+        if not isinstance(value, str) or not 0 < len(value) <= 200 or not value.isprintable():
+            return None
+        return None if self._numbers.stand_in(value) else value
 
     def _said(self, incoming: Incoming, agency: str, features: Features) -> DoorEvent:
         """With its keyed hashes, made once: a transaction asks for them again and again."""
@@ -93,8 +99,3 @@ def _of_topic(incoming: Incoming, findings: Findings) -> None:
     if handler is None:
         raise Refused(Refusal("not-for-the-door", "/type"))
     handler.check_data(incoming.data, findings)
-
-
-def _text(value: object) -> str | None:
-    """The sender's own id or source back to the sender, if it is one."""
-    return value if isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() else None

@@ -14,7 +14,7 @@ from functools import partial
 
 from services.intake.dependencies import Dependencies
 from services.intake.event_operation import decision
-from services.intake.event_validation import Echo, Validated, Validation
+from services.intake.event_validation import Validated, Validation
 from services.intake.one_ahead import Step, one_ahead
 from services.intake.receipts import MOST_ANSWERED, failed, put_off, shortened
 from services.intake.request_admission import Admitted
@@ -36,7 +36,7 @@ class Door:
     def __init__(self, store: Store, dependencies: Dependencies) -> None:
         self._store = store
         self._dependencies = dependencies
-        self._validate = Validation(dependencies).validate
+        self._validation = Validation(dependencies)
 
     async def take(self, admitted: Admitted, caller: Caller) -> list[Receipt]:
         """One receipt per event, in order; whatever is unforeseen in one event is answered for that event alone.
@@ -74,14 +74,16 @@ class Door:
     ) -> list[Validated | Receipt]:
         """The next events, validated; of what is put off or met a fault of ours, the receipt."""
         portion: list[Validated | Receipt] = []
-        size, pack, testrun = 0, self._dependencies.pack, admitted.testrun
+        size, pack, testrun, validation = 0, self._dependencies.pack, admitted.testrun, self._validation
         async with self._dependencies.slices.work() as pause:
             for number, item in reading:
                 try:
-                    late = number in admitted.late
-                    one = put_off(Echo.of(item), pack) if late else self._validate(item, agency, now, budget, testrun)
+                    if number in admitted.late:
+                        one = put_off(validation.echo(item), pack)
+                    else:
+                        one = validation.validate(item, agency, now, budget, testrun)
                 except Exception as error:
-                    one = failed(Echo.of(item), agency, error, pack)
+                    one = failed(validation.echo(item), agency, error, pack)
                 portion.append(one)
                 size += len(one.event.incoming.content) if isinstance(one, Validated) and one.event is not None else 0
                 await pause()

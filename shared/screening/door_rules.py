@@ -32,8 +32,7 @@ Further = Callable[[Incoming, Findings], None]
 class Screened:
     """`incoming`: the event, where its envelope is sound and something can be said of its data; `features`: what the
     rules made of that, as far as the bus may carry it. `sound`: its form is, and it holds nothing that is never
-    collected; else `incoming` is only good for looking at what else is wrong, and `unfit` says what does not fit.
-    `says_id`: whether its id may be said again and kept."""
+    collected; else `incoming` is only good for looking at what else is wrong, and `unfit` says what does not fit."""
 
     incoming: Incoming | None
     features: Features
@@ -41,7 +40,6 @@ class Screened:
     refusals: tuple[Refusal, ...]
     warnings: tuple[Refusal, ...] = ()
     unfit: Unfit | None = None
-    says_id: bool = True
 
 
 class DoorRules:
@@ -77,8 +75,7 @@ class DoorRules:
             findings.refusals = [*never, *_elsewhere(findings.refusals, never)]
         sound = incoming is not None and unfit is None and not never
         warnings = (*incoming.warnings, *findings.warnings) if sound and incoming is not None else ()
-        says_id = not any(one.field == "/id" for one in never)
-        return Screened(incoming, features, sound, tuple(findings.refusals[:MOST]), warnings, unfit, says_id)
+        return Screened(incoming, features, sound, tuple(findings.refusals[:MOST]), warnings, unfit)
 
     def _features(
         self, incoming: Incoming, contents: Contents, findings: Findings, now: datetime, today: date

@@ -17,7 +17,15 @@ _FEWEST_DIGITS = 7  # of a number that is looked for, others may be hidden by as
 # and fewer digits than a number has: nothing is wrong with such a text, as nearly all are.
 _ORDINARY = re.compile(rf"(?!(?:[^0-9]*[0-9]){{{_FEWEST_DIGITS}}})/?[0-9A-Za-z\uac00-\ud7a3][ -~\uac00-\ud7a3]*")
 _MANY_DIGITS = re.compile(rf"(?:\D*\d){{{_FEWEST_DIGITS}}}")
-_SEPARATORS = re.compile(r"(?:[\s._/~\u00b7]|-)+")
+_UNSEEN = frozenset({"Cf", "Mn", "Me"})  # marks on the digit before them (keycaps, variants), and what has no width
+# All that is no letter, digit or sign that stands for a digit; and letters that are written as dashes and dots.
+_SEPARATORS = re.compile("(?:[^\\w*\u25cf\u25cb]|[_\u3161\u1173\u30fc\uff70\u4e00\u318d\u119e])+")
+_APART = re.compile("(?<![0-9])[0-9](?:-[0-9*xX\u25cf\u25cb]){5,}(?![0-9])")  # each digit by itself
+# A day with a number behind it, unless that is an amount.
+_DAY = re.compile(
+    "(?<![0-9])([0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "(?=-?[0-9])(?!-?[0-9]{1,12}-?(?:\uc6d0|\ub9cc|\ucc9c|[wW]on|KRW))"
+)
 
 
 def extraordinary(texts: Iterable[str]) -> Iterator[str]:
@@ -43,9 +51,17 @@ def hides(text: str) -> bool:
 def numbers(text: str) -> str:
     """The text in which a number is looked for: plain digits, and every separator as one "-". Empty when it cannot
     hold a long one."""
-    if _MANY_DIGITS.match(text) is None:
+    if text.isascii():
+        return _SEPARATORS.sub("-", text) if _MANY_DIGITS.match(text) is not None else ""
+    if sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
         return ""
-    return _SEPARATORS.sub("-", text if text.isascii() else "".join(map(_digit, text)))
+    return _SEPARATORS.sub("-", "".join(map(_digit, text)))
+
+
+def joined(plain: str) -> str:
+    """Text of `numbers` with single digits in a row written together, and days that a number follows. Not what is
+    grouped otherwise: phone numbers and amounts are."""
+    return _DAY.sub(r"\1\2\3", _APART.sub(lambda run: run[0].replace("-", ""), plain))
 
 
 class RefusedNumbers:
@@ -56,11 +72,14 @@ class RefusedNumbers:
 
     def stand_in(self, text: str) -> bool:
         """Whether one of them stands in it."""
-        return self._forms is not None and (plain := numbers(text)) != "" and self._forms.search(plain) is not None
+        if self._forms is None or (plain := numbers(text)) == "":
+            return False
+        return self._forms.search(plain) is not None or self._forms.search(joined(plain)) is not None
 
 
 def _digit(sign: str) -> str:
-    if sign.isdecimal():
-        return str(unicodedata.decimal(sign))
-    category = unicodedata.category(sign)
-    return "-" if category in ("Pd", "Sm") else "" if category == "Cf" else sign
+    """Also of circled and raised digits, and of those of all scripts."""
+    value = unicodedata.digit(sign, None)
+    if value is not None:
+        return str(value)
+    return "" if unicodedata.category(sign) in _UNSEEN else sign

@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.event_operation import decision
-from services.intake.event_validation import Echo, Validated, Validation
+from services.intake.event_validation import Validated, Validation
 from services.intake.inbound.answers import ANSWERS, Answered, AnswersDocument, document_of, records_of
 from services.intake.inbound.records import IDENTITY, item_of, opened
 from services.intake.receipts import MOST_ANSWERED, failed, shortened
@@ -220,7 +220,7 @@ class Reader:
                 try:
                     found.append(self._one(record, now, budget))
                 except Exception as error:
-                    found.append(failed(Echo.of({}), self._agency, error, parts.pack))
+                    found.append(failed(self._validation.echo({}), self._agency, error, parts.pack))
                 await pause()
         return found
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.intake.request_admission import Admitted
 from shared.reference import load_pack
+from shared.screening.door_rules import DoorRules
 from shared.screening.text_rules import RefusedNumbers, hides, shows
 from tests.unit.intake.memory import House, example, pack
 
@@ -28,6 +30,21 @@ WRITTEN = [
     "010101-7123456",
     "id9103022123456",
     "9103022123456번",
+    *(f"910302{sign}2123456" for sign in "+|=<>:;,!?'`^@&%#$\\_ㅡーｰㆍ一•※→\u2800"),
+    *(f"빵 910302{sign}2123456" for sign in "+|=<>:;,"),
+    "910302, 2123456",
+    "(910302)2123456",
+    "[910302] (2123456)",
+    "91.03.02-2123456",
+    "91/03/02 2123456",
+    "9 1 0 3 0 2 2 1 2 3 4 5 6",
+    "9.1.0.3.0.2-2.1.2.3.4.5.6",
+    "9 1 0 3 0 2 - 2123456",
+    "910302-2 1 2 3 4 5 6",
+    "9\ufe0f103\u034f02-2123456",
+    "".join(f"{digit}\ufe0f\u20e3" for digit in "9103022123456"),
+    "⑨①⓪③⓪②-②①②③④⑤⑥",
+    "⁹¹⁰³⁰²⁻²¹²³⁴⁵⁶",
 ]
 NO_NUMBER = [
     "",
@@ -46,6 +63,20 @@ NO_NUMBER = [
     "110111-6801234",  # nobody was born in 1911
     "910302-3123456",  # nor in 2091
     "5fc0d9103022123456ab41",  # digits inside of a random id
+    "시급 10,320원, 월 2,156,880원",
+    "월 2,156,880~2,500,000원 (26.11.29 시작)",
+    "26.11.29 2156880원",
+    "26.11.29 1,234,567원",
+    "문의 031-215-3456, 201호",
+    "02-555-1234 / 031-212-3456 / 010-1234-5678",
+    "2026.11.29-2026.12.31 09:00~18:00",
+    "26.11.29-26.12.31 09:10-12:30",
+    "2026.11.29-1234567",
+    "20261129 1000001",
+    "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]",
+    "주 5일 09:00-18:00, 월급 250만, 2교대 06:00 14:00 22:00",
+    "123-45-67890 (사업자) 1588-1234",
+    "132m² 330㎡ ①교육 ②면접 ③채용 ④출근",
 ]
 
 
@@ -57,6 +88,15 @@ def test_a_resident_number_is_seen_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("text", NO_NUMBER)
 def test_other_numbers_are_not_taken_for_one(text: str) -> None:
     assert not RefusedNumbers(pack().refused_numbers).stand_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1-" * 50_000, "9 1 0 3 0 2 " * 8_000, "91.03.02-" * 11_000, "1" * 100_000, "①ㅡ" * 50_000, "91-03-02-1" * 10_000],
+)
+def test_a_long_text_is_gone_through_once(text: str) -> None:
+    """What went through it once for each of its places would not end within the time of a test."""
+    assert not RefusedNumbers(pack().refused_numbers).stand_in(text + "x")
 
 
 def test_each_pack_says_which_numbers() -> None:
@@ -95,13 +135,55 @@ async def test_it_is_refused_in_an_advert(change: dict[str, Any]) -> None:
     assert receipt.problem.rule == "refused-number"
 
 
-@pytest.mark.parametrize("attribute", ["id", "subject", "actor"])
+@pytest.mark.parametrize("attribute", ["id", "source", "subject", "actor"])
 async def test_it_is_refused_in_an_attribute_and_not_said_again(attribute: str) -> None:
     house = House()
     receipt = await house.send("trainee-graduated", example("trainee-graduated"), **{attribute: NUMBER})
     assert receipt.problem is not None
     assert (receipt.problem.rule, receipt.problem.field) == ("refused-number", f"/{attribute}")
     assert NUMBER not in receipt.model_dump_json()
+
+
+@pytest.mark.parametrize("attribute", ["id", "source"])
+@pytest.mark.parametrize(
+    "unsound",
+    [
+        {"data": {"title": "가" * 1_001}},
+        {"data": list(range(2_001))},
+        {"data_base64": "?"},
+        {"type": "nothing-known"},
+        {"specversion": 1},
+    ],
+)
+async def test_nor_is_it_when_the_rest_cannot_be_read(attribute: str, unsound: dict[str, Any]) -> None:
+    house = House()
+    event = {**house.event("trainee-graduated", {}), attribute: NUMBER, **unsound}
+    if "data_base64" in unsound:
+        del event["data"]
+    (receipt,) = await house.send_all([event])
+    assert receipt.status == "refused"
+    assert "2123456" not in receipt.model_dump_json()
+    (kept,) = house.store.all("rejections")
+    if attribute == "id":
+        assert house.dependencies.sealer.open(kept["event"], "rejections", kept["_id"]) == b""
+
+
+@pytest.mark.parametrize("attribute", ["id", "source"])
+async def test_nor_is_it_when_the_event_is_put_off_or_fails(attribute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    event = house.event("trainee-graduated", example("trainee-graduated"), **{attribute: NUMBER})
+    late = Admitted([event], 1, late=frozenset({0}))
+    (receipt,) = await house.door.take(late, house.callers["hanawon"])
+    assert receipt.status == "failed"
+    assert "2123456" not in receipt.model_dump_json()
+
+    def fails(*_: Any) -> None:
+        raise AssertionError("a fault of ours")
+
+    monkeypatch.setattr(DoorRules, "look", fails)
+    (receipt,) = await house.send_all([event])
+    assert receipt.status == "failed"
+    assert "2123456" not in receipt.model_dump_json()
 
 
 @pytest.mark.parametrize(
