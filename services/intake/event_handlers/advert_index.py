@@ -1,4 +1,5 @@
-"""The open opportunities under their keys: which of another agency is of the same vacancy, and which may be.
+"""The open opportunities under their keys: which of another agency is of the same vacancy, and which may be; and what
+an operator held or refused, open or not, which binds its own agencies under every reference.
 
 A key's document holds a bounded number of opportunities and is read by its id: what a look costs is bounded, whatever
 anybody sends, and two portals that speak at the same moment write the same document, so that one of them comes second.
@@ -8,16 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 from services.intake.domain.apart import are_apart
 from services.intake.domain.same_advert import Facts, compared
-from services.intake.opportunity_documents import ADVERTS, AdvertsDocument
+from services.intake.domain.vacancy import facts_of
+from services.intake.domain.vetting import Judgement, binds, stricter
+from services.intake.opportunity_documents import ADVERTS, AdvertsDocument, StoredOpportunity
 from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 MOST = 64  # opportunities under one key; what comes after them is compared with them, but is not found by others
 MOST_OF_AN_AGENCY = 32
+MOST_CLOSED = 16  # beside them, which only bind: the last ones
 KEPT = timedelta(days=400)
 Save = tuple[str, Document]
 
@@ -27,13 +32,42 @@ def needs(facts: Facts | None) -> Iterable[Need]:
     return () if facts is None else map(ADVERTS.by_id, facts.lookup_keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What an operator held or refused, and whose adverts it is made of. `closed`: nobody else finds it."""
+
+    judgement: Judgement
+    agencies: tuple[str, ...]
+    closed: bool
+
+    @staticmethod
+    def of(held: StoredOpportunity) -> Bound | None:
+        """None: nothing binds."""
+        if held.judgement is None or not binds(held.judgement) or not held.sources:
+            return None
+        return Bound(held.judgement, tuple(each.agency for each in held.sources), held.state.status == "closed")
+
+    def document(self) -> Document:
+        """As it stands in an entry."""
+        return {"judgement": asdict(self.judgement), "agencies": list(self.agencies), "closed": self.closed}
+
+
+def found_by(held: StoredOpportunity | None) -> Facts | None:
+    """While it is not closed, and as long as it binds."""
+    if held is None or (held.state.status == "closed" and Bound.of(held) is None):
+        return None
+    return facts_of(held.state)
+
+
 class Listed:
     """What stands under one key. Shared by all who ask, not to be changed."""
 
     def __init__(self, entries: list[Document]) -> None:
         self.entries = entries
         self.places = {entry["id"]: at for at, entry in enumerate(entries)}
-        self.agencies = Counter(entry["agency"] for entry in entries)
+        self.open = [entry for entry in entries if not _closed(entry)]
+        self.bound = [entry for entry in entries if entry["bound"] is not None]
+        self.agencies = Counter(entry["agency"] for entry in self.open)
 
     @staticmethod
     def kept_in(document: Document) -> Listed:
@@ -42,7 +76,7 @@ class Listed:
 
     def has_room(self, agency: str) -> bool:
         """For one more of this agency."""
-        return len(self.entries) < MOST and self.agencies[agency] < MOST_OF_AN_AGENCY
+        return len(self.open) < MOST and self.agencies[agency] < MOST_OF_AN_AGENCY
 
 
 _NOTHING = Listed([])
@@ -66,7 +100,7 @@ class AdvertIndex:
             listed = self._listed(key)
             if listed.agencies.keys() <= {agency}:
                 continue  # an agency that lists two adverts means two
-            for entry in listed.entries:
+            for entry in listed.open:
                 id = entry["id"]
                 if entry["agency"] == agency or id == but or id in same or id in doubtful:
                     continue
@@ -79,22 +113,40 @@ class AdvertIndex:
                     doubtful[id] = entry["agency"]
         return list(same), doubtful
 
-    def listed(self, id: str, agency: str, marks: tuple[str, ...], was: Facts | None, now: Facts | None) -> None:
-        """What is found of this opportunity from here on. `now`: None once it is not open."""
+    def binding(
+        self, facts: Facts, agency: str, but: str | None = None, marks: tuple[str, ...] = ()
+    ) -> Judgement | None:
+        """What an operator held or refused of an advert of this agency that surely says the same; the strictest."""
+        found: Judgement | None = None
+        for key in facts.lookup_keys:
+            for entry in self._listed(key).bound:
+                if entry["id"] == but or agency not in entry["bound"]["agencies"] or are_apart(marks, entry["apart"]):
+                    continue
+                if compared(facts, Facts.kept_in(entry["facts"])) == "same":
+                    found = stricter(found, Judgement(**entry["bound"]["judgement"]))
+        return found
+
+    def listed(
+        self, id: str, agency: str, marks: tuple[str, ...], bound: Bound | None, was: Facts | None, now: Facts | None
+    ) -> None:
+        """What is found of this opportunity from here on. `now`: None once it is not open and binds nobody."""
         self._no_room.discard(id)
         under = set() if now is None else set(now.lookup_keys)
+        closed = bound is not None and bound.closed
         for key in dict.fromkeys([*(was.lookup_keys if was else ()), *(now.lookup_keys if now else ())]):
             held = self._listed(key)
             at = held.places.get(id)
-            if at is None and key in under and not held.has_room(agency):
+            if at is None and key in under and not closed and not held.has_room(agency):
                 self._no_room.add(id)
                 continue
             entries = [entry for entry in held.entries if entry["id"] != id]
             if now is not None and key in under:
                 at = len(entries) if at is None else at
-                entries.insert(at, {"id": id, "agency": agency, "apart": list(marks), "facts": now.document()})
+                kept = None if bound is None else bound.document()
+                entry = {"id": id, "agency": agency, "apart": list(marks), "bound": kept, "facts": now.document()}
+                entries.insert(at, entry)
             if entries != held.entries:
-                self._changed[key] = Listed(entries)
+                self._changed[key] = Listed(_without_old(entries, self._work.trusted - KEPT))
 
     @property
     def not_listed(self) -> int:
@@ -113,3 +165,14 @@ class AdvertIndex:
 
     def _stored(self, key: str) -> Listed:
         return self._work.parsed(ADVERTS.name, key, Listed.kept_in) or _NOTHING
+
+
+def _closed(entry: Document) -> bool:
+    return entry["bound"] is not None and entry["bound"]["closed"]
+
+
+def _without_old(entries: list[Document], since: datetime) -> list[Document]:
+    """Of those that are closed the last ones, judged since then."""
+    closed = [entry for entry in entries if _closed(entry)]
+    left = [entry["id"] for entry in closed if entry["bound"]["judgement"]["at"] >= since][-MOST_CLOSED:]
+    return [entry for entry in entries if not _closed(entry) or entry["id"] in left]

@@ -3,8 +3,9 @@
 An opportunity is a vacancy; its sources are the adverts of it, at most one open one of an agency. Each open source is
 of the same vacancy as the first open one, or may be. Whichever source changes into another vacancy leaves, alone: the
 opportunity, with its id and what was told of it, stays with those that remain, and the one that left joins the
-opportunity of its new vacancy, or becomes one. What an operator holds or refuses goes with it: it joins only what is
-held or refused likewise. All of it is told in the transaction of the act.
+opportunity of its new vacancy, or becomes one. What an operator holds or refuses goes with it, and holds of whatever
+surely the same its agency says under another reference: it joins only what is held or refused likewise. All of it is
+told in the transaction of the act.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from services.intake.domain.vetting import (
     status_of,
     stricter,
 )
-from services.intake.event_handlers.advert_index import AdvertIndex
+from services.intake.event_handlers.advert_index import AdvertIndex, Bound, found_by
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.vacancy_needs import stored
 from services.intake.opportunity_documents import (
@@ -105,8 +106,9 @@ class Vacancies:
         leaves = first is not None and (
             self._lists(source.agency, others) or differs(facts_of(source.words), facts_of(first.words))
         )
+        word = self._binding(source, before)
         if self._live(source) and (leaves or self._asks_anew(source, before, first)):
-            there, doubtful = self._same_as(source, before)
+            there, doubtful = self._same_as(source, before, word)
             if there is None and not leaves:
                 there = home
         if there is None:
@@ -114,8 +116,9 @@ class Vacancies:
             self._new.add(there)
         if before is not None and there != before.id:
             self._put(replace(before, sources=others, merged_into=there))
-        judgement = before.judgement if before is not None and binds(before.judgement) else None
-        self._join(source, there, () if before is None or before.id == there else before.apart, judgement)
+        self._join(source, there, () if before is None or before.id == there else before.apart, word)
+        if word is not None and there == home and not any(map(self._live, others)):
+            self.judge(there, word)
         self._ask(there, source.agency, doubtful)
         return there
 
@@ -206,14 +209,28 @@ class Vacancies:
         return self._calendar.live(source)
 
     def _asks_anew(self, source: Source, before: StoredOpportunity | None, first: Source | None) -> bool:
-        """Whether it may be of another vacancy than before: it is new, was not open, or is compared otherwise now, and
-        is not surely that of the others that remain."""
-        was = None if before is None else next((each for each in before.sources if each.index == source.index), None)
-        if was is not None and self._live(was) and facts_of(source.words) == facts_of(was.words):
+        """Whether it may be of another vacancy than before: it is not surely that of the others that remain."""
+        if not self._is_news(source, before):
             return False
         return first is None or not alike(facts_of(source.words), facts_of(first.words))
 
-    def _same_as(self, source: Source, before: StoredOpportunity | None) -> tuple[str | None, dict[str, str]]:
+    def _is_news(self, source: Source, before: StoredOpportunity | None) -> bool:
+        """Whether it is new, was not open, or is compared otherwise now."""
+        was = None if before is None else next((each for each in before.sources if each.index == source.index), None)
+        return was is None or not self._live(was) or facts_of(source.words) != facts_of(was.words)
+
+    def _binding(self, source: Source, before: StoredOpportunity | None) -> Judgement | None:
+        """What an operator held or refused of it, or of another advert of its agency that says what it says now."""
+        if before is not None and binds(before.judgement):
+            return before.judgement
+        if (facts := facts_of(source.words)) is None or not self._live(source) or not self._is_news(source, before):
+            return None
+        but, marks = (None, ()) if before is None else (before.id, before.apart)
+        return self._index.binding(facts, source.agency, but, marks)
+
+    def _same_as(
+        self, source: Source, before: StoredOpportunity | None, word: Judgement | None
+    ) -> tuple[str | None, dict[str, str]]:
         """The opportunity that is of the same vacancy; of two that both are nobody can tell which one it is, nor
         whether an operator's word on where it comes from still holds there. And those that it may be of, if there is
         none, with whose they are."""
@@ -222,7 +239,6 @@ class Vacancies:
         but, marks = (None, ()) if before is None else (before.id, before.apart)
         same, doubtful = self._index.found(facts, source.agency, but, marks)
         same = [id for id in same if self._has_room(self.get(id), source)]
-        word = before.judgement if before is not None and binds(before.judgement) else None
         if len(same) == 1 and (word is None or same_verdict(word, self.get(same[0]).judgement)):
             return same[0], {}
         return None, {**{id: self.get(id).sources[0].agency for id in same}, **doubtful}
@@ -326,8 +342,7 @@ class Vacancies:
         ends = held.ends if overdue else self._calendar.ends(sources)
         merged = None if is_live else held.merged_into
         after = replace(held, sources=sources, state=state, judgement=judgement, ends=ends, merged_into=merged)
-        was = None if before is None or before.state.status == "closed" else facts_of(before.state)
-        now = None if state.status == "closed" else facts_of(state)
+        was, now = found_by(before), found_by(after)
         if was != now or (before is not None and _listed_by(before) != _listed_by(after)):
             self._index.listed(held.id, *_listed_by(after), was, now)
         self._held[held.id] = after
@@ -362,8 +377,8 @@ class Vacancies:
 _NONE = Vetting(verdict="checked")
 
 
-def _listed_by(held: StoredOpportunity) -> tuple[str, tuple[str, ...]]:
-    return held.state.owner, held.apart
+def _listed_by(held: StoredOpportunity) -> tuple[str, tuple[str, ...], Bound | None]:
+    return held.state.owner, held.apart, Bound.of(held)
 
 
 def _told_as(before: Opportunity | None, after: Opportunity) -> EventType:

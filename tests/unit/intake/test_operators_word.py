@@ -8,7 +8,8 @@ import pytest
 
 from services.intake.documents import OPPORTUNITIES
 from services.intake.domain.apart import MOST, are_apart, reconciled, sides, with_marks
-from services.intake.opportunity_documents import QUESTIONS
+from services.intake.event_handlers.advert_index import MOST_CLOSED
+from services.intake.opportunity_documents import ADVERTS, QUESTIONS
 from tests.unit.intake.memory import House, agency
 from tests.unit.intake.test_operators import last_told, operators
 from tests.unit.intake.test_vacancy_sources import close, open_now, post, sources
@@ -215,3 +216,70 @@ class TestWhoeverLeaves:
         await vet(house, first, "held")
         await post(house, "pa", sequence=2, **ELSEWHERE)
         assert set(last_told(house).values()) == {"held"}
+
+
+class TestANewReference:
+    """What an operator held or refused is not got rid of by saying the same under another one."""
+
+    @pytest.mark.parametrize(("verdict", "status"), [("held", "held"), ("refused", "closed")])
+    @pytest.mark.parametrize("closed", [True, False])
+    async def test_of_the_same_words_is_held_or_refused_likewise(
+        self, house: House, verdict: str, status: str, closed: bool
+    ) -> None:
+        first = await post(house, "pa")
+        await vet(house, first, verdict)
+        if closed:
+            await close(house, "pa")
+        second = await post(house, "pa", "2")
+        assert second != first
+        assert last_told(house)[second] == status
+        assert open_now(house) == []
+        await close(house, "pa", "2")
+        third = await post(house, "pa", "3")
+        assert last_told(house)[third] == status
+
+    @pytest.mark.parametrize("verdict", ["held", "refused"])
+    async def test_that_comes_to_say_the_same_is_so_too(self, house: House, verdict: str) -> None:
+        first = await post(house, "pa")
+        await vet(house, first, verdict)
+        second = await post(house, "pa", "2", **ELSEWHERE)
+        assert open_now(house) == [second]
+        assert await post(house, "pa", "2", sequence=2) == second
+        assert open_now(house) == []
+
+    async def test_of_other_words_or_of_another_agency_is_open(self, house: House) -> None:
+        first = await post(house, "pa")
+        await vet(house, first, "refused")
+        second, third = await post(house, "pa", "2", **ELSEWHERE), await post(house, "pb")
+        assert open_now(house) == sorted((second, third))
+
+    async def test_is_open_once_the_operator_says_so_of_the_first(self, house: House) -> None:
+        first = await post(house, "pa")
+        for verdict in ("held", "checked"):
+            await vet(house, first, verdict)
+        second = await post(house, "pa", "2")
+        assert open_now(house) == sorted((first, second))
+
+    async def test_is_not_let_in_where_another_agency_has_the_same_open(self, house: House) -> None:
+        first = await post(house, "pa")
+        await vet(house, first, "refused")
+        honest = await post(house, "pb")
+        second = await post(house, "pa", "2")
+        assert open_now(house) == [honest]
+        assert sources(house)[honest] == ["pb"]
+        assert [set(each["opportunities"]) for each in asked(house)] == [{honest, second}]
+
+    async def test_of_an_agency_that_was_a_source_of_it_is_so_too(self, house: House) -> None:
+        first = await post(house, "pa")
+        assert await post(house, "pb") == first
+        await vet(house, first, "held")
+        second = await post(house, "pb", "2")
+        assert last_told(house)[second] == "held"
+
+    async def test_what_is_closed_takes_nobodys_room_and_is_bounded(self, house: House) -> None:
+        for number in range(MOST_CLOSED + 3):
+            await vet(house, await post(house, "pa", str(number), **paid(2_500_000 + 200_000 * number)), "refused")
+        for row in house.store.all(ADVERTS.name):
+            assert len(row["entries"]) == MOST_CLOSED
+        second = await post(house, "pb")
+        assert await post(house, "pc") == second
