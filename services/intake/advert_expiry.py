@@ -16,14 +16,13 @@ from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.event_handlers.vacancy_needs import needs_of_opportunity, stored
 from services.intake.last_told import Causation
 from services.intake.opportunity_documents import EMPLOYERS, EmployerDocument
-from services.intake.repository import Repository
+from services.intake.repository import BEFORE_ALL, Repository
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 AT_ONCE = 100
-MOST_FAILED = 100  # that others do not wait for
 _log = logger("advert_expiry")
 
 
@@ -38,10 +37,14 @@ class AdvertExpiryJob:
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
         """Look every so many seconds until told to stop."""
         while not stopping.is_set():
+            failure: Exception | None = None
             try:
                 await self.expire()
-            finally:  # of which one fails does not keep the other
-                await self.apply_list()
+            except Exception as error:  # of which one fails does not keep the other
+                failure = error
+            await self.apply_list()
+            if failure is not None:
+                raise failure
             try:
                 async with asyncio.timeout(seconds):
                     await stopping.wait()
@@ -51,43 +54,43 @@ class AdvertExpiryJob:
     async def expire(self) -> int:
         """Look at every opportunity with a source whose last day is over; how many there were. Raises, once the others
         are done, what met one of them: the loop begins again, is counted, and is told when it does so often."""
-        total, failed = 0, dict[str, Exception]()
+        total, first, after = 0, None, BEFORE_ALL
         today = self._dependencies.day(self._dependencies.clock.earliest())
-        while len(failed) < MOST_FAILED:
-            ended = await self._repository.adverts_ended(today.isoformat(), AT_ONCE + len(failed))
-            if not (left := [id for id in ended if id not in failed]):
-                break
-            met = await self._look_at(left)
-            failed |= met
-            total += len(left) - len(met)
+        while ended := await self._repository.adverts_ended(today.isoformat(), after, AT_ONCE):
+            met = await self._look_at([id for _, id in ended])
+            first = first or next(iter(met), None)
+            total += len(ended) - len(met)
+            after = ended[-1]
         if total:
             _log.info("adverts_ended", opportunities=total)
-        _raise_first(failed)
+        if first is not None:
+            raise first
         return total
 
     async def apply_list(self) -> int:
         """Look at every opportunity of employers whose entry changed; how many there were. An entry counts as applied
         once all of them are: who is killed on the way, or meets one that fails, begins that employer again."""
-        total, failed = 0, dict[str, Exception]()
-        for entry in await self._repository.employers_to_apply():
-            after, before = "", len(failed)
-            while found := await self._repository.adverts_of(entry["_id"].partition("/")[2], after, AT_ONCE):
-                failed |= await self._look_at(found)
-                total += len(found)
-                after = found[-1]
-                if len(failed) >= MOST_FAILED:
-                    break
-            if len(failed) == before:
-                await self._store.submit(_applied(entry))
-        _raise_first(failed)
+        total, first, last = 0, None, ""
+        while entries := await self._repository.employers_to_apply(last):
+            for entry in entries:
+                last, after, complete = entry["_id"], "", True
+                while found := await self._repository.adverts_of(last.partition("/")[2], after, AT_ONCE):
+                    met = await self._look_at(found)
+                    first, complete = first or next(iter(met), None), complete and not met
+                    total += len(found)
+                    after = found[-1]
+                if complete:
+                    await self._store.submit(_applied(entry))
+        if first is not None:
+            raise first
         return total
 
-    async def _look_at(self, ids: Sequence[str]) -> dict[str, Exception]:
+    async def _look_at(self, ids: Sequence[str]) -> list[Exception]:
         """What met those that failed."""
         results = await self._store.perform([self._look(id) for id in ids])
-        failed = {id: result for id, result in zip(ids, results, strict=True) if isinstance(result, Exception)}
+        failed = [result for result in results if isinstance(result, Exception)]
         if failed:
-            kinds = ", ".join(sorted({type(error).__name__ for error in failed.values()}))
+            kinds = ", ".join(sorted({type(error).__name__ for error in failed}))
             _log.error("adverts_not_looked_at", opportunities=len(failed), error=kinds)
         return failed
 
@@ -102,11 +105,6 @@ class AdvertExpiryJob:
             publish(vacancies.effect(id), causation, work, ids)
 
         return Operation(lambda work: needs_of_opportunity(id, work), do)
-
-
-def _raise_first(failed: dict[str, Exception]) -> None:
-    for error in failed.values():
-        raise error
 
 
 def _applied(entry: EmployerDocument) -> Operation[None]:

@@ -17,7 +17,7 @@ from services.intake.domain.consent_expiry_forecast import endings, until
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.publish import publish
 from services.intake.last_told import Causation
-from services.intake.repository import Repository
+from services.intake.repository import BEFORE_ALL, Repository
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.kit.base.ids import random_id
 from shared.kit.base.logs import logger
@@ -25,13 +25,12 @@ from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 AT_ONCE = 500
-MOST_FAILED = 1_000  # that others do not wait for
 _log = logger("consent_expiry")
 
 
 class ConsentExpiryJob:
     """Says consent-lapsed, and tells operators ahead. Safe to run twice, or in two replicas: the first to write it
-    leaves nothing to lapse."""
+    leaves nothing to lapse. One for all beginnings of its loop: it knows what it told today."""
 
     def __init__(self, store: Store, repository: Repository, dependencies: Dependencies) -> None:
         self._store = store
@@ -42,10 +41,14 @@ class ConsentExpiryJob:
     async def run(self, seconds: float, stopping: asyncio.Event) -> None:
         """Look every so many seconds until told to stop."""
         while not stopping.is_set():
+            failure: Exception | None = None
             try:
                 await self.lapse()
-            finally:  # of which one fails does not keep the other
-                await self.foretell()
+            except Exception as error:  # of which one fails does not keep the other
+                failure = error
+            await self.foretell()
+            if failure is not None:
+                raise failure
             try:
                 async with asyncio.timeout(seconds):
                     await stopping.wait()
@@ -55,21 +58,20 @@ class ConsentExpiryJob:
     async def lapse(self) -> int:
         """End every consent whose last day has passed; how many people that concerned. Raises, once the others are
         done, what met one of them: the loop begins again, is counted, and is told when it does so often."""
-        today, total, failed = self._today(), 0, dict[str, Exception]()
-        while len(failed) < MOST_FAILED:
-            ended = await self._repository.ended(today.isoformat(), AT_ONCE + len(failed))
-            if not (left := [person for person in ended if person not in failed]):
-                break
-            results = await self._store.perform([self._lapse(person, today) for person in left])
-            met = {person: result for person, result in zip(left, results, strict=True) if result is not None}
-            failed |= met
-            total += len(left) - len(met)
+        today, total, first, after = self._today(), 0, None, BEFORE_ALL
+        while ended := await self._repository.ended(today.isoformat(), after, AT_ONCE):
+            results = await self._store.perform([self._lapse(person, today) for _, person in ended])
+            met = [result for result in results if isinstance(result, Exception)]
+            if met:
+                kinds = ", ".join(sorted({type(error).__name__ for error in met}))
+                _log.error("consents_not_lapsed", people=len(met), error=kinds)
+            first = first or next(iter(met), None)
+            total += len(ended) - len(met)
+            after = ended[-1]
         if total:
             _log.info("consents_lapsed", people=total)
-        if failed:
-            kinds = ", ".join(sorted({type(error).__name__ for error in failed.values()}))
-            _log.error("consents_not_lapsed", people=len(failed), error=kinds)
-            raise next(iter(failed.values()))
+        if first is not None:
+            raise first
         return total
 
     async def foretell(self) -> None:
@@ -93,6 +95,8 @@ class ConsentExpiryJob:
             held = StoredPerson.kept_in(document)
             after = consent_rules.lapse(held.state, today)
             if after == held.state:
+                if document["ends"] is not None and document["ends"] < today.isoformat():
+                    raise ValueError("by its last day a consent has ended, by the state none")
                 return
             sequence, ids = held.sequence + 1, self._dependencies.ids
             effect = Effect(

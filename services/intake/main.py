@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -84,9 +84,12 @@ def build(settings: IntakeSettings) -> FastAPI:
         endpoints.file_mappings = FileMappings(runtime.store, dependencies)
         endpoints.operators = Operators(runtime.store, repository, dependencies)
 
+    @cache
+    def consent_expiry() -> ConsentExpiryJob:
+        return ConsentExpiryJob(runtime.store, Repository(runtime.database), dependencies)
+
     async def lapse_consents() -> None:
-        job = ConsentExpiryJob(runtime.store, Repository(runtime.database), dependencies)
-        await job.run(settings.lapse_seconds, runtime.stopping)
+        await consent_expiry().run(settings.lapse_seconds, runtime.stopping)
 
     async def look_at_adverts() -> None:
         job = AdvertExpiryJob(runtime.store, Repository(runtime.database), dependencies)

@@ -45,6 +45,7 @@ REJECTIONS_DAYS = 90
 STEPS_DAYS = 400
 QUESTIONS_DAYS = 90
 _DAY = 24 * 3600
+BEFORE_ALL = ("", "")  # whose last day is over: day and id of the last one seen
 
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     INBOX.name: [
@@ -66,13 +67,13 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel("at", name="kept", expireAfterSeconds=REJECTIONS_DAYS * _DAY),
     ],
     OPPORTUNITIES: [
-        IndexModel("ends", partialFilterExpression={"ends": {"$type": "string"}}),
+        IndexModel([("ends", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"ends": {"$type": "string"}}),
         IndexModel("state.status", partialFilterExpression={"state.status": "held"}),
     ],
     ADVERTS.name: [IndexModel("until", expireAfterSeconds=0)],
     QUESTIONS.name: [IndexModel("at", expireAfterSeconds=QUESTIONS_DAYS * _DAY)],
     STEPS.name: [IndexModel("correlationid"), IndexModel("kept_since", expireAfterSeconds=STEPS_DAYS * _DAY)],
-    PEOPLE: [IndexModel("ends")],
+    PEOPLE: [IndexModel([("ends", ASCENDING), ("_id", ASCENDING)])],
     # tombstones and tallies; a reference that leads to a thing has no such field and stays
     REFERENCES: [
         IndexModel(
@@ -197,10 +198,10 @@ class Repository:
         query = {"_id": {"$gt": after, "$lt": employer_id("~")}}
         return await EMPLOYERS.of(self._database).find(query).sort("_id", ASCENDING).limit(limit).to_list(None)
 
-    async def employers_to_apply(self) -> list[EmployerDocument]:
-        """Entries of the list whose adverts have not all been looked at since."""
-        query = {"_id": {"$gt": employer_id(""), "$lt": employer_id("~")}, "applied": False}
-        return await EMPLOYERS.of(self._database).find(query).limit(100).to_list(None)
+    async def employers_to_apply(self, after: str) -> list[EmployerDocument]:
+        """Entries of the list whose adverts have not all been looked at since, by number."""
+        query = {"_id": {"$gt": max(after, employer_id("")), "$lt": employer_id("~")}, "applied": False}
+        return await EMPLOYERS.of(self._database).find(query).sort("_id", ASCENDING).limit(100).to_list(None)
 
     async def adverts_of(self, employer: str, after: str, limit: int) -> list[str]:
         """Opportunities with this employer's number, however it is written, by id. It goes through all of them: every
@@ -210,10 +211,9 @@ class Repository:
         found = self._database[OPPORTUNITIES].find(query, {"_id": 1}, max_time_ms=120_000).sort("_id", ASCENDING)
         return [document["_id"] async for document in found.limit(limit)]
 
-    async def adverts_ended(self, today: str, limit: int) -> list[str]:
-        """Opportunities with a source whose last day lies before today."""
-        cursor = self._database[OPPORTUNITIES].find({"ends": {"$lt": today, "$type": "string"}}, {"_id": 1})
-        return [document["_id"] async for document in cursor.limit(limit)]
+    async def adverts_ended(self, today: str, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """Opportunities with a source whose last day lies before today: that day and the id, in order."""
+        return await self._over(OPPORTUNITIES, today, after, limit)
 
     async def vetting(self, opportunity: str) -> Vetted | None:
         """What holds of an opportunity."""
@@ -256,10 +256,16 @@ class Repository:
         found = STEPS.of(self._database).aggregate(pipeline, maxTimeMS=5_000)
         return [cast(StepsSummary, step) async for step in found]
 
-    async def ended(self, today: str, limit: int) -> list[str]:
-        """People with a consent whose last day lies before today."""
-        cursor = self._database[PEOPLE].find({"ends": {"$lt": today, "$type": "string"}}, {"_id": 1}).limit(limit)
-        return [document["_id"] async for document in cursor]
+    async def ended(self, today: str, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """People with a consent whose last day lies before today: that day and the id, in order."""
+        return await self._over(PEOPLE, today, after, limit)
+
+    async def _over(self, collection: str, today: str, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        day, id = after
+        further: list[Document] = [{"ends": day, "_id": {"$gt": id}}, {"ends": {"$gt": day, "$lt": today}}]
+        query = {"ends": {"$gte": day, "$lt": today, "$type": "string"}, "$or": further}
+        found = self._database[collection].find(query, {"ends": 1}).sort([("ends", ASCENDING), ("_id", ASCENDING)])
+        return [(document["ends"], document["_id"]) async for document in found.limit(limit)]
 
     async def ending(self, first: str, last: str) -> tuple[int, int]:
         """How many people's first consent ends between two days, both included; and how many end then or later."""

@@ -77,6 +77,7 @@ class Door:
         size, pack, testrun, validation = 0, self._dependencies.pack, admitted.testrun, self._validation
         async with self._dependencies.slices.work() as pause:
             for number, item in reading:
+                one: Validated | Receipt
                 try:
                     if number in admitted.late:
                         one = put_off(validation.echo(item), pack)

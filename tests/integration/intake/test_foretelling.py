@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.intake.consent_expiry import ConsentExpiryJob
-from services.intake.repository import Repository
+from services.intake.repository import BEFORE_ALL, Repository
 from shared.kit.base import metrics
 from shared.kit.base.clock import Clock
 from tests.unit.intake.memory import House, today
@@ -42,3 +42,17 @@ class TestForetell:
         assert await foretold(30, 32, 33) == (0, 0), "twenty, but this day was told before"
         days[0] = 1
         assert await foretold(2, 3, 4) == (50, 0.7), "fifty of seventy: day 0 is over, 32 and 33 are later"
+
+
+class TestOver:
+    async def test_they_are_gone_through_by_day_and_id_whatever_became_of_those_before(self, database: Any) -> None:
+        kept, ended = Repository(database), [(today(-end), f"p{number}") for end in (3, 2) for number in range(3)]
+        rows: list[dict[str, Any]] = [{"_id": f"{end}/{id}", "ends": end} for end, id in reversed(ended)]
+        others = [{"_id": "today", "ends": today()}, {"_id": "later", "ends": today(3)}, {"_id": "none", "ends": None}]
+        for collection, find in (("people", kept.ended), ("opportunities", kept.adverts_ended)):
+            await database[collection].insert_many([*rows, *others])
+            found, after = list[tuple[str, str]](), BEFORE_ALL
+            while page := await find(today(), after, 2):
+                found += page
+                after = page[-1]
+            assert found == sorted((end, f"{end}/{id}") for end, id in ended)

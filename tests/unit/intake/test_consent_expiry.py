@@ -13,6 +13,7 @@ from services.intake.documents import PEOPLE
 from services.intake.domain import consent_rules
 from shared.events.topics.people import CONSENT_LAPSED
 from tests.unit.intake.memory import House, example, today
+from tests.unit.intake.test_operators import over
 
 pytestmark = pytest.mark.unit
 CONSENTS = [{"purpose": "matching", "until": today(5)}]
@@ -25,9 +26,8 @@ class Kept:
         self._store = house.store
         self.foretold = 0
 
-    async def ended(self, today: str, limit: int) -> list[str]:
-        rows = self._store.all(PEOPLE)
-        return [row["_id"] for row in rows if row["ends"] is not None and row["ends"] < today][:limit]
+    async def ended(self, today: str, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        return over(self._store.all(PEOPLE), today, after, limit)
 
     async def ending(self, first: str, last: str) -> tuple[int, int]:
         self.foretold += 1
@@ -77,16 +77,54 @@ async def test_one_that_cannot_be_ended_keeps_no_other_and_is_tried_again(
     assert await job(house).lapse() == 0
 
 
-async def test_a_great_many_that_fail_end_the_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_great_many_that_fail_keep_no_later_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is tried once in a turn, however many fail before it."""
     monkeypatch.setattr(consent_expiry, "AT_ONCE", 1)
-    monkeypatch.setattr(consent_expiry, "MOST_FAILED", 2)
-    tried = list[str]()
+    *broken, last = [id for _, id in over(house.store.all(PEOPLE), today(6), ("", ""), 100)]
+    tried, true = list[str](), consent_rules.lapse
 
     def fails(person: Any, day: Any) -> Any:
         tried.append(person.person)
-        raise AssertionError("nothing can be read")
+        if person.person in broken:
+            raise AssertionError("nothing can be read")
+        return true(person, day)
 
     monkeypatch.setattr(consent_rules, "lapse", fails)
     with pytest.raises(AssertionError):
         await job(house).lapse()
-    assert len(tried) == len(set(tried)) <= 3
+    assert lapsed(house) == {last}
+    assert tried == [*broken, last]
+
+
+async def test_one_whose_last_day_is_not_that_of_its_consents_is_tried_once_and_told(house: House) -> None:
+    await job(house).lapse()
+    house.store.put(PEOPLE, {**house.store.all(PEOPLE)[0], "ends": today(1)})
+    with pytest.raises(ValueError, match="by its last day"):
+        await asyncio.wait_for(job(house).lapse(), 60)
+
+
+async def test_the_figure_is_told_once_a_day_however_often_the_loop_begins_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise AssertionError("nothing can be read")
+
+    monkeypatch.setattr(consent_rules, "lapse", fails)
+    kept = Kept(house)
+    one = job(house, kept)
+    for _ in range(3):
+        with pytest.raises(AssertionError):
+            await one.run(1, asyncio.Event())
+    assert kept.foretold == 1
+
+
+async def test_who_is_cancelled_tells_nothing_any_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(house)
+
+    async def stopped(*_: Any) -> Any:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(kept, "ended", stopped)
+    with pytest.raises(asyncio.CancelledError):
+        await job(house, kept).run(1, asyncio.Event())
+    assert kept.foretold == 0

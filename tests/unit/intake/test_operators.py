@@ -25,6 +25,12 @@ pytestmark = pytest.mark.unit
 NIGHT = {"title": "제과제빵원 (야간)"}
 
 
+def over(rows: Sequence[Any], today: str, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+    """As the repository finds whose last day is over."""
+    ended = sorted((row["ends"], row["_id"]) for row in rows if row["ends"] is not None and row["ends"] < today)
+    return [one for one in ended if one > after][:limit]
+
+
 class Kept:
     """The reads of a repository, from a store in memory."""
 
@@ -40,12 +46,12 @@ class Kept:
         found = [self._store.get(OPPORTUNITIES, id) for id in ids]
         return {each["_id"]: StoredOpportunity.kept_in(each) for each in found if each is not None}
 
-    async def adverts_ended(self, today: str, limit: int) -> list[str]:
-        rows = self._store.all(OPPORTUNITIES)
-        return [row["_id"] for row in rows if row["ends"] is not None and row["ends"] < today][:limit]
+    async def adverts_ended(self, today: str, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        return over(self._store.all(OPPORTUNITIES), today, after, limit)
 
-    async def employers_to_apply(self) -> list[Any]:
+    async def employers_to_apply(self, after: str) -> list[Any]:
         rows = [row for row in self._store.all(EMPLOYERS.name, applied=False) if row["_id"].startswith("employer/")]
+        rows = sorted((row for row in rows if row["_id"] > after), key=lambda row: row["_id"])[:2]
         return [row | {"at": row["at"].replace(tzinfo=UTC)} for row in rows]
 
     async def adverts_of(self, employer: str, after: str, limit: int) -> list[str]:
@@ -258,6 +264,37 @@ class TestTheList:
         with pytest.raises(Problem):
             await ops.list_employer("1248100998", None, None, caller)
         assert [row["action"] for row in house.store.all(AUDIT)] == ["employer-listed", "employer-taken-off"]
+
+    async def test_of_one_whose_adverts_fail_keeps_nobody_elses_open_and_counts_as_applied_when_all_are(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each entry is gone through to its end, whatever failed in those before it."""
+        monkeypatch.setattr(advert_expiry, "AT_ONCE", 1)
+        numbers = ("1248100998", "2208162517", "3018107653")
+        for number in numbers:
+            for one in range(3):
+                more = {"reference": f"{number}-{one}", "title": f"공고 {one}"}
+                employer = {"name": f"예시{number[:3]}", "number": number}
+                await house.send("job-posted", example("job-posted", **more, employer=employer), by="gjf")
+            await operators(house).list_employer(number, "held", "other", house.callers["ops"])
+        rows = house.store.all(OPPORTUNITIES)
+        broken = {row["_id"] for row in rows if row["state"]["employer"]["number"] == numbers[0]}
+        look = Vacancies.look_again
+
+        def fails(self: Vacancies, id: str) -> None:
+            if id in broken:
+                raise AssertionError("a document that cannot be read")
+            look(self, id)
+
+        monkeypatch.setattr(Vacancies, "look_again", fails)
+        with pytest.raises(AssertionError, match="cannot be read"):
+            await job(house).apply_list()
+        assert {id for id, status in last_told(house).items() if status == "open"} == broken
+        assert [row["_id"] for row in house.store.all(EMPLOYERS.name, applied=False)] == [f"employer/{numbers[0]}"]
+        monkeypatch.setattr(Vacancies, "look_again", look)
+        assert await job(house).apply_list() == 3
+        assert set(last_told(house).values()) == {"held"}
+        assert house.store.all(EMPLOYERS.name, applied=False) == []
 
     async def test_stands_in_the_audit_with_which_employer_it_was_by_a_keyed_hash(self, house: House) -> None:
         ops, caller = operators(house), house.callers["ops"]

@@ -15,7 +15,7 @@ import pytest
 from services.intake.documents import OPPORTUNITIES
 from services.intake.domain.apart import are_apart
 from services.intake.domain.vacancy import differs, facts_of
-from services.intake.domain.vetting import status_of
+from services.intake.domain.vetting import binds, status_of
 from services.intake.opportunity_documents import ADVERTS, EMPLOYERS, QUESTIONS, StoredOpportunity
 from shared.events.refusal import Refused
 from tests.unit.intake.memory import House, agency, example
@@ -162,7 +162,16 @@ class World:
         marks = {each.id: list(each.apart) for each in of.values()}
         assert all(entry["apart"] == marks[entry["id"]] for entry in entries)
         assert not any(are_apart(each, each) for each in marks.values())
-        listed = Counter((row["_id"], entry["id"]) for row in house.store.all(ADVERTS.name) for entry in row["entries"])
+        listed = Counter[tuple[str, str]]()
+        by_id = {each.id: each for each in of.values()}
+        for row in house.store.all(ADVERTS.name):
+            for entry in row["entries"]:
+                held, bound = by_id[entry["id"]], entry["bound"]
+                assert (bound is not None) == binds(held.judgement)
+                if bound is not None and bound["closed"]:
+                    assert held.state.status == "closed"
+                else:
+                    listed[row["_id"], entry["id"]] += 1
         assert listed == keys
         for advert in self.numbers:
             index = house.dependencies.references.index("job", *advert)
