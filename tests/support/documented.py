@@ -35,7 +35,7 @@ NEVER: Mapping[tuple[str, int], str] = {
 }
 
 # Whoever is turned away by the kit is told what to do in every language of the pack.
-SAID_IN_ALL_LANGUAGES = frozenset({401, 403, 404, 405, 413, 414, 415, 429, 431, 500, 503})
+SAID_IN_ALL_LANGUAGES = frozenset({400, 401, 403, 404, 405, 409, 413, 414, 415, 416, 422, 429, 431, 500, 503})
 
 
 class _Failing:

@@ -136,7 +136,7 @@ class Rounds:
         if held["state"] != "computing" and await self._rounds.computing(held["agency"]) >= MOST_COMPUTING:
             raise _too_many()
         if len({each["person"] for each in fixed}) < len(fixed):
-            raise _wrong("/fixed", "once", "A person is fixed twice", "Name each person once.")
+            raise _wrong("/fixed", "once", "A person is fixed twice", "Name each person once.", "round-once")
         await self._people.audit(caller, "round-adjusted", [(each["person"], each["opportunity"]) for each in fixed])
         before = held["result"]["benefit"] if held["state"] == "proposed" and "result" in held else None
         asked = {"fixed": fixed, "excluded": excluded, "benefit_before": before}
@@ -237,27 +237,35 @@ def _result(held: RoundDocument, result: ResultDocument, seen: Seen) -> RoundRes
 
 def _named(by_alias: Mapping[str, str], alias: str, openings: set[str], opportunity: str | None, field: str) -> str:
     if alias not in by_alias:
-        raise _wrong(f"{field}/alias", "of-the-round", "A person is not of this round", "Name people of the round.")
+        raise _wrong(
+            f"{field}/alias", "of-the-round", "A person is not of this round", "Name people of the round.",
+            "round-person",
+        )  # fmt: skip
     if opportunity is not None and opportunity not in openings:
         raise _wrong(
-            f"{field}/opportunity", "of-the-round", "An opening is not of this round", "Name openings of the round."
-        )
+            f"{field}/opportunity", "of-the-round", "An opening is not of this round", "Name openings of the round.",
+            "round-opening",
+        )  # fmt: skip
     return by_alias[alias]
 
 
-def _wrong(field: str, rule: str, title: str, remedy: str) -> Problem:
-    return Problem(422, "refused", title, field=field, rule=rule, remedy=remedy)
+def _wrong(field: str, rule: str, title: str, remedy: str, name: str) -> Problem:
+    return Problem(422, "refused", title, field=field, rule=rule, remedy=remedy, name=name)
 
 
 def _nobody() -> Problem:
     return _wrong(
         "/people", "visible", "None of these people can be placed",
         "Name people whom your agency registered, or who consented to your agency's seeing their profile.",
+        "round-nobody",
     )  # fmt: skip
 
 
 def _no_opening() -> Problem:
-    return _wrong("/openings", "held", "None of these openings is held", "Name openings by the id that notices carry.")
+    return _wrong(
+        "/openings", "held", "None of these openings is held", "Name openings by the id that notices carry.",
+        "round-no-opening",
+    )  # fmt: skip
 
 
 def _too_many() -> Problem:

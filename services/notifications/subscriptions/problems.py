@@ -46,6 +46,7 @@ def check_failed(channel: ChannelName, verdict: Verdict) -> Problem:
         else "Ask the operator whether your topic or mailbox is there; then ask again.",
         reason=verdict.reason,
         phase=phase_of(verdict.reason),
+        name=None if channel == WEBHOOK else "endpoint-not-there",
     )
 
 

@@ -91,6 +91,7 @@ def filter_of(wanted: Mapping[str, Any] | None) -> str | None:
             field=f"/filter{refused.place}",
             rule=refused.rule,
             remedy=_FILTER_REMEDY,
+            values={"fields": ", ".join(FIELDS)},
         ) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request, Security
@@ -46,11 +45,11 @@ class Authenticator(Protocol[C]):
 def unauthorised(
     remedy: str = "Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
     name: str | None = None,
-    values: Mapping[str, object] | None = None,
+    rule: str | None = None,
 ) -> Problem:
-    """The one answer to whoever cannot show a good key; ``remedy``, ``name`` and ``values`` where more may be said."""
+    """The one answer to whoever cannot show a good key; ``remedy``, ``name`` and ``rule`` where more may be said."""
     headers = {"WWW-Authenticate": "Bearer"}
-    return Problem(401, "unauthorised", "No valid key", remedy=remedy, headers=headers, name=name, values=values)
+    return Problem(401, "unauthorised", "No valid key", remedy=remedy, headers=headers, name=name, rule=rule)
 
 
 def refuse_key_in_address(request: Request) -> None:

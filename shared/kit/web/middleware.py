@@ -145,7 +145,7 @@ class _CutOff(Exception):
 def too_much(most_bytes: int) -> Problem:
     remedy = f"Send at most {most_bytes} bytes at once."
     title, values = "This cannot be taken as it is", {"bytes": most_bytes}
-    return Problem(413, "refused", title, field="", rule="too-much", remedy=remedy, values=values)
+    return Problem(413, "refused", title, field="", rule="too-much", name="too-much", remedy=remedy, values=values)
 
 
 async def _in_pieces(message: Message, send: Send) -> None:

@@ -72,7 +72,7 @@ class Problem(Exception):
     """Raise it anywhere in a request. ``type`` is a slug; ``detail`` and ``remedy`` are sentences of ours, no values.
 
     ``members`` are further ones of the body (``field``, ``rule``, ...), ``headers`` go with the answer. By ``name``
-    (else ``rule``, else ``type``) the application finds what to do in its languages, with ``values``, which are safe.
+    (else ``type``) the application finds what to do in its languages, with ``values``, which are safe.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(type)
         self.headers = dict(headers or {})
-        self._name, self._values = name or str(members.get("rule") or type), dict(values or {})
+        self._name, self._values = name or type, dict(values or {})
         said = {"detail": detail, "remedy": None if remedy is None else {"en": remedy}, **members}
         self.details = ProblemDetails(type=TYPE_BASE + type, title=title, status=status, **said)
 
@@ -145,7 +145,7 @@ def not_found() -> Problem:
 def forbidden(right: str) -> Problem:
     """The key is good but lacks a right (a name of ours: ``emits job-posted``, ``reads matches``)."""
     detail, remedy = f"It lacks the right: {right}.", "Ask whoever administers your agency's registration."
-    return Problem(403, "forbidden", "This key may not do this", detail, rule="right", remedy=remedy)
+    return Problem(403, "forbidden", "This key may not do this", detail, rule="right", name="right", remedy=remedy)
 
 
 def internal() -> Problem:

@@ -145,7 +145,7 @@ def too_many(name: Limiter | AtOnce, seconds: float, policy: str | None = None, 
         headers |= {"RateLimit-Policy": policy, "RateLimit": f'"{name}";r={max(0, remaining)};t={wait}'}
     detail = "Nothing was taken; sending the same again is safe."
     remedy = _REMEDIES[name]
-    return Problem(429, "too-many", "Too much at a time", detail, rule=name, remedy=remedy, headers=headers)
+    return Problem(429, "too-many", "Too much at a time", detail, rule=name, name=name, remedy=remedy, headers=headers)
 
 
 def address_of(scope: Scope) -> str:

@@ -17,6 +17,13 @@ PROBLEMS = {
     "unauthorised", "wrong-hash", "key-in-address", "right", "not-found", "method-not-allowed", "too-much",
     "unsupported-media-type", "uri-too-long", "head-too-large", "unavailable", "connections", "internal", "no-file",
     "malformed", "too-slow",
+    "bad-request", "round-once", "round-person", "round-opening", "round-nobody", "round-no-opening",
+    "too-many-rounds", "round-changed", "round-outdated", "range-not-satisfiable", "not-subscribed",
+    "unknown-cursor", "url-refused", "url-not-expected", "no-topics-here", "topic-not-ready", "no-mail-here",
+    "address-refused", "already-subscribed", "too-many-subscriptions", "too-many-secrets",
+    "endpoint-check-failed", "endpoint-not-there", "asked-too-often", "changed-meanwhile", "nothing-to-pause",
+    "nothing-to-test", "not-for-this-channel", "headers-refused", "tls-refused", "secret-refused",
+    "feed-keeps-itself", "recovery-running", "not-to-be-sent", "filter-refused",
 }  # fmt: skip
 
 PACKS = Path("shared/reference/packs")
@@ -226,7 +233,7 @@ class TestSentences:
     def test_every_problem_of_a_request_can_be_told_in_every_language(self, pack: Pack) -> None:
         names = {*get_args(Limiter), *get_args(AtOnce), *PROBLEMS}
         for name in names:
-            said = pack.problem(name, {"bytes": 5, "mistake": "hex"})
+            said = pack.problem(name, {"bytes": 5, "fields": "kind"})
             assert tuple(said) == pack.languages, name
         told = {
             key.removeprefix("problem.").replace("_", "-") for key in pack.sentences.names if key.startswith("problem.")
