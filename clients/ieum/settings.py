@@ -6,8 +6,9 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -42,6 +43,11 @@ class Settings:
     def spoken(self) -> str:
         """In which language remedies are shown."""
         return self.language if self.language in self.pack.languages else self.pack.languages[0]
+
+    @property
+    def today(self) -> date:
+        """The pack's day, which is the door's."""
+        return datetime.now(ZoneInfo(self.pack.timezone)).date()
 
     def key(self) -> Key:
         """From the file, or from IEUM_KEY; never from an option, for those are seen by everybody on the machine. Raises

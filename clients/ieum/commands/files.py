@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -58,8 +58,8 @@ def check(
     settings: Settings = context.obj
     with explained(settings):
         converter = settings.converter(file, as_of, mapping, None)
-        today = date.today()  # noqa: DTZ011  the day of the machine that checks its own file
-        run = partial(checking.check, pack=settings.pack, language=settings.spoken, today=today, agency=settings.agency)
+        today, agency = settings.today, settings.agency
+        run = partial(checking.check, pack=settings.pack, language=settings.spoken, today=today, agency=agency)
         _file(settings, file, converter, type, report, as_json, run, "checking")
 
 
@@ -116,7 +116,7 @@ def preview(
 ) -> None:
     """Which field each column would be, and the first rows as they are understood. Offline; no text is shown."""
     settings: Settings = context.obj
-    today = date.today()  # noqa: DTZ011  as in `check`
+    today = settings.today
     with explained(settings), file.open("rb") as stream:
         converter = settings.converter(file, None, mapping, None)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,8 +70,7 @@ def register(
             settings.sender(), name, title, recipient_class, (key_id, secret_sha256, until and until.date()),
             sends.split(","), reads.split(","), receives,
         )  # fmt: skip
-        today = date.today()  # noqa: DTZ011 - this machine's day
-        found, _ = checking.Conformance(settings.pack).look(event, today)
+        found, _ = checking.Conformance(settings.pack).look(event, settings.today)
         if found:
             for one in found:
                 output.stderr.print(

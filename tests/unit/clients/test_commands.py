@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from clients.ieum import hub
 from clients.ieum.commands import AWAY, NOT_ALLOWED, REFUSED, WRONG, app
+from clients.ieum.settings import Settings
 from shared.events.registry import registry
 from tests.support.files import A_JOB, JOB, csv_of
 from tests.unit.clients.hubs import KEY, Served, accepting
@@ -30,12 +31,17 @@ def nothing_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def a_day_of_2026(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Then(date):
+    class Then(datetime):
         @classmethod
-        def today(cls) -> Then:
-            return cls(2026, 11, 20)
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2026, 11, 19, 23, 30, tzinfo=UTC).astimezone(tz)
 
-    monkeypatch.setattr("clients.ieum.commands.files.date", Then)
+    monkeypatch.setattr("clients.ieum.settings.datetime", Then)
+
+
+def test_the_day_is_that_of_the_pack_wherever_the_machine_stands() -> None:
+    settings = Settings(None, None, None, None, "kr-gyeonggi", None, 0.0)
+    assert settings.today == date(2026, 11, 20)
 
 
 def run(*arguments: str, code: int = 0, **environment: str) -> Any:
