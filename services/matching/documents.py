@@ -212,7 +212,7 @@ class StoredMatch(Stored):
             event["time"],
             Cause(**event["cause"]),
             _day(document["congestion"]),
-            document["likely"],
+            document.get("likely", True),  # not in a document of before weights 8: it must not keep a matcher down
         )
 
     def to_document(self) -> Document:

@@ -8,10 +8,9 @@ from services.matching.documents import StoredMatch
 from services.matching.domain import explanations
 from services.matching.domain.assessment import DIGITS, Assessment, assess, assess_pair, band_of
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.condition_answer import ASK
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over, ranking
-from services.matching.domain.first_questions import LOOKED_AT, first_questions
+from services.matching.domain.first_questions import READ, first_questions
 from services.matching.domain.next_steps import EXAMPLES, Step
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -72,19 +71,14 @@ class MatchQueries:
         today = self._today()
         if not is_matched(person, today):
             return ()
-        best = await self._repository.best_of_list(person.person, LOOKED_AT)
+        best = await self._repository.best_of_list(person.person, READ)
         found = await self._repository.opportunities(best)
         openings = [opening_facts(found[id], self._pack) for id in best if id in found]
         facts, context = person_facts(person, self._pack), AssessmentContext(self._pack, today)
-        assessed = [assess(facts, one, context) for one in openings if one.takes_people(today)]
-        asked = [
-            [result.condition.name for result in one.answers if result.answer is ASK]
-            for one in assessed
-            if one.state != "no"
-        ]
+        assessed = (assess(facts, one, context) for one in openings if one.takes_people(today))
         return tuple(
             AskFirst(what=one.what, decides=one.decides, text=explanations.first_question_text(one, self._pack))
-            for one in first_questions(facts, asked)
+            for one in first_questions(assessed)
         )
 
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:

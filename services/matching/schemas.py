@@ -34,7 +34,7 @@ class SeenMatch(Model):
 
 
 class AskFirst(Model):
-    """Something that is not known of a person, on which several of the openings that fit them best hang, whether these
+    """Something that is not known of a person, on which several of their best openings by score hang, whether these
     stand as matches or wait for the answer."""
 
     what: Annotated[Slug, FEATURE]

@@ -11,10 +11,9 @@ from pathlib import Path
 from samples.world import World, load_setting
 from services.matching.domain import explanations
 from services.matching.domain.assessment import Assessment, assess_pair, band_of
-from services.matching.domain.condition_answer import ASK
 from services.matching.domain.counterfactuals import what_opens
 from services.matching.domain.factors.base import level
-from services.matching.domain.first_questions import LOOKED_AT, first_questions
+from services.matching.domain.first_questions import READ, first_questions
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -59,7 +58,7 @@ def page() -> str:
             pass
         best = index.best(person.person)
         listed = index.list_of(person.person)
-        fitting = [] if listed is None else [id for id, _ in listed[1].entries[:LOOKED_AT]]
+        fitting = [] if listed is None else [id for id, _ in listed[1].entries[:READ]]
         lines += ["", f"## Person {number}", "", *_who(person, world.pack), ""]
         lines += _matches(person, best, fitting, openings, world.pack)
         lines += _refused(person, openings, world.pack)
@@ -98,9 +97,7 @@ def _matches(
     by_id = {one.opportunity: one for one in openings}
     yield f"Matches: {len(best)}."
     assessed = [assess_pair(person, by_id[id], pack, DAY) for id in best]
-    looked_at = [assess_pair(person, by_id[id], pack, DAY) for id in fitting]
-    asked = [[one.condition.name for one in each.answers if one.answer is ASK] for each in looked_at]
-    first = first_questions(person_facts(person, pack), asked)
+    first = first_questions(assess_pair(person, by_id[id], pack, DAY) for id in fitting)
     if first:
         yield ""
         yield _said(explanations.first_question_text(one, pack) for one in first)

@@ -75,7 +75,8 @@ class _Likely:
 
     def one_of_each(self, pool: Pool) -> Pool:
         """Of those that are nearly the same one: of the likely ones, if there are any, and of these of those that are
-        nearly as good as the best, the one that the lot of this person falls on. So each is shown to somebody."""
+        nearly as good as the best, the one that the lot of this person falls on. So people share out those that are
+        in their pools: of more than `ALIKE` that score the same, the same ones by id, and the others are in none."""
         if len({opening.crowd.alike for opening, _ in pool}) == len(pool):
             return pool
         alike: dict[tuple[str, ...], list[tuple[OpeningFacts, float]]] = {}

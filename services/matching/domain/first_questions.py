@@ -1,15 +1,22 @@
-"""Which question about a person should be asked first: one that decides several of what fits them best at once, whether
-it stands as a match or waits for an answer."""
+"""Which question about a person should be asked first: one that decides several of their best openings at once, whether
+these stand as matches or wait for an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
+from services.matching.domain.assessment import Assessment
+from services.matching.domain.condition_answer import ASK
+from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
+from shared.reference import Pack
 
-LOOKED_AT = 10  # openings, the best by score
+LOOKED_AT = 10  # openings that are not nearly the same, the best by score
+READ = 2 * LOOKED_AT  # of a list, since some are closed or nearly the same; where more are, fewer are looked at
 SEVERAL = 2
+ANY_WAY = 24 * 60  # minutes: somebody to whom no way is too long
 
 
 class FirstQuestion(NamedTuple):
@@ -21,35 +28,93 @@ class FirstQuestion(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """Something a profile does not say, and the conditions that ask because of it."""
+    """Something a profile may not say. ``answers``: the person as they would be after answers that could decide about
+    an opening; none when it is known."""
 
     what: str
-    conditions: frozenset[str]
-    of: Callable[[PersonFacts], bool]
+    answers: Callable[[PersonFacts, OpeningFacts, Pack], Iterable[PersonFacts]]
+
+
+def _residence(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.residence is None:
+        for code in (opening.region, *opening.rules.residence):
+            if code is not None:
+                yield replace(person, residence=code, areas=frozenset(pack.lists.ancestors(code)))
+
+
+def _way(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.commute_wish is None:
+        yield replace(person, commute_wish=ANY_WAY)
+
+
+def _car(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.car is None:
+        yield from (replace(person, car=car) for car in (True, False))
+
+
+def _licence(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.driving is None:
+        yield from (replace(person, driving=driving) for driving in (True, False))
+
+
+def _times(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if not person.shifts and opening.shifts:
+        yield replace(person, shifts=frozenset[str]().union(*opening.shifts))
+
+
+def _skills(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.blank:
+        yield replace(person, blank=False)
+
+
+def _education(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.education is None:
+        yield replace(person, education=opening.education)
+
+
+def _situation(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.income is None:
+        yield replace(person, income=0)
+    if person.jobless is None:
+        yield replace(person, jobless=True)
 
 
 MISSING = (
-    Missing("residence", frozenset({"commute", "region"}), lambda one: one.residence is None),
-    Missing("way", frozenset({"commute"}), lambda one: one.residence is not None and one.commute_wish is None),
-    Missing("car", frozenset({"commute", "licence"}), lambda one: one.residence is not None and one.car is None),
-    Missing("licence", frozenset({"licence"}), lambda one: one.driving is None),
-    Missing("times", frozenset({"shifts"}), lambda one: not one.shifts),
-    Missing("skills", frozenset({"certificate", "experience"}), lambda one: one.blank),
-    Missing("education", frozenset({"education"}), lambda one: one.education is None),
-    Missing("situation", frozenset({"income", "jobless"}), lambda one: one.income is None or one.jobless is None),
+    Missing("residence", _residence),
+    Missing("way", _way),
+    Missing("car", _car),
+    Missing("licence", _licence),
+    Missing("times", _times),
+    Missing("skills", _skills),
+    Missing("education", _education),
+    Missing("situation", _situation),
 )
 """In the order in which they are asked where they decide as much."""
 
 
-def first_questions(person: PersonFacts, asked: Sequence[Collection[str]]) -> list[FirstQuestion]:
-    """What to ask the person first, what decides the most first. ``asked``: of the openings that fit them best, best
-    first, the conditions that ask. What only an employer can answer is not among it, nor what decides one of several.
-    """
-    first = asked[:LOOKED_AT]
+def first_questions(best: Iterable[Assessment]) -> list[FirstQuestion]:
+    """What to ask the person first, what decides the most first. ``best``: openings of one person, best first by
+    score; those that may match are looked at, one of those that are nearly the same. What only an employer can answer
+    is not among it, nor what decides one of several."""
+    first: dict[tuple[str, ...], Assessment] = {}
+    for each in best:
+        if each.state != "no":
+            first.setdefault(each.opening.crowd.alike, each)
+        if len(first) == LOOKED_AT:
+            break
     found = [
-        FirstQuestion(one.what, sum(not one.conditions.isdisjoint(conditions) for conditions in first), len(first))
-        for one in MISSING
-        if one.of(person)
+        FirstQuestion(one.what, sum(_decides(one, each) for each in first.values()), len(first)) for one in MISSING
     ]
     telling = (one for one in found if one.decides and one.decides >= min(SEVERAL, one.of))
     return sorted(telling, key=lambda one: -one.decides)
+
+
+def _decides(missing: Missing, now: Assessment) -> bool:
+    """Whether after one of the answers something need not be asked any more; tried, so that nothing here knows a
+    second time when a condition asks."""
+    asks = [result.condition for result in now.answers if result.answer is ASK]
+    return any(
+        condition.answer(then, now.opening, now.context) is not ASK
+        for then in (missing.answers(now.person, now.opening, now.context.pack) if asks else ())
+        for condition in asks
+    )

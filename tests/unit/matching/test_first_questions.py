@@ -6,40 +6,95 @@ from typing import Any
 
 import pytest
 
+from services.matching.domain.assessment import assess_pair
 from services.matching.domain.explanations import first_question_text
 from services.matching.domain.first_questions import MISSING, FirstQuestion, first_questions
-from services.matching.domain.person_facts import person_facts
+from shared.events.topics.opportunities import Opportunity
 from shared.reference import available_packs, load_pack
-from tests.support.matching import a_person
-from tests.unit.matching.asking import PACK
+from tests.support.matching import GYEONGGI, SEOUL, TODAY, a_job, a_person, a_training
+from tests.unit.matching.asking import DAY, NIGHT, PACK
 
 pytestmark = pytest.mark.unit
 
 
-def asked(*conditions: tuple[str, ...], **person: Any) -> list[FirstQuestion]:
-    return first_questions(person_facts(a_person(**person), PACK), conditions)
+def asked(*openings: Opportunity, **person: Any) -> list[tuple[str, int, int]]:
+    who = a_person(**person)
+    return [tuple(one) for one in first_questions(assess_pair(who, one, PACK, TODAY) for one in openings)]
+
+
+def jobs(number: int, first: int = 1, **changes: Any) -> list[Opportunity]:
+    """Of different employers."""
+    return [a_job(first + n, **changes) for n in range(number)]
 
 
 def test_one_answer_that_decides_several_is_asked_first() -> None:
-    matches = (("commute", "shifts"), ("commute",), (), ("commute", "shifts"), ("places",))
-    without = {"residence": None, "wants": {"kinds": ["job"]}}
-    assert asked(*matches, **without) == [FirstQuestion("residence", 3, 5), FirstQuestion("times", 2, 5)]
+    night, free = jobs(2, shifts=[NIGHT]), a_training(9)
+    assert asked(*night, a_job(3), free, residence=None) == [("residence", 3, 4), ("times", 2, 4)]
 
 
 def test_what_is_known_of_the_person_or_decides_a_single_one_is_not() -> None:
-    day = {"wants": {"kinds": ["job"], "shifts": ["kr-gyeonggi-1:day"]}}
-    assert asked(("shifts",), ("shifts",), **day) == []  # the adverts do not say: only the employers can
-    assert asked(("commute",), (), residence=None) == []
-    assert asked((), residence=None) == asked(residence=None) == []
+    assert asked(*jobs(2)) == []
+    assert asked(a_job(1), a_training(9), residence=None) == []
+    assert asked(a_training(9), residence=None) == asked(residence=None) == []
 
 
 def test_on_which_the_only_one_hangs_is_asked() -> None:
-    assert asked(("commute",), residence=None) == [FirstQuestion("residence", 1, 1)]
+    assert asked(a_job(), residence=None) == [("residence", 1, 1)]
+
+
+class TestCountsOnlyWhereAnAnswerSettlesSomething:
+    """What the advert does not say no person can answer."""
+
+    def test_no_place(self) -> None:
+        without = jobs(3, region=None)
+        assert asked(*without) == asked(*without, has={"car": None}) == asked(*without, residence=None) == []
+
+    def test_no_times(self) -> None:
+        assert asked(*jobs(2, shifts=None), wants={"shifts": [DAY]}) == []
+        assert asked(*jobs(2, shifts=[NIGHT, "work24-2024-shift:99"])) == []
+
+    def test_the_way(self) -> None:
+        far, unknown = jobs(2, region=SEOUL), jobs(2, 5, region=None)
+        assert asked(*far, *unknown) == [("way", 2, 4)]
+
+    def test_a_car_that_is_needed(self) -> None:
+        needed = jobs(2, rules={"car": True})
+        assert asked(*needed, has={"car": None}) == [("car", 2, 2)]
+
+    def test_where_a_programme_is_for_people_of_an_area(self) -> None:
+        of_area = [a_training(n, title=f"과정 {n}", rules={"residence": [GYEONGGI]}) for n in range(2)]
+        assert asked(*of_area, residence=None) == [("residence", 2, 2)]
+
+    @pytest.mark.parametrize(
+        ("what", "job", "person"),
+        [
+            ("licence", {"rules": {"licences": ["kr-gyeonggi-1:driving-licence"]}}, {"has": {"driving_licence": None}}),
+            ("education", {"rules": {"education_min": "work24-2024-education:03"}}, {"education": None}),
+            ("situation", {"rules": {"jobless": True}}, {"situation": {"jobless": None}}),
+            ("situation", {"rules": {"income_max_percent_of_median": 60}}, {"situation": None}),
+            ("skills", {"certificates": ["kr-certificate-2020:7910"]}, {"certificates": None, "occupations": None}),
+            ("skills", {"rules": {"experience_months": 6}}, {"certificates": None, "occupations": None}),
+        ],
+    )
+    def test_a_rule(self, what: str, job: dict[str, Any], person: dict[str, Any]) -> None:
+        assert asked(*jobs(2, **job), **person) == [(what, 2, 2)]
+        assert asked(*jobs(2, **job)) == []
+
+
+def test_of_nearly_the_same_adverts_one_counts() -> None:
+    copies = [a_job(n, employer={"number": "111-22-33333"}) for n in range(1, 10)]
+    assert asked(*copies, residence=None) == [("residence", 1, 1)]
+    assert asked(*copies, a_training(9), a_job(20), residence=None) == [("residence", 2, 3)]
 
 
 def test_only_the_best_ten_count() -> None:
-    assert asked(*[()] * 9, ("commute",), ("commute",), residence=None) == []
-    assert asked(*[()] * 8, ("commute",), ("commute",), residence=None) == [FirstQuestion("residence", 2, 10)]
+    free = [a_training(n, title=f"과정 {n}") for n in range(10)]
+    assert asked(*free[:9], *jobs(2), residence=None) == []
+    assert asked(*free[:8], *jobs(3), residence=None) == [("residence", 2, 10)]
+
+
+def test_what_may_not_match_is_not_counted() -> None:
+    assert asked(*jobs(2, kind="support"), a_job(7), residence=None) == [("residence", 1, 1)]
 
 
 @pytest.mark.parametrize("name", available_packs())

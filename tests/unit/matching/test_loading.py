@@ -78,6 +78,14 @@ class TestLoading:
         assert len(scene.told()) == 3
 
 
+def test_a_match_that_was_stored_before_it_said_whether_it_is_likely_is_read() -> None:
+    scene = Scene()
+    scene.does(a_job(1), a_person())
+    (stored,) = scene.store.all("matches")
+    del stored["likely"]
+    assert StoredMatch.from_document(stored).likely
+
+
 class TestWithoutTheLease:
     def test_nor_before_it_is_known_which_revisions_were_given(self) -> None:
         made = Scene().matching

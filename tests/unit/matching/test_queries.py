@@ -195,6 +195,12 @@ class TestWhatToAskFirst:
         assert seen.matches == ()
         assert [(one.what, one.decides) for one in seen.ask_first or ()] == [("residence", 2)]
 
+    async def test_reads_on_behind_adverts_that_are_nearly_the_same(self) -> None:
+        kept = Kept(*(a_job(n, employer={"number": "111-22-33333"}) for n in range(12)), a_job(20))
+        kept.person = StoredPerson.of(told(self.HOMELESS), 1)
+        seen = await queries(kept).of_person(CALLER, ALIAS)
+        assert [(one.what, one.decides) for one in seen.ask_first or ()] == [("residence", 2)]
+
     async def test_is_not_told_of_who_may_not_be_matched(self) -> None:
         kept = Kept(*self.JOBS, consents=[])
         assert (await queries(kept).of_person(CALLER, ALIAS)).ask_first == ()
