@@ -131,7 +131,9 @@ def growth(pair: Pair) -> float | None:
 
 
 def beneath(pair: Pair) -> bool:
-    """Elementary work for somebody who learned a trade, wants growth weighed and does not wish it."""
+    """Elementary paid work for somebody who learned a trade, wants growth weighed and does not wish it."""
+    if not pair.paid:
+        return False
     work, path = pair.opening.occupation, pair.pack.occupations.path
     wants = pair.person.wants
     if work is None or not (pair.person.certificates or pair.person.courses) or (wants and not wants.growth):

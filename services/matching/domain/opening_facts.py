@@ -33,7 +33,7 @@ class OpeningFacts:
     holds; ``last_day``: the last day it is open, None: open-ended; ``shifts``: for each stated shift the plain shifts
     it needs, an empty one says nothing; ``unusual_shifts``: one of them is not among the pack's ordinary ones;
     ``named_...``: codes that the words of its title name, with how well; ``taught_occupations``: groups that what it
-    teaches is for; ``elementary``: work that needs no training;
+    teaches is for; ``elementary``: paid work that needs no training;
     ``crowd``: of what it is one of many (who hires: by number or else by name); ``bounded``: people are shown a few of
     its kind only; ``leads_on``: a kind that leads to other work; ``helpful_...``: what helps and is not asked for.
     """
@@ -145,7 +145,7 @@ def opening_facts(opportunity: Opportunity, pack: Pack) -> OpeningFacts:
         named_occupations=tuple(one for one in pack.named("occupation", o.title) if _agrees(one[0], taught, pack)),
         named_skills=pack.named("skill", o.title),
         taught_occupations=taught,
-        elementary=o.occupation is not None and pack.is_elementary(o.occupation),
+        elementary=paid and o.occupation is not None and pack.is_elementary(o.occupation),
         strength=pack.work_strength(o.occupation) if o.occupation else None,
         region=o.region,
         areas=frozenset(pack.lists.ancestors(o.region)) if o.region else frozenset(),

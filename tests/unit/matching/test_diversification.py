@@ -127,6 +127,11 @@ class TestChosen:
         assert choice(*ranked, wants={"growth": False})[0] == 0
         assert choice(*ranked[:3]) == [1, 2, 0]
 
+    def test_a_course_or_support_about_elementary_work_is_no_such_work(self) -> None:
+        course, support = a_training(1, occupation=KITCHEN), a_training(2, kind="startup-support", occupation=KITCHEN)
+        placement = of(50, 50, kind="internship", occupation=KITCHEN)
+        assert choice(course, support, placement, of(1, 1), of(2, 2)) == [0, 1, 3, 4, 2]
+
     def test_one_that_teaches_something_new_takes_the_last_place(self) -> None:
         teaching = a_training(1, teaches=["ncs-2026:06"])
         ranked = [*(of(n, n) for n in range(15)), teaching, a_training(2, teaches=["ncs-2026:21"])]

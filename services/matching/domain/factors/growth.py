@@ -14,7 +14,7 @@ WISHED = 0.5
 
 
 def is_beneath(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
-    """Elementary work for somebody who learned a trade, wants growth weighed and does not wish this work."""
+    """Elementary paid work for somebody who learned a trade, wants growth weighed and does not wish this work."""
     if opening.elementary_work is None or person.wishes_of_trained is None:
         return False
     value = wished(person.wishes_of_trained, opening.elementary_work, context)
