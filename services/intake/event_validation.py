@@ -81,7 +81,7 @@ class Validation:
         """The sender's own id or source back to the sender, if it is one, and no number that tells who somebody is."""
         if not isinstance(value, str) or not 0 < len(value) <= 200 or not value.isprintable():
             return None
-        return None if self._numbers.stand_in(value) else value
+        return None if self._numbers.stand_in(value, free=False) else value
 
     def _said(self, incoming: Incoming, agency: str, features: Features) -> DoorEvent:
         """With its keyed hashes, made once: a transaction asks for them again and again."""

@@ -48,13 +48,13 @@ class NeverCollected:
         never = [
             Refusal("refused-number", f"/{attribute}")
             for attribute in _ATTRIBUTES
-            if isinstance(value := event.get(attribute), str) and self._numbers.stand_in(value)
+            if isinstance(value := event.get(attribute), str) and self._numbers.stand_in(value, free=False)
         ]
         odd: list[Refusal] = []
         for path, name, text in self._walk(event.get("data")):
             if name is not None:
                 never.append(Refusal("never-collected", f"{path}/{name}", {"name": name}))
-            elif self._numbers.stand_in(text):
+            elif self._numbers.stand_in(text, free=not path.endswith("/reference")):
                 never.append(Refusal("refused-number", path))
             elif path in _READ_APART or len(odd) == MOST:
                 continue

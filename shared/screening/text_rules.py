@@ -21,11 +21,15 @@ _UNSEEN = frozenset({"Cf", "Mn", "Me"})  # marks on the digit before them (keyca
 # All that is no letter, digit or sign that stands for a digit; and letters that are written as dashes and dots.
 _SEPARATORS = re.compile("(?:[^\\w*\u25cf\u25cb]|[_\u3161\u1173\u30fc\uff70\u4e00\u318d\u119e])+")
 _APART = re.compile("(?<![0-9])[0-9](?:-[0-9*xX\u25cf\u25cb]){5,}(?![0-9])")  # each digit by itself
-# A day with a number behind it, unless that is an amount.
+# A day with a number behind it, unless that is an amount: its unit at once, or a word of its own (a place name such as
+# \uc6d0\ubbf8\uad6c begins like one).
 _DAY = re.compile(
-    "(?<![0-9])([0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    "(?=-?[0-9])(?!-?[0-9]{1,12}-?(?:\uc6d0|\ub9cc|\ucc9c|[wW]on|KRW))"
+    "(?<![0-9])([0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(?=-?[0-9])"
+    "(?!-?[0-9]{1,12}(?:(?:\uc6d0|\ub9cc|\ucc9c|[wW]on|KRW)(?:-|$|[^\uac00-\ud7a3A-Za-z0-9]|\uc6d0|\uc774|\ubd80|\uae4c|\uc815)"
+    "|-(?:\uc6d0|\ub9cc\uc6d0|\ucc9c\uc6d0|[wW]on|KRW)(?![\uac00-\ud7a3A-Za-z])))"
 )
+# A time of day with seconds, and what part of one it says: no day, whatever stands behind it.
+_TIME = re.compile("(?<![0-9])(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]{1,9})?(?![0-9])")
 
 
 def extraordinary(texts: Iterable[str]) -> Iterator[str]:
@@ -52,10 +56,10 @@ def numbers(text: str) -> str:
     """The text in which a number is looked for: plain digits, and every separator as one "-". Empty when it cannot
     hold a long one."""
     if text.isascii():
-        return _SEPARATORS.sub("-", text) if _MANY_DIGITS.match(text) is not None else ""
+        return _SEPARATORS.sub("-", _TIME.sub("t", text)) if _MANY_DIGITS.match(text) is not None else ""
     if sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
         return ""
-    return _SEPARATORS.sub("-", "".join(map(_digit, text)))
+    return _SEPARATORS.sub("-", _TIME.sub("t", "".join(map(_digit, text))))
 
 
 def joined(plain: str) -> str:
@@ -70,11 +74,12 @@ class RefusedNumbers:
     def __init__(self, forms: Sequence[str]) -> None:
         self._forms = re.compile("|".join(f"(?:{form})" for form in forms)) if forms else None
 
-    def stand_in(self, text: str) -> bool:
-        """Whether one of them stands in it."""
+    def stand_in(self, text: str, *, free: bool = True) -> bool:
+        """Whether one of them stands in it. ``free``: somebody wrote it, so that a day and the number behind it may be
+        one, or digits by themselves; in an id or a reference these are a day and a serial number."""
         if self._forms is None or (plain := numbers(text)) == "":
             return False
-        return self._forms.search(plain) is not None or self._forms.search(joined(plain)) is not None
+        return self._forms.search(plain) is not None or (free and self._forms.search(joined(plain)) is not None)
 
 
 def _digit(sign: str) -> str:

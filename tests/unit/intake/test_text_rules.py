@@ -36,6 +36,9 @@ WRITTEN = [
     "(910302)2123456",
     "[910302] (2123456)",
     "91.03.02-2123456",
+    "91.03.02-2123456 원미구",
+    "91.03.02-2123456 만안구 안양동",
+    "91.03.02-2123456 천안시",
     "91/03/02 2123456",
     "9 1 0 3 0 2 2 1 2 3 4 5 6",
     "9.1.0.3.0.2-2.1.2.3.4.5.6",
@@ -66,6 +69,12 @@ NO_NUMBER = [
     "시급 10,320원, 월 2,156,880원",
     "월 2,156,880~2,500,000원 (26.11.29 시작)",
     "26.11.29 2156880원",
+    "26.11.29 2156880원 이상",
+    "26.11.29 2156880 원",
+    "26.11.29 215만원",
+    "2026-11-29T10:12:11.3234567Z",
+    "2026-11-29 10:12:11,323456789+09:00",
+    "21:12:11.4234567",
     "26.11.29 1,234,567원",
     "문의 031-215-3456, 201호",
     "02-555-1234 / 031-212-3456 / 010-1234-5678",
@@ -88,6 +97,14 @@ def test_a_resident_number_is_seen_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize("text", NO_NUMBER)
 def test_other_numbers_are_not_taken_for_one(text: str) -> None:
     assert not RefusedNumbers(pack().refused_numbers).stand_in(text)
+
+
+@pytest.mark.parametrize("text", ["26-11-29-3234567", "26.11.29/3000123", "J-26-11-29-4000001"])
+def test_a_day_and_a_serial_number_are_an_id_and_in_free_text_may_be_a_person(text: str) -> None:
+    numbers = RefusedNumbers(pack().refused_numbers)
+    assert not numbers.stand_in(text, free=False)
+    assert numbers.stand_in(text)
+    assert numbers.stand_in(f"{NUMBER} {text}", free=False)
 
 
 @pytest.mark.parametrize(
