@@ -112,7 +112,8 @@ def _kept(source: Source, *, told_first: bool) -> Document:
 class AdvertsDocument(TypedDict):
     """Open opportunities that may be of one vacancy, by a key of theirs (employer, place, unit group), oldest first:
     `id`, whose words they have (`agency`), from which they are `apart`, and the facts that are compared. And those that
-    an operator held or refused, open or not (`bound`: the judgement, and whose adverts it is of)."""
+    an operator held or refused, open or not (`bound`: the judgement, whose adverts it is of, and whether it is `closed`
+    to all others: they do not find it)."""
 
     _id: str
     entries: list[dict[str, Any]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from services.intake.domain.apart import are_apart
@@ -22,7 +22,8 @@ from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 MOST = 64  # opportunities under one key; what comes after them is compared with them, but is not found by others
 MOST_OF_AN_AGENCY = 32
-MOST_CLOSED = 16  # beside them, which only bind: the last ones
+MOST_BINDING = 64  # beside them, which only bind: the last ones
+MOST_BINDING_OF_AN_AGENCY = 16
 KEPT = timedelta(days=400)
 Save = tuple[str, Document]
 
@@ -34,7 +35,7 @@ def needs(facts: Facts | None) -> Iterable[Need]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What an operator held or refused, and whose adverts it is made of. `closed`: nobody else finds it."""
+    """What an operator held or refused, and whose adverts it is made of. `closed`: it only binds, nobody finds it."""
 
     judgement: Judgement
     agencies: tuple[str, ...]
@@ -42,8 +43,10 @@ class Bound:
 
     @staticmethod
     def of(held: StoredOpportunity) -> Bound | None:
-        """None: nothing binds."""
+        """None: nothing binds. That a vacancy was filled says nothing of the next one in the same words."""
         if held.judgement is None or not binds(held.judgement) or not held.sources:
+            return None
+        if held.judgement.reason == "no-longer-open":
             return None
         return Bound(held.judgement, tuple(each.agency for each in held.sources), held.state.status == "closed")
 
@@ -131,20 +134,21 @@ class AdvertIndex:
     ) -> None:
         """What is found of this opportunity from here on. `now`: None once it is not open and binds nobody."""
         self._no_room.discard(id)
-        under = set() if now is None else set(now.lookup_keys)
-        closed = bound is not None and bound.closed
         for key in dict.fromkeys([*(was.lookup_keys if was else ()), *(now.lookup_keys if now else ())]):
             held = self._listed(key)
             at = held.places.get(id)
-            if at is None and key in under and not closed and not held.has_room(agency):
-                self._no_room.add(id)
-                continue
             entries = [entry for entry in held.entries if entry["id"] != id]
-            if now is not None and key in under:
-                at = len(entries) if at is None else at
-                kept = None if bound is None else bound.document()
-                entry = {"id": id, "agency": agency, "apart": list(marks), "bound": kept, "facts": now.document()}
-                entries.insert(at, entry)
+            if now is not None and key in now.lookup_keys:
+                kept = bound
+                is_found = at is not None and not _closed(held.entries[at])
+                full = not (is_found or (bound is not None and bound.closed) or held.has_room(agency))
+                if full:
+                    self._no_room.add(id)
+                    kept = None if bound is None else replace(bound, closed=True)
+                entry: Document = {"id": id, "agency": agency, "apart": list(marks), "facts": now.document()}
+                entry["bound"] = None if kept is None else kept.document()
+                if not (full and kept is None) and not _is_said(entry, entries):
+                    entries.insert(len(entries) if at is None else at, entry)
             if entries != held.entries:
                 self._changed[key] = Listed(_without_old(entries, self._work.trusted - KEPT))
 
@@ -171,8 +175,32 @@ def _closed(entry: Document) -> bool:
     return entry["bound"] is not None and entry["bound"]["closed"]
 
 
+def _is_said(entry: Document, entries: list[Document]) -> bool:
+    """Whether it would bind nobody and nothing that another one does not: copies push nothing out."""
+    return _closed(entry) and any(_says(one, entry) for one in entries if _closed(one))
+
+
+def _says(one: Document, other: Document) -> bool:
+    """Of two that only bind, whether the first binds whom the other does, as strictly and for as long."""
+    words, others = one["bound"]["judgement"], other["bound"]["judgement"]
+    return (
+        words["verdict"] == others["verdict"]
+        and words["at"] >= others["at"]
+        and set(one["bound"]["agencies"]) >= set(other["bound"]["agencies"])
+        and set(one["apart"]) <= set(other["apart"])
+        and compared(Facts.kept_in(one["facts"]), Facts.kept_in(other["facts"])) == "same"
+    )
+
+
 def _without_old(entries: list[Document], since: datetime) -> list[Document]:
-    """Of those that are closed the last ones, judged since then."""
-    closed = [entry for entry in entries if _closed(entry)]
-    left = [entry["id"] for entry in closed if entry["bound"]["judgement"]["at"] >= since][-MOST_CLOSED:]
-    return [entry for entry in entries if not _closed(entry) or entry["id"] in left]
+    """Of those that only bind the last ones of each agency and of all, judged since then."""
+    left = Counter[str]()
+    kept = list[Document]()
+    for entry in reversed(entries):
+        if _closed(entry):
+            full = left.total() >= MOST_BINDING or left[entry["agency"]] >= MOST_BINDING_OF_AN_AGENCY
+            if full or entry["bound"]["judgement"]["at"] < since:
+                continue
+            left[entry["agency"]] += 1
+        kept.append(entry)
+    return kept[::-1]

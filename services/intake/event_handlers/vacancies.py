@@ -106,7 +106,9 @@ class Vacancies:
         leaves = first is not None and (
             self._lists(source.agency, others) or differs(facts_of(source.words), facts_of(first.words))
         )
-        word = self._binding(source, before)
+        word = self._binding(source, before, leaves=leaves)
+        if before is not None and first is not None and word not in (None, before.judgement):
+            leaves = True  # the others did not say what was held or refused
         if self._live(source) and (leaves or self._asks_anew(source, before, first)):
             there, doubtful = self._same_as(source, before, word)
             if there is None and not leaves:
@@ -219,11 +221,14 @@ class Vacancies:
         was = None if before is None else next((each for each in before.sources if each.index == source.index), None)
         return was is None or not self._live(was) or facts_of(source.words) != facts_of(was.words)
 
-    def _binding(self, source: Source, before: StoredOpportunity | None) -> Judgement | None:
+    def _binding(self, source: Source, before: StoredOpportunity | None, *, leaves: bool) -> Judgement | None:
         """What an operator held or refused of it, or of another advert of its agency that says what it says now."""
         if before is not None and binds(before.judgement):
             return before.judgement
         if (facts := facts_of(source.words)) is None or not self._live(source) or not self._is_news(source, before):
+            return None
+        own = None if before is None or leaves else self._judged(before.judgement, source.words.employer)
+        if own is not None and own.by_operator:  # it was checked itself
             return None
         but, marks = (None, ()) if before is None else (before.id, before.apart)
         return self._index.binding(facts, source.agency, but, marks)
@@ -351,13 +356,8 @@ class Vacancies:
         key = employer_key(employer)
         entry = EMPLOYERS.get(self._work, employer_id(key), shared=True) if key else None
         fits = not self._dependencies.hold_wrong_numbers or self._dependencies.pack.employer_number_fits(key or "")
-        return judged(
-            held,
-            key,
-            None if entry is None else ListedEmployer.kept_in(entry),
-            number_fits=fits or not key,
-            now=self._work.trusted,
-        )
+        listed = None if entry is None else ListedEmployer.kept_in(entry)
+        return judged(held, key, listed, number_fits=fits or not key, now=self._work.trusted)
 
     def _ask(self, id: str, agency: str, doubtful: dict[str, str]) -> None:
         """That an operator should look at these pairs."""

@@ -8,7 +8,11 @@ import pytest
 
 from services.intake.documents import OPPORTUNITIES
 from services.intake.domain.apart import MOST, are_apart, reconciled, sides, with_marks
-from services.intake.event_handlers.advert_index import MOST_CLOSED
+from services.intake.event_handlers.advert_index import (
+    MOST_BINDING,
+    MOST_BINDING_OF_AN_AGENCY,
+    MOST_OF_AN_AGENCY,
+)
 from services.intake.opportunity_documents import ADVERTS, QUESTIONS
 from tests.unit.intake.memory import House, agency
 from tests.unit.intake.test_operators import last_told, operators
@@ -47,8 +51,8 @@ def asked(house: House) -> list[Any]:
     return house.store.all(QUESTIONS.name, answer=None)
 
 
-async def vet(house: House, id: str, verdict: str) -> Any:
-    word = {"opportunity": id, "verdict": verdict, **({} if verdict == "checked" else {"reason": "wrong-terms"})}
+async def vet(house: House, id: str, verdict: str, reason: str = "wrong-terms") -> Any:
+    word = {"opportunity": id, "verdict": verdict, **({} if verdict == "checked" else {"reason": reason})}
     return await house.send("opportunity-vetted", word, "pd")
 
 
@@ -277,9 +281,99 @@ class TestANewReference:
         assert last_told(house)[second] == "held"
 
     async def test_what_is_closed_takes_nobodys_room_and_is_bounded(self, house: House) -> None:
-        for number in range(MOST_CLOSED + 3):
+        for number in range(MOST_BINDING_OF_AN_AGENCY + 3):
             await vet(house, await post(house, "pa", str(number), **paid(2_500_000 + 200_000 * number)), "refused")
         for row in house.store.all(ADVERTS.name):
-            assert len(row["entries"]) == MOST_CLOSED
+            assert len(row["entries"]) == MOST_BINDING_OF_AN_AGENCY
         second = await post(house, "pb")
         assert await post(house, "pc") == second
+
+    async def test_of_what_was_only_filled_is_open(self, house: House) -> None:
+        await vet(house, await post(house, "pa"), "refused", "no-longer-open")
+        second = await post(house, "pa", "2")
+        assert open_now(house) == [second]
+
+    async def test_binds_no_more_what_was_checked_itself(self, house: House) -> None:
+        first = await post(house, "pa", **paid(2_500_000))
+        await vet(house, first, "held")
+        second = await post(house, "pa", "2", **paid(2_500_000))
+        await vet(house, first, "checked")
+        assert await post(house, "pa", sequence=2, **paid(2_520_000)) == first
+        assert open_now(house) == [first]
+        assert last_told(house)[second] == "held"
+
+    async def test_that_was_checked_may_be_closed_and_opened_again(self, house: House) -> None:
+        await vet(house, await post(house, "pa"), "held")
+        second = await post(house, "pa", "2")
+        await vet(house, second, "checked")
+        await close(house, "pa", "2")
+        assert await post(house, "pa", "2", sequence=3) == second
+        assert open_now(house) == [second]
+
+    async def test_that_leaves_what_was_checked_is_judged_anew(self, house: House) -> None:
+        refused = await post(house, "pa", **ELSEWHERE)
+        await vet(house, refused, "refused")
+        checked = await post(house, "pb")
+        assert await post(house, "pa", "2") == checked
+        await vet(house, checked, "checked")
+        left = await post(house, "pa", "2", sequence=2, **ELSEWHERE)
+        assert left != checked
+        assert last_told(house)[left] == "closed"
+        assert open_now(house) == [checked]
+
+    async def test_leaves_those_who_did_not_say_what_was_refused(self, house: House) -> None:
+        await vet(house, await post(house, "pa", **paid(2_500_000)), "refused")
+        honest = await post(house, "pb", **paid(2_540_000))
+        assert await post(house, "pa", "2", **paid(2_580_000)) == honest
+        left = await post(house, "pa", "2", sequence=2, **paid(2_500_000))
+        assert left != honest
+        assert (open_now(house), sources(house)[honest]) == ([honest], ["pb"])
+        await close(house, "pb")
+        assert open_now(house) == []
+
+
+class TestRoomForWhatBinds:
+    """Nobody frees what was refused by pushing it out, and a key's document stays bounded."""
+
+    async def test_is_not_taken_by_copies(self, house: House) -> None:
+        await vet(house, await post(house, "pa", **paid(2_500_000)), "refused")
+        for number in range(MOST_BINDING_OF_AN_AGENCY + 1):
+            await post(house, "pa", f"copy-{number}", **paid(2_545_000))
+        await post(house, "pa", "last", **paid(2_455_000))
+        assert open_now(house) == []
+
+    async def test_is_not_taken_by_another_agency(self, house: House) -> None:
+        await vet(house, await post(house, "pa"), "refused")
+        await self.refused(house, "pb", MOST_BINDING_OF_AN_AGENCY + 1)
+        await post(house, "pa", "last")
+        assert open_now(house) == []
+
+    async def test_is_bounded_over_all_agencies(self, house: House) -> None:
+        agencies = [f"p{number}" for number in range(MOST_BINDING // MOST_BINDING_OF_AN_AGENCY + 1)]
+        for name in agencies:
+            house.add(agency(name, "public"))
+            await self.refused(house, name, MOST_BINDING_OF_AN_AGENCY)
+        assert {len(row["entries"]) for row in house.store.all(ADVERTS.name)} == {MOST_BINDING}
+
+    async def test_is_not_used_to_be_found_beyond_the_room_of_an_agency(self, house: House) -> None:
+        for number in range(MOST_OF_AN_AGENCY):
+            await post(house, "pa", str(number))
+        one_more = await post(house, "pa", "more", **paid(3_500_000))
+        for verdict, listed in (("refused", True), ("checked", False), ("held", True), ("checked", False)):
+            await vet(house, one_more, verdict)
+            for row in house.store.all(ADVERTS.name):
+                assert len(row["entries"]) == MOST_OF_AN_AGENCY + listed
+
+    async def test_binds_where_no_more_are_found(self, house: House) -> None:
+        for number in range(MOST_OF_AN_AGENCY):
+            await post(house, "pa", str(number))
+        await vet(house, await post(house, "pa", "more", **paid(3_500_000)), "held")
+        copy = await post(house, "pa", "copy", **paid(3_500_000))
+        assert last_told(house)[copy] == "held"
+
+    @staticmethod
+    async def refused(house: House, by: str, many: int) -> None:
+        for number in range(many):
+            await vet(
+                house, await post(house, by, f"refused-{number}", **paid(2_700_000 + 200_000 * number)), "refused"
+            )
