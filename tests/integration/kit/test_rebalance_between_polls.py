@@ -41,7 +41,7 @@ async def test_a_rebalance_between_two_polls_does_nothing_twice_and_leaves_nothi
     take_in_what_came = Session._take_in_what_came
 
     async def after_a_rebalance(session: Session, backlog: Backlog, ready: int) -> None:
-        if not joined and session is first.stream._session and session.reader is not None and ready:
+        if not joined and session is first.stream._session and session.reader is not None:
             joined.append(asyncio.create_task(second.start()))
             consumer = session.reader.kafka
             assert consumer is not None
@@ -55,6 +55,10 @@ async def test_a_rebalance_between_two_polls_does_nothing_twice_and_leaves_nothi
 
     monkeypatch.setattr(Session, "_take_in_what_came", after_a_rebalance)
     monkeypatch.setattr(Consumer, "_asked", lambda reader, lay_ready: setattr(reader, "lay_ready", True))
+    session = first.stream._session
+    assert session is not None
+    assert session.reader is not None
+    session.reader.lay_ready = True  # also of the poll that waits already
     monkeypatch.setattr(session_module, "MEANWHILE_MS", 300)  # for whoever runs this on a busy machine
 
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
@@ -64,6 +68,7 @@ async def test_a_rebalance_between_two_polls_does_nothing_twice_and_leaves_nothi
         await producer.send(topic, value, key=key, headers=headers, partition=0)
     await producer.stop()
     await until(lambda: done(ALL))
+    assert joined, "nothing was read on"
     await joined[0]
     times = await first.times()
     assert len(times) == ALL

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect
 
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.lease import Lease
 
 pytestmark = pytest.mark.unit
@@ -52,22 +53,21 @@ async def test_lost_is_told_in_the_moment_from_which_it_is_held_no_longer(
     lease = Lease({"leases": silent}, "matcher", "a", SECONDS)  # type: ignore[arg-type]  # as much as is asked
     stopping = asyncio.Event()
     waited_beyond: list[float] = []
-    timeout = asyncio.timeout
 
-    def noting(delay: float) -> Any:
+    async def noting(stop: asyncio.Event, seconds: float) -> bool:
         if lease.held:
-            waited_beyond.append(time.monotonic() + delay - lease._until)
-        return timeout(delay)
+            waited_beyond.append(time.monotonic() + seconds - lease._until)
+        return await wait_or_stop(stop, seconds)
 
     async def gained() -> None:
-        monkeypatch.setattr("shared.kit.store.lease.asyncio.timeout", noting)
+        monkeypatch.setattr("shared.kit.store.lease.wait_or_stop", noting)
 
     async def lost() -> None:
         assert not lease.held
         silent.over.set()
         stopping.set()
 
-    async with timeout(20):
+    async with asyncio.timeout(20):
         await lease.keep(gained, lost, stopping)
     assert waited_beyond, "it waited while it held it"
     assert max(waited_beyond) < 0.05 * SECONDS, "no wait ends later than what it is held for"
