@@ -31,6 +31,19 @@ def over(rows: Sequence[Any], today: str, after: tuple[str, str], limit: int) ->
     return [one for one in ended if one > after][:limit]
 
 
+def unreadable(broken: set[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """No adverts of these can be looked at; what looked at them before."""
+    look = Vacancies.look_again
+
+    def fails(self: Vacancies, id: str) -> None:
+        if id in broken:
+            raise AssertionError("a document that cannot be read")
+        look(self, id)
+
+    monkeypatch.setattr(Vacancies, "look_again", fails)
+    return look
+
+
 class Kept:
     """The reads of a repository, from a store in memory."""
 
@@ -214,14 +227,7 @@ class TestTheLastDay:
             await house.send("job-posted", example("job-posted", **more), by="gjf")
         house.later(6)
         broken = {row["_id"] for row in house.store.all(OPPORTUNITIES)[:3]}
-        look = Vacancies.look_again
-
-        def fails(self: Vacancies, id: str) -> None:
-            if id in broken:
-                raise AssertionError("a document that cannot be read")
-            look(self, id)
-
-        monkeypatch.setattr(Vacancies, "look_again", fails)
+        look = unreadable(broken, monkeypatch)
         with pytest.raises(AssertionError, match="cannot be read"):
             await job(house).expire()
         assert {id for id, status in last_told(house).items() if status == "open"} == broken
@@ -279,14 +285,7 @@ class TestTheList:
             await operators(house).list_employer(number, "held", "other", house.callers["ops"])
         rows = house.store.all(OPPORTUNITIES)
         broken = {row["_id"] for row in rows if row["state"]["employer"]["number"] == numbers[0]}
-        look = Vacancies.look_again
-
-        def fails(self: Vacancies, id: str) -> None:
-            if id in broken:
-                raise AssertionError("a document that cannot be read")
-            look(self, id)
-
-        monkeypatch.setattr(Vacancies, "look_again", fails)
+        look = unreadable(broken, monkeypatch)
         with pytest.raises(AssertionError, match="cannot be read"):
             await job(house).apply_list()
         assert {id for id, status in last_told(house).items() if status == "open"} == broken
