@@ -14,15 +14,18 @@ from services.matching.domain.columns.blocks import (
     FIRST_QUESTION,
     REFUSES,
     Block,
-    Bound,
     Conditions,
+    Cursor,
     Factors,
+    Found,
+    Groups,
     Least,
     Others,
+    Rest,
     add,
     ask,
-    held,
-    within,
+    fill,
+    take,
 )
 from services.matching.domain.columns.list_kernel import compile_lists
 from services.matching.domain.columns.values import (
@@ -42,6 +45,7 @@ from services.matching.domain.columns.values import (
 _SLACK = 2e-6  # between a fit and a bound of it, for rounding
 _STEPS = 2_000  # of the histograms from which it is known how good the best so many are at least
 _MEMO = 256
+_ORDER_STEPS = 257  # in which groups are ordered
 _NO_FIT = 1 << 60
 
 
@@ -69,13 +73,12 @@ def _certainty(mask: int, conditions: Conditions) -> float:
 
 
 @compiled
-def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -> tuple[Integers, Integers, Integers]:
-    """The groups that the leading conditions do not refuse, those first to which the leading factors add most; by group
-    how much that is, and the open questions."""
-    count = len(others.groups) - 1
-    adds, masks, order = np.full(count, -1, np.int64), np.zeros(count, np.int64), np.empty(count, np.int64)
-    steps = np.zeros(258, np.int64)
-    admitted = 0
+def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -> Groups:
+    """The groups that the leading conditions do not refuse."""
+    count, wishes = len(others.groups) - 1, len(factors.between_share)
+    scores, fits = np.full(count, -1, np.int64), np.zeros(count, np.int64)
+    certain, masks, order = np.zeros(count, np.int64), np.zeros(count, np.int64), np.empty(count, np.int64)
+    top = 1
     for group in range(count):
         head, mask, meets = others.heads[group], 0, True
         for place in range(len(conditions.head_at)):
@@ -86,23 +89,40 @@ def _admitted_groups(others: Others, conditions: Conditions, factors: Factors) -
             if answer >= FIRST_QUESTION:
                 mask |= 1 << (answer - FIRST_QUESTION)
         if meets:
-            wish, score = head[others.wish] if others.wish >= 0 else 0, 0
+            wish, score, fit = head[others.wish] if others.wish >= 0 else 0, 0, 0
             for place in range(len(factors.leads)):
-                score += factors.parts[wish, factors.at[factors.leads[place]] + head[factors.head_at[place]]]
-            adds[group], masks[group] = score, mask
-            admitted += 1
-    top = max(1, adds.max()) if count else 1
+                factor = factors.leads[place]
+                adds = factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]]
+                score += adds
+                fit += adds * factors.between[factor]
+            scores[group], fits[group], masks[group], top = score, fit, mask, max(top, score)
+    starts = np.zeros(wishes * _ORDER_STEPS + 1, np.int64)  # by wish, and within by how much is added
+    steps = np.empty(count, np.int64)
     for group in range(count):
-        if adds[group] >= 0:
-            steps[256 - adds[group] * 256 // top + 1] += 1
-    for step in range(257):
-        steps[step + 1] += steps[step]
+        if scores[group] >= 0:
+            wish = others.heads[group, others.wish] if others.wish >= 0 else 0
+            steps[group] = (wish + 1) * _ORDER_STEPS - 1 - scores[group] * (_ORDER_STEPS - 1) // top
+            starts[steps[group] + 1] += 1
+            certain[group] = millionths(factors.certainty_share[wish] * _certainty(masks[group], conditions))
+    for step in range(wishes * _ORDER_STEPS):
+        starts[step + 1] += starts[step]
+    of_wishes = starts[::_ORDER_STEPS].copy()
     for group in range(count):
-        if adds[group] >= 0:
-            step = 256 - adds[group] * 256 // top
-            order[steps[step]] = group
-            steps[step] += 1
-    return order[:admitted], adds, masks
+        if scores[group] >= 0:
+            order[starts[steps[group]]] = group
+            starts[steps[group]] += 1
+            scores[group] += certain[group]  # no more questions are open than these
+    return Groups(order, of_wishes, scores, fits, certain, masks)
+
+
+@compiled
+def _more_room(found: Found, count: int) -> Found:
+    """For another block, behind the first so many."""
+    room = 2 * count + 4 * BLOCK
+    more = Found(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room))
+    more.rows[:count], more.scores[:count] = found.rows[:count], found.scores[:count]
+    more.fits[:count] = found.fits[:count]
+    return more
 
 
 @compiled
@@ -111,18 +131,13 @@ def scan(
 ) -> tuple[Integers, Integers, Floats]:
     """One against all others: their rows, scores in millionths, and fits. ``looked_at`` and ``refused`` count for each
     condition that does not lead; refused is also whom a question leaves no chance."""
-    capacity, count = 256, 0
-    rows, scores, fits_of = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty(capacity)
+    found, count = Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)), 0
     parts = np.zeros(len(factors.at), np.int64)
     memo_masks, memo_values = np.full(_MEMO, -1, np.int64), np.empty(_MEMO)
     score_steps, score_step, scores_above, need = np.zeros(_STEPS + 1, np.int64), 0, 0, 0
     fit_steps, fit_step, fits_above, need_fit = np.zeros(_STEPS + 1, np.int64), 0, 0, 0.0
     best_step = np.full(wanted.apart_size, -1, np.int64)
     by_row, hots, leading = wanted.by_row, len(factors.hot), len(conditions.head_at)
-    first_of, between_of = np.empty(hots, np.int64), np.empty(hots, np.int64)
-    rest_of, rest_fit_of = np.zeros(hots, np.int64), np.zeros(hots, np.int64)  # the most that those behind it add
-    for hot in range(hots):
-        first_of[hot], between_of[hot] = factors.at[factors.hot[hot]], factors.between[factors.hot[hot]]
     chances, bits = np.ones(256), np.zeros(256, np.int64)  # by answer
     for place in range(len(conditions.bits)):
         question = conditions.bits[place]
@@ -130,99 +145,60 @@ def scan(
         bits[FIRST_QUESTION + question] = 1 << question
     turn, turn_at = factors.turn, factors.at[factors.turn]
     certainty, turn_between = factors.certainty, factors.between[factors.turn]
-    order, adds, masks = _admitted_groups(others, conditions, factors)
+    groups = _admitted_groups(others, conditions, factors)
     block = Block(
-        np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int64),
-        np.empty(BLOCK),
+        np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32),
+        np.empty(BLOCK, np.int64), np.empty(BLOCK),
     )  # fmt: skip
-    for group in order:
-        head = others.heads[group]
-        wish = head[others.wish] if others.wish >= 0 else 0
+    for wish in range(len(factors.between_share)):
         per_fit = 1 / (UNIT * factors.between_share[wish])
-        most_hot, most_hot_fit, lead_fit = 0, 0, 0
-        for hot in range(hots - 1, -1, -1):
-            rest_of[hot], rest_fit_of[hot] = most_hot, most_hot_fit
-            most_hot += factors.most[wish, factors.hot[hot]]
-            most_hot_fit += factors.most[wish, factors.hot[hot]] * between_of[hot]
-        for place in range(len(factors.leads)):
-            factor = factors.leads[place]
-            lead_fit += factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]] * factors.between[factor]
-        certain = millionths(factors.certainty_share[wish] * _certainty(masks[group], conditions))
-        lead_score = adds[group] + certain  # no more questions are open than these
+        least_fit = int((wanted.threshold - _SLACK) / per_fit) - 1
+        clear_fit = int((wanted.threshold + _SLACK) / per_fit) + 2
+        hot, hot_fit, behind, behind_fit = 0, 0, 0, 0
+        for factor in factors.hot[::-1]:
+            behind, behind_fit = hot, hot_fit
+            hot += factors.most[wish, factor]
+            hot_fit += factors.most[wish, factor] * factors.between[factor]
         most_turn = factors.most[wish, turn]
-        own_parts, least_fit = factors.parts[wish, first_of[0] :], int((wanted.threshold - _SLACK) / per_fit) - 1
-        if not by_row and lead_score + most_turn + most_hot < need:
-            continue
-        if (lead_fit + most_turn * turn_between + most_hot_fit) * per_fit + _SLACK < wanted.threshold:
-            continue
-        segment, last = others.groups[group], others.groups[group + 1]
-        begin = others.segments[segment]
-        while segment < last:
-            some = 0
+        rest = Rest(most_turn, most_turn * turn_between, hot, hot_fit, behind, behind_fit)
+        cursor = Cursor(groups.starts[wish], -1, 0)
+        while cursor.place < groups.starts[wish + 1]:
             least = Least(by_row, need, least_fit, int((need_fit - _SLACK) / per_fit) - 1 if by_row else _NO_FIT)
-            while segment < last and some < BLOCK:
-                end, turn_adds = others.segments[segment + 1], factors.parts[wish, turn_at + others.turns[segment]]
-                segment_score, segment_fit = lead_score + turn_adds, lead_fit + turn_adds * turn_between
-                wants = by_row or segment_score + most_hot >= need
-                if not wants or (segment_fit + most_hot_fit) * per_fit + _SLACK < wanted.threshold:
-                    segment, begin = segment + 1, end
-                    continue
-                end, first = min(begin + BLOCK - some, end), some
-                if by_row:
-                    bound = Bound(segment_score + rest_of[0], segment_fit + rest_fit_of[0], between_of[0])
-                    more, met = within(others, conditions, own_parts, bound, least, begin, end, block.positions[first:])
-                    some += more
-                    if leading < len(conditions.columns):
-                        looked_at[leading] += end - begin - more
-                        refused[leading] += end - begin - met
-                else:
-                    for position in range(begin, end):
-                        block.positions[some] = position
-                        some += 1
-                for at in range(first, some):
-                    block.scores[at], block.fits[at] = segment_score, segment_fit
-                begin = end
-                if begin == others.segments[segment + 1]:
-                    segment += 1
-            some = add(others, factors, wish, block, some, least, rest_of, rest_fit_of)
-            some = held(others, block, some, certain)
-            block.masks[:some], block.certain[:some] = masks[group], certain + 1.0
+            some, cursor, looked, met = fill(others, conditions, factors, groups, wish, least, rest, cursor, block)
+            if looked and leading < len(conditions.columns):
+                looked_at[leading] += looked - some  # the others are asked again
+                refused[leading] += looked - met
+            some = add(others, factors, groups, wish, block, some, least)
             some = ask(others, conditions, chances, bits, block, some, least, looked_at, refused)
             for at in range(some):
-                position, mask = block.positions[at], block.masks[at]
+                mask = block.masks[at]
                 memo = (mask ^ (mask >> 17) ^ (mask >> 31)) & (_MEMO - 1)
                 if memo_masks[memo] != mask:
                     memo_masks[memo], memo_values[memo] = mask, _certainty(mask, conditions)
-                certain_here = millionths(factors.certainty_share[wish] * memo_values[memo])
-                score = block.scores[at] + certain_here
-                enters = others.enters[position] if by_row else need
-                if score < enters and block.fits[at] < least.shown_fit:
+                block.certain[at] = millionths(factors.certainty_share[wish] * memo_values[memo])
+            if count + BLOCK > len(found.rows):
+                found = _more_room(found, count)
+            if by_row:
+                some, count = take(others, block, some, least, clear_fit, per_fit, found, count)
+            for at in range(some):
+                position, score = block.positions[at], block.scores[at] + int(block.certain[at])
+                if not by_row and score < need:
                     continue
-                if count == capacity:
-                    capacity = 2 * count
-                    more_rows, more_scores = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
-                    more_fits = np.empty(capacity)
-                    more_rows[:count], more_scores[:count], more_fits[:count] = rows, scores, fits_of
-                    rows, scores, fits_of = more_rows, more_scores, more_fits
-                fit = block.fits[at]
-                if by_row and fit < least.shown_fit and fit * per_fit > wanted.threshold + _SLACK:
-                    rows[count], scores[count], fits_of[count] = others.row_of[position], score, fit * per_fit
-                    count += 1
-                    continue
-                parts[certainty] = certain_here
+                parts[certainty] = block.certain[at]
                 parts[turn] = factors.parts[wish, turn_at + others.numbers[others.turn, position]]
                 for place in range(len(factors.leads)):
                     factor = factors.leads[place]
-                    parts[factor] = factors.parts[wish, factors.at[factor] + head[factors.head_at[place]]]
-                for hot in range(hots):
-                    number = others.numbers[others.hot[hot], position]
-                    parts[factors.hot[hot]] = factors.parts[wish, first_of[hot] + number]
+                    head = others.heads[block.groups[at], factors.head_at[place]]
+                    parts[factor] = factors.parts[wish, factors.at[factor] + head]
+                for place in range(hots):
+                    factor, number = factors.hot[place], others.numbers[others.hot[place], position]
+                    parts[factor] = factors.parts[wish, factors.at[factor] + number]
                 fit_value = 0.0
                 for factor in range(len(parts)):  # in their order, as an assessment adds them up
                     if factors.between[factor]:
                         fit_value += parts[factor] / UNIT
                 fit_value /= factors.between_share[wish]
-                rows[count], scores[count], fits_of[count] = others.row_of[position], score, fit_value
+                found.rows[count], found.scores[count], found.fits[count] = others.row_of[position], score, fit_value
                 count += 1
                 if fit_value < wanted.threshold + _SLACK:  # it may yet be below the threshold
                     continue
@@ -254,7 +230,7 @@ def scan(
                             fit_step += 1
                         if fits_above >= wanted.shown:
                             need_fit = fit_step / _STEPS - _SLACK
-    return rows[:count], scores[:count], fits_of[:count]
+    return found.rows[:count], found.scores[:count], found.fits[:count]
 
 
 def compile_kernels() -> None:
