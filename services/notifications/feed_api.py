@@ -171,7 +171,6 @@ def _not_subscribed() -> Problem:
         409,
         "not-subscribed",
         "There is no feed for you",
-        remedy='POST /subscriptions {"channel": "feed"} first.',
     )
 
 
@@ -182,5 +181,4 @@ def _unknown_cursor(field: str) -> Problem:
         "This is no cursor of yours",
         field=field,
         rule="cursor",
-        remedy="Give back the cursor of your last page as it was, leave it out to read from the start, or say last.",
     )

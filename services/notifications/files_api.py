@@ -200,7 +200,6 @@ def _no_file() -> Problem:
         404,
         "no-file",
         "There is no file of that day",
-        remedy="Files are there for 30 days, from the day on which your feed began to today: GET /files lists them.",
     )
 
 
@@ -209,6 +208,5 @@ def _behind_the_end(size: int) -> Problem:
         416,
         "range-not-satisfiable",
         "The range begins behind the end of the file",
-        remedy="Ask for less, or for the whole file.",
         headers={"Content-Range": f"bytes */{size}"},
     )

@@ -34,11 +34,6 @@ BY_TOPIC = ""  # in place of a key id: it came by the agency's own topic, whose 
 _TOKEN = re.compile(r"([a-z0-9-]{3,40})\.([0-9a-f]{64})", re.ASCII)
 _NOBODY = "00" * 32
 MOST_TOLD = 1_000  # keys that the log has told of
-WRONG_HASH = (
-    "What is registered as secret_sha256 of this key is not the SHA-256 of its 32 bytes, so no call can ever succeed "
-    "with it. Ask the operator to register the hash of the bytes: "
-    "printf %s <64 hex digits> | xxd -r -p | sha256sum"
-)
 wrong_hashes = counter(
     "keys_registered_with_wrong_hash",
     "Calls with a key whose registered hash was made of something else than its bytes, by mistake",
@@ -144,7 +139,7 @@ class Keys:
         if (key.key_id, key.secret_sha256) not in self._told:
             self._told = frozenset({(key.key_id, key.secret_sha256), *islice(self._told, MOST_TOLD)})
             _log.warning("key_registered_with_wrong_hash", agency=agency.agency, key_id=key.key_id, reason=mistake)
-        return unauthorised(WRONG_HASH, "wrong-hash", mistake)
+        return unauthorised("wrong-hash", mistake)
 
     def _expired(self, key: Key) -> bool:
         return key.until is not None and key.until < self._now().astimezone(self._zone).date()

@@ -110,7 +110,7 @@ class Rounds:
                 )
                 for each in found
             )
-        )  # fmt: skip
+    )  # fmt: skip
 
     async def show(self, caller: Caller, id: str) -> SeenRound:
         """One as it is. Raises 403 and 404."""
@@ -136,7 +136,7 @@ class Rounds:
         if held["state"] != "computing" and await self._rounds.computing(held["agency"]) >= MOST_COMPUTING:
             raise _too_many()
         if len({each["person"] for each in fixed}) < len(fixed):
-            raise _wrong("/fixed", "once", "A person is fixed twice", "Name each person once.", "round-once")
+            raise _wrong("/fixed", "once", "A person is fixed twice", "round-once")
         await self._people.audit(caller, "round-adjusted", [(each["person"], each["opportunity"]) for each in fixed])
         before = held["result"]["benefit"] if held["state"] == "proposed" and "result" in held else None
         asked = {"fixed": fixed, "excluded": excluded, "benefit_before": before}
@@ -204,7 +204,7 @@ class Rounds:
         return SeenRound(
             round=held["_id"], state=held["state"], version=held["version"], asked=held["asked"], hidden=hidden,
             unknown=unknown, result=None if result is None else _result(held, result, seen),
-        )  # fmt: skip
+    )  # fmt: skip
 
 
 def _result(held: RoundDocument, result: ResultDocument, seen: Seen) -> RoundResult:
@@ -237,41 +237,28 @@ def _result(held: RoundDocument, result: ResultDocument, seen: Seen) -> RoundRes
 
 def _named(by_alias: Mapping[str, str], alias: str, openings: set[str], opportunity: str | None, field: str) -> str:
     if alias not in by_alias:
-        raise _wrong(
-            f"{field}/alias", "of-the-round", "A person is not of this round", "Name people of the round.",
-            "round-person",
-        )  # fmt: skip
+        raise _wrong(f"{field}/alias", "of-the-round", "A person is not of this round", "round-person")
     if opportunity is not None and opportunity not in openings:
-        raise _wrong(
-            f"{field}/opportunity", "of-the-round", "An opening is not of this round", "Name openings of the round.",
-            "round-opening",
-        )  # fmt: skip
+        raise _wrong(f"{field}/opportunity", "of-the-round", "An opening is not of this round", "round-opening")
     return by_alias[alias]
 
 
-def _wrong(field: str, rule: str, title: str, remedy: str, name: str) -> Problem:
-    return Problem(422, "refused", title, field=field, rule=rule, remedy=remedy, name=name)
+def _wrong(field: str, rule: str, title: str, name: str) -> Problem:
+    return Problem(422, "refused", title, field=field, rule=rule, name=name)
 
 
 def _nobody() -> Problem:
-    return _wrong(
-        "/people", "visible", "None of these people can be placed",
-        "Name people whom your agency registered, or who consented to your agency's seeing their profile.",
-        "round-nobody",
-    )  # fmt: skip
+    return _wrong("/people", "visible", "None of these people can be placed", "round-nobody")
 
 
 def _no_opening() -> Problem:
-    return _wrong(
-        "/openings", "held", "None of these openings is held", "Name openings by the id that notices carry.",
-        "round-no-opening",
-    )  # fmt: skip
+    return _wrong("/openings", "held", "None of these openings is held", "round-no-opening")
 
 
 def _too_many() -> Problem:
     return Problem(
         429, "too-many-rounds", "Rounds of this agency are still being worked out",
-        remedy="Wait until one is proposed: GET /rounds.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )  # fmt: skip
 
 
@@ -279,7 +266,6 @@ def _changed(held: RoundDocument) -> Problem:
     return Problem(
         409, "round-changed", "The round is not the one that was looked at",
         f"It is {held['state']}, version {held['version']}.", field="/version", rule="version",
-        remedy="Look at the round again: GET /rounds/{round}. A confirmed round stays as it is: ask for a new one.",
     )  # fmt: skip
 
 
@@ -287,5 +273,4 @@ def _outdated() -> Problem:
     return Problem(
         409, "round-outdated", "Somebody or something of the proposal has changed",
         "A person may not be shown or matched any more, or an opening ended or asks for something else.",
-        remedy="Have it worked out anew: PUT /rounds/{round}/adjustments, with the decisions that still hold.",
     )  # fmt: skip

@@ -73,9 +73,7 @@ class Feed(Channel):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """Nothing: the partner comes to us."""
         if url is not None:
-            raise Problem(
-                422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected", remedy="Leave it out."
-            )
+            raise Problem(422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected")
         return Configuration()
 
     def needs(self, recipient: str) -> Iterable[Need]:

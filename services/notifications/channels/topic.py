@@ -78,7 +78,6 @@ class OwnTopic(PushChannel):
                 "A topic has no URL of yours",
                 field="/url",
                 rule="unexpected",
-                remedy="Leave it out: the answer says how your topic is called.",
             )
         if self._kafka is None:
             raise Problem(
@@ -87,8 +86,6 @@ class OwnTopic(PushChannel):
                 "This service has no topics for partners",
                 field="/channel",
                 rule="kafka-authenticates-nobody",
-                remedy="Its Kafka authenticates nobody (the embedded broker never does), so everybody could read what "
-                "is yours. Take a webhook or the feed, or ask the operator for an Apache Kafka with users.",
             )
         target = f"{SCHEME}{self._kafka.physical(PARTNERS + agency)}"
         if (reason := await self._why_not(target)) is not None:
@@ -98,7 +95,6 @@ class OwnTopic(PushChannel):
                 "Your topic cannot be written yet",
                 field="/channel",
                 rule=reason,
-                remedy="Ask the operator to make it (python -m deploy.rights.partner add), then subscribe.",
             )
         return Configuration(self._credentials.sealed_target(subscription, target))
 

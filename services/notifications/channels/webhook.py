@@ -86,8 +86,6 @@ class Webhook(PushChannel):
                 "This URL cannot be called",
                 field="/url",
                 rule=refused.rule,
-                remedy="Give an https URL on a host name that resolves to public addresses only, "
-                "without user, password or fragment.",
             ) from None
         secret, kept = self._credentials.new_secret(subscription)
         return Configuration(self._credentials.sealed_target(subscription, url or ""), [kept], secret)

@@ -102,7 +102,6 @@ def _a_feed() -> Problem:
         409,
         "feed-keeps-itself",
         "A feed is not sent again",
-        remedy="Read it from the start: GET /feed without after, or with an older cursor.",
     )
 
 
@@ -111,5 +110,4 @@ def _running() -> Problem:
         409,
         "recovery-running",
         "Another recovery of this subscription is running",
-        remedy="Wait until it is done, or stop it: DELETE /subscriptions/{subscription}/recovery.",
     )

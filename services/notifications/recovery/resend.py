@@ -99,5 +99,4 @@ def _not_again() -> Problem:
         "not-to-be-sent",
         "This is not sent again",
         "It is out of date, is no longer allowed, or its subscription has ended.",
-        remedy="Newer notices come by themselves.",
     )

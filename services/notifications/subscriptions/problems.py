@@ -10,18 +10,12 @@ from shared.kit.web.problems import Problem
 
 def taken(subscription: str) -> Problem:
     """Another one of the agency leads there."""
-    return Problem(
-        409,
-        "already-subscribed",
-        "A subscription of yours leads there already",
-        remedy="Change that one, or remove it first.",
-        subscription=subscription,
-    )
+    return Problem(409, "already-subscribed", "A subscription of yours leads there already", subscription=subscription)
 
 
 def too_many_subscriptions() -> Problem:
     """Of one agency."""
-    return Problem(409, "too-many-subscriptions", "You have 20 subscriptions", remedy="Remove one first.")
+    return Problem(409, "too-many-subscriptions", "You have 20 subscriptions")
 
 
 def too_many_secrets() -> Problem:
@@ -31,7 +25,6 @@ def too_many_secrets() -> Problem:
         "too-many-secrets",
         "Four secrets of this subscription sign at the moment",
         "Each of them was promised to sign along for a while, and none is ended before.",
-        remedy="Wait until the oldest has ended.",
     )
 
 
@@ -41,9 +34,6 @@ def check_failed(channel: ChannelName, verdict: Verdict) -> Problem:
         409,
         "endpoint-check-failed",
         "Your endpoint did not say that it wants to be told",
-        remedy="Answer OPTIONS with WebHook-Allowed-Origin, or the signed test event with 2xx; then ask again."
-        if channel == WEBHOOK
-        else "Ask the operator whether your topic or mailbox is there; then ask again.",
         reason=verdict.reason,
         phase=phase_of(verdict.reason),
         name=None if channel == WEBHOOK else "endpoint-not-there",
@@ -57,29 +47,23 @@ def asked_too_often(wait: int) -> Problem:
         "asked-too-often",
         "So many of your endpoints were asked or tested lately",
         "We call an address only so often before its owner has said that it wants to be called.",
-        remedy="Wait as long as Retry-After says.",
         headers={"Retry-After": str(max(1, wait))},
     )
 
 
 def changed_meanwhile() -> Problem:
     """What was checked is not what stands there now."""
-    return Problem(409, "changed-meanwhile", "The subscription was changed meanwhile", remedy="Look at it, ask again.")
+    return Problem(409, "changed-meanwhile", "The subscription was changed meanwhile")
 
 
 def cannot_pause() -> Problem:
     """Not begun, ended, or a channel to which the partner comes."""
-    return Problem(
-        409,
-        "nothing-to-pause",
-        "This subscription is sent nothing",
-        remedy="Resume it first. A feed is paused by not reading it.",
-    )
+    return Problem(409, "nothing-to-pause", "This subscription is sent nothing")
 
 
 def nothing_to_test() -> Problem:
     """A channel on which we do not call."""
-    return Problem(409, "nothing-to-test", "We do not call you here", remedy="Read your feed: GET /feed.")
+    return Problem(409, "nothing-to-test", "We do not call you here")
 
 
 def only_if_we_call() -> Problem:
@@ -90,17 +74,11 @@ def only_if_we_call() -> Problem:
         "secret, headers, per_second, order and schedule are for channels on which we call you",
         field="/channel",
         rule="unexpected",
-        remedy="Leave them out.",
     )
 
 
 def only_over_http() -> Problem:
     """``secret``, ``headers``, ``tls`` on a mailbox or topic."""
     return Problem(
-        422,
-        "not-for-this-channel",
-        "secret, headers and tls are for webhooks",
-        field="/channel",
-        rule="unexpected",
-        remedy="Leave them out.",
+        422, "not-for-this-channel", "secret, headers and tls are for webhooks", field="/channel", rule="unexpected"
     )

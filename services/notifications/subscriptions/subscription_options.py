@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from typing import Any, TypedDict
 
 from services.notifications.channels.client_tls import ClientTls, TlsRefused, checked_tls
 from services.notifications.channels.webhook_signing import is_secret
@@ -18,11 +18,6 @@ from services.notifications.domain.custom_headers import HeaderRefused, checked_
 from services.notifications.domain.notice_threads import Wants
 from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
 from shared.kit.web.problems import Problem
-
-_FILTER_REMEDY: Final = (
-    "A filter is one of all, any (lists of filters), not (a filter), exact (an object with some of "
-    f"{', '.join(FIELDS)}), prefix (an object with region); at most 6 deep, 60 parts and 4,096 bytes."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,6 @@ def filter_of(wanted: Mapping[str, Any] | None) -> str | None:
             "This filter cannot be used",
             field=f"/filter{refused.place}",
             rule=refused.rule,
-            remedy=_FILTER_REMEDY,
             values={"fields": ", ".join(FIELDS)},
         ) from None
 
@@ -106,9 +100,6 @@ def headers_of(wanted: Mapping[str, str]) -> dict[str, str]:
             "These headers cannot be sent",
             field="/headers",
             rule=refused.rule,
-            remedy="At most 10 headers of letters, digits and -, values of visible ASCII up to 512 characters, 2,048 "
-            "bytes in all; none that frames or routes a request, and none that begins with webhook-, ce-, content-, "
-            "sec-, if- or x-forwarded-.",
         ) from None
 
 
@@ -123,9 +114,6 @@ def checked_tls_of(wanted: ClientTls, now: datetime) -> ClientTls:
             "These certificates cannot be used",
             field="/tls",
             rule=refused.rule,
-            remedy="certificate and key together, as PEM: the certificate first, then its chain, 5 in all, not "
-            "expired; its own key without a password (RSA from 2,048 bits, EC or Ed25519). ca: up to "
-            "10 authorities as PEM.",
         ) from None
 
 
@@ -138,6 +126,5 @@ def secret_of(wanted: str | None) -> str | None:
             "This secret cannot be used",
             field="/secret",
             rule="secret-form",
-            remedy="whsec_ and the base64 of 24 to 64 random bytes, as Standard Webhooks says; or leave it out.",
         )
     return wanted

@@ -40,12 +40,12 @@ class NotLetIn(KafkaError):
 def connection(kafka: KafkaSettings) -> Mapping[str, Any]:
     """The arguments of any client of aiokafka that say where to, as whom and how. Raises Unfit."""
     security = kafka.security
-    found: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": security.protocol}
+    found: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": security.security_protocol}
     if security.tls:
         found["ssl_context"] = security.context()
     if security.sasl:
         found |= {
-            "sasl_mechanism": security.mechanism,
+            "sasl_mechanism": security.sasl_mechanism,
             "sasl_plain_username": security.user,
             "sasl_plain_password": security.password,
         }
@@ -57,7 +57,7 @@ def faststream_security(kafka: KafkaSettings) -> BaseSecurity:
     security, context = kafka.security, kafka.security.context()
     if not security.sasl:
         return BaseSecurity(ssl_context=context, use_ssl=security.tls)
-    kind = _SASL[security.mechanism]
+    kind = _SASL[security.sasl_mechanism]
     return kind(security.user, security.password, ssl_context=context, use_ssl=security.tls)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
+from faststream.kafka import TopicPartition as AssignedPartition
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
 from shared.kit.base.clock import machine_time
@@ -48,37 +48,127 @@ class _Sample(NamedTuple):
     ends: dict[TopicPartition, int]
 
 
-class Reader(ABC):
-    """What a stream asks of whatever reads for it: here as much as does not depend on who assigns the partitions."""
+class _NoCommits(NamedTuple):
+    """What a message of FastStream's asks of its consumer, where no group keeps offsets."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Sequence[str], batch: Batch) -> None:
+    consumer: AIOKafkaConsumer
+
+    async def commit(self) -> None:
+        """Our checkpoints alone say how far it is."""
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.consumer.seek(partition, offset)
+
+
+class Consumer:
+    """One consumer session. Make another one when a topic has a new id: what this one fetched or buffers belongs to
+    the ids of before.
+
+    ``batch`` is awaited with the records of several partitions; when it raises, all are rewound and come again; when it
+    returns, Kafka's offsets are committed. ``assigned`` is called when other partitions are ours, ``revoked`` is told
+    which are no longer.
+
+    Without a ``group`` it is a standalone consumer: every replica reads every partition, by checkpoints of its own.
+    There is nothing to join, so nobody waits for a group that finds together or for a member that died; the price is
+    that each replica does the work again, so it must be harmless.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str | None,
+        topics: Sequence[str],
+        batch: Batch,
+        assigned: Callable[[], None],
+        revoked: Callable[[Iterable[Any]], None],
+    ) -> None:
         self._settings = kafka
+        self._group = group
         self._topics = [kafka.physical(topic) for topic in topics]
         self._batch = batch
+        self._assigned = assigned
         self._batches, self._in_hand = 0, False
         self.lay_ready = False  # whether the batch in hand was there already when it was asked for
         self._last_sample: _Sample | None = None
+        self._broker = KafkaBroker(
+            kafka.bootstrap,
+            security=faststream_security(kafka),
+            client_id=kafka.instance,
+            consumer_only=True,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            metadata_max_age_ms=kafka.metadata_max_age_ms,
+            allow_auto_create_topics=False,
+            graceful_timeout=STOP_SECONDS,
+            logger=None,
+            apply_types=False,
+        )
+        self.subscriber = self._broker.subscriber(
+            *(self._topics if group is not None else ()),
+            partitions=[] if group is not None else [AssignedPartition(*each) for each in sorted(self._partitions())],
+            batch=True,
+            group_id=group,
+            group_instance_id=None if group is None else f"{group}-{kafka.instance}",
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_records=kafka.batch_max_records,
+            batch_timeout_ms=POLL_MS,
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=kafka.heartbeat_interval_ms,
+            fetch_max_wait_ms=kafka.fetch_wait_ms,
+            listener=_Listener(assigned, revoked),
+            parser=self._parse,
+            decoder=_raw,
+            no_reply=True,
+        )
+        self.subscriber(self._take)
 
-    @property
-    @abstractmethod
-    def kafka(self) -> AIOKafkaConsumer | None:
-        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
-
-    @abstractmethod
     async def start(self) -> None:
-        """Begin. Raises KafkaError when the broker does not answer; whoever called it stops it then."""
+        """Join the group, if there is one. Raises KafkaError when the broker does not answer; whoever called it stops
+        it then."""
+        await self._broker.connect()
+        config: Any = self._broker.config.broker_config
+        # instead of aiokafka's own
+        config.builder = partial(_waiting_consumer, self._settings, self._asked, **config.builder.keywords)
+        if self._group is None:
+            self._assigned()
+        await self._broker.start()
 
-    @abstractmethod
     async def stop(self) -> None:
-        """Let the batch in hand end, then end."""
+        """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""
+        consumer = self.kafka
+        with contextlib.suppress(*KAFKA_ERRORS):
+            async with asyncio.timeout(STOP_SECONDS + 5):
+                await self._broker.stop()
+        if consumer is not None:
+            await close(consumer)
 
     async def abandon(self) -> None:
-        """The same, before a new session begins at once."""
+        """Let the batch in hand end, leave the group, drop the connections. A clean stop keeps a static member's place,
+        and with it what the group gave it: seen on Apache Kafka, a member that came back on its own before its topics
+        were made again was given nothing, and so was everybody who took its place."""
+        self.subscriber.running = False
+        if self._group is not None and (consumer := self.kafka) is not None:
+            in_hand: Any = self.subscriber.lock
+            await in_hand.wait_release(STOP_SECONDS)
+            await leave_group(consumer)
         await self.stop()
 
+    @property
+    def kafka(self) -> AIOKafkaConsumer | None:
+        """aiokafka's consumer underneath: positions, high-water marks, assignment."""
+        return self.subscriber.consumer
+
     async def unassigned_partitions(self) -> set[TopicPartition]:
-        """Partitions of our topics that nobody reads. Raises KafkaError, TimeoutError."""
-        return set()
+        """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
+
+        Apache Kafka gives a static member that comes back what it had, without asking anybody what there is now: not
+        the topics that its new version reads as well, nor those that were not there yet when it had joined before.
+        """
+        each = self._partitions()
+        if self._group is None or self.kafka is None or each <= self.kafka.assignment():
+            return set()
+        state, given = await assigned_in(self._settings, self._group)
+        return each - given if state == "Stable" else set()
 
     def position(self, partition: TopicPartition) -> int | None:
         """Which offset is read next, as far as is known without asking anybody."""
@@ -151,112 +241,15 @@ class Reader(ABC):
         finally:
             self._in_hand = False
 
-
-class Consumer(Reader):
-    """One consumer session. Make another one when a topic has a new id: what this one fetched or buffers belongs to
-    the ids of before.
-
-    ``batch`` is awaited with the records of several partitions; when it raises, all are rewound and come again; when it
-    returns, Kafka's offsets are committed. ``assigned`` is called when other partitions are ours, ``revoked`` is told
-    which are no longer.
-    """
-
-    def __init__(
-        self,
-        kafka: KafkaSettings,
-        group: str,
-        topics: Sequence[str],
-        batch: Batch,
-        assigned: Callable[[], None],
-        revoked: Callable[[Iterable[Any]], None],
-    ) -> None:
-        self._broker = KafkaBroker(
-            kafka.bootstrap,
-            security=faststream_security(kafka),
-            client_id=kafka.instance,
-            consumer_only=True,
-            ack_policy=AckPolicy.NACK_ON_ERROR,
-            metadata_max_age_ms=kafka.metadata_max_age_ms,
-            allow_auto_create_topics=False,
-            graceful_timeout=STOP_SECONDS,
-            logger=None,
-            apply_types=False,
-        )
-        super().__init__(kafka, topics, batch)
-        self._group = group
-        self.subscriber = self._broker.subscriber(
-            *self._topics,
-            batch=True,
-            group_id=group,
-            group_instance_id=f"{group}-{kafka.instance}",
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            max_records=kafka.batch_max_records,
-            batch_timeout_ms=POLL_MS,
-            session_timeout_ms=kafka.session_timeout_ms,
-            heartbeat_interval_ms=kafka.heartbeat_interval_ms,
-            max_poll_interval_ms=kafka.max_poll_interval_ms,
-            fetch_max_wait_ms=kafka.fetch_wait_ms,
-            listener=_Listener(assigned, revoked),
-            parser=self._parse,
-            decoder=_raw,
-            no_reply=True,
-        )
-
-        self.subscriber(self._take)
-
-    async def start(self) -> None:
-        """Join the group."""
-        await self._broker.connect()
-        config: Any = self._broker.config.broker_config
-        # instead of aiokafka's own
-        config.builder = partial(_waiting_consumer, self._settings, self._asked, **config.builder.keywords)
-        await self._broker.start()
-
-    async def stop(self) -> None:
-        """Let the batch in hand end, then leave quietly (a static member keeps its place for the session time-out)."""
-        consumer = self.kafka
-        with contextlib.suppress(*KAFKA_ERRORS):
-            async with asyncio.timeout(STOP_SECONDS + 5):
-                await self._broker.stop()
-        if consumer is not None:
-            await close(consumer)
-
-    async def abandon(self) -> None:
-        """Let the batch in hand end, leave the group, drop the connections. A clean stop keeps a static member's place,
-        and with it what the group gave it: seen on Apache Kafka, a member that came back on its own before its topics
-        were made again was given nothing, and so was everybody who took its place."""
-        self.subscriber.running = False
-        if (consumer := self.kafka) is not None:
-            in_hand: Any = self.subscriber.lock
-            await in_hand.wait_release(STOP_SECONDS)
-            await leave_group(consumer)
-        await self.stop()
-
-    @property
-    def kafka(self) -> AIOKafkaConsumer | None:
-        return self.subscriber.consumer
-
-    async def unassigned_partitions(self) -> set[TopicPartition]:
-        """Partitions of our topics that the group, at rest, has given to nobody. Raises KafkaError, TimeoutError.
-
-        Apache Kafka gives a static member that comes back what it had, without asking anybody what there is now: not
-        the topics that its new version reads as well, nor those that were not there yet when it had joined before.
-        """
-        each = self._partitions()
-        if self.kafka is None or each <= self.kafka.assignment():
-            return set()
-        state, given = await assigned_in(self._settings, self._group)
-        return each - given if state == "Stable" else set()
-
     def _asked(self, lay_ready: bool) -> None:
         self.lay_ready = lay_ready
 
     async def _parse(self, records: Any) -> KafkaAckableMessage:
         """Nothing is decoded here, so nothing can fail here."""
-        return KafkaAckableMessage(
-            body=b"", raw_message=records, consumer=self.subscriber.consumer or FAKE_CONSUMER, headers={}
-        )
+        consumer: Any = self.subscriber.consumer or FAKE_CONSUMER
+        if self._group is None:
+            consumer = _NoCommits(consumer)
+        return KafkaAckableMessage(body=b"", raw_message=records, consumer=consumer, headers={})
 
 
 async def _raw(message: KafkaAckableMessage) -> Any:

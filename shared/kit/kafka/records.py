@@ -8,24 +8,24 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
+from aiokafka import ConsumerRecord
+
 LARGEST_RECORD = 900_000  # bytes; Kafka's default limit is 1 MiB per record, headers included
 
 
-class Record(Protocol):
-    """What we use of aiokafka's ConsumerRecord."""
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record as the quarantine keeps it."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+Record = ConsumerRecord[bytes, bytes] | KeptRecord
 
 
 class Partition(NamedTuple):

@@ -27,8 +27,8 @@ class KafkaSecurity:
     Files are PEM. Passwords are kept out of `repr`.
     """
 
-    protocol: SecurityProtocol = "PLAINTEXT"
-    mechanism: SaslMechanism = "SCRAM-SHA-512"
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    sasl_mechanism: SaslMechanism = "SCRAM-SHA-512"
     user: str = ""
     password: str = field(default="", repr=False)
     ca_file: str = ""
@@ -38,11 +38,11 @@ class KafkaSecurity:
 
     @property
     def sasl(self) -> bool:
-        return self.protocol.startswith("SASL_")
+        return self.security_protocol.startswith("SASL_")
 
     @property
     def tls(self) -> bool:
-        return self.protocol.endswith("SSL")
+        return self.security_protocol.endswith("SSL")
 
     @property
     def authenticated(self) -> bool:
@@ -55,14 +55,14 @@ class KafkaSecurity:
             if not getattr(self, part):
                 raise Unfit(part, missing=True)
         if not self.sasl and (self.user or self.password):
-            raise Unfit("protocol")  # whoever gave a user did not mean to go without
-        if self.mechanism == "PLAIN" and self.protocol == "SASL_PLAINTEXT":
-            raise Unfit("mechanism")  # it would send the password itself, readable
+            raise Unfit("security_protocol")  # whoever gave a user did not mean to go without
+        if self.sasl_mechanism == "PLAIN" and self.security_protocol == "SASL_PLAINTEXT":
+            raise Unfit("sasl_mechanism")  # it would send the password itself, readable
         for given, needed in (("cert_file", "key_file"), ("key_file", "cert_file"), ("key_password", "key_file")):
             if getattr(self, given) and not getattr(self, needed):
                 raise Unfit(needed, missing=True)
         if not self.tls and (self.ca_file or self.cert_file):
-            raise Unfit("protocol")
+            raise Unfit("security_protocol")
         self.context()
 
     def context(self) -> ssl.SSLContext | None:
@@ -102,7 +102,6 @@ class KafkaSettings:
     idempotent: bool = False
     session_timeout_ms: int = 10_000
     heartbeat_interval_ms: int = 1_000
-    max_poll_interval_ms: int = 300_000
     batch_max_records: int = 500
     metadata_max_age_ms: int = 5_000
     watch_seconds: float = 2.0

@@ -10,8 +10,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from types import FrameType
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -62,8 +61,8 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
 async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
     runtime: ServiceRuntime = app.state.runtime
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a warning for every malformed request fills a disk
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has ended: here they stop
-        signal.signal(number, lambda *_: runtime.stop())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, runtime.stop)
     listening = _bound(settings.host, settings.port, "IEUM_PORT")
     measuring = _bound(settings.metrics_host, settings.metrics_port, "IEUM_METRICS_PORT")
     if listening is None or (measuring is None and settings.metrics_port is not None):
@@ -73,17 +72,22 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
             async with _metrics_served(measuring, settings), app.router.lifespan_context(app):
                 most = connections_below_files(settings.connections)
                 metrics.connections_most.of().set(most)
-                server = EdgeServer(edge_config(app, settings, most), runtime.stop)
-                watching = asyncio.create_task(_stop_when_failed(server, runtime))
+                server = EdgeServer(edge_config(app, settings.model_copy(update={"connections": most})))
+                ending = asyncio.create_task(_end_with(runtime, server))
                 if not runtime.stopping.is_set():
                     await server.serve(sockets=[listening])
-                watching.cancel()
                 runtime.stop()
+                await ending
     except Exception:
-        if not runtime.failed.is_set():  # else it was told where it failed
+        if not runtime.failed:  # else it was told where it failed
             raise
     _log.info("stopped")
-    return FAILED if runtime.failed.is_set() else 0
+    return FAILED if runtime.failed else 0
+
+
+async def _end_with(runtime: ServiceRuntime, server: uvicorn.Server) -> None:
+    await runtime.stopping.wait()
+    server.should_exit = True
 
 
 class EdgeConfig(uvicorn.Config):
@@ -95,14 +99,13 @@ class EdgeConfig(uvicorn.Config):
 
 class EdgeServer(uvicorn.Server):
     """Looks at its connections once a second, and at nothing more often: uvicorn's own loop wakes ten times a second to
-    see whether it should end. Here the end wakes it. ``stop`` is called at a signal, at once, so that long polls and
-    loops do not hold the end up; without it signals are left to the server that this one stands beside."""
+    see whether it should end. Here the end wakes it. Signals are not its business: at once they stop the whole service,
+    whose long polls and loops would hold the end up."""
 
     config: EdgeConfig
 
-    def __init__(self, config: EdgeConfig, stop: Callable[[], None] | None = None) -> None:
+    def __init__(self, config: EdgeConfig) -> None:
         self._ending = asyncio.Event()
-        self._stop = stop
         super().__init__(config)
 
     @property
@@ -113,8 +116,6 @@ class EdgeServer(uvicorn.Server):
     def should_exit(self, value: bool) -> None:
         if value:
             self._ending.set()
-        else:
-            self._ending.clear()
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
@@ -124,21 +125,9 @@ class EdgeServer(uvicorn.Server):
                 _log.exception("sweep_failed")
             await wait_or_stop(self._ending, SWEEP_SECONDS)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._stop is not None:
-            self._stop()
-        super().handle_exit(sig, frame)
-
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        with super().capture_signals() if self._stop is not None else contextlib.nullcontext():
-            yield
-
-
-async def _stop_when_failed(server: uvicorn.Server, runtime: ServiceRuntime) -> None:
-    await runtime.failed.wait()
-    runtime.stop()
-    server.should_exit = True
+        yield
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +136,8 @@ async def _metrics_served(listening: socket.socket | None, settings: EdgeSetting
     if listening is None:
         yield
         return
-    server = EdgeServer(edge_config(metrics_app(), settings, METRICS_CONNECTIONS, shown=False))
+    few = settings.model_copy(update={"connections": METRICS_CONNECTIONS})
+    server = EdgeServer(edge_config(metrics_app(), few, shown=False))
     with listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]), name="metrics")
         try:
@@ -157,8 +147,8 @@ async def _metrics_served(listening: socket.socket | None, settings: EdgeSetting
             await asyncio.wait([serving], timeout=2.0)
 
 
-def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *, shown: bool = True) -> EdgeConfig:
-    """uvicorn with our protocol; ``most`` connections instead of those of the settings."""
+def edge_config(app: FastAPI, settings: EdgeSettings, *, shown: bool = True) -> EdgeConfig:
+    """uvicorn with our protocol."""
     trusted = networks(settings.trusted_proxies)
     config = EdgeConfig(
         app,
@@ -173,7 +163,7 @@ def edge_config(app: FastAPI, settings: EdgeSettings, most: int | None = None, *
         ws="none",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    config.edge, config.trusted = Connections(settings, most, shown=shown), trusted
+    config.edge, config.trusted = Connections(settings, shown=shown), trusted
     return config
 
 

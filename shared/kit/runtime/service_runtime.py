@@ -121,7 +121,7 @@ class ServiceRuntime:
         self.quotas = Quotas(settings)
         self.stopping = asyncio.Event()
         self.ready = asyncio.Event()
-        self.failed = asyncio.Event()
+        self.failed = False
         self._streams = tuple(streams)
         self._all_streams = (*self._streams, *held_streams)
         self._indexes = {**outbox.INDEXES, **checkpoints.INDEXES, **quarantine.INDEXES, **(indexes or {})}
@@ -242,7 +242,8 @@ class ServiceRuntime:
             await _in_turn(before)
         except Exception:
             _log.exception("cannot_begin")
-            self.failed.set()
+            self.failed = True
+            self.stop()
             raise
         self._run(self._look, self._keep_time)
         async with asyncio.TaskGroup() as starting:

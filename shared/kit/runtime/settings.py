@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
+from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -140,8 +141,7 @@ class ServiceSettings(EdgeSettings):
         try:
             self.kafka_security.check()
         except Unfit as unfit:
-            name = {"protocol": "security_protocol", "mechanism": "sasl_mechanism"}.get(unfit.part, unfit.part)
-            raise _Wrong(f"kafka_{name}", missing=unfit.missing) from None
+            raise _Wrong(f"kafka_{unfit.part}", missing=unfit.missing) from None
         if self.profile == "production" and not self.kafka_security.authenticated:
             raise _Wrong("kafka_security_protocol")
         return self
@@ -173,16 +173,9 @@ class ServiceSettings(EdgeSettings):
 
     @property
     def kafka_security(self) -> KafkaSecurity:
-        return KafkaSecurity(
-            protocol=self.kafka_security_protocol,
-            mechanism=self.kafka_sasl_mechanism,
-            user=self.kafka_user,
-            password=self.kafka_password.get_secret_value(),
-            ca_file=self.kafka_ca_file,
-            cert_file=self.kafka_cert_file,
-            key_file=self.kafka_key_file,
-            key_password=self.kafka_key_password.get_secret_value(),
-        )
+        given = {field.name: getattr(self, f"kafka_{field.name}") for field in fields(KafkaSecurity)}
+        secrets = {name: value.get_secret_value() for name, value in given.items() if isinstance(value, SecretStr)}
+        return KafkaSecurity(**given | secrets)
 
     @property
     def kafka_settings(self) -> KafkaSettings:

@@ -26,7 +26,6 @@ from shared.kit.base.observer import Observer
 from shared.kit.base.supervise import end_all
 from shared.kit.kafka.records import EventCodec, Outgoing
 from shared.kit.kafka.topics import Topics
-from shared.kit.store.lease import Lease
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.outbox_relay import OutboxRelay
 
@@ -173,15 +172,13 @@ class Outbox:
         await self._database[OWNERS].update_one({"_id": self._owner}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
 
     async def _keep_house(self) -> None:
-        lease = Lease(self._database, "outbox-sweeper", self._owner, seconds=ORPHAN_SECONDS)
         beats = 0
         while True:
             try:
                 await self._beat()
                 if beats % 3 == 0 and await self._any_is_late():
                     await self._look_for_rows_left_behind()
-                    if await lease.acquire():
-                        await self.sweep()
+                    await self.sweep()
             except Exception as error:  # also what nobody foresaw: without a sign of life others take our rows over
                 self._observer.retried("outbox", type(error).__name__)
             beats += 1
@@ -232,7 +229,8 @@ class Outbox:
 
     async def sweep(self) -> int:
         """Take over rows that are old and whose owner shows no sign of life; returns how many. A live owner's rows are
-        its own business: publishing them as well would double everything on the wire."""
+        its own business, also those that it took over just now: publishing them as well would double everything on the
+        wire."""
         alive_since: Any = {"$subtract": ["$$NOW", int(ORPHAN_SECONDS * 1000)]}
         seen = self._database[OWNERS].find({"$expr": {"$gt": ["$seen", alive_since]}}, {"_id": 1}, max_time_ms=5_000)
         alive = [owner["_id"] async for owner in seen]

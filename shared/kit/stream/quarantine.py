@@ -8,15 +8,13 @@ moves the checkpoint past the record: exactly once. A record that no document ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import bson
 from pymongo import ASCENDING, IndexModel
 
 from shared.kit.base.sealing import Sealer
-from shared.kit.kafka.records import Bad, DeadLetter, EventCodec, Origin, Record
+from shared.kit.kafka.records import Bad, DeadLetter, EventCodec, KeptRecord, Origin, Record
 from shared.kit.store.mongo import Database, Document
 from shared.kit.store.unit_of_work import LARGEST_DOCUMENT, UnitOfWork
 
@@ -34,16 +32,6 @@ INDEXES = {
 def dead_topic(topic: str) -> str:
     """Where consumers of a topic say what they could not process."""
     return f"{topic}.dead"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptRecord:
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Quarantine:

@@ -19,10 +19,9 @@ from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.cpu_slices import in_slices
 from shared.kit.base.observer import Observer
 from shared.kit.kafka.client import KAFKA_ERRORS
-from shared.kit.kafka.consumer import Consumer, Reader
+from shared.kit.kafka.consumer import Consumer
 from shared.kit.kafka.records import Origin, Partition, Record
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.kafka.standalone_consumer import StandaloneConsumer
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.stream.backlog import SHARE, Backlog, Item
 from shared.kit.stream.checkpoints import Checkpoint, Fenced, PartitionCheckpoints
@@ -75,7 +74,7 @@ class Session:
         self._assigned = asyncio.Event()
         self._ending = False
         self._backoff = Backoff(0.2, 10.0)
-        self.reader: Reader | None = self._new_reader()
+        self.reader: Consumer | None = self._new_reader()
 
     async def start(self) -> None:
         """Begin to read. Raises KafkaError, and is over then."""
@@ -140,12 +139,10 @@ class Session:
 
     # --- what it reads, and from where
 
-    def _new_reader(self) -> Reader:
-        topics = list(self.ids)
-        if self._parts.everywhere:
-            return StandaloneConsumer(self._kafka, topics, self.batch, self._given, self._observer)
+    def _new_reader(self) -> Consumer:
         kafka = replace(self._kafka, instance="active") if self._parts.alone else self._kafka
-        return Consumer(kafka, self._parts.group, topics, self.batch, self._given, self._revoked)
+        group = None if self._parts.everywhere else self._parts.group
+        return Consumer(kafka, group, list(self.ids), self.batch, self._given, self._revoked)
 
     def _given(self) -> None:
         """Nothing is claimed yet: a claim that came only after a revocation knows holes of another time."""

@@ -42,21 +42,16 @@ class Authenticator(Protocol[C]):
         """The same caller as of now: time has passed since its key was checked (a slow body, a long poll)."""
 
 
-def unauthorised(
-    remedy: str = "Send Authorization: Bearer <key id>.<secret> with a key that is registered and not expired.",
-    name: str | None = None,
-    rule: str | None = None,
-) -> Problem:
-    """The one answer to whoever cannot show a good key; ``remedy``, ``name`` and ``rule`` where more may be said."""
+def unauthorised(name: str | None = None, rule: str | None = None) -> Problem:
+    """The one answer to whoever cannot show a good key; ``name`` and ``rule`` where more may be said."""
     headers = {"WWW-Authenticate": "Bearer"}
-    return Problem(401, "unauthorised", "No valid key", remedy=remedy, headers=headers, name=name, rule=rule)
+    return Problem(401, "unauthorised", "No valid key", headers=headers, name=name, rule=rule)
 
 
 def refuse_key_in_address(request: Request) -> None:
     """Raise the 400 problem for a key in the address: it would end in logs."""
     if any(name.lower() in _IN_ADDRESS for name in request.query_params):
-        remedy = "Send it as Authorization header, and replace this key: addresses end in logs."
-        raise Problem(400, "key-in-address", "A key does not belong into an address", remedy=remedy)
+        raise Problem(400, "key-in-address", "A key does not belong into an address")
 
 
 async def authenticated(

@@ -9,7 +9,7 @@ open, sends slowly, or has no key, holds nobody off. A few places more are kept 
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
@@ -39,28 +39,23 @@ class Connection(Protocol):
 
 
 class Connections:
-    """All connections of one server. ``most`` instead of those of the settings. ``shown``: in the gauge, which is the
-    API's."""
+    """All connections of one server. ``shown``: in the gauge, which is the API's."""
 
     def __init__(
         self,
         limits: EdgeSettings,
-        most: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
         shown: bool = True,
     ) -> None:
         self.limits = limits
-        self._most = most or limits.connections
-        self._most_of_an_address = min(self._most, limits.connections_per_address)
         self.clock = clock
         self._shown = shown
         self._places: dict[Connection, Place] = {}
         self._open: Counter[str] = Counter()
         self._count: Counter[Place] = Counter()
-        # without a request of a good key in progress, longest first, with the time since when; by address too
-        self._waiting = {wait: OrderedDict[Connection, float]() for wait, _ in _GIVE_WAY}
-        self._waiting_of: dict[tuple[str, Wait], OrderedDict[Connection, float]] = {}
+        # without a request of a good key in progress, longest first, with the time since when
+        self._waiting: dict[Wait, dict[Connection, float]] = {wait: {} for wait, _ in _GIVE_WAY}
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._places))
@@ -92,20 +87,14 @@ class Connections:
 
     def works(self, connection: Connection) -> None:
         """A request of it, with a good key, is being answered: it keeps its place."""
-        for wait, waiting in self._waiting.items():
+        for waiting in self._waiting.values():
             waiting.pop(connection, None)
-            mine = self._waiting_of.get((connection.address, wait))
-            if mine is not None:
-                mine.pop(connection, None)
-                if not mine:
-                    del self._waiting_of[connection.address, wait]
 
     def waits(self, connection: Connection, wait: Wait) -> None:
         """It may give way from now on."""
         self.works(connection)
         if connection in self._places:
-            self._waiting[wait][connection] = now = self.clock()
-            self._waiting_of.setdefault((connection.address, wait), OrderedDict())[connection] = now
+            self._waiting[wait][connection] = self.clock()
 
     def sweep(self) -> None:
         """Cut what takes too long; say how many there are."""
@@ -118,8 +107,8 @@ class Connections:
             metrics.connections.of(kind=place).set(self._count[place])
 
     def _find_place(self, new: Connection) -> Place | None:
-        of_an_address = not new.address_free and self._open[new.address] >= self._most_of_an_address
-        if not of_an_address and self._count["open"] < self._most:
+        of_an_address = not new.address_free and self._open[new.address] >= self.limits.connections_per_address
+        if not of_an_address and self._count["open"] < self.limits.connections:
             return "open"
         if self._give_way("open", new.address if of_an_address else None):
             return "open"
@@ -128,8 +117,9 @@ class Connections:
     def _give_way(self, place: Place, address: str | None = None) -> bool:
         """One that waits, of this address, if one is named, gives up its place."""
         for wait, least in _GIVE_WAY:
-            waiting = self._waiting[wait] if address is None else self._waiting_of.get((address, wait), OrderedDict())
-            oldest = next((each for each in waiting if self._places[each] == place), None)
+            waiting = self._waiting[wait]
+            of_it = (each for each in waiting if self._places[each] == place and address in (None, each.address))
+            oldest = next(of_it, None)
             if oldest is not None and self.clock() - waiting[oldest] >= least:
                 self._cut(oldest, "gave-way")
                 return True

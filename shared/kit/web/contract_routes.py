@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from fastapi.responses import Response
 from shared.events import registry
 from shared.events.asyncapi import asyncapi
 from shared.events.publish_schemas import NOTICES, bus_schema, catalogue, door_schema, notice_schema
-from shared.events.registry import UnknownType
+from shared.events.registry import Registry, UnknownType
 from shared.kit.web.problems import errors, not_found
 from shared.kit.web.route_bounds import Router
 
@@ -23,7 +24,7 @@ _SCHEMA = "application/schema+json"
 @routes.get("/schemas", summary="Every event type in every version")
 async def schemas() -> list[dict[str, Any]]:
     """Type, version, topic, what it says, and whether it is taken at the door."""
-    return Response(_catalogue(), media_type="application/json")  # type: ignore[return-value] # written once; the annotation is for OpenAPI
+    return Response(_written(catalogue), media_type="application/json")  # type: ignore[return-value] # written once; the annotation is for OpenAPI
 
 
 @routes.get(
@@ -44,19 +45,14 @@ async def schema(
 @routes.get("/asyncapi.json", summary="The bus, as AsyncAPI 3.0")
 async def bus() -> dict[str, Any]:
     """Topics, types, headers, schemas."""
-    return Response(_bus(), media_type="application/json")  # type: ignore[return-value] # as above
+    return Response(_written(asyncapi), media_type="application/json")  # type: ignore[return-value] # as above
 
 
 # Each is the same until the next release, and costs milliseconds: it is written once. What is not found is not kept,
 # so that nobody fills the memory with names.
 @cache
-def _catalogue() -> bytes:
-    return _json(catalogue(registry))
-
-
-@cache
-def _bus() -> bytes:
-    return _json(asyncapi(registry))
+def _written(document: Callable[[Registry], Any]) -> bytes:
+    return _json(document(registry))
 
 
 @cache

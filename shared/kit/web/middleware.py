@@ -143,9 +143,8 @@ class _CutOff(Exception):
 
 
 def too_much(most_bytes: int) -> Problem:
-    remedy = f"Send at most {most_bytes} bytes at once."
     title, values = "This cannot be taken as it is", {"bytes": most_bytes}
-    return Problem(413, "refused", title, field="", rule="too-much", name="too-much", remedy=remedy, values=values)
+    return Problem(413, "refused", title, field="", rule="too-much", name="too-much", values=values)
 
 
 async def _in_pieces(message: Message, send: Send) -> None:
@@ -165,10 +164,10 @@ def _beyond(scope: Scope) -> Problem | None:
     query = scope.get("query_string", b"")
     path = scope.get("raw_path") or scope["path"].encode()
     if len(path) > LONGEST_PATH or len(query) > LONGEST_QUERY or query.count(b"&") >= MOST_PARAMETERS:
-        return Problem(414, "uri-too-long", "The address is too long", remedy="Send a shorter path and query.")
+        return Problem(414, "uri-too-long", "The address is too long")
     headers = scope["headers"]
     if len(headers) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in headers):
-        return Problem(431, "head-too-large", "The head is too large", remedy="Send fewer and shorter header fields.")
+        return Problem(431, "head-too-large", "The head is too large")
     return None
 
 

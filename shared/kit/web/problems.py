@@ -69,10 +69,10 @@ class ProblemDetails(Answer):
 
 
 class Problem(Exception):
-    """Raise it anywhere in a request. ``type`` is a slug; ``detail`` and ``remedy`` are sentences of ours, no values.
+    """Raise it anywhere in a request. ``type`` is a slug; ``title`` and ``detail`` are sentences of ours, no values.
 
     ``members`` are further ones of the body (``field``, ``rule``, ...), ``headers`` go with the answer. By ``name``
-    (else ``type``) the application finds what to do in its languages, with ``values``, which are safe.
+    (else ``type``) the application finds the remedy in its languages, with ``values``, which are safe.
     """
 
     def __init__(
@@ -82,7 +82,6 @@ class Problem(Exception):
         title: str,
         detail: str | None = None,
         *,
-        remedy: str | None = None,
         headers: Mapping[str, str] | None = None,
         name: str | None = None,
         values: Mapping[str, object] | None = None,
@@ -91,8 +90,7 @@ class Problem(Exception):
         super().__init__(type)
         self.headers = dict(headers or {})
         self._name, self._values = name or type, dict(values or {})
-        said = {"detail": detail, "remedy": None if remedy is None else {"en": remedy}, **members}
-        self.details = ProblemDetails(type=TYPE_BASE + type, title=title, status=status, **said)
+        self.details = ProblemDetails(type=TYPE_BASE + type, title=title, status=status, detail=detail, **members)
 
     @property
     def status(self) -> int:
@@ -133,24 +131,25 @@ def unavailable() -> Problem:
     """Something this service needs is away for the moment. An answer may have been lost on the way back, so nobody here
     knows whether it was done."""
     detail = "It may or may not have been taken; sending the same again is safe."
-    remedy, headers = "Send the same again in a moment.", {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return Problem(503, "unavailable", "Not now", detail, remedy=remedy, headers=headers)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(503, "unavailable", "Not now", detail, headers=headers)
 
 
 def not_found() -> Problem:
     """There is nothing, or nothing for you: unknown, forbidden and erased look the same."""
-    return Problem(404, "not-found", "Not found", remedy="Check the address and the id.")
+    return Problem(404, "not-found", "Not found")
 
 
 def forbidden(right: str) -> Problem:
     """The key is good but lacks a right (a name of ours: ``emits job-posted``, ``reads matches``)."""
-    detail, remedy = f"It lacks the right: {right}.", "Ask whoever administers your agency's registration."
-    return Problem(403, "forbidden", "This key may not do this", detail, rule="right", name="right", remedy=remedy)
+    return Problem(
+        403, "forbidden", "This key may not do this", f"It lacks the right: {right}.", rule="right", name="right"
+    )
 
 
 def internal() -> Problem:
     """A bug of ours; the log has the place."""
-    return Problem(500, "internal", "Something failed here", remedy="Try again; tell us if it stays.")
+    return Problem(500, "internal", "Something failed here")
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

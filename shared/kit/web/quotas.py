@@ -29,18 +29,6 @@ AtOnce = Literal["requests-at-once", "bodies-at-once", "polls-at-once"]
 LONGEST_DELAY = 0.5
 MOST_DELAYED = 256
 LONGEST_TURN = 5.0  # so long a request waits for others of its key
-_REMEDIES = {
-    "wrong-keys": "Wait as long as Retry-After says, and send a key that is registered and not expired.",
-    "anonymous": "Wait as long as Retry-After says; these pages change with a release only, keep them.",
-    "requests": "Wait as long as Retry-After says, then send the same again.",
-    "lookups": "Wait as long as Retry-After says; keep the aliases that you know.",
-    "events": "Wait as long as Retry-After says, then send the same again; spread large loads over time.",
-    "forbids": "Wait as long as Retry-After says, then send the same again.",
-    "bytes": "Wait as long as Retry-After says, then send the same again; events on their own count nothing here.",
-    "requests-at-once": "Wait for the answers to earlier requests before sending more.",
-    "bodies-at-once": "Wait for the answers to earlier batches before sending more.",
-    "polls-at-once": "Keep one long poll open per reader; wait for its answer before the next.",
-}
 
 
 @dataclass(slots=True)
@@ -144,8 +132,7 @@ def too_many(name: Limiter | AtOnce, seconds: float, policy: str | None = None, 
     if policy is not None:
         headers |= {"RateLimit-Policy": policy, "RateLimit": f'"{name}";r={max(0, remaining)};t={wait}'}
     detail = "Nothing was taken; sending the same again is safe."
-    remedy = _REMEDIES[name]
-    return Problem(429, "too-many", "Too much at a time", detail, rule=name, name=name, remedy=remedy, headers=headers)
+    return Problem(429, "too-many", "Too much at a time", detail, rule=name, name=name, headers=headers)
 
 
 def address_of(scope: Scope) -> str:

@@ -22,13 +22,9 @@ from shared.kit.web.request_smuggling import StrictConnection
 
 LINGER_SECONDS = 5.0  # an answer that came before the end of its request's body: so long the rest is thrown away
 LINGER_BYTES = 65_536  # ... read as HTTP up to here, unread from here on
-_STRICT = (
-    "Send HTTP/1.1 by the letter of RFC 9112: one length or chunks, CRLF, no folded lines, no control characters, and "
-    "percent-encode what is not ASCII in the address."
-)
 _ANSWERS = {
-    400: Problem(400, "malformed", "This is no HTTP request that we take", remedy=_STRICT),
-    408: Problem(408, "too-slow", "This came too slowly", remedy="Send head and body without long pauses."),
+    400: Problem(400, "malformed", "This is no HTTP request that we take"),
+    408: Problem(408, "too-slow", "This came too slowly"),
 }
 
 
@@ -192,8 +188,7 @@ def only_probes(app: ASGIApp, speaks: object) -> ASGIApp:
             return
         headers = {"Retry-After": "2", "Connection": "close", "Cache-Control": "no-store"}
         headers["X-Content-Type-Options"] = "nosniff"
-        remedy = "Keep connections open and use them again; come back in a moment."
-        full = Problem(503, "connections", "Too many connections", remedy=remedy, headers=headers)
+        full = Problem(503, "connections", "Too many connections", headers=headers)
         metrics.http_requests.of(code=503).inc()
         await full.response(speaks)(scope, receive, send)
 

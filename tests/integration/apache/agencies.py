@@ -85,7 +85,7 @@ async def new_agency(broker: ApacheBroker, name: str) -> Agency:
         f"inbound.{name}", f"answers.{name}",
     ]  # fmt: skip
     login = Login(broker.address, f"agency-{name}", password)
-    known = KafkaSecurity(protocol="SASL_PLAINTEXT", user=login.user, password=password)
+    known = KafkaSecurity(security_protocol="SASL_PLAINTEXT", user=login.user, password=password)
     settings = KafkaSettings(bootstrap=broker.address, instance="test", security=known)
     await until(partial(lets_in, settings))  # a new password counts a moment after it was acknowledged
     return Agency(name, login)

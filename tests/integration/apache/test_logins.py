@@ -60,7 +60,8 @@ class TestTheKit:
         assert "guessed" not in told
 
     async def test_a_start_without_security_says_protocol(self, broker: ApacheBroker) -> None:
-        told = await self.told(settings_of(broker, "intake", protocol="PLAINTEXT", user="", password=""), "intake")
+        open_ = settings_of(broker, "intake", security_protocol="PLAINTEXT", user="", password="")
+        told = await self.told(open_, "intake")
         assert "IEUM_KAFKA_SECURITY_PROTOCOL" in told
 
     async def test_a_start_without_rights_names_topics_and_groups(self, broker: ApacheBroker) -> None:
@@ -165,22 +166,21 @@ class TestTls:
     async def test_scram_over_tls(self, broker: ApacheBroker, certificates: Authority) -> None:
         login = broker.login("intake")
         own = {"user": "intake", "password": login.password, "ca_file": str(certificates.file)}
-        settings = self.settings(broker, broker.tls_port, protocol="SASL_SSL", **own)
+        settings = self.settings(broker, broker.tls_port, security_protocol="SASL_SSL", **own)
         await self.works(settings)
-        wrong = self.settings(broker, broker.tls_port, protocol="SASL_SSL", **{**own, "password": "guessed"})
+        wrong = self.settings(broker, broker.tls_port, security_protocol="SASL_SSL", **{**own, "password": "guessed"})
         assert await reason(wrong) == "password"
 
     async def test_an_authority_of_others_is_not_believed(self, broker: ApacheBroker, tmp_path: Path) -> None:
         other = Authority(tmp_path, "other")
-        settings = self.settings(
-            broker, broker.tls_port, protocol="SASL_SSL", user="intake", password=PASSWORD, ca_file=str(other.file)
-        )
+        own = {"user": "intake", "password": PASSWORD, "ca_file": str(other.file)}
+        settings = self.settings(broker, broker.tls_port, security_protocol="SASL_SSL", **own)
         assert await reason(settings) == "certificate"
 
     async def test_a_certificate_is_a_user(self, broker: ApacheBroker, certificates: Authority) -> None:
         cert, key = certificates.signed("intake")
         own = {"ca_file": str(certificates.file), "cert_file": str(cert), "key_file": str(key)}
-        settings = self.settings(broker, broker.mutual_port, protocol="SSL", **own)
+        settings = self.settings(broker, broker.mutual_port, security_protocol="SSL", **own)
         await self.works(settings)
         with pytest.raises(TopicAuthorizationFailedError):
             await self.writes(settings, "matches")
@@ -189,7 +189,7 @@ class TestTls:
         self, broker: ApacheBroker, certificates: Authority, tmp_path: Path
     ) -> None:
         other_cert, other_key = Authority(tmp_path, "other").signed("intake")
-        ca = {"protocol": "SSL", "ca_file": str(certificates.file)}
+        ca = {"security_protocol": "SSL", "ca_file": str(certificates.file)}
         for more in ({}, {"cert_file": str(other_cert), "key_file": str(other_key)}):
             settings = self.settings(broker, broker.mutual_port, **ca, **more)
             refused = await why_refused(settings, 5_000)
@@ -198,7 +198,7 @@ class TestTls:
                 await bootstrapped(settings, 5_000)
 
     async def test_plain_words_to_a_tls_listener_are_a_wrong_protocol(self, broker: ApacheBroker) -> None:
-        settings = self.settings(broker, broker.mutual_port, protocol="PLAINTEXT")
+        settings = self.settings(broker, broker.mutual_port, security_protocol="PLAINTEXT")
         assert await reason(settings) == "protocol"
 
     async def works(self, settings: KafkaSettings) -> None:

@@ -184,7 +184,7 @@ class TestMalformed:
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400 ")
         assert b"connection: close" in head.lower()
-        assert json.loads(body)["remedy"], "one problem, and nothing behind it"
+        assert json.loads(body)["title"], "one problem, and nothing behind it"
         assert usual.begun == 0
 
     @pytest.mark.parametrize(

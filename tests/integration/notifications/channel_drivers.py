@@ -340,8 +340,8 @@ class TopicDriver(Driver):
 def admin_of_kit(login: dict[str, Any]) -> dict[str, Any]:
     """A login of the administrator, as the kit is told."""
     security = KafkaSecurity(
-        protocol="SASL_PLAINTEXT",
-        mechanism="PLAIN",
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="PLAIN",
         user=login["sasl_plain_username"],
         password=login["sasl_plain_password"],
     )

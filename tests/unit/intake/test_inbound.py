@@ -163,7 +163,7 @@ class TestOff:
         open_to_all = KafkaSettings(bootstrap="k:1", instance="i")
         known = KafkaSettings(
             bootstrap="k:1", instance="i", prefix="p.",
-            security=KafkaSecurity(protocol="SASL_SSL", user="u", password="p"),
+            security=KafkaSecurity(security_protocol="SASL_SSL", user="u", password="p"),
         )  # fmt: skip
         off, without, on = (
             state_of(open_to_all, BoxKeys([NEW])), state_of(known, BoxKeys([])), state_of(known, BoxKeys([NEW, OLD])),

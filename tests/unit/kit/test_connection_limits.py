@@ -123,7 +123,7 @@ def test_nothing_is_left_of_those_who_went() -> None:
         found.leave(one)
         found.waits(one, "idle")
     assert not list(found)
-    assert not any([found._waiting_of, +found._open, +found._count, *found._waiting.values()])
+    assert not any([+found._open, +found._count, *found._waiting.values()])
 
 
 def test_who_sends_slowly_gives_way_before_whoever_has_just_come_and_before_the_idle() -> None:

@@ -13,11 +13,11 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.deliveries import NOTICE_DELIVERED, Delivery
 from shared.kit.base.sealing import Sealer
-from shared.kit.kafka.records import Bad, Origin, Partition
+from shared.kit.kafka.records import Bad, KeptRecord, Origin, Partition
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.stream.event_dispatch import Routes
-from shared.kit.stream.quarantine import COLLECTION, LARGEST_KEPT, KeptRecord, Quarantine
+from shared.kit.stream.quarantine import COLLECTION, LARGEST_KEPT, Quarantine
 
 pytestmark = pytest.mark.unit
 CODEC = CloudEventCodec()

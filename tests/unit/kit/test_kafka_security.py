@@ -21,7 +21,7 @@ from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.unit
 PASSWORD = "5ec7e7hush"
-SCRAM: dict[str, Any] = {"protocol": "SASL_PLAINTEXT", "user": "intake", "password": PASSWORD}
+SCRAM: dict[str, Any] = {"security_protocol": "SASL_PLAINTEXT", "user": "intake", "password": PASSWORD}
 NEEDED: dict[str, Any] = {
     "profile": "development", "service": "intake", "kafka": "127.0.0.1:9092", "port": 1,
     "mongo_url": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
@@ -51,9 +51,9 @@ class TestCheck:
         [
             {},
             SCRAM,
-            {**SCRAM, "mechanism": "SCRAM-SHA-256"},
-            {**SCRAM, "protocol": "SASL_SSL", "mechanism": "PLAIN"},
-            {"protocol": "SSL"},
+            {**SCRAM, "sasl_mechanism": "SCRAM-SHA-256"},
+            {**SCRAM, "security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"},
+            {"security_protocol": "SSL"},
         ],
     )
     def test_lets_pass_what_can_be_used(self, sound: dict[str, Any]) -> None:
@@ -64,15 +64,15 @@ class TestCheck:
         [
             ({**SCRAM, "user": ""}, "user", True),
             ({**SCRAM, "password": ""}, "password", True),
-            ({**SCRAM, "protocol": "PLAINTEXT"}, "protocol", False),
-            ({**SCRAM, "protocol": "SSL"}, "protocol", False),
-            ({**SCRAM, "mechanism": "PLAIN"}, "mechanism", False),
-            ({**SCRAM, "ca_file": "ca.pem"}, "protocol", False),
-            ({"protocol": "SSL", "ca_file": "/no/such/ca.pem"}, "ca_file", False),
-            ({"protocol": "SSL", "cert_file": "/no/such/cert.pem"}, "key_file", True),
-            ({"protocol": "SSL", "key_file": "/no/such/key.pem"}, "cert_file", True),
-            ({"protocol": "SSL", "key_password": PASSWORD}, "key_file", True),
-            ({"protocol": "SSL", "cert_file": "/no/such/cert.pem", "key_file": "/no/key.pem"}, "cert_file", False),
+            ({**SCRAM, "security_protocol": "PLAINTEXT"}, "security_protocol", False),
+            ({**SCRAM, "security_protocol": "SSL"}, "security_protocol", False),
+            ({**SCRAM, "sasl_mechanism": "PLAIN"}, "sasl_mechanism", False),
+            ({**SCRAM, "ca_file": "ca.pem"}, "security_protocol", False),
+            ({"security_protocol": "SSL", "ca_file": "/no/such/ca.pem"}, "ca_file", False),
+            ({"security_protocol": "SSL", "cert_file": "/no/such/cert.pem"}, "key_file", True),
+            ({"security_protocol": "SSL", "key_file": "/no/such/key.pem"}, "cert_file", True),
+            ({"security_protocol": "SSL", "key_password": PASSWORD}, "key_file", True),
+            ({"security_protocol": "SSL", "cert_file": "/no/cert.pem", "key_file": "/no/key.pem"}, "cert_file", False),
         ],
     )
     def test_names_the_part_that_is_unfit(self, unsound: dict[str, Any], part: str, missing: bool) -> None:
@@ -81,7 +81,7 @@ class TestCheck:
         assert (found.value.part, found.value.missing) == (part, missing)
 
     def test_reads_certificate_and_key(self, pem: Path) -> None:
-        own = {"protocol": "SSL", "ca_file": f"{pem}/cert.pem", "cert_file": f"{pem}/cert.pem"}
+        own = {"security_protocol": "SSL", "ca_file": f"{pem}/cert.pem", "cert_file": f"{pem}/cert.pem"}
         KafkaSecurity(**own, key_file=f"{pem}/key.pem").check()
         KafkaSecurity(**own, key_file=f"{pem}/locked.pem", key_password=PASSWORD).check()
         for wrong in ("", "other"):
@@ -96,7 +96,7 @@ class TestCheck:
 
 class TestClients:
     async def test_aiokafka_takes_the_arguments(self) -> None:
-        found = connection(kafka(**{**SCRAM, "protocol": "SASL_SSL"}))
+        found = connection(kafka(**{**SCRAM, "security_protocol": "SASL_SSL"}))
         assert found["sasl_mechanism"] == "SCRAM-SHA-512"
         assert (found["sasl_plain_username"], found["sasl_plain_password"]) == ("intake", PASSWORD)
         assert found["ssl_context"].check_hostname
@@ -110,7 +110,7 @@ class TestClients:
     def test_faststream_says_the_same(self, protocol: str, mechanism: str) -> None:
         from faststream.kafka.security import parse_security
 
-        settings = kafka(**{**SCRAM, "protocol": protocol, "mechanism": mechanism})
+        settings = kafka(**{**SCRAM, "security_protocol": protocol, "sasl_mechanism": mechanism})
         theirs, ours = parse_security(faststream_security(settings)), dict(connection(settings))
         assert bool(theirs.pop("ssl_context")) == bool(ours.pop("ssl_context", None))
         assert theirs == {name: value for name, value in ours.items() if name != "bootstrap_servers"}
@@ -119,7 +119,7 @@ class TestClients:
     def test_faststream_says_the_same_without_a_user(self, protocol: str) -> None:
         from faststream.kafka.security import parse_security
 
-        theirs = parse_security(faststream_security(kafka(protocol=protocol)))
+        theirs = parse_security(faststream_security(kafka(security_protocol=protocol)))
         assert theirs["security_protocol"] == protocol
 
 
@@ -158,6 +158,6 @@ class TestSettings:
     def test_they_reach_the_clients_and_passwords_are_masked(self) -> None:
         given = {"kafka_security_protocol": "SASL_SSL", "kafka_user": "intake", "kafka_password": PASSWORD}
         settings = ServiceSettings(**NEEDED, **given)
-        assert settings.kafka_settings.security == KafkaSecurity(**{**SCRAM, "protocol": "SASL_SSL"})
+        assert settings.kafka_settings.security == KafkaSecurity(**{**SCRAM, "security_protocol": "SASL_SSL"})
         assert (settings.summary()["kafka_user"], settings.summary()["kafka_password"]) == ("intake", "***")
         assert PASSWORD not in f"{settings!r} {settings.kafka_settings!r}"

@@ -9,10 +9,9 @@ from shared.events import Event
 from shared.events.envelope import to_kafka
 from shared.events.topics.agencies import AGENCY_CHANGED
 from shared.events.topics.deliveries import NOTICE_DELIVERED
-from shared.kit.kafka.records import LARGEST_RECORD, Bad, Origin, Partition
+from shared.kit.kafka.records import LARGEST_RECORD, Bad, KeptRecord, Origin, Partition
 from shared.kit.runtime.cloudevent_codec import CloudEventCodec, type_of
 from shared.kit.stream.event_dispatch import Routes, bad_of
-from shared.kit.stream.quarantine import KeptRecord
 from shared.kit.stream.stream import Stream
 from tests.integration.kit.parts import agency_event, count, delivery, needs_of
 

@@ -22,7 +22,9 @@ def topics(monkeypatch: pytest.MonkeyPatch, *, authenticated: bool = True, group
         return list(groups)
 
     monkeypatch.setattr(module, "_groups_refused", refused)
-    security = KafkaSecurity(protocol="SASL_SSL", user="small", password="p") if authenticated else KafkaSecurity()
+    security = KafkaSecurity()
+    if authenticated:
+        security = KafkaSecurity(security_protocol="SASL_SSL", user="small", password="p")
     return Topics(KafkaSettings(bootstrap="k:1", instance="small-1", prefix="t.", security=security))
 
 

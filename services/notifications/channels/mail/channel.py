@@ -61,7 +61,6 @@ def mailbox(url: str | None, relay: Relay | None) -> str:
             "This service sends no e-mail",
             field="/channel",
             rule="no-mail-server",
-            remedy="Take a webhook or the feed, or ask the operator to name a mail server.",
         )
     try:
         return f"{SCHEME}{check_mailto(url or '')}"
@@ -72,5 +71,4 @@ def mailbox(url: str | None, relay: Relay | None) -> str:
             "This address cannot be written to",
             field="/url",
             rule=refused.rule,
-            remedy="Give one plain address: mailto:name@example.org, without subject, quotes or a second address.",
         ) from None
