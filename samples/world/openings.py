@@ -127,7 +127,7 @@ def wage(
     if not full or maybe(random, 0.15):
         minimum = math.ceil(floor * low)
         return {"per": "hour", "minimum": minimum, "currency": setting.currency}
-    work = pack.manifest.working_time
+    work = pack.wages.working_time
     paid_hours = work.hours_per_month * max(1.0, hours / work.hours_per_week)
     minimum = math.ceil(floor * low * paid_hours / setting.round_month) * setting.round_month
     found: Json = {"per": "month", "minimum": minimum, "currency": setting.currency}

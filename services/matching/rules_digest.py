@@ -25,7 +25,7 @@ def rules_digest(pack: Pack) -> str:
 
 
 def model_digest(pack: Pack) -> str:
-    """Another word as soon as a weight or anything of `matching.json` is another: then `weights_version` has to be,
-    too, for it is what a match says it was made by."""
-    said = {"weights": dict(pack.weights), "matching": pack.matching.model_dump(mode="json")}
+    """Another word as soon as a weight or anything else of `pack.matching` is another: then `weights_version` has to
+    be, too, for it is what a match says it was made by."""
+    said = pack.matching.model_dump(mode="json", exclude={"weights_version"})
     return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()

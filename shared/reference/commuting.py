@@ -4,10 +4,35 @@ first question, never a promise to a person."""
 from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
 
+from pydantic import Field
+
 from shared.reference.codes import CodeLists
-from shared.reference.manifest import CommuteBand, CommutingSpec
+from shared.reference.models import Data
 
 _EARTH_KM = 6371.0
+
+
+class CommuteBand(Data):
+    """Minutes one way for pairs this band holds for: inside one area, or to a place, or within a distance."""
+
+    name: str
+    minutes: int = Field(gt=0)
+    same_area: bool = False
+    to: str | None = None
+    within_km: float | None = Field(default=None, gt=0)
+
+
+class CommutingSpec(Data):
+    """How long ways are for people who live in ``homes_within``; a pack has one for each part of the country.
+
+    Bands in the order they are tried; the last distance is also where `minutes_per_km_beyond` begins to count.
+    """
+
+    homes_within: tuple[str, ...] = Field(min_length=1)
+    bands: tuple[CommuteBand, ...] = Field(min_length=1)
+    minutes_per_km_beyond: float = Field(ge=0)
+    car_factor: float = Field(gt=0, le=1)
+    source: str
 
 
 class Commuting:
@@ -17,7 +42,7 @@ class Commuting:
     """
 
     def __init__(self, specs: Sequence[CommutingSpec], codes: CodeLists) -> None:
-        self._specs = tuple(specs)
+        self.specs = tuple(specs)
         self._codes = codes
 
     def minutes(self, home: str, work: str, car: bool = False) -> int | None:
@@ -27,7 +52,7 @@ class Commuting:
         A car shortens ways that leave the own area.
         """
         above = set(self._codes.ancestors(home))
-        spec = next((each for each in self._specs if above.intersection(each.homes_within)), None)
+        spec = next((each for each in self.specs if above.intersection(each.homes_within)), None)
         start, goal = self._area(home), self._area(work)
         if spec is None or start is None or goal is None:
             return None

@@ -6,18 +6,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 from shared.reference.codes import CodeLists, read_codes
-from shared.reference.commuting import Commuting
+from shared.reference.commuting import Commuting, CommutingSpec
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
-from shared.reference.matching import MatchingData
-from shared.reference.models import AgeBounds, Benefit, MinimumWage, NeverCollected, Programme, Purpose, Texts
+from shared.reference.matching import AnswerOdds, CodeMeanings, MatchingData, Ranking
+from shared.reference.models import AgeBounds, Benefit, Data, NeverCollected, Programme, Purpose, Texts
 from shared.reference.occupations import Occupations
 from shared.reference.pack import Pack
 from shared.reference.sentences import Sentences
 from shared.reference.successors import read_successors
 from shared.reference.tables import checked, read_json, read_table, required
 from shared.reference.titles import read_titles
-from shared.reference.wages import WageTable
+from shared.reference.wages import Wages, WageTable
 from shared.reference.words import FileWords
 
 PACKS = Path(__file__).parent / "packs"
@@ -46,7 +46,13 @@ def read_pack(folder: Path) -> Pack:
     lists = CodeLists(
         {name: (spec, read_codes(folder, name, spec, manifest.languages)) for name, spec in manifest.schemes.items()}
     )
-    _check_commuting(manifest, lists)
+    for scheme in manifest.occupation_tree.schemes:
+        if scheme not in manifest.schemes:
+            raise PackError("pack.json", "occupation_tree", f"{scheme} is not one of the pack's schemes")
+    commuting = read_json(folder / "commuting.json", tuple[CommutingSpec, ...])
+    for spec in commuting:
+        _known(lists, "commuting.json", "homes_within", spec.homes_within)
+        _known(lists, "commuting.json", "to", (band.to for band in spec.bands))
     purposes = read_json(folder / "purposes.json", tuple[Purpose, ...])
     benefits = read_json(folder / "benefits.json", tuple[Benefit, ...])
     programmes = read_json(folder / "programmes.json", tuple[Programme, ...])
@@ -55,8 +61,13 @@ def read_pack(folder: Path) -> Pack:
     for bounds in ages:
         if bounds.kind not in manifest.kinds:
             raise PackError("ages.json", bounds.kind, "is not a kind of the pack")
-    matching = read_json(folder / "matching.json", MatchingData)
-    _known(lists, "matching.json", "codes", matching.codes())
+    meanings = read_json(folder / "code_meanings.json", CodeMeanings)
+    _known(lists, "code_meanings.json", "codes", meanings.codes())
+    parts: tuple[Data, ...] = (
+        read_json(folder / "ranking.json", Ranking),
+        read_json(folder / "answer_odds.json", AnswerOdds),
+        meanings,
+    )
     for purpose in purposes:
         _speaks(manifest, "purposes.json", purpose.name, purpose.text)
     for benefit in benefits:
@@ -76,23 +87,25 @@ def read_pack(folder: Path) -> Pack:
         lists=lists,
         titles=read_titles(folder / "data" / "synonyms.csv", lists, unique=("certificate", "course")),
         occupations=Occupations(
-            manifest.occupation_tree, _weights(folder / "data" / "strengths.csv", lists, "occupation", "strength", 5)
+            manifest.occupation_tree,
+            _weights(folder / "data" / "work_strengths.csv", lists, "occupation", "strength", 5),
         ),
-        commuting=Commuting(manifest.commuting, lists),
-        wages=WageTable("wages.json", read_json(folder / "wages.json", tuple[MinimumWage, ...]), manifest.currency),
+        commuting=Commuting(commuting, lists),
+        wages=WageTable("wages.json", read_json(folder / "wages.json", Wages), manifest.currency),
         sentences=Sentences(
-            "sentences.json", read_json(folder / "sentences.json", dict[str, Texts]), manifest.languages
+            {path.name: read_json(path, dict[str, Texts]) for path in sorted(folder.glob("sentences/*.json"))},
+            manifest.languages,
         ),
         purposes=MappingProxyType({purpose.name: purpose for purpose in purposes}),
         benefits=benefits,
         programmes=programmes,
         refused=refused,
         ages=ages,
-        residence_weights=_weights(folder / "data" / "residence.csv", lists, "region", "weight", 1e9),
-        stands_for=_stands_for(folder / "data" / "means.csv", lists),
+        residence_weights=_weights(folder / "data" / "invented_residents.csv", lists, "region", "weight", 1e9),
+        stands_for=_stands_for(folder / "data" / "plain_meanings.csv", lists),
         successors=MappingProxyType(read_successors(folder / "data" / "successors.csv", lists)),
-        words=read_json(folder / "files.json", FileWords),
-        matching=matching,
+        words=read_json(folder / "spreadsheet_words.json", FileWords),
+        matching=MatchingData.model_validate({name: value for part in parts for name, value in part}),
     )
 
 
@@ -113,14 +126,6 @@ def _once(file: str, names: Iterable[str]) -> None:
         if name in seen:
             raise PackError(file, name, "is there twice")
         seen.add(name)
-
-
-def _check_commuting(manifest: Manifest, lists: CodeLists) -> None:
-    for spec in manifest.commuting:
-        _known(lists, "pack.json", "commuting", [*spec.homes_within, *(band.to for band in spec.bands)])
-    for scheme in manifest.occupation_tree.schemes:
-        if scheme not in manifest.schemes:
-            raise PackError("pack.json", "occupation_tree", f"{scheme} is not one of the pack's schemes")
 
 
 def _weights(path: Path, lists: CodeLists, key: str, column: str, highest: float) -> Mapping[str, float]:

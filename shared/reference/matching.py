@@ -1,9 +1,10 @@
-"""What the codes of a pack mean to matching, and the numbers of its ranking: the shape of `matching.json`."""
+"""What a pack says for matching: numbers of the ranking, how questions come out, what codes mean."""
 
 from collections.abc import Iterator, Mapping
+from math import isclose
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from shared.reference.models import Data, Share
 
@@ -55,8 +56,8 @@ class PlausibleChanges(Data):
     certificates: int = Field(default=2, ge=0)
 
 
-class MatchingData(Data):
-    """Numbers and meanings for matching.
+class Ranking(Data):
+    """`ranking.json`: the numbers of the ranking. weights: of each factor; weights_version: kept with every result.
 
     best_of_person: how many openings stand as matches of one person, at most; chosen_from: from how many of their best
     these are chosen; first_places: so many of them are the best of what is at least as likely to be possible as
@@ -64,18 +65,13 @@ class MatchingData(Data):
     each person is shown another one, of those whose score is so near to the best of them; most_of_employer,
     most_of_kind: of one employer, of a kind; best_of_opportunity: how many people one opening is shown with when it is
     asked for; threshold: the lowest fit (the score without certainty) that is kept; bands: the lowest score of each.
-    paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach;
-    leading_kinds: kinds that lead to other work. related_occupation: the nearness from which experience counts for a
-    rule. licence_certificates: certificates that prove a licence. secure_employment: the contracts people strive for.
-    way_out_reach: up to how many times the wish a way is asked about where there is lodging or a commuter bus.
-    answered_yes: by condition, or by condition and case ("commute.ask_bus"), how often its question is answered yes, or
-    (a case without a question) how often what nobody said turns out so. usual_floors: of those who state no floor, how
-    many have one that is met by pay from so many times the legal floor on; by rising times. unsaid: by factor what
-    counts where an advert does not say it. ordinary_shifts: times of day that nobody has to be asked about. elementary:
-    occupations that need no training. leads_to: by course the groups of occupations that it is for.
-    congestion: None: nothing gives way because many look at it.
+    related_occupation: the nearness from which experience counts for a rule. way_out_reach: up to how many times the
+    wish a way is asked about where there is lodging or a commuter bus. unsaid: by factor what counts where an advert
+    does not say it. congestion: None: nothing gives way because many look at it.
     """
 
+    weights_version: str = Field(min_length=1)
+    weights: Mapping[str, Share]
     threshold: Share
     best_of_person: int = Field(gt=0)
     chosen_from: int = Field(gt=0)
@@ -87,17 +83,60 @@ class MatchingData(Data):
     most_of_kind: Mapping[str, int] = Field(default_factory=dict)
     best_of_opportunity: int = Field(gt=0)
     bands: Mapping[str, Share]
-    paid_kinds: tuple[str, ...]
-    learning_kinds: tuple[str, ...] = ()
-    leading_kinds: tuple[str, ...] = ()
     related_occupation: Share
     usual_commute_minutes: int = Field(gt=0)
     way_out_reach: float = Field(ge=1)
-    answered_yes: Mapping[str, Share]
-    usual_floors: tuple[UsualFloor, ...] = ()
     unsaid: Mapping[str, Share] = Field(default_factory=dict)
     congestion: CongestionData | None = None
     plausible_changes: PlausibleChanges = PlausibleChanges()
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_are_one(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
+        if not isclose(sum(weights.values()), 1.0, abs_tol=1e-9):
+            raise ValueError("weights must add up to 1")
+        return weights
+
+    @model_validator(mode="after")
+    def _bands_in_order(self) -> Self:
+        if self.chosen_from < self.best_of_person:
+            raise ValueError("chosen_from is at least best_of_person")
+        if set(self.bands) != {"high", "medium"} or self.bands["high"] <= self.bands["medium"]:
+            raise ValueError("bands are 'high' and 'medium', high above medium")
+        return self
+
+
+class AnswerOdds(Data):
+    """`answer_odds.json`: how often what nobody knows yet comes out well.
+
+    answered_yes: by condition, or by condition and case ("commute.ask_bus"), how often its question is answered yes, or
+    (a case without a question) how often what nobody said turns out so. usual_floors: of those who state no floor, how
+    many have one that is met by pay from so many times the legal floor on; by rising times.
+    """
+
+    answered_yes: Mapping[str, Share]
+    usual_floors: tuple[UsualFloor, ...] = ()
+
+    @field_validator("usual_floors")
+    @classmethod
+    def _floors_rise(cls, floors: tuple[UsualFloor, ...]) -> tuple[UsualFloor, ...]:
+        if [one.times for one in floors] != sorted(one.times for one in floors):
+            raise ValueError("usual_floors rise")
+        return floors
+
+
+class CodeMeanings(Data):
+    """`code_meanings.json`: what kinds and codes mean to matching.
+
+    paid_kinds: kinds that are paid work (the wage floor holds for them); learning_kinds: kinds that teach;
+    leading_kinds: kinds that lead to other work. licence_certificates: certificates that prove a licence.
+    secure_employment: the contracts people strive for. ordinary_shifts: times of day that nobody has to be asked about.
+    elementary: occupations that need no training. leads_to: by course the groups of occupations that it is for.
+    """
+
+    paid_kinds: tuple[str, ...]
+    learning_kinds: tuple[str, ...] = ()
+    leading_kinds: tuple[str, ...] = ()
     ordinary_shifts: tuple[str, ...]
     elementary: tuple[str, ...] = ()
     leads_to: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -109,16 +148,6 @@ class MatchingData(Data):
     secure_employment: tuple[str, ...] = ()
     needs: Mapping[str, NeedRule] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _bands_in_order(self) -> Self:
-        if self.chosen_from < self.best_of_person:
-            raise ValueError("chosen_from is at least best_of_person")
-        if [one.times for one in self.usual_floors] != sorted(one.times for one in self.usual_floors):
-            raise ValueError("usual_floors rise")
-        if set(self.bands) != {"high", "medium"} or self.bands["high"] <= self.bands["medium"]:
-            raise ValueError("bands are 'high' and 'medium', high above medium")
-        return self
-
     def codes(self) -> Iterator[str]:
         """Every code it names, so that the loader can check that the pack knows it."""
         yield from (*self.lodging, *self.commuter_bus, *self.driving_licences, *self.own_car, *self.secure_employment)
@@ -129,3 +158,7 @@ class MatchingData(Data):
             yield from (course, *occupations)
         for need, rule in self.needs.items():
             yield from (need, *rule.shifts_not)
+
+
+class MatchingData(Ranking, AnswerOdds, CodeMeanings):
+    """What the three files say, as one. A result names the version of all of it (`weights_version`)."""

@@ -14,7 +14,7 @@ from shared.reference.commuting import Commuting
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
 from shared.reference.matching import MatchingData
-from shared.reference.models import AgeBounds, AverageWage, Benefit, MinimumWage, NeverCollected, Programme, Purpose
+from shared.reference.models import AgeBounds, Benefit, MinimumWage, NeverCollected, Programme, Purpose
 from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
 from shared.reference.successors import Successors
@@ -95,17 +95,12 @@ class Pack:
     @property
     def weights(self) -> Mapping[str, float]:
         """Weight of each factor; they add up to 1."""
-        return MappingProxyType(dict(self.manifest.weights))
+        return MappingProxyType(dict(self.matching.weights))
 
     @property
     def weights_version(self) -> str:
         """Version to keep with every result that used the weights."""
-        return self.manifest.weights_version
-
-    @property
-    def average_wage(self) -> AverageWage:
-        """What people of the group earn on average: the yardstick for growth."""
-        return self.manifest.average_wage
+        return self.matching.weights_version
 
     def known(self, code: str) -> bool:
         """True when the code is in one of the lists."""
@@ -219,7 +214,7 @@ class Pack:
 
     def paid_hours(self, per: str, hours_per_week: float | None, hours_per_day: float | None) -> float:
         """For how many hours the pay of such a period is (rules: `wages.paid_hours`). ValueError on nonsense."""
-        return paid_hours(per, hours_per_week, hours_per_day, self.manifest.working_time)
+        return paid_hours(per, hours_per_week, hours_per_day, self.wages.working_time)
 
     def least_pay(self, floor: int, per: str, hours_per_week: float | None, hours_per_day: float | None) -> int:
         """The least that such a period may pay where an hour pays the floor."""

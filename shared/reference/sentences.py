@@ -1,4 +1,4 @@
-"""The sentences people read: reasons, questions and remedies, in every language of the pack."""
+"""The sentences people read: reasons, questions, remedies and mails, in every language of the pack (`sentences/`)."""
 
 from collections.abc import Mapping, Sequence
 from string import Formatter
@@ -22,11 +22,12 @@ def placeholders(template: str) -> frozenset[str]:
 class Sentences:
     """Templates by key and language. Each has every language of the pack, and the same placeholders in each."""
 
-    def __init__(self, file: str, texts: Mapping[str, Texts], languages: Sequence[str]) -> None:
-        self._file = file
-        self._texts = texts
+    def __init__(self, files: Mapping[str, Mapping[str, Texts]], languages: Sequence[str]) -> None:
+        self._texts: dict[str, Texts] = {}
         self.names: dict[str, frozenset[str]] = {}
-        for key, by_language in texts.items():
+        for file, key, by_language in ((file, *each) for file, texts in files.items() for each in texts.items()):
+            if key in self._texts:
+                raise PackError(file, f"key {key}", "is written twice")
             if set(by_language) != set(languages):
                 raise PackError(file, f"key {key}", f"needs exactly the languages {list(languages)}")
             try:
@@ -36,14 +37,15 @@ class Sentences:
             if len(found) != 1:
                 raise PackError(file, f"key {key}", "the languages do not have the same placeholders")
             self.names[key] = found.pop()
+            self._texts[key] = by_language
 
     def say(self, key: str, language: str, values: Mapping[str, object]) -> str:
         """The sentence with its values. Values it does not name are ignored; a missing one is a PackError."""
         if key not in self._texts:
-            raise PackError(self._file, f"key {key}", "no such sentence")
+            raise PackError("sentences", f"key {key}", "no such sentence")
         if language not in self._texts[key]:
-            raise PackError(self._file, f"key {key}", f"the pack does not speak '{language}'")
+            raise PackError("sentences", f"key {key}", f"the pack does not speak '{language}'")
         missing = self.names[key] - set(values)
         if missing:
-            raise PackError(self._file, f"key {key}", f"needs the values {sorted(missing)}")
+            raise PackError("sentences", f"key {key}", f"needs the values {sorted(missing)}")
         return self._texts[key][language].format(**values)

@@ -1,19 +1,48 @@
 """Wage floors by date, and for how many hours a wage of any period is."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
+from pydantic import Field
+
 from shared.reference.errors import PackError
-from shared.reference.manifest import WorkingTime
-from shared.reference.models import MinimumWage
+from shared.reference.models import AverageWage, Data, Dated, MinimumWage
+
+
+class WorkingTime(Dated):
+    """The conventions that turn a wage for a day, month or year into one for an hour, since `valid_from`.
+
+    hours_per_month: paid hours of a full-time month as they are published, paid rest included. A shorter month is
+    `weeks_per_month` weeks of work and of paid rest: `paid_rest_hours` of a full-time week, in proportion; none below
+    `paid_rest_from` hours a week.
+    """
+
+    source: str
+    hours_per_week: float = Field(gt=0)
+    hours_per_day: float = Field(gt=0)
+    hours_per_month: float = Field(gt=0)
+    weeks_per_month: float = Field(gt=4, lt=5)
+    paid_rest_hours: float = Field(ge=0)
+    paid_rest_from: float = Field(ge=0)
+
+
+class Wages(Data):
+    """`wages.json` as a whole. units_by_mistake: in which else amounts are written by mistake (thousands)."""
+
+    minimum: tuple[MinimumWage, ...]
+    average: AverageWage
+    working_time: WorkingTime
+    units_by_mistake: tuple[int, ...] = ()
 
 
 class WageTable:
     """The minimum wages of a pack: a closed table without gaps, so that a day outside is an error and not a guess."""
 
-    def __init__(self, file: str, rows: Sequence[MinimumWage], currency: str) -> None:
+    def __init__(self, file: str, wages: Wages, currency: str) -> None:
         self._file = file
-        self._rows = tuple(rows)
+        self._rows = wages.minimum
+        self.average, self.working_time, self.units_by_mistake = (
+            wages.average, wages.working_time, wages.units_by_mistake,
+        )  # fmt: skip
         for index, row in enumerate(self._rows):
             if row.currency != currency:
                 raise PackError(file, f"row {index}", f"currency is not {currency}")

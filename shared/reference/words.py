@@ -10,7 +10,7 @@ from shared.reference.text import folded
 
 
 class FileWords(Data):
-    """`files.json`.
+    """`spreadsheet_words.json`.
 
     `columns`: headings of a field (`wage.minimum`, `courses.#.title`), the first is what a template shows; the field's
     own name is always taken. `values`: of a field, the words for each of its values. `yes`, `no`: the same for all that

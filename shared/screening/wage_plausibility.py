@@ -65,7 +65,7 @@ def _check_floor(wage: Wage, hours: Hours, legal: int, findings: Findings) -> No
     if wage.minimum >= least:
         return
     likely = _likely(wage.minimum, wage.per, hours, legal, findings) if wage.minimum < LEAST_SHARE * least else {}
-    week = hours.per_week or findings.pack.manifest.working_time.hours_per_week
+    week = hours.per_week or findings.pack.wages.working_time.hours_per_week
     findings.add(
         "wage-below-minimum",
         "/data/wage/minimum",
@@ -103,7 +103,7 @@ def _likely(
     for period in _PERIODS:
         if period != per and usual(period, 1):
             return {"nearest": period}
-    for unit in pack.manifest.money_units if units else ():
+    for unit in pack.wages.units_by_mistake if units else ():
         if usual(per, unit):
             return {"unit": unit}
     return {}

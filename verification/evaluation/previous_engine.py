@@ -25,7 +25,7 @@ class Before:
 
     def __init__(self, pack: Pack, context: AssessmentContext) -> None:
         self._pack, self._context = pack, context
-        self._homes = frozenset(pack.manifest.commuting[0].homes_within)
+        self._homes = frozenset(pack.commuting.specs[0].homes_within)
 
     def score(self, shown: Person, person: PersonFacts, opening: OpeningFacts) -> float | None:
         """None: no match."""

@@ -253,7 +253,7 @@ def hours(pair: Pair) -> Answer:
     stated = pair.opening.hours_per_week
     if stated is not None:
         return "yes" if low <= stated <= high else "no"
-    full = pair.pack.manifest.working_time.hours_per_week
+    full = pair.pack.wages.working_time.hours_per_week
     return "yes" if not pair.paid or low <= full <= high else "ask"
 
 

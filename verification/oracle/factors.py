@@ -85,7 +85,7 @@ def wage(pair: Pair) -> float | None:
 
 
 def _average(pair: Pair) -> float:
-    return pair.pack.hourly(pair.pack.average_wage.amount, pair.pack.average_wage.per)
+    return pair.pack.hourly(pair.pack.wages.average.amount, pair.pack.wages.average.per)
 
 
 def commute(pair: Pair) -> float | None:

@@ -23,7 +23,7 @@ class Flood:
         job = next(one for one in world.openings if one.family == "job" and not one.data.get("rules"))
         kept = ("title", "occupation", "industry", "employer", "region", "employment", "shifts")
         self._job = {name: job.data[name] for name in kept if name in job.data}
-        hours = world.pack.manifest.working_time.hours_per_month
+        hours = world.pack.wages.working_time.hours_per_month
         unit = world.setting.round_month
         self._lowest = (int(floor_per_hour(world.pack, world.today) * hours * 1.05) // unit + 1) * unit
         self._numbers = range(people)

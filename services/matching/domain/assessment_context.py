@@ -24,7 +24,7 @@ class AssessmentContext:
     def __init__(self, pack: Pack, today: date) -> None:
         self.pack = pack
         self.today = today
-        self.average_hourly = pack.hourly(pack.average_wage.amount, pack.average_wage.per)
+        self.average_hourly = pack.hourly(pack.wages.average.amount, pack.wages.average.per)
         self.minimum_hourly = pack.wage_floor(today)
         self.crowded: Mapping[str, float] = {}
         self._nearness: dict[str, dict[str, float]] = {}

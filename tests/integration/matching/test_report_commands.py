@@ -35,12 +35,12 @@ async def test_they_say_it_of_what_is_stored_and_name_nobody(
         await eventually(all_there)
     other = tmp_path / "kr_gyeonggi"
     shutil.copytree(PACKS / "kr_gyeonggi", other)
-    manifest = (other / "pack.json").read_text(encoding="utf-8")
-    (other / "pack.json").write_text(manifest.replace(PACK.weights_version, "another"), encoding="utf-8")
+    ranking = (other / "ranking.json").read_text(encoding="utf-8")
+    (other / "ranking.json").write_text(ranking.replace(PACK.weights_version, "another"), encoding="utf-8")
     same_name = tmp_path / "same_version" / "kr_gyeonggi"
     shutil.copytree(PACKS / "kr_gyeonggi", same_name)
-    numbers = json.loads((same_name / "matching.json").read_text(encoding="utf-8"))
-    (same_name / "matching.json").write_text(json.dumps({**numbers, "threshold": 0.21}), encoding="utf-8")
+    numbers = json.loads((same_name / "ranking.json").read_text(encoding="utf-8"))
+    (same_name / "ranking.json").write_text(json.dumps({**numbers, "threshold": 0.21}), encoding="utf-8")
     settings = setup.settings()
     async with store_beside(settings) as store:
         left_out = json.loads(await report_left_out(store, settings))

@@ -57,7 +57,7 @@ def test_paths_and_modules_are_found_in_a_text() -> None:
 
 def test_a_path_with_a_gap_is_there_when_one_that_fills_it_is() -> None:
     assert is_there("services/intake/event_handlers/<topic>.py")
-    assert is_there("shared/reference/packs/<pack>/sentences.json")
+    assert is_there("shared/reference/packs/<pack>/sentences/mails.json")
     assert not is_there("services/intake/domain/<topic>.py")  # there are files, but none of a topic's name
 
 

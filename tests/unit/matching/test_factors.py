@@ -56,8 +56,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-8", "c0c0b1d745e38f0e1ffb00a4"),
-            ("xx-island", "xx-island-weights-5", "99d3bd122e601c3db493685d"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-8", "89d2a961312244e09cd0ff8e"),
+            ("xx-island", "xx-island-weights-5", "4f13812badb351edcd7cbc1d"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
@@ -107,9 +107,9 @@ class TestScore:
     def test_all_packs_have_weights_for_the_factors_there_are(self) -> None:
         for name in available_packs():
             check_weights(load_pack(name))
-        wrong = PACK.manifest.model_copy(update={"weights": {"occupation": 1.0}})
+        wrong = PACK.matching.model_copy(update={"weights": {"occupation": 1.0}})
         with pytest.raises(ValueError, match="weights must be for"):
-            check_weights(replace(PACK, manifest=wrong))
+            check_weights(replace(PACK, matching=wrong))
 
     @pytest.mark.parametrize(
         ("score", "band"), [(0.75, "high"), (0.749999, "medium"), (0.58, "medium"), (0.579999, "low")]

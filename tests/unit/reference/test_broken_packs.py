@@ -47,14 +47,14 @@ class TestTables:
             ("regions.csv", "X1,W,Half,Demi,ten,1", "valid number"),
             ("regions.csv", "X1,W,,Sans nom,,", "'en' is empty"),
             ("regions.csv", "X1,W", "2 cells under 6 headings"),
-            ("own.csv", "sunny,weather,Sunny,Soleil", "field 'weather' is not one of"),
+            ("programme_words.csv", "sunny,weather,Sunny,Soleil", "field 'weather' is not one of"),
             ("education.csv", "phd,Doctor,Docteur,high", "valid integer"),
             ("synonyms.csv", "isle-paper-1:cook,Cook", "not in any list"),
             ("synonyms.csv", "isle-paper-1:baker,---", "no letter or digit"),
-            ("strengths.csv", "isle-work-1:22,6", "at most 5"),
-            ("strengths.csv", "isle-work-1:99,2", "not in any list"),
-            ("residence.csv", "isle-region-1:W1,2", "there twice"),
-            ("means.csv", "isle-1:tide,isle-1:dawn", "not in any list"),
+            ("work_strengths.csv", "isle-work-1:22,6", "at most 5"),
+            ("work_strengths.csv", "isle-work-1:99,2", "not in any list"),
+            ("invented_residents.csv", "isle-region-1:W1,2", "there twice"),
+            ("plain_meanings.csv", "isle-1:tide,isle-1:dawn", "not in any list"),
             ("courses.csv", "sew,Couture e\u0301t\u00e9,Couture", "composed form"),
         ],
     )
@@ -85,8 +85,8 @@ class TestTables:
             read_pack(folder)
 
     def test_a_missing_file_is_named(self, folder: Path) -> None:
-        (folder / "data" / "means.csv").unlink()
-        with pytest.raises(PackError, match=r"means\.csv: the file is missing"):
+        (folder / "data" / "plain_meanings.csv").unlink()
+        with pytest.raises(PackError, match=r"plain_meanings\.csv: the file is missing"):
             read_pack(folder)
 
 
@@ -94,20 +94,20 @@ class TestDocuments:
     @pytest.mark.parametrize(
         ("file", "change", "rule"),
         [
-            ("pack.json", lambda d: d["weights"].update(wage=0.2), "add up to 1"),
+            ("ranking.json", lambda d: d["weights"].update(wage=0.2), "add up to 1"),
             ("pack.json", lambda d: d.update(clocks=[9, 3]), "rise"),
             ("pack.json", lambda d: d.update(timezone="Nowhere/Land"), "no such time zone"),
             ("pack.json", lambda d: d.update(name="xx-other"), "does not fit the folder"),
             ("pack.json", lambda d: d.update(colour="blue"), "colour: Extra inputs"),
             ("pack.json", lambda d: d["money"].pop("fr"), "exactly the languages"),
-            ("pack.json", lambda d: d["commuting"][0].update(homes_within=["isle-region-1:Z"]), "not in any list"),
+            ("commuting.json", lambda d: d[0].update(homes_within=["isle-region-1:Z"]), "not in any list"),
             ("pack.json", lambda d: d["occupation_tree"].update(schemes=["other-1"]), "not one of the pack's schemes"),
             ("pack.json", lambda d: d["occupation_tree"]["levels"].update({"3": 0.1}), "must not fall"),
-            ("wages.json", lambda d: d[1].update(valid_from="2026-07-02"), "day after the row before"),
-            ("wages.json", lambda d: d[1].update(valid_from="2026-06-30"), "day after the row before"),
-            ("wages.json", lambda d: d[1].update(valid_to=None), "valid_to is missing"),
-            ("wages.json", lambda d: d[0].update(valid_to="2020-01-01"), "before valid_from"),
-            ("wages.json", lambda d: d[0].update(currency="KRW"), "currency is not XTS"),
+            ("wages.json", lambda d: d["minimum"][1].update(valid_from="2026-07-02"), "day after the row before"),
+            ("wages.json", lambda d: d["minimum"][1].update(valid_from="2026-06-30"), "day after the row before"),
+            ("wages.json", lambda d: d["minimum"][1].update(valid_to=None), "valid_to is missing"),
+            ("wages.json", lambda d: d["minimum"][0].update(valid_to="2020-01-01"), "before valid_from"),
+            ("wages.json", lambda d: d["minimum"][0].update(currency="KRW"), "currency is not XTS"),
             ("purposes.json", lambda d: d[0]["text"].pop("fr"), "exactly the languages"),
             ("purposes.json", lambda d: d.append(d[0]), "is there twice"),
             ("purposes.json", lambda d: d[0].update(longest_days=0), "0.longest_days"),
@@ -118,21 +118,28 @@ class TestDocuments:
             ("never_collected.json", lambda d: d[0].update(fields=[]), "0.fields"),
             ("never_collected.json", lambda d: d[0].update(numbers=["("]), "not a regular expression"),
             ("ages.json", lambda d: d[0].update(kind="fishing"), "is not a kind"),
-            ("sentences.json", lambda d: d["per.hour"].pop("fr"), "key per.hour: needs exactly"),
-            ("sentences.json", lambda d: d["per.hour"].update(fr="{x}"), "same placeholders"),
-            ("sentences.json", lambda d: d["per.hour"].update(en="{0}", fr="{0}"), "plain names"),
-            ("sentences.json", lambda d: d["per.hour"].update(en="{x.y}", fr="{x.y}"), "plain names"),
+            ("words.json", lambda d: d["per.hour"].pop("fr"), "key per.hour: needs exactly"),
+            ("words.json", lambda d: d["per.hour"].update(fr="{x}"), "same placeholders"),
+            ("words.json", lambda d: d["per.hour"].update(en="{0}", fr="{0}"), "plain names"),
+            ("words.json", lambda d: d["per.hour"].update(en="{x.y}", fr="{x.y}"), "plain names"),
         ],
     )
     def test_a_broken_rule_is_named(self, folder: Path, file: str, change: Callable[[Any], None], rule: str) -> None:
-        edit(folder / file, change)
+        edit(next(folder.rglob(file)), change)
         with pytest.raises(PackError, match=rule) as told:
             read_pack(folder)
         assert told.value.file == file
 
     def test_a_key_written_twice_is_refused(self, folder: Path) -> None:
-        (folder / "sentences.json").write_text('{"a": {"en": "x", "fr": "x"}, "a": {"en": "y", "fr": "y"}}', "utf-8")
-        with pytest.raises(PackError, match=r"sentences\.json, key a: is written twice"):
+        (folder / "sentences" / "mails.json").write_text(
+            '{"a": {"en": "x", "fr": "x"}, "a": {"en": "y", "fr": "y"}}', "utf-8"
+        )
+        with pytest.raises(PackError, match=r"mails\.json, key a: is written twice"):
+            read_pack(folder)
+
+    def test_a_key_of_two_files_is_refused(self, folder: Path) -> None:
+        edit(folder / "sentences" / "mails.json", lambda d: d.update({"per.hour": {"en": "x", "fr": "x"}}))
+        with pytest.raises(PackError, match=r"words\.json, key per\.hour: is written twice"):
             read_pack(folder)
 
     def test_bad_json_is_named_with_its_line(self, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Every pack in the folder keeps the same promises, and all its references lead somewhere."""
 
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -262,8 +263,9 @@ class TestSentences:
                 assert "{" not in said
 
     def test_every_line_of_the_file_has_every_language_and_the_same_values(self, pack: Pack) -> None:
-        texts = read_json(PACKS / pack.name.replace("-", "_") / "sentences.json", dict[str, dict[str, str]])
-        for by_language in texts.values():
+        files = sorted((PACKS / pack.name.replace("-", "_") / "sentences").iterdir())
+        assert len(files) == 8
+        for by_language in chain(*(read_json(file, dict[str, dict[str, str]]).values() for file in files)):
             assert tuple(by_language) == pack.languages
             assert len({placeholders(text) for text in by_language.values()}) == 1
 

@@ -70,7 +70,7 @@ class Hours(Condition):
         if person.hours_min is None and person.hours_max is None:
             return YES
         if opening.hours is None:
-            if not opening.paid or self._within(person, context.pack.manifest.working_time.hours_per_week):
+            if not opening.paid or self._within(person, context.pack.wages.working_time.hours_per_week):
                 return YES
             return ASK
         return YES if self._within(person, opening.hours) else NO
