@@ -107,7 +107,7 @@ chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KA
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
 
 order: check-ready setup-run ## webhooks that ask for order, through kills at every failpoint: EVENTS= KILLS= RATE= (a second) SEED= KAFKA=; the last line is one JSON object
-	@$(BIN)/python -m verification.order $(if $(EVENTS),--events $(EVENTS)) $(if $(KILLS),--kills $(KILLS)) $(if $(RATE),--per-second $(RATE)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m verification.delivery_order $(if $(EVENTS),--events $(EVENTS)) $(if $(KILLS),--kills $(KILLS)) $(if $(RATE),--per-second $(RATE)) $(if $(SEED),--seed $(SEED))
 
 siege: check-ready setup-run ## attacks beside a healthy agency and partner: SEED= FULL=1 ONLY= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.siege $(if $(SEED),--seed $(SEED)) $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))

@@ -6,6 +6,6 @@
 Stands on the contract, the packs and the converter, and on no service.
 """
 
-from clients.ieum.hub import Away, Hub, Key, NotAllowed, RefusedByHub
+from clients.ieum.api_client import Away, Hub, Key, NotAllowed, RefusedByHub
 
 __all__ = ["Away", "Hub", "Key", "NotAllowed", "RefusedByHub"]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clients.ieum.hub import Hub
+from clients.ieum.api_client import Hub
 
 _ID = re.compile(r"[0-9a-f]{32}")
 

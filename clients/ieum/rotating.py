@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from clients.ieum.hub import Hub, Key, NotAllowed, RefusedByHub
+from clients.ieum.api_client import Hub, Key, NotAllowed, RefusedByHub
 
 TRIES, PAUSE = 100, 0.3  # a key counts within a second of being registered
 

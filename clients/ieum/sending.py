@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from clients.ieum.hub import MOST_BYTES, MOST_EVENTS, Json, encoded
+from clients.ieum.api_client import MOST_BYTES, MOST_EVENTS, Json, encoded
 from shared.files import Converted, Line, Unreadable, lines_about
 from shared.files.report import column_of
 from shared.reference import Pack

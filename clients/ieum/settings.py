@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from clients.ieum.hub import Hub, Key
+from clients.ieum.api_client import Hub, Key
 from shared.events.refusal import MOST, refusal_of
 from shared.files import Converter, FileMapping
 from shared.reference import Pack, load_pack

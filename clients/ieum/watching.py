@@ -19,7 +19,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any, BinaryIO
 
-from clients.ieum.hub import Away
+from clients.ieum.api_client import Away
 from clients.ieum.sending import Door, line_of, send
 from shared.files import Converter, Line, Report, Unreadable
 from shared.files.text_encoding import encoding_of

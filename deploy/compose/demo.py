@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.compose.env import administrator, variables, write
-from deploy.grafana.check import check, report
+from deploy.grafana.check_queries import check, report
 from deploy.local.ports import free_port
 
 PROJECT, VERSION = "ieum-demo", "demo"

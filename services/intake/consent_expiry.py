@@ -16,7 +16,7 @@ from services.intake.domain import consent_rules
 from services.intake.domain.consent_expiry_forecast import endings, until
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.publish import publish
-from services.intake.last_told import Causation
+from services.intake.last_published import Causation
 from services.intake.repository import BEFORE_ALL, Repository
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.kit.base.ids import random_id

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, NotRequired, TypedDict
 
 from services.intake.domain.consent_rules import first_end
 from services.intake.domain.sequence_ordering import Tombstone
-from services.intake.last_told import KeptFloors, LastTold, told
+from services.intake.last_published import KeptFloors, LastPublished, told
 from shared.access.agencies import agency_document, held_agency
 from shared.events.data_classification import Model
 from shared.events.topics.agencies import Agency
@@ -46,7 +46,7 @@ class StoredAgency:
     sequence: int
     state: Agency
     sender: int | None = None
-    last: LastTold | None = None
+    last: LastPublished | None = None
 
     @staticmethod
     def kept_in(document: Document) -> StoredAgency:
@@ -56,7 +56,7 @@ class StoredAgency:
             sequence=document["sequence"],
             state=held_agency(document),
             sender=document.get("sender"),
-            last=LastTold.kept_in(document),
+            last=LastPublished.kept_in(document),
         )
 
     def document(self) -> Document:
@@ -84,7 +84,7 @@ class StoredPerson:
     consent_senders: Mapping[str, int | None] = field(default_factory=dict)
     taken: Mapping[str, int] = field(default_factory=dict)
     floors: KeptFloors | None = None
-    last: LastTold | None = None
+    last: LastPublished | None = None
 
     @staticmethod
     def kept_in(document: Document) -> StoredPerson:
@@ -102,7 +102,7 @@ class StoredPerson:
             consent_senders=document["consent_senders"],
             taken=document["taken"],
             floors=KeptFloors.kept_in(document),
-            last=LastTold.kept_in(document),
+            last=LastPublished.kept_in(document),
         )
 
     def document(self) -> Document:

@@ -31,7 +31,7 @@ from services.intake.event_handlers import topic_handlers
 from services.intake.event_handlers.effect import DoorEvent, Effect
 from services.intake.event_handlers.publish import publish
 from services.intake.event_validation import Validated
-from services.intake.last_told import Causation
+from services.intake.last_published import Causation
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.access.agencies import held_agency
 from shared.access.api_keys import BY_TOPIC, Caller

@@ -11,7 +11,7 @@ from services.intake.documents import AGENCIES, StoredAgency
 from services.intake.event_handlers.agencies import KEY_ID
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.publish import publish
-from services.intake.last_told import Causation
+from services.intake.last_published import Causation
 from services.intake.repository import Repository
 from shared.events.topics.agencies import AGENCY_REGISTERED, Agency, Key, Rights
 from shared.kit.base.ids import random_id

@@ -20,19 +20,20 @@ from services.intake.identity import References, Vault
 from services.intake.inbound import api as inbound_api
 from services.intake.inbound.api import ANSWERS, INBOUND, state_of
 from services.intake.inbound.door import KafkaDoor
+from services.intake.indexes_and_retention import INDEXES
 from services.intake.kafka_handlers import make_stream
 from services.intake.operators import Operators
 from services.intake.own_keys import api as own_keys_api
 from services.intake.own_keys.service import OwnKeys
 from services.intake.queries import Journeys
 from services.intake.reading_back import ReadingBack
-from services.intake.repository import INDEXES, Repository
+from services.intake.repository import Repository
 from services.intake.request_admission import Admission
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Keys
 from shared.events import registry
-from shared.events.boxes import BoxKeys
+from shared.events.identity_boxes import BoxKeys
 from shared.kit.base.logs import logger
 from shared.kit.runtime.service_runtime import ServiceRuntime
 from shared.reference import Pack, load_pack

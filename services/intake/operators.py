@@ -15,7 +15,7 @@ from services.intake.domain.vacancy import differs, facts_of
 from services.intake.event_handlers.publish import publish
 from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.event_handlers.vacancy_needs import needs_of_opportunity, stored
-from services.intake.last_told import Causation
+from services.intake.last_published import Causation
 from services.intake.opportunity_documents import (
     EMPLOYERS,
     QUESTIONS,

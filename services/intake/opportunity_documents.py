@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypedDict
 from services.intake.documents import OPPORTUNITIES, REFERENCES, dumped
 from services.intake.domain.vacancy import Source
 from services.intake.domain.vetting import Judgement, Status
-from services.intake.last_told import LastTold, told
+from services.intake.last_published import LastPublished, told
 from shared.events.topics.opportunities import Opportunity, Verdict, Vetting, VettingReason
 from shared.kit.store.mongo import Document
 from shared.kit.store.typed_collection import Collection
@@ -25,8 +25,8 @@ from shared.kit.store.typed_collection import Collection
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOpportunity:
     """One vacancy. `state`: as it was told last; `sources`: whose adverts it is made of, the one whose words are told
-    first; none, once all of them are of other vacancies. `apart`: marks of those that it is not (domain/apart.py);
-    `merged_into`: of which its last open source is by now.
+    first; none, once all of them are of other vacancies. `apart`: marks of those that it is not
+    (separated_vacancies.py); `merged_into`: of which its last open source is by now.
     `judgement`: whether it may be told as open; `ends`: the day after which it has to be looked at again."""
 
     COLLECTION: ClassVar[str] = OPPORTUNITIES
@@ -38,7 +38,7 @@ class StoredOpportunity:
     merged_into: str | None = None
     judgement: Judgement | None = None
     ends: date | None = None
-    last: LastTold | None = None
+    last: LastPublished | None = None
 
     @staticmethod
     def kept_in(document: Document) -> StoredOpportunity:
@@ -53,7 +53,7 @@ class StoredOpportunity:
             merged_into=document["merged_into"],
             judgement=None if document["judgement"] is None else Judgement(**document["judgement"]),
             ends=None if document["ends"] is None else date.fromisoformat(document["ends"]),
-            last=LastTold.kept_in(document),
+            last=LastPublished.kept_in(document),
         )
 
     def document(self) -> Document:

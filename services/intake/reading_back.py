@@ -10,7 +10,7 @@ from services.intake.dependencies import Dependencies
 from services.intake.documents import StoredPerson
 from services.intake.domain.person_state import alias_of, features_of
 from services.intake.identity import Family
-from services.intake.last_told import LastTold
+from services.intake.last_published import LastPublished
 from services.intake.opportunity_documents import StoredOpportunity
 from services.intake.queries import journey_of
 from services.intake.repository import Repository
@@ -99,7 +99,7 @@ class ReadingBack:
             told=None if journey is None else journey[1],
         )
 
-    async def _followed(self, last: LastTold | None, caller: Caller) -> Sequence[str] | None:
+    async def _followed(self, last: LastPublished | None, caller: Caller) -> Sequence[str] | None:
         """What followed from what was told last; None when that was not the caller's own event (the vacancy may have
         other sources, and operators), whose journey is not the caller's to know."""
         if last is None:

@@ -65,7 +65,7 @@ class IntakeSettings(ServiceSettings):
 
     @property
     def inbound_keys_bytes(self) -> list[bytes]:
-        """The keys of `shared.events.boxes.BoxKeys`."""
+        """The keys of `shared.events.identity_boxes.BoxKeys`."""
         return [key for key in _parsed(self.inbound_keys) if key is not None]
 
     @property

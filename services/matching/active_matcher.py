@@ -25,12 +25,12 @@ from typing import TypeVar
 from services.matching.congestion_table import CongestionTable, tell_table_in_force
 from services.matching.domain.columns.kernel import compile_kernels
 from services.matching.fenced_store import FencedStore
+from services.matching.list_snapshots import SnapshotWriter
 from services.matching.matching_day import MatchingDay
 from services.matching.opening_snapshot import Loaded, OpeningSnapshot
 from services.matching.publisher import MatchDelta
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
-from services.matching.snapshots import SnapshotWriter
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import supervise

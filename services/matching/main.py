@@ -15,6 +15,7 @@ from services.matching.active_matcher import NAME, ActiveMatcher
 from services.matching.api import routes
 from services.matching.domain.match_index import MatchIndex
 from services.matching.fenced_store import FencedStore
+from services.matching.indexes_and_retention import INDEXES
 from services.matching.kafka_handlers import matching_stream, prohibitions_stream
 from services.matching.matching_day import MatchingDay
 from services.matching.next_steps_search import NextStepsSearch
@@ -22,10 +23,9 @@ from services.matching.openings_api import opening_routes
 from services.matching.people_access import PeopleAccess
 from services.matching.prohibition_follow_up import floor_follow_up
 from services.matching.queries import MatchQueries
-from services.matching.repository import INDEXES, Repository
+from services.matching.repository import Repository
 from services.matching.rounds.api import round_routes
 from services.matching.rounds.round_job import RoundJob
-from services.matching.rounds.round_repository import INDEXES as ROUND_INDEXES
 from services.matching.rounds.round_repository import RoundRepository
 from services.matching.rounds.round_requests import Rounds
 from services.matching.rules_digest import rules_digest
@@ -69,7 +69,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         streams=[prohibitions_stream(floor_raised.set)],
         held_streams=[stream],
         writes=WRITES,
-        indexes={**INDEXES, **ROUND_INDEXES},
+        indexes=INDEXES,
         authenticator=partial(Keys, zone=zone),
         remedies=pack.remedy,
         sayings=pack.problem,

@@ -1,11 +1,11 @@
-"""Every query and index of this service. What changes together with events goes through a unit of work instead."""
+"""Every query of this service. What changes together with events goes through a unit of work instead."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING
 
 from services.matching.documents import (
     ASSESSED,
@@ -33,50 +33,14 @@ from services.matching.documents import (
 )
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import Revisions
+from services.matching.indexes_and_retention import ACTIVE, NEWEST_OPEN, OPEN_UNTIL
 from shared.access import prohibition_floors
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
 from shared.kit.store.mongo import Database, Document
 
-KEEP_AUDIT_SECONDS = 2 * 365 * 86_400
-KEEP_PRICES_SECONDS = 400 * 86_400
 PATIENCE_MS = 5_000
-# Named in the queries of a load: where nearly everything is asked for, the planner would rather scan.
-ACTIVE, OPEN_UNTIL, NEWEST_OPEN = "active", "open_until", "newest_open"
-
-INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    **prohibition_floors.INDEXES,
-    PEOPLE: [
-        IndexModel([("aliases", ASCENDING)], name="by_alias"),
-        IndexModel([("revision", ASCENDING)], name="by_revision"),
-        IndexModel([("state.status", ASCENDING)], name=ACTIVE, partialFilterExpression={"state.status": "active"}),
-    ],
-    OPPORTUNITIES: [
-        IndexModel([("revision", ASCENDING)], name="by_revision"),
-        IndexModel([("last_day", ASCENDING)], name=OPEN_UNTIL, partialFilterExpression={"open": True}),
-        IndexModel(
-            [("revision", DESCENDING), ("last_day", ASCENDING)],
-            name=NEWEST_OPEN,
-            partialFilterExpression={"open": True},
-        ),
-    ],
-    MATCHES: [
-        IndexModel([("person", ASCENDING), ("standing", ASCENDING)], name="of_person"),
-        IndexModel(
-            [("opportunity", ASCENDING), ("score", DESCENDING)],
-            name="best_of_opportunity",
-            partialFilterExpression={"standing": True},
-        ),
-        IndexModel([("standing", ASCENDING)], name="standing", partialFilterExpression={"standing": True}),
-        IndexModel([("match.as_of", ASCENDING)], name="withdrawn", partialFilterExpression={"standing": False}),
-    ],
-    PRICES: [IndexModel([("at", ASCENDING)], expireAfterSeconds=KEEP_PRICES_SECONDS, name="kept_400_days")],
-    AUDIT: [
-        IndexModel([("at", ASCENDING)], expireAfterSeconds=KEEP_AUDIT_SECONDS, name="kept_two_years"),
-        IndexModel([("person", ASCENDING)], name="by_person"),
-    ],
-}
 
 
 def taking_people(today: date) -> Document:

@@ -19,10 +19,10 @@ from services.notifications.channels.feed_files import FeedFiles
 from services.notifications.channels.feed_snapshot import FeedSnapshot
 from services.notifications.channels.feed_stream import FeedStream
 from services.notifications.channels.mail.channel import Email
+from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.digest import DigestSender, EmailDigest
 from services.notifications.channels.mail.owner_alerts import OwnerMails
 from services.notifications.channels.mail.smtp_relay import Relay, RelaySettings
-from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.channels.topic import PARTNERS, OwnTopic
 from services.notifications.channels.webhook import Limits, Webhook
 from services.notifications.delivery.attempt_recorder import AttemptRecorder
@@ -41,7 +41,7 @@ from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.fan_out.resync import ResyncJob
 from services.notifications.feed_api import FeedEndpoints, make_feed_router
 from services.notifications.files_api import make_files_router
-from services.notifications.indexes import INDEXES
+from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.kafka_handlers import floor_follow_up, notifications_stream, prohibitions_stream
 from services.notifications.monitoring import DeliveryMonitor
 from services.notifications.outcome_events import Outcomes
@@ -82,7 +82,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     feed = Feed(today)
     webhook = Webhook(credentials, dispatcher.due, _limits(settings), settings.url_rules, settings.spread)
     relay = Relay(_relay_settings(settings)) if settings.smtp_host else None
-    texts = MailTexts(pack, settings.mail_sender)
+    texts = MailComposer(pack, settings.mail_sender)
     email = Email(credentials, dispatcher.due, relay, texts, settings.spread)
     digest = EmailDigest(credentials, relay, lambda after: next_window(after, zone, time(settings.digest_hour)))
     kafka = settings.kafka_settings if settings.kafka_security.authenticated else None

@@ -28,7 +28,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.indexes import HELD, NEXT, UNACKNOWLEDGED, UNREAD
+from services.notifications.indexes_and_retention import HELD, NEXT, UNACKNOWLEDGED, UNREAD
 from services.notifications.repository import Repository
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.clock import Clock

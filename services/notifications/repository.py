@@ -25,7 +25,7 @@ from services.notifications.documents import (
     ResyncDocument,
     SubscriptionDocument,
 )
-from services.notifications.indexes import (
+from services.notifications.indexes_and_retention import (
     TIME_LIMIT_MS,
 )
 from services.notifications.recovery.recovery_queries import RecoveryQueries

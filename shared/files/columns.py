@@ -12,7 +12,7 @@ from shared.events import registry
 from shared.events.publish_schemas import door_schema
 from shared.events.refusal import Refusal, nearest
 from shared.reference import Pack
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 
 MOST_NUMBERED = 50
 Kind = Literal["text", "integer", "number", "boolean", "day", "month", "code"]

@@ -21,7 +21,7 @@ from shared.files.columns import (
 )
 from shared.files.rows import Row
 from shared.reference import Pack
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 
 MOST_NAMED = 10  # headings that are not known for which the nearest is looked for
 

@@ -9,16 +9,16 @@ from shared.reference.codes import CodeLists, read_codes
 from shared.reference.commuting import Commuting, CommutingSpec
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
-from shared.reference.matching import AnswerOdds, CodeMeanings, MatchingData, Ranking
+from shared.reference.matching_data import AnswerOdds, CodeMeanings, MatchingData, Ranking
 from shared.reference.models import AgeBounds, Benefit, Data, NeverCollected, Programme, Purpose, Texts
 from shared.reference.occupations import Occupations
 from shared.reference.pack import Pack
 from shared.reference.sentences import Sentences
+from shared.reference.spreadsheet_words import FileWords
 from shared.reference.successors import read_successors
 from shared.reference.tables import checked, read_json, read_table, required
 from shared.reference.titles import read_titles
 from shared.reference.wages import Wages, WageTable
-from shared.reference.words import FileWords
 
 PACKS = Path(__file__).parent / "packs"
 

@@ -13,16 +13,16 @@ from shared.reference.codes import CodeLists
 from shared.reference.commuting import Commuting
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
-from shared.reference.matching import MatchingData
+from shared.reference.matching_data import MatchingData
 from shared.reference.models import AgeBounds, Benefit, MinimumWage, NeverCollected, Programme, Purpose
 from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
+from shared.reference.spreadsheet_words import FileWords
 from shared.reference.successors import Successors
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 from shared.reference.title_words import TitleWords
 from shared.reference.titles import Found, Titles
 from shared.reference.wages import WageTable, paid_hours
-from shared.reference.words import FileWords
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
 _MOST_REMEMBERED = 1_000  # remedies

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from shared.reference.errors import PackError
-from shared.reference.text import is_composed
+from shared.reference.title_folding import is_composed
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from math import log
 
-from shared.reference.text import LONGEST, folded
+from shared.reference.title_folding import LONGEST, folded
 
 LEAST = 0.5  # of a name so much has to be there, by weight: less is chance
 OF_MANY = 6  # a name that more codes carry ("assistant") says nothing about any of them

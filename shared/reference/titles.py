@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.reference.codes import CodeLists
 from shared.reference.errors import PackError
 from shared.reference.tables import read_table, required
-from shared.reference.text import Likeness, decomposed, folded
+from shared.reference.title_folding import Likeness, decomposed, folded
 
 _ALIKE = 0.6
 _LONGEST = 120

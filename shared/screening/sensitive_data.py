@@ -15,7 +15,7 @@ from shared.events.limits import Contents
 from shared.events.refusal import MOST, Refusal, field_names
 from shared.events.topics.people import Identity
 from shared.reference import Pack
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 from shared.screening.text_rules import RefusedNumbers, extraordinary, hides, shows
 
 _DEEPEST = 8  # so many steps a path may have

@@ -42,7 +42,7 @@ class TestTheLastLine:
             assert found[name] > 0, name
 
     def test_of_order_through_kills_has_nothing_lost_twice_without_reason_or_out_of_order(self) -> None:
-        found = last_line_of("verification.order", SMALL_ORDER)
+        found = last_line_of("verification.delivery_order", SMALL_ORDER)
         assert (found["lost"], found["inversions"], found["unexplained"], found["other_ids"]) == (0, 0, 0, 0)
         assert found["arrived"] == 400
         assert found["kills"] >= 1

@@ -38,7 +38,10 @@ _DELIVERIES, _REPOSITORY = (
     "services.notifications.acknowledgements:Deliveries",
     "services.notifications.delivery.delivery_queries:DeliveryQueries",
 )
-_MATCHER, _SNAPSHOTS = "services.matching.active_matcher:ActiveMatcher", "services.matching.snapshots:SnapshotWriter"
+_MATCHER, _SNAPSHOTS = (
+    "services.matching.active_matcher:ActiveMatcher",
+    "services.matching.list_snapshots:SnapshotWriter",
+)
 
 FAILPOINTS: tuple[Failpoint, ...] = (
     # the transaction

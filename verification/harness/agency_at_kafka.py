@@ -16,7 +16,7 @@ from deploy.local.login import Login
 from deploy.local.timeouts import scaled
 from deploy.rights.agency import AgencyDoor
 from samples.world.envelope import Json
-from shared.events.boxes import seal
+from shared.events.identity_boxes import seal
 
 HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 SECONDS = 120.0  # until a new user is let in, and for all answers of an agency

@@ -16,7 +16,7 @@ from shared.events.topics.matches import Band
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 from verification.oracle.conditions import Pair, answers
 from verification.oracle.factors import DIGITS, beneath, certainty, contributions, fit_of
 

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from clients.ieum import output, pulling
+from clients.ieum.api_client import Away
 from clients.ieum.commands.options import REFUSED, AsJson, app, explained
-from clients.ieum.hub import Away
 from clients.ieum.polling import Outcome, Poller, Portal, PortalKey, Progress
 from clients.ieum.polling.portal import WORK24
 from clients.ieum.settings import Missing, Settings, secret_in

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from clients.ieum import checking, output, sending, watching
+from clients.ieum.api_client import Hub, Key
 from clients.ieum.commands.options import REFUSED, AsJson, app, explained, table
-from clients.ieum.hub import Hub, Key
 from clients.ieum.settings import Missing, Settings, secret_in
 from shared.files import Converter, Line, Unreadable, visible
 from shared.files.columns import table_types

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from clients.ieum import checking, output
+from clients.ieum.api_client import Key
 from clients.ieum.commands.options import REFUSED, WRONG, AsJson, app, explained, show_problem, table
-from clients.ieum.hub import Key
 from clients.ieum.registering import registration
 from clients.ieum.rotating import last_day, write_key
 from clients.ieum.rotating import rotate as rotated

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from clients.ieum import output
+from clients.ieum.api_client import RefusedByHub
 from clients.ieum.commands.options import REFUSED, AsJson, app, explained, show_problem
-from clients.ieum.hub import RefusedByHub
 from clients.ieum.settings import Settings
 from shared.files import check_mapping
 

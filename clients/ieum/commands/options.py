@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from clients.ieum import output
-from clients.ieum.hub import Away, NotAllowed, RefusedByHub
+from clients.ieum.api_client import Away, NotAllowed, RefusedByHub
 from clients.ieum.settings import Missing, Settings
 from shared.events.registry import load_topics
 from shared.reference import available_packs

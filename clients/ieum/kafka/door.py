@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from clients.ieum.hub import Away, Json, NotAllowed, RefusedByHub, this_machine, until_taken
+from clients.ieum.api_client import Away, Json, NotAllowed, RefusedByHub, this_machine, until_taken
 from clients.ieum.kafka.records import HEADERS, Record, Records
 from shared.reference import Pack
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from clients.ieum.hub import Json, encoded
-from shared.events.boxes import seal
+from clients.ieum.api_client import Json, encoded
 from shared.events.data_classification import DataClass, highest_class
 from shared.events.http_binding import Incoming, Unfit, read, with_data
+from shared.events.identity_boxes import seal
 from shared.events.limits import check_structure
 from shared.events.refusal import Refusal, Refused
 from shared.events.registry import EventType

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from clients.ieum.hub import MOST_EVENTS, Away, Hub, NotAllowed
+from clients.ieum.api_client import MOST_EVENTS, Away, Hub, NotAllowed
 from clients.ieum.polling.portal import MOST_PAGES, NO_SUCH, Page, Portal
 from clients.ieum.polling.progress import Cycle, Known, Progress, State
 from clients.ieum.sending import answered

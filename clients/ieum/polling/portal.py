@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from clients.ieum.hub import Away, NotAllowed, check_address, whole_number
+from clients.ieum.api_client import Away, NotAllowed, check_address, whole_number
 from shared.files import Unreadable
 from shared.files.rows import Broken
 from shared.files.xml_adverts import Advert, Around, adverts

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 
 Verdict = Literal["same", "doubtful", "different"]
 ALIKE = 0.6  # of the shingles of two titles that are taken for the same

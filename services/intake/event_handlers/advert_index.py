@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from services.intake.domain.apart import are_apart
 from services.intake.domain.same_advert import Facts, compared
+from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import facts_of
 from services.intake.domain.vetting import Judgement, binds, stricter
 from services.intake.opportunity_documents import ADVERTS, AdvertsDocument, StoredOpportunity

@@ -7,7 +7,7 @@ from dataclasses import replace
 from services.intake.documents import StoredPerson
 from services.intake.domain.raised_prohibitions import raised
 from services.intake.event_handlers.effect import Effect, Emission, Thing
-from services.intake.last_told import Causation, KeptFloors, LastTold, told
+from services.intake.last_published import Causation, KeptFloors, LastPublished, told
 from shared.events import Event, registry
 from shared.events.data_classification import Model
 from shared.events.topics.people import CONSENT_LAPSED
@@ -34,7 +34,7 @@ def publish(effect: Effect, causation: Causation, work: UnitOfWork, ids: Ids) ->
             is_new = thing.sequence == len(types)
             if isinstance(thing, StoredPerson) and not is_new and types[-1] is not CONSENT_LAPSED:
                 document = _forbid(thing, causation, work, ids).document()
-            document |= told(LastTold.by(types[-1], causation))
+            document |= told(LastPublished.by(types[-1], causation))
         work.save(thing.COLLECTION, document, new=is_new)
 
 

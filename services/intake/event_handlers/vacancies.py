@@ -18,7 +18,7 @@ from typing import Any
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.documents import REFERENCES, Reference
-from services.intake.domain import apart
+from services.intake.domain import separated_vacancies
 from services.intake.domain.vacancy import Calendar, Source, alike, arranged, differs, facts_of
 from services.intake.domain.vetting import (
     Judgement,
@@ -142,7 +142,7 @@ class Vacancies:
         if not all(both) or both[0] & both[1] or too_many or differs(facts_of(one.state), facts_of(other.state)):
             return False
         self._put(replace(other, sources=(), merged_into=first))
-        marks = apart.reconciled(one.apart, other.apart)
+        marks = separated_vacancies.reconciled(one.apart, other.apart)
         self._put(replace(one, apart=marks, judgement=stricter(one.judgement, other.judgement)))
         for source in other.sources:
             self._join(source, first)
@@ -158,17 +158,17 @@ class Vacancies:
         source, new = held.source(index), random_id()
         self._new.add(new)
         others = tuple(each for each in held.sources if each.index != index)
-        here, there = apart.sides(random_id())
-        self._put(replace(held, sources=others, apart=apart.with_marks(held.apart, [here])))
-        self._join(source, new, apart.with_marks(held.apart, [there]), judgement=held.judgement)
+        here, there = separated_vacancies.sides(random_id())
+        self._put(replace(held, sources=others, apart=separated_vacancies.with_marks(held.apart, [here])))
+        self._join(source, new, separated_vacancies.with_marks(held.apart, [there]), judgement=held.judgement)
         self._compare_anew(id)
         return new
 
     def keep_apart(self, first: str, second: str) -> None:
         """Two that an operator said are two: they are not asked about again, whatever they say."""
-        for id, side in zip((first, second), apart.sides(random_id()), strict=True):
+        for id, side in zip((first, second), separated_vacancies.sides(random_id()), strict=True):
             held = self.get(id)
-            self._put(replace(held, apart=apart.with_marks(held.apart, [side])))
+            self._put(replace(held, apart=separated_vacancies.with_marks(held.apart, [side])))
 
     def answer(self, id: str) -> dict[str, Any]:
         """What the sender of an advert of this opportunity may know of it."""
@@ -271,7 +271,9 @@ class Vacancies:
             )
         elif all(each.index != source.index for each in held.sources):
             self._moved[source.index] = id
-            self._put(replace(held, sources=(*held.sources, source), apart=apart.with_marks(held.apart, marks)))
+            self._put(
+                replace(held, sources=(*held.sources, source), apart=separated_vacancies.with_marks(held.apart, marks))
+            )
             self._make_room(id)
         else:
             sources = tuple(source if each.index == source.index else each for each in held.sources)

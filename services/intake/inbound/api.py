@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from shared.events.boxes import SUITE, BoxKeys
+from shared.events.identity_boxes import SUITE, BoxKeys
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.web.response_model import Answer
 from shared.kit.web.route_bounds import Router

@@ -13,7 +13,7 @@ from services.intake.inbound.api import ANSWERS, INBOUND
 from services.intake.inbound.lag import Lag
 from services.intake.inbound.reader import Inbound, Means, Reader
 from services.intake.repository import Repository
-from shared.events.boxes import BoxKeys
+from shared.events.identity_boxes import BoxKeys
 from shared.events.topics.agencies import Agency
 from shared.kit.base.logs import logger
 from shared.kit.base.observer import Observer

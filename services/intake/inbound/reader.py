@@ -26,7 +26,7 @@ from services.intake.inbound.records import IDENTITY, item_of, opened
 from services.intake.receipts import MOST_ANSWERED, failed, shortened
 from services.intake.schemas import Receipt
 from shared.access.api_keys import BY_TOPIC, Caller
-from shared.events.boxes import BoxKeys
+from shared.events.identity_boxes import BoxKeys
 from shared.events.refusal import MOST
 from shared.events.topics.agencies import Agency
 from shared.kit.base.backoff import Backoff

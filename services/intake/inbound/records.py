@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from shared.events.boxes import BoxBroken, BoxKeys, UnknownBoxKey
 from shared.events.http_binding import STRUCTURED, Item, split, with_data
+from shared.events.identity_boxes import BoxBroken, BoxKeys, UnknownBoxKey
 from shared.events.limits import LONGEST_ATTRIBUTE
 from shared.events.refusal import Refusal, Refused
 from shared.kit.kafka.records import Record

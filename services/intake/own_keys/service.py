@@ -13,7 +13,7 @@ from services.intake.domain import key_rules
 from services.intake.event_handlers.agencies import KEY_ID
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.publish import publish
-from services.intake.last_told import Causation
+from services.intake.last_published import Causation
 from shared.access.api_keys import Caller
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import AGENCY_CHANGED, Agency

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS
 from services.matching.domain.diversification import Candidate, others
-from shared.reference.matching import MatchingData
+from shared.reference.matching_data import MatchingData
 
 UNIT = 10**DIGITS
 AT_ONCE = 64  # people whose pools are looked at in one slice

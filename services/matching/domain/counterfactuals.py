@@ -20,7 +20,7 @@ from services.matching.domain.condition_answer import NO
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Experience, HoursPerWeek, Person, Wants
 from shared.reference import Pack
-from shared.reference.matching import PlausibleChanges
+from shared.reference.matching_data import PlausibleChanges
 
 What = Literal[
     "kind", "commute", "shifts", "hours", "wage", "start", "certificate", "licence", "car", "education",

@@ -31,7 +31,7 @@ from services.matching.domain.factors.growth import is_beneath
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlists import Bounds
-from shared.reference.matching import MatchingData
+from shared.reference.matching_data import MatchingData
 
 REACH = 3
 """So many times what may be chosen of an employer or a kind are in a pool: some of them may go again."""

@@ -11,7 +11,7 @@ from services.matching.domain.person_facts import plain_number
 from shared.events.field_types import Wage
 from shared.events.topics.opportunities import Opportunity, Rules
 from shared.reference import Pack
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 
 _ROUND = re.compile(r"(제\s*)?\d+\s*(기|회차|차수|차)(?!\w)")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shared.events.field_types import WageFloor
 from shared.events.topics.people import Experience, Person
 from shared.reference import Pack
-from shared.reference.matching import NeedRule
+from shared.reference.matching_data import NeedRule
 
 CONSENT_TO_MATCHING = "matching"
 WANTED = 0.5  # an interest from here on is a wish

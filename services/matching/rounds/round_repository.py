@@ -1,4 +1,4 @@
-"""Every query and index of rounds. A round is one document, so each change is one update under a condition."""
+"""Every query of rounds. A round is one document, so each change is one update under a condition."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from services.matching.rounds.documents import ROUNDS, ResultDocument, RoundDocument, RoundState
 from shared.kit.store.mongo import Database
 
-KEEP_SECONDS = 400 * 86_400  # a year of classes can be compared with the one before
 PATIENCE_MS = 5_000
-
-INDEXES: Mapping[str, Sequence[IndexModel]] = {
-    ROUNDS: [
-        IndexModel([("asked", ASCENDING)], expireAfterSeconds=KEEP_SECONDS, name="kept_a_year"),
-        IndexModel([("agency", ASCENDING), ("asked", DESCENDING)], name="of_agency"),
-        IndexModel([("claimed_until", ASCENDING)], name="to_compute", partialFilterExpression={"state": "computing"}),
-    ]
-}
 
 
 class RoundRepository:

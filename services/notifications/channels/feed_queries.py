@@ -18,7 +18,7 @@ from services.notifications.documents import (
     RecipientDocument,
     ThreadDocument,
 )
-from services.notifications.indexes import (
+from services.notifications.indexes_and_retention import (
     BY_ALIAS,
     FEED_ORDER,
     TIME_LIMIT_MS,

@@ -18,7 +18,7 @@ from services.notifications.documents import (
     SubscriptionDocument,
 )
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.indexes import (
+from services.notifications.indexes_and_retention import (
     BY_ID,
     DOWN,
     HELD,

@@ -19,7 +19,7 @@ from services.notifications.documents import (
     RecoveryDocument,
     ThreadDocument,
 )
-from services.notifications.indexes import (
+from services.notifications.indexes_and_retention import (
     BY_ID,
     LISTED,
     TIME_LIMIT_MS,

@@ -17,7 +17,7 @@ from deploy.local.login import ADMIN, Login
 from deploy.local.timeouts import scaled
 from deploy.rights.agency import AgencyDoor
 from deploy.rights.own_topics import provide
-from shared.events.boxes import BoxKeys, seal
+from shared.events.identity_boxes import BoxKeys, seal
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings
 from tests.integration.apache.parts import lets_in, until
 

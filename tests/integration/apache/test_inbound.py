@@ -18,7 +18,7 @@ from deploy.local.login import ADMIN
 from deploy.rights.agency import AgencyDoor
 from deploy.rights.own_topics import withdraw
 from services.intake.inbound.answers import ANSWERS
-from shared.events.boxes import BoxKeys
+from shared.events.identity_boxes import BoxKeys
 from shared.kit.kafka.aiokafka_internals import topic_ids
 from shared.kit.kafka.client import why_refused
 from shared.kit.kafka.settings import KafkaSecurity, KafkaSettings

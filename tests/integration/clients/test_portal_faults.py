@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clients.ieum import Away, NotAllowed
-from clients.ieum.hub import _seconds as hub_seconds
+from clients.ieum.api_client import _seconds as hub_seconds
 from clients.ieum.polling import Portal, PortalKey
 from clients.ieum.polling.portal import _seconds as portal_seconds
 from tests.integration.clients.polled import Polled

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.ieum.hub import Key
+from clients.ieum.api_client import Key
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]

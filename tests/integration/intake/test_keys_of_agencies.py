@@ -11,7 +11,8 @@ from pymongo.errors import DuplicateKeyError
 
 from services.intake.documents import AGENCIES
 from services.intake.first_administrator import first_administrator
-from services.intake.repository import INDEXES, Repository
+from services.intake.indexes_and_retention import INDEXES
+from services.intake.repository import Repository
 from services.intake.request_admission import Admitted
 from services.intake.service import Door
 from shared.access.agencies import agency_document

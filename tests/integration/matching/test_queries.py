@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from services.matching.documents import OPPORTUNITIES
-from services.matching.repository import INDEXES, NEWEST_OPEN, Repository, taking_people
+from services.matching.indexes_and_retention import INDEXES, NEWEST_OPEN
+from services.matching.repository import Repository, taking_people
 from tests.integration.matching.parts import NOON, Setup, agency, client, eventually, told
 from tests.support.matching import numbered, random_opening, random_person
 from tests.support.profiler import watched

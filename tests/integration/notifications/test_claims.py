@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.stack import LocalStack
 from services.notifications.delivery.dispatcher_lease import DispatcherLease
-from services.notifications.indexes import INDEXES
+from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.repository import Repository
 from shared.kit.store.mongo import connect
 from tests.integration.notifications.parts import OK, Client, Partner, Request, Setup, eventually, match, person

@@ -11,7 +11,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.notifications.documents import DELIVERIES, FEED, POSTED, SERVED
-from services.notifications.indexes import FEED_ORDER, INDEXES, UNREAD
+from services.notifications.indexes_and_retention import FEED_ORDER, INDEXES, UNREAD
 from services.notifications.repository import Repository
 from shared.kit.store.mongo import ensure_indexes
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.notifications.documents import DELIVERIES, DUE, FEED, POSTED, SERVED, WEBHOOK
-from services.notifications.indexes import INDEXES
+from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.monitoring import DeliveryMonitor, Open
 from services.notifications.repository import Repository
 from shared.kit.base.clock import Clock

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from services.notifications.domain.retry_schedule import OUTAGE
-from services.notifications.indexes import INDEXES
+from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.repository import Repository
 from shared.kit.store.mongo import connect
 from tests.integration.notifications.parts import (

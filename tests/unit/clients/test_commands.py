@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from clients.ieum import hub
+from clients.ieum import api_client
 from clients.ieum.commands import AWAY, NOT_ALLOWED, REFUSED, WRONG, app
 from clients.ieum.settings import Settings
 from shared.events.registry import registry
@@ -67,7 +67,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     answered = Served(accepting)
     real = httpx.Client
     monkeypatch.setattr(
-        hub.httpx, "Client", lambda **said: real(**{**said, "transport": httpx.MockTransport(answered._answer)})
+        api_client.httpx, "Client", lambda **said: real(**{**said, "transport": httpx.MockTransport(answered._answer)})
     )
     return answered
 
@@ -78,7 +78,7 @@ DOOR = {"IEUM_INTAKE": "https://door.example", "IEUM_AGENCY": "gjf", "IEUM_KEY":
 class TestOffline:
     def test_keygen_keeps_the_key_for_its_owner(self, tmp_path: Path) -> None:
         made = as_json("keygen", "gjf-1", "--out", str(tmp_path / "key"))
-        key = hub.Key.parse((tmp_path / "key").read_text())
+        key = api_client.Key.parse((tmp_path / "key").read_text())
         assert made == {"key_id": "gjf-1", "secret_sha256": key.secret_sha256}
         assert oct((tmp_path / "key").stat().st_mode)[-3:] == "600"
         run("keygen", "GJF", code=WRONG)
@@ -263,7 +263,7 @@ class TestSending:
         assert "chmod 600" in run("send", str(jobs), code=WRONG, **said).stderr
 
     def test_an_operator_registers_with_the_hash_alone(self, served: Served) -> None:
-        key = hub.Key.new("khf-1")
+        key = api_client.Key.new("khf-1")
         said = as_json(
             "register", "khf", "--title", "ko=재단", "--title", "en=Foundation", "--class", "case", "--key-id", "khf-1",
             "--secret-sha256", key.secret_sha256, "--sends", "person-enrolled,person-left", **DOOR,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from clients.ieum import Away, Key, NotAllowed, RefusedByHub
-from clients.ieum.hub import check_address
+from clients.ieum.api_client import check_address
 from tests.unit.clients.hubs import KEY, Served, accepting, batch
 
 pytestmark = pytest.mark.unit

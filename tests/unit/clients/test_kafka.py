@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from clients.ieum.hub import Away
+from clients.ieum.api_client import Away
 from clients.ieum.kafka.door import KafkaDoor, KafkaLogin
 from clients.ieum.kafka.records import Record, Records
-from shared.events.boxes import BoxKeys
+from shared.events.identity_boxes import BoxKeys
 from shared.events.registry import registry
 from tests.support.files import PACK
 

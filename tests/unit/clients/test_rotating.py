@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from clients.ieum import Hub, Key, NotAllowed
-from clients.ieum.hub import RefusedByHub
+from clients.ieum.api_client import RefusedByHub
 from clients.ieum.rotating import last_day, next_id, rotate
 
 pytestmark = pytest.mark.unit

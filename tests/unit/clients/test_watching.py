@@ -11,7 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from clients.ieum import hub
+from clients.ieum import api_client
 from clients.ieum.commands import AWAY, app
 from tests.support.files import A_JOB, JOB, csv_of
 from tests.unit.clients.hubs import KEY, Served, accepting, batch
@@ -26,7 +26,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
     answered = Served(accepting)
     real = httpx.Client
     monkeypatch.setattr(
-        hub.httpx, "Client", lambda **said: real(**{**said, "transport": httpx.MockTransport(answered._answer)})
+        api_client.httpx, "Client", lambda **said: real(**{**said, "transport": httpx.MockTransport(answered._answer)})
     )
     return answered
 

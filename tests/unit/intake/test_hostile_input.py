@@ -25,7 +25,7 @@ from shared.events.limits import LONGEST_NAME, MOST_VALUES
 from shared.events.refusal import MOST
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
-from shared.reference import text, titles
+from shared.reference import title_folding, titles
 from shared.screening.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE, Budget
 from tests.unit.intake.memory import House, example
 
@@ -42,13 +42,13 @@ def house() -> House:
 def normalised(house: House, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The lengths of all that was normalised."""
     lengths: list[int] = []
-    true: Callable[[Any, str], str] = text.unicodedata.normalize
+    true: Callable[[Any, str], str] = title_folding.unicodedata.normalize
 
     def counted(form: Any, given: str) -> str:
         lengths.append(len(given))
         return true(form, given)
 
-    monkeypatch.setattr(text.unicodedata, "normalize", counted)
+    monkeypatch.setattr(title_folding.unicodedata, "normalize", counted)
     return lengths
 
 
@@ -90,7 +90,7 @@ class TestNames:
         for kind in ("certificate", "course"):
             assert house.dependencies.pack.find(kind, MARKS * 100_000) is None
             house.dependencies.pack.suggestions(kind, MARKS * 100_000)
-        assert max(normalised, default=0) <= text.LONGEST
+        assert max(normalised, default=0) <= title_folding.LONGEST
 
 
 class TestRequests:
@@ -99,7 +99,7 @@ class TestRequests:
     ) -> None:
         looked = 0
 
-        class Counted(text.Likeness):
+        class Counted(title_folding.Likeness):
             def __init__(self, asked: str, threshold: float) -> None:
                 nonlocal looked
                 looked += 1

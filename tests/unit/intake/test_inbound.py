@@ -16,7 +16,7 @@ from services.intake.inbound.api import state_of
 from services.intake.inbound.records import item_of, opened
 from services.intake.schemas import Receipt
 from services.intake.settings import IntakeSettings
-from shared.events.boxes import BoxBroken, BoxKeys, UnknownBoxKey, seal
+from shared.events.identity_boxes import BoxBroken, BoxKeys, UnknownBoxKey, seal
 from shared.events.refusal import Refused
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.intake.documents import OPPORTUNITIES
-from services.intake.domain.apart import MOST, are_apart, reconciled, sides, with_marks
+from services.intake.domain.separated_vacancies import MOST, are_apart, reconciled, sides, with_marks
 from services.intake.event_handlers.advert_index import (
     MOST_BINDING,
     MOST_BINDING_OF_AN_AGENCY,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.intake.documents import REFERENCES
 from services.intake.domain.sequence_ordering import MOST_KEYS, Tombstone
 from services.intake.event_handlers import tombstones
-from services.intake.repository import INDEXES
+from services.intake.indexes_and_retention import INDEXES
 from shared.reference import available_packs, load_pack
 from tests.unit.intake.memory import House, example, today
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.intake.documents import OPPORTUNITIES
-from services.intake.domain.apart import are_apart
+from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import differs, facts_of
 from services.intake.domain.vetting import binds, status_of
 from services.intake.opportunity_documents import ADVERTS, EMPLOYERS, QUESTIONS, StoredOpportunity

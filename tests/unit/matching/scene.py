@@ -10,8 +10,8 @@ from typing import Any
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
+from services.matching.list_snapshots import save_candidates
 from services.matching.service import Matching
-from services.matching.snapshots import save_candidates
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person

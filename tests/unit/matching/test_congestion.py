@@ -21,7 +21,7 @@ from shared.events.topics.opportunities import Opportunity
 from shared.kit.base.log_allow_list import sift
 from shared.kit.base.metrics import REGISTRY
 from shared.kit.store.store import Operation
-from shared.reference.matching import CongestionData
+from shared.reference.matching_data import CongestionData
 from tests.support.matching import TODAY, a_job, a_person, numbered
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import Scene

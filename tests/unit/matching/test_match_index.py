@@ -20,7 +20,7 @@ from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
-from shared.reference.matching import CongestionData
+from shared.reference.matching_data import CongestionData
 from tests.support.matching import SUWON, TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import held
 from verification.oracle.matches import Standing, matches_of

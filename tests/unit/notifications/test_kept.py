@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.notifications.documents import MATCHES, THREADS
-from services.notifications.indexes import INDEXES, KEEP_WITHDRAWN_SECONDS
+from services.notifications.indexes_and_retention import INDEXES, KEEP_WITHDRAWN_SECONDS
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of
 
 pytestmark = pytest.mark.unit

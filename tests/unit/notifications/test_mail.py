@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
-from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.delivery.notice_content import Messages
 from services.notifications.domain.mail_address_rules import AddressRefused, check_mailto
 from services.notifications.domain.notice_threads import MatchSummary
@@ -93,7 +93,7 @@ def events() -> list[dict[str, Any]]:
 
 
 def sent(pack: str, *which: int) -> Any:
-    texts = MailTexts(load_pack(pack), "notices@ieum.example")
+    texts = MailComposer(load_pack(pack), "notices@ieum.example")
     mail = texts.told("jobs@partner.example", [events()[n] for n in which], NOW)
     return message_from_bytes(mail.as_bytes(), policy=default)
 
@@ -138,7 +138,7 @@ class TestText:
         assert sent("kr-gyeonggi", 0)["Message-ID"] != sent("kr-gyeonggi", 0, 1)["Message-ID"]
 
     def test_a_test_event_is_called_one(self) -> None:
-        texts = MailTexts(load_pack("kr-gyeonggi"), "notices@ieum.example")
+        texts = MailComposer(load_pack("kr-gyeonggi"), "notices@ieum.example")
         event = {"id": "1", "type": "test", "data": {"padding": ""}}
         mail = texts.told("jobs@partner.example", [event], NOW)
         assert "This is a test" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one

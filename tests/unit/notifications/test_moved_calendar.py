@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.notifications.documents import DELIVERIES, MATCHES, RECOVERIES, RESYNCS, SUBSCRIPTIONS
-from services.notifications.indexes import INDEXES
+from services.notifications.indexes_and_retention import INDEXES
 from services.notifications.recovery.recovery_requests import Recoveries
 from tests.unit.notifications.over_the_world import OverTheWorld
 from tests.unit.notifications.world import World, agency_of, hexid, match_of, person_of

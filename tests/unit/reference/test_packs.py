@@ -11,7 +11,7 @@ from shared.kit.web.quotas import AtOnce, Limiter
 from shared.reference import Pack, PackError, available_packs, load_pack
 from shared.reference.sentences import placeholders
 from shared.reference.tables import read_json
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 
 pytestmark = pytest.mark.unit
 PROBLEMS = {

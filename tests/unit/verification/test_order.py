@@ -6,7 +6,7 @@ import pytest
 
 from verification.benchmarks.delivery.world import Told
 from verification.chaos.failpoints import AT_BEGINNING, FAILPOINTS
-from verification.order import Kill, inversions, of_deliveries, result, unexplained
+from verification.delivery_order import Kill, inversions, of_deliveries, result, unexplained
 
 pytestmark = pytest.mark.unit
 

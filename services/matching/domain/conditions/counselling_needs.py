@@ -6,7 +6,7 @@ from services.matching.domain.conditions.base import Condition, condition
 from services.matching.domain.measure import MINUTES_FOR_NEEDS
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from shared.reference.matching import NeedRule
+from shared.reference.matching_data import NeedRule
 
 
 @condition

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from services.notifications.channels.channel import Configuration, Due, PushChannel
 from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.smtp_relay import Relay, judge
-from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.documents import EMAIL, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
 from services.notifications.domain.mail_address_rules import SCHEME, AddressRefused, check_mailto
@@ -28,7 +28,7 @@ class Email(PushChannel):
         credentials: Credentials,
         on_due: Due,
         relay: Relay | None,
-        texts: MailTexts,
+        texts: MailComposer,
         spread: timedelta = timedelta(0),
     ) -> None:
         super().__init__(on_due, spread)

@@ -16,8 +16,8 @@ from services.notifications import metrics
 from services.notifications.channels.channel import Channel, Configuration
 from services.notifications.channels.credentials import Credentials
 from services.notifications.channels.mail.channel import mailbox
+from services.notifications.channels.mail.composer import MOST_TOLD, MailComposer
 from services.notifications.channels.mail.smtp_relay import Relay, judge
-from services.notifications.channels.mail.texts import MOST_TOLD, MailTexts
 from services.notifications.delivery.endpoint_worker import ABOUT, Dependencies
 from services.notifications.delivery.pre_send_check import is_open, recheck_before_send
 from services.notifications.documents import (
@@ -63,7 +63,7 @@ class EmailDigest(Channel):
 class DigestSender:
     """Looks every few seconds for digests that are due. Any number may run: claims keep them apart."""
 
-    def __init__(self, deps: Dependencies, credentials: Credentials, relay: Relay, texts: MailTexts) -> None:
+    def __init__(self, deps: Dependencies, credentials: Credentials, relay: Relay, texts: MailComposer) -> None:
         self._deps = deps
         self._credentials = credentials
         self._relay = relay

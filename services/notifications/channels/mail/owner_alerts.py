@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.notifications.channels.credentials import Credentials
+from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.smtp_relay import Relay, judge
-from services.notifications.channels.mail.texts import MailTexts
 from services.notifications.documents import EMAIL, EMAIL_DIGEST, TROUBLES, SubscriptionDocument, TroubleDocument
 from services.notifications.domain.mail_address_rules import check_mailto
 from services.notifications.repository import Repository
@@ -78,7 +78,7 @@ class OwnerMails:
         repository: Repository,
         credentials: Credentials,
         relay: Relay,
-        texts: MailTexts,
+        texts: MailComposer,
         clock: Clock,
         instance: str,
     ) -> None:

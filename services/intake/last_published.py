@@ -36,7 +36,7 @@ class Causation:
 
 
 @dataclass(frozen=True, slots=True)
-class LastTold:
+class LastPublished:
     """How a thing's newest event was told, so that the very same event can be told again."""
 
     type: str
@@ -44,15 +44,15 @@ class LastTold:
     causation: Causation
 
     @staticmethod
-    def by(event_type: EventType, causation: Causation) -> LastTold:
+    def by(event_type: EventType, causation: Causation) -> LastPublished:
         """Told as this type."""
-        return LastTold(event_type.name, event_type.version, causation)
+        return LastPublished(event_type.name, event_type.version, causation)
 
     @staticmethod
-    def kept_in(document: Mapping[str, Any]) -> LastTold | None:
+    def kept_in(document: Mapping[str, Any]) -> LastPublished | None:
         """How the thing in this document was last told; None: never."""
         kept = document.get("last")
-        return None if kept is None else LastTold(kept["type"], kept["version"], Causation(**kept["causation"]))
+        return None if kept is None else LastPublished(kept["type"], kept["version"], Causation(**kept["causation"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class KeptFloors:
         return {"sequence": self.sequence, "state": state, "causation": self.causation.document()}
 
 
-def told(last: LastTold | None) -> Document:
+def told(last: LastPublished | None) -> Document:
     """The part of a thing's document that keeps how it was last told."""
     if last is None:
         return {}

@@ -1,4 +1,4 @@
-"""`python -m deploy.grafana.check --prometheus http://127.0.0.1:9090`: every query of the dashboard and its series.
+"""Every query of the dashboard and its series: `python -m deploy.grafana.check_queries --prometheus <address>`.
 
 Asked of a Prometheus that has seen a load. Ends with 1 when a query is wrong or has nothing to show although it must,
 2 when nobody answers. Standard library only.
@@ -65,7 +65,7 @@ def report(shown: Sequence[Shown]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.grafana.check")
+    parser = argparse.ArgumentParser(prog="python -m deploy.grafana.check_queries")
     parser.add_argument("--prometheus", default="http://127.0.0.1:9090")
     given = parser.parse_args(arguments)
     try:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pydantic import Field
 
 from shared.reference.models import Data
-from shared.reference.text import folded
+from shared.reference.title_folding import folded
 
 
 class FileWords(Data):

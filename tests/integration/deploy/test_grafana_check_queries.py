@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from deploy.grafana import check
+from deploy.grafana import check_queries
 from deploy.grafana.dashboard import queries
 
 pytestmark = pytest.mark.integration
@@ -50,7 +50,7 @@ def prometheus() -> Iterator[Prometheus]:
 
 
 def run(prometheus: Prometheus) -> int:
-    return check.main(["--prometheus", f"http://127.0.0.1:{prometheus.server_port}"])
+    return check_queries.main(["--prometheus", f"http://127.0.0.1:{prometheus.server_port}"])
 
 
 class TestCheck:
@@ -77,4 +77,4 @@ class TestCheck:
         assert capsys.readouterr().out.count("parse error") == 1
 
     def test_nobody_there_is_another_matter(self) -> None:
-        assert check.main(["--prometheus", "http://127.0.0.1:9"]) == 2
+        assert check_queries.main(["--prometheus", "http://127.0.0.1:9"]) == 2

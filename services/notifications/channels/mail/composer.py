@@ -24,7 +24,7 @@ RULE = "-" * 20
 MOST_TOLD = 200  # notices in one mail
 
 
-class MailTexts:
+class MailComposer:
     """``sender``: from whom, an address of ours. ``address``: where the services are asked, as people read it."""
 
     def __init__(self, pack: Pack, sender: str) -> None:

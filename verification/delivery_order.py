@@ -242,5 +242,5 @@ def well(found: Mapping[str, float]) -> bool:
 
 
 if __name__ == "__main__":
-    size = size_from(Size, "verification.order", sys.argv[1:])
+    size = size_from(Size, "verification.delivery_order", sys.argv[1:])
     sys.exit(uvloop.run(measured(partial(measure, size), well, CACHE_GB)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.grafana import check
+from deploy.grafana import check_queries
 from deploy.grafana.dashboard import queries
 
 pytestmark = pytest.mark.unit
@@ -39,7 +39,7 @@ class Prometheus:
 
 def checked(monkeypatch: pytest.MonkeyPatch, prometheus: Prometheus) -> int:
     monkeypatch.setattr(urllib.request, "urlopen", prometheus.urlopen)
-    return check.main([])
+    return check_queries.main([])
 
 
 class TestCheck:
@@ -62,7 +62,7 @@ class TestCheck:
 
     def test_only_what_counts_trouble_or_is_off_may_be_empty(self) -> None:
         assert [title for title, query in queries() if query.may_be_empty] == MAY_BE_EMPTY
-        assert [title for title, query in queries() if query.expression.endswith(check.ZERO)] == COUNTS_TROUBLE
+        assert [title for title, query in queries() if query.expression.endswith(check_queries.ZERO)] == COUNTS_TROUBLE
 
     def test_a_wrong_query_fails_also_where_nothing_need_be_shown(self) -> None:
-        assert not check.Shown("Alerts now", "(", 0, "parse error", may_be_empty=True).well
+        assert not check_queries.Shown("Alerts now", "(", 0, "parse error", may_be_empty=True).well
