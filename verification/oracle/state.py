@@ -94,6 +94,8 @@ class State:
                 for purpose, recipient in list(consents):  # a purpose without recipient is taken back from everybody
                     if purpose == key.purpose and key.recipient in (None, recipient):
                         del consents[purpose, recipient]
+        else:
+            raise TypeError(f"what {type(data).__name__} leaves of a person is not said here")
         return _with_consents(person, consents)
 
     def _profile(self, data: PersonAtDoor | PersonUpdatedAtDoor) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.events.topics.people import Alias, Person
+from shared.events.topics.people import Alias, Person, Profile
 
 
 def arrived(person: str, owner: str, features: Mapping[str, Any], mint: Callable[[], str]) -> Person:
@@ -18,12 +18,12 @@ def returned(person: Person, features: Mapping[str, Any]) -> Person:
     return Person(person=person.person, status="active", owner=person.owner, aliases=person.aliases, **features)
 
 
-_NO_FEATURES = {"person", "status", "owner", "aliases", "consents"}
+_FEATURES = {*Profile.model_fields, "year_of_birth", "sex"}
 
 
 def features_of(person: Person) -> dict[str, Any]:
     """What a profile and the identity decide of a state."""
-    return {name: value for name, value in person if name not in _NO_FEATURES}
+    return {name: value for name, value in person if name in _FEATURES}
 
 
 def updated(person: Person, features: Mapping[str, Any]) -> Person:

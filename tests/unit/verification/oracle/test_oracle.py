@@ -10,6 +10,7 @@ import pytest
 from samples.partners.held import Holding
 from samples.world import Item, World, load_setting
 from samples.world.envelope import EventWriter
+from shared.events import registry
 from shared.events.topics.people import Consent
 from verification.harness.topic_reader import lag
 from verification.oracle.expected import expected_of, may_hear, receivers
@@ -45,6 +46,16 @@ def holding(*pairs: tuple[str, str], doubled: int = 0) -> Holding:
 
 
 class TestState:
+    @pytest.mark.parametrize("name", sorted({each.name for each in registry if each.door is not None}))
+    def test_knows_what_every_event_of_the_door_leaves(self, world: World, name: str) -> None:
+        state, data = State(world.pack), registry.find(name).door_example or {}
+        writer = EventWriter(TODAY, 1, world.pack.timezone)
+        for arrival in ("trainee-graduated", "job-posted", "programme-opened", name):
+            said = dict(registry.find(arrival).door_example or {})
+            if "reference" in said:
+                said["reference"] = data.get("reference", said["reference"])
+            state.apply("hanawon", writer.write("hanawon", arrival, said).event)
+
     def test_knows_everybody_and_every_opening(self, world: World) -> None:
         state = after(world)
         assert len(state.people) == len(world.people)
