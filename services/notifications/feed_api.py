@@ -167,18 +167,8 @@ def known(if_none_match: str | None, etag: str) -> bool:
 
 
 def _not_subscribed() -> Problem:
-    return Problem(
-        409,
-        "not-subscribed",
-        "There is no feed for you",
-    )
+    return Problem(409, "not-subscribed", "There is no feed for you")
 
 
 def _unknown_cursor(field: str) -> Problem:
-    return Problem(
-        422,
-        "unknown-cursor",
-        "This is no cursor of yours",
-        field=field,
-        rule="cursor",
-    )
+    return Problem(422, "unknown-cursor", "This is no cursor of yours", field=field, rule="cursor")

@@ -196,11 +196,7 @@ def _not_since(header: str | None, changed: datetime) -> bool:
 
 
 def _no_file() -> Problem:
-    return Problem(
-        404,
-        "no-file",
-        "There is no file of that day",
-    )
+    return Problem(404, "no-file", "There is no file of that day")
 
 
 def _behind_the_end(size: int) -> Problem:

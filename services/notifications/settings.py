@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from services.notifications.domain.circuit_breaker import Breaker
-from services.notifications.domain.mail_address_rules import SCHEME, AddressRefused, check_mailto
+from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
 from services.notifications.domain.notice_envelope import DEFAULT_ASK
+from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.retry_schedule import STANDARD_SCHEDULE
 from services.notifications.domain.webhook_url_rules import Network, UrlRules
 from shared.kit.runtime.settings import ServiceSettings
@@ -125,6 +126,6 @@ class NotificationsSettings(ServiceSettings):
 def _is_mailbox(address: str) -> bool:
     try:
         check_mailto(SCHEME + address)
-    except AddressRefused:
+    except OptionRefused:
         return False
     return True

@@ -20,17 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from services.notifications.domain.refused_option import OptionRefused
+
 MOST_CHAIN, MOST_AUTHORITIES = 5, 10
 LEAST_RSA_BITS = 2_048
 KEPT_CONTEXTS = 128  # each holds its certificates in memory, with the system's authorities up to a megabyte
-
-
-class TlsRefused(ValueError):
-    """``rule`` says what is wrong; nothing that was sent is repeated."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +47,19 @@ class TlsSummary:
 
 
 def checked_tls(wanted: ClientTls, now: datetime) -> ClientTls:
-    """The same. Raises TlsRefused."""
+    """The same. Raises OptionRefused."""
     if (wanted.certificate is None) != (wanted.key is None):
-        raise TlsRefused("tls-certificate-and-key")
+        raise OptionRefused("tls-certificate-and-key")
     if wanted.certificate is None and wanted.ca is None:
-        raise TlsRefused("tls-empty")
+        raise OptionRefused("tls-empty")
     if wanted.certificate is not None and wanted.key is not None:
         _check_pair(wanted.certificate, wanted.key, now)
     if wanted.ca is not None and len(_certificates(wanted.ca, "tls-ca")) > MOST_AUTHORITIES:
-        raise TlsRefused("tls-ca")
+        raise OptionRefused("tls-ca")
     try:
         context_of(wanted)
     except (ssl.SSLError, ValueError):  # what OpenSSL does not take, whatever it looked like
-        raise TlsRefused("tls-unusable") from None
+        raise OptionRefused("tls-unusable") from None
     return wanted
 
 
@@ -114,24 +108,24 @@ class TlsContexts:
 def _check_pair(certificate: str, key: str, now: datetime) -> None:
     chain = _certificates(certificate, "tls-certificate")
     if len(chain) > MOST_CHAIN:
-        raise TlsRefused("tls-certificate")
+        raise OptionRefused("tls-certificate")
     try:
         private = load_pem_private_key(key.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
-        raise TlsRefused("tls-key") from None
+        raise OptionRefused("tls-key") from None
     if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
-        raise TlsRefused("tls-key")
+        raise OptionRefused("tls-key")
     if isinstance(private, rsa.RSAPrivateKey) and private.key_size < LEAST_RSA_BITS:
-        raise TlsRefused("tls-key")
+        raise OptionRefused("tls-key")
     der = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if private.public_key().public_bytes(*der) != chain[0].public_key().public_bytes(*der):
-        raise TlsRefused("tls-key-of-another")
+        raise OptionRefused("tls-key-of-another")
     if chain[0].not_valid_after_utc <= now.astimezone(UTC):
-        raise TlsRefused("tls-certificate-expired")
+        raise OptionRefused("tls-certificate-expired")
 
 
 def _certificates(text: str, rule: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(text.encode())
     except (ValueError, UnsupportedAlgorithm):
-        raise TlsRefused(rule) from None
+        raise OptionRefused(rule) from None

@@ -72,13 +72,7 @@ class OwnTopic(PushChannel):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """Its name is for us to say; that it is there, and ours to write, is looked at now."""
         if url is not None:
-            raise Problem(
-                422,
-                "url-not-expected",
-                "A topic has no URL of yours",
-                field="/url",
-                rule="unexpected",
-            )
+            raise Problem(422, "url-not-expected", "A topic has no URL of yours", field="/url", rule="unexpected")
         if self._kafka is None:
             raise Problem(
                 422,
@@ -89,13 +83,7 @@ class OwnTopic(PushChannel):
             )
         target = f"{SCHEME}{self._kafka.physical(PARTNERS + agency)}"
         if (reason := await self._why_not(target)) is not None:
-            raise Problem(
-                409,
-                "topic-not-ready",
-                "Your topic cannot be written yet",
-                field="/channel",
-                rule=reason,
-            )
+            raise Problem(409, "topic-not-ready", "Your topic cannot be written yet", field="/channel", rule=reason)
         return Configuration(self._credentials.sealed_target(subscription, target))
 
     async def permitted(self, endpoint: SubscriptionDocument) -> bool:

@@ -21,7 +21,8 @@ from services.notifications.channels.webhook_response import Answer, judge
 from services.notifications.channels.webhook_signing import signed_headers
 from services.notifications.documents import WEBHOOK, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.domain.webhook_url_rules import UrlRefused, UrlRules, check_url
+from services.notifications.domain.refused_option import OptionRefused
+from services.notifications.domain.webhook_url_rules import UrlRules, check_url
 from shared.kit.web.problems import Problem
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -78,15 +79,9 @@ class Webhook(PushChannel):
             host = check_url(url or "", self._urls)
             async with self._asking[agency]:  # one name at a time: no agency takes all threads
                 if not await leads_outside(host, 0, self._urls.allowed, self._registering):
-                    raise UrlRefused("url-host")
-        except UrlRefused as refused:
-            raise Problem(
-                422,
-                "url-refused",
-                "This URL cannot be called",
-                field="/url",
-                rule=refused.rule,
-            ) from None
+                    raise OptionRefused("url-host")
+        except OptionRefused as refused:
+            raise Problem(422, "url-refused", "This URL cannot be called", field="/url", rule=refused.rule) from None
         secret, kept = self._credentials.new_secret(subscription)
         return Configuration(self._credentials.sealed_target(subscription, url or ""), [kept], secret)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from services.notifications.domain.refused_option import OptionRefused
+
 MOST, LONGEST_NAME, LONGEST_VALUE, MOST_BYTES = 10, 64, 512, 2_048
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _VALUE = re.compile(r"[!-~]([ -~]*[!-~])?\Z")  # visible ASCII: no line break, no NUL, no blank at either end
@@ -26,26 +28,18 @@ _RESERVED = frozenset(
 _RESERVED_BEGINNINGS = ("access-control-", "ce-", "content-", "if-", "sec-", "webhook-", "x-forwarded-")
 
 
-class HeaderRefused(ValueError):
-    """``rule`` says what is wrong; neither name nor value is repeated."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
-
-
 def checked_headers(wanted: Mapping[str, str]) -> dict[str, str]:
-    """By lower-case name. Raises HeaderRefused."""
+    """By lower-case name. Raises OptionRefused."""
     if len(wanted) > MOST or sum(len(name) + len(value) for name, value in wanted.items()) > MOST_BYTES:
-        raise HeaderRefused("headers-size")
+        raise OptionRefused("headers-size")
     found: dict[str, str] = {}
     for name, value in wanted.items():
         lower = name.lower()
         if not name.isascii() or len(name) > LONGEST_NAME or not _NAME.match(lower) or lower in found:
-            raise HeaderRefused("header-name")
+            raise OptionRefused("header-name")
         if lower in _RESERVED or lower.startswith(_RESERVED_BEGINNINGS):
-            raise HeaderRefused("header-reserved")
+            raise OptionRefused("header-reserved")
         if len(value) > LONGEST_VALUE or not _VALUE.match(value):
-            raise HeaderRefused("header-value")
+            raise OptionRefused("header-value")
         found[lower] = value
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+from services.notifications.domain.refused_option import OptionRefused
+
 SCHEME = "mailto:"
 LONGEST = 254  # RFC 5321 4.5.3.1.3, without the brackets
 # RFC 5321's dot-string, without what old mailers take for a route (% ! / =) and without quoting
@@ -14,24 +16,16 @@ _DOMAIN = re.compile(
 )
 
 
-class AddressRefused(ValueError):
-    """``rule`` says why, without the address."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
-
-
 def check_mailto(url: str) -> str:
-    """The one address of a ``mailto:`` URL. Raises AddressRefused."""
+    """The one address of a ``mailto:`` URL. Raises OptionRefused."""
     if not url.lower().startswith(SCHEME):
-        raise AddressRefused("mail-scheme")
+        raise OptionRefused("mail-scheme")
     address = url[len(SCHEME) :]
     local, at, domain = address.rpartition("@")
     if not at or len(address) > LONGEST or not 1 <= len(local) <= 64:
-        raise AddressRefused("mail-form")
+        raise OptionRefused("mail-form")
     if not _LOCAL.fullmatch(local):
-        raise AddressRefused("mail-local-part")
+        raise OptionRefused("mail-local-part")
     if not _DOMAIN.fullmatch(domain):
-        raise AddressRefused("mail-domain")
+        raise OptionRefused("mail-domain")
     return address

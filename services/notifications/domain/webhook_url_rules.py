@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from services.notifications.domain.refused_option import OptionRefused
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -31,14 +33,6 @@ _REFUSED: tuple[Network, ...] = tuple(
     )
 )
 _GLOBAL_V6 = ipaddress.ip_network("2000::/3")
-
-
-class UrlRefused(ValueError):
-    """A URL that a webhook may not have; ``rule`` says why, the URL itself is never repeated."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +64,29 @@ def may_dial(address: str, allowed: Sequence[Network] = ()) -> bool:
 
 
 def check_url(url: str, rules: UrlRules) -> str:
-    """The host of a webhook's URL. Raises UrlRefused. What a name resolves to is checked by ``channels.guard``: when it
-    is registered, and again whenever it is dialled.
+    """The host of a webhook's URL. Raises OptionRefused. What a name resolves to is checked by ``ssrf_guard.py``
+    when it is registered, and again whenever it is dialled.
 
     A host must be written in lower-case ASCII (an international name in its ``xn--`` form), so that everybody who reads
     the URL reads the same host.
     """
     if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or any(c in url for c in ' \\"<>^`{|}'):
-        raise UrlRefused("url-form")
+        raise OptionRefused("url-form")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise UrlRefused("url-form") from None
+        raise OptionRefused("url-form") from None
     if parts.scheme != "https" and not (rules.plain_http and parts.scheme == "http"):
-        raise UrlRefused("url-scheme")
+        raise OptionRefused("url-scheme")
     if "@" in parts.netloc:
-        raise UrlRefused("url-credentials")
+        raise OptionRefused("url-credentials")
     if "#" in url:
-        raise UrlRefused("url-fragment")
+        raise OptionRefused("url-fragment")
     if port is None:
         port = 443 if parts.scheme == "https" else 80
     if port == 0 or (rules.ports and port not in rules.ports):
-        raise UrlRefused("url-port")
+        raise OptionRefused("url-port")
     host = parts.hostname or ""
     _check_host(host, rules.allowed, bracketed=parts.netloc.startswith("["))
     return host
@@ -105,12 +99,12 @@ def _check_host(host: str, allowed: Sequence[Network], bracketed: bool) -> None:
         pass
     else:
         if not may_dial(host, allowed):
-            raise UrlRefused("url-address")
+            raise OptionRefused("url-address")
         return
     if bracketed or len(host) > 253 or not _HOST.match(host):
-        raise UrlRefused("url-host")
+        raise OptionRefused("url-host")
     labels = host.split(".")
     if labels[-1][0].isdigit():  # 127.1, 0x7f000001, 2130706433: what inet_aton takes for an address
-        raise UrlRefused("url-address")
+        raise OptionRefused("url-address")
     if any(host == name or host.endswith("." + name) for name in _INNER_NAMES) or len(labels) == 1:
-        raise UrlRefused("url-host")
+        raise OptionRefused("url-host")

@@ -98,16 +98,8 @@ def recovery_document(
 
 
 def _a_feed() -> Problem:
-    return Problem(
-        409,
-        "feed-keeps-itself",
-        "A feed is not sent again",
-    )
+    return Problem(409, "feed-keeps-itself", "A feed is not sent again")
 
 
 def _running() -> Problem:
-    return Problem(
-        409,
-        "recovery-running",
-        "Another recovery of this subscription is running",
-    )
+    return Problem(409, "recovery-running", "Another recovery of this subscription is running")

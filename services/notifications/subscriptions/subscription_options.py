@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict
 
-from services.notifications.channels.client_tls import ClientTls, TlsRefused, checked_tls
+from services.notifications.channels.client_tls import ClientTls, checked_tls
 from services.notifications.channels.webhook_signing import is_secret
 from services.notifications.documents import Order, SubscriptionDocument
-from services.notifications.domain.custom_headers import HeaderRefused, checked_headers
+from services.notifications.domain.custom_headers import checked_headers
 from services.notifications.domain.notice_threads import Wants
+from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.domain.subscription_filters import FIELDS, NOTHING, FilterRefused, checked, compiled
 from shared.kit.web.problems import Problem
 
@@ -93,13 +94,9 @@ def headers_of(wanted: Mapping[str, str]) -> dict[str, str]:
     """By lower-case name. Raises a 422 problem."""
     try:
         return checked_headers(wanted)
-    except HeaderRefused as refused:
+    except OptionRefused as refused:
         raise Problem(
-            422,
-            "headers-refused",
-            "These headers cannot be sent",
-            field="/headers",
-            rule=refused.rule,
+            422, "headers-refused", "These headers cannot be sent", field="/headers", rule=refused.rule
         ) from None
 
 
@@ -107,24 +104,14 @@ def checked_tls_of(wanted: ClientTls, now: datetime) -> ClientTls:
     """The same. Raises a 422 problem."""
     try:
         return checked_tls(wanted, now)
-    except TlsRefused as refused:
+    except OptionRefused as refused:
         raise Problem(
-            422,
-            "tls-refused",
-            "These certificates cannot be used",
-            field="/tls",
-            rule=refused.rule,
+            422, "tls-refused", "These certificates cannot be used", field="/tls", rule=refused.rule
         ) from None
 
 
 def secret_of(wanted: str | None) -> str | None:
     """The partner's own secret, if it gave one. Raises a 422 problem."""
     if wanted is not None and not is_secret(wanted):
-        raise Problem(
-            422,
-            "secret-refused",
-            "This secret cannot be used",
-            field="/secret",
-            rule="secret-form",
-        )
+        raise Problem(422, "secret-refused", "This secret cannot be used", field="/secret", rule="secret-form")
     return wanted

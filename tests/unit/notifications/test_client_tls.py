@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from services.notifications.channels.client_tls import ClientTls, TlsContexts, TlsRefused, checked_tls, summary_of
+from services.notifications.channels.client_tls import ClientTls, TlsContexts, checked_tls, summary_of
 from services.notifications.channels.credentials import Credentials
+from services.notifications.domain.refused_option import OptionRefused
 from services.notifications.subscriptions.schemas import SubscriptionChanges
 from shared.kit.base.sealing import Sealer
 from tests.support.certificates import Authority
@@ -36,7 +37,7 @@ def pair(authority: Authority, name: str = "ieum", **how: Any) -> tuple[str, str
 
 
 def rule_of(tls: ClientTls) -> str:
-    with pytest.raises(TlsRefused) as refused:
+    with pytest.raises(OptionRefused) as refused:
         checked_tls(tls, datetime.now(UTC))
     return refused.value.rule
 

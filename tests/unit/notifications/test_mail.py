@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.smtp_relay import MailAnswer, RelaySettings, judge
 from services.notifications.delivery.notice_content import Messages
-from services.notifications.domain.mail_address_rules import AddressRefused, check_mailto
+from services.notifications.domain.mail_address_rules import check_mailto
 from services.notifications.domain.notice_threads import MatchSummary
+from services.notifications.domain.refused_option import OptionRefused
 from shared.reference import available_packs, load_pack
 from tests.unit.notifications.world import hexid
 
@@ -67,7 +68,7 @@ class TestAddress:
         ],
     )
     def test_all_else_is_refused_with_its_rule(self, url: str, rule: str) -> None:
-        with pytest.raises(AddressRefused) as refused:
+        with pytest.raises(OptionRefused) as refused:
             check_mailto(url)
         assert refused.value.rule == rule
 
@@ -75,7 +76,7 @@ class TestAddress:
     def test_nothing_that_is_taken_can_be_more_than_one_address(self, text: str) -> None:
         try:
             taken = check_mailto(f"mailto:{text}")
-        except AddressRefused:
+        except OptionRefused:
             return
         assert taken.isascii()
         assert not set(taken) & set('\r\n\0 \t,;:<>()[]"\\%!/')

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.domain.webhook_url_rules import UrlRefused, UrlRules, check_url, may_dial
+from services.notifications.domain.refused_option import OptionRefused
+from services.notifications.domain.webhook_url_rules import UrlRules, check_url, may_dial
 
 pytestmark = pytest.mark.unit
 
@@ -106,7 +107,7 @@ BAD_URLS = [
 class TestCheckUrl:
     @pytest.mark.parametrize(("url", "rule"), BAD_URLS)
     def test_a_url_that_may_not_be_called_is_refused_with_its_rule(self, url: str, rule: str) -> None:
-        with pytest.raises(UrlRefused) as refused:
+        with pytest.raises(OptionRefused) as refused:
             check_url(url, UrlRules())
         assert refused.value.rule == rule
 
@@ -119,5 +120,5 @@ class TestCheckUrl:
 
     def test_development_may_take_loopback(self) -> None:
         check_url("http://127.0.0.1:8901/hook", INSIDE)
-        with pytest.raises(UrlRefused):
+        with pytest.raises(OptionRefused):
             check_url("http://10.0.0.1:8901/hook", INSIDE)

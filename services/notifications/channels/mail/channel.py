@@ -11,7 +11,8 @@ from services.notifications.channels.mail.composer import MailComposer
 from services.notifications.channels.mail.smtp_relay import Relay, judge
 from services.notifications.documents import EMAIL, SubscriptionDocument
 from services.notifications.domain.attempt_verdict import Verdict
-from services.notifications.domain.mail_address_rules import SCHEME, AddressRefused, check_mailto
+from services.notifications.domain.mail_address_rules import SCHEME, check_mailto
+from services.notifications.domain.refused_option import OptionRefused
 from shared.kit.web.problems import Problem
 
 MOST_MAILS_ASKED = (5, timedelta(hours=1))  # test mails of one agency: the mailbox may be somebody else's
@@ -55,20 +56,10 @@ class Email(PushChannel):
 def mailbox(url: str | None, relay: Relay | None) -> str:
     """The ``mailto:`` URL of one plain mailbox. Raises a 422 problem."""
     if relay is None:
-        raise Problem(
-            422,
-            "no-mail-here",
-            "This service sends no e-mail",
-            field="/channel",
-            rule="no-mail-server",
-        )
+        raise Problem(422, "no-mail-here", "This service sends no e-mail", field="/channel", rule="no-mail-server")
     try:
         return f"{SCHEME}{check_mailto(url or '')}"
-    except AddressRefused as refused:
+    except OptionRefused as refused:
         raise Problem(
-            422,
-            "address-refused",
-            "This address cannot be written to",
-            field="/url",
-            rule=refused.rule,
+            422, "address-refused", "This address cannot be written to", field="/url", rule=refused.rule
         ) from None
