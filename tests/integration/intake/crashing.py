@@ -1,13 +1,40 @@
-"""Intake that kills itself at a point of the store, once a file exists. Started as a script by `running.Process`."""
+"""Intake that kills itself at a point of the store, or between two pages of a job, once a file exists. Started as a
+script by `running.Process`. Its jobs go through two things at a time."""
 
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
+from services.intake import advert_expiry, consent_expiry
 from services.intake.__main__ import main
-from tests.support.crash_points import crash_when
+from services.intake.repository import BEFORE_ALL, Repository
+from tests.support.crash_points import POINTS, crash_when
+
+PAGE = 2
+# The queries of the jobs, and where each begins: asked for more, it has done a page.
+PAGES = {"ended": BEFORE_ALL, "adverts_ended": BEFORE_ALL, "adverts_of": ""}
+
+
+def crash_between_pages(query: str, passed: Callable[[], bool]) -> None:
+    """This process is gone at once when a job, one page done, asks for the next."""
+    asked = getattr(Repository, query)
+
+    @wraps(asked)
+    async def killing(repository: Repository, first: str, after: Any, limit: int) -> Any:
+        if after != PAGES[query] and passed():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await asked(repository, first, after, limit)
+
+    setattr(Repository, query, killing)
+
 
 if __name__ == "__main__":
-    crash_when(os.environ["CRASH_AT"], Path(os.environ["TRIGGER"]).exists)
+    advert_expiry.AT_ONCE = consent_expiry.AT_ONCE = PAGE
+    point, trigger = os.environ["CRASH_AT"], Path(os.environ["TRIGGER"])
+    (crash_when if point in POINTS else crash_between_pages)(point, trigger.exists)
     main([])
