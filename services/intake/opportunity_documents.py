@@ -8,18 +8,44 @@ references     besides what documents.py says: _id employer/number, the operator
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, ClassVar, TypedDict
 
 from services.intake.documents import OPPORTUNITIES, REFERENCES, dumped
-from services.intake.domain.vacancy import Source
+from services.intake.domain.same_advert import Facts
+from services.intake.domain.vacancy import Source, alike, facts_of
 from services.intake.domain.vetting import Judgement, Status
 from services.intake.last_published import LastPublished, told
 from shared.events.topics.opportunities import Opportunity, Verdict, Vetting, VettingReason
 from shared.kit.store.mongo import Document
 from shared.kit.store.typed_collection import Collection
+
+MOST_SOURCES = 24  # of one opportunity; a further one stays one of its own
+MOST_JUDGED = 8  # words of one opportunity that an operator held or refused, the last ones
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedWords:
+    """What an advert said when an operator held or refused it, and whose it has been, then or since."""
+
+    facts: Facts
+    agencies: tuple[str, ...]
+
+    @staticmethod
+    def kept_in(document: Mapping[str, Any]) -> JudgedWords:
+        """Back from `document`."""
+        return JudgedWords(Facts.kept_in(document["facts"]), tuple(document["agencies"]))
+
+    def said_by(self, sources: Iterable[Source]) -> JudgedWords:
+        """With the agencies of those that surely say the same by now, of so many as an opportunity has sources."""
+        new = [each.agency for each in sources if alike(facts_of(each.words), self.facts)]
+        return replace(self, agencies=tuple(dict.fromkeys((*self.agencies, *new)))[:MOST_SOURCES])
+
+    def document(self) -> Document:
+        """As they are stored."""
+        return {"facts": self.facts.document(), "agencies": list(self.agencies)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +53,8 @@ class StoredOpportunity:
     """One vacancy. `state`: as it was told last; `sources`: whose adverts it is made of, the one whose words are told
     first; none, once all of them are of other vacancies. `apart`: marks of those that it is not
     (separated_vacancies.py); `merged_into`: of which its last open source is by now.
-    `judgement`: whether it may be told as open; `ends`: the day after which it has to be looked at again."""
+    `judgement`: whether it may be told as open; `judged`: the words on which an operator's fell; `ends`: the day after
+    which it has to be looked at again."""
 
     COLLECTION: ClassVar[str] = OPPORTUNITIES
     id: str
@@ -37,6 +64,7 @@ class StoredOpportunity:
     apart: tuple[str, ...] = ()
     merged_into: str | None = None
     judgement: Judgement | None = None
+    judged: tuple[JudgedWords, ...] = ()
     ends: date | None = None
     last: LastPublished | None = None
 
@@ -52,6 +80,7 @@ class StoredOpportunity:
             apart=tuple(document["apart"]),
             merged_into=document["merged_into"],
             judgement=None if document["judgement"] is None else Judgement(**document["judgement"]),
+            judged=tuple(map(JudgedWords.kept_in, document["judged"])),
             ends=None if document["ends"] is None else date.fromisoformat(document["ends"]),
             last=LastPublished.kept_in(document),
         )
@@ -66,9 +95,17 @@ class StoredOpportunity:
             "apart": list(self.apart),
             "merged_into": self.merged_into,
             "judgement": None if self.judgement is None else asdict(self.judgement),
+            "judged": [each.document() for each in self.judged],
             "ends": None if self.ends is None else self.ends.isoformat(),
             **told(self.last),
         }
+
+    def judged_now(self) -> tuple[JudgedWords, ...]:
+        """The judged words, when what it says now is among them; they are those of all of its sources."""
+        if (facts := facts_of(self.state)) is None:
+            return self.judged
+        new = JudgedWords(facts, tuple(dict.fromkeys(each.agency for each in self.sources)))
+        return (*(each for each in self.judged if each.facts != facts), new)[-MOST_JUDGED:]
 
     def source(self, index: str) -> Source:
         """The one with this index, which is one of them."""
@@ -111,12 +148,13 @@ def _kept(source: Source, *, told_first: bool) -> Document:
 
 class AdvertsDocument(TypedDict):
     """Open opportunities that may be of one vacancy, by a key of theirs (employer, place, unit group), oldest first:
-    `id`, whose words they have (`agency`), from which they are `apart`, and the facts that are compared. And those that
-    an operator held or refused, open or not (`bound`: the judgement, whose adverts it is of, and whether it is `closed`
-    to all others: they do not find it)."""
+    `id`, whose words they have (`agency`), from which they are `apart`, and the facts that are compared. `bound`: words
+    that an operator held or refused, whatever became of their advert since: its `id`, whose they were (`agencies`), the
+    `judgement`."""
 
     _id: str
     entries: list[dict[str, Any]]
+    bound: list[dict[str, Any]]
     until: datetime
 
 

@@ -1,7 +1,7 @@
-"""The open opportunities under their keys: which of another agency is of the same vacancy, and which may be; and what
-an operator held or refused, open or not, which binds its own agencies under every reference.
+"""The open opportunities under their keys: which of another agency is of the same vacancy, and which may be; and beside
+them the words that an operator held or refused, which bind their agencies under every reference.
 
-A key's document holds a bounded number of opportunities and is read by its id: what a look costs is bounded, whatever
+A key's document holds a bounded number of both and is read by its id: what a look costs is bounded, whatever
 anybody sends, and two portals that speak at the same moment write the same document, so that one of them comes second.
 """
 
@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from services.intake.domain.same_advert import Facts, compared
 from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import facts_of
 from services.intake.domain.vetting import Judgement, binds, stricter
-from services.intake.opportunity_documents import ADVERTS, AdvertsDocument, StoredOpportunity
+from services.intake.opportunity_documents import ADVERTS, AdvertsDocument, JudgedWords, StoredOpportunity
 from shared.kit.store.mongo import Document
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 MOST = 64  # opportunities under one key; what comes after them is compared with them, but is not found by others
 MOST_OF_AN_AGENCY = 32
-MOST_BINDING = 64  # beside them, which only bind: the last ones
-MOST_BINDING_OF_AN_AGENCY = 16
+MOST_BINDING = 128  # words beside them, the last ones that an operator held or refused
+MOST_BINDING_OF_AN_AGENCY = 64
 KEPT = timedelta(days=400)
 Save = tuple[str, Document]
 
@@ -34,55 +34,54 @@ def needs(facts: Facts | None) -> Iterable[Need]:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """What an operator held or refused, and whose adverts it is made of. `closed`: it only binds, nobody finds it."""
+class Listing:
+    """What is found of an opportunity. `facts`: of its words, while it is open or held; `judged`: the words that an
+    operator held or refused of it, whatever has become of it since, and `judgement`: how."""
 
-    judgement: Judgement
-    agencies: tuple[str, ...]
-    closed: bool
+    agency: str
+    apart: tuple[str, ...]
+    facts: Facts | None
+    judged: tuple[JudgedWords, ...]
+    judgement: Judgement | None
 
     @staticmethod
-    def of(held: StoredOpportunity) -> Bound | None:
-        """None: nothing binds. That a vacancy was filled says nothing of the next one in the same words."""
-        if held.judgement is None or not binds(held.judgement) or not held.sources:
-            return None
-        if held.judgement.reason == "no-longer-open":
-            return None
-        return Bound(held.judgement, tuple(each.agency for each in held.sources), held.state.status == "closed")
+    def of(held: StoredOpportunity | None) -> Listing:
+        """As it is; nothing, where there is none yet."""
+        if held is None:
+            return _NOWHERE
+        facts = None if held.state.status == "closed" else facts_of(held.state)
+        judgement = held.judgement if held.judged and binds(held.judgement) else None
+        return Listing(held.state.owner, held.apart, facts, held.judged if judgement else (), judgement)
 
-    def document(self) -> Document:
-        """As it stands in an entry."""
-        return {"judgement": asdict(self.judgement), "agencies": list(self.agencies), "closed": self.closed}
+    @property
+    def lookup_keys(self) -> Iterator[str]:
+        """Under which any of it stands."""
+        for facts in (self.facts, *(each.facts for each in self.judged)):
+            yield from () if facts is None else facts.lookup_keys
 
 
-def found_by(held: StoredOpportunity | None) -> Facts | None:
-    """While it is not closed, and as long as it binds."""
-    if held is None or (held.state.status == "closed" and Bound.of(held) is None):
-        return None
-    return facts_of(held.state)
+_NOWHERE = Listing("", (), None, (), None)
 
 
 class Listed:
     """What stands under one key. Shared by all who ask, not to be changed."""
 
-    def __init__(self, entries: list[Document]) -> None:
-        self.entries = entries
+    def __init__(self, entries: list[Document], bound: list[Document]) -> None:
+        self.entries, self.bound = entries, bound
         self.places = {entry["id"]: at for at, entry in enumerate(entries)}
-        self.open = [entry for entry in entries if not _closed(entry)]
-        self.bound = [entry for entry in entries if entry["bound"] is not None]
-        self.agencies = Counter(entry["agency"] for entry in self.open)
+        self.agencies = Counter(entry["agency"] for entry in entries)
 
     @staticmethod
     def kept_in(document: Document) -> Listed:
-        """The entries of this document."""
-        return Listed(list(document["entries"]))
+        """As this document has it."""
+        return Listed(list(document["entries"]), list(document["bound"]))
 
     def has_room(self, agency: str) -> bool:
         """For one more of this agency."""
-        return len(self.open) < MOST and self.agencies[agency] < MOST_OF_AN_AGENCY
+        return len(self.entries) < MOST and self.agencies[agency] < MOST_OF_AN_AGENCY
 
 
-_NOTHING = Listed([])
+_NOTHING = Listed([], [])
 
 
 class AdvertIndex:
@@ -103,7 +102,7 @@ class AdvertIndex:
             listed = self._listed(key)
             if listed.agencies.keys() <= {agency}:
                 continue  # an agency that lists two adverts means two
-            for entry in listed.open:
+            for entry in listed.entries:
                 id = entry["id"]
                 if entry["agency"] == agency or id == but or id in same or id in doubtful:
                     continue
@@ -119,38 +118,38 @@ class AdvertIndex:
     def binding(
         self, facts: Facts, agency: str, but: str | None = None, marks: tuple[str, ...] = ()
     ) -> Judgement | None:
-        """What an operator held or refused of an advert of this agency that surely says the same; the strictest."""
+        """What an operator held or refused of words of this agency that surely say the same; the strictest."""
         found: Judgement | None = None
+        since = self._work.trusted - KEPT
         for key in facts.lookup_keys:
             for entry in self._listed(key).bound:
-                if entry["id"] == but or agency not in entry["bound"]["agencies"] or are_apart(marks, entry["apart"]):
+                if entry["id"] == but or agency not in entry["agencies"] or are_apart(marks, entry["apart"]):
                     continue
-                if compared(facts, Facts.kept_in(entry["facts"])) == "same":
-                    found = stricter(found, Judgement(**entry["bound"]["judgement"]))
+                if entry["judgement"]["at"] >= since and compared(facts, Facts.kept_in(entry["facts"])) == "same":
+                    found = stricter(found, Judgement(**entry["judgement"]))
         return found
 
-    def listed(
-        self, id: str, agency: str, marks: tuple[str, ...], bound: Bound | None, was: Facts | None, now: Facts | None
-    ) -> None:
-        """What is found of this opportunity from here on. `now`: None once it is not open and binds nobody."""
+    def listed(self, id: str, was: Listing, now: Listing) -> None:
+        """What is found of this opportunity from here on."""
         self._no_room.discard(id)
-        for key in dict.fromkeys([*(was.lookup_keys if was else ()), *(now.lookup_keys if now else ())]):
+        for key in dict.fromkeys([*was.lookup_keys, *now.lookup_keys]):
             held = self._listed(key)
             at = held.places.get(id)
             entries = [entry for entry in held.entries if entry["id"] != id]
-            if now is not None and key in now.lookup_keys:
-                kept = bound
-                is_found = at is not None and not _closed(held.entries[at])
-                full = not (is_found or (bound is not None and bound.closed) or held.has_room(agency))
-                if full:
+            if now.facts is not None and key in now.facts.lookup_keys:
+                if at is None and not held.has_room(now.agency):
                     self._no_room.add(id)
-                    kept = None if bound is None else replace(bound, closed=True)
-                entry: Document = {"id": id, "agency": agency, "apart": list(marks), "facts": now.document()}
-                entry["bound"] = None if kept is None else kept.document()
-                if not (full and kept is None) and not _is_said(entry, entries):
-                    entries.insert(len(entries) if at is None else at, entry)
-            if entries != held.entries:
-                self._changed[key] = Listed(_without_old(entries, self._work.trusted - KEPT))
+                else:
+                    place = len(entries) if at is None else at
+                    entries.insert(place, _entry(id, now.apart, now.facts, agency=now.agency))
+            bound = [entry for entry in held.bound if entry["id"] != id]
+            bound += [
+                _entry(id, now.apart, each.facts, agencies=list(each.agencies), judgement=asdict(now.judgement))
+                for each in now.judged
+                if now.judgement is not None and key in each.facts.lookup_keys
+            ]
+            if (entries, bound) != (held.entries, held.bound):
+                self._changed[key] = Listed(entries, _bounded(bound, self._work.trusted - KEPT))
 
     @property
     def not_listed(self) -> int:
@@ -160,8 +159,10 @@ class AdvertIndex:
     def saves(self) -> Iterator[Save]:
         """The documents with what has changed."""
         for key, listed in self._changed.items():
-            if listed.entries != self._stored(key).entries:
-                document = AdvertsDocument(_id=key, entries=listed.entries, until=self._work.trusted + KEPT)
+            before = self._stored(key)
+            if (listed.entries, listed.bound) != (before.entries, before.bound):
+                until = self._work.trusted + KEPT
+                document = AdvertsDocument(_id=key, entries=listed.entries, bound=listed.bound, until=until)
                 yield ADVERTS.name, dict(document)
 
     def _listed(self, key: str) -> Listed:
@@ -171,36 +172,19 @@ class AdvertIndex:
         return self._work.parsed(ADVERTS.name, key, Listed.kept_in) or _NOTHING
 
 
-def _closed(entry: Document) -> bool:
-    return entry["bound"] is not None and entry["bound"]["closed"]
+def _entry(id: str, marks: tuple[str, ...], facts: Facts, **more: object) -> Document:
+    return {"id": id, "apart": list(marks), "facts": facts.document(), **more}
 
 
-def _is_said(entry: Document, entries: list[Document]) -> bool:
-    """Whether it would bind nobody and nothing that another one does not: copies push nothing out."""
-    return _closed(entry) and any(_says(one, entry) for one in entries if _closed(one))
-
-
-def _says(one: Document, other: Document) -> bool:
-    """Of two that only bind, whether the first binds whom the other does, as strictly and for as long."""
-    words, others = one["bound"]["judgement"], other["bound"]["judgement"]
-    return (
-        words["verdict"] == others["verdict"]
-        and words["at"] >= others["at"]
-        and set(one["bound"]["agencies"]) >= set(other["bound"]["agencies"])
-        and set(one["apart"]) <= set(other["apart"])
-        and compared(Facts.kept_in(one["facts"]), Facts.kept_in(other["facts"])) == "same"
-    )
-
-
-def _without_old(entries: list[Document], since: datetime) -> list[Document]:
-    """Of those that only bind the last ones of each agency and of all, judged since then."""
+def _bounded(bound: list[Document], since: datetime) -> list[Document]:
+    """The last words of each agency and of all, judged since then, oldest first."""
     left = Counter[str]()
     kept = list[Document]()
-    for entry in reversed(entries):
-        if _closed(entry):
-            full = left.total() >= MOST_BINDING or left[entry["agency"]] >= MOST_BINDING_OF_AN_AGENCY
-            if full or entry["bound"]["judgement"]["at"] < since:
-                continue
-            left[entry["agency"]] += 1
-        kept.append(entry)
+    for entry in sorted(bound, key=lambda each: each["judgement"]["at"], reverse=True):
+        first = entry["agencies"][0]
+        if left.total() == MOST_BINDING or left[first] == MOST_BINDING_OF_AN_AGENCY:
+            continue
+        if entry["judgement"]["at"] >= since:
+            left[first] += 1
+            kept.append(entry)
     return kept[::-1]

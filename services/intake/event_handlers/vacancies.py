@@ -3,9 +3,8 @@
 An opportunity is a vacancy; its sources are the adverts of it, at most one open one of an agency. Each open source is
 of the same vacancy as the first open one, or may be. Whichever source changes into another vacancy leaves, alone: the
 opportunity, with its id and what was told of it, stays with those that remain, and the one that left joins the
-opportunity of its new vacancy, or becomes one. What an operator holds or refuses goes with it, and holds of whatever
-surely the same its agency says under another reference: it joins only what is held or refused likewise. All of it is
-told in the transaction of the act.
+opportunity of its new vacancy, or becomes one. What an operator holds or refuses goes with it: it joins only what is
+held or refused likewise. And it holds of the words that were looked at, whichever reference they stand under.
 """
 
 from __future__ import annotations
@@ -30,11 +29,13 @@ from services.intake.domain.vetting import (
     status_of,
     stricter,
 )
-from services.intake.event_handlers.advert_index import AdvertIndex, Bound, found_by
+from services.intake.event_handlers.advert_index import AdvertIndex, Listing
 from services.intake.event_handlers.effect import Effect, Emission
 from services.intake.event_handlers.vacancy_needs import stored
 from services.intake.opportunity_documents import (
     EMPLOYERS,
+    MOST_JUDGED,
+    MOST_SOURCES,
     QUESTIONS,
     QuestionDocument,
     StoredOpportunity,
@@ -59,7 +60,6 @@ from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.screening.advert_rules import JOB
 
-MOST_SOURCES = 24  # of one opportunity; a further one stays one of its own
 MOST_QUESTIONS = 4  # that one advert leads to
 
 
@@ -120,7 +120,7 @@ class Vacancies:
             self._put(replace(before, sources=others, merged_into=there))
         self._join(source, there, () if before is None or before.id == there else before.apart, word)
         if word is not None and there == home and not any(map(self._live, others)):
-            self.judge(there, word)
+            self._put(replace(self.get(there), judgement=word))
         self._ask(there, source.agency, doubtful)
         return there
 
@@ -130,8 +130,10 @@ class Vacancies:
         self._compare_anew(id)
 
     def judge(self, id: str, judgement: Judgement) -> None:
-        """An operator's word on it."""
-        self._put(replace(self.get(id), judgement=judgement))
+        """An operator's word on what it says now. That a vacancy was filled says nothing of the next in these words."""
+        held = self.get(id)
+        remembers = binds(judgement) and judgement.reason != "no-longer-open"
+        self._put(replace(held, judgement=judgement, judged=held.judged_now() if remembers else ()))
 
     def merge(self, first: str, second: str) -> bool:
         """The second's sources are of the first from here on, which keeps its id; False if they cannot be one by now.
@@ -141,9 +143,10 @@ class Vacancies:
         too_many = sum(map(self._live, (*one.sources, *other.sources))) > MOST_SOURCES
         if not all(both) or both[0] & both[1] or too_many or differs(facts_of(one.state), facts_of(other.state)):
             return False
-        self._put(replace(other, sources=(), merged_into=first))
+        self._put(replace(other, sources=(), merged_into=first, judged=()))
         marks = separated_vacancies.reconciled(one.apart, other.apart)
-        self._put(replace(one, apart=marks, judgement=stricter(one.judgement, other.judgement)))
+        judged = (*one.judged, *other.judged)[-MOST_JUDGED:]
+        self._put(replace(one, apart=marks, judgement=stricter(one.judgement, other.judgement), judged=judged))
         for source in other.sources:
             self._join(source, first)
         self._compare_anew(first)
@@ -349,9 +352,10 @@ class Vacancies:
         ends = held.ends if overdue else self._calendar.ends(sources)
         merged = None if is_live else held.merged_into
         after = replace(held, sources=sources, state=state, judgement=judgement, ends=ends, merged_into=merged)
-        was, now = found_by(before), found_by(after)
-        if was != now or (before is not None and _listed_by(before) != _listed_by(after)):
-            self._index.listed(held.id, *_listed_by(after), was, now)
+        if after.judged:
+            after = replace(after, judged=tuple(each.said_by(sources) for each in after.judged))
+        if (was := Listing.of(before)) != (now := Listing.of(after)):
+            self._index.listed(held.id, was, now)
         self._held[held.id] = after
 
     def _judged(self, held: Judgement | None, employer: Employer | None) -> Judgement | None:
@@ -377,10 +381,6 @@ class Vacancies:
 
 
 _NONE = Vetting(verdict="checked")
-
-
-def _listed_by(held: StoredOpportunity) -> tuple[str, tuple[str, ...], Bound | None]:
-    return held.state.owner, held.apart, Bound.of(held)
 
 
 def _told_as(before: Opportunity | None, after: Opportunity) -> EventType:

@@ -31,8 +31,10 @@ def needs_of_advert(facts: Facts | None, employer: Employer | None, agency: str,
         for same in AdvertIndex(work).found(facts, agency)[0]:
             yield Need.by_id(OPPORTUNITIES, same)
             held = stored(same, work)
-            for source in () if held is None else held.sources:  # any of them may be the next whose words are told
-                yield from _needs_of_words(source.words)
+            if held is not None:
+                yield from _needs_of_judged(held)
+                for source in held.sources:  # any of them may be the next whose words are told
+                    yield from _needs_of_words(source.words)
 
 
 def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
@@ -44,6 +46,7 @@ def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
     for source in held.sources:
         yield from needs_of_advert(facts_of(source.words), source.words.employer, source.agency, work)
     yield from _needs_of_words(held.state)
+    yield from _needs_of_judged(held)
 
 
 def needs_of_merged(id: str, work: UnitOfWork) -> Iterator[Need]:
@@ -67,6 +70,12 @@ def merged_into(held: StoredOpportunity, work: UnitOfWork) -> str | None:
             break
         held = following
     return found
+
+
+def _needs_of_judged(held: StoredOpportunity) -> Iterator[Need]:
+    """Where the words stand that an operator held or refused of it."""
+    for each in held.judged:
+        yield from advert_index.needs(each.facts)
 
 
 def _needs_of_words(words: Opportunity) -> Iterator[Need]:

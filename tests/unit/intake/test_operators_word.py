@@ -9,6 +9,7 @@ import pytest
 from services.intake.documents import OPPORTUNITIES
 from services.intake.domain.separated_vacancies import MOST, are_apart, reconciled, sides, with_marks
 from services.intake.event_handlers.advert_index import (
+    KEPT,
     MOST_BINDING,
     MOST_BINDING_OF_AN_AGENCY,
     MOST_OF_AN_AGENCY,
@@ -284,9 +285,56 @@ class TestANewReference:
         for number in range(MOST_BINDING_OF_AN_AGENCY + 3):
             await vet(house, await post(house, "pa", str(number), **paid(2_500_000 + 200_000 * number)), "refused")
         for row in house.store.all(ADVERTS.name):
-            assert len(row["entries"]) == MOST_BINDING_OF_AN_AGENCY
+            assert (len(row["entries"]), len(row["bound"])) == (0, MOST_BINDING_OF_AN_AGENCY)
         second = await post(house, "pb")
         assert await post(house, "pc") == second
+
+    @pytest.mark.parametrize(("verdict", "status"), [("held", "held"), ("refused", "closed")])
+    @pytest.mark.parametrize("closed", [True, False])
+    async def test_of_the_words_that_were_looked_at_is_so_whatever_the_first_says_by_now(
+        self, house: House, verdict: str, status: str, closed: bool
+    ) -> None:
+        first = await post(house, "pa")
+        await vet(house, first, verdict)
+        assert await post(house, "pa", sequence=2, **ELSEWHERE) == first
+        if closed:
+            await close(house, "pa", sequence=3)
+        assert last_told(house)[first] == ("closed" if closed else status)
+        second = await post(house, "pa", "2")
+        assert last_told(house)[second] == status
+        mended = await post(house, "pa", "3", **ELSEWHERE)
+        assert open_now(house) == [mended], "nobody has looked at these words"
+
+    async def test_of_any_words_that_were_looked_at_is_so(self, house: House) -> None:
+        first = await post(house, "pa")
+        for sequence, change in ((2, ELSEWHERE), (3, paid(3_100_000)), (4, OTHER_HOURS)):
+            await vet(house, first, "refused")
+            assert await post(house, "pa", sequence=sequence, **change) == first
+        for number, change in enumerate(({}, ELSEWHERE, paid(3_100_000))):
+            await post(house, "pa", f"again-{number}", **change)
+        assert open_now(house) == []
+        await vet(house, first, "checked")
+        anew = await post(house, "pa", "anew", **ELSEWHERE)
+        assert open_now(house) == sorted((first, anew))
+
+    async def test_is_so_when_the_first_has_joined_another_that_is_held_likewise(self, house: House) -> None:
+        other = await post(house, "pc", **ELSEWHERE)
+        first = await post(house, "pa")
+        for id in (first, other):
+            await vet(house, id, "held")
+        assert await post(house, "pa", sequence=2, **ELSEWHERE) == other
+        second = await post(house, "pa", "2")
+        assert last_told(house)[second] == "held"
+
+    async def test_binds_for_so_many_days(self, house: House) -> None:
+        lasting: dict[str, Any] = {"closes": None, "until_filled": True}
+        await vet(house, await post(house, "pa", **lasting), "refused")
+        house.later(KEPT.days - 1)
+        await post(house, "pa", "2", **lasting)
+        assert open_now(house) == []
+        house.later(KEPT.days + 1)
+        third = await post(house, "pa", "3", **lasting)
+        assert open_now(house) == [third]
 
     async def test_of_what_was_only_filled_is_open(self, house: House) -> None:
         await vet(house, await post(house, "pa"), "refused", "no-longer-open")
@@ -342,6 +390,16 @@ class TestRoomForWhatBinds:
         await post(house, "pa", "last", **paid(2_455_000))
         assert open_now(house) == []
 
+    @pytest.mark.parametrize("looked_at", [True, False])
+    async def test_is_not_taken_by_copies_that_each_pay_a_little_more(self, house: House, looked_at: bool) -> None:
+        await vet(house, await post(house, "pa", **paid(2_500_000)), "held")
+        for number in range(1, MOST_OF_AN_AGENCY + 8):
+            copy = await post(house, "pa", f"copy-{number}", **paid(2_500_000 + 45_000 * number))
+            if looked_at:
+                await vet(house, copy, "held")
+        last = await post(house, "pa", "last", **paid(2_500_000))
+        assert last_told(house)[last] == "held"
+
     async def test_is_not_taken_by_another_agency(self, house: House) -> None:
         await vet(house, await post(house, "pa"), "refused")
         await self.refused(house, "pb", MOST_BINDING_OF_AN_AGENCY + 1)
@@ -353,7 +411,7 @@ class TestRoomForWhatBinds:
         for name in agencies:
             house.add(agency(name, "public"))
             await self.refused(house, name, MOST_BINDING_OF_AN_AGENCY)
-        assert {len(row["entries"]) for row in house.store.all(ADVERTS.name)} == {MOST_BINDING}
+        assert {len(row["bound"]) for row in house.store.all(ADVERTS.name)} == {MOST_BINDING}
 
     async def test_is_not_used_to_be_found_beyond_the_room_of_an_agency(self, house: House) -> None:
         for number in range(MOST_OF_AN_AGENCY):
@@ -362,7 +420,7 @@ class TestRoomForWhatBinds:
         for verdict, listed in (("refused", True), ("checked", False), ("held", True), ("checked", False)):
             await vet(house, one_more, verdict)
             for row in house.store.all(ADVERTS.name):
-                assert len(row["entries"]) == MOST_OF_AN_AGENCY + listed
+                assert (len(row["entries"]), len(row["bound"])) == (MOST_OF_AN_AGENCY, listed)
 
     async def test_binds_where_no_more_are_found(self, house: House) -> None:
         for number in range(MOST_OF_AN_AGENCY):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from services.intake.documents import OPPORTUNITIES
+from services.intake.domain.same_advert import Facts
 from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import differs, facts_of
 from services.intake.domain.vetting import binds, status_of
@@ -131,6 +132,24 @@ class World:
     def stored(self) -> list[StoredOpportunity]:
         return [StoredOpportunity.kept_in(row) for row in self.house.store.all(OPPORTUNITIES)]
 
+    def bound(self) -> set[tuple[str, str, Facts, str]]:
+        """What binds, by key, opportunity and words, and how."""
+        return {
+            (row["_id"], entry["id"], Facts.kept_in(entry["facts"]), entry["judgement"]["verdict"])
+            for row in self.house.store.all(ADVERTS.name)
+            for entry in row["bound"]
+        }
+
+    def judged(self) -> set[tuple[str, str, Facts, str]]:
+        """What should, by what is stored of each opportunity."""
+        return {
+            (key, held.id, each.facts, held.judgement.verdict)
+            for held in self.stored()
+            if held.judgement is not None and binds(held.judgement)
+            for each in held.judged
+            for key in each.facts.lookup_keys
+        }
+
     def check(self) -> None:
         house, today = self.house, self.today()
         of: dict[str, StoredOpportunity] = {}
@@ -163,16 +182,11 @@ class World:
         assert all(entry["apart"] == marks[entry["id"]] for entry in entries)
         assert not any(are_apart(each, each) for each in marks.values())
         listed = Counter[tuple[str, str]]()
-        by_id = {each.id: each for each in of.values()}
         for row in house.store.all(ADVERTS.name):
             for entry in row["entries"]:
-                held, bound = by_id[entry["id"]], entry["bound"]
-                assert (bound is not None) == binds(held.judgement)
-                if bound is not None and bound["closed"]:
-                    assert held.state.status == "closed"
-                else:
-                    listed[row["_id"], entry["id"]] += 1
+                listed[row["_id"], entry["id"]] += 1
         assert listed == keys
+        assert self.bound() == self.judged()
         for advert in self.numbers:
             index = house.dependencies.references.index("job", *advert)
             source = of[index].source(index)
