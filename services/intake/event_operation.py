@@ -151,7 +151,7 @@ class _Decision:
         """The receipt of a refusal. It is kept without any value of the event, up to so many of one agency and day:
         the rest is answered all the same, and counted."""
         work.after_commit(lambda: metrics.events_refused.of(reason=refusals[0].rule).inc())
-        problem = refused(refusals, self.dependencies.pack.remedy)
+        problem = refused(refusals, self.dependencies.pack.remedy, self.dependencies.pack.problem)
         if not self.validated.echo.testrun and not self._kept(refusals, work):
             problem = problem.model_copy(update={"kept": False})
         return self.validated.echo.receipt("refused", problem=problem)

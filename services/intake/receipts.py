@@ -40,11 +40,16 @@ def failed(echo: Echo, agency: str, error: Exception, pack: Pack) -> Receipt:
     events_refused.of(reason="failed-here").inc()
     _log.error("event_failed", event_id=incident, agency=agency, type=echo.type, exc_info=error)
     problem = refused([Refusal("failed-here", "")], pack.remedy).model_copy(
-        update={"type": TYPE_BASE + "internal", "title": "Something failed here", "incident": incident}
+        update={
+            "type": TYPE_BASE + "internal",
+            "title": "Something failed here",
+            "titles": pack.problem(("internal",), {})["titles"],
+            "incident": incident,
+        }
     )
     return echo.receipt("failed", problem=problem)
 
 
 def put_off(echo: Echo, pack: Pack) -> Receipt:
     """The receipt of an event that was one too many in a batch whose withdrawals were taken: send it again."""
-    return echo.receipt("failed", problem=refused([Refusal("too-many-at-a-time", "")], pack.remedy))
+    return echo.receipt("failed", problem=refused([Refusal("too-many-at-a-time", "")], pack.remedy, pack.problem))

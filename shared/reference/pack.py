@@ -1,7 +1,7 @@
 """A pack: everything about one country and programme that the services ask for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -26,6 +26,7 @@ from shared.reference.wages import WageTable, paid_hours
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
 _MOST_REMEMBERED = 1_000  # remedies
+_SAID_OF_A_PROBLEM = {"titles": "title", "details": "detail", "remedy": "problem"}  # member, first part of the key
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,9 +235,10 @@ class Pack:
         return next((bounds for bounds in self.ages if bounds.kind == kind and bounds.covers(on)), None)
 
     @property
-    def refused_numbers(self) -> tuple[str, ...]:
-        """Forms of numbers that are refused wherever they stand (`NeverCollected.numbers`)."""
-        return tuple(number for group in self.refused for number in group.numbers)
+    def refused_numbers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Forms of numbers that are refused wherever they stand, and of those in parts (`NeverCollected`)."""
+        whole = tuple(number for group in self.refused for number in group.numbers)
+        return whole, tuple(number for group in self.refused for number in group.numbers_in_parts)
 
     @property
     def never_collected(self) -> frozenset[str]:
@@ -326,13 +328,17 @@ class Pack:
             known = self._remedies[rule, place] = self._remedy(rule, place, values)
         return known
 
-    def problem(self, name: str, values: Mapping[str, object]) -> dict[str, str]:
-        """What to do about a problem of a request that is no refused event, by language; nothing where the pack has no
-        sentence for it, or a value of that is missing."""
-        key = f"problem.{name.replace('-', '_')}"
-        if not self.sentences.names.get(key, {""}) <= values.keys():
-            return {}
-        return {language: self.sentence(key, language, **values) for language in self.languages}
+    def problem(self, names: Sequence[str], values: Mapping[str, object]) -> dict[str, dict[str, str]]:
+        """What is said of a problem of a request, by member and language: `titles`, `details` and, unless findings say
+        it, what to do (`remedy`). `names`: the first that the pack has a sentence for counts; nothing where it has
+        none, or a value of that is missing."""
+        found = {}
+        for member, kind in _SAID_OF_A_PROBLEM.items():
+            keys = (f"{kind}.{name.replace('-', '_')}" for name in names)
+            key = next((each for each in keys if self.sentences.names.get(each, {""}) <= values.keys()), None)
+            if key is not None:
+                found[member] = {language: self.sentence(key, language, **values) for language in self.languages}
+        return found
 
     @cached_property
     def _remedies(self) -> dict[tuple[str, str], dict[str, str]]:

@@ -80,7 +80,7 @@ class Documented:
             if media.endswith("json"):
                 self._check(operation, content[media].get("schema", {}), answer)
             if media == MEDIA_TYPE and status in SAID_IN_ALL_LANGUAGES:
-                assert set(answer.json().get("remedy", {})) == {"ko", "en"}, (operation, answer.text)
+                said_in_all_languages(answer.json())
         self.seen.add((operation, status))
         return answer
 
@@ -132,6 +132,15 @@ class Documented:
         stale = [f"{each}: has a reason and needs none" for each in sorted(self.seen & excused)]
         stale += [f"{each}: is not documented" for each in sorted(reasons.keys() - documented) if each[0] != "*"]
         return [f"{each}: never seen" for each in sorted(documented - self.seen - excused)] + stale
+
+
+def said_in_all_languages(problem: Mapping[str, Any]) -> None:
+    """Title, detail and what to do, in every language of the pack; the English ones are those that RFC 9457 wants."""
+    assert set(problem.get("remedy", {})) == {"ko", "en"}, problem
+    for one, all_languages in (("title", "titles"), ("detail", "details")):
+        said = problem.get(all_languages, {})
+        assert said.get("en") == problem.get(one), (one, problem)
+        assert set(said) == ({"ko", "en"} if one in problem else set()), (one, problem)
 
 
 @contextmanager

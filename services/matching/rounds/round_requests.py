@@ -266,6 +266,7 @@ def _changed(held: RoundDocument) -> Problem:
     return Problem(
         409, "round-changed", "The round is not the one that was looked at",
         f"It is {held['state']}, version {held['version']}.", field="/version", rule="version",
+        values={"state": held["state"], "version": held["version"]},
     )  # fmt: skip
 
 

@@ -73,7 +73,14 @@ class Feed(Channel):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """Nothing: the partner comes to us."""
         if url is not None:
-            raise Problem(422, "url-not-expected", "A feed has no URL", field="/url", rule="unexpected")
+            raise Problem(
+                422,
+                "url-not-expected",
+                "A feed has no URL",
+                field="/url",
+                rule="unexpected",
+                name="feed-has-no-url",
+            )
         return Configuration()
 
     def needs(self, recipient: str) -> Iterable[Need]:

@@ -72,7 +72,14 @@ class OwnTopic(PushChannel):
     async def configure(self, subscription: str, agency: str, url: str | None) -> Configuration:
         """Its name is for us to say; that it is there, and ours to write, is looked at now."""
         if url is not None:
-            raise Problem(422, "url-not-expected", "A topic has no URL of yours", field="/url", rule="unexpected")
+            raise Problem(
+                422,
+                "url-not-expected",
+                "A topic has no URL of yours",
+                field="/url",
+                rule="unexpected",
+                name="topic-has-no-url",
+            )
         if self._kafka is None:
             raise Problem(
                 422,

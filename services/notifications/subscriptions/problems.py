@@ -74,11 +74,17 @@ def only_if_we_call() -> Problem:
         "secret, headers, per_second, order and schedule are for channels on which we call you",
         field="/channel",
         rule="unexpected",
+        name="only-if-we-call",
     )
 
 
 def only_over_http() -> Problem:
     """``secret``, ``headers``, ``tls`` on a mailbox or topic."""
     return Problem(
-        422, "not-for-this-channel", "secret, headers and tls are for webhooks", field="/channel", rule="unexpected"
+        422,
+        "not-for-this-channel",
+        "secret, headers and tls are for webhooks",
+        field="/channel",
+        rule="unexpected",
+        name="only-over-http",
     )

@@ -29,8 +29,9 @@ _PASSING = frozenset(
     {6, 7, 43, 89, 91, 112, 133, 134, 189, 202, 239, 246, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436}
 )
 _PLACES = ("body", "query", "path", "header", "cookie")
-# the name of a problem and safe values: what to do, by language; nothing where nobody has a sentence for it
-Sayings = Callable[[str, Mapping[str, object]], dict[str, str]]
+# names of a problem, the most special one first, and safe values: its sentences by member (`titles`, `details`,
+# `remedy`) and language, without those that nobody has
+Sayings = Callable[[Sequence[str], Mapping[str, object]], dict[str, dict[str, str]]]
 
 
 class Finding(Answer):
@@ -44,6 +45,7 @@ class Finding(Answer):
 class ProblemDetails(Answer):
     """RFC 9457. Never echoes what was sent.
 
+    `title` and `detail` are English, for RFC 9457 wants one text; `titles` and `details` are the same by language.
     `field`, `rule` and `remedy` (what to do, by language) are those of the first finding; all are in `errors`.
     `incident`: only when the fault was ours; the id to quote. `id`: of the event that was refused, if it has one.
     `kept`: false when it cannot be looked up later, for the day's most of kept refusals was reached.
@@ -55,6 +57,8 @@ class ProblemDetails(Answer):
     title: str
     status: int
     detail: str | None = None
+    titles: dict[str, str] | None = None
+    details: dict[str, str] | None = None
     field: str | None = None
     rule: str | None = None
     remedy: dict[str, str] | None = None
@@ -72,7 +76,7 @@ class Problem(Exception):
     """Raise it anywhere in a request. ``type`` is a slug; ``title`` and ``detail`` are sentences of ours, no values.
 
     ``members`` are further ones of the body (``field``, ``rule``, ...), ``headers`` go with the answer. By ``name``
-    (else ``type``) the application finds the remedy in its languages, with ``values``, which are safe.
+    (else ``type``) the application finds all of it in its languages, with ``values``, which are safe.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(type)
         self.headers = dict(headers or {})
-        self._name, self._values = name or type, dict(values or {})
+        self._names, self._values = tuple(dict.fromkeys((name or type, type))), dict(values or {})
         self.details = ProblemDetails(type=TYPE_BASE + type, title=title, status=status, detail=detail, **members)
 
     @property
@@ -97,11 +101,12 @@ class Problem(Exception):
         return self.details.status
 
     def response(self, app: object = None) -> JSONResponse:
-        """``app``: the application that answers; its sentences say what to do, in all of its languages."""
+        """``app``: the application that answers; its sentences say all of it, in all of its languages."""
         sayings: Sayings | None = getattr(getattr(app, "state", None), "sayings", None)
-        said = {} if sayings is None else sayings(self._name, self._values)
-        details = self.details.model_copy(update={"remedy": said}) if said else self.details
-        return details.response(self.headers)
+        said = {} if sayings is None else sayings(self._names, self._values)
+        if self.details.detail is None:
+            said.pop("details", None)
+        return self.details.model_copy(update=said).response(self.headers)
 
 
 def general_remedy(rule: str, field: str, values: Mapping[str, object]) -> dict[str, str]:
@@ -115,12 +120,14 @@ def findings(refusals: Sequence[Refusal], remedies: Remedies) -> list[Finding]:
     ]
 
 
-def refused(refusals: Sequence[Refusal], remedies: Remedies) -> ProblemDetails:
+def refused(refusals: Sequence[Refusal], remedies: Remedies, sayings: Sayings | None = None) -> ProblemDetails:
     """The problem of something that breaks the contract or a rule; the first finding stands on top."""
     errors = findings(refusals, remedies)
+    said = {} if sayings is None else sayings(("refused",), {})
     return ProblemDetails(
         type=TYPE_BASE + "refused",
         title="This cannot be taken as it is",
+        titles=said.get("titles"),
         status=status_of(errors[0].rule),
         errors=errors,
         **dict(errors[0]),
@@ -142,9 +149,8 @@ def not_found() -> Problem:
 
 def forbidden(right: str) -> Problem:
     """The key is good but lacks a right (a name of ours: ``emits job-posted``, ``reads matches``)."""
-    return Problem(
-        403, "forbidden", "This key may not do this", f"It lacks the right: {right}.", rule="right", name="right"
-    )
+    title, values = "This key may not do this", {"right": right}
+    return Problem(403, "forbidden", title, f"It lacks the right: {right}.", rule="right", name="right", values=values)
 
 
 def internal() -> Problem:
@@ -167,7 +173,8 @@ def install(
     sayings: Sayings | None = None,
 ) -> None:
     """Make every error of this application a problem. ``remedies`` says what to do about what is refused, ``passing``
-    are further exceptions which mean that something is away; ``sayings`` says what to do about all other problems."""
+    are further exceptions which mean that something is away; ``sayings`` has the titles of all, and says what to do
+    about all other problems."""
     app.state.sayings = sayings
 
     def perhaps_away(error: OperationFailure) -> Problem:
@@ -178,8 +185,10 @@ def install(
     away: tuple[type[Exception], ...] = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, *passing)
     answers: dict[type[Exception], Callable[[Any], Problem | ProblemDetails]] = {
         Problem: lambda problem: problem,
-        Refused: lambda error: refused(error.refusals, remedies),
-        RequestValidationError: lambda error: refused([_finding(item) for item in error.errors()[:MOST]], remedies),
+        Refused: lambda error: refused(error.refusals, remedies, sayings),
+        RequestValidationError: lambda error: refused(
+            [_finding(item) for item in error.errors()[:MOST]], remedies, sayings
+        ),
         HTTPException: lambda error: _of_status(error.status_code, error.headers),
         OperationFailure: perhaps_away,
         **dict.fromkeys(away, lambda error: unavailable()),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.reference import available_packs, load_pack
+from shared.screening.door_rules import DoorRules
 from tests.unit.intake.memory import House, example
 
 pytestmark = pytest.mark.unit
@@ -40,6 +41,20 @@ def said() -> set[str]:
             if name == "Refusal" or (name in ("add", "warn") and len(call.args) > 1):
                 found.add(str(call.args[0].value))
     return found - ON_THE_BUS_ONLY
+
+
+async def test_a_refused_and_a_failed_event_have_titles(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    (refused,) = await house.send_all([{}])
+
+    def fails(*_: Any) -> None:
+        raise AssertionError("a fault of ours")
+
+    monkeypatch.setattr(DoorRules, "look", fails)
+    (failed,) = await house.send_all([house.event("job-posted", example("job-posted"))])
+    for receipt, korean in ((refused, "이대로는 받을 수 없습니다"), (failed, "저희 쪽에서 오류가 났습니다")):
+        assert receipt.problem is not None
+        assert receipt.problem.titles == {"ko": korean, "en": receipt.problem.title}
+        assert receipt.problem.details is None
 
 
 class TestRemedies:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -184,11 +184,12 @@ class TestFailures:
 
 class TestLanguages:
     async def test_the_application_says_what_to_do_in_its_own(self) -> None:
-        asked: list[tuple[str, dict[str, object]]] = []
+        asked: list[tuple[Sequence[str], dict[str, object]]] = []
 
-        def sayings(name: str, values: Mapping[str, object]) -> dict[str, str]:
-            asked.append((name, dict(values)))
-            return {} if name == "other-content" else {"ko": f"{name}", "en": "so"}
+        def sayings(names: Sequence[str], values: Mapping[str, object]) -> dict[str, dict[str, str]]:
+            asked.append((tuple(names), dict(values)))
+            said = {"ko": names[0], "en": "so"}
+            return {} if "other-content" in names else {"titles": said, "details": said, "remedy": said}
 
         app = _app(sayings)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
@@ -200,9 +201,14 @@ class TestLanguages:
                 (await client.post("/raw", content=b"x" * (LIMIT + 1)), 413, "too-much"),
             ]
             for answer, status, name in answers:
-                assert of(answer, status)["remedy"] == {"ko": name, "en": "so"}
+                found = of(answer, status)
+                assert found["titles"] == found["remedy"] == {"ko": name, "en": "so"}
+                assert found.get("details") == (found["titles"] if "detail" in found else None)
             assert "remedy" not in of(await client.get("/fail/problem"), 409), "nobody has a sentence for it"
-        assert ("too-much", {"bytes": LIMIT}) in asked
+            found = of(await client.get("/fail/refused"), 422)
+            assert found["titles"] == {"ko": "refused", "en": "so"}
+            assert found["remedy"] == {"en": "Compare it with the schema."}
+        assert (("too-much", "refused"), {"bytes": LIMIT}) in asked
 
 
 class TestKeyInAddress:

@@ -234,13 +234,19 @@ class TestSentences:
     def test_every_problem_of_a_request_can_be_told_in_every_language(self, pack: Pack) -> None:
         names = {*get_args(Limiter), *get_args(AtOnce), *PROBLEMS}
         for name in names:
-            said = pack.problem(name, {"bytes": 5, "fields": "kind"})
+            said = pack.problem((name,), {"bytes": 5, "fields": "kind"})["remedy"]
             assert tuple(said) == pack.languages, name
         told = {
             key.removeprefix("problem.").replace("_", "-") for key in pack.sentences.names if key.startswith("problem.")
         }
         assert told == names
-        assert pack.problem("too-much", {}) == pack.problem("weather", {}) == {}, "nothing that cannot be said"
+        assert pack.problem(("too-much",), {}) == pack.problem(("weather",), {}) == {}, "nothing that cannot be said"
+
+    def test_of_the_names_of_a_problem_the_first_that_can_be_told_counts(self, pack: Pack) -> None:
+        said = pack.problem(("requests", "too-many"), {})
+        assert list(said) == ["titles", "details", "remedy"]
+        assert said["titles"]["en"] == "Too much at a time"
+        assert said["remedy"]["en"].startswith("Wait as long as Retry-After says")
 
     def test_every_condition_has_its_three_answers(self, pack: Pack) -> None:
         wanted = {f"condition.{name}.{answer}" for name in CONDITIONS for answer in ("yes", "no", "ask")}
