@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,12 @@ _WORDS = {
         "failed": "실패",
     }
 }  # fmt: skip
+_NOT_KNOWN = {
+    "ko": "여기서는 알 수 없는 것: 귀 기관에 권한이 있는지({rights}), 누가 등록되어 있고 앞서 무엇을 보냈는지, "
+    "전화번호와 메일 주소를 읽을 수 있는지. ieum send --testrun이 아무 영향 없이 모두 확인합니다.",
+    "en": "Not known here: whether your agency has the rights ({rights}), who is registered and what came before, and "
+    "whether phone numbers and mail addresses can be read. ieum send --testrun asks for all of it, without any effect.",
+}
 _WIDE = 240  # where nobody looks, nothing is cut
 stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False)
@@ -84,6 +90,11 @@ def counts(said: dict[str, int], language: str) -> None:
     words = _WORDS.get(language, {})
     shown = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in said.items())
     stdout.print(", ".join(shown), markup=False)
+
+
+def not_looked_at(rights: Iterable[str], language: str) -> None:
+    """What `ieum check` cannot know."""
+    stdout.print(_NOT_KNOWN.get(language, _NOT_KNOWN["en"]).format(rights=", ".join(rights)), markup=False)
 
 
 def say(document: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 service=$1
 python=${2:-.venv/bin/python}
 services=(intake matching notifications)
-shared=(access events files kit reference)
+shared=(access events files kit reference screening)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 

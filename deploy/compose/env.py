@@ -98,7 +98,7 @@ def findings(values: dict[str, str], mode: int) -> list[str]:
         seen.setdefault(secret, name)
     if values.get("IEUM_PROFILE") not in (None, "", "development", "production"):
         found.append("IEUM_PROFILE is neither development nor production")
-    known_hash = _rules("shared/access/known_secrets.py").known_hash
+    known_hash = _rules("shared/screening/known_secrets.py").known_hash
     if known_hash(values.get("IEUM_FIRST_ADMIN", "").rpartition(":")[2]):
         found.append("IEUM_FIRST_ADMIN holds the hash of a key that everybody knows")
     if mode & 0o077:

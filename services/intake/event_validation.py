@@ -16,7 +16,7 @@ from shared.events.http_binding import Incoming, Item, Unfit
 from shared.events.refusal import Refusal, Refused
 from shared.screening.door_rules import DoorRules, Features
 from shared.screening.findings import Budget, Findings
-from shared.screening.text_rules import RefusedNumbers
+from shared.screening.refused_numbers import RefusedNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Validation:
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._rules = DoorRules(dependencies.pack, _of_topic)
-        self._numbers = RefusedNumbers(dependencies.pack.refused_numbers)
+        self._numbers = RefusedNumbers(*dependencies.pack.refused_numbers)
 
     def validate(self, item: Item, agency: str, now: datetime, budget: Budget, testrun: bool = False) -> Validated:
         """Findings are part of the result. `budget`: what one request may use up of what costs more than its size.

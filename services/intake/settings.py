@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from shared.access.known_secrets import known_hash
 from shared.kit.base import weak_keys
 from shared.kit.base.weak_keys import DEVELOPMENT_KEK
 from shared.kit.runtime.settings import ServiceSettings
+from shared.screening.known_secrets import known_hash
 
 MOST_INBOUND_KEYS = 5
 _FIRST_ADMIN = re.compile("[a-z0-9-]{1,60}:[a-z0-9-]{3,40}:([0-9a-f]{64})", re.ASCII)

@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.matching.repository import Repository
-from shared.access.agencies import RECEIVING_CLASSES
 from shared.access.api_keys import Caller, Calling
 from shared.events.data_classification import PUBLIC, Model
 from shared.events.field_types import Code, Id, Slug, Wage
+from shared.events.topics.agencies import RECEIVING_CLASSES
 from shared.events.topics.opportunities import Codes, Employer, Line, Opportunity
 from shared.kit.base.ids import is_id
 from shared.kit.web.problems import errors, not_found

@@ -11,8 +11,8 @@ from services.matching.documents import StoredPerson
 from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.visibility import Visibility, visibility_of
 from services.matching.repository import Repository
-from shared.access.agencies import RECEIVING_CLASSES
 from shared.access.api_keys import Caller
+from shared.events.topics.agencies import RECEIVING_CLASSES
 from shared.events.topics.people import Person
 from shared.kit.base.clock import Clock
 from shared.kit.base.cpu_slices import in_slices

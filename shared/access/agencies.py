@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.events.topics.agencies import Agency
+from shared.events.topics.agencies import RECEIVING_CLASSES, Agency
 
 AGENCIES = "agencies"
-# Fixed here and not in a pack: no data may open the way to an employer or the public.
-RECEIVING_CLASSES = frozenset({"case", "service"})
 
 
 def agency_document(agency: Agency, sequence: int) -> dict[str, Any]:

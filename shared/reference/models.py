@@ -144,14 +144,16 @@ class NeverCollected(Data):
     """Names of fields that are refused at the door, with one reason for all of them.
 
     numbers: forms of numbers that are refused wherever they stand, as regular expressions over text with plain digits
-    in which every separator is one "-".
+    in which every separator is one "-". numbers_in_parts: those of them, as digits without separators, that are refused
+    also where a date and a serial number would be written so: without the years in which papers are dated.
     """
 
     reason: Texts
     fields: tuple[str, ...] = Field(min_length=1)
     numbers: tuple[str, ...] = ()
+    numbers_in_parts: tuple[str, ...] = ()
 
-    @field_validator("numbers")
+    @field_validator("numbers", "numbers_in_parts")
     @classmethod
     def _numbers_are_expressions(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
         for number in numbers:

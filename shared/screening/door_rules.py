@@ -12,11 +12,13 @@ from shared.events.data_classification import Model
 from shared.events.http_binding import Incoming, Unfit, read, with_data
 from shared.events.limits import Contents, check_structure
 from shared.events.refusal import MOST, Refusal, Refused
+from shared.events.topics.agencies import Agency
 from shared.events.topics.opportunities import JobAtDoor, ProgrammeAtDoor, VettedAtDoor
 from shared.events.topics.people import ConsentGivenAtDoor, PersonAtDoor, PersonUpdatedAtDoor
 from shared.events.unicode_composed import surely_composed
 from shared.reference import Pack
 from shared.screening.advert_rules import advert_of
+from shared.screening.agency_rules import check_agency
 from shared.screening.code_successors import renewed
 from shared.screening.consent_rules import check_given
 from shared.screening.envelope_rules import check_envelope
@@ -98,6 +100,8 @@ def _features_of(data: Model, findings: Findings, today: date) -> Features:
         check_given(data.consents, findings, today)
     if isinstance(data, PersonAtDoor | PersonUpdatedAtDoor):
         return features_of(data, findings, today)
+    if isinstance(data, Agency):
+        check_agency(data, findings)
     if isinstance(data, VettedAtDoor) and (data.verdict == "checked") != (data.reason is None):
         findings.add("reason-missing", "/data/reason")
     return {}

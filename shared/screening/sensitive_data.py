@@ -16,7 +16,8 @@ from shared.events.refusal import MOST, Refusal, field_names
 from shared.events.topics.people import Identity
 from shared.reference import Pack
 from shared.reference.title_folding import folded
-from shared.screening.text_rules import RefusedNumbers, extraordinary, hides, shows
+from shared.screening.refused_numbers import RefusedNumbers
+from shared.screening.text_rules import extraordinary, hides, shows
 
 _DEEPEST = 8  # so many steps a path may have
 _OPTIONAL = (name for name, field in Identity.model_fields.items() if not field.is_required())
@@ -29,7 +30,7 @@ class NeverCollected:
 
     def __init__(self, pack: Pack) -> None:
         self._names = {folded(name): name for name in sorted(pack.never_collected)}
-        self._numbers = RefusedNumbers(pack.refused_numbers)
+        self._numbers = RefusedNumbers(*pack.refused_numbers)
         ours = frozenset[str]().union(*(field_names(known.door) for known in registry if known.door is not None))
         self._ours = frozenset(name for name in ours if folded(name) not in self._names)
         self._harmless = self._ours | {name for name in ATTRIBUTES if folded(name) not in self._names}

@@ -219,9 +219,11 @@ def _file(
             raise _unreadable(unreadable, settings) from None
         finally:
             findings.end()
+    rights = sorted(tally.rights) if isinstance(tally, checking.Checked) else None
     if as_json:
         output.say(
             {"file": file.name, **tally.as_json(), "findings": findings.count, "first": findings.as_json(),
+             **({} if rights is None else {"rights_not_looked_at": rights}),
              **({"report": str(path)} if findings.count else {})}
         )  # fmt: skip
     else:
@@ -229,6 +231,8 @@ def _file(
             output.stdout.print(findings.table())
             output.stdout.print(f"{findings.count} findings, all in {path}")
         output.counts(tally.as_json(), settings.spoken)
+        if rights:
+            output.not_looked_at(rights, settings.spoken)
     if not tally.good:
         raise typer.Exit(REFUSED)
 

@@ -70,7 +70,7 @@ def register(
             settings.sender(), name, title, recipient_class, (key_id, secret_sha256, until and until.date()),
             sends.split(","), reads.split(","), receives,
         )  # fmt: skip
-        found, _ = checking.Conformance(settings.pack).look(event, settings.today)
+        found, _, _ = checking.Conformance(settings.pack).look(event, settings.today)
         if found:
             for one in found:
                 output.stderr.print(

@@ -71,10 +71,10 @@ def show_problem(problem: dict[str, Any], settings: Settings) -> None:
 
 def sentence(problem: dict[str, Any], settings: Settings) -> str:
     """In the language that was asked for, else in whichever there is."""
-    remedy = problem.get("remedy")
-    if isinstance(remedy, dict):
-        return str(remedy.get(settings.spoken) or next(iter(remedy.values()), ""))
-    return str(remedy or problem.get("detail") or problem.get("title") or "")
+    for said in map(problem.get, ("remedy", "details", "titles")):
+        if isinstance(said, dict) and said:
+            return str(said.get(settings.spoken) or next(iter(said.values())))
+    return str(problem.get("detail") or problem.get("title") or "")
 
 
 def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:

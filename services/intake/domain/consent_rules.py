@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
-from shared.access.agencies import RECEIVING_CLASSES
+from shared.events.topics.agencies import RECEIVING_CLASSES
 from shared.events.topics.people import Alias, Consent, ConsentAtDoor, ConsentKey, Person
 from shared.screening.findings import Findings
 

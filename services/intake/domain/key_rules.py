@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from shared.access.known_secrets import known_hash
 from shared.events.refusal import Refusal, Refused
 from shared.events.topics.agencies import Agency, Key
+from shared.screening.known_secrets import known_hash
 
 MOST_KEYS = 5  # that hold at the same time; an operator may register more
 LONGEST_GRACE_DAYS = 90

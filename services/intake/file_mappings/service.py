@@ -13,7 +13,7 @@ from shared.files.mapping import texts_of
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.typed_collection import Collection
 from shared.kit.store.unit_of_work import Need, UnitOfWork
-from shared.screening.text_rules import RefusedNumbers
+from shared.screening.refused_numbers import RefusedNumbers
 
 MOST_MAPPINGS = 20  # of one agency
 
@@ -34,7 +34,7 @@ class FileMappings:
     def __init__(self, store: Store, dependencies: Dependencies) -> None:
         self._store = store
         self._dependencies = dependencies
-        self._numbers = RefusedNumbers(dependencies.pack.refused_numbers)
+        self._numbers = RefusedNumbers(*dependencies.pack.refused_numbers)
 
     async def names(self, agency: str) -> list[str]:
         """What they are called."""

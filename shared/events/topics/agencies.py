@@ -19,6 +19,8 @@ AGENCIES = register(Topic(name="agencies", key="agency", written_by="intake", ur
 # case: works with the person (training centre, foundation, Hana Center); service: a job agency. Employers and the
 # public never receive anything about a person.
 RecipientClass = Literal["case", "service", "employer", "public"]
+# Fixed here and not in a pack: no data may open the way to an employer or the public.
+RECEIVING_CLASSES = frozenset({"case", "service"})
 # lookup: the agency's own alias of a person, from its own reference (POST /people/lookup).
 Reads = Literal["matches", "journeys", "rejections", "deliveries", "lookup"]
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from clients.ieum.checking import Conformance
 from services.intake.event_validation import Validation
+from shared.events import registry
 from shared.screening.findings import Budget
 from tests.unit.intake.memory import House, example, pack, today
 
 pytestmark = pytest.mark.unit
 NUMBER = "900101-1234567"
+HASH = sha256(b"").hexdigest()
 Change = Callable[[dict[str, Any]], Any]
 
 
@@ -70,6 +73,22 @@ WRONG: dict[str, tuple[str, Change, set[str]]] = {
         "job-posted", envelope(time=(datetime.now(UTC) + timedelta(days=3)).isoformat()), {"date-in-future"},
     ),
     "a verdict without its reason": ("opportunity-vetted", data(verdict="held", reason=None), {"reason-missing"}),
+    "an agency of one language": ("agency-registered", data(name={"ko": "예시"}), {"languages"}),
+    "a right that is none": ("agency-registered", inner("rights", emits=["job-posted", "x"]), {"not-for-the-door"}),
+    "an employer that receives": ("agency-registered", data(recipient_class="employer"), {"class-never-receives"}),
+    "a key that everybody knows": (
+        "agency-changed", data(keys=[{"key_id": "abc", "secret_sha256": sha256(bytes(32)).hexdigest()}]), {"key-known"},
+    ),
+    "two keys of one name": (
+        "agency-changed",
+        data(keys=[{"key_id": "abc", "secret_sha256": "1" * 64}, {"key_id": "abc", "secret_sha256": "2" * 64}]),
+        {"key-taken"},
+    ),
+    "all of it at once": (
+        "agency-registered",
+        data(name={"en": "x"}, recipient_class="public", keys=[{"key_id": "a-1", "secret_sha256": HASH}]),
+        {"languages", "class-never-receives", "key-known"},
+    ),
     "a missing field, a misspelled one and a number": (
         "job-posted", lambda event: event["data"].update(titel=event["data"].pop("title"), reference=NUMBER),
         {"missing-field", "unknown-field", "refused-number"},
@@ -84,16 +103,43 @@ def test_it_says_what_the_door_says(name: str) -> None:
     event = house.event(type, example(type), by="gjf")
     change(event)
     door = Validation(house.dependencies).validate(event, "gjf", datetime.now(UTC), Budget())
-    refusals, warnings = Conformance(pack(), "gjf").look(event, house.dependencies.day(datetime.now(UTC)))
+    refusals, warnings, _ = Conformance(pack(), "gjf").look(event, house.dependencies.day(datetime.now(UTC)))
     assert {one.rule for one in refusals} == rules
     assert refusals == door.refusals
     assert warnings == door.warnings
 
 
+@pytest.mark.parametrize(
+    "consents",
+    [
+        [{"purpose": "x", "recipient": "khf"}],
+        [{"purpose": "matching", "recipient": None}, {"purpose": "matching", "recipient": "khf"}, {"purpose": "y"}],
+    ],
+)
+async def test_of_a_withdrawal_it_says_what_the_door_says_of_what_it_does_not_understand(
+    consents: list[dict[str, Any]],
+) -> None:
+    house = House()
+    person = example("trainee-graduated")
+    await house.send("trainee-graduated", person, by="gjf")
+    event = house.event("consent-withdrawn", {"reference": person["reference"], "consents": consents}, by="gjf")
+    (receipt,) = await house.send_all([event], by="gjf")
+    refusals, _, right = Conformance(pack(), "gjf").look(event, house.dependencies.day(datetime.now(UTC)))
+    assert receipt.problem is not None
+    said = [(one.rule, one.field) for one in receipt.problem.errors or ()]
+    assert said == [(one.rule, one.field) for one in refusals]
+    assert right == "emits consent-withdrawn"
+
+
 def test_what_is_in_order_is_in_order_for_both() -> None:
     house = House()
-    for type in ("job-posted", "programme-opened", "trainee-graduated", "consent-given", "job-closed", "person-left"):
-        event = house.event(type, example(type), by="gjf")
-        assert Conformance(pack(), "gjf").look(event, house.dependencies.day(datetime.now(UTC)))[0] == ()
+    for known in registry:
+        if known.door is None:
+            continue
+        event = house.event(known.name, example(known.name), by="gjf")
+        door = Validation(house.dependencies).validate(event, "gjf", datetime.now(UTC), Budget())
+        refusals, _, right = Conformance(pack(), "gjf").look(event, house.dependencies.day(datetime.now(UTC)))
+        assert refusals == door.refusals == ()
+        assert right == ("administers" if known.name.startswith("agency-") else f"emits {known.name}")
     foreign = Conformance(pack(), "khf").look(event, house.dependencies.day(datetime.now(UTC)))[0]
     assert [(one.rule, one.field) for one in foreign] == [("wrong-source", "/source")]

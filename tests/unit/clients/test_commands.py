@@ -100,7 +100,7 @@ class TestOffline:
 
     def test_check_knows_the_contract_and_the_lists(self, tmp_path: Path) -> None:
         for event_type in registry:
-            if event_type.door_example is not None and event_type.topic.name != "agencies":
+            if event_type.door_example is not None:
                 path = tmp_path / f"{event_type.name}.jsonl"
                 path.write_text(json.dumps(event_type.door_example) + "\n" + json.dumps({"nickname": "x"}))
                 said = as_json("check", str(path), "--type", event_type.name, code=REFUSED)
@@ -180,6 +180,12 @@ class TestOffline:
         asked = ("check", str(jobs), "--type", "job-posted")
         assert "2 rows, 1 not sent" in run(*asked, code=REFUSED, IEUM_LANGUAGE="en").stdout
         assert "2 행, 1 보내지 않음" in run(*asked, code=REFUSED, IEUM_LANGUAGE="ko").stdout
+
+    def test_check_says_what_it_cannot_know(self, jobs: Path) -> None:
+        asked = ("check", str(jobs), "--type", "job-posted")
+        assert as_json(*asked, code=REFUSED)["rights_not_looked_at"] == ["emits job-posted"]
+        for language, words in (("en", "the rights (emits job-posted)"), ("ko", "권한이 있는지(emits job-posted)")):
+            assert words in run(*asked, code=REFUSED, IEUM_LANGUAGE=language).stdout
 
     def test_a_preview_shows_what_was_understood_and_no_text(self, jobs: Path) -> None:
         said = as_json("preview", str(jobs), "--type", "job-posted", code=REFUSED)

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from shared.access.known_secrets import known_hash
+from shared.screening.known_secrets import known_hash
 
 pytestmark = pytest.mark.unit
 RANDOM = bytes.fromhex("9f1c7a44e0b35d82661f0c9ad47e28b1533fd0a86c1be97720458d3ec2f6911a")
