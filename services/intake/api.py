@@ -17,6 +17,7 @@ from services.intake.request_admission import Admission, Received
 from services.intake.schemas import Alias, BatchAnswer, Held, Journey, Receipt, Rejections
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from services.intake.worker.client import WorkerProcess
 from shared.access.api_keys import Caller, Calling
 from shared.events.field_types import Reference, Slug
 from shared.events.http_binding import BATCH, STRUCTURED
@@ -104,6 +105,7 @@ class Endpoints:
     file_mappings: FileMappings
     reading_back: ReadingBack
     operators: Operators
+    worker: WorkerProcess
 
     def __getattr__(self, name: str) -> NoReturn:
         """Only called for what is not there yet."""

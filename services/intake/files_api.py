@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import io
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from datetime import datetime
+from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
 from functools import cache, partial
 from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
@@ -25,15 +24,18 @@ from pydantic import AwareDatetime, Field
 from services.intake.api import Endpoints, answer
 from services.intake.dependencies import Dependencies
 from services.intake.event_validation import Validation
+from services.intake.file_conversion import MOST_EMPTY, converter_of, item_of, rows_of
 from services.intake.file_mappings.api import MAPPING_NAME
 from services.intake.file_preview import FilePreview, RowFinding, Start
 from services.intake.one_ahead import Step, one_ahead
+from services.intake.portions import PORTION_EVENTS
 from services.intake.request_admission import Admitted, Received
 from services.intake.schemas import Receipt
-from services.intake.service import PORTION_EVENTS, Door
+from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from services.intake.worker.client import WorkerGone, WorkerProcess
+from services.intake.worker.questions import OpenFile
 from shared.access.api_keys import Caller, Calling
-from shared.events.http_binding import Item
 from shared.events.refusal import Refusal, Refused
 from shared.files import Converted, Converter, EmptyRows, FileMapping, Line, Report, Unreadable
 from shared.files.columns import table_types
@@ -47,10 +49,7 @@ from shared.kit.web.response_model import Answer
 from shared.kit.web.route_bounds import SMALL_BODY, Bounds, Router, bounded
 from shared.reference import Pack
 
-MOST_HELD = 32_000_000  # bytes of a workbook's shared strings: as objects they take several times as much
-MOST_UNPACKED = 100_000_000  # bytes of a workbook
 MOST_CHARGED = 32_000_000  # bytes: less than a key may be charged at once, so that one file is never too much
-MOST_EMPTY = 5_000  # rows with nothing in them
 EMPTY_FOR_ONE = 50  # of them are charged like an event: so much less they cost
 MOST_FINDINGS = 1_000  # in one answer; GET /rejections has all of what was refused
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -93,53 +92,76 @@ class FileAnswer(Answer):
 class Reading:
     """One file: rows in, an answer out."""
 
-    def __init__(self, rows: Iterator[Converted], empty: EmptyRows, dependencies: Dependencies, testrun: bool) -> None:
-        self._rows = rows
-        self._empty, self._charged = empty, 0
+    def __init__(self, file: OpenFile, worker: WorkerProcess, dependencies: Dependencies) -> None:
+        self._file, self._worker, self._dependencies = file, worker, dependencies
+        self._rows: Iterator[Converted] | None = None  # when they are read here
+        self._empty = EmptyRows(MOST_EMPTY)
+        self._charged = self._read = 0
         self._remedies = dependencies.pack.remedy
-        self._testrun = testrun
         self._waiting: deque[Converted] = deque()  # for what becomes of them
         self._counts: Counter[str] = Counter()
         self._findings: list[RowFinding] = []
         self._left_out = 0
-        self._stopped: Unreadable | None = None
+        self._stopped: Refusal | None = None
         self._count = 0
 
     async def take(self, door: Door, caller: Caller, quotas: Quotas) -> None:
         """All rows, the next ones read while those before are kept. Raises Refused when not one can be read; else as
         `Door.take`: what was taken before stays."""
-        async for receipts in one_ahead(self._portions(door, caller, quotas)):
-            for receipt in receipts:
-                self._note(self._waiting.popleft(), receipt)
+        async with aclosing(self._portions(door, caller, quotas)) as portions:
+            async for receipts in one_ahead(portions):
+                for receipt in receipts:
+                    self._note(self._waiting.popleft(), receipt)
         if self._stopped is not None and not self._count:
             await quotas.charge("events", caller.key_id, max(1, self._empty_cost()))
-            raise Refused(self._stopped.refusal)
+            raise Refused(self._stopped)
 
-    async def _portions(self, door: Door, caller: Caller, quotas: Quotas) -> AsyncIterator[Step[list[Receipt]]]:
+    async def _portions(self, door: Door, caller: Caller, quotas: Quotas) -> AsyncGenerator[Step[list[Receipt]], None]:
+        """Read and validated by the worker; without it, or once it has ended, here."""
+        testrun = self._file.testrun
+        bounded = not self._file.body.startswith(
+            b"PK"
+        )  # a workbook's strings take long, and others wait for the worker
+        with suppress(WorkerGone):
+            async with self._worker.opened(self._file) if bounded else nullcontext() as opened:
+                while opened is not None and self._stopped is None:
+                    found = await opened.next()
+                    self._empty.empty, self._stopped = found.empty, found.stopped
+                    if not found.rows:
+                        return
+                    put_off = await self._put_off(found.rows, caller, quotas)
+                    yield put_off or partial(door.decided, found.portion, caller, ahead=False)
         while rows := await _in_a_thread(self._next):
-            self._waiting.extend(rows)
-            over = quotas.over("events", caller.key_id, len(rows) + self._empty_cost())
-            if over is None:
-                items = [self._item(row) for row in rows]
-                async for portion in door.portions(Admitted(items, len(items), testrun=self._testrun), caller):
-                    yield portion
-            else:
-                await quotas.delay(over)
-                yield partial(self._put_off, rows)
+            if (put_off := await self._put_off(rows, caller, quotas)) is not None:
+                yield put_off
+                continue
+            items = [item_of(row, testrun=testrun) for row in rows]
+            async for portion in door.portions(Admitted(items, len(items), testrun=testrun), caller):
+                yield portion
+
+    async def _put_off(self, rows: list[Converted], caller: Caller, quotas: Quotas) -> Step[list[Receipt]] | None:
+        """Charge these rows; what becomes of them when they are too many at a time."""
+        self._read += len(rows)
+        self._waiting.extend(rows)
+        over = quotas.over("events", caller.key_id, len(rows) + self._empty_cost())
+        if over is None:
+            return None
+        await quotas.delay(over)
+        return partial(self._told_late, rows)
 
     def _empty_cost(self) -> int:
         """What rows with nothing in them cost since it was asked last."""
-        before, self._charged = self._charged, self._empty.empty // EMPTY_FOR_ONE
+        before, self._charged = self._charged, max(self._charged, self._empty.empty // EMPTY_FOR_ONE)
         return self._charged - before
 
-    async def _put_off(self, rows: list[Converted]) -> list[Receipt]:
+    async def _told_late(self, rows: list[Converted]) -> list[Receipt]:
         late = findings([Refusal("too-many-at-a-time", "")], self._remedies)[0]
         self._tell(rows[0], [late], warning=False)
         return [Receipt(status="failed") for _ in rows]
 
     def answer(self) -> FileAnswer:
         """What became of it."""
-        stopped = None if self._stopped is None else findings([self._stopped.refusal], self._remedies)[0]
+        stopped = None if self._stopped is None else findings([self._stopped], self._remedies)[0]
         counts: dict[str, Any] = {status: self._counts[status] for status in _STATUSES}
         return FileAnswer(
             rows=self._count, findings=self._findings, more=self._left_out or None, stopped=stopped, **counts
@@ -160,15 +182,12 @@ class Reading:
             return []
         rows: list[Converted] = []
         try:
+            if self._rows is None:
+                self._rows = islice(rows_of(self._file, self._empty, self._dependencies), self._read, None)
             rows.extend(islice(self._rows, PORTION_EVENTS))
         except Unreadable as unreadable:
-            self._stopped = unreadable
+            self._stopped = unreadable.refusal
         return rows
-
-    def _item(self, row: Converted) -> Item:
-        if row.event is None:
-            return Refused(*row.refusals)
-        return {**row.event, "testrun": True} if self._testrun else row.event
 
     def _note(self, row: Converted, receipt: Receipt) -> None:
         self._count += 1
@@ -219,9 +238,9 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
         async with _turn(received, caller, quotas):
             body = await unpacked(received, settings.most_bytes, caller, quotas)
-            converter = _converter(caller, as_of, await _mapping(caller, mapping), dependencies)
-            empty = EmptyRows(MOST_EMPTY)
-            reading = Reading(converter.convert(io.BytesIO(body), type, empty), empty, dependencies, testrun)
+            kept, now = await _mapping(caller, mapping), dependencies.clock.calendar()
+            file = OpenFile(body, caller.agency.agency, now, testrun, as_of, type, kept)
+            reading = Reading(file, endpoints.worker, dependencies)
             await reading.take(endpoints.door, caller, quotas)
         if report == "json":
             content = reading.answer().model_dump_json(exclude_none=True)
@@ -252,7 +271,7 @@ def make_router(endpoints: Endpoints, settings: IntakeSettings, dependencies: De
         received = Received(request.headers.get("content-type", ""), request.headers.items(), await request.body())
         async with _turn(received, caller, quotas):
             body, kept = await unpacked(received, settings.most_bytes, caller, quotas), await _mapping(caller, mapping)
-            converter = _converter(caller, as_of or dependencies.clock.calendar(), kept, dependencies)
+            converter = converter_of(caller.agency.agency, as_of or dependencies.clock.calendar(), kept, dependencies)
             start = await start_of(body, converter, type, caller, quotas)
             return answer(await start.shown(caller.agency.agency, validation, dependencies))
 
@@ -323,18 +342,6 @@ async def start_of(body: bytes, converter: Converter, type: str | None, caller: 
         raise Refused(unreadable.refusal) from None
     finally:  # also when nothing of it can be read: the work is done
         await quotas.charge("events", caller.key_id, max(1, empty.full + empty.empty // EMPTY_FOR_ONE))
-
-
-def _converter(caller: Caller, as_of: datetime, mapping: FileMapping | None, dependencies: Dependencies) -> Converter:
-    agency = caller.agency.agency
-    make_id = partial(_event_id, dependencies, agency)
-    return Converter(
-        dependencies.pack, agency, as_of, make_id, mapping, most_held=MOST_HELD, most_unpacked=MOST_UNPACKED
-    )
-
-
-def _event_id(dependencies: Dependencies, agency: str, content: bytes) -> str:
-    return dependencies.ids.derived("row of a file", agency, content.decode())
 
 
 @cache  # a few dozen, each the same until the next release

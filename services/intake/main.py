@@ -31,6 +31,8 @@ from services.intake.repository import Repository
 from services.intake.request_admission import Admission
 from services.intake.service import Door
 from services.intake.settings import IntakeSettings
+from services.intake.worker.client import WorkerProcess
+from services.intake.worker.questions import Start
 from shared.access.api_keys import Keys
 from shared.events import registry
 from shared.events.identity_boxes import BoxKeys
@@ -68,6 +70,7 @@ def build(settings: IntakeSettings) -> FastAPI:
         most_rejections=settings.most_rejections,
         hold_wrong_numbers=settings.hold_wrong_employer_numbers,
     )
+    worker = WorkerProcess(Start(settings.pack, settings.id_key_bytes, settings.instance, settings.log_level))
     endpoints, boxes = Endpoints(), BoxKeys(settings.inbound_keys_bytes)
     kafka_door = state_of(settings.kafka_settings, boxes)
 
@@ -77,7 +80,10 @@ def build(settings: IntakeSettings) -> FastAPI:
         await repository.prepare()
         given = settings.first_admin.get_secret_value() if settings.first_admin else None
         await first_administrator(given, runtime.store, repository, dependencies)
-        endpoints.admission = Admission(dependencies.slices, settings.most_events, settings.most_bytes)
+        endpoints.admission = Admission(
+            dependencies.slices, settings.most_events, settings.most_bytes, worker, runtime.clock
+        )
+        endpoints.worker = worker
         endpoints.door = Door(runtime.store, dependencies)
         endpoints.journeys = Journeys(repository, dependencies)
         endpoints.reading_back = ReadingBack(repository, dependencies)
@@ -95,6 +101,9 @@ def build(settings: IntakeSettings) -> FastAPI:
     async def look_at_adverts() -> None:
         job = AdvertExpiryJob(runtime.store, Repository(runtime.database), dependencies)
         await job.run(settings.lapse_seconds, runtime.stopping)
+
+    async def run_worker() -> None:
+        await worker.run(runtime.stopping)
 
     async def read_inbound() -> None:
         if not kafka_door.open:
@@ -125,7 +134,7 @@ def build(settings: IntakeSettings) -> FastAPI:
             operators_api.make_router(endpoints),
         ),
         before_streams=(put_together,),
-        loops=(lapse_consents, look_at_adverts, read_inbound),
+        loops=(run_worker, lapse_consents, look_at_adverts, read_inbound),
     )
 
 

@@ -25,3 +25,7 @@ inbound_lag = gauge("inbound_lag", "Records of an agency's topic not yet decided
 inbound_failures = counter(
     "inbound_failures", "Readings of an agency's topic that failed and begin again", ["agency", "reason"]
 )
+worker_running = gauge("worker_running", "1 while the process runs that reads files and validates events")
+worker_bypassed = counter(
+    "worker_bypassed", "Batches and files that the service read itself: the worker did not run, or had enough open"
+)

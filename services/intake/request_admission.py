@@ -10,23 +10,27 @@ import codecs
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from services.intake.domain.agency_rules import may_emit
 from services.intake.request_turns import RequestTurns
 from services.intake.schemas import Receipt
+from services.intake.worker.client import AtWorker, WorkerProcess
+from services.intake.worker.questions import OpenBatch
 from shared.access.api_keys import Caller
 from shared.events import registry
 from shared.events.http_binding import BATCH, Item, split
 from shared.events.refusal import Refusal, Refused
+from shared.kit.base.clock import Clock
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import SMALL_BODY
 
 # Nothing else that an agency sends may keep these waiting.
 FORBIDS = frozenset(known.name for known in registry if known.forbids)
 LARGE_BODY = 1_000_000  # bytes
+FOR_WORKER = 16_384  # bytes of a batch: what is smaller is validated sooner than it is sent there and back
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.ASCII | re.IGNORECASE)
 _PIECE = 65_536  # bytes that are decoded in one go: some 0.2 ms
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
@@ -80,13 +84,15 @@ class Received:
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The events of a request, of which all can be read. ``ahead``: they go ahead in the store; ``late``: by position,
-    those that are put off; ``testrun``: all of them are tried and none is taken, what is no event included."""
+    those that are put off; ``testrun``: all of them are tried and none is taken, what is no event included; ``there``:
+    where they are validated, else here."""
 
     items: Iterable[Item]
     count: int
     ahead: bool = False
     late: frozenset[int] = frozenset()
     testrun: bool = False
+    there: AtWorker | None = None
 
 
 Take = Callable[[Admitted, Caller], Awaitable[list[Receipt]]]
@@ -95,15 +101,16 @@ Take = Callable[[Admitted, Caller], Awaitable[list[Receipt]]]
 class Admission:
     """Of all requests to this door; at most `most` events in one, and `most_bytes` when they are unpacked."""
 
-    def __init__(self, slices: RequestTurns, most: int, most_bytes: int) -> None:
+    def __init__(self, slices: RequestTurns, most: int, most_bytes: int, worker: WorkerProcess, clock: Clock) -> None:
         self._slices = slices
+        self._worker, self._clock = worker, clock
         self._most = most
         self._most_bytes = most_bytes
 
     async def pass_on(self, received: Received, caller: Caller, quotas: Quotas, take: Take) -> list[Receipt]:
         """Admit it in its turn, and hand it to whoever takes it. Raises what `turn`, `admit` and that one raise."""
-        async with self.turn(received, caller, quotas):
-            return await take(await self.admit(received, caller, quotas), caller)
+        async with self.turn(received, caller, quotas), self.admit(received, caller, quotas) as admitted:
+            return await take(admitted, caller)
 
     @asynccontextmanager
     async def turn(self, received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[None]:
@@ -121,39 +128,58 @@ class Admission:
                 turns.callback(await quotas.turn(f"{caller.key_id} batches"))
             yield
 
-    async def admit(self, received: Received, caller: Caller, quotas: Quotas) -> Admitted:
+    @asynccontextmanager
+    async def admit(self, received: Received, caller: Caller, quotas: Quotas) -> AsyncIterator[Admitted]:
         """Go through all of it, keep nothing of it but the types, and charge the key. Raises Refused when it cannot be
         read as a whole or is too much at once, and the 429 when nothing of it is taken: then nothing is decided."""
         types: list[str | None] = []
-        try:
-            body = await asyncio.to_thread(received.unpacked, self._most_bytes)
-            free = max(len(received.body), SMALL_BODY)  # as one event, or charged as it came
-            if len(body) > free:
-                await quotas.charge("bytes", caller.key_id, len(body) - free)
-            items = split(received.content_type, received.headers, body)
-            await self._read(items, types)
-        except Refused:  # the work that it made is charged, also when it is refused on the way
-            await quotas.charge("events", caller.key_id, max(1, len(types)))
-            raise
-        forbidding = [type in FORBIDS and may_emit(caller.agency, type or "") for type in types]
-        if any(forbidding):
-            await quotas.charge("forbids", caller.key_id, sum(forbidding))
-        others = frozenset(number for number, forbids in enumerate(forbidding) if not forbids)
-        over = quotas.over("events", caller.key_id, len(others)) if others else None
-        if over is None:
-            return Admitted(items, len(types), ahead=not others)
-        if not any(forbidding):
-            await quotas.delay(over)
-            raise over
-        return Admitted(items, len(types), ahead=True, late=others)  # what is left of it only forbids
+        async with AsyncExitStack() as opening:
+            try:
+                body = await asyncio.to_thread(received.unpacked, self._most_bytes)
+                free = max(len(received.body), SMALL_BODY)  # as one event, or charged as it came
+                if len(body) > free:
+                    await quotas.charge("bytes", caller.key_id, len(body) - free)
+                items = split(received.content_type, received.headers, body)
+                there: AtWorker | None = None
+                if received.batch and len(body) >= FOR_WORKER:
+                    asked = OpenBatch(body, self._most, caller.agency.agency, self._clock.calendar())
+                    there = await opening.enter_async_context(self._worker.opened(asked))
+                if there is None:
+                    await self._read(items, types)
+                else:
+                    types += there.opened.types
+                    if there.opened.refused is not None:
+                        raise there.opened.refused
+            except Refused:  # the work that it made is charged, also when it is refused on the way
+                await quotas.charge("events", caller.key_id, max(1, len(types)))
+                raise
+            forbidding = [type in FORBIDS and may_emit(caller.agency, type or "") for type in types]
+            if any(forbidding):
+                await quotas.charge("forbids", caller.key_id, sum(forbidding))
+            others = frozenset(number for number, forbids in enumerate(forbidding) if not forbids)
+            over = quotas.over("events", caller.key_id, len(others)) if others else None
+            if over is None:
+                yield Admitted(items, len(types), ahead=not others, there=there)
+                return
+            if not any(forbidding):
+                await quotas.delay(over)
+                raise over
+            # what is left of it only forbids
+            yield Admitted(items, len(types), ahead=True, late=others, there=there)
 
     async def _read(self, items: Iterable[Item], types: list[str | None]) -> None:
         async with self._slices.work() as pause:
-            for item in items:
-                types.append(None if isinstance(item, Refused) else registry.known_name(item.get("type")))
-                if len(types) > self._most:
-                    raise Refused(Refusal("too-many-events", "", {"most": self._most}))
+            for _ in read_types(items, self._most, types):
                 await pause()
+
+
+def read_types(items: Iterable[Item], most: int, types: list[str | None]) -> Iterator[None]:
+    """Go through the events and note the type of each, a step for each. Raises Refused, on the way."""
+    for item in items:
+        types.append(None if isinstance(item, Refused) else registry.known_name(item.get("type")))
+        if len(types) > most:
+            raise Refused(Refusal("too-many-events", "", {"most": most}))
+        yield
 
 
 def _from_korean(body: bytes) -> bytes:

@@ -9,25 +9,23 @@ event stops nobody else in its batch, nor does a fault of ours in deciding one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import datetime
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 
 from services.intake.dependencies import Dependencies
 from services.intake.event_operation import decision
 from services.intake.event_validation import Validated, Validation
 from services.intake.one_ahead import Step, one_ahead
-from services.intake.receipts import MOST_ANSWERED, failed, put_off, shortened
+from services.intake.portions import Portion, Room, Validating
+from services.intake.receipts import MOST_ANSWERED, failed, shortened
 from services.intake.request_admission import Admitted
 from services.intake.schemas import Receipt
+from services.intake.worker.client import WorkerGone
 from shared.access.api_keys import Caller
 from shared.events.http_binding import Item
 from shared.kit.store.store import Store
 from shared.kit.web.problems import Problem
-from shared.screening.findings import Budget
-
-# Of a request in one transaction: some 100 ms of work at most. What others sent is decided between two of them.
-PORTION_EVENTS = 250
-PORTION_BYTES = 512 * 1024  # of content, reached by the last one
 
 
 class Door:
@@ -55,40 +53,39 @@ class Door:
 
     async def portions(self, admitted: Admitted, caller: Caller) -> AsyncIterator[Step[list[Receipt]]]:
         """Each portion validated, and what decides it. None may be decided before all that come before it are kept."""
-        now, budget = self._dependencies.clock.calendar(), Budget()  # one of each for the whole request
-        reading, taken = enumerate(admitted.items), 0
+        now, taken = self._dependencies.clock.calendar(), 0  # one for the whole request
+        with suppress(WorkerGone):  # what is left is validated here
+            while admitted.there is not None and taken < admitted.count:
+                if not (portion := (await admitted.there.next(admitted.late)).portion):
+                    break
+                taken += len(portion)
+                yield partial(self.decided, portion, caller, ahead=admitted.ahead)
+        pack, agency = self._dependencies.pack, caller.agency.agency
+        validating = Validating(self._validation, pack, agency, now, admitted.testrun)
+        reading = islice(enumerate(admitted.items), taken, None)
         while taken < admitted.count:
-            portion = await self._portion(reading, admitted, caller.agency.agency, now, budget)
+            portion = await self._portion(reading, validating, admitted.late)
             if not portion:
                 raise RuntimeError("events that can be gone through only once")
             taken += len(portion)
-            yield partial(self._decided, portion, caller, admitted.ahead)
+            yield partial(self.decided, portion, caller, ahead=admitted.ahead)
 
-    async def _decided(self, portion: list[Validated | Receipt], caller: Caller, ahead: bool) -> list[Receipt]:
+    async def decided(self, portion: Portion, caller: Caller, *, ahead: bool) -> list[Receipt]:
+        """The receipts of a portion once it is kept."""
         operations = [decision(one, caller, self._dependencies) for one in portion if isinstance(one, Validated)]
         results = await self._store.submit_all(operations, ahead=ahead)
         return list(self._answers(portion, results, caller))
 
     async def _portion(
-        self, reading: Iterator[tuple[int, Item]], admitted: Admitted, agency: str, now: datetime, budget: Budget
-    ) -> list[Validated | Receipt]:
-        """The next events, validated; of what is put off or met a fault of ours, the receipt."""
-        portion: list[Validated | Receipt] = []
-        size, pack, testrun, validation = 0, self._dependencies.pack, admitted.testrun, self._validation
+        self, reading: Iterator[tuple[int, Item]], validating: Validating, late: frozenset[int]
+    ) -> Portion:
+        """The next events, validated."""
+        portion, room = Portion(), Room()
         async with self._dependencies.slices.work() as pause:
             for number, item in reading:
-                one: Validated | Receipt
-                try:
-                    if number in admitted.late:
-                        one = put_off(validation.echo(item), pack)
-                    else:
-                        one = validation.validate(item, agency, now, budget, testrun)
-                except Exception as error:
-                    one = failed(validation.echo(item), agency, error, pack)
-                portion.append(one)
-                size += len(one.event.incoming.content) if isinstance(one, Validated) and one.event is not None else 0
+                portion.append(validating.one(item, late=number in late))
                 await pause()
-                if len(portion) >= PORTION_EVENTS or size >= PORTION_BYTES:
+                if room.full_with(portion[-1]):
                     break
         return portion
 

@@ -7,12 +7,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 from services.intake.documents import StoredAgency, StoredPerson
+from services.intake.domain import advert_rules
 from services.intake.domain.same_advert import Facts
 from services.intake.opportunity_documents import StoredOpportunity
 from shared.events import EventType
 from shared.events.data_classification import Model
 from shared.events.http_binding import Incoming
 from shared.events.refusal import Refusal
+from shared.events.topics.opportunities import Opportunity
+from shared.kit.base.ids import random_id
 from shared.kit.store.mongo import Document
 from shared.screening.advert_rules import JOB
 from shared.screening.door_rules import Features
@@ -21,7 +24,7 @@ Thing = StoredAgency | StoredOpportunity | StoredPerson
 Status = Literal["accepted", "duplicate", "superseded"]
 
 
-@dataclass(frozen=True)  # no slots: `facts` is kept beside the fields
+@dataclass(frozen=True)  # no slots: `facts` and `words` are kept beside the fields
 class DoorEvent:
     """An event whose form is sound. `content`: keyed hash of what it says; `features`: what the rules made of its data,
     as far as the bus may carry it; `inbox`: keyed hash of source and id; `index`: of agency and reference, if it is
@@ -38,6 +41,11 @@ class DoorEvent:
     def facts(self) -> Facts | None:
         """What of a job's advert is compared with those of other agencies."""
         return Facts.of(self.features) if self.features.get("kind") == JOB else None
+
+    @cached_property
+    def words(self) -> Opportunity:
+        """Of an advert: what it says, as an opportunity of its own that is open."""
+        return advert_rules.opened(random_id(), self.agency, self.features)
 
     @property
     def name(self) -> str:

@@ -34,7 +34,6 @@ from shared.events.topics.opportunities import (
     ProgrammeAtDoor,
     VettedAtDoor,
 )
-from shared.kit.base.ids import random_id
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.screening.findings import Findings
 
@@ -103,7 +102,7 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
 def _new(event: DoorEvent, known: Reference, vacancies: Vacancies, dependencies: Dependencies) -> Effect:
     data, number = event.incoming.data, event.sequence
     assert isinstance(data, JobAtDoor | ProgrammeAtDoor)
-    words = advert_rules.opened(random_id(), event.agency, event.features)
+    words = event.words
     remembered(words, event.facts)
     source = Source(
         index=event.index,

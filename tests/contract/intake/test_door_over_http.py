@@ -23,7 +23,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from services.intake.api import Endpoints, make_router
-from services.intake.request_admission import Admission
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller
 from shared.events import EventType, registry
@@ -34,7 +33,7 @@ from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.quotas import Quotas
 from tests.support.contract import instances, validator_of
-from tests.unit.intake.memory import House, example, pack
+from tests.unit.intake.memory import House, admission, example, pack
 
 pytestmark = pytest.mark.contract
 DOOR_TYPES = [pytest.param(item, id=item.name) for item in registry if item.door]
@@ -114,7 +113,7 @@ async def http() -> AsyncIterator[Http]:
     assert job.opportunity is not None
     app = FastAPI()
     endpoints = Endpoints()
-    endpoints.admission, endpoints.door = Admission(house.dependencies.slices, 500, 5_000_000), house.door
+    endpoints.admission, endpoints.door = admission(), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(authenticator=_Keys(house), quotas=Quotas(EdgeSettings()))
     problems.install(app, pack().remedy)

@@ -12,14 +12,18 @@ from typing import Any
 from services.intake.dependencies import Dependencies
 from services.intake.documents import AGENCIES
 from services.intake.identity import References, Vault
-from services.intake.request_admission import Admitted
+from services.intake.request_admission import Admission, Admitted
+from services.intake.request_turns import RequestTurns
 from services.intake.schemas import Receipt
 from services.intake.service import Door
+from services.intake.worker.client import WorkerProcess
+from services.intake.worker.questions import Start
 from shared.access.agencies import agency_document
 from shared.access.api_keys import Caller
 from shared.events import Event, registry
 from shared.events.envelope import from_kafka
 from shared.events.topics.agencies import Agency, Key
+from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.base.sealing import Sealer
 from shared.kit.kafka.records import Outgoing
@@ -50,6 +54,16 @@ def pack() -> Pack:
 def dependencies() -> Dependencies:
     ids = Ids(KEY)
     return Dependencies(pack(), ids, Sealer(KEY), Vault(KEY), References(ids))
+
+
+def admission(most: int = 500, most_bytes: int = 5_000_000) -> Admission:
+    """Without a worker: it does not run."""
+    return Admission(RequestTurns(), most, most_bytes, idle_worker(), Clock())
+
+
+def idle_worker() -> WorkerProcess:
+    """One that does not run."""
+    return WorkerProcess(Start("kr-gyeonggi", KEY, "intake-1", "info"))
 
 
 def agency(name: str, recipient_class: str = "case", *, administers: bool = False) -> Agency:

@@ -13,16 +13,17 @@ import pytest
 
 from services.intake import files_api
 from services.intake.files_api import Reading
+from services.intake.portions import PORTION_EVENTS
 from services.intake.request_admission import Received
-from services.intake.service import PORTION_EVENTS
+from services.intake.worker.questions import OpenFile
 from shared.events.refusal import Refused
-from shared.files import Converted, Converter, EmptyRows
+from shared.files import Converted, Converter
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Limiter, Quotas
 from shared.kit.web.route_bounds import SMALL_BODY
 from tests.support.files import csv_of
-from tests.unit.intake.memory import House, today
+from tests.unit.intake.memory import House, idle_worker, today
 
 pytestmark = pytest.mark.unit
 AS_OF = datetime(2026, 11, 27, 9, tzinfo=UTC)
@@ -43,11 +44,8 @@ def table(count: int, **changes: str) -> bytes:
 async def send(
     house: House, content: bytes, *, testrun: bool = False, quotas: Quotas | None = None, as_of: datetime = AS_OF
 ) -> files_api.FileAnswer:
-    stream = io.BytesIO(content)
-    dependencies = house.dependencies
-    converter = Converter(dependencies.pack, "gjf", as_of, lambda said: files_api._event_id(dependencies, "gjf", said))
-    empty = EmptyRows(files_api.MOST_EMPTY)
-    reading = Reading(converter.convert(stream, "job-posted", empty), empty, dependencies, testrun)
+    file = OpenFile(content, "gjf", datetime.now(UTC), testrun, as_of, "job-posted", None)
+    reading = Reading(file, idle_worker(), house.dependencies)
     await reading.take(house.door, house.callers["gjf"], quotas or Quotas(EdgeSettings()))
     return reading.answer()
 
@@ -171,14 +169,13 @@ async def test_unpacked_bytes_are_charged_a_workbooks_too(house: House) -> None:
     ]  # fmt: skip
 
 
-async def test_files_are_read_in_threads_of_their_own(house: House) -> None:
+async def test_files_are_read_in_threads_of_their_own(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
-    def rows() -> Iterator[Converted]:
+    def rows(*_: object) -> Iterator[Converted]:
         names.append(threading.current_thread().name)
         yield from ()
 
-    await Reading(rows(), EmptyRows(), house.dependencies, testrun=True).take(
-        house.door, house.callers["gjf"], Quotas(EdgeSettings())
-    )
+    monkeypatch.setattr(files_api, "rows_of", rows)
+    await send(house, table(1))
     assert [name.startswith("files") for name in names] == [True]

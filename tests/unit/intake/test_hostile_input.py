@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.intake import request_admission
 from services.intake.event_validation import Validation
 from services.intake.receipts import MOST_ANSWERED
-from services.intake.request_admission import Admission, Received
+from services.intake.request_admission import Received
 from services.intake.request_turns import RequestTurns
 from services.intake.schemas import BatchAnswer
 from services.intake.service import Door
@@ -27,7 +27,7 @@ from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
 from shared.reference import title_folding, titles
 from shared.screening.findings import MOST_SUGGESTED, MOST_SUGGESTED_AT_ONCE, Budget
-from tests.unit.intake.memory import House, example
+from tests.unit.intake.memory import House, admission, example
 
 pytestmark = pytest.mark.unit
 MARKS = "\u0315\u0300\u0323\u05ae"  # of different classes: sorting them takes the square of their number
@@ -137,9 +137,8 @@ class TestRequests:
         monkeypatch.setattr(request_admission, "split", lambda *_: endless())
         received = Received(BATCH, (), b"")
         with pytest.raises(Refused) as error:
-            await Admission(RequestTurns(), 20, 5_000_000).admit(
-                received, house.callers["hanawon"], Quotas(EdgeSettings())
-            )
+            async with admission(most=20).admit(received, house.callers["hanawon"], Quotas(EdgeSettings())):
+                raise AssertionError("admitted")
         assert error.value.refusals[0].rule == "too-many-events"
         assert asked == 21
 

@@ -11,17 +11,17 @@ from typing import Any, cast
 
 import pytest
 
-from services.intake.request_admission import LARGE_BODY, Admission, Admitted, Received
-from services.intake.request_turns import RequestTurns
+from services.intake.portions import PORTION_BYTES, PORTION_EVENTS
+from services.intake.request_admission import LARGE_BODY, Admitted, Received
 from services.intake.schemas import Receipt
-from services.intake.service import PORTION_BYTES, PORTION_EVENTS, Door
+from services.intake.service import Door
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.base.clock import Clock
 from shared.kit.store.store import Unavailable
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
-from tests.unit.intake.memory import House, example
+from tests.unit.intake.memory import House, admission, example
 
 pytestmark = pytest.mark.unit
 
@@ -82,7 +82,8 @@ async def test_what_breaks_behind_the_first_portion_leaves_nothing(house: House,
     text = ",".join(map(json.dumps, adverts(house, PORTION_EVENTS + 50)))
     received = Received(BATCH, (), f"[{text}{end}".encode())
     with pytest.raises(Refused):
-        await Admission(RequestTurns(), 500, 5_000_000).admit(received, house.callers["gjf"], Quotas(EdgeSettings()))
+        async with admission(most=1_000).admit(received, house.callers["gjf"], Quotas(EdgeSettings())):
+            raise AssertionError("admitted")
     assert portions == []
 
 
@@ -136,13 +137,13 @@ async def test_a_request_reads_the_clock_once_however_many_events_it_has(house: 
 
 
 async def test_large_bodies_of_one_key_are_one_at_a_time_and_nobody_elses(house: House) -> None:
-    admission, working, most, order = Admission(RequestTurns(), 500, 5_000_000), 0, 0, []
+    known, working, most, order = admission(), 0, 0, []
     quotas = Quotas(EdgeSettings())
     gjf, khf = house.callers["gjf"], house.callers["khf"]
 
     async def work(name: str, caller: Any, size: int) -> None:
         nonlocal working, most
-        async with admission.turn(Received(STRUCTURED, (), bytes(size)), caller, quotas):
+        async with known.turn(Received(STRUCTURED, (), bytes(size)), caller, quotas):
             working += name == "gjf"
             most = max(most, working)
             order.append(name)

@@ -12,8 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.intake.api import Endpoints, make_router
-from services.intake.request_admission import FORBIDS, Admission, Admitted, Received
-from services.intake.request_turns import RequestTurns
+from services.intake.request_admission import FORBIDS, Admitted, Received
 from services.intake.schemas import Receipt
 from services.intake.settings import IntakeSettings
 from shared.access.api_keys import Caller
@@ -24,7 +23,7 @@ from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.middleware import Outermost
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Limiter, Quotas
-from tests.unit.intake.memory import House, example, pack
+from tests.unit.intake.memory import House, admission, example, pack
 
 pytestmark = pytest.mark.unit
 ADVERT, WITHDRAWAL = "job-posted", "consent-withdrawn"
@@ -38,11 +37,11 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def asked(known: Quotas, *types: str | None, emits: Collection[str] = FORBIDS) -> tuple[bool, list[int]]:
     """Whether these go ahead, and which are put off."""
     rights = SimpleNamespace(emits=emits, administers="agency-changed" in emits)
-    caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights))
+    caller: Any = SimpleNamespace(key_id="gjf-1", agency=SimpleNamespace(rights=rights, agency="gjf"))
     received = Received(BATCH, (), json.dumps([{"type": type} for type in types]).encode())
-    admitted = await Admission(RequestTurns(), 500, 5_000_000).admit(received, caller, known)
-    assert admitted.count == len(types)
-    return admitted.ahead, sorted(admitted.late)
+    async with admission().admit(received, caller, known) as admitted:
+        assert admitted.count == len(types)
+        return admitted.ahead, sorted(admitted.late)
 
 
 async def test_withdrawals_go_ahead_when_the_adverts_of_the_key_are_too_many() -> None:
@@ -124,7 +123,7 @@ async def test_what_is_refused_on_the_way_is_charged_for_what_was_looked_at() ->
             return caller
 
     endpoints = Endpoints()
-    endpoints.admission, endpoints.door = Admission(RequestTurns(), 500, 5_000_000), house.door
+    endpoints.admission, endpoints.door = admission(), house.door
     app.add_middleware(Outermost)
     app.state.runtime = SimpleNamespace(authenticator=Keys(), quotas=known)
     problems.install(app, pack().remedy)

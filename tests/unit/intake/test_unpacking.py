@@ -9,8 +9,7 @@ import zlib
 
 import pytest
 
-from services.intake.request_admission import Admission, Admitted, Received
-from services.intake.request_turns import RequestTurns
+from services.intake.request_admission import Admitted, Received
 from shared.events.http_binding import BATCH, STRUCTURED
 from shared.events.refusal import Refused
 from shared.kit.web import quotas as limits
@@ -18,7 +17,7 @@ from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.problems import Problem
 from shared.kit.web.quotas import Quotas
 from shared.kit.web.route_bounds import SMALL_BODY
-from tests.unit.intake.memory import House, example
+from tests.unit.intake.memory import House, admission, example
 
 pytestmark = pytest.mark.unit
 MOST_BYTES = 1_000_000
@@ -33,9 +32,10 @@ def house() -> House:
 async def admitted(
     house: House, body: bytes, *headers: tuple[str, str], media: str = BATCH, quotas: Quotas | None = None
 ) -> Admitted:
-    admission = Admission(RequestTurns(), 500, MOST_BYTES)
     known = Quotas(EdgeSettings()) if quotas is None else quotas
-    return await admission.admit(Received(media, headers, body), house.callers["gjf"], known)
+    received = Received(media, headers, body)
+    async with admission(most_bytes=MOST_BYTES).admit(received, house.callers["gjf"], known) as found:
+        return found
 
 
 async def rule(house: House, body: bytes, *headers: tuple[str, str], media: str = BATCH) -> str:
@@ -121,26 +121,31 @@ async def test_a_withdrawal_in_any_form_waits_behind_no_batch_and_counts_no_byte
     if form in ("packed", "both"):
         body, headers = gzip.compress(body), GZIP
     quotas, caller = Quotas(EdgeSettings(limit_bytes="1/1", at_once_bodies=1)), house.callers["gjf"]
-    admission, received = Admission(RequestTurns(), 500, MOST_BYTES), Received(media, headers, body)
+    known, received = admission(most_bytes=MOST_BYTES), Received(media, headers, body)
     large = Received(BATCH, GZIP, gzip.compress(b"[" + b" " * SMALL_BODY + b"]"))
-    async with admission.turn(large, caller, quotas), asyncio.timeout(1), admission.turn(received, caller, quotas):
-        assert (await admission.admit(received, caller, quotas)).ahead
+    async with (
+        known.turn(large, caller, quotas),
+        asyncio.timeout(1),
+        known.turn(received, caller, quotas),
+        known.admit(received, caller, quotas) as found,
+    ):
+        assert found.ahead
 
 
 async def test_what_unpacks_to_more_than_one_event_is_a_body_among_bodies(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "LONGEST_TURN", 0.01)
-    admission, caller = Admission(RequestTurns(), 500, MOST_BYTES), house.callers["gjf"]
+    known, caller = admission(most_bytes=MOST_BYTES), house.callers["gjf"]
     large = Received(BATCH, GZIP, gzip.compress(b"[" + b" " * SMALL_BODY + b"]"))
     for most in (1, 2):  # too many at once; and one that waits for its turn, but not for ever
         quotas = Quotas(EdgeSettings(at_once_bodies=most))
-        async with admission.turn(large, caller, quotas):
+        async with known.turn(large, caller, quotas):
             with pytest.raises(Problem) as raised:
-                async with admission.turn(large, caller, quotas):
+                async with known.turn(large, caller, quotas):
                     raise AssertionError("two at a time")
             assert (raised.value.status, raised.value.details.rule) == (429, "bodies-at-once")
-        async with admission.turn(large, caller, quotas):
+        async with known.turn(large, caller, quotas):
             pass
         assert not quotas._held, "nothing is left behind"
         assert not quotas._working, "nothing is left behind"

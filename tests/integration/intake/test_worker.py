@@ -1,0 +1,238 @@
+"""The worker process: what it validates is what the service would, and whatever becomes of it nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.intake.files_api import FileAnswer, Reading
+from services.intake.portions import PORTION_EVENTS
+from services.intake.request_admission import Admission, Received
+from services.intake.request_turns import RequestTurns
+from services.intake.schemas import Receipt
+from services.intake.worker import client
+from services.intake.worker.client import WorkerGone, WorkerProcess
+from services.intake.worker.questions import OpenBatch, OpenFile, Start
+from shared.events import registry
+from shared.events.http_binding import BATCH
+from shared.events.refusal import Refused
+from shared.kit.base.clock import Clock
+from shared.kit.web.edge_settings import EdgeSettings
+from shared.kit.web.quotas import Quotas
+from tests.support.files import csv_of
+from tests.unit.intake.memory import KEY, House, example, idle_worker, today
+
+pytestmark = pytest.mark.integration
+START = Start("kr-gyeonggi", KEY, "intake-1", "info")
+AS_OF = datetime(2026, 11, 27, 9, tzinfo=UTC)
+_ID = re.compile("[0-9a-f]{32}")  # random
+HEADINGS = ("관리번호", "제목", "직종", "근무지역", "임금형태", "임금", "마감일")
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[WorkerProcess]:
+    """One that runs, and is stopped at the end."""
+    worker, stopping = WorkerProcess(START), asyncio.Event()
+    run = asyncio.create_task(worker.run(stopping))
+    try:
+        await _answers(worker)
+        yield worker
+    finally:
+        stopping.set()
+        await asyncio.gather(run, return_exceptions=True)
+
+
+async def _answers(worker: WorkerProcess) -> None:
+    async with asyncio.timeout(60):
+        while worker.pid is None:  # noqa: ASYNC110 - it is another process that is waited for
+            await asyncio.sleep(0.02)
+
+
+@pytest_asyncio.fixture
+async def worker() -> AsyncIterator[WorkerProcess]:
+    async with running() as found:
+        yield found
+
+
+def every_kind(house: House) -> list[dict[str, Any]]:
+    """Sound events of all types, and what is wrong in every way that is told."""
+    sound = [house.event(each.name, example(each.name), by="gjf") for each in registry if each.door is not None]
+    job = example("job-posted")
+    wrong: list[dict[str, Any]] = [
+        house.event("job-posted", {**job, "wage": {**job["wage"], "minimum": 1}}, by="gjf"),
+        house.event("job-posted", {**job, "occupation": "none:1"}, by="gjf"),
+        house.event("job-posted", {**job, "places": "many", "wage": {**job["wage"], "minimum": 1}}, by="gjf"),
+        house.event("job-posted", {**job, "title": "900101-1234567"}, by="gjf"),
+        house.event("job-posted", {**job, "nationality": "KR"}, by="gjf"),
+        house.event("job-posted", job, by="gjf", time="yesterday"),
+        house.event("job-posted", job, by="gjf", sequense="7"),
+        house.event("no-such-type", {}, by="gjf"),
+        {"specversion": "1.0"},
+        house.event("job-posted", job, by="gjf", testrun=True),
+    ]
+    return [*sound, *wrong]
+
+
+async def sent(house: House, worker: WorkerProcess, body: bytes, **headers: str) -> list[Receipt]:
+    admission = Admission(RequestTurns(), 5_000, 5_000_000, worker, Clock())
+    received = Received(BATCH, list(headers.items()), body)
+    return await admission.pass_on(received, house.callers["gjf"], Quotas(EdgeSettings()), house.door.take)
+
+
+def shown(receipts: list[Receipt]) -> list[dict[str, Any]]:
+    """But for what is random."""
+    return [each.model_dump(exclude={"receipt", "opportunity", "alias", "agency"}) for each in receipts]
+
+
+def adverts(house: House, count: int) -> list[dict[str, Any]]:
+    return [house.event("job-posted", example("job-posted", reference=f"J-{n}"), by="gjf") for n in range(count)]
+
+
+def encoded(events: list[dict[str, Any]]) -> bytes:
+    return json.dumps(events, ensure_ascii=False, indent=8).encode()
+
+
+async def test_every_event_is_answered_as_the_service_would_itself(worker: WorkerProcess) -> None:
+    house, other = House(), House()
+    events = every_kind(house) * 2
+    body = encoded(events)
+    there, here = await sent(house, worker, body), await sent(other, idle_worker(), body)
+    assert shown(there) == shown(here)
+    assert {each.status for each in there} >= {"accepted", "refused", "duplicate"}
+    assert house.told == other.told
+    states = [[_ID.sub("", event.data.model_dump_json()) for event in each.store.emitted] for each in (house, other)]
+    assert states[0] == states[1]
+    packed = gzip.compress(body)
+    assert shown(await sent(House(), worker, packed, **{"content-encoding": "gzip"})) == shown(here)
+
+
+@pytest.mark.parametrize("end", [b",", b",7", b"]]", b', {"id": "a", "id": "b"}]'])
+async def test_what_cannot_be_read_as_a_whole_is_refused_alike(worker: WorkerProcess, end: bytes) -> None:
+    house = House()
+    body = encoded(adverts(house, 50))[:-1] + end
+    refused = []
+    for each in (worker, idle_worker()):
+        with pytest.raises(Refused) as raised:
+            await sent(house, each, body)
+        refused.append(raised.value.refusals)
+    assert refused[0] == refused[1]
+    assert not house.store.emitted
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, count = House(), 2 * PORTION_EVENTS + 9
+    submit, pid = house.store.submit_all, worker.pid
+    assert pid is not None
+
+    async def killing(operations: Any, *, ahead: bool = False) -> Any:
+        with suppress(ProcessLookupError):  # done already
+            os.kill(pid, signal.SIGKILL)
+        return await submit(operations, ahead=ahead)
+
+    monkeypatch.setattr(house.store, "submit_all", killing)
+    receipts = await sent(house, worker, encoded(adverts(house, count)))
+    assert [each.status for each in receipts] == ["accepted"] * count
+    assert len(house.store.emitted) == count
+    assert worker.pid is None
+
+
+def table(count: int) -> bytes:
+    rows = [
+        [f"A-{n}", "빵", "제과사", "수원시", "월급", "2,600,000" if n % 7 else "2", today(30)] for n in range(count)
+    ]
+    return csv_of(HEADINGS, *rows)
+
+
+async def read(house: House, worker: WorkerProcess, content: bytes, limit: str = "2000/20000") -> FileAnswer:
+    file = OpenFile(content, "gjf", datetime.now(UTC), False, AS_OF, "job-posted", None)
+    reading = Reading(file, worker, house.dependencies)
+    await reading.take(house.door, house.callers["gjf"], Quotas(EdgeSettings(limit_events=limit)))
+    return reading.answer()
+
+
+async def test_every_row_of_a_file_is_answered_as_the_service_would_itself(worker: WorkerProcess) -> None:
+    content = table(2 * PORTION_EVENTS + 7)
+    there, here = await read(House(), worker, content), await read(House(), idle_worker(), content)
+    assert there == here
+    assert there.refused > 0
+    assert there.accepted > 0
+    for broken in (table(3) + b"\n" * 2_000_000, table(3) + b'"'):
+        assert await read(House(), worker, broken) == await read(House(), idle_worker(), broken)
+    with pytest.raises(Refused, match="unknown-format"):
+        await read(House(), worker, b"%PDF-1.7")
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_file_loses_nothing(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, content = House(), table(3 * PORTION_EVENTS)
+    submit, pid = house.store.submit_all, worker.pid
+    assert pid is not None
+
+    async def killing(operations: Any, *, ahead: bool = False) -> Any:
+        with suppress(ProcessLookupError):  # done already
+            os.kill(pid, signal.SIGKILL)
+        return await submit(operations, ahead=ahead)
+
+    monkeypatch.setattr(house.store, "submit_all", killing)
+    assert await read(house, worker, content) == await read(House(), idle_worker(), content)
+    assert len({event.key for event in house.store.emitted}) == len(house.store.emitted)
+
+
+async def test_what_is_open_is_bounded_and_closed_again(worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MOST_OPEN", 1)
+    asked = OpenBatch(encoded(adverts(House(), 3)), 10, "gjf", datetime.now(UTC))
+    for _ in range(2):
+        async with worker.opened(asked) as one, worker.opened(asked) as another:
+            assert one is not None
+            assert another is None
+            assert len((await one.next()).portion) == 3
+
+
+async def test_a_caller_that_goes_away_leaves_the_next_one_its_own_answer(worker: WorkerProcess) -> None:
+    house = House()
+    body = encoded(adverts(house, 200))
+    for wait in (0.0, 0.001, 0.01):
+        gone = asyncio.create_task(sent(House(), worker, body))
+        await asyncio.sleep(wait)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+    receipts = await sent(house, worker, encoded(adverts(house, 100)))
+    assert [each.status for each in receipts] == ["accepted"] * 100
+
+
+async def test_it_ends_with_the_service_and_is_missed_when_it_ends_by_itself() -> None:
+    async with running() as worker:
+        pid = worker.pid
+        assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    worker, stopping = WorkerProcess(START), asyncio.Event()
+    run = asyncio.create_task(worker.run(stopping))
+    await _answers(worker)
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGTERM)  # meant for the service
+    asked = OpenBatch(encoded(adverts(House(), 3)), 10, "gjf", datetime.now(UTC))
+    async with worker.opened(asked) as opened:
+        assert opened is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(WorkerGone):
+        await run
+
+
+@pytest.fixture(autouse=True)
+def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.kit.web.quotas.LONGEST_DELAY", 0.0)
