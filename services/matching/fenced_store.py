@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from shared.kit.store.lease import Lease, LeaseLost
-from shared.kit.store.mongo import Database, Session
-from shared.kit.store.store import InTransaction, Operation, Store, Unavailable
+from shared.kit.store.mongo import Database, DriverSession
+from shared.kit.store.store import Operation, Store, Unavailable
+from shared.kit.store.transaction_io import InTransaction
 
 T = TypeVar("T")
 
@@ -44,10 +45,10 @@ class FencedStore:
     ) -> list[T | Exception]:
         """As the store does it. Raises NotActive, and nothing is kept, when the lease is not ours."""
 
-        async def checked(session: Session) -> None:
-            await self._lease.assert_held(session)
+        def checked(session: DriverSession) -> None:
+            self._lease.assert_held(session)
             if in_transaction is not None:
-                await in_transaction(session)
+                in_transaction(session)
 
         try:
             return await self._store.perform(tasks, in_transaction=checked)

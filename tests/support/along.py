@@ -24,7 +24,7 @@ class AlongStore(ABC):
     async def perform(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
         assert not operations, "only the recorder uses it"
         assert self.piggyback is not None
-        if not (along := self.piggyback.take()):
+        if not (along := self.piggyback.take(company=False)):
             return []
         try:
             results = await self.commit(along)

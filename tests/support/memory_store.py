@@ -90,7 +90,7 @@ class MemoryStore:
         try:
             await attempt.run(io)
             if in_transaction is not None:
-                await in_transaction(None)
+                in_transaction(None)
         except BaseException:
             attempt.aborted()
             raise

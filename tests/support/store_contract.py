@@ -224,7 +224,7 @@ class StoreContract:
             work.save(THINGS, {"_id": "a"})
             work.after_commit(lambda: calls.append("a"))
 
-        async def refuse(session: Any) -> None:
+        def refuse(session: Any) -> None:
             raise LookupError
 
         with pytest.raises(LookupError):

@@ -46,10 +46,10 @@ _MATCHER, _SNAPSHOTS = (
 FAILPOINTS: tuple[Failpoint, ...] = (
     # the transaction
     Failpoint("before the writes", f"{_ATTEMPT}.write", "before"),
-    Failpoint("after the writes, in the open transaction", f"{_ATTEMPT}.write", "after"),
+    Failpoint("after the writes, before the commit", f"{_STORE}._commit", "before"),
     Failpoint("before the checkpoint", f"{_CHECKPOINTS}.advance", "before"),
     Failpoint("after the checkpoint", f"{_CHECKPOINTS}.advance", "after"),
-    Failpoint("before the commit", f"{_STORE}._commit", "before"),
+    Failpoint("after the commit, nobody was told", f"{_STORE}._commit", "after"),
     Failpoint("after the commit, nobody answered", f"{_ATTEMPT}.committed", "before"),
     # the outbox
     Failpoint("before publishing", f"{_RELAY}._send", "before"),
@@ -58,8 +58,8 @@ FAILPOINTS: tuple[Failpoint, ...] = (
     Failpoint("before the mark as published", f"{_RELAY}._mark_published", "before"),
     Failpoint("after the mark as published", f"{_RELAY}._mark_published", "after"),
     # reading
-    Failpoint("before Kafka's commit", f"{_CONSUMER}.commit", "before"),
-    Failpoint("after Kafka's commit", f"{_CONSUMER}.commit", "after"),
+    Failpoint("before Kafka's commit", f"{_CONSUMER}.commit", "before", often=False),
+    Failpoint("after Kafka's commit", f"{_CONSUMER}.commit", "after", often=False),
     # the door
     Failpoint("taken, not answered", "services.intake.service:Door.take", "after", ("intake",)),
     # delivering

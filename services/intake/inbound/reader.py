@@ -38,7 +38,7 @@ from shared.kit.kafka.client import KAFKA_ERRORS, connection
 from shared.kit.kafka.producer import producer_of
 from shared.kit.kafka.records import Origin, Partition, Record
 from shared.kit.kafka.settings import KafkaSettings
-from shared.kit.store.mongo import Session
+from shared.kit.store.mongo import DriverSession
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.store.unit_of_work import UnitOfWork
 from shared.kit.stream.backlog import Position
@@ -186,11 +186,11 @@ class Reader:
             ANSWERS.save(work, document)
             kept[:] = [document]
 
-        async def advance(session: Session) -> None:
+        def advance(session: DriverSession) -> None:
             if not kept:
                 raise RuntimeError("answers that cannot be kept")  # then nothing is
             written[:] = [kept.pop()]  # a repeated transaction that refuses them must not find those of before
-            await checkpoints.advance(done, session)
+            checkpoints.advance(done, session)
 
         async with self._means.turn:
             operations.append(Operation(lambda work: (), keep))

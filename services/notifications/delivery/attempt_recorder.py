@@ -1,7 +1,8 @@
 """Write-behind queue with group commit and back-pressure: what became of attempts is written in groups behind them.
 
 They go along with the next transaction of the store, whoever begins it (`Store.take_along`): while events come, an
-attempt costs no transaction of its own, and no event waits behind one. Else they linger for a moment, for company.
+attempt costs no transaction of its own, and no event waits behind one. Else they linger for a moment, for company: also
+behind a transaction of others, which is where the next one of them is to be expected.
 
 What was answered is kept in memory until it is in the database, however slow that is: a claim is not let go before, so
 nothing that was answered is sent again. Only so much may be unrecorded at once (`capacity`): sending never runs ahead
@@ -36,7 +37,8 @@ _log = logger("recorder")
 @dataclass(slots=True, eq=False)
 class _Pending:
     operation: Operation[None]
-    due: float  # when it is to have a transaction, by the loop's clock
+    hurry: bool
+    due: float  # when it has lingered for long enough, by the loop's clock
     recorded: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -72,6 +74,7 @@ class AttemptRecorder:
         self._batch_size = AdaptiveBatchSize(group)
         self._pending: deque[_Pending] = deque()
         self._going_along = 0  # of those in front, in the transaction that is under way
+        self._company_until = -math.inf  # until then the next transaction of others is waited for
         self._sooner = asyncio.Event()
         self._callers: list[Callable[[], None]] = []
         self._failing = False
@@ -97,12 +100,10 @@ class AttemptRecorder:
         """Write this down, after what came before. The future is done when it is committed; nobody needs to wait, and
         who does not may say so (``hurry``): it lingers a moment for others to share its transaction. It fails only when
         the operation itself cannot be done, whatever the database does."""
-        now = asyncio.get_running_loop().time()
-        pending = _Pending(operation, now if hurry else now + LINGER_SECONDS)
-        sooner = pending.due < self._due
+        pending = _Pending(operation, hurry, asyncio.get_running_loop().time() + LINGER_SECONDS)
         self._pending.append(pending)
         self._gauge.set(len(self._pending))
-        if sooner or self._full:
+        if hurry or self._full or len(self._pending) - self._going_along == 1:
             self._sooner.set()
         return pending.recorded
 
@@ -110,7 +111,7 @@ class AttemptRecorder:
         """Until cancelled. Afterwards what waits is still there, for another `run`."""
         backoff, clock = Backoff(0.05, 2.0), asyncio.get_running_loop().time
         while True:
-            while not self._full and (wait := self._due - clock()) > 0:
+            while (wait := self._due - clock()) > 0:
                 self._sooner.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._sooner.wait(), None if wait == math.inf else wait)
@@ -130,21 +131,29 @@ class AttemptRecorder:
 
     @property
     def _due(self) -> float:
-        """When the first of those that wait is to have a transaction."""
-        return min((each.due for each in islice(self._pending, self._going_along, None)), default=math.inf)
+        """When those that wait are to have a transaction, if no other takes them along before."""
+        waiting = list(islice(self._pending, self._going_along, None))
+        if any(each.hurry for each in waiting):
+            return -math.inf
+        lingered = -math.inf if self._full else waiting[0].due if waiting else math.inf
+        return max(lingered, self._company_until)
 
-    def take(self) -> Sequence[Operation[None]]:
+    def take(self, *, company: bool) -> Sequence[Operation[None]]:
         """For the store: what goes along with a transaction that begins now."""
         self._going_along = min(len(self._pending), self._batch_size.size)
+        if company:
+            self._company_until = math.inf
         return [each.operation for each in islice(self._pending, self._going_along)]
 
     def done(self, results: Sequence[Any] | Exception) -> None:
         """For the store: what came of them; an exception when nothing was written of the whole transaction."""
         count, self._going_along = self._going_along, 0
+        if self._company_until == math.inf:
+            self._company_until = asyncio.get_running_loop().time() + LINGER_SECONDS
+        self._sooner.set()
         if isinstance(results, Exception):
-            if isinstance(results, Unavailable) and results.too_much:
+            if count and isinstance(results, Unavailable) and results.too_much:
                 self._batch_size.was_too_much()
-            self._sooner.set()
             return
         self._failing = False
         self._batch_size.worked(count)
@@ -156,7 +165,7 @@ class AttemptRecorder:
     async def flush(self) -> None:
         """Until nothing waits; while `run` runs."""
         while self._pending:
-            self._pending[-1].due = 0.0
+            self._pending[-1].hurry = True
             self._sooner.set()
             await asyncio.wait([self._pending[-1].recorded])
 

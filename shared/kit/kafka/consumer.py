@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
@@ -27,6 +28,7 @@ from shared.kit.kafka.settings import KafkaSettings
 Batch = Callable[[Sequence[Any]], Awaitable[None]]
 STOP_SECONDS = 10.0
 POLL_MS = 1_000
+COMMIT_SECONDS = 1.0
 
 
 class _Listener(ConsumerRebalanceListener):
@@ -259,10 +261,18 @@ async def _raw(message: KafkaAckableMessage) -> Any:
 def _waiting_consumer(kafka: KafkaSettings, asked: Callable[[bool], None], **arguments: Any) -> AIOKafkaConsumer:
     """A consumer whose ``getmany`` returns when there are records. FastStream sleeps after an empty one for as long as
     that one waited: short waits were a third of what an idle service cost, and in long sleeps records would lie there.
-    ``asked`` is told whether some lay there already.
+    ``asked`` is told whether some lay there already. ``commit`` tells the group's position, a hint, once a second.
     """
     consumer = consumer_of(**arguments)
-    poll = consumer.getmany
+    poll, commit = consumer.getmany, cast(Callable[[], Awaitable[None]], consumer.commit)
+    told, untold = 0.0, False
+
+    async def now_and_then() -> None:
+        nonlocal told, untold
+        untold = True
+        if time.monotonic() - told >= COMMIT_SECONDS:
+            await commit()
+            told, untold = time.monotonic(), False
 
     async def until_records(**how: Any) -> Mapping[TopicPartition, Sequence[Any]]:
         records = await poll(**(how | {"timeout_ms": 0}))
@@ -270,8 +280,11 @@ def _waiting_consumer(kafka: KafkaSettings, asked: Callable[[bool], None], **arg
         while not records:
             if not (records := await poll(**how)):
                 wait_at_most(consumer, kafka.fetch_wait_ms)
+                if untold:
+                    with contextlib.suppress(*KAFKA_ERRORS):
+                        await now_and_then()
         wait_at_most(consumer, kafka.busy_fetch_wait_ms)
         return records
 
-    vars(consumer)["getmany"] = until_records
+    vars(consumer).update(getmany=until_records, commit=now_and_then)
     return consumer

@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.logs import logger
-from shared.kit.store.mongo import Database, Session, end_session
+from shared.kit.store.mongo import Database, DriverSession, end_session
 
 COLLECTION = "leases"
 _log = logger("lease")
@@ -102,14 +102,14 @@ class Lease:
             raise LeaseLost(self.name)
         await end_session(self._database, before, session_id)
 
-    async def assert_held(self, session: Session) -> None:
+    def assert_held(self, session: DriverSession) -> None:
         """In a transaction: raise LeaseLost unless the lease was ours in the transaction's snapshot.
 
         It only reads. A write would make the successor wait until a frozen holder's transaction has timed out; a
         transaction whose snapshot is from before the succession is ended by the successor's
         ``take_over_session`` instead.
         """
-        if await self._leases.find_one(self._ours, {"_id": 1}, session=session) is None:
+        if self._leases.delegate.find_one(self._ours, {"_id": 1}, session=session) is None:
             raise LeaseLost(self.name)
 
     @property

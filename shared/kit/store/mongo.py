@@ -17,6 +17,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import IndexModel
+from pymongo.client_session import ClientSession
 from pymongo.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
 DriverCollection = AsyncIOMotorCollection
 Session = AsyncIOMotorClientSession
+DriverSession = ClientSession  # under it, without the event loop
 UTC_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 APP_NAME = "ieum"  # in the database's own logs and lists of operations

@@ -13,6 +13,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 from bson.binary import Binary
@@ -25,7 +26,7 @@ from shared.kit.base.backoff import Backoff
 from shared.kit.base.clock import Clock
 from shared.kit.base.observer import Observer
 from shared.kit.store.group_commit import GroupQueue, Submitted, answer
-from shared.kit.store.mongo import Client, Database, Session, end_session
+from shared.kit.store.mongo import Client, Database, Session, end_session, in_one_turn
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.transaction_attempt import (
     Operation,
@@ -34,7 +35,7 @@ from shared.kit.store.transaction_attempt import (
     WriteRejected,
     write_rejected_of,
 )
-from shared.kit.store.transaction_io import TransactionIO, too_large_together
+from shared.kit.store.transaction_io import InTransaction, TransactionIO, too_large_together
 from shared.kit.store.unit_of_work import UnitOfWork
 
 __all__ = ["Operation", "Store", "TransactionParticipant", "Unavailable", "WriteRejected"]
@@ -54,15 +55,13 @@ class Unavailable(Exception):
         self.too_much = too_much
 
 
-InTransaction = Callable[[Session], Awaitable[None]]
-
-
 class Piggyback(Protocol):
-    """Operations that go along with the next transaction, whoever begins it. ``take`` says which, ``done`` is told what
-    came of them, in their order, or the error when nothing is known to be written: they go along with the next one, and
-    are done twice when a commit of unknown outcome turns out to have worked."""
+    """Operations that go along with the next transaction, whoever begins it. ``take`` says which (``company``: the
+    transaction has something else to do, too), ``done`` is told what came of them, in their order, or the error when
+    nothing is known to be written: they go along with the next one, and are done twice when a commit of unknown outcome
+    turns out to have worked."""
 
-    def take(self) -> Sequence[Operation[Any]]: ...
+    def take(self, *, company: bool) -> Sequence[Operation[Any]]: ...
     def done(self, results: Sequence[Any] | Exception) -> None: ...
 
 
@@ -89,7 +88,7 @@ class Store:
         self._session: Session | None = None
         self._name: str | None = None
         self._turn = asyncio.Lock()
-        self._committing: TransactionAttempt[Any] | None = None  # from its commit request to the answer
+        self._committing: TransactionAttempt[Any] | None = None  # its commit was asked for, and no answer is known
         self._resolving: asyncio.Task[None] | None = None
         self._broken: str | None = None
         self._latest = math.inf
@@ -142,9 +141,13 @@ class Store:
     @property
     def session_id(self) -> dict[str, Binary]:
         """The session that a successor has to kill, if this process dies inside a transaction."""
-        assert self._session is not None, "start() first"
-        found: Any = self._session.session_id  # motor types it as a method
+        found: Any = self._started.session_id  # motor types it as a method
         return dict(found)
+
+    @property
+    def _started(self) -> Session:
+        assert self._session is not None, "start() first"
+        return self._session
 
     def enlist(self, participant: TransactionParticipant) -> None:
         """Memory that must follow the store: told of every rollback, commit and abort."""
@@ -160,24 +163,24 @@ class Store:
         """Do the operations in order in ONE transaction; the exception of one stands in its place. With nothing to do
         there is a transaction only for what goes along.
 
-        ``in_transaction`` may write in the same transaction (checkpoints); what it raises undoes all and is raised.
+        ``in_transaction`` may write in the same transaction (checkpoints), in a thread of the driver; what it raises
+        undoes all and is raised.
         Transient failures are repeated with the whole transaction for ``patience`` seconds, then Unavailable is raised.
         Once begun it ends, even when the caller is cancelled.
         """
 
         async def in_turn() -> list[T | Exception]:
             async with self._turn:
-                piggyback = self._piggyback
-                along = piggyback.take() if piggyback is not None else ()
-                if piggyback is None or not along:
-                    todo = bool(operations) or in_transaction is not None
-                    return await self._perform(operations, in_transaction) if todo else []
+                piggyback, todo = self._piggyback, bool(operations) or in_transaction is not None
+                along = piggyback.take(company=todo) if piggyback is not None else ()
                 try:
-                    results = await self._perform([*operations, *along], in_transaction)
+                    results = await self._perform([*operations, *along], in_transaction) if todo or along else []
                 except BaseException as error:
-                    piggyback.done(error if isinstance(error, Exception) else Unavailable(type(error).__name__))
+                    if piggyback is not None:
+                        piggyback.done(error if isinstance(error, Exception) else Unavailable(type(error).__name__))
                     raise
-                piggyback.done(results[len(operations) :])
+                if piggyback is not None:
+                    piggyback.done(results[len(operations) :])
                 return results[: len(operations)]
 
         running = asyncio.create_task(in_turn())
@@ -243,7 +246,7 @@ class Store:
                 raise Unavailable("Stopping")
             try:
                 if (unknown := self._committing) is not None:  # nothing new before its outcome is known
-                    await self._commit()
+                    await self._to_its_end(unknown)
                     if unknown is mine:
                         return mine.results
                 clock, outbox = self._clock, self._outbox
@@ -256,8 +259,7 @@ class Store:
                     trusted=clock.trusted(),
                 )
                 mine = attempt = TransactionAttempt(operations, work, self._participants, rejected)
-                await self._prepare(attempt, in_transaction, together)
-                await self._commit()
+                await self._to_its_end(attempt, self._transaction(attempt, in_transaction, together))
                 return attempt.results
             except PyMongoError as error:
                 if together and too_large_together(error):
@@ -286,62 +288,57 @@ class Store:
             while self._committing is not None:
                 await backoff.wait()
                 async with self._turn:
-                    if self._committing is None:
+                    if (unknown := self._committing) is None:
                         return
                     try:
-                        await self._commit()
+                        await self._to_its_end(unknown)
                     except Exception as error:  # also what nobody foresaw: the next attempt decides
                         self._observer.retried("store", type(error).__name__)
         finally:
             self._resolving = None
 
-    async def _prepare(
+    async def _transaction(
         self, attempt: TransactionAttempt[Any], in_transaction: InTransaction | None, together: bool
     ) -> None:
-        """Everything up to the commit, in an open transaction. Driver errors pass as they are: their labels decide."""
-        session = self._session
-        assert session is not None, "start() first"
+        """All of one. Driver errors pass as they are: their labels decide."""
+        session = self._started
         session.start_transaction(
             read_concern=ReadConcern("snapshot"),
             write_concern=WriteConcern("majority"),
             read_preference=ReadPreference.PRIMARY,
             max_commit_time_ms=10_000,
         )
-        try:
-            io = TransactionIO(self.database, session, together=together)
-            await attempt.run(io)
-            if in_transaction is not None:
-                await in_transaction(session)
-            if attempt.work.emitted:
-                assert self._outbox is not None, "a store without an outbox cannot emit"
-                attempt.rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
-            await attempt.write(io)
-        except BaseException:
-            self._told(attempt.aborted)
-            with contextlib.suppress(PyMongoError):
-                await session.abort_transaction()
-            raise
-        self._committing = attempt
+        io = TransactionIO(self.database, session, together=together)
+        await attempt.run(io)
+        if attempt.work.emitted:
+            assert self._outbox is not None, "a store without an outbox cannot emit"
+            attempt.rows = self._outbox.rows(attempt.work.emitted, self._clock.trusted())
+        await attempt.write(io, in_transaction, partial(self._commit, attempt))
 
-    async def _commit(self) -> None:
-        """Ask for the commit until its outcome is known; then tell everybody. Raises the driver's error otherwise."""
-        committing, session = self._committing, self._session
-        assert committing is not None
-        assert session is not None
+    def _commit(self, attempt: TransactionAttempt[Any]) -> None:
+        """In a thread of the driver. From here on only the server knows."""
+        self._committing = attempt
+        self._started.delegate.commit_transaction()
+
+    async def _to_its_end(self, attempt: TransactionAttempt[Any], asked: Awaitable[None] | None = None) -> None:
+        """What was ``asked`` ends with a commit; None: that is asked for again. Then everybody is told. Raises the
+        driver's error when all is undone, or the outcome is not known (`_committing`)."""
         try:
-            await session.commit_transaction()
-        except PyMongoError as error:
-            if _undone(error):
+            await (asked or in_one_turn(partial(self._commit, attempt)))
+        except BaseException as error:
+            if self._committing is None or (isinstance(error, PyMongoError) and _undone(error)):
                 self._committing = None
-                self._told(committing.aborted)
+                self._told(attempt.aborted)
+                with contextlib.suppress(PyMongoError):
+                    await self._started.abort_transaction()
             raise
         self._committing = None
         if self._outbox is not None:
-            self._outbox.hand_over(committing.rows)
-        self._told(committing.committed)
+            self._outbox.hand_over(attempt.rows)
+        self._told(attempt.committed)
         # a call that knows its unit of work makes a cycle of it and all that the transaction held, which would stay
         # until somebody looks for cycles
-        calls, committing.work.calls = committing.work.calls, []
+        calls, attempt.work.calls = attempt.work.calls, []
         for call in calls:
             try:
                 call()

@@ -12,8 +12,8 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from shared.kit.base.cpu_slices import in_slices
-from shared.kit.store.mongo import Document
-from shared.kit.store.transaction_io import Bulk, TransactionIO
+from shared.kit.store.mongo import Document, in_one_turn
+from shared.kit.store.transaction_io import Bulk, InTransaction, TransactionIO
 from shared.kit.store.unit_of_work import Need, NotNeeded, UnitOfWork
 
 T = TypeVar("T")
@@ -97,13 +97,18 @@ class TransactionAttempt(Generic[T]):
             self.results.append(result)
         self.work.end()
 
-    async def write(self, io: TransactionIO) -> None:
-        """All changes, one bulk per collection, then the rows of the outbox."""
+    async def write(self, io: TransactionIO, alongside: InTransaction | None, commit: Callable[[], None]) -> None:
+        """In one turn of a thread all changes, one bulk per collection, then the rows of the outbox, and the commit."""
         bulks = [
             Bulk(collection, _writes_of(changes), [index for *_, index in changes])
             for collection, changes in self.work.changes().items()
         ]
-        await io.write(bulks, self.rows, self.written)
+
+        def write() -> None:
+            io.write(bulks, self.rows, self.written, alongside)
+            commit()
+
+        await in_one_turn(write)
 
     def committed(self) -> None:
         """All of it happened. Every participant is told; raises what the first that failed raised."""

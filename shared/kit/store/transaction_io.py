@@ -2,12 +2,12 @@
 
 A command costs the service about as much as handling an event does, and each turn of one of the driver's threads as
 much again. So a small question is one aggregate command, whatever it asks of several collections, and all that is
-written goes to the database in one turn.
+written goes to the database in one turn, with the commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,11 +16,12 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
-from shared.kit.store.mongo import Database, Document, Session, in_one_turn
+from shared.kit.store.mongo import Database, Document, DriverSession, Session, in_one_turn
 from shared.kit.store.outbox import COLLECTION as OUTBOX
 
 Wanted = Mapping[tuple[str, str], Collection[Hashable]]  # by collection and field the values that are asked for
 Found = dict[tuple[str, str], list[bytes]]
+InTransaction = Callable[[DriverSession], None]  # writes and reads in the transaction; in a thread of the driver
 MOST_TOGETHER = 300  # values in one aggregate command: with more of them a query for each collection is the cheaper way
 TIME_LIMIT_MS = 5_000
 # what an aggregate command says when all that it found is more than one document can hold
@@ -42,18 +43,13 @@ class TransactionIO:
 
     def __init__(self, database: Database, session: Session, *, together: bool = True) -> None:
         self._database: Any = database.delegate  # the driver's own, without the event loop
-        self._session: Any = session.delegate
+        self._session: DriverSession = session.delegate
         self._together = together
 
     async def read(self, wanted: Wanted) -> Found:
         """All documents with one of these values. Raises PyMongoError."""
         small = self._together and len(wanted) > 1 and sum(map(len, wanted.values())) <= MOST_TOGETHER
         return await in_one_turn(partial(self._read_together if small else self._read_each, wanted))
-
-    async def write(self, bulks: Sequence[Bulk], rows: list[Document], begun: list[Bulk]) -> None:
-        """Each bulk, then the rows of the outbox. ``begun`` ends with the bulk that failed, and is empty when none did.
-        Raises PyMongoError."""
-        await in_one_turn(partial(self._write, bulks, rows, begun))
 
     def _read_together(self, wanted: Wanted) -> Found:
         names = {name: f"{number}" for number, name in enumerate(wanted)}
@@ -75,7 +71,13 @@ class TransactionIO:
             )
         return found
 
-    def _write(self, bulks: Sequence[Bulk], rows: list[Document], begun: list[Bulk]) -> None:
+    def write(
+        self, bulks: Sequence[Bulk], rows: list[Document], begun: list[Bulk], alongside: InTransaction | None
+    ) -> None:
+        """In a thread of the driver: what runs alongside, each bulk, the rows of the outbox. ``begun`` ends with the
+        bulk that failed, and is empty when none did. Raises PyMongoError, and what runs alongside raises."""
+        if alongside is not None:
+            alongside(self._session)
         for bulk in bulks:
             begun.append(bulk)
             self._database[bulk.collection].bulk_write(bulk.writes, ordered=False, session=self._session)

@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.kit.base.clock import machine_time
 from shared.kit.kafka.records import Partition
-from shared.kit.store.mongo import Database, Session, end_session
+from shared.kit.store.mongo import Database, DriverSession, end_session
 from shared.kit.stream.backlog import Position
 
 COLLECTION = "checkpoints"
@@ -112,7 +112,7 @@ class PartitionCheckpoints:
             raise Fenced(partition.topic)
         held.epoch, held.position, held.asked_again = held.epoch + 1, Position(-1), -1
 
-    async def advance(self, positions: Mapping[Partition, Position], session: Session) -> None:
+    def advance(self, positions: Mapping[Partition, Position], session: DriverSession) -> None:
         """In the transaction: so far the partitions are done. Raises Fenced when any is no longer ours."""
         moves = []
         for partition, position in positions.items():
@@ -122,7 +122,7 @@ class PartitionCheckpoints:
             bits = Binary(position.as_bits())
             moves.append(UpdateOne(_ours(held), {"$set": {"offset": position.offset, "ahead": bits}}))
         if moves:
-            done = await self._checkpoints.bulk_write(moves, ordered=False, session=session)
+            done = self._checkpoints.delegate.bulk_write(moves, ordered=False, session=session)
             if done.matched_count != len(moves):
                 raise Fenced
 

@@ -196,7 +196,9 @@ class Session:
         backlog, size = Backlog(), self._parts.batch_size
         try:
             await self._take_in(backlog, records)
-            if self.reader is not None and self.reader.lay_ready:
+            if self._parts.flows is not None and len(records) >= self._kafka.batch_max_records:
+                await self._read_on(backlog)  # behind much of one flow there may be a little of another
+            elif self.reader is not None and self.reader.lay_ready:
                 await self._take_in_what_came(backlog, len(records))
             while part := backlog.take(size.size):
                 await self._transaction(backlog, part)

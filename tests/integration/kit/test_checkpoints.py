@@ -156,7 +156,7 @@ class TestClaims:
         try:
             session.start_transaction()
             await client[database.name].done.insert_one({"_id": "half"}, session=session)
-            await dead.claims.advance({PARTITION: Position(1)}, session)
+            dead.claims.advance({PARTITION: Position(1)}, session.delegate)
             heir = await Owner(database, "2").start()
             async with asyncio.timeout(30):  # half of what the dead transaction would block
                 assert (await heir.claim()).position.offset == 0

@@ -26,7 +26,7 @@ from tests.support.small_service import SmallSettings, build
 
 pytestmark = pytest.mark.integration
 LEAVES_A_TRANSACTION = """
-import asyncio, sys
+import asyncio, sys, threading
 from shared.kit.store.mongo import connect
 from shared.kit.store.store import Store
 from tests.integration.kit.stores import add
@@ -36,10 +36,10 @@ async def main():
     await store.start()
     await store.take_over_session("small-1/store")
 
-    async def alongside(session):
-        await store.database.counts.update_one({"_id": "a"}, {"$inc": {"n": 100}}, session=session)
+    def alongside(session):
+        store.database.delegate.counts.update_one({"_id": "a"}, {"$inc": {"n": 100}}, session=session)
         print("open", flush=True)
-        await asyncio.Event().wait()
+        threading.Event().wait()
 
     await store.perform([], in_transaction=alongside)
 

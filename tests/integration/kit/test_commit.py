@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
+from shared.kit.store.mongo import DriverSession
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.store.transaction_io import Bulk, TransactionIO
 from shared.kit.store.unit_of_work import UnitOfWork
@@ -29,6 +29,12 @@ async def store(database: Any) -> AsyncIterator[Store]:
     await made.stop()
 
 
+def driver_session(store: Store) -> Any:
+    """The one whose commit the store asks for."""
+    session: Any = store._session
+    return session.delegate
+
+
 class TestCommit:
     @staticmethod
     def _answer_lost(
@@ -38,17 +44,17 @@ class TestCommit:
         times: int = 1,
         error: PyMongoError = AutoReconnect("gone"),
     ) -> list[str]:
-        session: Any = store._session
+        session: Any = driver_session(store)
         real: Callable[[], Any] = session.commit_transaction
         asked: list[str] = []
 
-        async def commit() -> None:
+        def commit() -> None:
             asked.append("asked")
             if len(asked) <= times:
                 if reaches_server:
-                    await real()
+                    real()
                 raise error
-            await real()
+            real()
 
         monkeypatch.setattr(session, "commit_transaction", commit)
         return asked
@@ -84,13 +90,13 @@ class TestCommit:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         killed: list[object] = []
-        session: Any = store._session
+        session: Any = driver_session(store)
         real: Callable[[], Any] = session.commit_transaction
 
-        async def commit() -> None:
+        def commit() -> None:
             if not killed:
-                killed.append(await store.database.client.admin.command({"killSessions": [store.session_id]}))
-            await real()
+                killed.append(store.database.client.delegate.admin.command({"killSessions": [store.session_id]}))
+            real()
 
         monkeypatch.setattr(session, "commit_transaction", commit)
         memory = Memory()
@@ -144,7 +150,7 @@ class TestCommit:
         memory = Memory()
         store.enlist(memory)
 
-        async def away(session: AsyncIOMotorClientSession) -> None:
+        def away(session: DriverSession) -> None:
             raise OperationFailure("no", 112)
 
         task = Operation[None](lambda work: (), lambda work: memory.pending.append("x"))
@@ -153,12 +159,16 @@ class TestCommit:
         assert memory.kept == memory.pending == []
         await store.stop()
 
-    async def test_a_cancel_in_the_middle_of_the_writes_leaves_none_of_them(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("refused", [False, True])
+    async def test_a_cancel_in_the_middle_of_the_writes_leaves_all_of_them_or_none(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, refused: bool
     ) -> None:
-        """What is left of them in the driver's thread must not be written once the transaction was aborted."""
+        """The driver's thread goes on, up to the commit. What came of that is found out before anything new, and what
+        is left of the writes must not be written once the transaction was aborted."""
+        memory = Memory()
+        store.enlist(memory)
         loop, written, ended = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-        real = TransactionIO._write
+        real = TransactionIO.write
 
         class Slow(list[Bulk]):
             def append(self, bulk: Bulk) -> None:
@@ -166,19 +176,22 @@ class TestCommit:
                 if len(self) == 2:
                     loop.call_soon_threadsafe(written.set)
                     time.sleep(0.5)
+                    if refused:
+                        raise OperationFailure("no", 112)
 
-        def slow(io: TransactionIO, bulks: Any, rows: Any, begun: Any) -> None:
+        def slow(io: TransactionIO, bulks: Any, rows: Any, begun: Any, alongside: Any) -> None:
             try:
-                real(io, bulks, rows, Slow())
+                real(io, bulks, rows, Slow(), alongside)
             finally:
                 loop.call_soon_threadsafe(ended.set)
 
-        monkeypatch.setattr(TransactionIO, "_write", slow)
+        monkeypatch.setattr(TransactionIO, "write", slow)
         names = ("a", "b", "c")
         for name in names:
             await store.database.create_collection(name)
 
         def do(work: UnitOfWork) -> None:
+            memory.pending.append("1")
             for name in names:
                 work.save(name, {"_id": "1"})
 
@@ -189,4 +202,8 @@ class TestCommit:
             task.cancel()
         await asyncio.gather(performing, *running, return_exceptions=True)
         await ended.wait()
-        assert [await store.database[name].count_documents({}) for name in names] == [0, 0, 0]
+        monkeypatch.setattr(TransactionIO, "write", real)
+        assert await store.perform([add("counted")]) == [1]
+        each = 0 if refused else 1
+        assert [await store.database[name].count_documents({}) for name in names] == [each, each, each]
+        assert memory.kept == ["1"] * each

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import OperationFailure
 
 from shared.kit.kafka.records import Outgoing
 from shared.kit.kafka.settings import KafkaSettings
 from shared.kit.kafka.topics import Topics
+from shared.kit.store.mongo import DriverSession
 from shared.kit.store.outbox import Outbox
 from shared.kit.store.store import Operation, Store, Unavailable
 from shared.kit.store.transaction_attempt import TooManyReads
@@ -178,8 +178,8 @@ class TestPerform:
         assert await store.perform([lengths, add("a")]) == [[9_000_000, 9_000_000], 1]
 
     async def test_what_runs_alongside_is_in_the_transaction(self, store: Store) -> None:
-        async def in_transaction(session: AsyncIOMotorClientSession) -> None:
-            await store.database.checkpoints.insert_one({"_id": "c"}, session=session)
+        def in_transaction(session: DriverSession) -> None:
+            store.database.delegate.checkpoints.insert_one({"_id": "c"}, session=session)
             raise RuntimeError("fenced")
 
         with pytest.raises(RuntimeError, match="fenced"):
@@ -209,8 +209,10 @@ class Waiting:
     def __init__(self, *operations: Operation[Any]) -> None:
         self.operations = list(operations)
         self.told: list[Any] = []
+        self.company: list[bool] = []
 
-    def take(self) -> Sequence[Operation[Any]]:
+    def take(self, *, company: bool) -> Sequence[Operation[Any]]:
+        self.company.append(company)
         return self.operations
 
     def done(self, results: Sequence[Any] | Exception) -> None:
@@ -226,13 +228,14 @@ class TestTakenAlong:
         store.take_along(waiting)
         assert await store.perform([add("a"), add("a")]) == [1, 2]
         assert waiting.told == [[3, bug, 1]]
+        assert waiting.company == [True]
         assert await counts(store) == {"a": 3, "b": 1}
 
     async def test_it_goes_along_with_the_next_one_when_that_was_undone(self, store: Store) -> None:
         waiting = Waiting(add("a"))
         store.take_along(waiting)
 
-        async def fenced(session: AsyncIOMotorClientSession) -> None:
+        def fenced(session: DriverSession) -> None:
             raise RuntimeError("fenced")
 
         with pytest.raises(RuntimeError, match="fenced"):
@@ -247,7 +250,8 @@ class TestTakenAlong:
         store.take_along(waiting)
         await store.perform(())
         await store.perform(())
-        assert waiting.told == [[1]]
+        assert waiting.told == [[1], []]
+        assert waiting.company == [False, False]
         assert await counts(store) == {"a": 1}
 
 
@@ -256,10 +260,10 @@ class TestHurry:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store._patience = 600.0
-        tried = asyncio.Event()
+        tried, loop = asyncio.Event(), asyncio.get_running_loop()
 
-        async def away(session: AsyncIOMotorClientSession) -> None:
-            tried.set()
+        def away(session: DriverSession) -> None:
+            loop.call_soon_threadsafe(tried.set)
             raise OperationFailure("no", 112)
 
         trying = asyncio.create_task(store.perform([add("a")], in_transaction=away))

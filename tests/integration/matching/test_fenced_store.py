@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClientSession
 
 from services.matching.fenced_store import FencedStore, NotActive
 from shared.kit.store.lease import Lease, LeaseLost
-from shared.kit.store.mongo import Database, connect
+from shared.kit.store.mongo import Database, DriverSession, connect
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import UnitOfWork
 
@@ -97,11 +97,11 @@ class TestSuccession:
     async def test_a_transaction_that_was_open_while_it_stood_still_is_ended_by_the_successor(
         self, mongo_url: str, database: Any
     ) -> None:
-        frozen, thawed = asyncio.Event(), asyncio.Event()
+        frozen, thawed, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
 
-        async def stand_still(session: AsyncIOMotorClientSession) -> None:
-            frozen.set()
-            await thawed.wait()
+        def stand_still(session: DriverSession) -> None:
+            loop.call_soon_threadsafe(frozen.set)
+            assert thawed.wait(60.0)
 
         async with (
             Matcher(mongo_url, database.name, "m-1") as first,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,7 @@ class Reader:
         self.lay_ready = True
         self.fetched: list[Sequence[Any] | Exception] = []
         self.asked: list[tuple[int, int]] = []
+        self.asked_at: list[tuple[int, int, int | None]] = []  # and how far all was done then
         self.revoked = False
         self.sought: list[int] = []
         self.kafka = SimpleNamespace(
@@ -54,6 +56,7 @@ class Reader:
 
     async def read_on(self, most: int, wait_ms: int = 0) -> Sequence[Any]:
         self.asked.append((most, wait_ms))
+        self.asked_at.append((most, wait_ms, self._session._done.get(PEOPLE)))
         if self.revoked:
             self._session.checkpoints.drop()  # as a rebalance does
         found = self.fetched.pop(0) if self.fetched else ()
@@ -73,13 +76,13 @@ def done() -> list[int]:
 @pytest.fixture
 def session(done: list[int]) -> Session:
     async def perform(operations: Sequence[Any], in_transaction: Any = None) -> list[Any]:
-        await in_transaction(None)
+        in_transaction(None)
         return [None for _ in operations]
 
     async def claim(*_: Any) -> Checkpoint:
         return begun.checkpoints._hold(PEOPLE, Checkpoint("id", 1, Position(DONE)))
 
-    async def advance(positions: Any, _: Any) -> None:
+    def advance(positions: Any, _: Any) -> None:
         if any(begun.checkpoints.get(each) is None for each in positions):
             raise Fenced("people")
 
@@ -130,6 +133,20 @@ async def test_so_is_what_came_while_some_of_a_batch_still_waits(
     waiting: Any = Waiting([1])
     assert await session._read_on(waiting)
     assert reader_of(session).asked == asked
+
+
+@pytest.mark.parametrize(("flows", "in_hand", "read_on"), [(True, 500, True), (True, 499, False), (False, 500, False)])
+async def test_behind_a_full_poll_is_read_on_before_the_first_transaction_where_flows_take_turns(
+    session: Session, flows: bool, in_hand: int, read_on: bool
+) -> None:
+    async def of_nobody(keys: Any) -> dict[bytes, str]:
+        return {}
+
+    parts: Any = session
+    parts._parts = replace(session._parts, flows=of_nobody if flows else None)
+    reader_of(session).lay_ready = False
+    await session.batch(records(*range(91, 91 + in_hand)))
+    assert ((4_000, 0, DONE) in reader_of(session).asked_at) is read_on
 
 
 async def test_what_came_is_of_the_same_transaction(session: Session, done: list[int]) -> None:

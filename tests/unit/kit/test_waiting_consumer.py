@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ class Polled:
     def __init__(self, **arguments: Any) -> None:
         self.arguments, self.asked = arguments, list[dict[str, Any]]()
         self._answers: list[Any] = [{}, {}, {PEOPLE: ["a record"]}, {PEOPLE: ["another"]}, {}, ConsumerStoppedError()]
+        self.told = 0
+
+    async def commit(self) -> None:
+        self.told += 1
 
     async def getmany(self, **how: Any) -> Any:
         self.asked.append(how)
@@ -43,6 +48,24 @@ async def test_polls_until_there_are_records_and_ends_when_the_consumer_does(mon
     assert lay_ready == [False, True]
     with pytest.raises(ConsumerStoppedError):
         await made.getmany(timeout_ms=7, max_records=3)
+
+
+async def test_tells_the_position_once_a_second_and_what_is_left_when_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, told = [100.0], list[int]()
+    monkeypatch.setattr(consumer_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(consumer_module, "consumer_of", Polled)
+    monkeypatch.setattr(consumer_module, "wait_at_most", lambda consumer, milliseconds: None)
+    made: Any = _waiting_consumer(settings_of(idempotent=False), lambda lay_ready: None, group_id="g")
+    for seconds in (0.0, 0.5, 0.4, 0.2, 0.9):
+        clock[0] += seconds
+        await made.commit()
+        told.append(made.told)
+    assert told == [1, 1, 1, 2, 2]
+    clock[0] += 0.5
+    await made.getmany(timeout_ms=7, max_records=3)
+    assert made.told == 3, "an empty answer is the moment for the rest"
 
 
 @pytest.mark.parametrize(("idempotent", "milliseconds", "busy"), [(True, 1_000, 500), (False, 100, 10)])

@@ -68,7 +68,7 @@ class Scene:
     def perform_and_abort(self, operation: Operation[None]) -> None:
         """Its transaction comes to nothing."""
 
-        async def fail(session: object) -> None:
+        def fail(session: object) -> None:
             raise ConnectionError
 
         with suppress(ConnectionError):

@@ -147,7 +147,7 @@ async def test_what_waits_goes_along_with_anothers_transaction_and_costs_none_of
     async with running(store) as recorder:
         assert store.piggyback is not None
         recorded = recorder.record(operation("a"), hurry=False)
-        (taken,) = store.piggyback.take()
+        (taken,) = store.piggyback.take(company=True)
         later = recorder.record(operation("b"), hurry=False)
         names: Any = []
         taken.do(names)
@@ -166,8 +166,38 @@ async def test_what_went_along_with_a_transaction_that_failed_is_written_by_the_
     async with running(store) as recorder:
         assert store.piggyback is not None
         recorded = recorder.record(operation("a"), hurry=False)
-        assert len(store.piggyback.take()) == 1
+        assert len(store.piggyback.take(company=True)) == 1
         store.piggyback.done(RuntimeError("what it went along with is not ours any more"))
         assert recorder.capacity, "that says nothing about the database"
         await recorded
     assert store.written == [["a"]]
+
+
+async def test_while_others_have_transactions_what_was_taken_waits_for_the_next_of_them_however_much_it_is() -> None:
+    store = SlowStore()
+    store.open.set()
+    async with running(store, group=2) as recorder:
+        assert store.piggyback is not None
+        assert store.piggyback.take(company=True) == []
+        each = [recorder.record(operation(name), hurry=False) for name in "abc"]
+        await settled()
+        store.piggyback.done([])
+        await settled()
+        assert store.asked == []
+        assert len(store.piggyback.take(company=True)) == 2
+        store.piggyback.done([None, None])
+        await asyncio.wait(each)  # nobody else begins one: the last has a transaction of its own
+    assert store.written == [["c"]]
+
+
+async def test_what_somebody_waits_for_waits_for_no_company() -> None:
+    store = SlowStore()
+    store.open.set()
+    async with running(store) as recorder:
+        assert store.piggyback is not None
+        assert store.piggyback.take(company=True) == []
+        recorder.record(operation("a"), hurry=False)
+        await settled()
+        assert store.asked == []
+        await recorder.record(operation("b"))
+    assert store.written == [["a", "b"]]
