@@ -177,7 +177,7 @@ class StoredOpening(Stored):
 @dataclass(frozen=True, slots=True)
 class StoredMatch(Stored):
     """A match as it was last published, by which event, from which revisions, chosen by the table of congestion of
-    which day (None: by none), and whether it is likely to be possible once all is known.
+    which day (None: by none), and how likely it is to be possible once all is known.
 
     The rank is left out: it shifts without an event and is worked out when read. ``content``: a fingerprint of what was
     said; None: withdrawn.
@@ -192,7 +192,7 @@ class StoredMatch(Stored):
     event_time: datetime
     cause: Cause
     congestion: date | None = None
-    likely: bool = True
+    chance: float = 1.0
 
     @property
     def standing(self) -> bool:
@@ -212,7 +212,7 @@ class StoredMatch(Stored):
             event["time"],
             Cause(**event["cause"]),
             _day(document["congestion"]),
-            document.get("likely", True),  # not in a document of before weights 8: it must not keep a matcher down
+            document.get("chance", 1.0),  # not in a document of before weights 9: it must not keep a matcher down
         )
 
     def to_document(self) -> Document:
@@ -227,7 +227,7 @@ class StoredMatch(Stored):
             "content": self.content,
             "revisions": None if self.revisions is None else list(self.revisions),
             "congestion": None if self.congestion is None else self.congestion.isoformat(),
-            "likely": self.likely,
+            "chance": self.chance,
             "score": match.score,
             "match": match.model_dump(mode="json", exclude_none=True),
             "last_event": {"type": self.event_type, "time": self.event_time, "cause": self.cause.to_document()},

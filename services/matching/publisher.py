@@ -18,7 +18,7 @@ from services.matching.documents import (
 )
 from services.matching.domain import explanations
 from services.matching.domain.assessment import band_of
-from services.matching.domain.diversification import is_likely
+from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex, Pair, Revisions
 from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
@@ -108,8 +108,8 @@ class MatchPublisher:
             return
         type = MATCH_CHANGED if before is not None and before.standing else MATCH_FOUND
         cause = person.cause if _age(person) > _age(opening) else opening.cause
-        likely = is_likely(assessment.person, assessment.opening, assessment.context)
-        self._emit(type, match, content, revisions, before, cause, work, likely)
+        chance = likelihood(assessment.person, assessment.opening, assessment.context)
+        self._emit(type, match, content, revisions, before, cause, work, chance)
 
     def _withdraw(
         self,
@@ -145,11 +145,11 @@ class MatchPublisher:
         before: StoredMatch | None,
         cause: Cause,
         work: UnitOfWork,
-        likely: bool = False,
+        chance: float = 0.0,
     ) -> None:
         sequence = max(before.sequence if before else 0, self.purged) + 1
         table = self._index.congestion.day if self._index.congestion is not None else None
-        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause, table, likely).save(work)
+        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause, table, chance).save(work)
         work.emit(_event(type, match, sequence, work.now, cause, self._ids))
         work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
 

@@ -210,7 +210,7 @@ class MatchQueries:
     ) -> list[StoredMatch]:
         """By the rule that the matcher ranks by, with person and openings as they are now."""
         standing = {one.match.opportunity: one for one in matches}
-        scored = [(openings[id], one.match.score, one.likely) for id, one in standing.items() if id in openings]
+        scored = [(openings[id], one.match.score, one.chance) for id, one in standing.items() if id in openings]
         context = AssessmentContext(self._pack, self._today())
         return [standing[one.id] for one in ranking(person_facts(person, self._pack), scored, context)]
 

@@ -61,10 +61,12 @@ class Ranking(Data):
 
     best_of_person: how many openings stand as matches of one person, at most; chosen_from: from how many of their best
     these are chosen; first_places: so many of them are the best of what is at least as likely to be possible as
-    likely_from; where there are none, least_of_person others stand; alike_within: of adverts that are nearly the same
-    each person is shown another one, of those whose score is so near to the best of them; most_of_employer,
-    most_of_kind: of one employer, of a kind; best_of_opportunity: how many people one opening is shown with when it is
-    asked for; threshold: the lowest fit (the score without certainty) that is kept; bands: the lowest score of each.
+    likely_from, where how likely counts so much more as surely says; where there are none, least_of_person others
+    stand; alike_within: of adverts that are nearly the same each person is shown another one, of those whose score is
+    so near to the best of them; lot: so much a person's lot moves an opening behind the first places, at most, so that
+    people who are alike do not all turn to the same; most_of_employer, most_of_kind: of one employer, of a kind;
+    best_of_opportunity: how many people one opening is shown with when it is asked for; threshold: the lowest fit (the
+    score without certainty) that is kept; bands: the lowest score of each.
     related_occupation: the nearness from which experience counts for a rule. way_out_reach: up to how many times the
     wish a way is asked about where there is lodging or a commuter bus. unsaid: by factor what counts where an advert
     does not say it. congestion: None: nothing gives way because many look at it.
@@ -76,9 +78,11 @@ class Ranking(Data):
     best_of_person: int = Field(gt=0)
     chosen_from: int = Field(gt=0)
     likely_from: Share = 0.0
+    surely: Share = 0.0
     first_places: int = Field(default=5, gt=0)
     least_of_person: int = Field(default=1, ge=0)
     alike_within: Share = 0.0
+    lot: Share = 0.0
     most_of_employer: int = Field(gt=0)
     most_of_kind: Mapping[str, int] = Field(default_factory=dict)
     best_of_opportunity: int = Field(gt=0)

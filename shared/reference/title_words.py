@@ -69,7 +69,7 @@ class TitleWords:
                 weight[name] += heavy
         found: dict[str, tuple[float, float]] = {}
         for name, part in share.items():
-            if (part := round(part, 6)) >= LEAST:
+            if (part := round(part, 6)) >= LEAST and _begins(name, key):
                 for code in self._codes[name]:
                     found[code] = max(found.get(code, (0.0, 0.0)), (part, round(weight[name], 6)))
         for saying, codes, heavy in self._sayings:
@@ -88,6 +88,11 @@ def _names(label: str) -> Iterator[str]:
         *first, last = _BETWEEN.split(piece)
         yield last
         yield from (name for name in first if not _HANGUL.search(name) or _WHO.search(name.strip()))
+
+
+def _begins(name: str, title: str) -> bool:
+    """Whether the title holds how a short name in Hangul begins: its end alone is in many other words."""
+    return len(name) != SAYING or not _HANGUL.search(name) or name[:2] in title
 
 
 def _size(name: str) -> int:

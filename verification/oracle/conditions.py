@@ -310,12 +310,26 @@ def why_asked(pair: Pair, name: str) -> str:
     if name != "commute" or minutes is None:
         return ""
     data, wish = pair.pack.matching, pair.person.wants.commute_minutes if pair.person.wants else None
+    if wish is None and minutes > data.way_out_reach * usual_way(pair):
+        return "moving"
     if wish is None:
-        return "far" if minutes <= data.way_out_reach * usual_way(pair) else "moving"
+        return "farther" if minutes > 1.25 * usual_way(pair) else "far"
     if minutes <= data.way_out_reach * wish and lodging:
         return "lodging"
     bus = pair.offers(data.commuter_bus) and not stays(pair)
     return "bus" if minutes <= data.way_out_reach * wish and bus else "car"
+
+
+def near_the_edge(pair: Pair) -> str | None:
+    """Of a way that is not too long: under which name the pack may say how often it turns out so all the same."""
+    minutes, wish = pair.minutes(), pair.person.wants.commute_minutes if pair.person.wants else None
+    if minutes is None:
+        return None
+    if wish is not None:
+        return "edge" if minutes > 0.9 * wish else None
+    if minutes <= 0.75 * usual_way(pair):
+        return None
+    return "edge_stays" if stays(pair) else "edge_usual"
 
 
 def why_unsaid(pair: Pair) -> str:

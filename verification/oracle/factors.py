@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isclose
 
-from verification.oracle.conditions import Pair, answers, said_no_times, usual_way, why_asked, why_unsaid
+from verification.oracle.conditions import (
+    Pair,
+    answers,
+    near_the_edge,
+    said_no_times,
+    usual_way,
+    why_asked,
+    why_unsaid,
+)
 
 DIGITS = 6
 UNKNOWN = 0.5
@@ -153,6 +161,8 @@ def certainty(pair: Pair) -> float | None:
             value *= shares.get("shifts.unsaid", 1.0)
         elif name == "commute" and answer == "yes" and pair.opening.region is None:
             value *= shares.get(f"commute.{why_unsaid(pair)}", 1.0)
+        elif name == "commute" and answer == "yes":
+            value *= shares.get(f"commute.{near_the_edge(pair)}", 1.0)
         elif answer == "ask":
             case = why_asked(pair, name)
             value *= shares.get(f"{name}.ask_{case}" if case else f"{name}.ask", shares.get(name, UNKNOWN))

@@ -88,23 +88,38 @@ def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, 
         return []
     data = pairs[0].pack.matching
 
-    def less(pair: Pair) -> tuple[float, str]:
-        id = pair.opening.opportunity
-        return -round(scores[id] - prices.get(id, 0.0), DIGITS), id
+    def id_of(pair: Pair) -> str:
+        return pair.opening.opportunity
 
-    surely = {pair.opening.opportunity for pair in pairs if (certainty(pair) or 0.0) >= data.likely_from}
+    chances = {id_of(pair): certainty(pair) or 0.0 for pair in pairs}
 
     def likely(pair: Pair) -> bool:
-        return pair.opening.opportunity in surely
+        return chances[id_of(pair)] >= data.likely_from
 
-    pairs = one_of_each(pairs, scores, likely)
-    found: list[Pair] = []
-    for pair in pairs:
-        if likely(pair) and len(found) < min(data.first_places, data.best_of_person) and has_room(pair, found):
+    def surest(pair: Pair) -> tuple[float, str]:
+        return -round(best_of[id_of(pair)] + data.surely * chances[id_of(pair)], DIGITS), id_of(pair)
+
+    def less(pair: Pair) -> tuple[float, str]:
+        score = best_of[id_of(pair)] - prices.get(id_of(pair), 0.0) + data.lot * lot(pair.person.person, id_of(pair))
+        return -round(score, DIGITS), id_of(pair)
+
+    pool, best_of = pairs, dict[str, float]()
+    pairs = []
+    for pair in pool:
+        same = shown_of(pair, pool, scores, likely)
+        one = min(same, key=lambda other: dear(other, prices))
+        if one not in pairs:
+            pairs.append(one)
+            best_of[id_of(one)] = max(scores[id_of(other)] for other in same)
+    most, found = min(data.first_places, data.best_of_person), list[Pair]()
+    surely = [pair for pair in pairs if likely(pair)]
+    looked_at = [pair for pair in surely if not beneath(pair)][: 2 * most]
+    for pair in [*sorted(looked_at, key=surest), *(pair for pair in surely if pair not in looked_at)]:
+        if len(found) < most and has_room(pair, found):
             found.append(pair)
     first = len(found)
     full = first >= data.first_places
-    unlikely = 2 * max(0, first - 2) if first else data.least_of_person
+    unlikely = 3 * max(0, first - 2) if first else data.least_of_person
     if full:
         unlikely = data.best_of_person - first
     for pair in sorted(pairs, key=less):
@@ -122,36 +137,72 @@ def choice(pairs: list[Pair], scores: Mapping[str, float], prices: Mapping[str, 
     if long and more and not any(opens_more(pair) for pair in found + filling):
         last = filling if filling else found
         last[-1] = more[0]
-    standing = sorted(found + filling, key=pairs.index)
+    return [id_of(pair) for pair in ranked(found + filling, scores, chances)]
+
+
+def ranked(standing: list[Pair], scores: Mapping[str, float], chances: Mapping[str, float]) -> list[Pair]:
+    """What stands for somebody, by its rank."""
+    if not standing:
+        return []
+    data, first = standing[0].pack.matching, list[Pair]()
+
+    def chance(pair: Pair) -> float:
+        return chances[pair.opening.opportunity]
+
+    def score(pair: Pair) -> tuple[float, str]:
+        return -scores[pair.opening.opportunity], pair.opening.opportunity
+
+    def surest(pair: Pair) -> tuple[float, str]:
+        return round(score(pair)[0] - data.surely * chance(pair), DIGITS), pair.opening.opportunity
+
+    likely = [pair for pair in standing if chance(pair) >= data.likely_from]
+    for pair in sorted(likely, key=surest):
+        if len(first) < data.first_places and has_room(pair, first):
+            first.append(pair)
+    then = sorted((pair for pair in likely if pair not in first), key=score)
+    others = [pair for pair in standing if pair not in likely]
+    others.sort(key=lambda one: (-chance(one), one.opening.opportunity))
     varied: list[Pair] = []
-    for pair in [*filter(likely, standing), *(pair for pair in standing if not likely(pair))]:
+    for pair in [*sorted(first, key=score), *then, *others]:
         if has_room(pair, varied):
             varied.append(pair)
-    behind = [pair for pair in standing if pair not in varied]
-    return [pair.opening.opportunity for pair in varied + behind]
+    return varied + sorted((pair for pair in standing if pair not in varied), key=score)
 
 
-def one_of_each(pairs: list[Pair], scores: Mapping[str, float], likely: Callable[[Pair], bool]) -> list[Pair]:
-    """Of those that are nearly the same one: a likely one if there is any, nearly as good as the best of these, by this
-    person's lot."""
-    found = []
-    for pair in pairs:
-        same = [other for other in pairs if likeness(other) == likeness(pair)]
-        same = [other for other in same if likely(other)] or same
-        best = max(scores[other.opening.opportunity] for other in same)
-        near = [
-            other.opening.opportunity
-            for other in same
-            if round(best - scores[other.opening.opportunity], DIGITS) <= pair.pack.matching.alike_within
-        ]
-        if pair.opening.opportunity == min(near, key=lambda id: lot(pair.person.person, id)):
-            found.append(pair)
-    return found
+def shown_of(pair: Pair, pool: list[Pair], scores: Mapping[str, float], likely: Callable[[Pair], bool]) -> list[Pair]:
+    """Of those that are nearly the same as this one those that one person or another is shown: likely ones if there are
+    any, nearly as good as the best of these, on the same terms, and not paid less by more than three in a hundred."""
+
+    def score(one: Pair) -> float:
+        return scores[one.opening.opportunity]
+
+    def pay(one: Pair) -> float:
+        hourly = one.hourly()
+        return 0.0 if hourly is None else hourly[0]
+
+    same = [other for other in pool if likeness(other) == likeness(pair)]
+    same = [other for other in same if likely(other)] or same
+    best = max(same, key=score)
+    terms = best.opening.hours_per_week, best.opening.employment
+    near = [
+        other
+        for other in same
+        if round(score(best) - score(other), DIGITS) <= pair.pack.matching.alike_within
+        and (other.opening.hours_per_week, other.opening.employment) == terms
+    ]
+    most = max(pay(other) for other in near)
+    return [other for other in near if pay(other) >= most * (1 - 0.03)]
 
 
-def lot(person: str, opening: str) -> str:
-    """What decides which of several adverts that are nearly the same this person is shown."""
-    return blake2b(f"{person}/{opening}".encode(), digest_size=8).hexdigest()
+def dear(pair: Pair, prices: Mapping[str, float]) -> tuple[float, str]:
+    """By what this person is shown one of several adverts that are nearly the same."""
+    id = pair.opening.opportunity
+    return round(prices.get(id, 0.0) - 0.1 * lot(pair.person.person, id), DIGITS), id
+
+
+def lot(person: str, opening: str) -> float:
+    """Of a person for an opening, 0 to 1."""
+    return int.from_bytes(blake2b(f"{person}/{opening}".encode(), digest_size=4).digest(), "big") / 2**32
 
 
 def has_room(pair: Pair, found: list[Pair]) -> bool:

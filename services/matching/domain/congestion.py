@@ -14,6 +14,7 @@ millionths: the same pools give the same table on every machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.domain.assessment import DIGITS
-from services.matching.domain.diversification import Candidate, others
+from services.matching.domain.diversification import LOT_ALIKE, Candidate, others
 from shared.reference.matching_data import MatchingData
 
 UNIT = 10**DIGITS
@@ -42,13 +43,15 @@ class Congestion(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """The pools of some people, as numbers of openings (0: none), scores in millionths, which stand first, and kinds of
-    which few stand, as numbers (0: another kind)."""
+    """The pools of some people, as numbers of openings (0: none), scores with the lots in millionths, which stand
+    first, and kinds of which few stand, as numbers (0: another kind). ``alike``: of those of which one stands with a
+    person row, column and lot, and whether it is the first of them."""
 
     openings: NDArray[np.int32]
     scores: NDArray[np.int32]
     first: NDArray[np.bool_]
     kinds: NDArray[np.int8]
+    alike: NDArray[np.int32]
 
 
 def next_day(
@@ -68,7 +71,7 @@ def next_day(
     blocks: list[_Block] = []
     parts: list[_Block] = []
     for some in _portions(pools):
-        parts.append(_block(some, numbers, kinds, places))
+        parts.append(_block(some, numbers, kinds, places, matching.lot))
         if len(parts) * AT_ONCE >= TOGETHER:
             blocks.append(_joined(parts))
             parts = []
@@ -112,33 +115,42 @@ def _joined(parts: Sequence[_Block]) -> _Block:
 
     more = [((0, 0), (0, width - part.openings.shape[1])) for part in parts]
     both = list(zip(parts, more, strict=True))
+    above = np.cumsum([0, *(len(part.openings) for part in parts[:-1])])
     return _Block(
         np.concatenate([np.pad(part.openings, by) for part, by in both]),
         np.concatenate([np.pad(part.scores, by, constant_values=_NOTHING) for part, by in both]),
         np.concatenate([np.pad(part.first, by) for part, by in both]),
         np.concatenate([np.pad(part.kinds, by) for part, by in both]),
+        np.concatenate(
+            [part.alike + np.array([rows, 0, 0, 0], np.int32) for part, rows in zip(parts, above, strict=True)]
+        ),
     )
 
 
 def _block(
-    pools: Sequence[Sequence[Candidate]], numbers: dict[str, int], kinds: Mapping[str, int], places: list[int]
+    pools: Sequence[Sequence[Candidate]],
+    numbers: dict[str, int],
+    kinds: Mapping[str, int],
+    places: list[int],
+    apart: float,
 ) -> _Block:
-    """New openings get the next numbers, and their places go into ``places``."""
+    """New openings get the next numbers, and their places go into ``places``; ``apart``: how far lots move scores."""
     shape = len(pools), max((len(pool) for pool in pools), default=0)
-    block = _Block(
-        np.zeros(shape, np.int32),
-        np.full(shape, _NOTHING, np.int32),
-        np.zeros(shape, np.bool_),
-        np.zeros(shape, np.int8),
-    )
+    openings, scores = np.zeros(shape, np.int32), np.full(shape, _NOTHING, np.int32)
+    first, of_kind, alike = np.zeros(shape, np.bool_), np.zeros(shape, np.int8), list[tuple[int, int, int, bool]]()
     for row, pool in enumerate(pools):
-        for column, (opening, score, first) in enumerate(pool):
+        same = Counter(each.opening.crowd.alike for each in pool)
+        before: tuple[str, ...] = ()
+        for column, (opening, score, stands_first, lot) in enumerate(pool):
             if (number := numbers.get(opening.id)) is None:
                 number = numbers[opening.id] = len(places)
                 places.append(max(1, opening.places or 1))
-            block.openings[row, column], block.scores[row, column] = number, round(score * UNIT)
-            block.first[row, column], block.kinds[row, column] = first, kinds.get(opening.kind, 0)
-    return block
+            openings[row, column], scores[row, column] = number, round((score + apart * lot) * UNIT)
+            first[row, column], of_kind[row, column] = stands_first, kinds.get(opening.kind, 0)
+            if same[opening.crowd.alike] > 1:
+                alike.append((row, column, round(LOT_ALIKE * lot * UNIT), opening.crowd.alike != before))
+                before = opening.crowd.alike
+    return _Block(openings, scores, first, of_kind, np.array(alike, np.int32).reshape(-1, 4))
 
 
 def _taken(
@@ -146,7 +158,7 @@ def _taken(
 ) -> NDArray[np.int64]:
     """How often each opening is taken at these prices; of equals what stands first in the pool. ``behind``: how many
     stand behind so many first places."""
-    openings, first = block.openings, block.first
+    openings, first = _one_of_each(block, prices)
     able = (openings > 0) & ~first
     less = np.where(able, block.scores - prices[openings], -2 * UNIT)
     order = np.argsort(-less, axis=1, kind="stable")
@@ -158,3 +170,17 @@ def _taken(
         takes &= ~own | (np.cumsum(own, axis=1) + before[:, None] <= most)
     takes &= np.cumsum(takes, axis=1) <= behind[first.sum(axis=1)][:, None]
     return np.bincount(np.concatenate([openings[first], rest[takes]]), minlength=len(prices)).astype(np.int64)
+
+
+def _one_of_each(block: _Block, prices: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """The pools and what stands first, without those of which another that is nearly the same stands."""
+    if not len(block.alike):
+        return block.openings, block.first
+    rows, columns, lots, begins = block.alike.T
+    dear = prices[block.openings[rows, columns]] - lots
+    starts = np.flatnonzero(begins)
+    least = np.repeat(np.minimum.reduceat(dear, starts), np.diff([*starts, len(dear)]))
+    openings, first = block.openings.copy(), block.first.copy()
+    others = rows[dear > least], columns[dear > least]
+    openings[others], first[others] = 0, False
+    return openings, first

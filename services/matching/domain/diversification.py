@@ -7,9 +7,10 @@ what is beneath the person no more than fits into a list. So nothing fills a poo
 From the pool are chosen, passing over one more of an employer or of a kind that has its share (`most_of_employer`,
 `most_of_kind`), and elementary work for somebody who learned a trade and does not wish it:
 
-- the first places (`first_places`): the best by score of those that are likely to be possible (`likely_from`);
-- behind them the best of all that is left by the score less what gives way because many look at it (`congestion`);
-  where not all first places are taken, few (`others`), since they wait for an answer.
+- the first places (`first_places`): of what is likely to be possible (`likely_from`) the best, where how likely it is
+  counts more than in the score (`surely`);
+- behind them the best of all that is left by the score less what gives way because many look at it (`congestion`), and
+  of what is nearly as good by lot; where not all first places are taken, few (`others`), since they wait for an answer.
 
 What was passed over fills up a list that would be short, behind the others. Of adverts that are nearly the same one
 stands, to each person another. One opening that teaches something new (or an internship) takes the last place of a full
@@ -21,7 +22,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from services.matching.domain.assessment import DIGITS
@@ -37,8 +38,15 @@ REACH = 3
 """So many times what may be chosen of an employer or a kind are in a pool: some of them may go again."""
 ALIKE = 5
 """So many of those that are nearly the same."""
-WITHOUT, EACH = 2, 2
+WITHOUT, EACH = 2, 3
 """Where not all first places are taken, each of them but so many lets so many others stand."""
+AS_SURE = 2
+"""So many times the first places are looked at for those that are surest, the best by score."""
+PAY_WITHIN = 0.03
+"""Of those that are nearly the same nobody is shown one that pays less by more than this share."""
+LOT_ALIKE = 0.1
+"""How far a person's lot (0 to 1) moves one of those that are nearly the same among these: so people do not all turn to
+the same one when prices change."""
 
 
 def bounds(data: MatchingData) -> Bounds:
@@ -48,58 +56,96 @@ def bounds(data: MatchingData) -> Bounds:
 
 
 class Candidate(NamedTuple):
-    """What may stand for somebody, with its score, and whether it takes one of the first places."""
+    """What may stand for somebody, with its score, whether it takes one of the first places, and the person's lot. Of
+    those that are nearly the same (`Crowd.alike`) one may."""
 
     opening: OpeningFacts
     score: float
     first: bool
+    lot: float = 0.0
 
 
 Pool = Sequence[tuple[OpeningFacts, float]]
 """Openings with their scores for one person, best first."""
 
 
-class _Likely:
-    """Whether openings are likely to be possible for somebody once all is known. Asked once for each, since that takes
-    all conditions."""
+class _Chances:
+    """How likely openings are to be possible for somebody once all is known (asked once for each, since that takes all
+    conditions), and the lots of this person."""
 
     def __init__(self, person: PersonFacts, context: AssessmentContext) -> None:
         self._person, self._context = person, context
-        self._known: dict[str, bool] = {}
+        self._chances: dict[str, float] = {}
+        self._lots: dict[str, float] = {}
 
-    def __call__(self, opening: OpeningFacts) -> bool:
-        found = self._known.get(opening.id)
+    def __call__(self, opening: OpeningFacts) -> float:
+        found = self._chances.get(opening.id)
         if found is None:
-            found = self._known[opening.id] = is_likely(self._person, opening, self._context)
+            found = self._chances[opening.id] = likelihood(self._person, opening, self._context)
         return found
 
-    def one_of_each(self, pool: Pool) -> Pool:
-        """Of those that are nearly the same one: of the likely ones, if there are any, and of these of those that are
-        nearly as good as the best, the one that the lot of this person falls on. So people share out those that are
-        in their pools: of more than `ALIKE` that score the same, the same ones by id, and the others are in none."""
+    def likely(self, opening: OpeningFacts) -> bool:
+        least = self._context.pack.matching.likely_from
+        return least == 0 or self(opening) >= least
+
+    def assured(self, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
+        """The order of the first places: the surer an opening is, the better."""
+        opening, score = each
+        return _assured(score, self(opening), opening.id, self._context.pack.matching)
+
+    def lot(self, opening: str) -> float:
+        """Of this person for this opening, 0 to 1, the same each time."""
+        found = self._lots.get(opening)
+        if found is None:
+            digest = hashlib.blake2b(f"{self._person.id}/{opening}".encode(), digest_size=4).digest()
+            found = self._lots[opening] = int.from_bytes(digest, "big") / 2**32
+        return found
+
+    def less(self, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
+        """The order behind the first places: by the score less what an opening gives way by, and the lot."""
+        opening, score = each
+        price = self._context.crowded.get(opening.id, 0.0)
+        return -round(score - price + self._context.pack.matching.lot * self.lot(opening.id), DIGITS), opening.id
+
+    def alike(self, pool: Pool) -> list[Pool]:
+        """The pool by those that are nearly the same, in the order of the best of each: of them those that one person
+        or another is shown. Of the likely ones, if there are any, those nearly as good as the best, on the same
+        terms, and of these none that pays less by more than `PAY_WITHIN`."""
         if len({opening.crowd.alike for opening, _ in pool}) == len(pool):
-            return pool
+            return [(each,) for each in pool]
         alike: dict[tuple[str, ...], list[tuple[OpeningFacts, float]]] = {}
         for each in pool:
             alike.setdefault(each[0].crowd.alike, []).append(each)
-        kept = {self._one_of(same) for same in alike.values()}
-        return [each for each in pool if each[0].id in kept]
+        return [self._shown(same) if len(same) > 1 else same for same in alike.values()]
 
-    def _one_of(self, same: Pool) -> str:
-        if len(same) > 1:
-            same = [each for each in same if self(each[0])] or same
-            best, within = same[0][1], self._context.pack.matching.alike_within
-            same = [each for each in same if round(best - each[1], DIGITS) <= within]
-        return min((opening.id for opening, _ in same), key=self._lot)
+    def _shown(self, same: Pool) -> Pool:
+        same = [each for each in same if self.likely(each[0])] or same
+        (first, best), within = same[0], self._context.pack.matching.alike_within
+        near = [each for each in same if round(best - each[1], DIGITS) <= within and _terms(each[0]) == _terms(first)]
+        least = max(_pay(opening) for opening, _ in near) * (1 - PAY_WITHIN)
+        return [each for each in near if _pay(each[0]) >= least]
 
-    def _lot(self, opening: str) -> bytes:
-        return hashlib.blake2b(f"{self._person.id}/{opening}".encode(), digest_size=8).digest()
+    def one_of_each(self, pool: Pool) -> Pool:
+        """Of those that are nearly the same the one that gives way least to this person, by the table and their lot; it
+        stands for the best of them, whose score it has. So people share out those that are in their pools: of more
+        than `ALIKE` that score the same, the same ones by id, and the others are in none."""
+        return [(min(same, key=self._dear)[0], same[0][1]) for same in self.alike(pool)]
+
+    def _dear(self, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
+        id = each[0].id
+        return round(self._context.crowded.get(id, 0.0) - LOT_ALIKE * self.lot(id), DIGITS), id
 
 
-def is_likely(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
-    """Whether it is likely to be possible once all is known."""
-    least = context.pack.matching.likely_from
-    return least == 0 or likelihood(person, opening, context) >= least
+def _terms(opening: OpeningFacts) -> tuple[int | None, str | None]:
+    return opening.hours, opening.employment
+
+
+def _pay(opening: OpeningFacts) -> float:
+    return opening.hourly_min or 0.0
+
+
+def _assured(score: float, chance: float, id: str, data: MatchingData) -> tuple[float, str]:
+    return -round(score + data.surely * chance, DIGITS), id
 
 
 def others(first: int, data: MatchingData) -> int:
@@ -127,7 +173,7 @@ class _Varied:
             return False
         if kind in data.most_of_kind and self._kinds[kind] >= data.most_of_kind[kind]:
             return False
-        if is_beneath(self._person, opening, self._context):
+        if self.beneath(opening):
             return False
         if employer is not None:
             self._employers[employer] += 1
@@ -135,33 +181,49 @@ class _Varied:
         self.taken.append(opening)
         return True
 
+    def beneath(self, opening: OpeningFacts) -> bool:
+        """Whether it is beneath the person."""
+        return is_beneath(self._person, opening, self._context)
+
+
+def _first_places(ranked: Pool, chances: _Chances, varied: _Varied, data: MatchingData) -> None:
+    """Take the first places: the surest of the best that are likely, and where these do not suffice what comes then."""
+    most, looked_at = min(data.first_places, data.best_of_person), list[tuple[OpeningFacts, float]]()
+    for each in ranked:
+        if len(looked_at) == AS_SURE * most:
+            break
+        if chances.likely(each[0]) and not varied.beneath(each[0]):
+            looked_at.append(each)
+    rest = (each for each in ranked if each not in looked_at and chances.likely(each[0]))
+    for opening, _ in chain(sorted(looked_at, key=chances.assured), rest):
+        if len(varied.taken) == most:
+            break
+        varied.take(opening)
+
 
 def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[Candidate]:
-    """What a table of congestion is made from: of a pool what may stand, best first. Which are likely is not asked any
-    more once the first places are taken."""
-    data, likely, varied = context.pack.matching, _Likely(person, context), _Varied(person, context)
-    places, found = min(data.first_places, data.best_of_person), list[Candidate]()
-    for opening, score in likely.one_of_each(pool):
-        if is_beneath(person, opening, context):
-            continue
-        first = len(varied.taken) < places and likely(opening) and varied.take(opening)
-        found.append(Candidate(opening, score, first))
-    return found
+    """What a table of congestion is made from: of a pool what may stand, best first."""
+    data, chances, varied = context.pack.matching, _Chances(person, context), _Varied(person, context)
+    alike = chances.alike(pool)
+    _first_places([same[0] for same in alike], chances, varied, data)
+    first = {opening.crowd.alike for opening in varied.taken}
+    return [
+        Candidate(opening, same[0][1], opening.crowd.alike in first, chances.lot(opening.id))
+        for same in alike
+        if not varied.beneath(same[0][0])
+        for opening, _ in same
+    ]
 
 
 def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[OpeningFacts]:
     """Of a pool those that stand, by their rank (`ranking`)."""
-    data, likely, varied = context.pack.matching, _Likely(person, context), _Varied(person, context)
+    data, chances, varied = context.pack.matching, _Chances(person, context), _Varied(person, context)
     most = data.best_of_person
-    ranked = likely.one_of_each(pool)
-    for opening, _ in ranked:
-        if len(varied.taken) == min(data.first_places, most):
-            break
-        if likely(opening):
-            varied.take(opening)
+    ranked = chances.one_of_each(pool)
+    _first_places(ranked, chances, varied, data)
     first = {opening.id for opening in varied.taken}
     room = min(most, len(first) + others(len(first), data))
-    for opening, _ in sorted(ranked, key=partial(_less, context)):
+    for opening, _ in sorted(ranked, key=chances.less):
         if len(varied.taken) == room:
             break
         if opening.id not in first:
@@ -174,7 +236,7 @@ def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[
             break
         if opening.id in standing:
             continue
-        if len(first) == data.first_places or likely(opening):
+        if len(first) == data.first_places or chances.likely(opening):
             passed.append(opening)
         elif waiting > 0:
             waiting -= 1
@@ -184,25 +246,32 @@ def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[
         if more is not None:
             (passed or varied.taken)[-1] = more
     standing = {opening.id for opening in varied.taken + passed}
-    return ranking(person, [(*each, likely(each[0])) for each in ranked if each[0].id in standing], context)
+    return ranking(person, [(*each, chances(each[0])) for each in pool if each[0].id in standing], context)
 
 
 def ranking(
-    person: PersonFacts, standing: Iterable[tuple[OpeningFacts, float, bool]], context: AssessmentContext
+    person: PersonFacts, standing: Iterable[tuple[OpeningFacts, float, float]], context: AssessmentContext
 ) -> list[OpeningFacts]:
-    """What stands for somebody, with its scores and whether it is likely, by its rank: the likely ones by score, then
-    the others by score, then what is passed over on the way."""
-    varied, passed = _Varied(person, context), list[tuple[float, str, OpeningFacts]]()
-    for opening, score, _ in sorted(standing, key=lambda each: (not each[2], -each[1], each[0].id)):
+    """What stands for somebody, with its scores and how likely it is, by its rank: the first places by score, then the
+    likely ones by score, then the others, the likelier ones first, then what is passed over on the way."""
+    data, first, varied = context.pack.matching, _Varied(person, context), _Varied(person, context)
+    each = list(standing)
+    for opening, _, _ in sorted(
+        (one for one in each if one[2] >= data.likely_from), key=lambda one: _assured(one[1], one[2], one[0].id, data)
+    ):
+        if len(first.taken) < data.first_places:
+            first.take(opening)
+
+    def order(one: tuple[OpeningFacts, float, float]) -> tuple[bool, bool, float, str]:
+        opening, score, chance = one
+        likely = chance >= data.likely_from
+        return opening not in first.taken, not likely, -(score if likely else chance), opening.id
+
+    passed = list[tuple[float, str, OpeningFacts]]()
+    for opening, score, _ in sorted(each, key=order):
         if not varied.take(opening):
             passed.append((-score, opening.id, opening))
-    return [*varied.taken, *(opening for _, _, opening in sorted(passed, key=lambda each: each[:2]))]
-
-
-def _less(context: AssessmentContext, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
-    """The order in which openings are looked at behind the first places: by the score less what they give way by."""
-    opening, score = each
-    return -round(score - context.crowded.get(opening.id, 0.0), DIGITS), opening.id
+    return [*varied.taken, *(opening for _, _, opening in sorted(passed, key=lambda one: one[:2]))]
 
 
 Passed = Literal["alike", "employer", "kind", "beneath", "unlikely"]
@@ -214,7 +283,7 @@ def passed_over(
     """Why an opening that may match is not among those that stand, where it is not for its score alone."""
     if any(one.crowd.alike == opening.crowd.alike for one in standing):
         return "alike"
-    if not is_likely(person, opening, context):
+    if likelihood(person, opening, context) < context.pack.matching.likely_from:
         return "unlikely"
     if is_beneath(person, opening, context):
         return "beneath"

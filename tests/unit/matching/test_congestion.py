@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -65,7 +66,7 @@ def table(
         [Candidate(facts[letter], score, letter == first) for letter, score in pool.items()]
         for pool, first in zip(pools, firsts, strict=True)
     ]
-    numbers = {"congestion": data, "best_of_person": room, "first_places": 1}
+    numbers = {"congestion": data, "best_of_person": room, "first_places": 1, "least_of_person": 1, "lot": 0}
     matching = PACK.matching.model_copy(update={**numbers, "most_of_kind": {} if few is None else {"job": few}})
     earlier = Congestion(MONDAY, {jobs[letter].opportunity: price for letter, price in (before or {}).items()})
     making = next_day(earlier, given, openings, matching, TUESDAY)
@@ -114,6 +115,30 @@ class TestTable:
         pools = [{"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}] * 2
         assert table(pools, room=3, few=1) == {"a": 0.1}
         assert table(pools, room=3, few=2) == {"a": 0.1, "b": 0.1}
+
+    def test_of_what_is_nearly_the_same_each_takes_one_the_cheapest_by_their_lot(self) -> None:
+        twin = opening_facts(NAMES["a"], PACK).crowd
+        first, second = (replace(opening_facts(NAMES[letter], PACK), crowd=twin) for letter in "ab")
+        other = opening_facts(NAMES["c"], PACK)
+
+        def prices(*lots: tuple[float, float], first_place: bool) -> Named:
+            pools = [
+                [
+                    Candidate(first, 0.9, first_place, one),
+                    Candidate(second, 0.9, first_place, two),
+                    Candidate(other, 0.1, False),
+                ]
+                for one, two in lots
+            ]
+            numbers = {"congestion": ONE, "best_of_person": 1, "first_places": 1, "least_of_person": 1, "lot": 0}
+            making = next_day(Congestion(MONDAY, {}), pools, 6, PACK.matching.model_copy(update=numbers), TUESDAY)
+            while (made := _advance(making)) is None:
+                pass
+            return {"ab"[id == second.id]: price for id, price in made.prices.items()}
+
+        for stands_first in (True, False):
+            assert prices((0.9, 0.1), (0.8, 0.3), first_place=stands_first) == {"a": 0.1}  # two lists, meant for one
+            assert prices((0.9, 0.1), (0.3, 0.8), first_place=stands_first) == {}
 
     def test_the_same_whatever_the_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pools = [{"a": 0.9, "b": 0.8, "c": 0.79}, {"a": 0.9, "c": 0.8}, {"b": 0.5}, {}]

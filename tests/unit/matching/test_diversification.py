@@ -24,11 +24,12 @@ from tests.unit.matching.asking import PACK
 
 pytestmark = pytest.mark.unit
 CONTEXT = AssessmentContext(PACK, TODAY)
-SHARED = replace(PACK, matching=PACK.matching.model_copy(update={"likely_from": 0}))
+LOTLESS = replace(PACK, matching=PACK.matching.model_copy(update={"lot": 0}))
+SHARED = replace(PACK, matching=LOTLESS.matching.model_copy(update={"likely_from": 0, "surely": 0}))
 ALL_LIKELY = replace(PACK, matching=SHARED.matching.model_copy(update={"alike_within": 0}))
 BEST = PACK.matching.best_of_person
 KITCHEN = "keco-2018:5323"
-SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening"]
+SHIFTS = ["kr-gyeonggi-1:day", "kr-gyeonggi-1:evening", "kr-gyeonggi-1:night"]
 PLACES = [code for code in sorted(PACK.codes("region")) if code.startswith("legal-dong-2026:41")]
 
 
@@ -167,31 +168,71 @@ class TestChosen:
         jobs = [copies[0], *(of(n, n) for n in range(1, between + 1)), copies[1]]
         assert {choice(*jobs, pack=SHARED, number=number)[0] for number in range(20)} == firsts
 
+    @pytest.mark.parametrize(
+        ("first", "second", "firsts"),
+        [
+            ({}, {"wage": {"minimum": 2_450_000}}, {0, 1}),
+            ({}, {"wage": {"minimum": 2_400_000}}, {0}),
+            ({"wage": {"minimum": 2_400_000}}, {}, {1}),  # although it scores less
+            ({}, {"employment": "work24-2024-employment:20"}, {0}),
+            ({}, {"hours_per_week": 30, "wage": {"minimum": 1_875_000}}, {0}),
+        ],
+    )
+    def test_nor_one_of_less_pay_or_on_other_terms(
+        self, first: dict[str, Any], second: dict[str, Any], firsts: set[int]
+    ) -> None:
+        copies = [of(50, 0, **first), of(51, 0, **second)]
+        assert {choice(*copies, pack=SHARED, number=number)[0] for number in range(20)} == firsts
+
+    def test_what_many_look_at_gives_way_among_those_that_are_nearly_the_same_by_lot(self) -> None:
+        copies = [of(50 + n, 0) for n in range(2)]
+        dear = [sum(choice(*copies, pack=SHARED, number=n, crowded={0: price}) == [0] for n in range(100))
+                for price in (0, 0.05, 0.1)]  # fmt: skip
+        assert 30 < dear[0] < 70
+        assert 0 < dear[1] < dear[0]
+        assert dear[2] == 0
+
+    def test_a_lot_does_not_cost_them_their_place(self) -> None:
+        """One of them that scores less by nearly the bound stands for the best of them."""
+        copies = [of(50 + n, 0) for n in range(2)]
+        jobs = [copies[0], *(of(n, n) for n in range(1, 21)), copies[1]]
+        shown = [choice(*jobs, pack=SHARED, number=number) for number in range(20)]
+        assert {tuple(sorted(one)) for one in shown} == {tuple(range(10)), (*range(1, 10), 21)}
+
 
 class TestLikely:
+    def test_the_first_places_are_for_the_surest_of_the_best_twice_as_many(self) -> None:
+        """The chance counts beside the score: who states no floor has one that low pay may not meet."""
+        low, high = {"wage": {"per": "hour", "minimum": 11_100}}, {"wage": {"per": "hour", "minimum": 15_000}}
+        jobs = [*(of(n, n, **low) for n in range(5)), *(of(5 + n, 5 + n, **high) for n in range(6))]
+        # ten are looked at, so the last is not; scores are a thousandth apart
+        assert choice(*jobs, pack=LOTLESS, wants={"wage_min": None}) == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
+
     def test_the_first_places_are_for_what_is_likely_and_the_best_of_the_rest_stand_behind(self) -> None:
         jobs = [*(asked(n) for n in range(3)), *(of(n, n) for n in range(8))]
-        assert choice(*jobs, pack=PACK, **BLANK) == [*range(3, 10), 0, 1, 2]
-        assert choice(*jobs, pack=PACK, crowded={1: 0.3, 8: 0.3}, **BLANK) == [*range(3, 8), 9, 10, 0, 1, 2]
+        assert choice(*jobs, pack=LOTLESS, **BLANK) == [*range(3, 10), 0, 1, 2]
+        assert choice(*jobs, pack=LOTLESS, crowded={1: 0.3, 8: 0.3}, **BLANK) == [*range(3, 8), 9, 10, 0, 1, 2]
 
-    @pytest.mark.parametrize(("likely", "others"), [(1, 0), (2, 0), (3, 2), (4, 4), (5, 5)])
+    @pytest.mark.parametrize(("likely", "others"), [(1, 0), (2, 0), (3, 3), (4, 6), (5, 5)])
     def test_where_there_are_fewer_few_others_stand_behind_them_the_best(self, likely: int, others: int) -> None:
         jobs = [*(asked(n) for n in range(6)), *(of(n, n) for n in range(likely))]
-        assert choice(*jobs, pack=PACK, **BLANK) == [*range(6, 6 + likely), *range(others)]
+        assert choice(*jobs, pack=LOTLESS, **BLANK) == [*range(6, 6 + likely), *range(others)]
 
-    def test_nobody_is_without_any(self) -> None:
-        assert choice(*(asked(n) for n in range(3)), pack=PACK, **BLANK) == [0]
-        assert choice(pack=PACK, **BLANK) == []
+    def test_who_has_no_likely_one_waits_unless_the_pack_shows_them_some(self) -> None:
+        some = replace(LOTLESS, matching=LOTLESS.matching.model_copy(update={"least_of_person": 1}))
+        assert choice(*(asked(n) for n in range(3)), pack=LOTLESS, **BLANK) == []
+        assert choice(*(asked(n) for n in range(3)), pack=some, **BLANK) == [0]
+        assert choice(pack=some, **BLANK) == []
 
     def test_of_what_is_nearly_the_same_the_likely_one_stands(self) -> None:
         copies = asked(0), of(950, 900, title="제빵원")
-        assert choice(*copies, of(1, 1), pack=PACK, crowded={1: 0.3}, **BLANK) == [1, 2]
+        assert choice(*copies, of(1, 1), pack=LOTLESS, crowded={1: 0.3}, **BLANK) == [1, 2]
 
     def test_what_was_passed_over_and_is_not_likely_fills_no_list_that_waits_for_an_answer(self) -> None:
         theirs = [of(n, 0, region=code) for n, code in enumerate(near(4))]
         whose: dict[str, Any] = {"employer": {"number": "900"}, "certificates": ["kr-certificate-2020:care-worker"]}
         more = [a_job(900 + n, **whose, region=code) for n, code in enumerate(near(5))]
-        assert choice(*more, *theirs, pack=PACK, **BLANK) == [5, 6, 7, 0, 1, 8]
+        assert choice(*more, *theirs, pack=LOTLESS, **BLANK) == [5, 6, 7, 0, 1, 2, 8]
 
     def test_a_table_is_made_from_what_is_not_passed_over(self) -> None:
         kitchens = [of(60 + n, 60 + n, occupation=KITCHEN) for n in range(2)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.matching.domain import explanations
-from services.matching.domain.assessment import band_of, check_weights
+from services.matching.domain.assessment import assess_pair, band_of, check_weights
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import YES
 from services.matching.domain.conditions import CONDITIONS
@@ -18,7 +18,7 @@ from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from services.matching.rules_digest import model_digest
 from shared.reference import available_packs, load_pack
-from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, YEONCHEON, a_job, a_person
+from tests.support.matching import BAKER, CARE, GWANGMYEONG, SUWON, TODAY, YEONCHEON, a_job, a_person, a_training
 from tests.unit.matching.asking import PACK, assessed, value
 from verification.oracle.conditions import Pair
 from verification.oracle.factors import floor_met
@@ -56,8 +56,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-8", "89d2a961312244e09cd0ff8e"),
-            ("xx-island", "xx-island-weights-5", "4f13812badb351edcd7cbc1d"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-9", "9dd31fbcfe1bd9251a8f699a"),
+            ("xx-island", "xx-island-weights-6", "6eabcd6a9e913298752ae818"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
@@ -180,6 +180,33 @@ class TestCertainty:
         assert value("certainty", {}, lodging) == pytest.approx(yes["commute.ask_moving"])
         assert value("certainty", {"residence": None}, lodging) == pytest.approx(yes["commute.ask_anywhere"])
         assert value("certainty", {"residence": None}, well) == pytest.approx(yes["commute"])
+
+    @pytest.mark.parametrize(
+        ("minutes", "wish", "needs", "case"),
+        [
+            (54, 60, (), None),
+            (55, 60, (), "edge"),
+            (61, 60, (), None),  # a no, so nobody asks how likely it is
+            (45, None, (), None),
+            (46, None, (), "edge_usual"),
+            (60, None, (), "edge_usual"),
+            (75, None, (), "ask_far"),
+            (76, None, (), "ask_farther"),
+            (90, None, (), "ask_farther"),
+            (30, None, ("kr-gyeonggi-1:childcare-hours",), None),
+            (31, None, ("kr-gyeonggi-1:childcare-hours",), "edge_stays"),
+            (50, None, ("kr-gyeonggi-1:childcare-hours",), "ask_far"),
+            (51, None, ("kr-gyeonggi-1:childcare-hours",), "ask_farther"),
+        ],
+    )
+    def test_a_way_near_its_limit_may_turn_out_too_long(
+        self, minutes: int, wish: int | None, needs: tuple[str, ...], case: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(AssessmentContext, "minutes_of", lambda *_: minutes)
+        rule = next(one for one in CONDITIONS if one.name == "commute")
+        who = a_person(wants={"commute_minutes": wish}, counselling={"needs": needs}, has={"car": False})
+        person, opening, context = person_facts(who, PACK), opening_facts(a_job(), PACK), AssessmentContext(PACK, TODAY)
+        assert rule.case(person, opening, context, rule.answer(person, opening, context)) == case
 
 
 class TestOccupation:
@@ -330,3 +357,6 @@ class TestGrowth:
         assert value("growth", training=teaches) == 0.75
         assert value("growth", {"courses": [{"code": "ncs-2026:06"}]}, training=teaches) == 0.25
         assert value("growth", training={}) is None
+        found = assess_pair(a_person(), a_training(**teaches), PACK, TODAY)
+        said = next(one.text["en"] for one in explanations.reasons(found) if one.factor == "growth")
+        assert said == "It teaches something new."  # no word of a contract or lighter work

@@ -104,4 +104,4 @@ def test_every_question_can_be_said(name: str) -> None:
         assert set(first_question_text(FirstQuestion(one.what, 4, 5), pack)) == set(pack.languages)
     if name == "kr-gyeonggi":
         said = first_question_text(FirstQuestion("residence", 4, 5), pack)["en"]
-        assert said == "Ask first: where the person lives. Of the 5 openings that fit best this decides: 4."
+        assert said == "Ask first: where the person lives. Of the 5 openings with the highest scores this decides: 4."

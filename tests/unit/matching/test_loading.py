@@ -78,12 +78,12 @@ class TestLoading:
         assert len(scene.told()) == 3
 
 
-def test_a_match_that_was_stored_before_it_said_whether_it_is_likely_is_read() -> None:
+def test_a_match_that_was_stored_before_it_said_how_likely_it_is_is_read() -> None:
     scene = Scene()
     scene.does(a_job(1), a_person())
     (stored,) = scene.store.all("matches")
-    del stored["likely"]
-    assert StoredMatch.from_document(stored).likely
+    del stored["chance"]
+    assert StoredMatch.from_document(stored).chance == 1
 
 
 class TestWithoutTheLease:

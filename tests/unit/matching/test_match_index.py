@@ -152,7 +152,8 @@ class TestIndex:
     def test_the_next_best_takes_over_when_the_best_goes_and_when_the_reserve_is_used_up_all_is_looked_at_again(
         self,
     ) -> None:
-        world = World(small_pack(), TODAY, reserve=1)  # two stand, chosen from four; one is behind them
+        lotless = replace(PACK, matching=SMALL.model_copy(update={"lot": 0}))
+        world = World(lotless, TODAY, reserve=1)  # two stand, chosen from four; one is behind them
         for number in range(9):
             job = a_job(number)
             world.openings[job.opportunity] = job

@@ -30,18 +30,18 @@ KITCHEN = "keco-2018:5323"
 BUSY = {"number": "900-22-33333"}
 
 
-def test_the_likely_ones_then_the_others_then_what_is_passed_over_each_by_score() -> None:
+def test_the_likely_ones_by_score_then_the_others_the_likelier_first_then_what_is_passed_over() -> None:
     standing = [
-        (a_job(1, occupation=KITCHEN), 0.9, True),  # beneath who has a certificate
-        (a_job(2), 0.5, False),
-        (a_job(3, employer=BUSY), 0.4, False),  # the fourth of its employer, by this order
-        (a_job(4, employer=BUSY), 0.3, True),
-        (a_job(5), 0.2, True),
-        (a_job(6, employer=BUSY), 0.35, True),
-        (a_job(7, employer=BUSY), 0.35, True),
-        (a_job(8), 0.6, False),
+        (a_job(1, occupation=KITCHEN), 0.9, 1.0),  # beneath who has a certificate
+        (a_job(2), 0.6, 0.1),
+        (a_job(3, employer=BUSY), 0.4, 0.05),  # the fourth of its employer, by this order
+        (a_job(4, employer=BUSY), 0.3, 0.9),
+        (a_job(5), 0.2, 1.0),
+        (a_job(6, employer=BUSY), 0.35, 0.4),
+        (a_job(7, employer=BUSY), 0.35, 0.35),
+        (a_job(8), 0.5, 0.3),
     ]
-    scored = [(opening_facts(one, PACK), score, likely) for one, score, likely in standing]
+    scored = [(opening_facts(one, PACK), score, chance) for one, score, chance in standing]
 
     def places(**person: Any) -> list[int]:
         ranked = ranking(person_facts(a_person(**person), PACK), scored, CONTEXT)
@@ -49,6 +49,14 @@ def test_the_likely_ones_then_the_others_then_what_is_passed_over_each_by_score(
 
     assert places() == [6, 7, 4, 5, 8, 2, 1, 3]
     assert places(certificates=[]) == [1, 6, 7, 4, 5, 8, 2, 3]
+
+
+def test_the_first_places_are_for_the_surest_in_the_order_of_their_scores() -> None:
+    # half of the chance beside the score: 0.85 down to 0.65; the sixth has 0.5, the seventh 0.85
+    standing = [(a_job(n), 0.4 - n / 20, 1.0) for n in range(1, 6)] + [(a_job(6), 0.3, 0.4), (a_job(7), 0.6, 0.5)]
+    scored = [(opening_facts(one, PACK), score, chance) for one, score, chance in standing]
+    ranked = ranking(person_facts(a_person(), PACK), scored, CONTEXT)
+    assert [1 + [one for one, _, _ in scored].index(opening) for opening in ranked] == [7, 1, 2, 3, 4, 6, 5]
 
 
 class Stored:
@@ -108,7 +116,8 @@ async def test_over_http_the_ranks_are_those_by_which_the_matcher_chose() -> Non
         chosen = scene.matching.index.best(person)
         assert [(one.person_rank, one.opportunity) for one in seen.matches] == list(enumerate(chosen, 1))
         stored = await repository.matches_of_person(person)
-        stored.sort(key=lambda one: (not one.likely, -one.match.score, one.match.opportunity))
+        least = PACK.matching.likely_from
+        stored.sort(key=lambda one: (one.chance < least, -one.match.score, one.match.opportunity))
         others += [one.match.opportunity for one in stored] != chosen
         for rank, opening in enumerate(chosen[:2], 1):
             fitting = await queries.of_opportunity(CALLER, opening)

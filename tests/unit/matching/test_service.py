@@ -68,9 +68,10 @@ class TestPublishing:
         scene.does(a_person(), *(a_job(n) for n in range(1, 11)))
         scene.does(a_job(50, wage={"minimum": 3_900_000}))
         events = [from_kafka(one.value, one.headers) for one in scene.store.emitted[-2:]]
-        assert [(e.type, e.data.opportunity) for e in events] == [
-            ("match-withdrawn", a_job(10).opportunity), ("match-found", a_job(50).opportunity),
-        ]  # fmt: skip
+        assert [e.type for e in events] == ["match-withdrawn", "match-found"]
+        assert events[1].data.opportunity == a_job(50).opportunity
+        # behind the first places the person's lot decides among equals
+        assert events[0].data.opportunity in {a_job(n).opportunity for n in range(5, 11)}
         assert {e.causationid for e in events} == {f"{a_job(50).opportunity}-1"}
 
     def test_what_was_told_last_can_be_told_again_and_is_the_same_event_but_for_its_rank(self) -> None:
@@ -208,7 +209,8 @@ class TestNetting:
         scene.now += 10
         scene.publish_changes()
         assert len(scene.told()) == 2 * (1 + 1 + 10)  # found at once, and then withdrawn for the ten best
-        assert {one for _, one in scene.standing()} == {a_job(n).opportunity for n in range(190, 200)}
+        best, near = ({a_job(n).opportunity for n in range(first, 200)} for first in (195, 160))
+        assert best <= {one for _, one in scene.standing()} <= near  # behind the first places a lot counts up to 0.02
 
     def test_one_that_is_posted_and_closed_again_and_again_is_found_once_a_window(self) -> None:
         scene = Scene(netting_seconds=10)

@@ -54,6 +54,12 @@ class TestNamed:
         assert whole == 1.0
         assert 0.5 <= part < 1.0
 
+    def test_the_end_of_a_short_name_alone_names_nothing(self) -> None:
+        short = TitleWords([("a:1", "패턴사"), ("a:2", "용접원")])
+        assert short.named("맞춤형 인턴사업") == ()
+        assert [code for code, _ in short.named("패턴 직원")] == ["a:1"]
+        assert [code for code, _ in short.named("패턴사")] == ["a:1"]
+
     @pytest.mark.parametrize("title", ["", "!", "직원 모집합니다", "종사원 모집", "가" * 1000])
     def test_nothing_of_what_names_none(self, title: str) -> None:
         assert WORDS.named(title) == ()

@@ -7,6 +7,10 @@ from services.matching.domain.measure import WAY
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
+NEAR_WISH, NEAR_USUAL, FARTHER = 0.9, 0.75, 1.25
+"""From which share of the way on that is wished, or that is usual, it may turn out too long; and of the usual way what
+is much farther."""
+
 
 @condition
 class Region(Condition):
@@ -106,7 +110,22 @@ class Commute(Condition):
             if not person.areas.isdisjoint(opening.rules.residence):
                 return "unsaid_area"  # it is for people of an area, so somewhere there
             return "unsaid" if opening.learning else "unsaid_support"  # nobody goes to a grant every day
-        return super().case(person, opening, context, answer)
+        return self._edge(person, opening, context, answer) or super().case(person, opening, context, answer)
+
+    @staticmethod
+    def _edge(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str | None:
+        """Minutes are rough, and what is usual is not everybody's: a way near its limit may turn out too long."""
+        minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
+        if minutes is None or answer is NO:
+            return None
+        if wish is not None:
+            return "edge" if NEAR_WISH * wish < minutes <= wish else None
+        assert usual is not None, "there is one where no way is wished"
+        if minutes > usual:
+            return "ask_farther" if FARTHER * usual < minutes <= context.pack.matching.way_out_reach * usual else None
+        if minutes <= NEAR_USUAL * usual:
+            return None
+        return "edge_stays" if person.stays else "edge_usual"
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         unknown = context.word("unknown", language)

@@ -50,6 +50,14 @@ class Growth(Factor):
             return KNOWN_SKILLS if opening.teaches <= person.courses else NEW_SKILLS
         return None
 
+    def variant(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
+    ) -> str:
+        """A course is no step towards a contract or lighter work by itself: what it says is what is learned there."""
+        if value is None or opening.paid:
+            return super().variant(person, opening, context, value)
+        return "known_skills" if value == KNOWN_SKILLS else "new_skills"
+
     @staticmethod
     def _parts(opening: OpeningFacts) -> list[float]:
         parts: list[float] = []
