@@ -64,13 +64,13 @@ class TestFlow:
         self, setup: Setup, database: Any
     ) -> None:
         dice = random.Random(7)
-        people = {n: random_person(n, dice) for n in range(25)}
-        openings = {n: random_opening(n, dice) for n in range(15)}
+        people = {n: random_person(n, dice) for n in range(30)}
+        openings = {n: random_opening(n, dice) for n in range(40)}
         first = [told(x) for x in (*people.values(), *openings.values())]
         dice.shuffle(first)
-        people |= {n: random_person(n, dice) for n in range(0, 25, 3)}
-        openings |= {n: random_opening(n, dice) for n in range(0, 15, 4)}
-        second = [told(people[n], 2) for n in range(0, 25, 3)] + [told(openings[n], 2) for n in range(0, 15, 4)]
+        people |= {n: random_person(n, dice) for n in range(0, 30, 3)}
+        openings |= {n: random_opening(n, dice) for n in range(0, 40, 4)}
+        second = [told(people[n], 2) for n in range(0, 30, 3)] + [told(openings[n], 2) for n in range(0, 40, 4)]
         dice.shuffle(second)
         right = expected(people.values(), openings.values())
 
