@@ -44,7 +44,7 @@ from shared.events.envelope import to_kafka
 from verification.benchmarks.command import InvalidTrial
 from verification.benchmarks.process import START_SECONDS, ServiceProcess, cpu_seconds
 from verification.benchmarks.webhooks import Webhooks
-from verification.benchmarks.workload import PARTITIONS, WRITES, hex_id
+from verification.benchmarks.workload import PARTITIONS, hex_id
 
 # Of the database, the same for every size. Each delivery changes documents in random places; once what is changed
 # between two of the database's checkpoints is more than its cache takes, pages are written again and again, and the
@@ -93,9 +93,9 @@ def events(tokens: dict[str, str]) -> Iterator[Event[Any]]:
         yield event("match-found", match, person)
 
 
-async def make_topics(stack: LocalStack, prefix: str = "") -> None:
+async def make_topics(stack: LocalStack, prefix: str = "", service: str = "notifications") -> None:
     """Those that other services would make: each service waits for what it only reads."""
-    others = [prefix + topic.name for topic in registry.topics.values() if topic.name != WRITES]
+    others = [prefix + topic.name for topic in registry.topics.values() if topic.written_by != service]
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()
     try:

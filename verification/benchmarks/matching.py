@@ -37,6 +37,7 @@ from services.matching.domain.person_facts import PersonFacts
 from shared.kit.base.garbage_collection import tune_gc
 from shared.reference import Pack, load_pack
 from verification.benchmarks.matching_restart import restart
+from verification.benchmarks.matching_service import Size, service
 from verification.benchmarks.matching_world import World
 
 TODAY = date(2026, 11, 22)
@@ -258,7 +259,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=3_000)
     parser.add_argument("--openings", type=int, default=3_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--parts", nargs="+", choices=("index", "restart"), default=("index", "restart"))
+    parser.add_argument("--parts", nargs="+", choices=("index", "restart", "service"), default=("index", "restart"))
     wanted = parser.parse_args()
     pack, found = load_pack("kr-gyeonggi"), dict[str, Any]()
     if "index" in wanted.parts:
@@ -266,6 +267,8 @@ def main() -> None:
         gc.unfreeze()  # what was measured makes room for what comes
     if "restart" in wanted.parts:
         found |= restart(pack, wanted.people, wanted.openings, wanted.seed)
+    if "service" in wanted.parts:
+        found |= service(pack, wanted.people, wanted.openings, wanted.seed, Size())
     print(json.dumps(found))
 
 

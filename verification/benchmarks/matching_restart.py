@@ -57,7 +57,7 @@ def restart(pack: Pack, people: int, openings: int, seed: int) -> dict[str, Any]
         stack = LocalStack(Path(folder) / "stack", kind="embedded", cache_gb=2.0)
         stack.start()
         try:
-            _fill(stack, pack, people, openings, seed)
+            fill(stack, pack, people, openings, seed)
             return asyncio.run(_measure(stack, Path(folder), openings))
         finally:
             stack.kill()
@@ -114,10 +114,12 @@ def _resident(pid: int | None) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-def _fill(stack: LocalStack, pack: Pack, people: int, openings: int, seed: int) -> None:
+def fill(
+    stack: LocalStack, pack: Pack, people: int, openings: int, seed: int, database_name: str = DATABASE
+) -> Filling:
     """What the service would have stored of them. People look like one of `LOOKS`, whose lists are worked out here."""
     filling = Filling(pack, seed)
-    database = MongoClient[Document](stack.mongo_url)[DATABASE]
+    database = MongoClient[Document](stack.mongo_url)[database_name]
     for at in range(0, openings, AT_ONCE):
         some = range(at, min(at + AT_ONCE, openings))
         database[OPPORTUNITIES].insert_many([filling.opening(revision) for revision in some], ordered=False)
@@ -126,6 +128,7 @@ def _fill(stack: LocalStack, pack: Pack, people: int, openings: int, seed: int) 
         for collection, documents in zip((PEOPLE, LISTS, MATCHES), zip(*everybody, strict=True), strict=True):
             database[collection].insert_many([one for some in documents for one in some], ordered=False)
     database[PROGRESS].insert_one(StoredProgress(openings, 0, filling.index.today).to_document())
+    return filling
 
 
 class Filling:
@@ -139,10 +142,21 @@ class Filling:
 
     def opening(self, revision: int) -> Document:
         """The next one."""
-        one = _another(self._market, self._dice)
+        one = self.another()
         facts = opening_facts(one, self._pack)
         self.index.put_opening(facts, revision)
-        return StoredOpening.of(_event(JOB_POSTED.name, one.opportunity, one), revision, facts.last_day).to_document()
+        return StoredOpening.of(event_of(JOB_POSTED.name, one.opportunity, one), revision, facts.last_day).to_document()
+
+    def another(self) -> Opportunity:
+        """An advert like one of the market's, in another place, with another pay, of another employer."""
+        one, place = self._dice.choice(self._market.adverts).shown, self._dice.choice(self._market.adverts).shown
+        update: dict[str, Any] = {"opportunity": _id(self._dice), "region": place.region, "closes": FAR}
+        if one.wage is not None:
+            pay = {"minimum": round(one.wage.minimum * self._dice.choice((0.98, 1.0, 1.02)))}
+            update["wage"] = one.wage.model_copy(update=pay)
+        if one.employer is not None:
+            update["employer"] = one.employer.model_copy(update={"number": f"{self._dice.randrange(10**5):010d}"})
+        return one.model_copy(update=update)
 
     def person(self, number: int, openings: int) -> tuple[list[Document], list[Document], list[Document]]:
         """The next one, with list and matches, once all openings are there."""
@@ -163,20 +177,8 @@ class Filling:
             for id, one in revisions.items()
             if one is not None
         ]
-        event = _event(PERSON_UPDATED.name, shown.person, shown)
+        event = event_of(PERSON_UPDATED.name, shown.person, shown)
         return [StoredPerson.of(event, revision).to_document()], [shortlist], matches
-
-
-def _another(market: Market, dice: random.Random) -> Opportunity:
-    """An advert like one of the market's, in another place, with another pay, of another employer."""
-    one, place = dice.choice(market.adverts).shown, dice.choice(market.adverts).shown
-    update: dict[str, Any] = {"opportunity": _id(dice), "region": place.region, "closes": FAR}
-    if one.wage is not None:
-        pay = {"minimum": round(one.wage.minimum * dice.choice((0.98, 1.0, 1.02)))}
-        update["wage"] = one.wage.model_copy(update=pay)
-    if one.employer is not None:
-        update["employer"] = one.employer.model_copy(update={"number": f"{dice.randrange(10**5):010d}"})
-    return one.model_copy(update=update)
 
 
 def _match(id: str, person: str, opening: str, revisions: list[object]) -> Document:
@@ -187,7 +189,8 @@ def _match(id: str, person: str, opening: str, revisions: list[object]) -> Docum
     }  # fmt: skip
 
 
-def _event(type: str, key: str, data: Person | Opportunity) -> Event[Any]:
+def event_of(type: str, key: str, data: Person | Opportunity) -> Event[Any]:
+    """As intake says it."""
     return Event(id=key, source="/bench", type=type, version=1, time=NOW, key=key, data=data, sequence=1)
 
 
