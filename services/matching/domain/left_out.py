@@ -10,9 +10,9 @@ from typing import Any
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import NO
 from services.matching.domain.conditions import CONDITIONS
-from services.matching.domain.groups import GROUPS, may_tell_by, may_tell_mean, may_tell_share, pooled, told
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
+from services.matching.domain.small_groups import GROUPS, may_tell_by, may_tell_mean, may_tell_share, pooled, told
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack

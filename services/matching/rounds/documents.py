@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 
-from services.matching.domain.groups import GroupBy
+from services.matching.domain.small_groups import GroupBy
 
 ROUNDS = "rounds"
 RoundState = Literal["computing", "proposed", "confirmed", "failed"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.matching.domain.assessment import assess_pair
-from services.matching.domain.groups import group_of, may_tell_by, may_tell_mean, may_tell_share, pooled, told
 from services.matching.domain.left_out import left_out
 from services.matching.domain.shadow_run import lists_of, shadow_run
+from services.matching.domain.small_groups import group_of, may_tell_by, may_tell_mean, may_tell_share, pooled, told
 from shared.events.topics.people import Person
 from tests.support.matching import CARE, SEOUL, TODAY, a_job, a_person
 from tests.unit.matching.asking import PACK
