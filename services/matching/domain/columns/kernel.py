@@ -131,7 +131,8 @@ def scan(
 ) -> tuple[Integers, Integers, Floats]:
     """One against all others: their rows, scores in millionths, and fits. ``looked_at`` and ``refused`` count for each
     condition that does not lead; refused is also whom a question leaves no chance."""
-    found, count = Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)), 0
+    found = Found(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    count = len(found.rows)  # not a literal 0, for which what takes it would be compiled once more
     parts = np.zeros(len(factors.at), np.int64)
     memo_masks, memo_values = np.full(_MEMO, -1, np.int64), np.empty(_MEMO)
     score_steps, score_step, scores_above, need = np.zeros(_STEPS + 1, np.int64), 0, 0, 0
