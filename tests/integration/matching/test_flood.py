@@ -58,7 +58,7 @@ class TestAFlood:
         self, setup: Setup, database: Any
     ) -> None:
         people = [a_person(n, consents=[{"purpose": "matching", "until": "2099-01-01"}]) for n in range(PEOPLE)]
-        jobs = [a_job(n, closes="2099-01-01", wage={"minimum": 2_200_000 + n * 5_000}) for n in range(ADVERTS)]
+        jobs = [a_job(n, closes="2099-01-01", wage={"minimum": 2_500_000 + n * 5_000}) for n in range(ADVERTS)]
         right = expected(people, jobs)
         matcher = a_matcher(setup)
         try:
