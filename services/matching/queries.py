@@ -174,8 +174,13 @@ class MatchQueries:
         passed = passed_over(assessment.person, assessment.opening, tuple(facts), assessment.context)
         if passed is not None:
             return passed
-        beaten = self._congestion and any(one.match.score < assessment.score for one in standing)
-        return "crowded" if beaten and await self._repository.gives_way(assessment.opening.id) > 0 else "score"
+        below = [one.match.score for one in standing if one.match.score <= assessment.score]
+        beaten = self._congestion and any(score < assessment.score for score in below)
+        if beaten and await self._repository.gives_way(assessment.opening.id) > 0:
+            return "crowded"
+        data = self._pack.matching
+        least = round(assessment.score - data.lot - data.alike_within, DIGITS)
+        return "as_good" if any(score >= least for score in below) else "score"
 
     async def _opening(self, id: str) -> Opportunity:
         opening = await self._repository.opportunity(id) if is_id(id) else None

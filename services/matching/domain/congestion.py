@@ -173,11 +173,12 @@ def _taken(
 
 
 def _one_of_each(block: _Block, prices: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """The pools and what stands first, without those of which another that is nearly the same stands."""
+    """The pools and what stands first, without those of which another that is nearly the same stands: of equally dear
+    ones the first of the pool."""
     if not len(block.alike):
         return block.openings, block.first
     rows, columns, lots, begins = block.alike.T
-    dear = prices[block.openings[rows, columns]] - lots
+    dear = (prices[block.openings[rows, columns]] - lots) * len(lots) + np.arange(len(lots))
     starts = np.flatnonzero(begins)
     least = np.repeat(np.minimum.reduceat(dear, starts), np.diff([*starts, len(dear)]))
     openings, first = block.openings.copy(), block.first.copy()

@@ -1,16 +1,19 @@
 """Which question about a person should be asked first: one that decides several of their best openings at once, whether
-these stand as matches or wait for an answer."""
+these stand as matches or wait for an answer. What waits need not have a condition that asks: work at the legal floor
+waits for who states no least pay, since most who state one want more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from math import prod
 from typing import NamedTuple
 
 from services.matching.domain.assessment import Assessment
-from services.matching.domain.condition_answer import ASK
+from services.matching.domain.condition_answer import ASK, NO, YES
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
+from shared.events.field_types import WageFloor
 from shared.reference import Pack
 
 LOOKED_AT = 10  # openings that are not nearly the same, the best by score
@@ -36,15 +39,22 @@ class Missing(NamedTuple):
 
 
 def _residence(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
-    if person.residence is None:
-        for code in (opening.region, *opening.rules.residence):
-            if code is not None:
-                yield replace(person, residence=code, areas=frozenset(pack.lists.ancestors(code)))
+    """Also of somebody of whom only a wider area is known: there no way can be told from it."""
+    known = person.residence
+    for code in (opening.region, *opening.rules.residence):
+        if code is not None and (known is None or (code != known and pack.lies_in(code, known))):
+            yield replace(person, residence=code, areas=frozenset(pack.lists.ancestors(code)))
 
 
 def _way(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
     if person.commute_wish is None:
         yield replace(person, commute_wish=ANY_WAY)
+
+
+def _pay(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.floor is None and opening.wage is not None:
+        least = WageFloor(per=opening.wage.per, amount=opening.wage.minimum, currency=opening.wage.currency)
+        yield replace(person, floor=least, floor_hourly=opening.hourly_min)
 
 
 def _car(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
@@ -82,6 +92,7 @@ def _situation(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterat
 MISSING = (
     Missing("residence", _residence),
     Missing("way", _way),
+    Missing("pay", _pay),
     Missing("car", _car),
     Missing("licence", _licence),
     Missing("times", _times),
@@ -110,11 +121,20 @@ def first_questions(best: Iterable[Assessment]) -> list[FirstQuestion]:
 
 
 def _decides(missing: Missing, now: Assessment) -> bool:
-    """Whether after one of the answers something need not be asked any more; tried, so that nothing here knows a
-    second time when a condition asks."""
+    """Whether after one of the answers something need not be asked any more, or what nobody said no longer makes the
+    opening unlikely, whatever else is asked; tried, so that nothing here knows a second time when a condition asks or
+    how likely it is."""
+    opening, context = now.opening, now.context
     asks = [result.condition for result in now.answers if result.answer is ASK]
+    others = [result.condition for result in now.answers if result.answer is YES]
+
+    def unlikely(person: PersonFacts) -> bool:
+        answers = ((one, one.answer(person, opening, context)) for one in others)
+        chances = (0 if answer is NO else one.chance(person, opening, context, answer) for one, answer in answers)
+        return prod(chances) < context.pack.matching.likely_from
+
+    waits = unlikely(now.person)
     return any(
-        condition.answer(then, now.opening, now.context) is not ASK
-        for then in (missing.answers(now.person, now.opening, now.context.pack) if asks else ())
-        for condition in asks
+        (waits and not unlikely(then)) or any(one.answer(then, opening, context) is not ASK for one in asks)
+        for then in (missing.answers(now.person, opening, context.pack) if waits or asks else ())
     )

@@ -65,7 +65,7 @@ async def test_the_day_spreads_people_by_a_table_that_a_successor_goes_on_with(
     assert tomorrow.isoformat() in made_with
     told_before = await versions()
     async with setup.running("matching-2", now=lambda: NOON + timedelta(days=1)):
-        late = a_person(9, residence=PLACES[0])
+        late = a_person(9, residence=PLACES[1])  # in the first, the whole province, nothing is likely
         await setup.publish(told(late))
         await eventually(lambda: database.matches.find_one({"person": late.person, "standing": True}))
         assert await stands() >= after

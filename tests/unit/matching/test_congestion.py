@@ -139,6 +139,8 @@ class TestTable:
         for stands_first in (True, False):
             assert prices((0.9, 0.1), (0.8, 0.3), first_place=stands_first) == {"a": 0.1}  # two lists, meant for one
             assert prices((0.9, 0.1), (0.3, 0.8), first_place=stands_first) == {}
+            # of equal lots one is taken, too: two would be more than stand
+            assert prices((0.5, 0.5), (0.5, 0.5), first_place=stands_first) == {"a": 0.1}
 
     def test_the_same_whatever_the_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pools = [{"a": 0.9, "b": 0.8, "c": 0.79}, {"a": 0.9, "c": 0.8}, {"b": 0.5}, {}]

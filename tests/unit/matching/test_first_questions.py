@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from services.matching.domain.assessment import assess_pair
+from services.matching.domain.assessment import assess, assess_pair
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.diversification import chosen
 from services.matching.domain.explanations import first_question_text
 from services.matching.domain.first_questions import MISSING, FirstQuestion, first_questions
+from services.matching.domain.opening_facts import opening_facts
+from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
 from shared.reference import available_packs, load_pack
-from tests.support.matching import GYEONGGI, SEOUL, TODAY, a_job, a_person, a_training
+from tests.support.matching import GYEONGGI, SEOUL, SUWON, TODAY, a_job, a_person, a_training
 from tests.unit.matching.asking import DAY, NIGHT, PACK
 
 pytestmark = pytest.mark.unit
@@ -49,6 +53,13 @@ class TestCountsOnlyWhereAnAnswerSettlesSomething:
         without = jobs(3, region=None)
         assert asked(*without) == asked(*without, has={"car": None}) == asked(*without, residence=None) == []
 
+    def test_a_place_that_is_known_too_roughly_to_tell_the_way(self) -> None:
+        assert asked(*jobs(3), residence=GYEONGGI) == [("residence", 3, 3)]
+        assert asked(*jobs(3, region=SEOUL), residence=GYEONGGI) == []  # no place is tried that is not theirs
+        of_city = [a_training(n, title=f"과정 {n}", region=None, rules={"residence": [SUWON]}) for n in range(2)]
+        assert asked(*of_city, residence=GYEONGGI) == [("residence", 2, 2)]
+        assert asked(*of_city, *jobs(3, 5), residence=SUWON) == []
+
     def test_no_times(self) -> None:
         assert asked(*jobs(2, shifts=None), wants={"shifts": [DAY]}) == []
         assert asked(*jobs(2, shifts=[NIGHT, "work24-2024-shift:99"])) == []
@@ -79,6 +90,31 @@ class TestCountsOnlyWhereAnAnswerSettlesSomething:
     def test_a_rule(self, what: str, job: dict[str, Any], person: dict[str, Any]) -> None:
         assert asked(*jobs(2, **job), **person) == [(what, 2, 2)]
         assert asked(*jobs(2, **job)) == []
+
+
+class TestWhatWaitsWithoutAQuestion:
+    """Nothing asks, and yet an opening waits: what nobody said mostly turns out otherwise."""
+
+    FLOOR: ClassVar = {"per": "hour", "minimum": 10_320, "maximum": None}  # the legal one
+
+    def test_pay_at_the_legal_floor_where_no_least_pay_is_stated(self) -> None:
+        low = jobs(3, wage=self.FLOOR)
+        assert asked(*low) == [("pay", 3, 3)]
+        assert asked(*low, wants={"wage_min": {"per": "hour", "amount": 10_320, "currency": "KRW"}}) == []
+        assert asked(*low, *jobs(5, 10)) == [("pay", 3, 8)]
+        asks = jobs(3, wage=self.FLOOR, shifts=None)  # that the advert states no times is for the employer to answer
+        assert asked(*asks, wants={"shifts": [DAY]}) == [("pay", 3, 3)]
+
+    def test_who_has_none_that_is_likely_is_asked_and_the_answer_lets_them_stand(self) -> None:
+        adverts = [opening_facts(one, PACK) for one in jobs(3, wage=self.FLOOR)]
+
+        def stand(**person: Any) -> int:
+            who, context = person_facts(a_person(**person), PACK), AssessmentContext(PACK, TODAY)
+            pool = [(one, assess(who, one, context).score) for one in adverts]
+            return len(chosen(who, pool, context))
+
+        assert stand() == 0
+        assert stand(wants={"wage_min": {"per": "hour", "amount": 10_320, "currency": "KRW"}}) == 3
 
 
 def test_of_nearly_the_same_adverts_one_counts() -> None:

@@ -95,6 +95,9 @@ class Stored:
     async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[StoredMatch]]:
         return {id: await self.matches_of_person(id) for id in people}
 
+    async def gives_way(self, opening: str) -> float:
+        return 0.0
+
     async def audit(self, entries: Sequence[Any]) -> None:
         pass
 
@@ -124,3 +127,18 @@ async def test_over_http_the_ranks_are_those_by_which_the_matcher_chose() -> Non
             alias = numbered(0xA0000 + int(person, 16))
             assert [one.person_rank for one in fitting.matches if one.alias == alias] in ([rank], [])
     assert others >= 3  # the world has people for whom something is passed over
+
+
+async def test_why_not_says_of_equals_that_they_are_as_good_and_of_better_ones_that_they_fit_better() -> None:
+    scene, openings = Scene(), [*(a_job(n) for n in range(1, 13)), a_job(20, wage={"minimum": 2_300_000})]
+    scene.does(a_person(), *openings)
+    repository = cast(Any, Stored(scene, openings))
+    queries = MatchQueries(repository, PACK, PeopleAccess(repository, lambda: TODAY, Clock()), NextStepsSearch(PACK))
+    standing, said = {opening for _, opening in scene.standing()}, dict[str, str]()
+    for one in openings:
+        if one.opportunity not in standing:
+            why = await queries.why(CALLER, numbered(0xA0000 + int(a_person().person, 16)), one.opportunity)
+            said[one.opportunity] = why.opens[0]["en"]
+    better = said.pop(a_job(20).opportunity)
+    assert better == PACK.sentence("open.score", "en")
+    assert list(said.values()) == 2 * [PACK.sentence("open.as_good", "en")]
