@@ -42,6 +42,7 @@ from services.notifications.domain.permission import alias_to_tell
 from services.notifications.mappers import agency_receives, day_entries, days_of, subject_of
 from services.notifications.repository import Repository
 from shared.access.prohibition_floors import the_floors
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.sealing import SealBroken, Sealer
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
@@ -109,9 +110,7 @@ class Feed(Channel):
         event = asyncio.Event()
         self._waiting[recipient].add(event)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            pass
+            await wait_or_stop(event, seconds)
         finally:
             self._waiting[recipient].discard(event)
             if not self._waiting[recipient]:

@@ -12,7 +12,6 @@ of what can be written down. Promises nothing over a kill: what was unrecorded t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from typing import Any
 
 from services.notifications import metrics
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
-from shared.kit.base.backoff import Backoff
+from shared.kit.base.backoff import Backoff, wait_or_stop
 from shared.kit.base.logs import logger
 from shared.kit.base.metrics import retries
 from shared.kit.store.store import Operation, Store, Unavailable
@@ -113,8 +112,7 @@ class AttemptRecorder:
         while True:
             while (wait := self._due - clock()) > 0:
                 self._sooner.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._sooner.wait(), None if wait == math.inf else wait)
+                await wait_or_stop(self._sooner, wait)
             try:
                 await self._store.perform(())
             except Exception as error:  # also what nobody foresaw: what was answered is not forgotten for it

@@ -28,6 +28,7 @@ from services.notifications.delivery.endpoint_worker import (
 from services.notifications.delivery.pre_send_check import EndpointRead, FoundAllowed, endpoint_of, found_allowed
 from services.notifications.documents import DELIVERIES, DUE, SENDING, About, ClaimedDelivery, DeliveryDocument
 from shared.kit.base import metrics
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.base.ids import random_bytes
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import end_all
@@ -138,10 +139,7 @@ class Dispatcher:
                 for subscription, about in woken.items():
                     self._worker(subscription, deps).wake(about)
                     self._start(subscription, deps)
-                try:
-                    await asyncio.wait_for(self._moved.wait(), max(0.001, poll_at - clock()))
-                except TimeoutError:
-                    continue
+                await wait_or_stop(self._moved, max(0.001, poll_at - clock()))
         finally:
             self._deps = None
             await self._stop(deps)

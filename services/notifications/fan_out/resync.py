@@ -16,6 +16,7 @@ from datetime import timedelta
 from services.notifications.documents import RESYNCS, ResyncDocument
 from services.notifications.fan_out.reconcile import Reconciler
 from services.notifications.repository import Repository
+from shared.kit.base.backoff import wait_or_stop
 from shared.kit.store.store import Operation, Store
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
@@ -62,10 +63,7 @@ class ResyncJob:
                     return
                 await self.step(resync)
             if not busy:
-                try:
-                    await asyncio.wait_for(self._asked.wait(), IDLE_SECONDS)
-                except TimeoutError:
-                    continue
+                await wait_or_stop(self._asked, IDLE_SECONDS)
 
     async def step(self, resync: ResyncDocument) -> None:
         """One chunk of one pass."""

@@ -30,11 +30,13 @@ class Backoff:
         await wait_or_stop(until or asyncio.Event(), self.delay())
 
 
-async def wait_or_stop(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait so long; True at once when the process is to stop."""
+async def wait_or_stop(event: asyncio.Event, seconds: float) -> bool:
+    """Wait so long; True at once when it is set: the process is to stop, or there is something to do.
+
+    A cancel always ends it: `asyncio.wait_for` of Python 3.11 loses one that comes in the moment in which it is set."""
     try:
         async with asyncio.timeout(seconds):
-            await stopping.wait()
+            await event.wait()
     except TimeoutError:
         return False
     return True

@@ -50,11 +50,6 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
     except CannotStart as failure:
         failure.say()
         code = failure.code
-    runtime: ServiceRuntime = app.state.runtime
-    if runtime.cut_short:  # a thread of the driver still waits for an answer, and Python would wait for the thread
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
     sys.exit(code)
 
 
@@ -82,7 +77,12 @@ async def _serve(app: FastAPI, settings: ServiceSettings) -> int:
         if not runtime.failed:  # else it was told where it failed
             raise
     _log.info("stopped")
-    return FAILED if runtime.failed else 0
+    code = FAILED if runtime.failed else 0
+    if runtime.cut_short:  # a thread of the driver still waits for an answer: what waits for it would be waited for
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 async def _end_with(runtime: ServiceRuntime, server: uvicorn.Server) -> None:

@@ -4,6 +4,7 @@ aware UTC times. Motor is in maintenance: nobody else imports it, and docs/decis
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -61,15 +62,17 @@ def connect(url: str) -> Client:
 async def in_one_turn(call: Callable[[], T]) -> T:
     """Call this in one of the driver's threads: several commands of its ``delegate``, without a turn for each.
 
-    A cancel waits for it: a thread cannot be cancelled, and what it has left to write in a transaction that was aborted
-    meanwhile would be written outside of any.
+    A cancel waits for it, and another one does, too: a thread cannot be cancelled, and what it has left to write in a
+    transaction that was aborted meanwhile would be written outside of any.
     """
     run: Any = run_on_executor
     turn: asyncio.Future[T] = asyncio.ensure_future(run(asyncio.get_running_loop(), call))
     try:
         return await asyncio.shield(turn)
     except asyncio.CancelledError:
-        await asyncio.wait([turn])
+        while not turn.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([turn])
         raise
 
 

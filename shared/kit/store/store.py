@@ -329,8 +329,8 @@ class Store:
             if self._committing is None or (isinstance(error, PyMongoError) and _undone(error)):
                 self._committing = None
                 self._told(attempt.aborted)
-                with contextlib.suppress(PyMongoError):
-                    await self._started.abort_transaction()
+                with contextlib.suppress(PyMongoError):  # a cancel waits for it: it would end the next one
+                    await in_one_turn(self._started.delegate.abort_transaction)
             raise
         self._committing = None
         if self._outbox is not None:

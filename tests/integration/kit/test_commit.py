@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -207,3 +208,33 @@ class TestCommit:
         each = 0 if refused else 1
         assert [await store.database[name].count_documents({}) for name in names] == [each, each, each]
         assert memory.kept == ["1"] * each
+
+    async def test_a_cancel_while_it_is_undone_lets_nothing_new_begin_before_it_is(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The driver's thread goes on, and would take whatever has begun meanwhile for what it is to undo."""
+        session, loop = driver_session(store), asyncio.get_running_loop()
+        real: Callable[[], Any] = session.abort_transaction
+        undoing, may_go_on = asyncio.Event(), threading.Event()
+
+        def abort() -> None:
+            loop.call_soon_threadsafe(undoing.set)
+            assert may_go_on.wait(60)
+            real()
+
+        def refuses(session: DriverSession) -> None:
+            raise LookupError
+
+        monkeypatch.setattr(session, "abort_transaction", abort)
+        async with asyncio.timeout(60):
+            performing = asyncio.create_task(store.perform([add("a")], in_transaction=refuses))
+            await undoing.wait()
+            (undone,) = store._running
+            undone.cancel()
+            following = asyncio.create_task(store.perform([add("a")]))
+            await asyncio.sleep(0.2)  # whatever waits for nothing has begun by now
+            assert not undone.done()
+            may_go_on.set()
+            assert await following == [1]
+        await asyncio.gather(performing, undone, return_exceptions=True)
+        assert await store.database.counts.find_one({"_id": "a"}) == {"_id": "a", "n": 1}

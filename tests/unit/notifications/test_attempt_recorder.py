@@ -201,3 +201,19 @@ async def test_what_somebody_waits_for_waits_for_no_company() -> None:
         assert store.asked == []
         await recorder.record(operation("b"))
     assert store.written == [["a", "b"]]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancel_ends_it_also_in_the_moment_in_which_there_is_something_to_do(turns: int) -> None:
+    store: Any = SlowStore()
+    recorder = AttemptRecorder(store)
+    loop = asyncio.create_task(recorder.run())
+    recorder.record(operation("a"), hurry=False)
+    await settled()
+    assert len(recorder.take(company=True)) == 1
+    recorder.done([None])  # it went along with another's transaction, which was the last
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    loop.cancel()
+    await settled()
+    assert loop.cancelled()
