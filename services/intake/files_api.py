@@ -182,7 +182,8 @@ class Reading:
             return []
         rows: list[Converted] = []
         try:
-            if self._rows is None:
+            if self._rows is None:  # from the beginning, whatever the worker has read of it
+                self._empty = EmptyRows(MOST_EMPTY)
                 self._rows = islice(rows_of(self._file, self._empty, self._dependencies), self._read, None)
             rows.extend(islice(self._rows, PORTION_EVENTS))
         except Unreadable as unreadable:

@@ -17,6 +17,7 @@ from services.intake.worker.wire import LENGTH_BYTES, framed, read
 
 MOST_OPEN = 8  # requests and files: so many bodies it holds at most
 ANSWER_SECONDS = 30.0  # a portion takes some 30 ms
+START_SECONDS = 120.0  # it takes one or two
 END_SECONDS = 2.0
 _ROOT = Path(__file__).parents[3]  # where ``services`` lies
 _GONE = (OSError, EOFError, TimeoutError)  # EOFError: asyncio's IncompleteReadError is one
@@ -63,20 +64,24 @@ class WorkerProcess:
             cwd=_ROOT, env={},  # no secret goes along
         )  # fmt: skip
         ended, stopped = asyncio.create_task(process.wait()), asyncio.create_task(stopping.wait())
+        started = asyncio.create_task(self._asked(process, self._start))
         try:
-            await self._asked(process, self._start)
-            self._process = process
-            metrics.worker_running.of().set(1)
-            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((started, stopped), timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if started.done():
+                started.result()
+                self._process = process
+                metrics.worker_running.of().set(1)
+                await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
         except _GONE as error:
             raise WorkerGone(type(error).__name__) from None
         finally:
             self._process = None
             metrics.worker_running.of().set(0)
+            started.cancel()
             stopped.cancel()
             await _end(process, ended)
         if not stopping.is_set():
-            raise WorkerGone("ended")
+            raise WorkerGone("ended, or did not start")
 
     @asynccontextmanager
     async def opened(self, question: OpenBatch | OpenFile) -> AsyncIterator[AtWorker | None]:
@@ -94,11 +99,15 @@ class WorkerProcess:
                 opened = await asyncio.shield(opening)
             yield None if opened is None else AtWorker(ask, opened)
         finally:
-            try:
-                with suppress(WorkerGone):
-                    await ask(Close((await opening).number))
-            finally:
-                self._open -= 1
+            await asyncio.shield(asyncio.create_task(self._close(process, opening)))
+
+    async def _close(self, process: asyncio.subprocess.Process, opening: asyncio.Task[Opened]) -> None:
+        """Also when the caller is cancelled, and cancelled again meanwhile."""
+        try:
+            with suppress(WorkerGone):
+                await self._in_turn(process, Close((await opening).number))
+        finally:
+            self._open -= 1
 
     async def _ask(self, process: asyncio.subprocess.Process, question: Question) -> Any:
         """Its answer; it is waited for also when the caller is cancelled. Raises WorkerGone."""
@@ -111,11 +120,13 @@ class WorkerProcess:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return await self._asked(process, question)
-            except _GONE as error:  # half an answer may still be on its way: this one is of no more use
+            except BaseException as error:  # the answer may still be on its way: who asks next would take it for theirs
                 if self._process is process:
                     self._process = None
                 with suppress(ProcessLookupError):
                     process.kill()
+                if not isinstance(error, Exception):
+                    raise
                 raise WorkerGone(type(error).__name__) from None
 
     async def _asked(self, process: asyncio.subprocess.Process, question: Question | Start) -> Any:

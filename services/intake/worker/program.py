@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fcntl import F_SETPIPE_SZ, fcntl
-from itertools import islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from services.intake.dependencies import Dependencies
 from services.intake.event_validation import Validated, Validation
 from services.intake.file_conversion import MOST_EMPTY, item_of, rows_of
 from services.intake.identity import References, Vault
-from services.intake.portions import PORTION_EVENTS, Portion, Room, Validating
+from services.intake.portions import Portion, Room, Validating
 from services.intake.request_admission import read_types
 from services.intake.schemas import Receipt
 from services.intake.worker.questions import Close, Found, Next, OpenBatch, Opened, OpenFile, Question, Start
@@ -32,7 +32,9 @@ from shared.kit.base.ids import Ids, random_bytes
 from shared.kit.base.sealing import KEY_BYTES, Sealer
 from shared.reference import load_pack
 
-PIPE_BYTES = 1_048_576  # a whole answer: it goes on with the next question while the service reads this one
+# A whole answer: it goes on with the next question while the service reads this one. Of uvloop's it is a socket, which
+# holds some 200 KB.
+PIPE_BYTES = 1_048_576
 
 
 Further = Callable[[Next], Found]
@@ -86,15 +88,18 @@ class Worker:
         return found
 
     def _file(self, asked: OpenFile) -> Further:
-        validating, empty = self._validating(asked, testrun=asked.testrun), EmptyRows(MOST_EMPTY)
+        empty = EmptyRows(MOST_EMPTY)
         rows = rows_of(asked, empty, self._dependencies)
 
         def found(_: Next) -> Found:
             portion, taken, stopped = Portion(), list[Converted](), None
+            validating, room = self._validating(asked, testrun=asked.testrun), Room()  # as the service itself does
             try:
-                for row in islice(rows, PORTION_EVENTS):
+                for row in rows:
                     portion.append(_prepared(validating.one(item_of(row, testrun=asked.testrun))))
                     taken.append(Converted(row.row, None, (), row.warnings, row.columns))
+                    if room.full_with(portion[-1]):
+                        break
             except Unreadable as unreadable:
                 stopped = unreadable.refusal
             return Found(portion, taken, empty.empty, stopped)
@@ -121,6 +126,8 @@ def main() -> None:
     os.dup2(2, 1)  # where its log goes
     with suppress(OSError):
         fcntl(answering, F_SETPIPE_SZ, PIPE_BYTES)
+    with suppress(OSError):  # where memory ends this one goes, and not the service, which can do without
+        Path("/proc/self/oom_score_adj").write_text("1000")
     questions = _questions(asking)
     start: Start = next(questions)
     logs.setup("intake", start.instance, start.log_level)

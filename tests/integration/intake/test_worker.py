@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from shared.events.refusal import Refused
 from shared.kit.base.clock import Clock
 from shared.kit.web.edge_settings import EdgeSettings
 from shared.kit.web.quotas import Quotas
+from shared.screening.findings import MOST_SUGGESTED_AT_ONCE
 from tests.support.files import csv_of
 from tests.unit.intake.memory import KEY, House, example, idle_worker, today
 
@@ -192,6 +194,41 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_file_loses_nothing(
     assert len({event.key for event in house.store.emitted}) == len(house.store.emitted)
 
 
+async def test_empty_rows_are_counted_anew_where_the_worker_ended(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, pid = House(), worker.pid
+    submit = house.store.submit_all
+    headings, rows = table(2 * PORTION_EVENTS).split(b"\n", 1)
+    content = headings + b"\n" * 4_000 + rows
+    assert pid is not None
+
+    async def killing(operations: Any, *, ahead: bool = False) -> Any:
+        with suppress(ProcessLookupError):  # done already
+            os.kill(pid, signal.SIGKILL)
+        return await submit(operations, ahead=ahead)
+
+    monkeypatch.setattr(house.store, "submit_all", killing)
+    found = await read(house, worker, content)
+    assert found.stopped is None
+    assert found == await read(House(), idle_worker(), content)
+
+
+async def test_unknown_titles_in_a_file_get_as_many_suggestions_from_either(worker: WorkerProcess) -> None:
+    """Those of each portion share so many, also of one that is ended by its bytes."""
+    house = House()
+    wrong = [
+        house.event(
+            "job-posted", example("job-posted", reference=f"J-{n}", certificates_wanted=["제과기능산"]), by="gjf"
+        )
+        for n in range(PORTION_EVENTS + 50)
+    ]
+    content = "\n".join(json.dumps(each, ensure_ascii=False) for each in wrong).encode()
+    there, here = await read(house, worker, content), await read(house, idle_worker(), content)
+    assert there == here
+    assert sum("제과기능사" in one.remedy["ko"] for one in there.findings) == 2 * MOST_SUGGESTED_AT_ONCE
+
+
 async def test_what_is_open_is_bounded_and_closed_again(worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "MOST_OPEN", 1)
     asked = OpenBatch(encoded(adverts(House(), 3)), 10, "gjf", datetime.now(UTC))
@@ -212,6 +249,64 @@ async def test_a_caller_that_goes_away_leaves_the_next_one_its_own_answer(worker
         await asyncio.gather(gone, return_exceptions=True)
     receipts = await sent(house, worker, encoded(adverts(house, 100)))
     assert [each.status for each in receipts] == ["accepted"] * 100
+
+
+async def test_a_caller_that_is_cancelled_again_and_again_leaves_nobody_its_answer(worker: WorkerProcess) -> None:
+    long, short = (OpenBatch(encoded(adverts(House(), n)), 500, "gjf", datetime.now(UTC)) for n in (400, 3))
+
+    async def portion(asked: OpenBatch) -> list[str | None]:
+        async with worker.opened(asked) as there:
+            return [] if there is None else [_said_id(each) for each in (await there.next()).portion]
+
+    own = [each["id"] for each in json.loads(short.body)]
+    for steps in range(1, 7):
+        gone = asyncio.create_task(portion(long))
+        await asyncio.sleep(0)
+        for _ in range(steps):
+            gone.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(gone, return_exceptions=True)
+        with suppress(WorkerGone):
+            assert await portion(short) in ([], own)
+    async with asyncio.timeout(60):
+        while worker._open:  # noqa: ASYNC110 - what is closed behind their backs is closed, too
+            await asyncio.sleep(0.02)
+    assert await portion(short) == own
+
+
+async def test_a_question_that_is_broken_off_ends_the_worker(worker: WorkerProcess) -> None:
+    """Its answer is still on the way."""
+    assert worker._process is not None
+    asked = OpenBatch(encoded(adverts(House(), 400)), 500, "gjf", datetime.now(UTC))
+    broken_off = asyncio.create_task(worker._in_turn(worker._process, asked))
+    await asyncio.sleep(0.001)
+    broken_off.cancel()
+    await asyncio.gather(broken_off, return_exceptions=True)
+    assert worker.pid is None
+
+
+def _said_id(one: Any) -> str | None:
+    found: str | None = one.id if isinstance(one, Receipt) else one.echo.id
+    return found
+
+
+async def test_one_that_never_starts_keeps_nobody_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    worker, stopping = WorkerProcess(START), asyncio.Event()
+    monkeypatch.setattr(worker, "_asked", never)
+    run = asyncio.create_task(worker.run(stopping))
+    await asyncio.sleep(0)
+    stopping.set()
+    await asyncio.wait_for(run, 60)
+    monkeypatch.setattr(client, "START_SECONDS", 0.0)
+    with pytest.raises(WorkerGone):
+        await asyncio.wait_for(worker.run(asyncio.Event()), 60)
+
+
+async def test_where_memory_ends_the_worker_goes_first(worker: WorkerProcess) -> None:
+    assert (Path("/proc") / str(worker.pid) / "oom_score_adj").read_text().strip() == "1000"
 
 
 async def test_it_ends_with_the_service_and_is_missed_when_it_ends_by_itself() -> None:
