@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypedDict
 from services.intake.documents import OPPORTUNITIES, REFERENCES, dumped
 from services.intake.domain.same_advert import Facts
 from services.intake.domain.vacancy import Source, alike, facts_of
-from services.intake.domain.vetting import Judgement, Status
+from services.intake.domain.vetting import Judgement, Status, binds, same_verdict
 from services.intake.last_published import LastPublished, told
 from shared.events.topics.opportunities import Opportunity, Verdict, Vetting, VettingReason
 from shared.kit.store.mongo import Document
@@ -106,6 +106,13 @@ class StoredOpportunity:
             return self.judged
         new = JudgedWords(facts, tuple(dict.fromkeys(each.agency for each in self.sources)))
         return (*(each for each in self.judged if each.facts != facts), new)[-MOST_JUDGED:]
+
+    def may_be_joined(self, facts: Facts, word: Judgement | None) -> bool:
+        """By an advert of this vacancy; `word`: an operator's on where it comes from. Not where other words than these
+        were held: whoever is held could say another's words then, and take its advert away."""
+        if word is not None:
+            return same_verdict(word, self.judgement)
+        return not binds(self.judgement) or any(alike(facts, each.facts) for each in self.judged)
 
     def source(self, index: str) -> Source:
         """The one with this index, which is one of them."""

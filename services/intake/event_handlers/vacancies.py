@@ -247,7 +247,7 @@ class Vacancies:
         but, marks = (None, ()) if before is None else (before.id, before.apart)
         same, doubtful = self._index.found(facts, source.agency, but, marks)
         same = [id for id in same if self._has_room(self.get(id), source)]
-        if len(same) == 1 and (word is None or same_verdict(word, self.get(same[0]).judgement)):
+        if len(same) == 1 and self.get(same[0]).may_be_joined(facts, word):
             return same[0], {}
         return None, {**{id: self.get(id).sources[0].agency for id in same}, **doubtful}
 

@@ -435,3 +435,26 @@ class TestRoomForWhatBinds:
             await vet(
                 house, await post(house, by, f"refused-{number}", **paid(2_700_000 + 200_000 * number)), "refused"
             )
+
+
+class TestWhoIsHeldAndSaysAnothersWords:
+    """Nobody looked at these; whether they are one is asked."""
+
+    OTHERS: dict[str, Any] = {"title": "제빵 기사 모집합니다", **paid(3_000_000)}  # noqa: RUF012 - not changed
+
+    @pytest.mark.parametrize("verdict", ["held", "refused"])
+    async def test_takes_away_no_advert_that_is_open(self, house: House, verdict: str) -> None:
+        first, bad = await post(house, "pb", **self.OTHERS), await post(house, "pa")
+        assert first != bad
+        await vet(house, bad, verdict)
+        await post(house, "pa", sequence=2, **self.OTHERS)
+        assert await post(house, "pb", sequence=2, **{**self.OTHERS, **paid(3_010_000)}) == first
+        assert last_told(house)[first] == "open"
+
+    async def test_holds_no_new_one(self, house: House) -> None:
+        bad = await post(house, "pa")
+        await vet(house, bad, "held")
+        await post(house, "pa", sequence=2, **self.OTHERS)
+        new = await post(house, "pb", **self.OTHERS)
+        assert last_told(house)[new] == "open"
+        assert [set(each["opportunities"]) for each in asked(house)] == [{bad, new}]
