@@ -46,6 +46,9 @@ _NO_AMOUNT = (
     "(?!(?:원|만|천|[wW]on|KRW)(?:-|$|[^가-힣A-Za-z0-9]|원|이|부|까|정)|-(?:원|만원|천원|[wW]on|KRW)(?![가-힣A-Za-z]))"
 )
 _END = f"(?![0-9]){_NO_AMOUNT}"
+# An id as programs draw them at random (a UUID, 32 hexadecimal digits): one of 30,000 to 100,000 begins with such a
+# number.
+_DRAWN = re.compile("[0-9a-f]{8}(-?)(?:[0-9a-f]{4}\\1){3}[0-9a-f]{12}", re.IGNORECASE)
 # Two digits each, and the number in one: in free text nothing else is written so.
 _BY_TWOS = re.compile(f"(?<![0-9])(?=([0-9]{{2}})-([0-9]{{2}})-([0-9]{{2}})-?({_NUMBER}){_END})")
 # Each of them only at the beginning of a group of digits. Year, month, day, and the number behind.
@@ -78,8 +81,9 @@ class RefusedNumbers:
 
     def stand_in(self, text: str, *, free: bool = True) -> bool:
         """Whether one of them stands in it. ``free``: somebody wrote it, so that a day of this year and the number
-        behind it may be one; in an id or a reference these are a day and a serial number."""
-        if self._forms is None or (plain := _plain(text)) == "":
+        behind it may be one; in an id or a reference these are a day and a serial number, and what was drawn
+        at random is not looked at."""
+        if self._forms is None or (plain := _plain(text)) == "" or (not free and _DRAWN.fullmatch(text)):
             return False
         if self._forms.search(plain) is not None:
             return True

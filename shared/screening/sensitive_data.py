@@ -22,6 +22,7 @@ from shared.screening.text_rules import extraordinary, hides, shows
 _DEEPEST = 8  # so many steps a path may have
 _OPTIONAL = (name for name, field in Identity.model_fields.items() if not field.is_required())
 _READ_APART = frozenset(f"/data/identity/{name}" for name in _OPTIONAL)  # what of these cannot be read is set aside
+_IDS = ("/reference", "/opportunity")  # of an agency, and of ours that it repeats
 _ATTRIBUTES = ("id", "source", "subject", "actor")  # texts of an event that are kept, or said again
 
 
@@ -55,7 +56,7 @@ class NeverCollected:
         for path, name, text in self._walk(event.get("data")):
             if name is not None:
                 never.append(Refusal("never-collected", f"{path}/{name}", {"name": name}))
-            elif self._numbers.stand_in(text, free=not path.endswith("/reference")):
+            elif self._numbers.stand_in(text, free=not path.endswith(_IDS)):
                 never.append(Refusal("refused-number", path))
             elif path in _READ_APART or len(odd) == MOST:
                 continue

@@ -225,6 +225,13 @@ def test_a_long_text_is_gone_through_once(text: str) -> None:
     assert not KOREAN.stand_in(text + "x")
 
 
+@pytest.mark.parametrize("drawn", ["9505262638839f4d51f731cedf14c73b", "9505262638839F4D51F731CEDF14C73B"])
+def test_what_was_drawn_at_random_may_hold_one_by_chance(drawn: str) -> None:
+    assert not KOREAN.stand_in(drawn, free=False)
+    assert KOREAN.stand_in(drawn)
+    assert KOREAN.stand_in(drawn[:-1], free=False)
+
+
 def test_each_pack_says_which_numbers() -> None:
     island = RefusedNumbers(*load_pack("xx-island").refused_numbers)
     assert island.stand_in("ISL 12345678")
