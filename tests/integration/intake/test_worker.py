@@ -132,10 +132,8 @@ async def test_what_cannot_be_read_as_a_whole_is_refused_alike(worker: WorkerPro
     assert not house.store.emitted
 
 
-async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(
-    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    house, count = House(), 2 * PORTION_EVENTS + 9
+def killed_before_each_transaction(worker: WorkerProcess, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This worker process, so that what is left of the question has to be done without it."""
     submit, pid = house.store.submit_all, worker.pid
     assert pid is not None
 
@@ -145,6 +143,13 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(
         return await submit(operations, ahead=ahead)
 
     monkeypatch.setattr(house.store, "submit_all", killing)
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, count = House(), 2 * PORTION_EVENTS + 9
+    killed_before_each_transaction(worker, house, monkeypatch)
     receipts = await sent(house, worker, encoded(adverts(house, count)))
     assert [each.status for each in receipts] == ["accepted"] * count
     assert len(house.store.emitted) == count
@@ -181,15 +186,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_file_loses_nothing(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, content = House(), table(3 * PORTION_EVENTS)
-    submit, pid = house.store.submit_all, worker.pid
-    assert pid is not None
-
-    async def killing(operations: Any, *, ahead: bool = False) -> Any:
-        with suppress(ProcessLookupError):  # done already
-            os.kill(pid, signal.SIGKILL)
-        return await submit(operations, ahead=ahead)
-
-    monkeypatch.setattr(house.store, "submit_all", killing)
+    killed_before_each_transaction(worker, house, monkeypatch)
     assert await read(house, worker, content) == await read(House(), idle_worker(), content)
     assert len({event.key for event in house.store.emitted}) == len(house.store.emitted)
 
@@ -197,18 +194,10 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_file_loses_nothing(
 async def test_empty_rows_are_counted_anew_where_the_worker_ended(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house, pid = House(), worker.pid
-    submit = house.store.submit_all
+    house = House()
     headings, rows = table(2 * PORTION_EVENTS).split(b"\n", 1)
     content = headings + b"\n" * 4_000 + rows
-    assert pid is not None
-
-    async def killing(operations: Any, *, ahead: bool = False) -> Any:
-        with suppress(ProcessLookupError):  # done already
-            os.kill(pid, signal.SIGKILL)
-        return await submit(operations, ahead=ahead)
-
-    monkeypatch.setattr(house.store, "submit_all", killing)
+    killed_before_each_transaction(worker, house, monkeypatch)
     found = await read(house, worker, content)
     assert found.stopped is None
     assert found == await read(House(), idle_worker(), content)
