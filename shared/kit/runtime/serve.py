@@ -45,6 +45,7 @@ def run(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT. Ends the process: 0 after a clean stop, 3 Kafka missing, 4 MongoDB missing, 1
     for anything else that keeps it from running."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would keep whom the memory names; so in all children
     try:
         code = uvloop.run(_serve(app, settings))
     except CannotStart as failure:
