@@ -10,16 +10,18 @@ from typing import Any
 from services.intake.dependencies import Dependencies
 from services.intake.event_handlers import topic_handlers
 from services.intake.event_handlers.effect import DoorEvent
+from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.schemas import Receipt, ReceiptStatus
 from shared.events import registry
 from shared.events.http_binding import Incoming, Item, Unfit
 from shared.events.refusal import Refusal, Refused
+from shared.events.topics.opportunities import JobAtDoor, ProgrammeAtDoor
 from shared.screening.door_rules import DoorRules, Features
 from shared.screening.findings import Budget, Findings
 from shared.screening.refused_numbers import RefusedNumbers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Echo:
     """What of an event can be said back to its sender and kept, whatever is wrong with the rest."""
 
@@ -34,7 +36,7 @@ class Echo:
         return Receipt(id=self.id, source=self.source, type=self.type, status=status, testrun=testrun, **more)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Validated:
     """`event`: None when its form is unsound or it holds what is never collected; then `rest` may be what of it can be
     looked at all the same, and `unfit` says what does not fit. With
@@ -65,10 +67,16 @@ class Validation:
             return Validated(echo, None, item.refusals)
         findings = Findings(self._dependencies.pack, budget)
         found = self._rules.look(item, findings, now, self._dependencies.day(now))
-        said = None if found.incoming is None else self._said(found.incoming, agency, found.features)
-        if found.sound:
-            return Validated(echo, said, found.refusals, found.warnings)
-        return Validated(echo, None, found.refusals, (), found.unfit, said)
+        if found.incoming is None:
+            return Validated(echo, None, found.refusals, (), found.unfit)
+        if not found.sound:
+            rest = self._said(found.incoming, agency, found.features)
+            return Validated(echo, None, found.refusals, (), found.unfit, rest)
+        advert: SaidAdvert | None = None
+        if not found.refusals and isinstance(data := found.incoming.data, JobAtDoor | ProgrammeAtDoor):
+            advert = SaidAdvert.of(found.features, agency, data.reference)
+        said = self._said(found.incoming, agency, found.features, advert)
+        return Validated(echo, said, found.refusals, found.warnings)
 
     def echo(self, item: Mapping[str, Any] | Refused, *, testrun: bool = False) -> Echo:
         """Of what was sent, before anything is known of it; ``testrun``: whatever it says itself."""
@@ -83,13 +91,13 @@ class Validation:
             return None
         return None if self._numbers.stand_in(value, free=False) else value
 
-    def _said(self, incoming: Incoming, agency: str, features: Features) -> DoorEvent:
+    def _said(self, incoming: Incoming, agency: str, features: Features, advert: SaidAdvert | None = None) -> DoorEvent:
         """With its keyed hashes, made once: a transaction asks for them again and again."""
         references, event_type = self._dependencies.references, incoming.event_type
         named = topic_handlers()[event_type.topic.name].reference(event_type, incoming.data)
         index = "" if named is None else references.index(named[0], agency, named[1])
         inbox = references.event(incoming.source, incoming.id)
-        return DoorEvent(incoming, agency, references.content(incoming.content), features, inbox, index)
+        return DoorEvent(incoming, agency, references.content(incoming.content), features, inbox, index, advert)
 
 
 def _of_topic(incoming: Incoming, findings: Findings) -> None:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, ClassVar, TypedDict
 
+from bson.raw_bson import RawBSONDocument
+
 from services.intake.documents import OPPORTUNITIES, REFERENCES, dumped
 from services.intake.domain.same_advert import Facts
 from services.intake.domain.vacancy import Source, alike, facts_of
@@ -117,6 +119,46 @@ class StoredOpportunity:
     def source(self, index: str) -> Source:
         """The one with this index, which is one of them."""
         return next(source for source in self.sources if source.index == index)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOpportunity:
+    """One that is new by one open advert and meets no other, from what was made of the advert before (`kept`): its
+    document is that of the `StoredOpportunity` that it is from then on."""
+
+    COLLECTION: ClassVar[str] = OPPORTUNITIES
+    sequence: ClassVar[int] = 1
+    id: str
+    kept: bytes
+    index: str
+    heard: date
+    reference: bytes
+    number: int | None
+    ends: date | None
+
+    def document(self) -> Document:
+        """As it is stored."""
+        source = {
+            "index": self.index,
+            "open": True,
+            "heard": self.heard.isoformat(),
+            "words": None,
+            "reference": self.reference,
+            "sender": self.number,
+            "opened": self.number,
+            "ended": None,
+        }
+        return {
+            "_id": self.id,
+            "sequence": self.sequence,
+            "state": RawBSONDocument(self.kept),
+            "sources": [source],
+            "apart": [],
+            "merged_into": None,
+            "judgement": None,
+            "judged": [],
+            "ends": None if self.ends is None else self.ends.isoformat(),
+        }
 
 
 def with_status(words: Opportunity, status: Status, vetting: Vetting | None) -> Opportunity:

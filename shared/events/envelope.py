@@ -19,7 +19,12 @@ from shared.events.limits import LONGEST_ATTRIBUTE, own_sequence
 from shared.events.refusal import Refusal, Refused, nearest, refusals_of
 from shared.events.registry import EventType, UnknownType, registry
 
-D = TypeVar("D", bound=Model)
+
+class Dumped(bytes):
+    """Data that somebody made JSON of already, as `dump_data` does."""
+
+
+D = TypeVar("D", bound=Model | Dumped)
 Headers = Sequence[tuple[str, bytes]]
 CONTENT_TYPE = "application/json"
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
@@ -88,8 +93,10 @@ def parse_time(text: str) -> datetime:
         raise ValueError("outside the years 1 to 9999 in UTC") from None
 
 
-def dump_data(data: Model) -> bytes:
+def dump_data(data: Model | Dumped) -> bytes:
     """The data as JSON: aliases (``from``), no defaults that were not set by anybody, UTF-8."""
+    if isinstance(data, Dumped):
+        return data
     return data.__pydantic_serializer__.to_json(data, by_alias=True, exclude_none=True)
 
 

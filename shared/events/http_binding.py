@@ -46,7 +46,7 @@ _RECKONED_WITH = {"wage-below-minimum": _HOURS, "wage-too-high": _HOURS}
 _NEAR = 10  # characters: the longest word of JSON is shorter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Incoming:
     """An event from outside whose envelope is sound and whose data fits the door's model of its type.
 

@@ -41,7 +41,7 @@ _SAFE_LIMITS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refusal:
     """``field``: JSON pointer into what was sent ("/data/wants/wage_min"); ``rule``: a slug; ``values``: safe facts."""
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Literal
 
 from shared.reference.title_folding import folded
@@ -79,7 +80,9 @@ class Facts:
 
     def document(self) -> dict[str, Any]:
         """As they are stored."""
-        return {name: getattr(self, name) for name in _NAMES} | {"shifts": list(self.shifts)}
+        found = dict(zip(_NAMES, _values(self), strict=True))
+        found["shifts"] = list(self.shifts)
+        return found
 
     @cached_property
     def lookup_keys(self) -> tuple[str, ...]:
@@ -90,6 +93,7 @@ class Facts:
 
 
 _NAMES = tuple(field.name for field in fields(Facts))
+_values = attrgetter(*_NAMES)
 
 
 def compared(one: Facts, other: Facts) -> Verdict:

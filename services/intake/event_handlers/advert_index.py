@@ -129,6 +129,22 @@ class AdvertIndex:
                     found = stricter(found, Judgement(**entry["judgement"]))
         return found
 
+    def is_free(self, facts: Facts, agency: str) -> bool:
+        """Whether surely nothing of what stands there is of another agency, or binds anybody."""
+        return all(
+            not listed.bound and listed.agencies.keys() <= {agency} for listed in map(self._listed, facts.lookup_keys)
+        )
+
+    def add(self, id: str, agency: str, facts: Facts) -> None:
+        """`listed`, of one that stands nowhere yet."""
+        entry = _entry(id, (), facts, agency=agency)
+        for key in facts.lookup_keys:
+            held = self._listed(key)
+            if held.has_room(agency):
+                self._changed[key] = Listed([*held.entries, entry], held.bound)
+            else:
+                self._no_room.add(id)
+
     def listed(self, id: str, was: Listing, now: Listing) -> None:
         """What is found of this opportunity from here on."""
         self._no_room.discard(id)

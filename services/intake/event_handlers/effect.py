@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 from services.intake.documents import StoredAgency, StoredPerson
-from services.intake.domain import advert_rules
-from services.intake.domain.same_advert import Facts
-from services.intake.opportunity_documents import StoredOpportunity
+from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.opportunity_documents import NewOpportunity, StoredOpportunity
 from shared.events import EventType
 from shared.events.data_classification import Model
+from shared.events.envelope import Dumped
 from shared.events.http_binding import Incoming
 from shared.events.refusal import Refusal
-from shared.events.topics.opportunities import Opportunity
-from shared.kit.base.ids import random_id
 from shared.kit.store.mongo import Document
-from shared.screening.advert_rules import JOB
 from shared.screening.door_rules import Features
 
 Thing = StoredAgency | StoredOpportunity | StoredPerson
 Status = Literal["accepted", "duplicate", "superseded"]
 
 
-@dataclass(frozen=True)  # no slots: `facts` and `words` are kept beside the fields
+@dataclass(frozen=True)
 class DoorEvent:
     """An event whose form is sound. `content`: keyed hash of what it says; `features`: what the rules made of its data,
     as far as the bus may carry it; `inbox`: keyed hash of source and id; `index`: of agency and reference, if it is
-    about something that goes by one."""
+    about something that goes by one. `advert`: of an advert in which nothing is wrong, all that it says; its data and
+    features stay behind where a worker made it."""
 
     incoming: Incoming
     agency: str
@@ -36,16 +33,7 @@ class DoorEvent:
     features: Features
     inbox: str
     index: str
-
-    @cached_property
-    def facts(self) -> Facts | None:
-        """What of a job's advert is compared with those of other agencies."""
-        return Facts.of(self.features) if self.features.get("kind") == JOB else None
-
-    @cached_property
-    def words(self) -> Opportunity:
-        """Of an advert: what it says, as an opportunity of its own that is open."""
-        return advert_rules.opened(random_id(), self.agency, self.features)
+    advert: SaidAdvert | None = None
 
     @property
     def name(self) -> str:
@@ -65,7 +53,7 @@ class Emission:
     event_type: EventType
     key: str
     sequence: int
-    state: Model
+    state: Model | Dumped
 
 
 @dataclass(slots=True)
@@ -82,7 +70,7 @@ class Effect:
     answer: dict[str, Any]
     status: Status = "accepted"
     thing: Thing | None = None
-    others: list[Thing] = field(default_factory=list)
+    others: list[Thing | NewOpportunity] = field(default_factory=list)
     saves: list[tuple[str, Document]] = field(default_factory=list)
     untold: bool = False
     emitted: list[Emission] = field(default_factory=list)

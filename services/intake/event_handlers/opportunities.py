@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from services.intake.dependencies import Dependencies
 from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
-from services.intake.domain import advert_rules
 from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.domain.vacancy import Source, remembered
 from services.intake.domain.vetting import Judgement, employer_key
-from services.intake.event_handlers import tombstones
+from services.intake.event_handlers import new_adverts, tombstones
 from services.intake.event_handlers.effect import DoorEvent, Effect
+from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.event_handlers.vacancies import Vacancies
 from services.intake.event_handlers.vacancy_needs import (
     merged_into,
-    needs_of_advert,
     needs_of_merged,
     needs_of_opportunity,
+    needs_of_same,
     stored,
 )
 from services.intake.identity import Family
@@ -55,17 +55,19 @@ def check_data(data: Model, findings: Findings) -> None:
 
 def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Iterable[Need]:
     """The reference, then the opportunity, and what may be of the same vacancy."""
-    data = event.incoming.data
+    data, advert = event.incoming.data, event.advert
     if isinstance(data, VettedAtDoor):
         yield from needs_of_opportunity(data.opportunity, work)
         yield from needs_of_merged(data.opportunity, work)
         return
-    known = _known(event, work)
-    yield Need.by_id(REFERENCES, known.id)
+    yield Need.by_id(REFERENCES, event.index)
     if isinstance(data, ClosedAtDoor):
         yield tombstones.tally_of(event, work)
-    yield from needs_of_advert(event.facts, event.features.get("employer"), event.agency, work)
-    if known.thing is not None:
+    if advert is not None:
+        yield from advert.needs
+        if advert.facts is not None:
+            yield from needs_of_same(advert.facts, event.agency, work)
+    if (known := _known(event, work)).thing is not None:
         yield from needs_of_opportunity(known.thing, work)
 
 
@@ -80,36 +82,39 @@ def decide(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ef
     An agency's closing is final but for one act: posting it again with a number above the one that closed it. Raises
     Refused for an unknown reference (a closing act leaves a tombstone then) and for what would open by the way.
     """
-    data = event.incoming.data
-    vacancies = Vacancies(work, dependencies)
+    data, advert = event.incoming.data, event.advert
     if isinstance(data, VettedAtDoor):
-        return _vetted(data, vacancies, work)
+        return _vetted(data, Vacancies(work, dependencies), work)
     known = _known(event, work)
     if known.thing is None:
         if isinstance(data, ClosedAtDoor):
             return tombstones.keep(event, known, known.tombstone.with_end(event.sequence), work)
         if event.name not in _OPENING:
             raise Refused(Refusal("unknown-reference", "/data/reference"))
-        return _new(event, known, vacancies, dependencies)
+        assert advert is not None, "an advert in which nothing is wrong"
+        effect = new_adverts.alone(event, advert, known, work, dependencies)
+        return effect or _new(event, advert, known, Vacancies(work, dependencies), dependencies)
+    vacancies = Vacancies(work, dependencies)
     held = vacancies.get(known.thing).source(event.index)
     if isinstance(data, ClosedAtDoor):
         return _closed(event, held, vacancies)
+    assert advert is not None, "an advert in which nothing is wrong"
     if not held.open:
-        return _opened_again(event, held, vacancies)
-    return _said_again(event, held, vacancies)
+        return _opened_again(event, advert, held, vacancies)
+    return _said_again(event, advert, held, vacancies)
 
 
-def _new(event: DoorEvent, known: Reference, vacancies: Vacancies, dependencies: Dependencies) -> Effect:
-    data, number = event.incoming.data, event.sequence
-    assert isinstance(data, JobAtDoor | ProgrammeAtDoor)
-    words = event.words
-    remembered(words, event.facts)
+def _new(
+    event: DoorEvent, advert: SaidAdvert, known: Reference, vacancies: Vacancies, dependencies: Dependencies
+) -> Effect:
+    words, number = advert.words, event.sequence
+    remembered(words, advert.facts)
     source = Source(
         index=event.index,
         open=not known.tombstone.forbids(number),
         heard=vacancies.day,
         words=words,
-        reference=dependencies.sealer.seal(data.reference.encode(), OPPORTUNITIES, event.index, "reference"),
+        reference=dependencies.sealer.seal(advert.reference.encode(), OPPORTUNITIES, event.index, "reference"),
         sender=number,
         opened=number,
         ended=known.tombstone.end(number),
@@ -129,30 +134,30 @@ def _closed(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
     return _said(held, replace(held, open=False, ended=latest(ended, held.ended)), vacancies)
 
 
-def _opened_again(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
+def _opened_again(event: DoorEvent, advert: SaidAdvert, held: Source, vacancies: Vacancies) -> Effect:
     number = event.sequence
     if number is not None and held.ended is not None and number <= held.ended:
         return Effect(vacancies.answer(held.words.opportunity), "superseded")
     if event.name not in _OPENING or number is None:
         raise Refused(Refusal("opportunity-closed", "/data/reference"))
-    return _said(held, replace(_worded(event, held), open=True, opened=number), vacancies)
+    return _said(held, replace(_worded(event, advert, held), open=True, opened=number), vacancies)
 
 
-def _said_again(event: DoorEvent, held: Source, vacancies: Vacancies) -> Effect:
+def _said_again(event: DoorEvent, advert: SaidAdvert, held: Source, vacancies: Vacancies) -> Effect:
     """An open advert told anew: an update, or a posting that says it again."""
     number = event.sequence
     opened = latest(number, held.opened) if event.name in _OPENING else held.opened
-    effect = _said(held, replace(_worded(event, held), opened=opened), vacancies)
+    effect = _said(held, replace(_worded(event, advert, held), opened=opened), vacancies)
     if is_older(number, held.sender):
         effect.status = "superseded"
     return effect
 
 
-def _worded(event: DoorEvent, held: Source) -> Source:
+def _worded(event: DoorEvent, advert: SaidAdvert, held: Source) -> Source:
     """With the words that hold: these, or newer ones that came before."""
     if is_older(event.sequence, held.sender):
         return held
-    words = advert_rules.opened(held.words.opportunity, event.agency, event.features)
+    words = advert.words.model_copy(update={"opportunity": held.words.opportunity})
     return replace(held, words=words, sender=latest(event.sequence, held.sender))
 
 

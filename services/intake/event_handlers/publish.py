@@ -10,6 +10,7 @@ from services.intake.event_handlers.effect import Effect, Emission, Thing
 from services.intake.last_published import Causation, KeptFloors, LastPublished, told
 from shared.events import Event, registry
 from shared.events.data_classification import Model
+from shared.events.envelope import Dumped
 from shared.events.topics.people import CONSENT_LAPSED
 from shared.events.topics.prohibitions import FLOOR_RAISED, Floors
 from shared.kit.base.ids import Ids
@@ -65,7 +66,7 @@ def again(kind: type[Thing], id: str, ids: Ids) -> Operation[None]:
     return Operation(lambda work: [Need.by_id(kind.COLLECTION, id)], do)
 
 
-def _event(emission: Emission, causation: Causation, ids: Ids) -> Event[Model]:
+def _event(emission: Emission, causation: Causation, ids: Ids) -> Event[Model | Dumped]:
     event_type = emission.event_type
     return Event(
         id=ids.derived(event_type.topic.name, emission.key, emission.sequence),

@@ -11,7 +11,7 @@ from services.intake.domain.vetting import employer_key
 from services.intake.event_handlers import advert_index
 from services.intake.event_handlers.advert_index import AdvertIndex
 from services.intake.opportunity_documents import EMPLOYERS, StoredOpportunity, employer_id
-from shared.events.topics.opportunities import Employer, Opportunity
+from shared.events.topics.opportunities import Opportunity
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 MOST_MERGES = 8  # that are followed, one after the other
@@ -22,19 +22,18 @@ def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
     return work.parsed(OPPORTUNITIES, id, StoredOpportunity.kept_in)
 
 
-def needs_of_advert(facts: Facts | None, employer: Employer | None, agency: str, work: UnitOfWork) -> Iterator[Need]:
-    """What is known of its employer, and what may be of the same vacancy."""
-    if key := employer_key(employer):
-        yield EMPLOYERS.by_id(employer_id(key))
-    if facts is not None:
-        yield from advert_index.needs(facts)
-        for same in AdvertIndex(work).found(facts, agency)[0]:
-            yield Need.by_id(OPPORTUNITIES, same)
-            held = stored(same, work)
-            if held is not None:
-                yield from _needs_of_judged(held)
-                for source in held.sources:  # any of them may be the next whose words are told
-                    yield from _needs_of_words(source.words)
+def needs_of_same(facts: Facts, agency: str, work: UnitOfWork) -> Iterator[Need]:
+    """What is of the same vacancy as an advert, by what is loaded of its needs."""
+    index = AdvertIndex(work)
+    if index.is_free(facts, agency):
+        return
+    for same in index.found(facts, agency)[0]:
+        yield Need.by_id(OPPORTUNITIES, same)
+        held = stored(same, work)
+        if held is not None:
+            yield from _needs_of_judged(held)
+            for source in held.sources:  # any of them may be the next whose words are told
+                yield from _needs_of_words(source.words)
 
 
 def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
@@ -44,7 +43,9 @@ def needs_of_opportunity(id: str, work: UnitOfWork) -> Iterator[Need]:
     if held is None:
         return
     for source in held.sources:
-        yield from needs_of_advert(facts_of(source.words), source.words.employer, source.agency, work)
+        yield from _needs_of_words(source.words)
+        if (facts := facts_of(source.words)) is not None:
+            yield from needs_of_same(facts, source.agency, work)
     yield from _needs_of_words(held.state)
     yield from _needs_of_judged(held)
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from services.intake.dependencies import Dependencies
-from services.intake.event_validation import Validated, Validation
+from services.intake.event_validation import Validation
 from services.intake.file_conversion import MOST_EMPTY, item_of, rows_of
 from services.intake.identity import References, Vault
 from services.intake.portions import Portion, Room, Validating
 from services.intake.request_admission import read_types
-from services.intake.schemas import Receipt
 from services.intake.worker.questions import Close, Found, Next, OpenBatch, Opened, OpenFile, Question, Start
 from services.intake.worker.wire import LENGTH_BYTES, framed, read
 from shared.events.http_binding import BATCH, Item, split
@@ -80,7 +79,7 @@ class Worker:
         def found(further: Next) -> Found:
             portion, room = Portion(), Room()
             for number, item in reading:
-                portion.append(_prepared(validating.one(item, late=number in further.late)))
+                portion.append(validating.one(item, late=number in further.late))
                 if room.full_with(portion[-1]):
                     break
             return Found(portion, [])
@@ -96,7 +95,7 @@ class Worker:
             validating, room = self._validating(asked, testrun=asked.testrun), Room()  # as the service itself does
             try:
                 for row in rows:
-                    portion.append(_prepared(validating.one(item_of(row, testrun=asked.testrun))))
+                    portion.append(validating.one(item_of(row, testrun=asked.testrun)))
                     taken.append(Converted(row.row, None, (), row.warnings, row.columns))
                     if room.full_with(portion[-1]):
                         break
@@ -108,14 +107,6 @@ class Worker:
 
     def _validating(self, asked: OpenBatch | OpenFile, *, testrun: bool = False) -> Validating:
         return Validating(self._validation, self._dependencies.pack, asked.agency, asked.now, testrun)
-
-
-def _prepared(one: Validated | Receipt) -> Validated | Receipt:
-    """With what is made of an advert when it is decided, as far as that can be made here."""
-    if isinstance(one, Validated) and one.event is not None and not one.refusals and one.event.facts is not None:
-        with suppress(Exception):  # then deciding meets it, and says so
-            one.event.words, one.event.facts.lookup_keys  # noqa: B018 - they are kept
-    return one
 
 
 def main() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from services.intake.domain import advert_rules
+from services.intake.domain.vacancy import facts_of
 from services.intake.event_validation import Validated, Validation
 from services.intake.worker.questions import Found
 from services.intake.worker.wire import LENGTH_BYTES, framed, read
@@ -29,7 +32,11 @@ def there_and_back(thing: Any) -> Any:
     return read(sent[LENGTH_BYTES:])
 
 
-@pytest.mark.parametrize("name", [each.name for each in registry if each.door is not None])
+ADVERTS = ("job-posted", "job-updated", "programme-opened", "programme-updated")
+OTHERS = [each.name for each in registry if each.door is not None and each.name not in ADVERTS]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_a_sound_event_of_every_type_is_the_same(name: str) -> None:
     one = validated(House().event(name, example(name), by="gjf"))
     assert one.event is not None
@@ -42,13 +49,27 @@ def test_a_sound_event_of_every_type_is_the_same(name: str) -> None:
     assert event.incoming.data.model_copy() == one.event.incoming.data
 
 
-def test_what_was_made_of_an_advert_comes_along() -> None:
-    one = validated(House().event("job-posted", example("job-posted"), by="gjf"))
+@pytest.mark.parametrize("name", ADVERTS)
+def test_of_an_advert_all_comes_along_but_what_is_in_it_already(name: str) -> None:
+    one = validated(House().event(name, example(name), by="gjf", sequence="7", actor="w-1", traceparent="none"))
     assert one.event is not None
-    words, facts = one.event.words, one.event.facts
-    found = there_and_back(one).event
-    assert "words" in vars(found)
-    assert (found.words, found.facts) == (words, facts)
+    assert one.event.advert is not None
+    found = there_and_back(one)
+    event = found.event
+    incoming = replace(event.incoming, data=one.event.incoming.data, content=one.event.incoming.content)
+    assert replace(found, event=replace(event, incoming=incoming, features=one.event.features)) == one
+    assert event.incoming.event_type is one.event.incoming.event_type
+    assert (event.features, event.incoming.content, event.incoming.data.model_dump()) == ({}, b"", {})
+    assert event.advert.words == advert_rules.opened(event.advert.opportunity, "gjf", one.event.features)
+    assert event.advert.facts == facts_of(event.advert.words)
+
+
+def test_a_refused_advert_is_the_same() -> None:
+    one = validated(House().event("job-posted", example("job-posted", region="legal-dong-2026:1"), by="gjf"))
+    assert one.refusals
+    assert one.event is not None
+    assert one.event.advert is None
+    assert there_and_back(one) == one
 
 
 def test_what_is_wrong_with_an_event_is_the_same() -> None:
