@@ -71,7 +71,7 @@ class _Decision:
     def needs(self, work: UnitOfWork) -> Iterable[Need]:
         needs = [*_of_all(self._agency, work.trusted)]
         if (event := self.validated.event) is not None:
-            needs.append(INBOX.by_id(event.inbox))
+            needs.append(event.seen)
         if (said := event or self.validated.rest) is not None:
             needs += topic_handlers()[said.incoming.event_type.topic.name].needs(said, work, self.dependencies)
         return needs

@@ -37,6 +37,7 @@ ATTRIBUTES = {
 }  # fmt: skip
 _DECISIVE = {"sequence", "testrun"}  # without them the event would have another effect than was meant
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}", re.ASCII)  # what CloudEvents allows as the name of an attribute
+_BLANK = frozenset({"", " ", "\t", "\n", "\r"})
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 MOST_NAMES = 200  # fields of an event's data that are looked at once more when some of them do not fit
@@ -156,7 +157,8 @@ def read(item: Mapping[str, Any], *, is_composed: bool = False) -> Incoming:
         else:
             texts[name] = value
     warnings: list[Refusal] = []
-    for number, name in enumerate(sorted(item.keys() - ATTRIBUTES)):
+    unknown = () if item.keys() <= ATTRIBUTES else sorted(item.keys() - ATTRIBUTES)
+    for number, name in enumerate(unknown):
         like = nearest(name, ATTRIBUTES if number < MOST_NAMED else _DECISIVE) if number < MOST_ATTRIBUTES else {}
         slip = like.get("nearest") in _DECISIVE
         if slip or not _EXTENSION.fullmatch(name) or not isinstance(item[name], str | int | None):
@@ -255,6 +257,8 @@ class _Text:
 
     def next(self) -> str:
         """The character after any space; nothing at the end."""
+        if (sign := self._piece[self._place : self._place + 1]) not in _BLANK:
+            return sign
         while True:
             self._place = _after_space(self._piece, self._place)
             if self._place < len(self._piece):

@@ -53,8 +53,6 @@ def check_structure(event: Any) -> Contents:
                 left -= len(value)
                 if left < 0:
                     break
-                if max(map(len, value), default=0) > LONGEST_NAME:
-                    raise Refused(Refusal("name-too-long", "", {"most": LONGEST_NAME}))
                 names.update(value)
                 inner += value.values()
             elif kind is list:
@@ -67,9 +65,13 @@ def check_structure(event: Any) -> Contents:
         if left < 0:
             raise Refused(Refusal("too-many-values", "", {"most": MOST_VALUES}))
         if not inner:
-            return contents
+            break
         level = inner
-    raise Refused(Refusal("too-deep", "", {"most": DEEPEST}))
+    else:
+        raise Refused(Refusal("too-deep", "", {"most": DEEPEST}))
+    if max(map(len, names), default=0) > LONGEST_NAME:
+        raise Refused(Refusal("name-too-long", "", {"most": LONGEST_NAME}))
+    return contents
 
 
 HIGHEST_SEQUENCE = 10**9

@@ -25,6 +25,12 @@ _MOMENT = re.compile(
     "((?<![0-9])(?:[0-9]{4}|[0-9]{2})([-./]?)(?:0[1-9]|1[0-2])\\2(?:0[1-9]|[12][0-9]|3[01])(?:[Tt]|[ ,_-]{1,2})"
     f"|[0-9]일 ?){_HOUR}(?:[.,][0-9]{{1,9}})?(?![0-9])(?:[+-][0-9]{{2}}:[0-9]{{2}}(?![0-9]))?"
 )
+# A day alone, or such a moment, as the contract writes them: of whoever else's form they may be, nobody's number.
+DAY_OR_MOMENT = (
+    "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    "(?:T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:[.][0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))?"
+)
+_DAY_OR_MOMENT = re.compile(DAY_OR_MOMENT)
 # A time alone is written like a day with colons; hours and minutes like two parts of one.
 _TIME = re.compile(f"(?<![0-9]){_HOUR}(?![0-9])")
 _MINUTE = re.compile("(?<![0-9:])([01][0-9]|2[0-3]):([0-5][0-9])(?![0-9:])")
@@ -84,6 +90,8 @@ class RefusedNumbers:
         behind it may be one; in an id or a reference these are a day and a serial number, and what was drawn
         at random is not looked at."""
         if self._forms is None or (plain := _plain(text)) == "" or (not free and _DRAWN.fullmatch(text)):
+            return False
+        if _DAY_OR_MOMENT.fullmatch(text) is not None:
             return False
         if self._forms.search(plain) is not None:
             return True

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import filterfalse
 
-from shared.screening.refused_numbers import FEWEST_DIGITS
+from shared.screening.refused_numbers import DAY_OR_MOMENT, FEWEST_DIGITS
 
 # What is there and does not show, though Unicode calls it a letter: the fillers of Hangul.
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
@@ -15,8 +15,11 @@ _JOINERS = frozenset("\u200c\u200d")  # written within words of some scripts
 # Control and formatting (directions, blanks of no width), lone surrogates, private use, separators of lines.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # Letters, digits and signs of ASCII and whole syllables of Hangul, a letter or digit first (after the slash of a path)
-# and fewer digits than a number has: nothing is wrong with such a text, as nearly all are.
-_ORDINARY = re.compile(rf"(?!(?:[^0-9]*[0-9]){{{FEWEST_DIGITS}}})/?[0-9A-Za-z\uac00-\ud7a3][ -~\uac00-\ud7a3]*")
+# and fewer digits than a number has; or a day, or a moment: nothing is wrong with such a text, as nearly all are.
+_SIGN = r"[ -/:-~\uac00-\ud7a3]"
+_ORDINARY = re.compile(
+    rf"/?(?=[0-9A-Za-z\uac00-\ud7a3]){_SIGN}*+(?:[0-9]{_SIGN}*+){{0,{FEWEST_DIGITS - 1}}}+|{DAY_OR_MOMENT}"
+)
 
 
 def extraordinary(texts: Iterable[str]) -> Iterator[str]:

@@ -70,6 +70,8 @@ class Listed:
         self.entries, self.bound = entries, bound
         self.places = {entry["id"]: at for at, entry in enumerate(entries)}
         self.agencies = Counter(entry["agency"] for entry in entries)
+        self.alone = next(iter(self.agencies)) if len(self.agencies) == 1 and not bound else None
+        """The one agency of which anything stands here, and nothing binds it."""
 
     @staticmethod
     def kept_in(document: Document) -> Listed:
@@ -129,22 +131,6 @@ class AdvertIndex:
                     found = stricter(found, Judgement(**entry["judgement"]))
         return found
 
-    def is_free(self, facts: Facts, agency: str) -> bool:
-        """Whether surely nothing of what stands there is of another agency, or binds anybody."""
-        return all(
-            not listed.bound and listed.agencies.keys() <= {agency} for listed in map(self._listed, facts.lookup_keys)
-        )
-
-    def add(self, id: str, agency: str, facts: Facts) -> None:
-        """`listed`, of one that stands nowhere yet."""
-        entry = _entry(id, (), facts, agency=agency)
-        for key in facts.lookup_keys:
-            held = self._listed(key)
-            if held.has_room(agency):
-                self._changed[key] = Listed([*held.entries, entry], held.bound)
-            else:
-                self._no_room.add(id)
-
     def listed(self, id: str, was: Listing, now: Listing) -> None:
         """What is found of this opportunity from here on."""
         self._no_room.discard(id)
@@ -185,7 +171,33 @@ class AdvertIndex:
         return self._changed.get(key) or self._stored(key)
 
     def _stored(self, key: str) -> Listed:
-        return self._work.parsed(ADVERTS.name, key, Listed.kept_in) or _NOTHING
+        return stored(key, self._work)
+
+
+def stored(key: str, work: UnitOfWork) -> Listed:
+    """What stands under this key in this transaction."""
+    return work.parsed(ADVERTS.name, key, Listed.kept_in) or _NOTHING
+
+
+def meets_others(facts: Facts, agency: str, work: UnitOfWork) -> bool:
+    """Whether anything under its keys is of another agency, or binds this one."""
+    for key in facts.lookup_keys:
+        listed = stored(key, work)
+        if listed is not _NOTHING and listed.alone != agency:
+            return True
+    return False
+
+
+def saves_of_new(id: str, agency: str, facts: Facts, work: UnitOfWork) -> tuple[list[Save], bool]:
+    """`AdvertIndex.listed` and its `saves`, of one that stands nowhere yet and meets no others; and whether it has room
+    wherever it belongs."""
+    saves: list[Save] = []
+    for key in facts.lookup_keys:
+        if (listed := stored(key, work)).has_room(agency):
+            entries = [*listed.entries, _entry(id, (), facts, agency=agency)]
+            until = work.trusted + KEPT
+            saves.append((ADVERTS.name, dict(AdvertsDocument(_id=key, entries=entries, bound=[], until=until))))
+    return saves, len(saves) == len(facts.lookup_keys)
 
 
 def _entry(id: str, marks: tuple[str, ...], facts: Facts, **more: object) -> Document:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
-from services.intake.documents import StoredAgency, StoredPerson
+from services.intake.documents import INBOX, REFERENCES, StoredAgency, StoredPerson
 from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.opportunity_documents import NewOpportunity, StoredOpportunity
 from shared.events import EventType
@@ -14,13 +15,14 @@ from shared.events.envelope import Dumped
 from shared.events.http_binding import Incoming
 from shared.events.refusal import Refusal
 from shared.kit.store.mongo import Document
+from shared.kit.store.unit_of_work import Need
 from shared.screening.door_rules import Features
 
 Thing = StoredAgency | StoredOpportunity | StoredPerson
 Status = Literal["accepted", "duplicate", "superseded"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # no slots: what it needs is asked for several times, and kept beside the fields
 class DoorEvent:
     """An event whose form is sound. `content`: keyed hash of what it says; `features`: what the rules made of its data,
     as far as the bus may carry it; `inbox`: keyed hash of source and id; `index`: of agency and reference, if it is
@@ -34,6 +36,16 @@ class DoorEvent:
     inbox: str
     index: str
     advert: SaidAdvert | None = None
+
+    @cached_property
+    def reference(self) -> Need:
+        """What is kept under `index`."""
+        return Need.by_id(REFERENCES, self.index)
+
+    @cached_property
+    def seen(self) -> Need:
+        """What is kept under `inbox`."""
+        return INBOX.by_id(self.inbox)
 
     @property
     def name(self) -> str:

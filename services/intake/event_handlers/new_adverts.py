@@ -6,12 +6,12 @@ compares the two)."""
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.documents import REFERENCES, Reference
-from services.intake.event_handlers.advert_index import AdvertIndex
+from services.intake.event_handlers import advert_index
+from services.intake.event_handlers.advert_index import Save
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
 from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.opportunity_documents import EMPLOYERS, NewOpportunity, employer_id
@@ -25,28 +25,29 @@ def alone(
     event: DoorEvent, advert: SaidAdvert, known: Reference, work: UnitOfWork, dependencies: Dependencies
 ) -> Effect | None:
     """What an advert does under whose reference nothing is kept; None: it is none of these."""
-    today = dependencies.day(work.earliest)
-    index = AdvertIndex(work)
+    today, facts = dependencies.day(work.earliest), advert.facts
     if known.tombstone.ended or (advert.closes is not None and advert.closes < today):
         return None
-    if advert.facts is not None and not index.is_free(advert.facts, event.agency):
+    if facts is not None and advert_index.meets_others(facts, event.agency, work):
         return None
     if advert.employer and _may_be_held(advert.employer, work, dependencies):
         return None
     id, number = advert.opportunity, event.sequence
-    if advert.facts is not None:
-        index.add(id, event.agency, advert.facts)
+    saves: list[Save] = [(REFERENCES, {"_id": event.index, "thing": id})]
+    if facts is not None:
+        listed, has_room = advert_index.saves_of_new(id, event.agency, facts, work)
+        saves += listed
+        if not has_room:
+            work.after_commit(metrics.adverts_not_compared.of().inc)
     ends = advert.closes
     if ends is None and (days := dependencies.pack.open_ended_days(today)) is not None:
         ends = today + timedelta(days=days)
-    if missed := index.not_listed:
-        work.after_commit(partial(metrics.adverts_not_compared.of().inc, missed))
     kind = JOB_POSTED if advert.kind == JOB else PROGRAMME_OPENED
     reference = dependencies.sealer.seal(advert.reference.encode(), OPPORTUNITIES.name, event.index, "reference")
     return Effect(
         {"opportunity": id},
         others=[NewOpportunity(id, advert.kept, event.index, today, reference, number, ends)],
-        saves=[*index.saves(), (REFERENCES, {"_id": event.index, "thing": id})],
+        saves=saves,
         untold=True,
         emitted=[Emission(kind, id, NewOpportunity.sequence, Dumped(advert.told))],
     )

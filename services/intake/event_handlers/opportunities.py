@@ -60,7 +60,7 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
         yield from needs_of_opportunity(data.opportunity, work)
         yield from needs_of_merged(data.opportunity, work)
         return
-    yield Need.by_id(REFERENCES, event.index)
+    yield event.reference
     if isinstance(data, ClosedAtDoor):
         yield tombstones.tally_of(event, work)
     if advert is not None:

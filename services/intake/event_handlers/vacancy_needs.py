@@ -24,10 +24,9 @@ def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
 
 def needs_of_same(facts: Facts, agency: str, work: UnitOfWork) -> Iterator[Need]:
     """What is of the same vacancy as an advert, by what is loaded of its needs."""
-    index = AdvertIndex(work)
-    if index.is_free(facts, agency):
+    if not advert_index.meets_others(facts, agency, work):
         return
-    for same in index.found(facts, agency)[0]:
+    for same in AdvertIndex(work).found(facts, agency)[0]:
         yield Need.by_id(OPPORTUNITIES, same)
         held = stored(same, work)
         if held is not None:
