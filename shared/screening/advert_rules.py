@@ -46,8 +46,10 @@ def advert_of(data: JobAtDoor | ProgrammeAtDoor, findings: Findings, today: date
 
 
 def _check_codes(data: JobAtDoor | ProgrammeAtDoor, findings: Findings) -> None:
-    for name in ("occupation", "industry", "region", "employment"):
-        findings.code(name, getattr(data, name), f"/data/{name}")
+    findings.code("occupation", data.occupation, "/data/occupation")
+    findings.code("industry", data.industry, "/data/industry")
+    findings.code("region", data.region, "/data/region")
+    findings.code("employment", data.employment, "/data/employment")
     findings.codes("shift", data.shifts, "/data/shifts")
     findings.codes("benefit", data.benefits, "/data/benefits")
     findings.codes("strength", data.strengths, "/data/strengths")

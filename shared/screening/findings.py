@@ -47,7 +47,8 @@ class Findings:
     def codes(self, kind: str, codes: Iterable[str], field: str) -> None:
         """The same for a list of codes."""
         for index, code in enumerate(codes):
-            self.code(kind, code, f"{field}/{index}")
+            if not self.pack.accepts(kind, code):
+                self.code(kind, code, f"{field}/{index}")
 
     def title(self, kind: str, title: str, field: str) -> str | None:
         """The code that a title (or a code) stands for; None, and a finding with the pack's nearest titles, if none."""

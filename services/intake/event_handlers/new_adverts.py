@@ -10,8 +10,7 @@ from datetime import timedelta
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.documents import REFERENCES, Reference
-from services.intake.event_handlers import advert_index
-from services.intake.event_handlers.advert_index import Save
+from services.intake.event_handlers.advert_index import Save, meets_others, saves_of_new
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
 from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.opportunity_documents import EMPLOYERS, NewOpportunity, employer_id
@@ -28,14 +27,14 @@ def alone(
     today, facts = dependencies.day(work.earliest), advert.facts
     if known.tombstone.ended or (advert.closes is not None and advert.closes < today):
         return None
-    if facts is not None and advert_index.meets_others(facts, event.agency, work):
+    if facts is not None and meets_others(facts, event.agency, work):
         return None
     if advert.employer and _may_be_held(advert.employer, work, dependencies):
         return None
     id, number = advert.opportunity, event.sequence
     saves: list[Save] = [(REFERENCES, {"_id": event.index, "thing": id})]
     if facts is not None:
-        listed, has_room = advert_index.saves_of_new(id, event.agency, facts, work)
+        listed, has_room = saves_of_new(id, event.agency, facts, work)
         saves += listed
         if not has_room:
             work.after_commit(metrics.adverts_not_compared.of().inc)

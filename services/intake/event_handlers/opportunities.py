@@ -11,6 +11,7 @@ from services.intake.domain.sequence_ordering import is_older, latest
 from services.intake.domain.vacancy import Source, remembered
 from services.intake.domain.vetting import Judgement, employer_key
 from services.intake.event_handlers import new_adverts, tombstones
+from services.intake.event_handlers.advert_index import meets_others
 from services.intake.event_handlers.effect import DoorEvent, Effect
 from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.event_handlers.vacancies import Vacancies
@@ -57,18 +58,17 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
     """The reference, then the opportunity, and what may be of the same vacancy."""
     data, advert = event.incoming.data, event.advert
     if isinstance(data, VettedAtDoor):
-        yield from needs_of_opportunity(data.opportunity, work)
-        yield from needs_of_merged(data.opportunity, work)
-        return
-    yield event.reference
+        return [*needs_of_opportunity(data.opportunity, work), *needs_of_merged(data.opportunity, work)]
+    needs = [event.reference]
     if isinstance(data, ClosedAtDoor):
-        yield tombstones.tally_of(event, work)
+        needs.append(tombstones.tally_of(event, work))
     if advert is not None:
-        yield from advert.needs
-        if advert.facts is not None:
-            yield from needs_of_same(advert.facts, event.agency, work)
-    if (known := _known(event, work)).thing is not None:
-        yield from needs_of_opportunity(known.thing, work)
+        needs += advert.needs
+        if advert.facts is not None and meets_others(advert.facts, event.agency, work):
+            needs += needs_of_same(advert.facts, event.agency, work)
+    if (known := work.get(REFERENCES, event.index)) is not None and "thing" in known:
+        needs += needs_of_opportunity(known["thing"], work)
+    return needs
 
 
 def check(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Sequence[Refusal]:

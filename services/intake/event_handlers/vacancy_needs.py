@@ -24,8 +24,6 @@ def stored(id: str, work: UnitOfWork) -> StoredOpportunity | None:
 
 def needs_of_same(facts: Facts, agency: str, work: UnitOfWork) -> Iterator[Need]:
     """What is of the same vacancy as an advert, by what is loaded of its needs."""
-    if not advert_index.meets_others(facts, agency, work):
-        return
     for same in AdvertIndex(work).found(facts, agency)[0]:
         yield Need.by_id(OPPORTUNITIES, same)
         held = stored(same, work)

@@ -56,12 +56,8 @@ class Sealer:
 
     def _bound(self, associated: tuple[str, ...]) -> bytes:
         """Header and parts, each with its length in front, so that ("ab", "c") and ("a", "bc") differ."""
-        bound = bytearray(self._header)
-        for part in associated:
-            said = part.encode()
-            bound += len(said).to_bytes(4)
-            bound += said
-        return bytes(bound)
+        parts = [part.encode() for part in associated]
+        return self._header + b"".join(len(part).to_bytes(4) + part for part in parts)
 
 
 def key_id(key: bytes) -> bytes:
