@@ -183,7 +183,7 @@ def meets_others(facts: Facts, agency: str, work: UnitOfWork) -> bool:
     """Whether anything under its keys is of another agency, or binds this one."""
     for key in facts.lookup_keys:
         listed = stored(key, work)
-        if listed is not _NOTHING and listed.alone != agency:
+        if listed.alone != agency and (listed.entries or listed.bound):
             return True
     return False
 
