@@ -11,7 +11,7 @@ import asyncio
 from datetime import date
 from typing import NamedTuple
 
-from services.matching.domain.next_steps import NextSteps, Step, ranked
+from services.matching.domain.next_steps import NextSteps, Refusal, Step, ranked
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.repository import Repository
 from shared.events.topics.opportunities import Opportunity
@@ -32,10 +32,11 @@ class _Known(NamedTuple):
 
 
 class Found(NamedTuple):
-    """``looked_at``: how many openings."""
+    """``looked_at``: how many openings; ``refused``: what refuses them."""
 
     steps: tuple[Step, ...] = ()
     looked_at: int = 0
+    refused: tuple[Refusal, ...] = ()
 
 
 class NextStepsSearch:
@@ -66,7 +67,7 @@ class NextStepsSearch:
         async for step in in_slices(looking.steps()):
             if step is not None:
                 steps.append(step)
-        return Found(tuple(ranked(steps)), looking.looked_at)
+        return Found(tuple(ranked(steps)), looking.looked_at, looking.refused())
 
     async def _read(self, repository: Repository, today: date) -> None:
         """Know the newest openings, and no others."""

@@ -10,6 +10,7 @@ from services.matching.domain.assessment import DIGITS, Assessment, assess, asse
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over, ranking
+from services.matching.domain.empty_list import EmptyList, empty_list
 from services.matching.domain.first_questions import READ, first_questions
 from services.matching.domain.next_steps import EXAMPLES, Step
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
@@ -25,8 +26,10 @@ from services.matching.schemas import (
     SeenFactor,
     SeenMatch,
     SeenMatches,
+    SeenRefusal,
     SeenStep,
     Why,
+    WhyEmpty,
 )
 from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
@@ -62,23 +65,42 @@ class MatchQueries:
         person, visibility = await self._people.visible(caller, alias)
         matches = await self._ranked(person)
         seen = [self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1)]
-        ask_first = await self._ask_first(person) if visibility.why else None
+        answer = SeenMatches(matches=tuple(seen))
+        if visibility.why:
+            more = await self._what_waits(person, visibility, empty=not seen)
+            answer = answer.model_copy(update=more)
         await self._people.audit(caller, "matches-of-person", [(person.person, None)])
-        return SeenMatches(matches=tuple(seen), ask_first=ask_first)
+        return answer
 
-    async def _ask_first(self, person: Person) -> tuple[AskFirst, ...]:
-        """From the list that was last stored: what waits for an answer is in it, too. Assessed now."""
-        today = self._today()
-        if not is_matched(person, today):
-            return ()
-        best = await self._repository.best_of_list(person.person, READ)
-        found = await self._repository.opportunities(best)
-        openings = [opening_facts(found[id], self._pack) for id in best if id in found]
-        facts, context = person_facts(person, self._pack), AssessmentContext(self._pack, today)
-        assessed = (assess(facts, one, context) for one in openings if one.takes_people(today))
-        return tuple(
+    async def _what_waits(self, person: Person, visibility: Visibility, *, empty: bool) -> Mapping[str, object]:
+        """What to ask first and, where nothing stands, why: from the list that was last stored, which holds what waits
+        for an answer, too. Assessed now."""
+        if not is_matched(person, self._today()):
+            return {"ask_first": (), "empty": self._why_empty(EmptyList("not_matched"), visibility) if empty else None}
+        most = self._pack.matching.chosen_from if empty else READ
+        best = await self._repository.best_of_list(person.person, most)
+        assessed = await self._assessed_now(person, best or ())
+        asked = tuple(
             AskFirst(what=one.what, decides=one.decides, text=explanations.first_question_text(one, self._pack))
             for one in first_questions(assessed)
+        )
+        why = empty_list(None if best is None else assessed) if empty else None
+        return {"ask_first": asked, "empty": None if why is None else self._why_empty(why, visibility)}
+
+    async def _assessed_now(self, person: Person, openings: Sequence[str]) -> list[Assessment]:
+        found, today = await self._repository.opportunities(openings), self._today()
+        held = [opening_facts(found[id], self._pack) for id in openings if id in found]
+        facts, context = person_facts(person, self._pack), AssessmentContext(self._pack, today)
+        return [assess(facts, one, context) for one in held if one.takes_people(today)]
+
+    def _why_empty(self, empty: EmptyList, visibility: Visibility) -> WhyEmpty:
+        return WhyEmpty(
+            why=empty.why,
+            text=self._sentence(f"empty.{empty.why}"),
+            waiting=tuple(
+                self._assessed(visibility, one, None).model_copy(update={"questions": explanations.unsure(one)})
+                for one in empty.waiting
+            ),
         )
 
     async def of_opportunity(self, caller: Caller, opportunity: str) -> SeenMatches:
@@ -130,7 +152,16 @@ class MatchQueries:
                 found = Found()
         await self._people.audit(caller, "opens-more", [(person.person, None)])
         steps = tuple(self._step(one) for one in found.steps)
-        return OpensMore(alias=alias, steps=steps, looked_at=found.looked_at, as_of=today)
+        refused = tuple(
+            SeenRefusal(
+                condition=one.condition.name,
+                openings=one.openings,
+                alone=one.alone,
+                text=self._sentence(f"open.{one.condition.opens}"),
+            )
+            for one in found.refused
+        )
+        return OpensMore(alias=alias, steps=steps, refused=refused, looked_at=found.looked_at, as_of=today)
 
     async def _person_for_why(self, caller: Caller, alias: str) -> Person:
         """As they are at this moment. Raises the 404 problem for whoever may not see why."""

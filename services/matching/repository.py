@@ -101,11 +101,11 @@ class Repository:
         async for document in self._database[LISTS].find({}).hint([("_id", ASCENDING)]).batch_size(500):
             yield StoredList.from_document(document)
 
-    async def best_of_list(self, person: str, most: int) -> list[str]:
-        """Of a person's list, as it was last stored, the best openings, best first."""
+    async def best_of_list(self, person: str, most: int) -> list[str] | None:
+        """Of a person's list, as it was last stored, the best openings, best first; None: none was stored yet."""
         wanted = {"openings": {"$slice": most}}
         found = await self._database[LISTS].find_one({"_id": person}, wanted, max_time_ms=PATIENCE_MS)
-        return [] if found is None else list(found["openings"])
+        return None if found is None else list(found["openings"])
 
     async def highest_revision(self) -> int:
         """The highest revision that was given to a person or an opening."""

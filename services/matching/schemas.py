@@ -42,11 +42,26 @@ class AskFirst(Model):
     text: Annotated[Text, FEATURE]
 
 
+class WhyEmpty(Model):
+    """Why a person has no match at this moment: they are not matched (`not_matched`: no consent to matching, or they
+    left); matches are on their way (`soon`); openings are found that are not likely to be possible as long as something
+    is not known (`waits`); or nothing passes (`nothing`): `opens-more` says what refuses.
+
+    ``waiting``: the least unlikely of those that wait, with what is to be asked of the person or the employer, and what
+    holds only since nobody said otherwise. They are no matches, and nobody is told of them."""
+
+    why: Annotated[Literal["not_matched", "soon", "waits", "nothing"], FEATURE]
+    text: Annotated[Text, FEATURE]
+    waiting: Annotated[tuple[SeenMatch, ...], FEATURE, Field(max_length=3)] = ()
+
+
 class SeenMatches(Model):
-    """Matches, best first; of a person, for who may see why, also what to ask first, what decides the most first."""
+    """Matches, best first; of a person, for who may see why, also what to ask first, what decides the most first, and
+    where there is no match, why."""
 
     matches: Annotated[tuple[SeenMatch, ...], FEATURE]
     ask_first: Annotated[tuple[AskFirst, ...] | None, FEATURE] = None
+    empty: Annotated[WhyEmpty | None, FEATURE] = None
 
 
 class SeenCondition(Model):
@@ -79,12 +94,23 @@ class SeenStep(Model):
     courses: Annotated[tuple[Id, ...], FEATURE, Field(max_length=3)] = ()
 
 
+class SeenRefusal(Model):
+    """So many of the openings that were looked at a condition refuses, and so many of these nothing but it; on whom it
+    depends, in words."""
+
+    condition: Annotated[Slug, PUBLIC]
+    openings: Annotated[int, FEATURE, Field(ge=1)]
+    alone: Annotated[int, FEATURE, Field(ge=0)]
+    text: Annotated[Text, PUBLIC]
+
+
 class OpensMore(Model):
     """What would open more for a person, what opens the most first. ``looked_at``: of how many openings, those that
-    changed last."""
+    changed last. ``refused``: what refuses them, what refuses the most first."""
 
     alias: Annotated[Id, PSEUDONYMOUS]
     steps: Annotated[tuple[SeenStep, ...], FEATURE, Field(max_length=10)]
+    refused: Annotated[tuple[SeenRefusal, ...], FEATURE, Field(max_length=50)] = ()
     looked_at: Annotated[int, FEATURE]
     as_of: Annotated[date, PUBLIC]
 

@@ -12,9 +12,11 @@ from samples.world import World, load_setting
 from services.matching.domain import explanations
 from services.matching.domain.assessment import Assessment, assess_pair, band_of
 from services.matching.domain.counterfactuals import what_opens
+from services.matching.domain.empty_list import empty_list
 from services.matching.domain.factors.base import level
 from services.matching.domain.first_questions import READ, first_questions
 from services.matching.domain.match_index import MatchIndex
+from services.matching.domain.next_steps import NextSteps, ranked
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
 from shared.events.topics.opportunities import Opportunity
@@ -24,7 +26,7 @@ from verification.oracle.state import State
 
 PAGE = Path(__file__).parents[2] / "docs" / "matching-samples.md"
 DAY = date(2026, 11, 23)
-SEED, PEOPLE, SHOWN, MATCHES, REASONS, REFUSED = 12, 120, 10, 5, 3, 3
+SEED, PEOPLE, SHOWN, MATCHES, REASONS, REFUSED, EMPTY = 12, 120, 10, 5, 3, 3, 2
 WORK = "occupation"
 
 
@@ -52,16 +54,21 @@ def page() -> str:
         "[matching.md](matching.md).",
     ]
     taking_part = [one for one in people if person_facts(one, world.pack).takes_part(DAY)]
-    for number, person in enumerate(taking_part[:: max(1, len(taking_part) // SHOWN)][:SHOWN], 1):
+    for person in taking_part:
         index.put_person(person_facts(person, world.pack), 1)
         for _ in index.scan_person(person.person):
             pass
-        best = index.best(person.person)
-        listed = index.list_of(person.person)
-        fitting = [] if listed is None else [id for id, _ in listed[1].entries[:READ]]
+    shown = taking_part[:: max(1, len(taking_part) // SHOWN)][:SHOWN]
+    for number, person in enumerate(shown, 1):
         lines += ["", f"## Person {number}", "", *_who(person, world.pack), ""]
-        lines += _matches(person, best, fitting, openings, world.pack)
+        lines += _matches(person, index, openings, world.pack)
         lines += _refused(person, openings, world.pack)
+    without = [one for one in taking_part if not index.best(one.person)]
+    lines += ["", f"# For whom nothing stands ({len(without)} of {len(taking_part)})"]
+    for number, person in enumerate(without[:EMPTY], 1):
+        lines += ["", f"## Without {number}", "", *_who(person, world.pack), ""]
+        lines += _matches(person, index, openings, world.pack)
+        lines += _empty(person, index, openings, world.pack)
     return "\n".join(lines) + "\n"
 
 
@@ -91,13 +98,17 @@ def _heading(assessment: Assessment, opening: Opportunity, pack: Pack) -> str:
     return f"**{opening.title}** ({opening.kind}, {place}{band})"
 
 
-def _matches(
-    person: Person, best: list[str], fitting: list[str], openings: list[Opportunity], pack: Pack
-) -> Iterator[str]:
-    by_id = {one.opportunity: one for one in openings}
+def _pool(person: Person, index: MatchIndex, openings: list[Opportunity], pack: Pack) -> list[Assessment]:
+    by_id, listed = {one.opportunity: one for one in openings}, index.list_of(person.person)
+    entries = () if listed is None else listed[1].entries[: pack.matching.chosen_from]
+    return [assess_pair(person, by_id[id], pack, DAY) for id, _ in entries]
+
+
+def _matches(person: Person, index: MatchIndex, openings: list[Opportunity], pack: Pack) -> Iterator[str]:
+    by_id, best = {one.opportunity: one for one in openings}, index.best(person.person)
     yield f"Matches: {len(best)}."
     assessed = [assess_pair(person, by_id[id], pack, DAY) for id in best]
-    first = first_questions(assess_pair(person, by_id[id], pack, DAY) for id in fitting)
+    first = first_questions(_pool(person, index, openings, pack)[:READ])
     if first:
         yield ""
         yield _said(explanations.first_question_text(one, pack) for one in first)
@@ -112,6 +123,23 @@ def _matches(
         if assessment.state == "possible":
             yield f"   - to ask: {_said(one.text for one in explanations.questions(assessment))}"
     yield ""
+
+
+def _empty(person: Person, index: MatchIndex, openings: list[Opportunity], pack: Pack) -> Iterator[str]:
+    """What the API says of an empty list, and what refuses the most and would open the most."""
+    by_id = {one.opportunity: one for one in openings}
+    empty, looking = empty_list(_pool(person, index, openings, pack)), NextSteps(person, pack, DAY)
+    yield _said([{language: pack.sentence(f"empty.{empty.why}", language) for language in pack.languages}])
+    yield ""
+    for assessment in empty.waiting:
+        yield f"- {_heading(assessment, by_id[assessment.opening.id], pack)}"
+        yield f"  - not sure: {_said(one.text for one in explanations.unsure(assessment))}"
+    for opening in openings:
+        looking.look(opening, opening_facts(opening, pack))
+    refused = ", ".join(f"{one.condition.name} {one.openings} ({one.alone} alone)" for one in looking.refused())
+    yield f"- refused, of {looking.looked_at}: {refused or '-'}"
+    for step in ranked(one for one in looking.steps() if one is not None)[:REFUSED]:
+        yield f"- opens {len(step.opens)}: {_said([explanations.change_text(step.sample, step.change)])}"
 
 
 def _refused(person: Person, openings: list[Opportunity], pack: Pack) -> Iterator[str]:

@@ -30,6 +30,26 @@ def questions(assessment: Assessment) -> tuple[Question, ...]:
     return tuple(Question(condition=one.condition.name, text=condition_text(assessment, one)) for one in asks[:MOST])
 
 
+def unsure(assessment: Assessment) -> tuple[Question, ...]:
+    """What makes an opening unlikely, in the order of the conditions: what has to be asked, and (`unsure.<condition>`)
+    what holds only since nobody said otherwise."""
+    person, opening, context = assessment.person, assessment.opening, assessment.context
+
+    def text(result: ConditionResult) -> dict[str, str] | None:
+        if result.answer is ASK:
+            return condition_text(assessment, result)
+        if result.answer is NO or result.condition.chance(person, opening, context, result.answer) == 1:
+            return None
+        key = f"unsure.{result.condition.name.replace('-', '_')}"
+        return {
+            language: context.pack.sentence(key, language, **result.condition.words(person, opening, context, language))
+            for language in context.pack.languages
+        }
+
+    told = ((one.condition.name, text(one)) for one in assessment.answers)
+    return tuple(Question(condition=name, text=said) for name, said in told if said is not None)[:MOST]
+
+
 def first_question_text(question: FirstQuestion, pack: Pack) -> dict[str, str]:
     """What to ask first, and how much hangs on it, by language."""
     values = {"decides": question.decides, "of": question.of}

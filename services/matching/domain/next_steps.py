@@ -18,6 +18,7 @@ from services.matching.domain.assessment import Assessment, assess
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.condition_answer import NO
 from services.matching.domain.conditions import CONDITIONS
+from services.matching.domain.conditions.base import Condition
 from services.matching.domain.counterfactuals import Change, changed, changes_for
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import person_facts
@@ -46,8 +47,16 @@ class Step(NamedTuple):
     sample: Assessment
 
 
+class Refusal(NamedTuple):
+    """So many openings a condition refuses, and so many of these nothing but it."""
+
+    condition: Condition
+    openings: int
+    alone: int
+
+
 class NextSteps:
-    """`look` at openings one after the other, then ask for the `steps`."""
+    """`look` at openings one after the other, then ask for the `steps`, and what was `refused`."""
 
     def __init__(self, person: Person, pack: Pack, today: date) -> None:
         self._person, self._context = person, AssessmentContext(pack, today)
@@ -55,6 +64,8 @@ class NextSteps:
         self._refused: dict[str, list[tuple[OpeningFacts, Assessment]]] = {name: [] for name in STEPS}
         self._wanted: dict[str, Counter[Change]] = {name: Counter() for name in STEPS}
         self._teaching: list[OpeningFacts] = []
+        self._refusals: Counter[str] = Counter()
+        self._alone: Counter[str] = Counter()
         self.looked_at = 0
 
     def look(self, opportunity: Opportunity, opening: OpeningFacts) -> None:
@@ -62,12 +73,18 @@ class NextSteps:
         self.looked_at += 1
         if opening.learning:
             self._teaching.append(opening)
-        if (refusing := self._refusing(opening)) is None:
+        refusing = [one.name for one in CONDITIONS if one.answer(self._facts, opening, self._context) is NO]
+        self._refusals.update(refusing)
+        if len(refusing) != 1:
+            return
+        [refuses] = refusing
+        self._alone[refuses] += 1
+        if refuses not in STEPS:
             return
         now = assess(self._facts, opening, self._context)
-        self._refused[refusing].append((opening, now))
-        for change in changes_for(refusing, now, opportunity):
-            self._wanted[refusing][self._rounded(change)] += 1
+        self._refused[refuses].append((opening, now))
+        for change in changes_for(refuses, now, opportunity):
+            self._wanted[refuses][self._rounded(change)] += 1
 
     def steps(self) -> Iterator[Step | None]:
         """One after the other as they are tried, in no order (see `ranked`). None is only a place for a pause: a step
@@ -77,15 +94,12 @@ class NextSteps:
         for _, name, change in wanted[:MOST_TRIED]:
             yield from self._tried(name, change)
 
-    def _refusing(self, opening: OpeningFacts) -> str | None:
-        """The one condition that refuses it, if that can be met by a step."""
-        found: str | None = None
-        for condition in CONDITIONS:
-            if condition.answer(self._facts, opening, self._context) is NO:
-                if found is not None or condition.name not in STEPS:
-                    return None
-                found = condition.name
-        return found
+    def refused(self) -> tuple[Refusal, ...]:
+        """What refuses the openings that were looked at, what refuses the most first."""
+        found = (Refusal(one, self._refusals[one.name], self._alone[one.name]) for one in CONDITIONS)
+        return tuple(
+            sorted((one for one in found if one.openings), key=lambda one: (-one.openings, one.condition.name))
+        )
 
     def _rounded(self, change: Change) -> Change:
         """Ways in round minutes, and not beyond what is plausible."""

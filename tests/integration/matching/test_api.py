@@ -117,7 +117,8 @@ class TestMatchesOfAPerson:
     async def test_the_owner_needs_no_consent_for_itself(self, world: Any) -> None:
         assert (await get(world, "hanawon", f"/people/{HANAWON_ALIAS}/matches")).status_code == 200
         answer = await get(world, "hanawon", f"/people/{numbered(0xAC1)}/matches")
-        assert answer.json() == {"matches": [], "ask_first": []}
+        assert (answer.json()["matches"], answer.json()["ask_first"]) == ([], [])
+        assert answer.json()["empty"]["why"] == "not_matched"
 
     @pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("blind", 403), ("shop", 403)])
     async def test_only_a_case_or_service_agency_with_the_right_reads(self, world: Any, who: str, status: int) -> None:
@@ -193,6 +194,7 @@ class TestOpensMore:
         assert step["text"]["en"].startswith("The person accepts a way of ")
         assert set(step["pay"]) == {"ko", "en"}
         assert found["looked_at"] == 2  # one of three is closed
+        assert [(one["condition"], one["openings"], one["alone"]) for one in found["refused"]] == [("commute", 1, 1)]
         assert SEEN.person not in str(found)
         assert await world.database.audit.count_documents(query) == 1
 

@@ -48,6 +48,20 @@ def test_what_opens_the_most_comes_first_with_what_it_pays_and_where_it_is_taugh
     assert {len(second.opens), len(kind.opens)} <= {1, 2}
 
 
+def test_what_refuses_is_counted_alone_and_together_with_others_and_the_most_first() -> None:
+    wants = {"kinds": ["job"], "shifts": ["kr-gyeonggi-1:day"], "commute_minutes": 40}
+    looking = NextSteps(a_person(wants=wants, certificates=[]), PACK, TODAY)
+    for opening in (
+        asks_for_it(1),
+        asks_for_it(2, shifts=[NIGHT]),
+        a_job(3, shifts=[NIGHT], region=YEONCHEON),
+        a_job(4),
+    ):
+        looking.look(opening, opening_facts(opening, PACK))
+    found = [(one.condition.name, one.openings, one.alone) for one in looking.refused()]
+    assert found == [("certificate", 2, 1), ("shifts", 2, 0), ("commute", 1, 0)]
+
+
 def test_each_opening_that_is_counted_may_match_after_the_step() -> None:
     openings = [asks_for_it(1), asks_for_it(2, shifts=[NIGHT]), asks_for_it(3, region=YEONCHEON)]
     openings[1] = openings[1].model_copy(update={"certificates": (CARE_WORKER,)})

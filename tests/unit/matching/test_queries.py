@@ -15,6 +15,7 @@ from services.matching.documents import StoredPerson
 from services.matching.next_steps_search import MOST_WAITING, NextStepsSearch
 from services.matching.people_access import PeopleAccess
 from services.matching.queries import MatchQueries
+from services.matching.schemas import WhyEmpty
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
@@ -22,7 +23,7 @@ from shared.events.topics.prohibitions import Floor, Floors
 from shared.kit.base.clock import Clock
 from shared.kit.web.problems import Problem
 from tests.support.matching import SEOUL, TODAY, a_job, a_person, numbered
-from tests.unit.matching.asking import PACK
+from tests.unit.matching.asking import DAY, PACK
 
 pytestmark = pytest.mark.unit
 CALLER, PARTNER = (
@@ -92,6 +93,7 @@ class Kept:
         self.raised = Floors(person=person.person)
         self.meanwhile: Callable[[], None] = lambda: None
         self.read: list[str] = []
+        self.looked = True
         self.audited: list[Any] = []
 
     def withdraw(self, purpose: str, recipient: str | None = None) -> None:
@@ -111,8 +113,8 @@ class Kept:
         self.meanwhile()
         return sorted(self.revisions.items())[:most]
 
-    async def best_of_list(self, person: str, most: int) -> list[str]:
-        return [*list(self.held)[:most], numbered(0xDEAD)][:most]
+    async def best_of_list(self, person: str, most: int) -> list[str] | None:
+        return [*list(self.held)[:most], numbered(0xDEAD)][:most] if self.looked else None
 
     async def opportunities(self, ids: Sequence[str]) -> dict[str, Opportunity]:
         self.read += ids
@@ -204,6 +206,86 @@ class TestWhatToAskFirst:
     async def test_is_not_told_of_who_may_not_be_matched(self) -> None:
         kept = Kept(*self.JOBS, consents=[])
         assert (await queries(kept).of_person(CALLER, ALIAS)).ask_first == ()
+
+
+class TestAnEmptyList:
+    """Is never without a word: why, and what there is nevertheless."""
+
+    async def seen(self, kept: Kept) -> WhyEmpty:
+        empty = (await queries(kept).of_person(CALLER, ALIAS)).empty
+        assert empty is not None
+        assert set(empty.text) == set(PACK.languages)
+        return empty
+
+    async def test_of_who_may_not_be_matched_says_that_and_names_no_opening(self) -> None:
+        empty = await self.seen(Kept(NEAR, consents=[]))
+        assert (empty.why, empty.waiting) == ("not_matched", ())
+
+    async def test_of_whom_nobody_looked_at_yet_is_not_called_nothing(self) -> None:
+        kept = Kept(FAR)
+        kept.looked = False
+        assert (await self.seen(kept)).why == "soon"
+
+    async def test_of_who_has_something_likely_is_only_not_told_yet(self) -> None:
+        assert (await self.seen(Kept(NEAR))).why == "soon"
+
+    async def test_for_whom_nothing_passes_says_so_and_opens_more_says_what_refuses(self) -> None:
+        kept = Kept(FAR, a_job(3, status="closed"))
+        empty = await self.seen(kept)
+        assert (empty.why, empty.waiting) == ("nothing", ())
+        [refused] = (await queries(kept).opens_more(CALLER, ALIAS)).refused[:1]
+        assert (refused.condition, refused.openings, refused.alone) == ("commute", 1, 1)
+
+    async def test_shows_what_waits_for_the_employer_although_there_is_no_question_for_the_person(self) -> None:
+        """The advert states neither pay nor times of day, and nothing but the employer's word makes it likely."""
+        unsaid = a_job(1, wage=None, shifts=[], region=None)
+        kept = Kept(unsaid)
+        wants = {"kinds": ["job"], "wage_min": {"per": "month", "amount": 2_500_000, "currency": "KRW"},
+                 "shifts": [DAY], "commute_minutes": 60}  # fmt: skip
+        person = a_person(1, consents=CONSENTS, aliases=ALIASES, wants=wants)
+        kept.person = StoredPerson.of(told(person), 1)
+        empty = await self.seen(kept)
+        assert (empty.why, [one.opportunity for one in empty.waiting]) == ("waits", [unsaid.opportunity])
+        [waiting] = empty.waiting
+        assert waiting.person_rank is None
+        assert {"wage-floor", "shifts", "commute"} <= {one.condition for one in waiting.questions or ()}
+        assert (await queries(kept).of_person(CALLER, ALIAS)).ask_first == ()
+
+    async def test_names_what_nobody_said_where_nothing_asks(self) -> None:
+        placeless = a_job(1, kind="consulting", region=None, wage=None, shifts=[])
+        kept = Kept(placeless)
+        person = a_person(1, consents=CONSENTS, aliases=ALIASES, wants={"kinds": ["consulting"]})
+        kept.person = StoredPerson.of(told(person), 1)
+        [waiting] = (await self.seen(kept)).waiting
+        assert waiting.state == "eligible"
+        [unsure] = waiting.questions or ()
+        assert (unsure.condition, unsure.text["en"][:41]) == ("commute", "How long the way would be is not certain.")
+
+    async def test_names_pay_and_times_that_nobody_asked_about(self) -> None:
+        """Work at the legal floor waits for who states no least pay; here times of day are not known either."""
+        kept = Kept(a_job(1, shifts=[], wage={"per": "hour", "minimum": 10_320, "currency": "KRW"}))
+        kept.person = StoredPerson.of(
+            told(a_person(1, consents=CONSENTS, aliases=ALIASES, wants={"kinds": ["job"]})), 1
+        )
+        [waiting] = (await self.seen(kept)).waiting
+        assert {one.condition for one in waiting.questions or ()} == {"shifts", "wage-floor"}
+
+    async def test_shows_of_what_waits_the_three_least_unlikely_one_of_those_that_are_nearly_the_same(self) -> None:
+        same = [a_job(n, employer={"number": "111-22-33333"}) for n in range(3)]
+        needing = [a_job(n, certificates=["kr-certificate-2020:care-worker"]) for n in (10, 11)]
+        kept = Kept(*needing, *same, a_job(20), a_job(21))
+        kept.person = StoredPerson.of(told(TestWhatToAskFirst.HOMELESS), 1)
+        empty = await self.seen(kept)
+        assert empty.why == "waits"
+        shown = [one.opportunity for one in empty.waiting]
+        assert len(shown) == 3
+        assert len({one.opportunity for one in same} & set(shown)) == 1
+        assert not {one.opportunity for one in needing} & set(shown)
+
+    async def test_is_told_to_nobody_who_may_not_know_why(self) -> None:
+        notice = [CONSENTS[0], {"purpose": "notice", "recipient": "gjf", "until": "2027-05-15"}]
+        seen = await queries(Kept(FAR, consents=notice)).of_person(PARTNER, GJF_ALIAS)
+        assert (seen.matches, seen.ask_first, seen.empty) == ((), None, None)
 
 
 class TestTheSearchForSteps:

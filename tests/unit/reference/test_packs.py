@@ -270,7 +270,7 @@ class TestSentences:
 
     def test_every_line_of_the_file_has_every_language_and_the_same_values(self, pack: Pack) -> None:
         files = sorted((PACKS / pack.name.replace("-", "_") / "sentences").iterdir())
-        assert len(files) == 8
+        assert len(files) == 9
         for by_language in chain(*(read_json(file, dict[str, dict[str, str]]).values() for file in files)):
             assert tuple(by_language) == pack.languages
             assert len({placeholders(text) for text in by_language.values()}) == 1
