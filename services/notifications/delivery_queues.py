@@ -10,7 +10,7 @@ too, so that two of them at once cannot both be right, and one of them starts ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Literal
 
@@ -32,6 +32,11 @@ from services.notifications.outcome_events import NOTHING_LEFT, Outcomes
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 _UNSENT = frozenset({WAITING, DUE, POSTED})
+SomebodyWaits = Callable[[UnitOfWork, str], None]
+
+
+def nobody(work: UnitOfWork, thread: str) -> None:
+    """Nobody is told."""
 
 
 def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
@@ -67,11 +72,13 @@ def unblocked(queue: Iterable[QueueEntry]) -> Iterator[QueueEntry]:
 
 
 class Queues:
-    """Adds to the queues of a thread and takes from them; the thread's document is changed in place and not saved."""
+    """Adds to the queues of a thread and takes from them; the thread's document is changed in place and not saved.
+    ``waits`` is told of each thread in which something waits for an earlier one to end."""
 
-    def __init__(self, channels: Mapping[str, Channel], outcomes: Outcomes) -> None:
+    def __init__(self, channels: Mapping[str, Channel], outcomes: Outcomes, waits: SomebodyWaits = nobody) -> None:
         self._channels = channels
         self._outcomes = outcomes
+        self.waits = waits
 
     @staticmethod
     def needs(thread: ThreadDocument | None, opportunity: str | None = None) -> Iterable[Need]:
@@ -140,6 +147,8 @@ class Queues:
         first = entry in unblocked(queue)
         self._channels[delivery["channel"]].accept(work, delivery, first)
         DELIVERIES.save(work, delivery)
+        if not first:
+            self.waits(work, thread["_id"])
 
     def delivered(
         self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, doubt: str | None = None
@@ -193,8 +202,10 @@ class Queues:
         if not queue:
             return
         thread["queues"][delivery["subscription"]] = queue
-        went_ahead = {entry["delivery"] for entry in unblocked(before)}
-        for entry in unblocked(queue):
+        went_ahead, next_ones = {entry["delivery"] for entry in unblocked(before)}, list(unblocked(queue))
+        if len(next_ones) < len(queue):
+            self.waits(work, thread["_id"])
+        for entry in next_ones:
             if entry["delivery"] in went_ahead:
                 continue
             waiting = DELIVERIES.get(work, entry["delivery"])

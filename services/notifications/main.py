@@ -89,7 +89,7 @@ def build(settings: NotificationsSettings) -> FastAPI:
     deadline = timedelta(seconds=settings.deadline_seconds)
     topic = OwnTopic(credentials, dispatcher.due, kafka, deadline, settings.spread)
     channels: dict[str, Channel] = {each.name: each for each in (feed, webhook, email, digest, topic)}
-    reconciler = Reconciler(ids, channels, outcomes, today)
+    reconciler = Reconciler(ids, channels, outcomes, today, dispatcher.waits)
     queues = reconciler.queues
     heard = HeardProhibitions()
     prohibitions = prohibitions_stream(floor_raised.set, resync_requested.set, heard.about)

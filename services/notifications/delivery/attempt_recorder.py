@@ -1,8 +1,9 @@
 """Write-behind queue with group commit and back-pressure: what became of attempts is written in groups behind them.
 
-They go along with the next transaction of the store, whoever begins it (`Store.take_along`): while events come, an
-attempt costs no transaction of its own, and no event waits behind one. Else they linger for a moment, for company: also
-behind a transaction of others, which is where the next one of them is to be expected.
+They linger for a moment, until several share what their writing costs, and then go along with the next transaction of
+the store, whoever begins it (`Store.take_along`): while events come, an attempt costs no transaction of its own, and no
+event waits behind one. One that somebody waits for does not linger: its worker, or what stands behind it in its
+thread's queue (`somebody_waits`).
 
 What was answered is kept in memory until it is in the database, however slow that is: a claim is not let go before, so
 nothing that was answered is sent again. Only so much may be unrecorded at once (`capacity`): sending never runs ahead
@@ -28,7 +29,12 @@ from shared.kit.store.store import Operation, Store, Unavailable
 
 GROUP = 200  # attempts in one transaction: well under a second of work
 MOST_UNRECORDED = 2 * GROUP  # one group being written, one coming in behind it
-LINGER_SECONDS = 0.05  # so long an attempt that nobody waits for may wait for company
+LINGER_SECONDS = 0.2  # so long an attempt that nobody waits for may wait for others
+ENOUGH = 20  # attempts that share the cost of being written down: they linger no longer
+COMPANY_SECONDS = 0.05  # so long a transaction of others is waited for, to go along with
+MOST_AWAITED = (
+    10_000  # threads of which is remembered that something waits in them; forgotten, it waits a moment longer
+)
 RESERVED_SECONDS = 0.5  # an attempt under way for longer counts again only when it is answered
 _log = logger("recorder")
 
@@ -36,8 +42,9 @@ _log = logger("recorder")
 @dataclass(slots=True, eq=False)
 class _Pending:
     operation: Operation[None]
+    thread: str
     hurry: bool
-    due: float  # when it has lingered for long enough, by the loop's clock
+    since: float  # by the loop's clock
     recorded: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -75,6 +82,7 @@ class AttemptRecorder:
         self._going_along = 0  # of those in front, in the transaction that is under way
         self._company_until = -math.inf  # until then the next transaction of others is waited for
         self._sooner = asyncio.Event()
+        self._awaited: dict[str, None] = {}  # threads with something behind what is under way, oldest first
         self._callers: list[Callable[[], None]] = []
         self._failing = False
         self._gauge = metrics.attempts_to_record.of()
@@ -95,16 +103,31 @@ class AttemptRecorder:
         """Take capacity for one attempt."""
         return Reservation(self)
 
-    def record(self, operation: Operation[None], *, hurry: bool = True) -> asyncio.Future[None]:
+    def record(self, operation: Operation[None], *, thread: str = "", hurry: bool = True) -> asyncio.Future[None]:
         """Write this down, after what came before. The future is done when it is committed; nobody needs to wait, and
-        who does not may say so (``hurry``): it lingers a moment for others to share its transaction. It fails only when
-        the operation itself cannot be done, whatever the database does."""
-        pending = _Pending(operation, hurry, asyncio.get_running_loop().time() + LINGER_SECONDS)
+        who does not may say so (``hurry``): it lingers a moment for others to share its transaction, unless something
+        waits behind it in its ``thread``. It fails only when the operation itself cannot be done, whatever the database
+        does."""
+        hurry = thread in self._awaited or hurry
+        self._awaited.pop(thread, None)
+        pending = _Pending(operation, thread, hurry, asyncio.get_running_loop().time())
         self._pending.append(pending)
         self._gauge.set(len(self._pending))
         if hurry or self._full or len(self._pending) - self._going_along == 1:
             self._sooner.set()
         return pending.recorded
+
+    def somebody_waits(self, thread: str) -> None:
+        """Something in this thread waits for what is under way, or was answered and is not written down."""
+        answered = [each for each in islice(self._pending, self._going_along, None) if each.thread == thread]
+        for each in answered:
+            each.hurry = True
+        if answered:
+            self._sooner.set()
+            return
+        self._awaited[thread] = None
+        if len(self._awaited) > MOST_AWAITED:
+            del self._awaited[next(iter(self._awaited))]
 
     async def run(self) -> None:
         """Until cancelled. Afterwards what waits is still there, for another `run`."""
@@ -133,21 +156,30 @@ class AttemptRecorder:
         waiting = list(islice(self._pending, self._going_along, None))
         if any(each.hurry for each in waiting):
             return -math.inf
-        lingered = -math.inf if self._full else waiting[0].due if waiting else math.inf
-        return max(lingered, self._company_until)
+        if self._full:
+            return self._company_until
+        return max(waiting[0].since + LINGER_SECONDS + COMPANY_SECONDS if waiting else math.inf, self._company_until)
+
+    @property
+    def _ripe(self) -> bool:
+        """Whether those that wait are to go along with whoever has a transaction now."""
+        if len(self._pending) >= ENOUGH or any(each.hurry for each in self._pending):
+            return True
+        now = asyncio.get_running_loop().time()
+        return bool(self._pending) and now - self._pending[0].since >= LINGER_SECONDS
 
     def take(self, *, company: bool) -> Sequence[Operation[None]]:
         """For the store: what goes along with a transaction that begins now."""
-        self._going_along = min(len(self._pending), self._batch_size.size)
         if company:
             self._company_until = math.inf
+        self._going_along = min(len(self._pending), self._batch_size.size) if self._ripe or not company else 0
         return [each.operation for each in islice(self._pending, self._going_along)]
 
     def done(self, results: Sequence[Any] | Exception) -> None:
         """For the store: what came of them; an exception when nothing was written of the whole transaction."""
         count, self._going_along = self._going_along, 0
         if self._company_until == math.inf:
-            self._company_until = asyncio.get_running_loop().time() + LINGER_SECONDS
+            self._company_until = asyncio.get_running_loop().time() + COMPANY_SECONDS
         self._sooner.set()
         if isinstance(results, Exception):
             if count and isinstance(results, Unavailable) and results.too_much:

@@ -113,6 +113,16 @@ class Dispatcher:
             self._worker(claimed["subscription"], deps, look=False).give(claimed, allowed, endpoint)
             self._start(claimed["subscription"], deps)
 
+    def waits(self, work: UnitOfWork, thread: str) -> None:
+        """Something in this thread waits for what is under way there: that is written down as soon as it is answered,
+        if this replica sends it."""
+
+        def tell() -> None:
+            if self._deps is not None:
+                self._deps.recorder.somebody_waits(thread)
+
+        work.after_commit(tell)
+
     def wake(self, subscription: str, about: About) -> None:
         """This subscription has a notice or a recall (``about``) due."""
         self._woken.setdefault(subscription, set()).add(about)

@@ -364,7 +364,7 @@ class EndpointWorker:
             waits = verdict.outcome != "delivered" or verdict.disable
             jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000 if waits else 0.0
             done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint)
-            recorded = deps.recorder.record(done, hurry=waits)
+            recorded = deps.recorder.record(done, thread=delivery["thread"], hurry=waits)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             reservation.release()
             if waits:

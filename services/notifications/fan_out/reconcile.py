@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from services.notifications.channels.channel import Channel
-from services.notifications.delivery_queues import Queues, may_be_held
+from services.notifications.delivery_queues import Queues, SomebodyWaits, may_be_held, nobody
 from services.notifications.documents import (
     AGENCIES,
     MATCHES,
@@ -50,17 +50,22 @@ MOST_SEEN = 20_000  # people whose recipients are remembered
 
 
 class Reconciler:
-    """``today`` gives the day of the programme's time zone; ``channels`` by name."""
+    """``today`` gives the day of the programme's time zone; ``channels`` by name; ``waits`` as of `Queues`."""
 
     def __init__(
-        self, ids: Ids, channels: Mapping[str, Channel], outcomes: Outcomes, today: Callable[[datetime], date]
+        self,
+        ids: Ids,
+        channels: Mapping[str, Channel],
+        outcomes: Outcomes,
+        today: Callable[[datetime], date],
+        waits: SomebodyWaits = nobody,
     ) -> None:
         self._ids = ids
         self._channels = channels
         self._outcomes = outcomes
         self._today = today
         self._recipients_seen: dict[str, Set[str]] = {}
-        self.queues = Queues(channels, outcomes)
+        self.queues = Queues(channels, outcomes, waits)
 
     def needs(
         self,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.notifications.delivery.attempt_recorder import AttemptRecorder
+from services.notifications.delivery import attempt_recorder
+from services.notifications.delivery.attempt_recorder import ENOUGH, MOST_AWAITED, AttemptRecorder
 from shared.kit.store.store import Operation, Unavailable
 from tests.support.along import AlongStore
 
@@ -53,6 +54,16 @@ async def running(store: Any, group: int = 10, most_unrecorded: int = 20) -> Asy
         yield recorder
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)
+
+
+@pytest.fixture
+def no_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt_recorder, "LINGER_SECONDS", 0.0)
+
+
+@pytest.fixture
+def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt_recorder, "LINGER_SECONDS", 1_000.0)
 
 
 async def settled() -> None:
@@ -142,6 +153,7 @@ async def test_one_that_cannot_be_done_holds_up_nobody() -> None:
     assert store.written == [["a", "c"]]
 
 
+@pytest.mark.usefixtures("no_linger")
 async def test_what_waits_goes_along_with_anothers_transaction_and_costs_none_of_its_own() -> None:
     store = SlowStore()
     async with running(store) as recorder:
@@ -160,6 +172,7 @@ async def test_what_waits_goes_along_with_anothers_transaction_and_costs_none_of
     assert store.written == [["b"]]
 
 
+@pytest.mark.usefixtures("no_linger")
 async def test_what_went_along_with_a_transaction_that_failed_is_written_by_the_next() -> None:
     store = SlowStore()
     store.open.set()
@@ -173,6 +186,7 @@ async def test_what_went_along_with_a_transaction_that_failed_is_written_by_the_
     assert store.written == [["a"]]
 
 
+@pytest.mark.usefixtures("no_linger")
 async def test_while_others_have_transactions_what_was_taken_waits_for_the_next_of_them_however_much_it_is() -> None:
     store = SlowStore()
     store.open.set()
@@ -203,6 +217,63 @@ async def test_what_somebody_waits_for_waits_for_no_company() -> None:
     assert store.written == [["a", "b"]]
 
 
+@pytest.mark.usefixtures("for_ever")
+async def test_what_nobody_waits_for_goes_along_only_when_it_is_enough() -> None:
+    store = SlowStore()
+    async with running(store, group=2 * ENOUGH, most_unrecorded=4 * ENOUGH) as recorder:
+        assert store.piggyback is not None
+        for n in range(ENOUGH - 1):
+            recorder.record(operation(str(n)), hurry=False)
+        assert store.piggyback.take(company=True) == []
+        store.piggyback.done([])
+        recorder.record(operation("enough"), hurry=False)
+        assert len(store.piggyback.take(company=True)) == ENOUGH
+        store.piggyback.done([None] * ENOUGH)
+        await settled()
+        assert store.asked == []
+
+
+@pytest.mark.usefixtures("for_ever")
+async def test_what_waits_behind_it_in_its_thread_ends_its_linger() -> None:
+    store = SlowStore()
+    store.open.set()
+    async with running(store) as recorder:
+        other = recorder.record(operation("other"), thread="other", hurry=False)
+        recorded = recorder.record(operation("a"), thread="a", hurry=False)
+        recorder.somebody_waits("nobody's")
+        await settled()
+        assert store.asked == []
+        recorder.somebody_waits("a")
+        await recorded
+        assert other.done(), "in the same transaction"
+    assert store.written == [["other", "a"]]
+
+
+@pytest.mark.usefixtures("for_ever")
+async def test_what_is_answered_after_something_came_behind_it_does_not_linger_once() -> None:
+    store = SlowStore()
+    store.open.set()
+    async with running(store) as recorder:
+        recorder.somebody_waits("a")
+        await recorder.record(operation("a"), thread="a", hurry=False)
+        recorder.record(operation("a again"), thread="a", hurry=False)
+        await settled()
+    assert store.written == [["a"]]
+
+
+@pytest.mark.usefixtures("for_ever")
+async def test_of_threads_in_which_something_waits_so_many_are_remembered() -> None:
+    store = SlowStore()
+    store.open.set()
+    async with running(store) as recorder:
+        for n in range(MOST_AWAITED + 1):
+            recorder.somebody_waits(str(n))
+        recorder.record(operation("forgotten"), thread="0", hurry=False)
+        await settled()
+        assert store.asked == []
+        await recorder.record(operation("remembered"), thread="1", hurry=False)
+
+
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_cancel_ends_it_also_in_the_moment_in_which_there_is_something_to_do(turns: int) -> None:
     store: Any = SlowStore()
@@ -210,7 +281,7 @@ async def test_a_cancel_ends_it_also_in_the_moment_in_which_there_is_something_t
     loop = asyncio.create_task(recorder.run())
     recorder.record(operation("a"), hurry=False)
     await settled()
-    assert len(recorder.take(company=True)) == 1
+    assert len(recorder.take(company=False)) == 1
     recorder.done([None])  # it went along with another's transaction, which was the last
     for _ in range(turns):
         await asyncio.sleep(0)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.notifications.delivery import attempt_recorder
 from services.notifications.delivery.dispatcher import Dispatcher
 from services.notifications.delivery.endpoint_worker import HELD_LIMIT
 from services.notifications.delivery.heard_prohibitions import ALLOWED_SECONDS
@@ -45,7 +46,7 @@ class Told(World):
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
-        self.webhook._on_due = dispatcher.due
+        self.webhook._on_due, self.reconciler.queues.waits = dispatcher.due, dispatcher.waits
         self.hear(self.event("agency-registered", agency_of("gjf"), "gjf", 1))
         self.subscription = self.subscribe("gjf", "webhook")
         self.resync()
@@ -224,6 +225,21 @@ async def test_one_that_waits_for_an_earlier_one_is_not_claimed(dispatcher: Disp
     world.at_once(world.match("cook"))
     world.at_once(world.match("cook", 2, band="low"))
     assert world.states() == {SENDING: 1, "waiting": 1}
+
+
+async def test_what_was_answered_is_written_down_when_something_comes_behind_it(
+    dispatcher: Dispatcher, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt_recorder, "LINGER_SECONDS", 1_000.0)
+    partner.written.set()
+    world = Told(dispatcher)
+    world.at_once(world.match("cook"))
+    await until(lambda: +partner.unrecorded)
+    await asyncio.sleep(0.1)
+    assert partner.sent
+    assert +partner.unrecorded, "it lingers"
+    world.at_once(world.match("cook", 2, band="low"))
+    await until(lambda: not +partner.unrecorded)
 
 
 async def test_a_worker_holds_only_so_much_and_the_rest_waits_in_the_database(

@@ -34,8 +34,8 @@ MOST_UNRECORDED = 50
 def delivery(number: int, about: str = "recall") -> dict[str, Any]:
     id = f"{number:032x}"
     return {
-        "_id": id, "notice": id, "subscription": "s", "recipient": "gjf", "person": id, "alias": id, "version": number,
-        "month": "2026-11",
+        "_id": id, "thread": f"gjf:{id}", "notice": id, "subscription": "s", "recipient": "gjf", "person": id,
+        "alias": id, "version": number, "month": "2026-11",
         "about": about, "opportunity": id, "kind": "job", "match_state": "proposed", "band": "high",
     }  # fmt: skip
 
