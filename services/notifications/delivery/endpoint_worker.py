@@ -152,7 +152,8 @@ class EndpointWorker:
                 started = await self._start_some()
                 if self._in_flight or self._waits_for_capacity or self._paced:
                     await self._moved.wait()
-                    await asyncio.sleep(GATHER_SECONDS)
+                    if self._held or any(self._due.values()):
+                        await asyncio.sleep(GATHER_SECONDS)
                 elif not started and not self._moved.is_set():
                     return
         finally:

@@ -193,6 +193,16 @@ class TestSlots:
         assert await deps.run_until_stuck() == MOST_UNRECORDED
         assert len(set(deps.sent)) == len(deps.sent)
 
+    async def test_with_nothing_left_to_send_it_ends_at_the_last_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("services.notifications.delivery.endpoint_worker.GATHER_SECONDS", 1_000.0)
+        deps = FakeDependencies(DELIVERED)
+        worker = EndpointWorker("s", deps.dependencies(deps), look=False)
+        claimed: Any = {**delivery(1), "owner": deps.owner, "claim": "c"}
+        worker.give(claimed, None)
+        async with asyncio.timeout(60):
+            await worker.run()
+        assert deps.sent == [claimed["notice"]]
+
     @pytest.mark.parametrize(
         "verdict",
         [AGAIN, Verdict("failed", "gone", disable=True), Verdict("delivered", disable=True, endpoint_healthy=True)],
