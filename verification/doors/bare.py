@@ -1,12 +1,14 @@
-"""The least that a door can do: the same server, the same models, the documents that hold the thing, 500 events in a
-transaction. Nobody is asked who they are, nothing is looked up, and nobody else is told."""
+"""The least that a door can do: the same server, the same models, the same documents under the same indexes, 500 events
+in a transaction. Nobody is asked who they are, nothing is sealed or looked up, and nobody else is told."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
@@ -14,23 +16,33 @@ from fastapi import FastAPI, Request, Response
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from services.intake.documents import OPPORTUNITIES, REFERENCES, Reference
+from services.intake.domain.vacancy import Source
+from services.intake.indexes_and_retention import INDEXES
+from services.intake.last_published import Causation, LastPublished
+from services.intake.opportunity_documents import StoredOpportunity
 from shared.events.registry import load_topics
-from shared.events.topics.opportunities import JobAtDoor, Opportunity
+from shared.events.topics.opportunities import JOB_POSTED, JobAtDoor, Opportunity
 
 GROUP = 500
-COLLECTIONS = ("opportunities", "references")
+COLLECTIONS = (OPPORTUNITIES, REFERENCES)
+_SEALED = bytes(60)  # as long as a sealed reference
+_NOW = datetime.now(UTC)
 _TITLES = ("certificates", "certificates_wanted", "courses_wanted", "teaches")  # they would have to be looked up
 Documents = tuple[dict[str, Any], dict[str, Any]]
 
 
 def documents_of(data: Mapping[str, Any]) -> Documents:
-    """What a door has to hold of a job: its state as on the bus, and what leads to it from the sender's reference."""
+    """What intake holds of a job, made of the same models: its document, and what leads to it from the reference."""
     advert = JobAtDoor.model_validate_json(json.dumps(data))
     fields = {name: value for name, value in vars(advert).items() if name != "reference" and name not in _TITLES}
     job = Opportunity(opportunity=secrets.token_hex(16), owner="gjf", kind="job", status="open", **fields)
-    state = job.model_dump(mode="json", by_alias=True, exclude_none=True)
-    thing = {"_id": job.opportunity, "sequence": 1, "owner": job.owner, "state": state}
-    return thing, {"_id": f"{job.owner} {advert.reference}", "thing": job.opportunity}
+    index, now = hashlib.blake2b(f"{job.owner} {advert.reference}".encode(), digest_size=16).hexdigest(), _NOW
+    source = Source(index=index, open=True, heard=now.date(), words=job, reference=_SEALED)
+    causation = Causation(correlationid=job.opportunity, causationid=index, time=now, recordedtime=now)
+    last = LastPublished.by(JOB_POSTED, causation)
+    thing = StoredOpportunity(id=job.opportunity, sequence=1, state=job, sources=(source,), ends=job.closes, last=last)
+    return thing.document(), Reference(index, job.opportunity).document()
 
 
 def application(mongo_url: str) -> FastAPI:
@@ -41,10 +53,8 @@ def application(mongo_url: str) -> FastAPI:
 
     @app.get("/ready")
     async def ready() -> dict[str, str]:
-        known = await client["bare"].list_collection_names()  # two transactions cannot both create one
-        for name in COLLECTIONS:
-            if name not in known:
-                await client["bare"].create_collection(name)
+        for name in COLLECTIONS:  # two transactions cannot both create one
+            await client["bare"][name].create_indexes(list(INDEXES[name]))
         return {}
 
     @app.post("/events")

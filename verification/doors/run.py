@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,11 @@ class Doors:
             program.stop()
 
     def adverts(self, count: int, number: int) -> list[Json]:
-        """So many jobs of one agency, each under a reference of its own."""
-        first = next(event for event in self._events["gjf"] if event["type"] == "job-posted")
+        """So many jobs of one agency, each under a reference of its own: those of the day, over and over."""
+        jobs = islice(cycle(event for event in self._events["gjf"] if event["type"] == "job-posted"), count)
         return [
-            {**first, "id": f"speed-{number}-{at}", "data": {**first["data"], "reference": f"S-{number}-{at}"}}
-            for at in range(count)
+            {**job, "id": f"speed-{number}-{at}", "data": {**job["data"], "reference": f"S-{number}-{at}"}}
+            for at, job in enumerate(jobs)
         ]
 
     def _compare(self, found: Compared, name: str, wanted: Held, held: Held) -> None:

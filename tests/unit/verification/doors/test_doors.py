@@ -6,14 +6,19 @@ import io
 import json
 from datetime import UTC, date, datetime
 
+import bson
 import pytest
 
 from samples.world import load_setting
 from samples.world.openings import make_opening
+from services.intake.documents import Reference
+from services.intake.opportunity_documents import StoredOpportunity
 from shared.events.registry import load_topics
 from shared.files import Converter
+from shared.kit.store.mongo import UTC_CODEC
 from shared.reference import load_pack
 from verification.doors.adverts import as_event, as_xml, can_be_said
+from verification.doors.bare import documents_of
 from verification.doors.states import Held
 
 pytestmark = pytest.mark.unit
@@ -44,3 +49,15 @@ class TestHeld:
         assert wanted.lost(Held({"a": 1}, 1)) == 2
         assert wanted.doubled(Held({"a": 1, "b": 2, "c": 3}, 4)) == 1
         assert wanted.differences(Held({"a": 1, "b": 0, "c": 0}, 3)) == 2
+
+
+def test_the_bare_loop_keeps_what_intake_keeps_of_an_advert() -> None:
+    """Else it would be compared with less than the same documents."""
+    load_topics()
+    setting, today = load_setting("kr-gyeonggi"), date(2026, 11, 28)
+    job = next(one for one in (make_opening(setting, PACK, 3, 1, n, today) for n in range(120)) if one.kind == "job")
+    thing, reference = documents_of(job.data)
+    kept = StoredOpportunity.kept_in(bson.decode(bson.encode(thing), UTC_CODEC))
+    assert kept.state.title == job.data["title"]
+    assert [source.index for source in kept.sources] == [reference["_id"]]
+    assert Reference.kept_in(reference["_id"], reference).thing == kept.id
