@@ -1,10 +1,10 @@
 """A pack: everything about one country and programme that the services ask for."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from math import ceil
 from types import MappingProxyType
 from typing import Literal
@@ -215,7 +215,12 @@ class Pack:
 
     def paid_hours(self, per: str, hours_per_week: float | None, hours_per_day: float | None) -> float:
         """For how many hours the pay of such a period is (rules: `wages.paid_hours`). ValueError on nonsense."""
-        return paid_hours(per, hours_per_week, hours_per_day, self.wages.working_time)
+        return self._paid_hours(per, hours_per_week, hours_per_day)
+
+    @cached_property
+    def _paid_hours(self) -> Callable[[str, float | None, float | None], float]:
+        """Asked several times for each advert, and there are few."""
+        return lru_cache(1_024)(partial(paid_hours, time=self.wages.working_time))
 
     def least_pay(self, floor: int, per: str, hours_per_week: float | None, hours_per_day: float | None) -> int:
         """The least that such a period may pay where an hour pays the floor."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from shared.events.refusal import Refusal, Refused
 from shared.reference import Pack
 
 MOST_SUGGESTED = 3  # unknown titles and codes per event that get suggestions: looking for likeness costs
 MOST_SUGGESTED_AT_ONCE = 20  # and per request
+
+
+@lru_cache(1_024)  # a batch may say the same of each of its events
+def _plain(rule: str, field: str) -> Refusal:
+    return Refusal(rule, field)
 
 
 class Budget:
@@ -30,11 +36,11 @@ class Findings:
 
     def add(self, rule: str, field: str, **values: str | int | float) -> None:
         """Note one reason."""
-        self.refusals.append(Refusal(rule, field, values))
+        self.refusals.append(Refusal(rule, field, values) if values else _plain(rule, field))
 
     def warn(self, rule: str, field: str, **values: str | int | float) -> None:
         """Note what is set aside, and refuses nothing."""
-        self.warnings.append(Refusal(rule, field, values))
+        self.warnings.append(Refusal(rule, field, values) if values else _plain(rule, field))
 
     def code(self, kind: str, code: str | None, field: str) -> None:
         """The code, if there is one, must be in the pack's list for that kind of field; else its nearest are told."""

@@ -8,7 +8,7 @@ the title) they are no longer taken for the same: to tell one vacancy twice cost
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from operator import attrgetter
@@ -78,11 +78,13 @@ class Facts:
         """Back from `document`."""
         return Facts(**{**document, "shifts": tuple(document["shifts"])})
 
+    def values(self) -> tuple[Any, ...]:
+        """One after the other."""
+        return _values(self)
+
     def document(self) -> dict[str, Any]:
         """As they are stored."""
-        found = dict(zip(_NAMES, _values(self), strict=True))
-        found["shifts"] = list(self.shifts)
-        return found
+        return document_of(self.values())
 
     @cached_property
     def lookup_keys(self) -> tuple[str, ...]:
@@ -93,7 +95,14 @@ class Facts:
 
 
 _NAMES = tuple(field.name for field in fields(Facts))
-_values = attrgetter(*_NAMES)
+_values: Callable[[Facts], tuple[Any, ...]] = attrgetter(*_NAMES)
+
+
+def document_of(values: tuple[Any, ...]) -> dict[str, Any]:
+    """Of the `values` of facts their document."""
+    found = dict(zip(_NAMES, values, strict=True))
+    found["shifts"] = list(found["shifts"])
+    return found
 
 
 def compared(one: Facts, other: Facts) -> Verdict:

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from services.intake.domain.same_advert import Facts, compared
+from services.intake.domain.same_advert import Facts, compared, document_of
 from services.intake.domain.separated_vacancies import are_apart
 from services.intake.domain.vacancy import facts_of
 from services.intake.domain.vetting import Judgement, binds, stricter
@@ -179,25 +180,25 @@ def stored(key: str, work: UnitOfWork) -> Listed:
     return work.parsed(ADVERTS.name, key, Listed.kept_in) or _NOTHING
 
 
-def meets_others(facts: Facts, agency: str, work: UnitOfWork) -> bool:
-    """Whether anything under its keys is of another agency, or binds this one."""
-    for key in facts.lookup_keys:
+def meets_others(keys: Iterable[str], agency: str, work: UnitOfWork) -> bool:
+    """Whether anything under these keys is of another agency, or binds this one."""
+    for key in keys:
         listed = stored(key, work)
         if listed.alone != agency and (listed.entries or listed.bound):
             return True
     return False
 
 
-def saves_of_new(id: str, agency: str, facts: Facts, work: UnitOfWork) -> tuple[list[Save], bool]:
-    """`AdvertIndex.listed` and its `saves`, of one that stands nowhere yet and meets no others; and whether it has room
-    wherever it belongs."""
+def listed_anew(id: str, agency: str, keys: Iterable[str], facts: tuple[Any, ...], work: UnitOfWork) -> list[Save]:
+    """`AdvertIndex.listed` and its `saves`, of one that stands nowhere yet and meets no others; none under a key where
+    there is no room. `facts`: their values."""
     saves: list[Save] = []
-    for key in facts.lookup_keys:
+    for key in keys:
         if (listed := stored(key, work)).has_room(agency):
-            entries = [*listed.entries, _entry(id, (), facts, agency=agency)]
-            until = work.trusted + KEPT
-            saves.append((ADVERTS.name, dict(AdvertsDocument(_id=key, entries=entries, bound=[], until=until))))
-    return saves, len(saves) == len(facts.lookup_keys)
+            entry = {"id": id, "apart": [], "facts": document_of(facts), "agency": agency}
+            document = AdvertsDocument(_id=key, entries=[*listed.entries, entry], bound=[], until=work.trusted + KEPT)
+            saves.append((ADVERTS.name, dict(document)))
+    return saves
 
 
 def _entry(id: str, marks: tuple[str, ...], facts: Facts, **more: object) -> Document:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from services.intake import metrics
 from services.intake.dependencies import Dependencies
 from services.intake.documents import REFERENCES, Reference
-from services.intake.event_handlers.advert_index import Save, meets_others, saves_of_new
+from services.intake.event_handlers.advert_index import Save, listed_anew, meets_others
 from services.intake.event_handlers.effect import DoorEvent, Effect, Emission
 from services.intake.event_handlers.said_adverts import SaidAdvert
 from services.intake.opportunity_documents import EMPLOYERS, NewOpportunity, employer_id
@@ -24,19 +24,19 @@ def alone(
     event: DoorEvent, advert: SaidAdvert, known: Reference, work: UnitOfWork, dependencies: Dependencies
 ) -> Effect | None:
     """What an advert does under whose reference nothing is kept; None: it is none of these."""
-    today, facts = dependencies.day(work.earliest), advert.facts
+    today = dependencies.day(work.earliest)
     if known.tombstone.ended or (advert.closes is not None and advert.closes < today):
         return None
-    if facts is not None and meets_others(facts, event.agency, work):
+    if meets_others(advert.keys, event.agency, work):
         return None
     if advert.employer and _may_be_held(advert.employer, work, dependencies):
         return None
     id, number = advert.opportunity, event.sequence
     saves: list[Save] = [(REFERENCES, {"_id": event.index, "thing": id})]
-    if facts is not None:
-        listed, has_room = saves_of_new(id, event.agency, facts, work)
+    if advert.compared is not None:
+        listed = listed_anew(id, event.agency, advert.keys, advert.compared, work)
         saves += listed
-        if not has_room:
+        if len(listed) < len(advert.keys):
             work.after_commit(metrics.adverts_not_compared.of().inc)
     ends = advert.closes
     if ends is None and (days := dependencies.pack.open_ended_days(today)) is not None:

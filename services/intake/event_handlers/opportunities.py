@@ -64,7 +64,7 @@ def needs(event: DoorEvent, work: UnitOfWork, dependencies: Dependencies) -> Ite
         needs.append(tombstones.tally_of(event, work))
     if advert is not None:
         needs += advert.needs
-        if advert.facts is not None and meets_others(advert.facts, event.agency, work):
+        if meets_others(advert.keys, event.agency, work) and advert.facts is not None:
             needs += needs_of_same(advert.facts, event.agency, work)
     if (known := work.get(REFERENCES, event.index)) is not None and "thing" in known:
         needs += needs_of_opportunity(known["thing"], work)

@@ -15,8 +15,7 @@ from services.intake.documents import dumped
 from services.intake.domain import advert_rules
 from services.intake.domain.same_advert import Facts
 from services.intake.domain.vetting import employer_key
-from services.intake.event_handlers import advert_index
-from services.intake.opportunity_documents import EMPLOYERS, employer_id
+from services.intake.opportunity_documents import ADVERTS, EMPLOYERS, employer_id
 from shared.events.envelope import dump_data
 from shared.events.topics.opportunities import Opportunity
 from shared.kit.base.ids import random_id
@@ -27,15 +26,16 @@ from shared.screening.advert_rules import JOB
 @dataclass(frozen=True)  # no slots: what is made of it later is kept beside the fields
 class SaidAdvert:
     """`told`: the state, as JSON for the bus, of an opportunity of its own that is open, named `opportunity`; `kept`:
-    the same as BSON for its document. `facts`: what of a job is compared with adverts of other agencies; `employer`:
-    its key in the operator's list."""
+    the same as BSON for its document. `compared`: the values of `facts`, and `keys`: where others look for them;
+    `employer`: its key in the operator's list."""
 
     reference: str
     opportunity: str
     kind: str
     closes: date | None
     employer: str
-    facts: Facts | None
+    keys: tuple[str, ...]
+    compared: tuple[Any, ...] | None
     told: bytes
     kept: bytes
 
@@ -44,18 +44,22 @@ class SaidAdvert:
         """Of what the rules made of it."""
         words = advert_rules.opened(random_id(), owner, features)
         facts = Facts.of(features) if words.kind == JOB else None
-        if facts is not None:
-            facts.lookup_keys  # noqa: B018 - they are kept
         return SaidAdvert(
             reference=reference,
             opportunity=words.opportunity,
             kind=words.kind,
             closes=words.closes,
             employer=employer_key(words.employer),
-            facts=facts,
+            keys=() if facts is None else facts.lookup_keys,
+            compared=None if facts is None else facts.values(),
             told=dump_data(words),
             kept=bson.encode(dumped(words)),
         )
+
+    @cached_property
+    def facts(self) -> Facts | None:
+        """What of a job is compared with adverts of other agencies."""
+        return None if self.compared is None else Facts(*self.compared)
 
     @cached_property
     def words(self) -> Opportunity:
@@ -66,4 +70,4 @@ class SaidAdvert:
     def needs(self) -> tuple[Need, ...]:
         """What is known of its employer, and what may be of the same vacancy."""
         employer = (EMPLOYERS.by_id(employer_id(self.employer)),) if self.employer else ()
-        return (*employer, *advert_index.needs(self.facts))
+        return (*employer, *map(ADVERTS.by_id, self.keys))

@@ -1,25 +1,40 @@
 """What the service and its worker say to each other: one pickle after the other, each behind its length.
 
 Both are the same program of the same release and the same user, on a pipe that nobody else has. Models are put together
-again as they were, without being validated once more. Most of what is said is put into a pickle and taken out of it by
-the library alone, in C: so these classes have no slots."""
+again as they were, without being validated once more. Nearly all that is said are adverts: each is one row of plain
+values, which the library writes and reads in C, and which is put together again by hand."""
 
 from __future__ import annotations
 
-import copyreg
 import io
 import pickle
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from services.intake.event_handlers.effect import DoorEvent
+from services.intake.event_handlers.said_adverts import SaidAdvert
+from services.intake.event_validation import Echo, Validated
 from shared.events import EventType, registry
 from shared.events.data_classification import Model
 from shared.events.http_binding import Incoming, Unfit
 from shared.events.refusal import Refused
 
 LENGTH_BYTES = 4
+T = TypeVar("T")
 _LEFT_BEHIND = Model()
+# Of an advert all that counts is in `SaidAdvert`; its data and features would be as much again, twice.
+_ECHO = ("id", "source", "type", "testrun")
+_INCOMING = ("id", "source", "event_type", "time", "sequence", "actor", "traceparent", "testrun", "warnings")
+_EVENT = ("agency", "content", "inbox", "index")
+_ADVERT = ("reference", "opportunity", "kind", "closes", "employer", "keys", "compared", "told", "kept")
+_ROW: Callable[[Validated], tuple[Any, ...]] = attrgetter(
+    "warnings",
+    *(f"echo.{name}" for name in _ECHO),
+    *(f"event.incoming.{name}" for name in _INCOMING),
+    *(f"event.{name}" for name in _EVENT),
+    *(f"event.advert.{name}" for name in _ADVERT),
+)
 
 
 def framed(thing: object) -> bytes:
@@ -39,14 +54,26 @@ def read(content: bytes) -> Any:
     return pickle.loads(content)  # noqa: S301 - from our own process alone
 
 
-def _event(event: DoorEvent) -> Any:
-    """Of an advert all that counts is in `advert`; its data and features would be as much again, twice."""
-    said = vars(event)
-    if event.advert is not None:
-        left = object.__new__(Incoming)
-        vars(left).update(vars(event.incoming), data=_LEFT_BEHIND, content=b"")
-        said = {**said, "incoming": left, "features": {}}
-    return copyreg.__newobj__, (DoorEvent,), said  # type: ignore[attr-defined]  # what pickle itself says of an object
+def _validated(one: Validated) -> Any:
+    if one.event is None or one.event.advert is None:
+        return one.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    return _advert, _ROW(one)
+
+
+def _advert(warnings: Any, *row: Any) -> Validated:
+    values = iter(row)
+    echo = _made(Echo, _ECHO, values)
+    incoming = _made(Incoming, _INCOMING, values, data=_LEFT_BEHIND, content=b"")
+    event = _made(DoorEvent, _EVENT, values, incoming=incoming, features={})
+    vars(event)["advert"] = _made(SaidAdvert, _ADVERT, values)
+    return Validated(echo, event, (), warnings)
+
+
+def _made(kind: type[T], names: tuple[str, ...], values: Any, **more: Any) -> T:
+    """One of these, with the next of the values."""
+    made = object.__new__(kind)
+    vars(made).update(zip(names, values, strict=False), **more)
+    return made
 
 
 def _event_type(thing: EventType) -> Any:
@@ -62,8 +89,8 @@ def _refused(thing: Refused) -> Any:
 
 
 _REDUCED: dict[type, Callable[[Any], Any]] = {
-    DoorEvent: _event,
     EventType: _event_type,
     Refused: _refused,
     Unfit: _refused,
+    Validated: _validated,
 }

@@ -9,14 +9,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
-from aiokafka.partitioner import DefaultPartitioner
 
 from shared.kit.kafka.aiokafka_internals import never_expire
 from shared.kit.kafka.client import connection
+from shared.kit.kafka.partitioning import partition_of
 from shared.kit.kafka.settings import KafkaSettings
 
 METADATA_MS = 60_000  # another leader is asked for when the old one refuses; another topic gets another producer
-_PARTITION_OF = DefaultPartitioner()  # the one by which `send` chooses, too
 WHOLE_BATCHES = 200  # records at once; below about 100 one by one was seen to be quicker
 
 
@@ -51,9 +50,9 @@ async def send_all(
     """
     if len(records) < WHOLE_BATCHES:
         return [await producer.send(topic, value, key=key, headers=headers) for key, value, headers in records]
-    numbers, builders = list(range(partitions)), dict[int, list[Any]]()
+    builders = dict[int, list[Any]]()
     for key, value, headers in records:
-        number = _PARTITION_OF(key, numbers, numbers)
+        number = partition_of(key, partitions)
         if number not in builders:
             builders[number] = [producer.create_batch()]
         if builders[number][-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full

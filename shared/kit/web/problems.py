@@ -6,6 +6,7 @@ Nothing that was sent comes back: no value, no unknown name, no text of an excep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -116,8 +117,16 @@ def general_remedy(rule: str, field: str, values: Mapping[str, object]) -> dict[
 
 def findings(refusals: Sequence[Refusal], remedies: Remedies) -> list[Finding]:
     return [
-        Finding(field=one.field, rule=one.rule, remedy=remedies(one.rule, one.field, one.values)) for one in refusals
+        Finding(field=one.field, rule=one.rule, remedy=remedies(one.rule, one.field, one.values))
+        if one.values
+        else _same_finding(one.field, one.rule, remedies)
+        for one in refusals
     ]
+
+
+@lru_cache(1_024)  # all of a batch may be told the same
+def _same_finding(field: str, rule: str, remedies: Remedies) -> Finding:
+    return Finding(field=field, rule=rule, remedy=remedies(rule, field, {}))
 
 
 def refused(refusals: Sequence[Refusal], remedies: Remedies, sayings: Sayings | None = None) -> ProblemDetails:
