@@ -32,7 +32,8 @@ from shared.reference import Pack
 KEEP_WITHDRAWN_DAYS = 30
 REMOVALS_AT_ONCE = 200  # people are looked at for what may no longer match, between two looks at what came in
 CONGESTION_WAITS_SECONDS = 3_600.0  # for everything to be assessed, before the day's table is made all the same
-COMPARED_AT_LEAST = 50  # people are compared with what was published, however much there is to assess
+LOOK_SECONDS = 1.0  # while there is much to assess, who has no match is looked at once in so long
+LOOKED_AT_ONCE = 200  # people whose window ends
 _Change = tuple[PersonFacts | OpeningFacts, int]
 
 
@@ -85,6 +86,7 @@ class Matching:
         self._revision = self._lists_through = 0
         self._accepts = False  # before the highest revision is known nothing may be given one
         self._unsaved_lists, self._uncompared = set[str](), set[str]()
+        self._compares_from = 0.0
         self._day_began = self._clock()
         self._saved_progress: StoredProgress | None = None
 
@@ -182,18 +184,34 @@ class Matching:
                     self._closed.add(facts.id)
 
     def advance(self, seconds: float) -> bool:
-        """Assess for about so long, and compare with what was published; whether there is more."""
-        end, queue = self._clock() + seconds, self._queue
+        """Assess for about so long; whether there is more. Of whom something stands a window opens when their list is
+        another, and only at its end it is worked out whether there is anything to tell. Everybody else is looked at as
+        soon as nothing waits to be assessed: a first match is told at once."""
+        queue = self._queue
         more = queue.advance(seconds)
+        now = self._clock()
+        for person in queue.dirty_lists:
+            if not self._published.of(person):
+                self._uncompared.add(person)
+            elif not self._netting.pending(person):
+                self._netting.changed(person, now, first=False)
         self._unsaved_lists |= queue.dirty_lists
-        self._uncompared |= queue.dirty_lists
         queue.dirty_lists.clear()
-        compared = 0
-        while self._uncompared and ((now := self._clock()) < end or compared < COMPARED_AT_LEAST):
-            person, compared = self._uncompared.pop(), compared + 1
-            if self._index.is_complete(person) and not self._netting.pending(person) and self._differs(person):
-                self._netting.changed(person, now, first=not self._published.of(person))
+        if not more or now >= self._compares_from:
+            self._compare(now + (seconds / 4 if more else seconds))
         return more or bool(self._uncompared or queue.dirty_people or queue.dirty_openings)
+
+    def _compare(self, end: float) -> None:
+        """Look at those who are to be compared with what was published, until then."""
+        while self._uncompared and (now := self._clock()) < end:
+            person = self._uncompared.pop()
+            stands = bool(self._published.of(person))
+            if stands and self._netting.pending(person):
+                continue
+            if self._index.is_complete(person) and self._delta(person):
+                self._netting.changed(person, now, first=not stands)
+        if not self._uncompared:
+            self._compares_from = self._clock() + LOOK_SECONDS
 
     def removals(self) -> list[MatchDelta]:
         """What may no longer match and stands as published: to be withdrawn now. Of people who are gone all at once,
@@ -210,19 +228,21 @@ class Matching:
         looked_at = sorted((*gone, *some))
         return [delta for person in looked_at if (delta := MatchDelta(person, self._inadmissible(person)))]
 
-    def due_deltas(self, most: int) -> list[MatchDelta]:
-        """What is to be published by now of at most so many people. Nothing while an opening is half assessed, nor
-        before what the lists did not know at the load is."""
+    def due_deltas(self, most: int, seconds: float = 1.0) -> list[MatchDelta]:
+        """What is to be published by now of at most so many people, looked for about so long. Nothing while an opening
+        is half assessed, nor before what the lists did not know at the load is."""
         if self._unassessed:
             self._unassessed = {opening for opening in self._unassessed if self._queue.awaits_opening(opening)}
         if self._unassessed or not self._queue.between_scans:
             return []
-        deltas = []
-        for person in self._netting.due(self._clock(), most, self._ready):
+        deltas, end = list[MatchDelta](), self._clock() + seconds
+        for person in self._netting.due(self._clock(), LOOKED_AT_ONCE, self._ready):
             if delta := self._delta(person):
                 deltas.append(delta)
             else:
                 self._netting.cancel(person)
+            if len(deltas) == most or self._clock() >= end:
+                break
         return deltas
 
     def publish(self, delta: MatchDelta) -> Operation[None]:
@@ -375,10 +395,6 @@ class Matching:
         refused = published.keys() - self._index.admitted(person, published)
         return tuple(sorted(id for id in refused if not self._queue.awaits_opening(id)))
 
-    def _differs(self, person: str) -> bool:
-        published, best = self._published.of(person), self._index.best(person)
-        return len(published) != len(best) or any(published.get(id) != self._index.revisions(person, id) for id in best)
-
     def _delta(self, person: str) -> MatchDelta:
         published, best = self._published.of(person), self._index.best(person)
         ranked = enumerate(best, 1)
@@ -396,4 +412,4 @@ class Matching:
                 self._published.add(delta.person, opening, revisions)
         if delta.standing or not self._published.of(delta.person):
             self._netting.published(delta.person, self._clock())
-        self._queue.dirty_lists.add(delta.person)
+        self._uncompared.add(delta.person)  # some of it may have been passed over

@@ -69,14 +69,21 @@ Pool = Sequence[tuple[OpeningFacts, float]]
 """Openings with their scores for one person, best first."""
 
 
+class Known(NamedTuple):
+    """Of one person, by opening: how likely it is to be possible once all is known, and the person's lot. What is not
+    there yet is added as it is asked for."""
+
+    chances: dict[str, float]
+    lots: dict[str, float]
+
+
 class _Chances:
     """How likely openings are to be possible for somebody once all is known (asked once for each, since that takes all
     conditions), and the lots of this person."""
 
-    def __init__(self, person: PersonFacts, context: AssessmentContext) -> None:
+    def __init__(self, person: PersonFacts, context: AssessmentContext, known: Known | None) -> None:
         self._person, self._context = person, context
-        self._chances: dict[str, float] = {}
-        self._lots: dict[str, float] = {}
+        self._chances, self._lots = known or Known({}, {})
 
     def __call__(self, opening: OpeningFacts) -> float:
         found = self._chances.get(opening.id)
@@ -129,7 +136,9 @@ class _Chances:
         """Of those that are nearly the same the one that gives way least to this person, by the table and their lot; it
         stands for the best of them, whose score it has. So people share out those that are in their pools: of more
         than `ALIKE` that score the same, the same ones by id, and the others are in none."""
-        return [(min(same, key=self._dear)[0], same[0][1]) for same in self.alike(pool)]
+        return [
+            (min(same, key=self._dear)[0], same[0][1]) if len(same) > 1 else same[0] for same in self.alike(pool)
+        ]
 
     def _dear(self, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
         id = each[0].id
@@ -201,9 +210,11 @@ def _first_places(ranked: Pool, chances: _Chances, varied: _Varied, data: Matchi
         varied.take(opening)
 
 
-def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[Candidate]:
+def candidates(
+    person: PersonFacts, pool: Pool, context: AssessmentContext, known: Known | None = None
+) -> list[Candidate]:
     """What a table of congestion is made from: of a pool what may stand, best first."""
-    data, chances, varied = context.pack.matching, _Chances(person, context), _Varied(person, context)
+    data, chances, varied = context.pack.matching, _Chances(person, context, known), _Varied(person, context)
     alike = chances.alike(pool)
     _first_places([same[0] for same in alike], chances, varied, data)
     first = {opening.crowd.alike for opening in varied.taken}
@@ -215,9 +226,11 @@ def candidates(person: PersonFacts, pool: Pool, context: AssessmentContext) -> l
     ]
 
 
-def chosen(person: PersonFacts, pool: Pool, context: AssessmentContext) -> list[OpeningFacts]:
+def chosen(
+    person: PersonFacts, pool: Pool, context: AssessmentContext, known: Known | None = None
+) -> list[OpeningFacts]:
     """Of a pool those that stand, by their rank (`ranking`)."""
-    data, chances, varied = context.pack.matching, _Chances(person, context), _Varied(person, context)
+    data, chances, varied = context.pack.matching, _Chances(person, context, known), _Varied(person, context)
     most = data.best_of_person
     ranked = chances.one_of_each(pool)
     _first_places(ranked, chances, varied, data)

@@ -18,10 +18,10 @@ from services.matching.domain.columns.rows import Held, Rowset
 from services.matching.domain.columns.scores import Scored
 from services.matching.domain.columns.values import UNIT
 from services.matching.domain.congestion import Congestion, next_day
-from services.matching.domain.diversification import Candidate, Pool, bounds, candidates, chosen
+from services.matching.domain.diversification import Candidate, Known, Pool, bounds, candidates, chosen
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
-from services.matching.domain.shortlists import RankKey, Shortlist, Shortlists
+from services.matching.domain.shortlists import UNKNOWN, RankKey, Shortlist, Shortlists
 from shared.reference import Pack
 
 RESERVE = 20
@@ -209,7 +209,10 @@ class MatchIndex:
         """The openings that stand as matches of this person, best first."""
         if not (pool := self._pool_of(person)):
             return []
-        return [one.id for one in chosen(self._people[person].facts, pool, self._pairs.context)]
+        held, known, before = self._known(person, pool)
+        found = chosen(held.facts, pool, self._pairs.context, known)
+        self._note(held, pool, known, before)
+        return [one.id for one in found]
 
     def admitted(self, person: str, openings: Iterable[str]) -> set[str]:
         """Those of these openings that somebody may match at all, at or above the threshold, as they are now."""
@@ -283,13 +286,33 @@ class MatchIndex:
         if held is None or listed is None:
             return []
         rows, scores = (each[: self._pool].tolist() for each in listed)
-        openings = [self._openings[self._openings.id_of(row)].facts for row in rows]
-        return list(zip(openings, scores, strict=True))
+        return list(zip(self._openings.facts_of(rows), scores, strict=True))
 
     def _candidates(self, person: str) -> Sequence[Candidate]:
         """What of it may stand; nobody by this id has nothing."""
-        pool = self._pool_of(person)
-        return candidates(self._people[person].facts, pool, self._pairs.context) if pool else ()
+        if not (pool := self._pool_of(person)):
+            return ()
+        held, known, before = self._known(person, pool)
+        found = candidates(held.facts, pool, self._pairs.context, known)
+        self._note(held, pool, known, before)
+        return found
+
+    def _known(self, person: str, pool: Pool) -> tuple[Held[PersonFacts], Known, tuple[int, int]]:
+        """Somebody, what was noted of their pool, and how much that is."""
+        held, ids = self._people[person], [opening.id for opening, _ in pool]
+        chances, lots = self._lists.noted(held.row, len(pool))
+        known = Known(
+            {id: chance for id, chance in zip(ids, chances, strict=True) if chance != UNKNOWN},
+            {id: lot for id, lot in zip(ids, lots, strict=True) if lot != UNKNOWN},
+        )
+        return held, known, (len(known.chances), len(known.lots))
+
+    def _note(self, held: Held[PersonFacts], pool: Pool, known: Known, before: tuple[int, int]) -> None:
+        """Note what was asked for since."""
+        if (len(known.chances), len(known.lots)) != before:
+            ids = [opening.id for opening, _ in pool]
+            chances, lots = ([each.get(id, UNKNOWN) for id in ids] for each in known)
+            self._lists.note(held.row, chances, lots)
 
     def _noted(self, people: Rowset) -> list[str]:
         """The lists of these people are other ones: who they are."""

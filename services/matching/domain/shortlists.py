@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +19,9 @@ RankKey = tuple[float, str]
 ID_BYTES = 32
 BENEATH, MOST_SORTS = 0, 256
 FIRST_ROOM = 64
-T = TypeVar("T", np.uint8, np.bool_, np.int32, np.uint64)
+UNKNOWN = -1.0
+LOTS, MOST_CHANCES = 2**32, 2**16  # of different lots; of different chances that are kept
+T = TypeVar("T", np.uint8, np.bool_, np.uint16, np.int32, np.uint32, np.uint64)
 
 
 class Bounds(NamedTuple):
@@ -65,9 +67,11 @@ class Shortlists:
         small, slots, words = np.zeros((0, most + 1), np.uint8), np.zeros((0, most + 1), np.int32), (0, ID_BYTES // 8)
         each, ids = np.zeros(0, np.int32), np.zeros(words, np.uint64)
         self._lists = Lists(
-            small, each, each, ids, slots, slots, small, slots, slots, each, ids, each, each, of_sort,
-            bounds.of_employer, bounds.of_alike, most,
+            small, each, each, ids, slots, slots, small, slots, slots, small.astype(np.uint16),
+            small.astype(np.uint32), each, ids, each, each, of_sort, bounds.of_employer, bounds.of_alike, most,
         )  # fmt: skip
+        self._chances: dict[float, int] = {}
+        self._chance_of: list[float] = [UNKNOWN]
 
     # --- openings
 
@@ -146,6 +150,24 @@ class Shortlists:
         slots = lists.ranks[person, : lists.counts[person]]
         return lists.openings[person, slots].astype(np.int64), lists.scores[person, slots] / UNIT
 
+    def noted(self, person: int, most: int) -> tuple[list[float], list[float]]:
+        """Of the first so many on a list how likely each is to be possible and the person's lot for it, as they were
+        noted since it is there, `UNKNOWN`: not yet."""
+        slots = self._lists.ranks[person, : min(most, self._lists.counts[person])]
+        lots = self._lists.lots[person, slots].tolist()
+        chances = [self._chance_of[number] for number in self._lists.chances[person, slots].tolist()]
+        return chances, [lot / LOTS or UNKNOWN for lot in lots]
+
+    def note(self, person: int, chances: Sequence[float], lots: Sequence[float]) -> None:
+        """Note it of the first so many."""
+        slots = self._lists.ranks[person, : len(lots)]
+        self._lists.lots[person, slots] = (np.maximum(lots, 0.0) * LOTS).astype(np.uint32)
+        for chance in {*chances} - self._chances.keys() - {UNKNOWN}:
+            if len(self._chance_of) < MOST_CHANCES:
+                self._chances[chance] = len(self._chance_of)
+                self._chance_of.append(chance)
+        self._lists.chances[person, slots] = [self._chances.get(chance, 0) for chance in chances]
+
     def cutoff(self, person: int) -> RankKey | None:
         """Of somebody who has a list."""
         score = int(self._lists.cut_scores[person])
@@ -208,7 +230,8 @@ class Shortlists:
             cut_scores=_longer(lists.cut_scores, more, -1), cut_ids=_longer(lists.cut_ids, more, 0),
             openings=_longer(lists.openings, more, 0), scores=_longer(lists.scores, more, 0),
             sorts=_longer(lists.sorts, more, 0), after=_longer(lists.after, more, -1),
-            before=_longer(lists.before, more, -1),
+            before=_longer(lists.before, more, -1), chances=_longer(lists.chances, more, 0),
+            lots=_longer(lists.lots, more, 0),
         )  # fmt: skip
         self._lists.ranks[before:] = np.arange(lists.most + 1)
 

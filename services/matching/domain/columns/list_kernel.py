@@ -21,7 +21,8 @@ _LONG_TIE = 16
 class Lists(NamedTuple):
     """By person: ``ranks`` (the slots in use, best first, and behind them the free ones), ``counts`` (below 0: there is
     no list), the cutoff (``cut_scores`` below 0: there was room for all). By person and slot: the entry, and the nodes
-    (person times slots plus slot; below 0: none) ``after`` and ``before`` it of the same opening. By opening: the
+    (person times slots plus slot; below 0: none) ``after`` and ``before`` it of the same opening, and what was noted of the
+    pair, 0: nothing yet (``chances``, by number, and ``lots``). By opening: the
     ``first`` node, the id in words that compare as the id does, ``employers`` (0: nobody says) and ``alikes`` as lists
     hold it. ``of_sort``, ``of_employer`` and ``of_alike``: how many of a crowd are held; ``most``: how many in all."""
 
@@ -34,6 +35,8 @@ class Lists(NamedTuple):
     sorts: Small
     after: Numbers
     before: Numbers
+    chances: NDArray[np.uint16]
+    lots: NDArray[np.uint32]
     first: Numbers
     ids: Words
     employers: Numbers
@@ -78,6 +81,7 @@ def _insert(lists: Lists, person: int, rank: int, opening: int, score: int, sort
     lists.ranks[person, rank] = slot
     lists.counts[person] = count + 1
     lists.openings[person, slot], lists.scores[person, slot], lists.sorts[person, slot] = opening, score, sort
+    lists.chances[person, slot], lists.lots[person, slot] = 0, 0
     second = lists.first[opening]
     node = person * slots + slot
     lists.after[person, slot], lists.before[person, slot] = second, -1
@@ -278,7 +282,7 @@ def place(
         slot_of[person] = -1
         alike, before = same_crowd and lists.sorts[person, slot] == sorts[at], lists.scores[person, slot]
         if alike and before == scores[at]:
-            is_same[at] = True
+            is_same[at], lists.chances[person, slot] = True, 0
             continue
         changed[at] = True
         if alike and before < scores[at]:
@@ -304,8 +308,10 @@ def compile_lists() -> None:
     none, slots, words = np.zeros(0, np.int64), np.zeros((1, 2), np.int32), np.zeros((1, 4), np.uint64)
     ranks, sorts = np.zeros((1, 2), np.uint8), np.zeros(0, np.uint8)
     counts, cuts, first, employers, alikes, of_sort, slot_of = (np.full(1, -1, np.int32) for _ in range(7))
+    chances, lots = np.zeros((1, 2), np.uint16), np.zeros((1, 2), np.uint32)
     lists = Lists(
-        ranks, counts, cuts, words, slots, slots, ranks, slots, slots, first, words, employers, alikes, of_sort, 1, 1, 1
+        ranks, counts, cuts, words, slots, slots, ranks, slots, slots, chances, lots, first, words, employers, alikes,
+        of_sort, 1, 1, 1,
     )  # fmt: skip
     fill(lists, 0, none, none, sorts)
     cut(lists, 0, 0, words[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Generic, NamedTuple, TypeVar
 
@@ -84,6 +84,10 @@ class Rows(Generic[F]):
         id = self.ids[row]
         assert id is not None, "the row is taken"
         return id
+
+    def facts_of(self, rows: Iterable[int]) -> list[F]:
+        """What is held in these rows."""
+        return [self._by_id[self.id_of(row)].facts for row in rows]
 
     def ended(self, today: date) -> list[str]:
         """Those whose last day is over."""
