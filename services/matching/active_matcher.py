@@ -6,8 +6,9 @@ too, so that its predecessor's consumer is fenced at once; and before each opera
 (`Matching.guard`), which saves the way to the database.
 
 What is to be worked out is worked out in slices, in one thread beside the event loop, which meanwhile serves others and
-takes in what comes; the loop waits for a slice before it touches the index again. What is written goes in transactions
-bounded in size: first what takes away, then what is to be assessed, then what is due to be published, then what is
+takes in what comes; nobody else changes the index. While something is written, assessing goes on (`_meanwhile`): what
+is written was made in the thread before, or is of the revisions it was made from. It goes in transactions bounded in
+size: first what takes away, then what is to be assessed, then what is due to be published, then what is
 saved for the next load. It consumes, and takes away, as soon as people and what stands as published are loaded.
 """
 
@@ -16,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.matching.congestion_table import CongestionTable, tell_table_in_force
 from services.matching.domain.columns.kernel import compile_kernels
@@ -198,15 +199,17 @@ class ActiveMatcher:
     async def _work(self, consuming: asyncio.Task[None], snapshot: OpeningSnapshot) -> None:
         matching = self._matching
         await self._purge()
-        snapshots, day_checked, reported = SnapshotWriter(matching, self._perform_one), time.monotonic(), 0.0
+        snapshots, day_checked, reported = (
+            SnapshotWriter(matching, self._perform_one, self._aside), time.monotonic(), 0.0,
+        )  # fmt: skip
         table = CongestionTable(matching, self._perform_one, self._aside)
         while True:
             self._changed.clear()
             await self._publish_removals(consuming)
             more = await self._aside(partial(matching.advance, SLICE_SECONDS))
-            deltas = matching.due_deltas(self._batch_size.size)
-            await self._publish(deltas)
-            await snapshots.save()
+            deltas = await self._aside(partial(matching.due_deltas, self._batch_size.size, SLICE_SECONDS))
+            await self._meanwhile(self._publish(deltas))
+            await self._meanwhile(snapshots.save())
             await snapshot.save()
             await table.make()
             now = time.monotonic()
@@ -221,6 +224,17 @@ class ActiveMatcher:
                     continue
             if not (more or deltas or snapshots.busy or snapshot.busy or table.busy):
                 await self._wait(matching.seconds_to_next())
+
+    async def _meanwhile(self, writing: Coroutine[Any, Any, None]) -> None:
+        """While this is written, what waits is assessed."""
+        task = asyncio.create_task(writing)
+        try:
+            while not task.done() and self._matching.openings_waiting:
+                await self._aside(partial(self._matching.advance, SLICE_SECONDS))
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _wait(self, due: float | None) -> None:
         """Until something is committed or due, or it is time to look again."""

@@ -1,11 +1,11 @@
-"""What is waiting to be assessed, one thing after the other, in slices between which the event loop goes on."""
+"""What is waiting to be assessed, one thing after the other, for so long at a time: then the event loop goes on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
 
-from services.matching.domain.match_index import MatchIndex, Slices
+from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from services.matching.domain.shortlists import RankKey
@@ -30,8 +30,6 @@ class AssessmentQueue:
         self._people: dict[str, None] = {}
         self._changed: dict[str, tuple[OpeningFacts, int]] = {}
         self._new: dict[str, tuple[OpeningFacts, int]] = {}
-        self._scan: Slices | None = None
-        self._scan_revision: int | None = None
         self._people_next = True
         self._latest = 0
         self.dirty_lists: set[str] = set()
@@ -81,22 +79,11 @@ class AssessmentQueue:
     def advance(self, seconds: float) -> bool:
         """Work for about so long; whether there is more."""
         end = self._clock() + seconds
-        while self._scan is not None or self._begin():
-            assert self._scan is not None
-            try:
-                next(self._scan)
-            except StopIteration:
-                self._scan, self._scan_revision = None, None
-            if self._clock() >= end:
-                break
+        while self._next() and self._clock() < end:
+            pass
         return self.waiting > 0
 
     # --- what is known
-
-    @property
-    def between_scans(self) -> bool:
-        """Whether nothing is half done."""
-        return self._scan is None
 
     def awaits_person(self, person: str) -> bool:
         """Whether this person's list has to be made again before anything is said of it."""
@@ -108,8 +95,8 @@ class AssessmentQueue:
 
     @property
     def waiting(self) -> int:
-        """How many people and openings wait, with the one in hand."""
-        return len(self._people) + len(self._changed) + len(self._new) + (self._scan is not None)
+        """How many people and openings wait."""
+        return len(self._people) + len(self._changed) + len(self._new)
 
     @property
     def openings_waiting(self) -> int:
@@ -120,44 +107,33 @@ class AssessmentQueue:
     def assessed_through(self) -> int:
         """The highest revision up to which every change of an opening is in everybody's list."""
         waiting = [revision for queue in (self._changed, self._new) for _, revision in queue.values()]
-        if self._scan_revision is not None:
-            waiting.append(self._scan_revision)
         return min(waiting, default=self._latest + 1) - 1
 
     # --- how it is done
 
-    def _begin(self) -> bool:
-        """Take the next thing in hand; whether there was one."""
+    def _next(self) -> bool:
+        """Assess the next thing; whether there was one."""
         openings = self._changed or self._new
         if self._people and (self._people_next or not openings):
             person = next(iter(self._people))
-            self._scan = self._scan_person(person)
+            del self._people[person]
+            self._index.scan_person(person)
+            self.dirty_lists.add(person)
         elif openings:
             id = next(iter(openings))
-            facts, self._scan_revision = openings.pop(id)
-            self._scan = self._scan_opening(facts, self._scan_revision)
+            self._scan_opening(*openings.pop(id))
         else:
             return False
         self._people_next = not self._people_next
         return True
 
-    def _scan_person(self, person: str) -> Slices:
-        yield from self._index.scan_person(person)
-        if self._index.is_complete(person) or not self._index.has_person(person):
-            self._people.pop(person, None)  # else they changed while it went on, and it begins again
-        self.dirty_lists.add(person)
-
-    def _scan_opening(self, facts: OpeningFacts, revision: int) -> Slices:
+    def _scan_opening(self, facts: OpeningFacts, revision: int) -> None:
         if not self._index.put_opening(facts, revision):  # its last day went by while it waited
             self.remove_opening(facts.id)
             return
-        dirty_lists: list[str] = []
-        candidates: Candidates = []
-        yield from self._index.scan_opening(facts.id, dirty_lists, candidates)
+        dirty_lists, self.candidates[facts.id] = self._index.scan_opening(facts.id)
         self._mark_lists(dirty_lists)
         self.dirty_openings.add(facts.id)
-        if self._index.has_opening(facts.id):
-            self.candidates[facts.id] = candidates
 
     def _mark_lists(self, people: Iterable[str]) -> None:
         """Something of their lists is another; where the reserve is used up the list is made again."""

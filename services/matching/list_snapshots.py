@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from services.matching.assessment_queue import Candidates
+from services.matching.congestion_table import Aside
 from services.matching.documents import StoredCandidates
 from services.matching.service import Matching
 from shared.kit.store.store import Operation
@@ -14,19 +16,20 @@ from shared.kit.store.unit_of_work import UnitOfWork
 
 LISTS_AT_ONCE = 200
 CANDIDATES_AT_ONCE = 500
-SAVE_SECONDS = 2.0  # between two snapshots, while there is much to do
+SAVE_SECONDS = 10.0  # between two snapshots, while there is much to do: lists are stored once for all that came since
 SAVE_SHARE = 0.05  # of the time may go into it,
-SAVE_AT_LEAST_SECONDS = 15.0  # but what was not saved for longer has to be assessed again after a kill
+SAVE_AT_LEAST_SECONDS = 30.0  # but what was not saved for longer has to be assessed again after a kill
 QUIET_SECONDS = 0.25
 
 
 class SnapshotWriter:
-    """``perform`` performs an operation in a transaction."""
+    """``perform`` performs an operation in a transaction; ``aside`` works in the thread that holds the index."""
 
-    def __init__(self, matching: Matching, perform: Callable[[Operation[None]], Awaitable[None]]) -> None:
+    def __init__(self, matching: Matching, perform: Callable[[Operation[None]], Awaitable[None]], aside: Aside) -> None:
         self._matching = matching
         self._perform = perform
-        self._left: list[Operation[None]] = []
+        self._aside = aside
+        self._left: list[Callable[[], Operation[None]]] = []
         self._assessed_through: int | None = None
         self._next = self._ended = 0.0
         self._spent = 0.0
@@ -39,11 +42,12 @@ class SnapshotWriter:
     async def save(self) -> None:
         """One portion, if it is time."""
         began = time.monotonic()
-        if self._assessed_through is None and not self._begins(began):
-            return
-        assert self._assessed_through is not None
+        if self._assessed_through is None:
+            if not self._is_time(began):
+                return
+            self._assessed_through = await self._aside(self._begin)
         if self._left:
-            await self._perform(self._left.pop())
+            await self._perform(await self._aside(self._left.pop()))
         else:
             progress = self._matching.save_progress(self._assessed_through)
             if progress is not None:
@@ -52,19 +56,21 @@ class SnapshotWriter:
             self._next = self._ended + min(max(SAVE_SECONDS, self._spent / SAVE_SHARE), SAVE_AT_LEAST_SECONDS)
         self._spent += time.monotonic() - began
 
-    def _begins(self, now: float) -> bool:
+    def _is_time(self, now: float) -> bool:
         quiet = self._matching.waiting == 0
-        if now < (min(self._next, self._ended + QUIET_SECONDS) if quiet else self._next):
-            return False
-        people, candidates, self._assessed_through = self._matching.take_unsaved()
+        return now >= (min(self._next, self._ended + QUIET_SECONDS) if quiet else self._next)
+
+    def _begin(self) -> int:
+        """What is to be saved; up to which revision it is right."""
+        people, candidates, assessed_through = self._matching.take_unsaved()
         lists = (people[at : at + LISTS_AT_ONCE] for at in range(0, len(people), LISTS_AT_ONCE))
         openings = (candidates[at : at + CANDIDATES_AT_ONCE] for at in range(0, len(candidates), CANDIDATES_AT_ONCE))
         self._left = [
-            *(self._matching.save_lists(some, self._assessed_through) for some in lists),
-            *(save_candidates(some) for some in openings),
+            *(partial(self._matching.save_lists, some, assessed_through) for some in lists),
+            *(partial(save_candidates, some) for some in openings),
         ]
         self._spent = 0.0
-        return True
+        return assessed_through
 
 
 def save_candidates(openings: Iterable[tuple[str, Candidates | None]]) -> Operation[None]:

@@ -17,7 +17,7 @@ from services.matching.documents import (
     fingerprint,
 )
 from services.matching.domain import explanations
-from services.matching.domain.assessment import band_of
+from services.matching.domain.assessment import Assessment, band_of
 from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex, Pair, Revisions
 from shared.events import Event, EventType, registry
@@ -61,8 +61,8 @@ class MatchPublisher:
         """Withdrawals first, so that nobody ever holds more than stand. Returns what stands as published now (None:
         withdrawn).
 
-        Nothing is published as standing on a state that is older than the one in the database: what came since may
-        forbid it, and is about to be assessed anyway.
+        Nothing is published as standing on a state that is older than the one in the database, or that is not held any
+        more: what came since may forbid it, and is about to be assessed anyway.
         """
         after: dict[str, Revisions | None] = {}
         person = StoredPerson.find(work, delta.person)
@@ -77,16 +77,23 @@ class MatchPublisher:
             revisions, opening = self._index.revisions(delta.person, id), openings[id]
             if revisions is None or person is None or opening is None:
                 continue
-            if (person.revision, opening.revision) == (revisions.person, revisions.opening):
-                self._publish_standing(person, opening, rank, revisions, work)
+            if (person.revision, opening.revision) != (revisions.person, revisions.opening):
+                continue
+            if (assessment := self._index.explain((person.id, id), revisions)) is not None:
+                self._publish_standing(person, opening, rank, revisions, assessment, work)
                 after[id] = revisions
         return after
 
     def _publish_standing(
-        self, person: StoredPerson, opening: StoredOpening, rank: int, revisions: Revisions, work: UnitOfWork
+        self,
+        person: StoredPerson,
+        opening: StoredOpening,
+        rank: int,
+        revisions: Revisions,
+        assessment: Assessment,
+        work: UnitOfWork,
     ) -> None:
         pair = person.id, opening.id
-        assessment = self._index.explain(pair)
         assert assessment.state != "no", "what is on a list may match"
         match = Match(
             match=self._ids.derived(*pair),

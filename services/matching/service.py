@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import date
 from functools import partial
 from itertools import islice
@@ -43,7 +43,8 @@ class Matching:
     no transaction grows with what stands on the other side. What a crash interrupts is found by comparing, at the next
     load, what stands with what was published.
 
-    Everything but the two ``..._changed`` is called by one loop, one after the other, some of it in a thread. ``guard``
+    Everything but the two ``..._changed`` is called by one loop, one after the other, some of it in a thread; but
+    `advance` may go on there while an operation that was made before is performed. ``guard``
     says whether this matcher may write; it is asked before every operation. ``on_change`` is called when something was
     committed.
     ``rules``: names everything that decides about a pair besides the two and the day: lists by other rules are invalid.
@@ -79,6 +80,7 @@ class Matching:
         self._published = LastPublished()
         self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0)
         self._inbox: deque[_Change] = deque()
+        self._told: deque[tuple[MatchDelta, dict[str, Revisions | None]]] = deque()  # and not noted yet
         self._loading = True
         self._newer: dict[str, int] = {}  # what came while it loads, and with which revision
         self._closed: set[str] = set()  # while it loads
@@ -188,6 +190,7 @@ class Matching:
         another, and only at its end it is worked out whether there is anything to tell. Everybody else is looked at as
         soon as nothing waits to be assessed: a first match is told at once."""
         queue = self._queue
+        self._note_told()
         more = queue.advance(seconds)
         now = self._clock()
         for person in queue.dirty_lists:
@@ -217,6 +220,7 @@ class Matching:
         """What may no longer match and stands as published: to be withdrawn now. Of people who are gone all at once,
         of others a portion: what is left is looked at next time."""
         queue = self._queue
+        self._note_told()
         people = {person for opening in queue.dirty_openings for person in self._published.with_opening(opening)}
         queue.dirty_openings.clear()
         queue.dirty_lists |= people  # what stands may read differently, at the same score
@@ -229,11 +233,12 @@ class Matching:
         return [delta for person in looked_at if (delta := MatchDelta(person, self._inadmissible(person)))]
 
     def due_deltas(self, most: int, seconds: float = 1.0) -> list[MatchDelta]:
-        """What is to be published by now of at most so many people, looked for about so long. Nothing while an opening
-        is half assessed, nor before what the lists did not know at the load is."""
+        """What is to be published by now of at most so many people, looked for about so long. Nothing before what
+        the lists did not know at the load is assessed."""
+        self._note_told()
         if self._unassessed:
             self._unassessed = {opening for opening in self._unassessed if self._queue.awaits_opening(opening)}
-        if self._unassessed or not self._queue.between_scans:
+        if self._unassessed:
             return []
         deltas, end = list[MatchDelta](), self._clock() + seconds
         for person in self._netting.due(self._clock(), LOOKED_AT_ONCE, self._ready):
@@ -250,7 +255,7 @@ class Matching:
 
         def do(work: UnitOfWork) -> None:
             after = self._publisher.publish(delta, work)
-            work.after_commit(partial(self._was_published, delta, after))
+            work.after_commit(partial(self._told.append, (delta, after)))
 
         return Operation(lambda work: self._publisher.needs(delta), do)
 
@@ -306,16 +311,16 @@ class Matching:
         self._queue.candidates.clear()
         return people, candidates, self._queue.assessed_through
 
-    def save_lists(self, people: Iterable[str], assessed_through: int) -> Operation[None]:
-        """Store these lists as they are when it is performed."""
+    def save_lists(self, people: Sequence[str], assessed_through: int) -> Operation[None]:
+        """Store these lists as they are now."""
+        lists = [self._stored_list(person, assessed_through) for person in people]
 
         def do(work: UnitOfWork) -> None:
-            for person in people:
-                found = self._index.list_of(person)
-                if found is None or not self._index.is_complete(person):
+            for person, stored in zip(people, lists, strict=True):
+                if stored is None:
                     work.delete(StoredList.collection, person)
                 else:
-                    StoredList.of(person, *found, assessed_through, self._rules_key).save(work)
+                    stored.save(work)
 
         return Operation(lambda work: (), do)
 
@@ -346,9 +351,10 @@ class Matching:
 
     @property
     def waiting(self) -> int:
-        """How much is not assessed or not published yet."""
+        """How much is not assessed yet, or may have to be published; something, as long as it loads."""
         dirty = len(self._queue.dirty_people) + len(self._queue.dirty_openings)
-        return len(self._inbox) + self._queue.waiting + dirty + len(self._uncompared) + self._netting.waiting()
+        told = len(self._told) + len(self._uncompared) + self._netting.waiting()
+        return len(self._inbox) + self._queue.waiting + dirty + told + self._loading
 
     @property
     def openings_waiting(self) -> int:
@@ -382,6 +388,12 @@ class Matching:
     def _rules_key(self) -> str:
         return f"{self.rules}/{self._index.context_key}"
 
+    def _stored_list(self, person: str, assessed_through: int) -> StoredList | None:
+        found = self._index.list_of(person)
+        if found is None or not self._index.is_complete(person):
+            return None
+        return StoredList.of(person, *found, assessed_through, self._rules_key)
+
     def _ready(self, person: str) -> bool:
         complete = self._index.is_complete(person) or not self._index.has_person(person)
         return complete and not self._queue.awaits_person(person)
@@ -404,12 +416,15 @@ class Matching:
             tuple((id, rank) for rank, id in ranked if published.get(id) != self._index.revisions(person, id)),
         )
 
-    def _was_published(self, delta: MatchDelta, after: dict[str, Revisions | None]) -> None:
-        for opening, revisions in after.items():
-            if revisions is None:
-                self._published.remove(delta.person, opening)
-            else:
-                self._published.add(delta.person, opening, revisions)
-        if delta.standing or not self._published.of(delta.person):
-            self._netting.published(delta.person, self._clock())
-        self._uncompared.add(delta.person)  # some of it may have been passed over
+    def _note_told(self) -> None:
+        """What was published since: it is what stands."""
+        while self._told:
+            delta, after = self._told.popleft()
+            for opening, revisions in after.items():
+                if revisions is None:
+                    self._published.remove(delta.person, opening)
+                else:
+                    self._published.add(delta.person, opening, revisions)
+            if delta.standing or not self._published.of(delta.person):
+                self._netting.published(delta.person, self._clock())
+            self._uncompared.add(delta.person)  # something may have been passed over, or have changed meanwhile

@@ -166,12 +166,14 @@ class Filling:
         revision, of_look, index = openings + number, person_facts(shown, self._pack), self.index
         if number < LOOKS:
             index.put_person(replace(of_look, id=look.person), revision)
-            for _ in index.scan_person(look.person):
-                pass
+            index.scan_person(look.person)
         own, context = index.list_of(look.person), index.context_key
         assert own is not None, "all looks come first"
         shortlist = StoredList.of(shown.person, revision, own[1], openings, self._rules).to_document()
-        revisions = {one: index.revisions(look.person, one) for one in index.best(look.person)}
+        index.put_person(replace(of_look, id=shown.person), revision)
+        index.restore_list(shown.person, *own[1])
+        revisions = {one: index.revisions(shown.person, one) for one in index.best(shown.person)}  # by their own lots
+        index.remove_person(shown.person)
         matches = [
             _match(_id(self._dice), shown.person, id, [revision, one.opening, context])
             for id, one in revisions.items()

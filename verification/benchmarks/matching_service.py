@@ -1,6 +1,6 @@
-"""What scoring takes from a matcher with very many people and openings: adverts that it takes from Kafka a second,
-beside the same service with the same openings where nobody takes part; and how long after an advert its first match is
-told."""
+"""What scoring takes from a matcher with very many people and openings: adverts that it takes from Kafka and assesses a
+second, beside the same service with the same openings where nobody takes part; and how long after an advert its first
+match is told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,7 @@ async def _measure(stack: LocalStack, folder: Path, filling: Filling, openings: 
     found = ratio(zip(rates[WITH], rates[WITHOUT], strict=True))
     return {
         "service_on_vs_off": round(found.median, 3), "service_on_vs_off_spread": [found.lowest, found.highest],
+        "seconds_until_told": max(trials[0].told_s),
         "adverts_per_s": round(max(rates[WITH])), "adverts_per_s_off": round(max(rates[WITHOUT])),
         "event_to_match_p50_ms": round(1_000 * percentile(waits, 0.5)),
         "event_to_match_p99_ms": round(1_000 * percentile(waits, 0.99)), "adverts_with_a_match": told,
@@ -103,7 +104,7 @@ async def _trial(
     consumer = AIOKafkaConsumer(prefix + MATCHES.name, bootstrap_servers=stack.kafka, auto_offset_reset="latest")
     try:
         await process.start()
-        trial = Trial(database, process, producer, consumer, openings)
+        trial = Trial(name, process, producer, consumer, openings)
         await trial.settled()
         await consumer.start()
         yield trial
@@ -117,47 +118,43 @@ class Trial:
 
     def __init__(
         self,
-        database: Any,
+        name: str,
         process: ServiceProcess,
         producer: AIOKafkaProducer,
         consumer: AIOKafkaConsumer,
         openings: int,
     ) -> None:
-        self.name, self._database = str(database.name), database
+        self.name = name
         self._process, self._producer, self._consumer, self._openings = process, producer, consumer, openings
+        self.told_s: list[float] = []
 
     async def settled(self) -> None:
-        """All openings are there, and nobody waits to be assessed. Raises InvalidTrial."""
+        """All openings are there, nobody waits to be assessed, and all is told. Raises InvalidTrial."""
+        await self._until(lambda progress: progress.get("waiting") == 0)
+
+    async def throughput(self, adverts: list[Event[Any]]) -> float:
+        """Adverts a second from the first until all are in the lists that they enter; what is told of these, and when
+        they are stored, comes later, once in a window (`netting_seconds`)."""
+        began = time.monotonic()
+        self._openings += len(adverts)
+        await asyncio.gather(*[self._send(one) for one in adverts])
+        await self._until(lambda progress: True)
+        rate = len(adverts) / (time.monotonic() - began)
+        await self.settled()
+        self.told_s.append(round(time.monotonic() - began, 1))
+        return rate
+
+    async def _until(self, is_there: Callable[[dict[str, Any]], bool]) -> None:
+        """All openings are assessed, and that. Raises InvalidTrial."""
         end, seen = time.monotonic() + scaled(MOST_SECONDS), None
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(scaled(30.0))) as http:
             while time.monotonic() < end:
                 async with http.get(f"http://127.0.0.1:{self._process.port}/ready") as answer:
                     seen = (await answer.json()).get("progress") or {}
-                if seen.get("loaded") == seen.get("of") == self._openings and seen.get("waiting") == 0:
+                if seen.get("loaded") == seen.get("of") == self._openings and is_there(seen):
                     return
                 await asyncio.sleep(POLL_SECONDS)
         raise InvalidTrial(f"{self.name}: {seen} of {self._openings}: {self._process.end_of_log()}")
-
-    async def throughput(self, adverts: list[Event[Any]]) -> float:
-        """Adverts a second from the first until everybody's list is stored as they make it; what is told of the lists
-        may come later (`netting_seconds`)."""
-        began = time.monotonic()
-        self._openings += len(adverts)
-        await asyncio.gather(*[self._send(one) for one in adverts])
-        while not await self._all_listed():
-            if time.monotonic() > began + scaled(MOST_SECONDS):
-                raise InvalidTrial(f"{self.name}: the lists were not stored")
-            await asyncio.sleep(POLL_SECONDS)
-        rate = len(adverts) / (time.monotonic() - began)
-        await self.settled()
-        return rate
-
-    async def _all_listed(self) -> bool:
-        if await self._database[OPPORTUNITIES].estimated_document_count() < self._openings:
-            return False
-        latest = await self._database[OPPORTUNITIES].find_one({}, {"revision": 1}, sort=[("revision", -1)])
-        progress = await self._database[PROGRESS].find_one({})
-        return bool(latest and progress and progress["assessed_through"] >= latest["revision"])
 
     async def latencies(self, adverts: list[Event[Any]], per_second: int) -> tuple[list[float], int]:
         """Seconds from the moment at which an advert was due on Kafka until its first match could be read there, and of

@@ -45,8 +45,7 @@ def matched(market: World, pack: Pack, days: int = 0) -> Lists:
     people = [worker.shown.person for worker in market.workers]
     for worker in market.workers:
         index.put_person(person_facts(worker.shown, pack), 1)
-        for _ in index.scan_person(worker.shown.person):
-            pass
+        index.scan_person(worker.shown.person)
     index.set_congestion(Congestion(TODAY, {}))
     for _ in range(days):
         index.set_congestion(congestion_of(index))

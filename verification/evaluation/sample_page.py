@@ -56,8 +56,7 @@ def page() -> str:
     taking_part = [one for one in people if person_facts(one, world.pack).takes_part(DAY)]
     for person in taking_part:
         index.put_person(person_facts(person, world.pack), 1)
-        for _ in index.scan_person(person.person):
-            pass
+        index.scan_person(person.person)
     shown = taking_part[:: max(1, len(taking_part) // SHOWN)][:SHOWN]
     for number, person in enumerate(shown, 1):
         lines += ["", f"## Person {number}", "", *_who(person, world.pack), ""]

@@ -136,9 +136,7 @@ class _Chances:
         """Of those that are nearly the same the one that gives way least to this person, by the table and their lot; it
         stands for the best of them, whose score it has. So people share out those that are in their pools: of more
         than `ALIKE` that score the same, the same ones by id, and the others are in none."""
-        return [
-            (min(same, key=self._dear)[0], same[0][1]) if len(same) > 1 else same[0] for same in self.alike(pool)
-        ]
+        return [(min(same, key=self._dear)[0], same[0][1]) if len(same) > 1 else same[0] for same in self.alike(pool)]
 
     def _dear(self, each: tuple[OpeningFacts, float]) -> tuple[float, str]:
         id = each[0].id

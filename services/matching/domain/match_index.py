@@ -1,9 +1,8 @@
-"""The matching engine: an in-memory index of both sides, kept up to date change by change. Long work comes in slices.
+"""The matching engine: an in-memory index of both sides, kept up to date change by change.
 Once nothing is waiting it holds exactly the matches that docs/matching.md defines (verification/oracle proves it)."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,9 +27,6 @@ RESERVE = 20
 
 Pair = tuple[str, str]
 """Person, opportunity."""
-
-Slices = Generator[None, None, None]
-"""Work in slices of some milliseconds: it goes on at each `next`, and is done when it stops."""
 
 
 class Revisions(NamedTuple):
@@ -163,31 +159,26 @@ class MatchIndex:
         held = self._openings.remove(opening)
         return [] if held is None else self._noted(self._lists.drop(held.row))
 
-    def scan_person(self, person: str) -> Slices:
-        """Look at all openings for one person; they have their list when this has ended, unless they changed."""
+    def scan_person(self, person: str) -> None:
+        """Look at all openings for one person; they have their list then."""
         held = self._people.get(person)
         if held is None:
             return
         scored = self._pairs.of_person(held, best=self._most + 1)  # the first that is left out is known as well
         self._lists.fill(held.row, scored.rows, scored.scores, self._pairs.beneath_person(held, scored.rows))
         self._noted(np.array([held.row]))
-        yield
 
-    def scan_opening(self, opening: str, dirty_lists: list[str], best: list[RankKey]) -> Slices:
-        """Look at all people for one opening: whose list is another then, and who fits it best (minus score, person).
-
-        No other opening is changed in between; people may come, go and change, and closing it ends this."""
-        held = self._openings.get(opening)
-        if held is None:
-            return
+    def scan_opening(self, opening: str) -> tuple[list[str], list[RankKey]]:
+        """Look at all people for one opening that is held: whose list is another then, and who fits it best (minus fit,
+        person)."""
+        held = self._openings[opening]
         scored = self._pairs.of_opening(held, entering=True, shown=self._shown)
         entered = scored.scores >= self._people.layout.enters_of(scored.rows)
         rows = scored.rows[entered]
         beneath = self._pairs.beneath_people(held, rows)
         changed, left = self._lists.place(held.row, rows, scored.scores[entered], beneath)
-        dirty_lists.extend(self._noted(np.concatenate((rows[changed], left))))
-        best.extend(heapq.nsmallest(self._shown, self._fitting(scored)))
-        yield
+        people = self._noted(np.concatenate((rows[changed], left)))
+        return people, sorted(self._fitting(scored))[: self._shown]
 
     def _fitting(self, scored: Scored) -> Iterable[RankKey]:
         """Those who fit best: minus their fit, and the person."""
@@ -227,9 +218,12 @@ class MatchIndex:
             known |= np.isin(rows, may)
         return {self._openings.id_of(row) for row in rows[known].tolist()}
 
-    def explain(self, pair: Pair) -> Assessment:
-        """Everything about a pair of two that are held. KeyError otherwise."""
-        return assess(self._people[pair[0]].facts, self._openings[pair[1]].facts, self._pairs.context)
+    def explain(self, pair: Pair, revisions: Revisions) -> Assessment | None:
+        """Everything about a pair; None when it is not held as of these revisions."""
+        one, other = self._people.get(pair[0]), self._openings.get(pair[1])
+        if one is None or other is None or Revisions(one.revision, other.revision, self.context_key) != revisions:
+            return None
+        return assess(one.facts, other.facts, self._pairs.context)
 
     # --- lists that were stored
 

@@ -86,7 +86,6 @@ def lists_of(people: Sequence[Person], openings: Sequence[Opportunity], pack: Pa
     found = []
     for person in people:
         index.put_person(person_facts(person, pack), 1)
-        for _ in index.scan_person(person.person):
-            pass
+        index.scan_person(person.person)
         found.append(index.best(person.person))
     return found

@@ -77,7 +77,10 @@ def held(index: MatchIndex, pack: Pack = PACK) -> dict[Pair, Standing]:
     for person in index.people():
         for rank, opening in enumerate(index.best(person), 1):
             pair = (person, opening)
-            assessment = index.explain(pair)
+            revisions = index.revisions(*pair)
+            assert revisions is not None
+            assessment = index.explain(pair, revisions)
+            assert assessment is not None
             assert assessment.state != "no"
             asks = tuple(one.condition.name for one in assessment.answers if one.answer.value == "ask")
             parts = tuple((one.factor.name, one.contribution) for one in assessment.factors)
@@ -96,5 +99,5 @@ def standing(
         index.put_opening(opening_facts(opening, pack), 1)
     for person in people:
         if index.put_person(person_facts(person, pack), 1):
-            list(index.scan_person(person.person))
+            index.scan_person(person.person)
     return held(index, pack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from services.matching.active_matcher import warn_of_an_old_wage_table
 from services.matching.documents import StoredMatch
+from services.matching.domain.match_index import MatchIndex
 from services.matching.publisher import republished_event
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.opportunities import Opportunity
@@ -211,6 +213,49 @@ class TestNetting:
         assert len(scene.told()) == 2 * (1 + 1 + 10)  # found at once, and then withdrawn for the ten best
         best, near = ({a_job(n).opportunity for n in range(first, 200)} for first in (195, 160))
         assert best <= {one for _, one in scene.standing()} <= near  # behind the first places a lot counts up to 0.02
+
+    def test_a_list_is_compared_with_what_was_told_once_in_a_window_however_often_it_is_another(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_person(), a_job(0))
+        asked = list[str]()
+        best = scene.matching.index.best
+
+        def counted(person: str) -> list[str]:
+            asked.append(person)
+            return best(person)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(MatchIndex, "best", lambda _, person: counted(person))
+            for number in range(1, 40):
+                scene.does(a_job(number))
+            assert asked == []
+            scene.now += 10
+            scene.publish_changes()
+        assert len(asked) == 2  # what is to be told, and when it was, whether something is left
+        assert len(scene.standing()) == PACK.matching.best_of_person
+
+    def test_a_first_match_does_not_wait_until_all_is_assessed(self) -> None:
+        scene, ticks = Scene(netting_seconds=10), count(1_000.0, 0.1)
+        scene.hear(a_person(), *(a_job(number) for number in range(40)))
+        with pytest.MonkeyPatch.context() as patch:
+            for each in (scene.matching, scene.matching._queue):
+                patch.setattr(each, "_clock", lambda: next(ticks))
+            scene.matching.drain_inbox()
+            while not (told := scene.matching.due_deltas(9)):
+                assert scene.matching.advance(1.0), "not all is assessed"
+        assert scene.matching.openings_waiting > 10
+        assert [delta.person for delta in told] == [numbered(1)]
+
+    def test_what_ended_between_the_choice_and_its_transaction_is_not_told(self) -> None:
+        scene = Scene()
+        scene.hear(a_job(), a_person())
+        scene.matching.drain_inbox()
+        scene.matching.advance(1.0)
+        (delta,) = scene.matching.due_deltas(9)
+        telling = scene.matching.publish(delta)
+        scene.matching.index.remove_opening(JOB)  # as the thread does while it is written
+        scene.perform(telling)
+        assert scene.told() == []
 
     def test_one_that_is_posted_and_closed_again_and_again_is_found_once_a_window(self) -> None:
         scene = Scene(netting_seconds=10)

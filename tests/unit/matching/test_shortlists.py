@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.matching.domain import shortlists
 from services.matching.domain.columns.values import UNIT
 from services.matching.domain.opening_facts import Crowd
-from services.matching.domain.shortlists import Bounds, Shortlists
+from services.matching.domain.shortlists import UNKNOWN, Bounds, Shortlists
 
 pytestmark = pytest.mark.unit
 BOUNDS = Bounds({"training": 2}, 2, 2, 1)
@@ -72,6 +73,39 @@ class World:
 
     def cutoff(self, person: int = 0) -> tuple[float, str] | None:
         return self.lists.cutoff(person)
+
+
+class TestNotes:
+    def test_are_of_an_entry_and_go_with_it(self) -> None:
+        world = World(3)
+        for one in (entry("a", 0.9), entry("b", 0.8)):
+            world.put(one)
+        assert world.lists.noted(0, 9) == ([UNKNOWN] * 2, [UNKNOWN] * 2)
+        world.lists.note(0, [0.42, UNKNOWN], [0.25, 1 / 3])
+        assert world.lists.noted(0, 9) == ([0.42, UNKNOWN], [0.25, pytest.approx(1 / 3)])
+        world.put(entry("c", 0.85))
+        assert world.lists.noted(0, 3)[0] == [0.42, UNKNOWN, UNKNOWN]
+        world.drop("a")
+        world.put(entry("a", 0.9))
+        assert world.lists.noted(0, 1) == ([UNKNOWN], [UNKNOWN])
+
+    def test_of_an_opening_that_is_another_and_scores_the_same_its_lot_stays_its_chance_is_asked_anew(
+        self,
+    ) -> None:
+        world = World(3)
+        world.put(entry("a", 0.9))
+        world.lists.note(0, [0.42], [0.25])
+        assert world.put(entry("a", 0.9)) == ([], [])
+        assert world.lists.noted(0, 1) == ([UNKNOWN], [0.25])
+
+    def test_of_more_chances_than_have_a_number_some_are_not_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shortlists, "MOST_CHANCES", 2)
+        world = World(3)
+        for one in (entry("a", 0.9), entry("b", 0.8)):
+            world.put(one)
+        world.lists.note(0, [0.42, 0.42], [0.5, 0.5])
+        world.lists.note(0, [0.42, 0.43], [0.5, 0.5])
+        assert world.lists.noted(0, 2) == ([0.42, UNKNOWN], [0.5, 0.5])
 
 
 class TestShortlists:

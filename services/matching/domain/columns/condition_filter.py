@@ -13,11 +13,12 @@ from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.blocks import BLANK, FIRST_QUESTION, MEETS, MOST_QUESTIONS, REFUSES, Conditions
 from services.matching.domain.columns.keys import FREE, Keys
 from services.matching.domain.columns.measured_table import MeasuredTable
-from services.matching.domain.columns.table import Table
+from services.matching.domain.columns.table import OPENING, PERSON, Table
 from services.matching.domain.condition_answer import NO, YES
 from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.measure import Measure
 
+MOST_BYTES = 64_000_000  # of all lines that are kept
 ORDER_EVERY = 16  # so many looks are taken before it is worked out again what refuses most
 
 PAIRED = tuple(condition for condition in CONDITIONS if condition.of_pairs)
@@ -31,6 +32,10 @@ class ConditionTables:
         self.tables = [self._table_of(place) for place in range(len(PAIRED))]
         self._questions: list[tuple[int, float]] = []  # by bit: which condition, and how likely it holds
         self._bits = np.zeros(0, np.int64), np.zeros(0, np.float64)  # in the order of the conditions, with their shares
+        self._lines: dict[tuple[int, int], tuple[int, NDArray[np.uint8] | None]] = {}
+        self._bytes = 0
+        for place, table in enumerate(self.tables):
+            table.keys[OPENING].on_end.append(partial(self._forget, place))
         self._looks = 0
         self._order = list(range(len(PAIRED)))
         self.looked_at, self.refused = np.ones(len(PAIRED), np.int64), np.zeros(len(PAIRED), np.int64)
@@ -41,8 +46,8 @@ class ConditionTables:
         asked, lines = list[int](), list[NDArray[np.uint8]]()
         for each in sorted(self._order, key=lambda each: each not in heads):  # the others stay in their order
             if not self._is_met(side, numbers, each):
-                line = self.tables[each].line(side, numbers[each])
-                if ((line != MEETS) & (line != BLANK)).any():
+                line = self._kept_line(side, each, numbers[each])
+                if line is not None:
                     asked.append(each)
                     lines.append(line)
         ends = np.cumsum([0, *map(len, lines)])
@@ -60,11 +65,39 @@ class ConditionTables:
 
     def clear(self) -> None:
         """Conditions may say something else than before."""
+        self._lines.clear()
+        self._bytes = 0
         for table in self.tables:
             table.clear()
 
     def _is_met(self, side: int, numbers: list[int], each: int) -> bool:
         return numbers[each] == FREE or self.tables[each].keys[1 - side].all_free
+
+    def _kept_line(self, side: int, each: int, number: int) -> NDArray[np.uint8] | None:
+        """The line of a condition; at openings it is kept until somebody looks another way to it: while adverts come by
+        the thousand few people do."""
+        if side == PERSON:
+            return self._line(side, each, number)
+        begun = self.tables[each].keys[PERSON].begun
+        known = self._lines.get((each, number))
+        if known is not None and known[0] == begun:
+            return known[1]
+        self._forget(each, number)
+        line = self._line(OPENING, each, number)
+        self._lines[each, number] = begun, line
+        self._bytes += 0 if line is None else line.nbytes
+        while self._bytes > MOST_BYTES and len(self._lines) > 1:
+            self._forget(*next(iter(self._lines)))
+        return line
+
+    def _line(self, side: int, each: int, number: int) -> NDArray[np.uint8] | None:
+        """What a condition says of one of a side; None when all of the other side meet it."""
+        line = self.tables[each].line(side, number)
+        return line if ((line != MEETS) & (line != BLANK)).any() else None
+
+    def _forget(self, each: int, number: int) -> None:
+        _, line = self._lines.pop((each, number), (0, None))
+        self._bytes -= 0 if line is None else line.nbytes
 
     def _table_of(self, place: int) -> Table[np.uint8] | MeasuredTable[np.uint8]:
         one, ask = PAIRED[place], partial(self._answer, place)

@@ -20,11 +20,11 @@ _LONG_TIE = 16
 
 class Lists(NamedTuple):
     """By person: ``ranks`` (the slots in use, best first, and behind them the free ones), ``counts`` (below 0: there is
-    no list), the cutoff (``cut_scores`` below 0: there was room for all). By person and slot: the entry, and the nodes
-    (person times slots plus slot; below 0: none) ``after`` and ``before`` it of the same opening, and what was noted of the
-    pair, 0: nothing yet (``chances``, by number, and ``lots``). By opening: the
-    ``first`` node, the id in words that compare as the id does, ``employers`` (0: nobody says) and ``alikes`` as lists
-    hold it. ``of_sort``, ``of_employer`` and ``of_alike``: how many of a crowd are held; ``most``: how many in all."""
+    no list), the cutoff (``cut_scores`` below 0: there was room for all). By person and slot: the entry, the nodes
+    (person times slots plus slot; below 0: none) ``after`` and ``before`` it of the same opening, and what was noted of
+    the pair, 0: nothing yet (``chances``, by number, and ``lots``). By opening: the ``first`` node, the id in words
+    that compare as the id does, ``employers`` (0: nobody says) and ``alikes`` as lists hold it. ``of_sort``,
+    ``of_employer`` and ``of_alike``: how many of a crowd are held; ``most``: how many in all."""
 
     ranks: Small
     counts: Numbers
