@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -113,6 +114,16 @@ class _Chances:
         opening, score = each
         price = self._context.crowded.get(opening.id, 0.0)
         return -round(score - price + self._context.pack.matching.lot * self.lot(opening.id), DIGITS), opening.id
+
+    def by_less(self, ranked: Pool) -> Iterator[tuple[OpeningFacts, float]]:
+        """All of these, which are in the order of their scores, in that order; no further looked at than it is asked
+        for: nothing comes to more than its score and all of the lot."""
+        most, waiting, at = self._context.pack.matching.lot, list[tuple[float, str, int]](), 0
+        while waiting or at < len(ranked):
+            while at < len(ranked) and not (waiting and round(ranked[at][1] + most, DIGITS) < -waiting[0][0]):
+                heappush(waiting, (*self.less(ranked[at]), at))
+                at += 1
+            yield ranked[heappop(waiting)[-1]]
 
     def alike(self, pool: Pool) -> list[Pool]:
         """The pool by those that are nearly the same, in the order of the best of each: of them those that one person
@@ -234,7 +245,7 @@ def chosen(
     _first_places(ranked, chances, varied, data)
     first = {opening.id for opening in varied.taken}
     room = min(most, len(first) + others(len(first), data))
-    for opening, _ in sorted(ranked, key=chances.less):
+    for opening, _ in chances.by_less(ranked):
         if len(varied.taken) == room:
             break
         if opening.id not in first:

@@ -36,6 +36,7 @@ class Rows(Generic[F]):
         self._by_id: dict[str, Held[F]] = {}
         self._free: list[int] = []
         self.ids: list[str | None] = []
+        self._held: list[Held[F] | None] = []
         self.layout = layout
         self.taken: NDArray[np.bool_] = np.zeros(FIRST_ROOM, bool)
         self.ends: Numbers = np.zeros(FIRST_ROOM, np.int32)
@@ -49,6 +50,7 @@ class Rows(Generic[F]):
         else:
             row = len(self.ids)
             self.ids.append(None)
+            self._held.append(None)
             if row == len(self.taken):
                 self.taken, self.ends = np.pad(self.taken, (0, row)), np.pad(self.ends, (0, row))
                 self.chunks = np.pad(self.chunks, (0, row))
@@ -56,7 +58,7 @@ class Rows(Generic[F]):
         self.ids[row] = facts.id
         self.taken[row], self.chunks[row] = True, chunk
         self.ends[row] = (last_day or date.max).toordinal()
-        held = self._by_id[facts.id] = Held(facts, revision, row)
+        held = self._by_id[facts.id] = self._held[row] = Held(facts, revision, row)
         return held
 
     def remove(self, id: str) -> Held[F] | None:
@@ -67,7 +69,7 @@ class Rows(Generic[F]):
             self.layout.remove(held.row)
             for keys, number in zip(self._keys, numbers, strict=False):
                 keys.give_back(number)
-            self.ids[held.row] = None
+            self.ids[held.row] = self._held[held.row] = None
             self.taken[held.row] = False
             self._free.append(held.row)
         return held
@@ -87,7 +89,8 @@ class Rows(Generic[F]):
 
     def facts_of(self, rows: Iterable[int]) -> list[F]:
         """What is held in these rows."""
-        return [self._by_id[self.id_of(row)].facts for row in rows]
+        held = [self._held[row] for row in rows]
+        return [one.facts for one in held if one is not None]
 
     def ended(self, today: date) -> list[str]:
         """Those whose last day is over."""
