@@ -35,8 +35,13 @@ _UNSENT = frozenset({WAITING, DUE, POSTED})
 SomebodyWaits = Callable[[UnitOfWork, str], None]
 
 
-def nobody(work: UnitOfWork, thread: str) -> None:
+def nobody(work: UnitOfWork, queue: str) -> None:
     """Nobody is told."""
+
+
+def queue_of(thread: str, subscription: str) -> str:
+    """The name of a queue: subscriptions of one thread do not wait for each other."""
+    return f"{thread}/{subscription}"
 
 
 def may_be_held(thread: ThreadDocument, delivery: DeliveryDocument) -> bool:
@@ -73,7 +78,7 @@ def unblocked(queue: Iterable[QueueEntry]) -> Iterator[QueueEntry]:
 
 class Queues:
     """Adds to the queues of a thread and takes from them; the thread's document is changed in place and not saved.
-    ``waits`` is told of each thread in which something waits for an earlier one to end."""
+    ``waits`` is told of each queue (`queue_of`) in which something waits for an earlier one to end."""
 
     def __init__(self, channels: Mapping[str, Channel], outcomes: Outcomes, waits: SomebodyWaits = nobody) -> None:
         self._channels = channels
@@ -148,7 +153,7 @@ class Queues:
         self._channels[delivery["channel"]].accept(work, delivery, first)
         DELIVERIES.save(work, delivery)
         if not first:
-            self.waits(work, thread["_id"])
+            self.waits(work, queue_of(thread["_id"], delivery["subscription"]))
 
     def delivered(
         self, work: UnitOfWork, thread: ThreadDocument, delivery: DeliveryDocument, doubt: str | None = None
@@ -204,7 +209,7 @@ class Queues:
         thread["queues"][delivery["subscription"]] = queue
         went_ahead, next_ones = {entry["delivery"] for entry in unblocked(before)}, list(unblocked(queue))
         if len(next_ones) < len(queue):
-            self.waits(work, thread["_id"])
+            self.waits(work, queue_of(thread["_id"], delivery["subscription"]))
         for entry in next_ones:
             if entry["delivery"] in went_ahead:
                 continue

@@ -3,7 +3,7 @@
 They linger for a moment, until several share what their writing costs, and then go along with the next transaction of
 the store, whoever begins it (`Store.take_along`): while events come, an attempt costs no transaction of its own, and no
 event waits behind one. One that somebody waits for does not linger: its worker, or what stands behind it in its
-thread's queue (`somebody_waits`).
+queue (`somebody_waits`).
 
 What was answered is kept in memory until it is in the database, however slow that is: a claim is not let go before, so
 nothing that was answered is sent again. Only so much may be unrecorded at once (`capacity`): sending never runs ahead
@@ -32,9 +32,7 @@ MOST_UNRECORDED = 2 * GROUP  # one group being written, one coming in behind it
 LINGER_SECONDS = 0.2  # so long an attempt that nobody waits for may wait for others
 ENOUGH = 20  # attempts that share the cost of being written down: they linger no longer
 COMPANY_SECONDS = 0.05  # so long a transaction of others is waited for, to go along with
-MOST_AWAITED = (
-    10_000  # threads of which is remembered that something waits in them; forgotten, it waits a moment longer
-)
+MOST_AWAITED = 10_000  # queues of which is remembered that something waits there; forgotten, it waits a moment longer
 RESERVED_SECONDS = 0.5  # an attempt under way for longer counts again only when it is answered
 _log = logger("recorder")
 
@@ -42,7 +40,7 @@ _log = logger("recorder")
 @dataclass(slots=True, eq=False)
 class _Pending:
     operation: Operation[None]
-    thread: str
+    queue: str
     hurry: bool
     since: float  # by the loop's clock
     recorded: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -82,7 +80,7 @@ class AttemptRecorder:
         self._going_along = 0  # of those in front, in the transaction that is under way
         self._company_until = -math.inf  # until then the next transaction of others is waited for
         self._sooner = asyncio.Event()
-        self._awaited: dict[str, None] = {}  # threads with something behind what is under way, oldest first
+        self._awaited: dict[str, None] = {}  # queues with something behind what is under way, oldest first
         self._callers: list[Callable[[], None]] = []
         self._failing = False
         self._gauge = metrics.attempts_to_record.of()
@@ -103,29 +101,29 @@ class AttemptRecorder:
         """Take capacity for one attempt."""
         return Reservation(self)
 
-    def record(self, operation: Operation[None], *, thread: str = "", hurry: bool = True) -> asyncio.Future[None]:
+    def record(self, operation: Operation[None], *, queue: str = "", hurry: bool = True) -> asyncio.Future[None]:
         """Write this down, after what came before. The future is done when it is committed; nobody needs to wait, and
         who does not may say so (``hurry``): it lingers a moment for others to share its transaction, unless something
-        waits behind it in its ``thread``. It fails only when the operation itself cannot be done, whatever the database
+        waits behind it in its ``queue``. It fails only when the operation itself cannot be done, whatever the database
         does."""
-        hurry = thread in self._awaited or hurry
-        self._awaited.pop(thread, None)
-        pending = _Pending(operation, thread, hurry, asyncio.get_running_loop().time())
+        hurry = queue in self._awaited or hurry
+        self._awaited.pop(queue, None)
+        pending = _Pending(operation, queue, hurry, asyncio.get_running_loop().time())
         self._pending.append(pending)
         self._gauge.set(len(self._pending))
         if hurry or self._full or len(self._pending) - self._going_along == 1:
             self._sooner.set()
         return pending.recorded
 
-    def somebody_waits(self, thread: str) -> None:
-        """Something in this thread waits for what is under way, or was answered and is not written down."""
-        answered = [each for each in islice(self._pending, self._going_along, None) if each.thread == thread]
+    def somebody_waits(self, queue: str) -> None:
+        """Something in this queue waits for what is under way, or was answered and is not written down."""
+        answered = [each for each in islice(self._pending, self._going_along, None) if each.queue == queue]
         for each in answered:
             each.hurry = True
         if answered:
             self._sooner.set()
             return
-        self._awaited[thread] = None
+        self._awaited[queue] = None
         if len(self._awaited) > MOST_AWAITED:
             del self._awaited[next(iter(self._awaited))]
 

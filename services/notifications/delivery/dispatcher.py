@@ -113,13 +113,13 @@ class Dispatcher:
             self._worker(claimed["subscription"], deps, look=False).give(claimed, allowed, endpoint)
             self._start(claimed["subscription"], deps)
 
-    def waits(self, work: UnitOfWork, thread: str) -> None:
-        """Something in this thread waits for what is under way there: that is written down as soon as it is answered,
+    def waits(self, work: UnitOfWork, queue: str) -> None:
+        """Something in this queue waits for what is under way there: that is written down as soon as it is answered,
         if this replica sends it."""
 
         def tell() -> None:
             if self._deps is not None:
-                self._deps.recorder.somebody_waits(thread)
+                self._deps.recorder.somebody_waits(queue)
 
         work.after_commit(tell)
 

@@ -35,6 +35,7 @@ from services.notifications.delivery.pre_send_check import (
     recheck_before_send,
 )
 from services.notifications.delivery.transitions import DeliveryTransitions
+from services.notifications.delivery_queues import queue_of
 from services.notifications.documents import About, ClaimedDelivery, SubscriptionDocument
 from services.notifications.domain.adaptive_concurrency import ConcurrencyLimit
 from services.notifications.domain.rate_limiter import Pace
@@ -365,7 +366,7 @@ class EndpointWorker:
             waits = verdict.outcome != "delivered" or verdict.disable
             jitter = deps.jitter * secrets.randbelow(1_000_000) / 1_000_000 if waits else 0.0
             done = deps.transitions.after_attempt(delivery, verdict, took, jitter, endpoint)
-            recorded = deps.recorder.record(done, thread=delivery["thread"], hurry=waits)
+            recorded = deps.recorder.record(done, queue=queue_of(delivery["thread"], self._subscription), hurry=waits)
             recorded.add_done_callback(lambda _: unrecorded.subtract([owner]))
             reservation.release()
             if waits:

@@ -234,12 +234,12 @@ async def test_what_nobody_waits_for_goes_along_only_when_it_is_enough() -> None
 
 
 @pytest.mark.usefixtures("for_ever")
-async def test_what_waits_behind_it_in_its_thread_ends_its_linger() -> None:
+async def test_what_waits_behind_it_in_its_queue_ends_its_linger() -> None:
     store = SlowStore()
     store.open.set()
     async with running(store) as recorder:
-        other = recorder.record(operation("other"), thread="other", hurry=False)
-        recorded = recorder.record(operation("a"), thread="a", hurry=False)
+        other = recorder.record(operation("other"), queue="other", hurry=False)
+        recorded = recorder.record(operation("a"), queue="a", hurry=False)
         recorder.somebody_waits("nobody's")
         await settled()
         assert store.asked == []
@@ -255,23 +255,23 @@ async def test_what_is_answered_after_something_came_behind_it_does_not_linger_o
     store.open.set()
     async with running(store) as recorder:
         recorder.somebody_waits("a")
-        await recorder.record(operation("a"), thread="a", hurry=False)
-        recorder.record(operation("a again"), thread="a", hurry=False)
+        await recorder.record(operation("a"), queue="a", hurry=False)
+        recorder.record(operation("a again"), queue="a", hurry=False)
         await settled()
     assert store.written == [["a"]]
 
 
 @pytest.mark.usefixtures("for_ever")
-async def test_of_threads_in_which_something_waits_so_many_are_remembered() -> None:
+async def test_of_queues_in_which_something_waits_so_many_are_remembered() -> None:
     store = SlowStore()
     store.open.set()
     async with running(store) as recorder:
         for n in range(MOST_AWAITED + 1):
             recorder.somebody_waits(str(n))
-        recorder.record(operation("forgotten"), thread="0", hurry=False)
+        recorder.record(operation("forgotten"), queue="0", hurry=False)
         await settled()
         assert store.asked == []
-        await recorder.record(operation("remembered"), thread="1", hurry=False)
+        await recorder.record(operation("remembered"), queue="1", hurry=False)
 
 
 @pytest.mark.parametrize("turns", range(6))

@@ -1,4 +1,4 @@
-"""What waits behind something in a thread's queue says so: an attempt there is written down without a linger."""
+"""What waits behind something in its queue says so: an attempt there is written down without a linger."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.notifications.delivery_queues import queue_of
 from services.notifications.documents import THREADS
 from tests.unit.notifications.world import World, agency_of, match_of, person_of
 
@@ -13,14 +14,14 @@ pytestmark = pytest.mark.unit
 
 
 class Told(World):
-    """``waited``: threads of which it was said that something waits in them."""
+    """``waited``: queues of which it was said that something waits there."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.waited: list[str] = []
-        self.reconciler.queues.waits = lambda work, thread: self.waited.append(thread)
+        self.reconciler.queues.waits = lambda work, queue: self.waited.append(queue)
         self.hear(self.event("agency-registered", agency_of("gjf"), "gjf", 1))
-        self.subscribe("gjf", "webhook", **options)
+        self.subscription = self.subscribe("gjf", "webhook", **options)
         self.resync()
         self.hear(self.event("person-updated", person_of("kim", ("gjf",)), "kim", 1))
 
@@ -32,9 +33,9 @@ class Told(World):
         self.hear(self.event("person-updated", person_of("kim", ()), "kim", 2))
 
     @property
-    def thread(self) -> str:
+    def queue(self) -> str:
         (thread,) = self.all(THREADS)
-        return str(thread["_id"])
+        return queue_of(thread["_id"], self.subscription)
 
 
 def test_of_another_opening_nobody_waits() -> None:
@@ -51,7 +52,7 @@ def test_what_is_told_of_the_same_opening_waits_for_what_is_under_way() -> None:
     world.match("cook")
     world.claim(world.due()[0]["_id"])
     world.match("cook", 2, "low")
-    assert world.waited == [world.thread]
+    assert world.waited == [world.queue]
 
 
 def test_a_recall_waits_for_what_is_under_way() -> None:
@@ -59,7 +60,19 @@ def test_a_recall_waits_for_what_is_under_way() -> None:
     world.match("cook")
     world.claim(world.due()[0]["_id"])
     world.forget()
-    assert world.waited == [world.thread]
+    assert world.waited == [world.queue]
+
+
+def test_a_recall_waits_in_each_queue_for_what_is_under_way_there() -> None:
+    world = Told()
+    other = world.subscribe("gjf", "webhook")
+    world.resync()
+    world.match("cook")
+    for delivery in world.due():
+        world.claim(delivery["_id"])
+    world.forget()
+    (thread,) = world.all(THREADS)
+    assert sorted(world.waited) == sorted(queue_of(thread["_id"], each) for each in (world.subscription, other))
 
 
 def test_as_long_as_something_waits_it_is_said_at_each_end() -> None:
@@ -67,7 +80,7 @@ def test_as_long_as_something_waits_it_is_said_at_each_end() -> None:
     for opening in ("cook", "baker", "clerk"):
         world.match(opening)
     world.waited.clear()
-    for still in ([world.thread], [], []):
+    for still in ([world.queue], [], []):
         world.attempt(world.due()[0]["_id"])
         assert world.waited == still
         world.waited.clear()
