@@ -31,11 +31,11 @@ SOURCE = "/services/matching"
 @dataclass(frozen=True, slots=True)
 class MatchDelta:
     """What is to be published of one person: openings to withdraw, and openings that stand now, each with its rank
-    (found, changed, or the same after all)."""
+    (found, changed, or the same after all) and the revisions that it was chosen by."""
 
     person: str
     withdrawn: tuple[str, ...] = ()
-    standing: tuple[tuple[str, int], ...] = ()
+    standing: tuple[tuple[str, int, Revisions], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.withdrawn or self.standing)
@@ -53,7 +53,7 @@ class MatchPublisher:
     def needs(self, delta: MatchDelta) -> Iterable[Need]:
         """The person, the openings, and what was last published of each pair."""
         yield StoredPerson.need(delta.person)
-        for opening in (*delta.withdrawn, *(opening for opening, _ in delta.standing)):
+        for opening in (*delta.withdrawn, *(opening for opening, _, _ in delta.standing)):
             yield StoredOpening.need(opening)
             yield StoredMatch.need(self._ids.derived(delta.person, opening))
 
@@ -61,21 +61,21 @@ class MatchPublisher:
         """Withdrawals first, so that nobody ever holds more than stand. Returns what stands as published now (None:
         withdrawn).
 
-        Nothing is published as standing on a state that is older than the one in the database, or that is not held any
-        more: what came since may forbid it, and is about to be assessed anyway.
+        Nothing is published as standing on a state that is older than the one in the database, or than the one held
+        now: what came since may forbid it, and what it came to is looked at next.
         """
         after: dict[str, Revisions | None] = {}
         person = StoredPerson.find(work, delta.person)
-        openings = {id: StoredOpening.find(work, id) for id, _ in delta.standing}
+        openings = {id: StoredOpening.find(work, id) for id, _, _ in delta.standing}
         newest = max((one for one in openings.values() if one is not None), key=_age, default=None)
         for id in delta.withdrawn:
             before = self._last((delta.person, id), work)
             if before is not None and before.standing:
                 self._withdraw(before, person, StoredOpening.find(work, id), newest, work)
             after[id] = None
-        for id, rank in delta.standing:
-            revisions, opening = self._index.revisions(delta.person, id), openings[id]
-            if revisions is None or person is None or opening is None:
+        for id, rank, revisions in delta.standing:
+            opening = openings[id]
+            if person is None or opening is None:
                 continue
             if (person.revision, opening.revision) != (revisions.person, revisions.opening):
                 continue

@@ -261,6 +261,7 @@ class Matching:
 
     def begin_day(self, today: date) -> None:
         """A new day."""
+        self._note_told()
         self._day_began = self._clock()
         change = self._index.set_day(today)
         for person in change.people:
@@ -413,7 +414,11 @@ class Matching:
         return MatchDelta(
             person,
             tuple(sorted(published.keys() - set(best))),
-            tuple((id, rank) for rank, id in ranked if published.get(id) != self._index.revisions(person, id)),
+            tuple(
+                (id, rank, revisions)
+                for rank, id in ranked
+                if (revisions := self._index.revisions(person, id)) is not None and published.get(id) != revisions
+            ),
         )
 
     def _note_told(self) -> None:

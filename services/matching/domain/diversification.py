@@ -116,8 +116,10 @@ class _Chances:
         return -round(score - price + self._context.pack.matching.lot * self.lot(opening.id), DIGITS), opening.id
 
     def by_less(self, ranked: Pool) -> Iterator[tuple[OpeningFacts, float]]:
-        """All of these, which are in the order of their scores, in that order; no further looked at than it is asked
-        for: nothing comes to more than its score and all of the lot."""
+        """All of these in that order, looked at by their scores and no further than it is asked for: nothing comes to
+        more than its score and all of the lot. (`one_of_each` gives each its place by the best of its like, whose score
+        it need not have.)"""
+        ranked = sorted(ranked, key=lambda each: -each[1])
         most, waiting, at = self._context.pack.matching.lot, list[tuple[float, str, int]](), 0
         while waiting or at < len(ranked):
             while at < len(ranked) and not (waiting and round(ranked[at][1] + most, DIGITS) < -waiting[0][0]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.matching.domain.assessment_context import AssessmentContext
 from services.matching.domain.columns.values import UNIT
-from services.matching.domain.diversification import REACH, bounds, candidates, chosen
+from services.matching.domain.diversification import REACH, _Chances, bounds, candidates, chosen
 from services.matching.domain.factors.growth import is_beneath
 from services.matching.domain.opening_facts import Crowd, OpeningFacts, opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -302,3 +303,12 @@ class TestOneMoreOrLess:
         after = {one.id for one in chosen(self.WHO, [each for each in pool if each[0].id != gone], context)}
         assert len(before - after) <= self.MOST
         assert len(after - before) <= self.MOST
+
+
+@pytest.mark.parametrize("scores", [*permutations((0.94, 0.86, 0.70))])
+def test_the_order_behind_the_first_places_is_right_also_where_one_stands_in_the_place_of_a_better_one_of_its_like(
+    scores: tuple[float, ...],
+) -> None:
+    chances = _Chances(person_facts(a_person(), PACK), AssessmentContext(PACK, TODAY), None)
+    ranked = [(opening_facts(a_job(number), PACK), score) for number, score in enumerate(scores)]
+    assert list(chances.by_less(ranked)) == sorted(ranked, key=chances.less)

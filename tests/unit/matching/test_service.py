@@ -19,7 +19,7 @@ from services.matching.publisher import republished_event
 from shared.events.envelope import from_kafka, to_kafka
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
-from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
+from tests.support.matching import CARE, TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import IDS, JOB, Scene
 from verification.oracle.matches import matches_of
@@ -256,6 +256,25 @@ class TestNetting:
         scene.matching.index.remove_opening(JOB)  # as the thread does while it is written
         scene.perform(telling)
         assert scene.told() == []
+
+    @pytest.mark.parametrize("changes", [{"kind": "internship"}, {"occupation": CARE}, {"closes": "2026-12-30"}])
+    def test_what_is_another_between_the_choice_and_its_transaction_is_told_as_it_is_then(
+        self, changes: dict[str, Any]
+    ) -> None:
+        scene = Scene()
+        scene.does(a_person(wants={"kinds": ["job"]}))
+        scene.hear(a_job())
+        scene.matching.drain_inbox()
+        scene.matching.advance(1.0)
+        scene.hear(a_job(**changes))
+        scene.matching.drain_inbox()
+        (delta,) = scene.matching.due_deltas(9)
+        telling = scene.matching.publish(delta)
+        scene.matching.advance(1.0)  # as the thread does while it is written
+        scene.perform(telling)
+        assert scene.told() == []
+        scene.publish_changes()
+        assert {one for _, one in scene.standing()} == set(scene.matching.index.best(numbered(1)))
 
     def test_one_that_is_posted_and_closed_again_and_again_is_found_once_a_window(self) -> None:
         scene = Scene(netting_seconds=10)
