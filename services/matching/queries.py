@@ -34,6 +34,7 @@ from services.matching.schemas import (
 from shared.access.api_keys import Caller
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
+from shared.kit.base.cpu_slices import in_slices
 from shared.kit.base.ids import is_id
 from shared.kit.web.problems import not_found
 from shared.reference import Pack
@@ -63,14 +64,22 @@ class MatchQueries:
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""
         person, visibility = await self._people.visible(caller, alias)
-        matches = await self._ranked(person)
-        seen = [self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1)]
-        answer = SeenMatches(matches=tuple(seen))
-        if visibility.why:
-            more = await self._what_waits(person, visibility, empty=not seen)
-            answer = answer.model_copy(update=more)
+        answer = await self._list_of(person, visibility)
+        if visibility.why:  # so openings were assessed
+            now, seen_as = await self._people.visible(caller, alias)
+            if seen_as != visibility or (is_matched(person, self._today()) and not is_matched(now, self._today())):
+                answer = await self._list_of(now, seen_as)
         await self._people.audit(caller, "matches-of-person", [(person.person, None)])
         return answer
+
+    async def _list_of(self, person: Person, visibility: Visibility) -> SeenMatches:
+        matches = await self._ranked(person)
+        answer = SeenMatches(
+            matches=tuple(self._seen(visibility, stored, rank) for rank, stored in enumerate(matches, 1))
+        )
+        if not visibility.why:
+            return answer
+        return answer.model_copy(update=await self._what_waits(person, visibility, empty=not matches))
 
     async def _what_waits(self, person: Person, visibility: Visibility, *, empty: bool) -> Mapping[str, object]:
         """What to ask first and, where nothing stands, why: from the list that was last stored, which holds what waits
@@ -89,9 +98,13 @@ class MatchQueries:
 
     async def _assessed_now(self, person: Person, openings: Sequence[str]) -> list[Assessment]:
         found, today = await self._repository.opportunities(openings), self._today()
-        held = [opening_facts(found[id], self._pack) for id in openings if id in found]
         facts, context = person_facts(person, self._pack), AssessmentContext(self._pack, today)
-        return [assess(facts, one, context) for one in held if one.takes_people(today)]
+        assessed = list[Assessment]()
+        async for id in in_slices(id for id in openings if id in found):
+            opening = opening_facts(found[id], self._pack)
+            if opening.takes_people(today):
+                assessed.append(assess(facts, opening, context))
+        return assessed
 
     def _why_empty(self, empty: EmptyList, visibility: Visibility) -> WhyEmpty:
         return WhyEmpty(

@@ -287,6 +287,24 @@ class TestAnEmptyList:
         seen = await queries(Kept(FAR, consents=notice)).of_person(PARTNER, GJF_ALIAS)
         assert (seen.matches, seen.ask_first, seen.empty) == ((), None, None)
 
+    async def test_names_no_opening_to_who_may_not_be_matched_any_more(self) -> None:
+        kept = Kept(a_job(1))
+        kept.person = StoredPerson.of(told(TestWhatToAskFirst.HOMELESS), 1)
+        seen = await queries(kept).of_person(CALLER, ALIAS)
+        assert seen.empty is not None
+        assert (seen.empty.why, len(seen.ask_first or ())) == ("waits", 1)
+        kept.meanwhile = lambda: kept.withdraw("matching")
+        seen = await queries(kept).of_person(CALLER, ALIAS)
+        assert seen.empty is not None
+        assert (seen.empty.why, seen.empty.waiting, seen.ask_first) == ("not_matched", (), ())
+
+    async def test_is_told_to_nobody_who_may_not_see_the_person_any_more(self) -> None:
+        kept = Kept(FAR)
+        kept.meanwhile = lambda: kept.withdraw("profile")
+        with pytest.raises(Problem) as problem:
+            await queries(kept).of_person(PARTNER, GJF_ALIAS)
+        assert (problem.value.status, kept.audited) == (404, [])
+
 
 class TestTheSearchForSteps:
     async def test_reads_only_what_changed_since_the_last_one(self) -> None:
