@@ -12,8 +12,9 @@ from shared.events.http_binding import Item
 from shared.reference import Pack
 from shared.screening.findings import Budget
 
-# Of a request in one transaction: some 100 ms of work at most. What others sent is decided between two of them.
-PORTION_EVENTS = 250
+# Of a request in one transaction, which holds no more of several either: some 100 ms of work. What others sent is
+# decided between two of them.
+PORTION_EVENTS = 500
 PORTION_BYTES = 512 * 1024  # of content, reached by the last one
 Portion = list[Validated | Receipt]
 
