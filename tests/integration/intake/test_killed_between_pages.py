@@ -139,6 +139,7 @@ async def test_an_employers_entry_is_applied_to_each_advert_once(intakes: Intake
     if taken_off:
         await _listed(admin)
         await intakes.until(OPPORTUNITIES, COUNT, **{"state.status": "held"})
+        await intakes.until("references", 0, applied=False)  # else the next process begins with this entry
     await http.aclose()
     process.kill()
 
