@@ -16,7 +16,7 @@ from services.intake.worker.questions import Close, Found, Next, OpenBatch, Open
 from services.intake.worker.wire import LENGTH_BYTES, framed, read
 
 MOST_OPEN = 8  # requests and files: so many bodies it holds at most
-ANSWER_SECONDS = 30.0  # a portion takes some 30 ms
+ANSWER_SECONDS = 30.0  # a portion takes some 0.1 s
 START_SECONDS = 120.0  # it takes one or two
 END_SECONDS = 2.0
 _ROOT = Path(__file__).parents[3]  # where ``services`` lies
