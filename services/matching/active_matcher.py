@@ -208,8 +208,10 @@ class ActiveMatcher:
             await self._publish_removals(consuming)
             more = await self._aside(partial(matching.advance, SLICE_SECONDS))
             deltas = await self._aside(partial(matching.due_deltas, self._batch_size.size, SLICE_SECONDS))
-            await self._meanwhile(self._publish(deltas))
-            await self._meanwhile(snapshots.save())
+            if deltas:
+                await self._meanwhile(self._publish(deltas))
+            if snapshots.due:
+                await self._meanwhile(snapshots.save())
             await snapshot.save()
             await table.make()
             now = time.monotonic()

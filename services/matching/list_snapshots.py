@@ -39,12 +39,15 @@ class SnapshotWriter:
         """Whether it has begun and not ended."""
         return self._assessed_through is not None
 
+    @property
+    def due(self) -> bool:
+        """Whether there is a portion to be saved now."""
+        return self.busy or self._is_time(time.monotonic())
+
     async def save(self) -> None:
-        """One portion, if it is time."""
+        """One portion."""
         began = time.monotonic()
         if self._assessed_through is None:
-            if not self._is_time(began):
-                return
             self._assessed_through = await self._aside(self._begin)
         if self._left:
             await self._perform(await self._aside(self._left.pop()))

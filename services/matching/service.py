@@ -153,9 +153,11 @@ class Matching:
             self._unassessed.add(facts.id)
 
     def load_list(self, stored: StoredList) -> None:
-        """A person's list, if it is of this revision of the person, these rules and this context."""
-        if (stored.rules, stored.person_revision) == (self._rules_key, self._index.person_revision(stored.person)):
-            self._index.restore_list(stored.person, stored.entries, stored.cutoff)
+        """A person's list, if it is of this revision of the person, these rules and this context. What is stored stays
+        as it is when all of it holds: else what went might be back later, as something that is on no list."""
+        valid = (stored.rules, stored.person_revision) == (self._rules_key, self._index.person_revision(stored.person))
+        if not (valid and self._index.restore_list(stored.person, stored.entries, stored.cutoff)):
+            self._unsaved_lists.add(stored.person)
 
     def loaded(self) -> None:
         """All is loaded: whoever has no valid list is scanned, everybody is compared with what was published."""
@@ -164,7 +166,7 @@ class Matching:
         for person in self._index.people():
             if not self._index.is_complete(person):
                 self._queue.rescan(person)
-            self._queue.dirty_lists.add(person)
+        self._uncompared.update(self._index.people())
         self._queue.dirty_people.update(self._published.people())
         self._closed.clear()
 

@@ -236,10 +236,10 @@ class MatchIndex:
         entries = zip(map(self._openings.id_of, listed[0].tolist()), listed[1].tolist(), strict=True)
         return held.revision, Shortlist(tuple(entries), self._lists.cutoff(held.row))
 
-    def restore_list(self, person: str, entries: Iterable[tuple[str, float]], cutoff: RankKey | None) -> None:
+    def restore_list(self, person: str, entries: Sequence[tuple[str, float]], cutoff: RankKey | None) -> bool:
         """Take a stored list in place of a scan; the caller knows that it is of this revision of the person and this
         context, and was right for the openings that are held. Of what went, or waits as something else, nobody knows
-        here what else it kept off the list."""
+        here what else it kept off the list. Returns whether there was nothing of it."""
         own, rows, scores = self._people[person], list[int](), list[float]()
         for id, score in entries:
             if (held := self._openings.get(id)) is not None:
@@ -250,6 +250,7 @@ class MatchIndex:
         known, millionths = np.array(rows, np.int64), np.rint(np.array(scores) * UNIT).astype(np.int64)
         self._lists.fill(own.row, known, millionths, self._pairs.beneath_person(own, known), cutoff)
         self._noted(np.array([own.row]))
+        return len(rows) == len(entries)
 
     # --- a snapshot of the openings, in chunks
 

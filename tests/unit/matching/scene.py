@@ -125,3 +125,8 @@ class Scene:
 
     def match(self, person: int = 1, opportunity: str = JOB) -> dict[str, Any] | None:
         return self.store.get("matches", IDS.derived(numbered(person), opportunity))
+
+    def on_list(self, person: int = 1) -> list[str]:
+        """The openings on somebody's list, best first."""
+        found = self.matching.index.list_of(numbered(person))
+        return [] if found is None else [opening for opening, _ in found[1].entries]

@@ -10,7 +10,7 @@ from services.matching.documents import StoredMatch, StoredProgress
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.fenced_store import NotActive
 from services.matching.publisher import MatchDelta
-from tests.support.matching import TODAY, a_job, a_person, numbered
+from tests.support.matching import TODAY, YEONCHEON, a_job, a_person, numbered
 from tests.unit.matching.asking import PACK
 from tests.unit.matching.scene import JOB, Scene
 from verification.oracle.matches import matches_of
@@ -30,6 +30,61 @@ class TestLoading:
         assert scene.standing() == set(
             matches_of([a_person(1), a_person(2)], [a_job(n) for n in range(20) if n != 3], PACK, TODAY)
         )
+
+    def test_where_nothing_is_another_nothing_is_stored_and_no_window_opens(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(*(a_job(n) for n in range(20)), a_person(1), a_person(2))
+        settle(scene)
+        told = scene.told()
+        scene.begin()
+        scene.publish_changes()
+        assert scene.matching.waiting == 0
+        assert scene.matching.seconds_to_next() is None, "no window is open"
+        assert scene.matching.take_unsaved()[0] == []
+        assert scene.told() == told
+
+    def test_what_was_not_told_before_is_told_at_the_end_of_a_window(self) -> None:
+        scene = Scene(netting_seconds=10)
+        scene.does(a_job(1), a_person(1))
+        settle(scene)
+        scene.does(a_job(2))  # its window has not ended when the process is killed
+        scene.keep()
+        told = scene.told()
+        scene.begin()
+        scene.publish_changes()
+        assert scene.told() == told
+        assert scene.matching.seconds_to_next() == 10
+        scene.now += 10
+        scene.publish_changes()
+        assert scene.told() == [*told, ("match-found", 1)]
+
+    def test_whoever_has_no_list_is_scanned_compared_and_stored(self) -> None:
+        scene = Scene()
+        scene.does(a_job(1), a_person(1))
+        settle(scene)
+        scene.hear(a_person(2))  # and killed
+        scene.begin()
+        scene.publish_changes()
+        assert scene.standing() == {(numbered(1), JOB), (numbered(2), JOB)}
+        assert scene.matching.take_unsaved()[0] == [numbered(2)]
+
+    @pytest.mark.parametrize("held_on_loading", [False, True])
+    def test_a_stored_list_does_not_bring_back_what_is_another_since(self, held_on_loading: bool) -> None:
+        """It was closed, and came back as something that the person may not match, between the times at which their
+        list was another."""
+        most, worst = PACK.matching.chosen_from + 2, {"wage": {"minimum": 2_300_000}}
+        scene, elsewhere = Scene(), a_job(1, region=YEONCHEON)
+        scene.hear(a_job(1, **worst), *(a_job(number) for number in range(2, most + 1)), a_person())
+        settle(scene)
+        assert scene.on_list()[-1] == JOB, "in the reserve, so that nobody is scanned when it goes"
+        scene.does(elsewhere if held_on_loading else a_job(1, status="closed"))  # not kept, and killed
+        scene.begin()
+        settle(scene)
+        scene.does(elsewhere)
+        settle(scene)
+        scene.begin()
+        assert scene.matching._queue.waiting == 0
+        assert JOB not in scene.on_list()
 
     @pytest.mark.parametrize("rules", ["r", "others"])
     def test_lists_of_other_rules_or_of_a_person_that_changed_since_are_not_believed(self, rules: str) -> None:
@@ -76,6 +131,14 @@ class TestLoading:
         scene.publish_changes()
         assert scene.standing() == {(numbered(1), a_job(2).opportunity)}
         assert len(scene.told()) == 3
+
+
+def settle(scene: Scene) -> None:
+    """All is told and kept."""
+    scene.publish_changes()
+    scene.now += 10
+    scene.publish_changes()
+    scene.keep()
 
 
 def test_a_match_that_was_stored_before_it_said_how_likely_it_is_is_read() -> None:
