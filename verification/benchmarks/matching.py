@@ -13,7 +13,7 @@ import gc
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -31,7 +31,7 @@ from services.matching.domain.columns.pairs import Pairs
 from services.matching.domain.columns.rows import Held
 from services.matching.domain.columns.table import OPENING, PERSON
 from services.matching.domain.columns.values import UNIT
-from services.matching.domain.match_index import MatchIndex
+from services.matching.domain.match_index import DayChange, MatchIndex
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 from shared.kit.base.garbage_collection import tune_gc
@@ -40,9 +40,12 @@ from verification.benchmarks.matching_restart import restart
 from verification.benchmarks.matching_service import Size, service
 from verification.benchmarks.matching_world import World
 
-TODAY = date(2026, 11, 22)
+TODAY, TOMORROW = date(2026, 11, 22), date(2026, 11, 23)
+NEW_YEAR = date(2027, 1, 1)  # another wage table, and everybody's age: all lists are made anew
 LISTS_SECONDS = 150.0  # so long lists are made; the rest is reckoned from those
 CHANGES, SCANS, SAMPLED = 400, 200, 120
+COPIED = 2_000  # lists, for those whose own were not made
+CHURN_SHARE, MOST_CHURN = 20, 15_000  # one in so many openings and people comes and goes in a day, at most so many
 SCANNED = 1_000_000  # people whom one advert is compared with
 
 
@@ -99,6 +102,18 @@ class Bench:
         seconds = time.process_time() - scans
         return taken + seconds * len(self.people) / some, some
 
+    def copy_lists(self, listed: int) -> None:
+        """The others have the list of somebody who has one: it takes as much room, and adverts enter it as easily."""
+        lists, held = self.index._lists, [self.pairs.people[person.id] for person in self.people]
+        ready = [(one, *found) for one in held[: min(listed, COPIED)] if (found := lists.ranked(one.row)) is not None]
+        copies = [
+            (rows, np.rint(scores * UNIT).astype(np.int64), self.pairs.beneath_person(one, rows), lists.cutoff(one.row))
+            for one, rows, scores in ready
+        ]
+        for other in held[listed:]:
+            lists.fill(other.row, *self.dice.choice(copies))
+        self.index._noted(np.array([other.row for other in held[listed:]]))
+
     def scan_person(self, person: PersonFacts) -> None:
         """All of it."""
         self.index.scan_person(person.id)
@@ -127,6 +142,46 @@ class Bench:
         self.index.remove_opening(self.openings[place].id)
         self.openings[place] = self.openings[-1]
         self.openings.pop()
+
+    def turn_day(self, day: date) -> tuple[float, float]:
+        """Seconds until everybody's list is right again on that day, and the longest piece in milliseconds: whoever
+        asks meanwhile waits for one. Of many people some are looked at, and the rest is reckoned."""
+        pieces, scans = Measured(), Measured()
+        change: list[DayChange] = []
+        pieces.time(lambda: change.append(self.index.set_day(day)))
+        for gone in change[0].people:
+            pieces.time(partial(self.index.remove_person, gone))
+        for opening in change[0].openings:
+            pieces.time(partial(self.index.remove_opening, opening))
+        self.people = [one for one in self.people if self.index.has_person(one.id)]
+        self.openings = [one for one in self.openings if self.index.has_opening(one.id)]
+        if change[0].rescan_all:
+            for person in self.people:
+                if sum(scans.seconds) > LISTS_SECONDS:
+                    break
+                scans.time(partial(self.scan_person, person))
+        seconds = sum(scans.seconds) * len(self.people) / max(1, len(scans.seconds))
+        return sum(pieces.seconds) + seconds, max(pieces.ms(1.0), scans.ms(1.0) if scans.seconds else 0.0)
+
+    def churn(self) -> float:
+        """What of a day's coming and going stays in memory, in GB: the sizes are the same afterwards."""
+        gc.collect()
+        before, fresh = resident_gb(), World(self.pack, 7)
+        for _ in range(_in_a_day(self.openings)):
+            self.close_opening()
+            (opening,) = fresh.openings(1)
+            self.openings.append(opening)
+            self.index.put_opening(opening, 1)
+            self.scan_opening(opening)
+        for _ in range(_in_a_day(self.people)):
+            place = self.dice.randrange(len(self.people))
+            self.index.remove_person(self.people[place].id)
+            (person,) = fresh.people(1)
+            self.people[place] = person
+            self.index.put_person(person, 1)
+            self.scan_person(person)
+        gc.collect()
+        return round(resident_gb() - before, 3)
 
     def against_numpy(self, listed: int) -> tuple[float, Measured]:
         """How many times quicker an opening is compared with `SCANNED` people than by a scan of everything; and how
@@ -191,6 +246,11 @@ class Bench:
         return wrong
 
 
+def _in_a_day(held: Sequence[object]) -> int:
+    """How many of these come and go."""
+    return min(MOST_CHURN, max(CHANGES, len(held) // CHURN_SHARE))
+
+
 class Everything:
     """Every condition and every factor of every pair of one opening, column by column. What the rules say is known
     before: only the scan is timed."""
@@ -232,6 +292,8 @@ def measured(pack: Pack, number: int, adverts: int, seed: int) -> dict[str, Any]
     bench = Bench(pack, number, adverts, seed)
     load, of = bench.load()
     print(f"loaded: {load:.1f} s of processor time, the lists of {of} people worked out", flush=True)
+    if of < number:
+        bench.copy_lists(of)
     speedup, scans = bench.against_numpy(of)
     people, openings, closed, both = Measured(), Measured(), Measured(), Measured()
     for _ in range(CHANGES):
@@ -243,11 +305,21 @@ def measured(pack: Pack, number: int, adverts: int, seed: int) -> dict[str, Any]
     for name, each in (("a person", people), ("an opening", openings), ("one closed", closed)):
         if each.seconds:
             print(f"change of {name}: mean {1_000 * each.mean:.2f}, p99 {each.ms(0.99)} ms", flush=True)
+    held, wrong = resident_gb() - before, bench.differences()
+    grown = bench.churn()
+    turns = {str(day): bench.turn_day(day) for day in (TOMORROW, NEW_YEAR)}
+    for day, (seconds, longest) in turns.items():
+        print(f"turn to {day}: {seconds:.1f} s, the longest piece {longest:.1f} ms", flush=True)
     return {
         "people": number, "openings": adverts, "load_s": round(load, 1), "lists_measured": of,
         "speedup_vs_numpy": round(speedup, 1), "scanned": SCANNED, "opening_ms": round(1_000 * scans.mean, 3),
+        "openings_per_s_core": round(1 / scans.mean),
         "p99_over_mean": round(scans.ms(0.99) / 1_000 / scans.mean, 2), "change_p99_ms": both.ms(0.99),
-        "memory_gb": round(resident_gb() - before, 3), "differences": bench.differences(),
+        "person_p99_ms": people.ms(0.99), "opening_p99_ms": openings.ms(0.99),
+        "memory_gb": round(held, 3), "grown_by_a_days_changes_gb": grown, "differences": wrong,
+        "turn_to_next_day_s": round(turns[str(TOMORROW)][0], 1),
+        "turn_to_new_year_s": round(turns[str(NEW_YEAR)][0], 1),
+        "turn_longest_ms": max(longest for _, longest in turns.values()),
     }  # fmt: skip
 
 
