@@ -101,7 +101,7 @@ tests: setup ## every level of tests, WORKERS=3 files at a time
 
 # --- under fire -----------------------------------------------------------------------------------------------------
 
-.PHONY: order chaos siege leak-scan bench bench-delivery poison idle bench-matching evaluate doors
+.PHONY: order chaos siege leak-scan bench bench-delivery poison idle bench-matching matching-events evaluate doors
 
 chaos: check-ready setup-run ## kills while events flow: SEED= KILLS= EVENTS= KAFKA=; the last line is one JSON object
 	@$(BIN)/python -m verification.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(EVENTS),--events $(EVENTS))
@@ -135,6 +135,9 @@ idle: check-ready setup-run ## what three services cost that have nothing to do:
 
 bench-matching: setup ## the matching index at a size: PEOPLE= OPENINGS= SEED=; the last line is one JSON object
 	@$(BIN)/python -m verification.benchmarks.matching $(if $(PEOPLE),--people $(PEOPLE)) $(if $(OPENINGS),--openings $(OPENINGS)) $(if $(SEED),--seed $(SEED))
+
+matching-events: setup ## the matching index against the oracle through random changes, days and ties: EXAMPLES= (of some 30 events)
+	@EXAMPLES=$(or $(EXAMPLES),3500) $(BIN)/python -m pytest -q -s --timeout 0 tests/unit/matching/test_match_index.py -k any_interleaving
 
 # --- what runs it elsewhere -----------------------------------------------------------------------------------------
 

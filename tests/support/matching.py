@@ -123,13 +123,17 @@ class Draws:
     def maybe(self, value: Any, chance: float = 0.5) -> Any:
         return value if self.dice.random() < chance else None
 
+    def but(self, share: float, changes: dict[str, Any]) -> dict[str, Any]:
+        """Without about this share of them."""
+        return {name: value for name, value in changes.items() if self.dice.random() >= share} if share else changes
+
     def some(self, values: list[Any], most: int, chance: float = 1.0) -> list[Any]:
         """A few of them, or an empty list."""
         return self.dice.sample(values, self.dice.randint(0, most)) if self.dice.random() < chance else []
 
 
-def random_person(number: int, dice: random.Random) -> Person:
-    """Somebody."""
+def random_person(number: int, dice: random.Random, plain: float = 0.0) -> Person:
+    """Somebody; so much of them as the usual person, who fits."""
     draws = Draws(dice)
     maybe, some = draws.maybe, draws.some
     amount = dice.randint(18, 30) * 100_000
@@ -144,62 +148,61 @@ def random_person(number: int, dice: random.Random) -> Person:
         "not_to": [f"employer:{number}" for number in some(EMPLOYERS, 1, 0.3)],
         "growth": dice.random() < 0.8,
     }
-    return a_person(
-        number,
-        status=dice.choices(["active", "left"], [12, 1])[0],
-        year_of_birth=maybe(dice.randint(1960, 2007), 0.8),
-        sex=maybe(dice.choice(["female", "male"]), 0.9),
-        residence=dice.choice(REGIONS),
-        education=maybe(f"work24-2024-education:0{dice.randint(1, 6)}", 0.6),
-        certificates=some(CERTIFICATES, 2),
-        courses=[{"code": code} for code in some(COURSES, 2, 0.5)],
-        occupations=[
+    changes = draws.but(plain, {
+        "status": dice.choices(["active", "left"], [12, 1])[0],
+        "year_of_birth": maybe(dice.randint(1960, 2007), 0.8),
+        "sex": maybe(dice.choice(["female", "male"]), 0.9),
+        "residence": dice.choice(REGIONS),
+        "education": maybe(f"work24-2024-education:0{dice.randint(1, 6)}", 0.6),
+        "certificates": some(CERTIFICATES, 2),
+        "courses": [{"code": code} for code in some(COURSES, 2, 0.5)],
+        "occupations": [
             {"code": code, "months": dice.randint(0, 60), "interest": dice.choice([0.0, 0.1, 0.5, 1.0])}
             for code in some(OCCUPATIONS, 2)
         ],
-        wants={name: value for name, value in wants.items() if value is not None} if dice.random() < 0.95 else None,
-        has={"driving_licence": maybe(dice.random() < 0.5, 0.6), "car": maybe(dice.random() < 0.3, 0.6)},
-        situation={
+        "wants": {name: value for name, value in wants.items() if value is not None} if dice.random() < 0.95 else None,
+        "has": {"driving_licence": maybe(dice.random() < 0.5, 0.6), "car": maybe(dice.random() < 0.3, 0.6)},
+        "situation": {
             "jobless": maybe(dice.random() < 0.7, 0.6),
             "income_percent_of_median": maybe(dice.randint(40, 160)),
         },
-        counselling={
+        "counselling": {
             "interests": some([*OCCUPATIONS[2:6], "keco-2018:53"], 1, 0.4),
             "strengths": some(STRENGTHS, 2, 0.5),
             "needs": [f"kr-gyeonggi-1:{name}" for name in some(NEEDS, 2, 0.4)],
         },
-        consents=[{"purpose": "matching", "until": (TODAY + timedelta(days=dice.randint(-1, 5))).isoformat()}],
-    )
+        "consents": [{"purpose": "matching", "until": (TODAY + timedelta(days=dice.randint(-1, 5))).isoformat()}],
+    })  # fmt: skip
+    return a_person(number, **changes)
 
 
-def random_opening(number: int, dice: random.Random) -> Opportunity:
-    """An advert or a training, with some of the rules adverts have."""
+def random_opening(number: int, dice: random.Random, plain: float = 0.0) -> Opportunity:
+    """An advert or a training, with some of the rules adverts have; so much of it as the usual job, which fits."""
     draws = Draws(dice)
     maybe, some = draws.maybe, draws.some
     pay, currency = dice.randint(20, 40) * 100_000, dice.choice(["KRW"] * 9 + ["XTS"])
-    return a_job(
-        number,
-        kind=dice.choice(["job", "job", *KINDS]),
-        status=dice.choices(["open", "closed"], [12, 1])[0],
-        title=dice.choice(TITLES),
-        occupation=maybe(dice.choice(OCCUPATIONS), 0.9),
-        employer=maybe({"name": "x", "number": maybe(dice.choice(EMPLOYERS), 0.8)}, 0.8),
-        region=dice.choice(REGIONS),
-        employment=maybe(dice.choice(CONTRACTS), 0.8),
-        wage=maybe({"per": "month", "minimum": pay, "maximum": maybe(pay + 300_000), "currency": currency}, 0.9),
-        hours_per_week=maybe(dice.choice([20, 40])),
-        shifts=some(SHIFTS, 2),
-        benefits=some(["work24-2024-welfare:01", "work24-2024-welfare:02"], 1, 0.3),
-        places=maybe(dice.randint(0, 9), 0.3),
-        starts=maybe(dice.choice(["2026-12-01", "2027-01-10", "2027-02-01"]), 0.3),
-        closes=maybe((TODAY + timedelta(days=dice.randint(-1, 6))).isoformat(), 0.9),
-        until_filled=dice.random() < 0.3,
-        certificates=some(CERTIFICATES, 1, 0.3),
-        certificates_wanted=some(CERTIFICATES, 1, 0.5),
-        courses_wanted=some(COURSES, 2, 0.3),
-        strengths=some(STRENGTHS, 2, 0.4),
-        teaches=some(COURSES, 2, 0.5),
-        rules={
+    changes = draws.but(plain, {
+        "kind": dice.choice(["job", "job", *KINDS]),
+        "status": dice.choices(["open", "closed"], [12, 1])[0],
+        "title": dice.choice(TITLES),
+        "occupation": maybe(dice.choice(OCCUPATIONS), 0.9),
+        "employer": maybe({"name": "x", "number": maybe(dice.choice(EMPLOYERS), 0.8)}, 0.8),
+        "region": dice.choice(REGIONS),
+        "employment": maybe(dice.choice(CONTRACTS), 0.8),
+        "wage": maybe({"per": "month", "minimum": pay, "maximum": maybe(pay + 300_000), "currency": currency}, 0.9),
+        "hours_per_week": maybe(dice.choice([20, 40])),
+        "shifts": some(SHIFTS, 2),
+        "benefits": some(["work24-2024-welfare:01", "work24-2024-welfare:02"], 1, 0.3),
+        "places": maybe(dice.randint(0, 9), 0.3),
+        "starts": maybe(dice.choice(["2026-12-01", "2027-01-10", "2027-02-01"]), 0.3),
+        "closes": maybe((TODAY + timedelta(days=dice.randint(-1, 6))).isoformat(), 0.9),
+        "until_filled": dice.random() < 0.3,
+        "certificates": some(CERTIFICATES, 1, 0.3),
+        "certificates_wanted": some(CERTIFICATES, 1, 0.5),
+        "courses_wanted": some(COURSES, 2, 0.3),
+        "strengths": some(STRENGTHS, 2, 0.4),
+        "teaches": some(COURSES, 2, 0.5),
+        "rules": {
             "age_min": maybe(dice.randint(18, 50), 0.2),
             "age_max": maybe(dice.randint(30, 64), 0.1),
             "sex": maybe("female", 0.1),
@@ -211,4 +214,5 @@ def random_opening(number: int, dice: random.Random) -> Opportunity:
             "experience_months": maybe(dice.choice([6, 24]), 0.15),
             "education_min": maybe(f"work24-2024-education:0{dice.randint(0, 4)}", 0.3),
         },
-    )
+    })  # fmt: skip
+    return a_job(number, **changes)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.matching.assessment_queue import AssessmentQueue
@@ -35,6 +37,8 @@ SMALL = PACK.matching.model_copy(
         "congestion": CONGESTION,
     }
 )  # fmt: skip
+EXAMPLES = int(os.environ.get("EXAMPLES") or 100)  # `make matching-events` asks for more
+PLAIN = (0.0, 0.6, 0.9)  # of what is random all is, or little: else hardly anything would match
 NEW_YEAR = date(2026, 12, 30)  # two days before the legal wage floor and everybody's age are others
 
 
@@ -74,11 +78,12 @@ class World:
         self.queue.note_revision(self.revision)
         match what:
             case "person":
-                person = random_person(number, dice)
+                person = random_person(number, dice, dice.choice(PLAIN))
                 self.people[person.person] = person
                 self.queue.put_person(person_facts(person, self.pack), self.revision)
             case "opening":
-                opening = random_opening(number, random.Random(seed % 60))  # now and then the same advert again
+                again = random.Random(seed % 60)  # now and then the same advert
+                opening = random_opening(number, again, again.choice(PLAIN))
                 self.openings[opening.opportunity] = opening
                 self.queue.put_opening(opening_facts(opening, self.pack), self.revision)
             case "close":
@@ -124,27 +129,45 @@ STEPS = st.lists(
 )
 
 
+@pytest.fixture(scope="class")
+def compared() -> Iterator[Counter[str]]:
+    """How much was; printed for who asked for more."""
+    seen = Counter[str]()
+    yield seen
+    assert seen["matches"] > seen["looks"], "nearly all worlds were empty: nothing was compared"
+    print(f"\n{seen['events']} events, {seen['looks']} looks, {seen['matches']} matches compared")
+
+
 class TestIndex:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         steps=STEPS,
         reserve=st.integers(0, 2),
         tail=st.integers(0, 3),
         new_year=st.booleans(),
+        there=st.integers(0, 6),
     )
     def test_says_what_the_plain_engine_says_after_any_interleaving_of_changes_days_and_slices(
-        self, steps: list[tuple[str, int, int]], reserve: int, tail: int, new_year: bool
-    ) -> None:
+        self, compared: Counter[str], steps: list[tuple[str, int, int]], reserve: int, tail: int, new_year: bool,
+        there: int,
+    ) -> None:  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(layout_module, "TAIL_AT_LEAST", tail)  # packed anew all the time
             world = World(small_pack(), NEW_YEAR if new_year else TODAY, reserve)
-            for number, step in enumerate(steps):
+            begun = [
+                (what, n % 10, 7 * n) for what, many in (("person", there), ("opening", 2 * there)) for n in range(many)
+            ]
+            for number, step in enumerate(begun + steps):
                 world.step(*step)
                 if number % 7 == 6:
                     world.drain()
-                    assert held(world.index, world.pack) == world.expected()
+                    expected = world.expected()
+                    assert held(world.index, world.pack) == expected
+                    compared.update(looks=1, matches=len(expected))
             world.drain()
-            assert held(world.index, world.pack) == world.expected()
+            expected = world.expected()
+            assert held(world.index, world.pack) == expected
+            compared.update(events=len(begun + steps), looks=1, matches=len(expected))
             assert world.queue.assessed_through == world.revision
             dirty_lists = world.queue.dirty_lists  # whoever has anything was looked at
             assert {person for person, _ in world.expected()} <= dirty_lists
