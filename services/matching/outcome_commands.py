@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from datetime import date
 
 from services.matching.documents import alias_key
-from services.matching.domain.outcomes import Held, Recorded, measured, rows
+from services.matching.domain.outcomes import Held, Recorded, Unseen, measured, rows
 from services.matching.outcome_file import Mistaken, OutcomeLine, outcome_lines
-from services.matching.report_commands import allowed, day_of
+from services.matching.report_commands import MOST_OPENINGS, allowed, day_of
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
 from shared.events.topics.opportunities import Opportunity
@@ -23,7 +24,8 @@ AT_ONCE = 1_000  # ids in one query
 
 async def report_outcomes(store: Store, settings: MatchingSettings) -> str:
     """How well the model of today orders what became of pairs, in all and by group."""
-    return await _of_file(store, settings, lambda recorded, held: json.dumps(measured(recorded, held)))
+    unseen = await _unseen(Repository(store.database), day_of(settings))
+    return await _of_file(store, settings, lambda recorded, held: json.dumps(measured(recorded, held, unseen)))
 
 
 async def report_outcome_rows(store: Store, settings: MatchingSettings) -> str:
@@ -42,7 +44,8 @@ async def _of_file(store: Store, settings: MatchingSettings, report: Callable[[S
     repository = Repository(store.database)
     names = await _people_of(repository, lines)
     recorded = [
-        Recorded(person, line.opportunity, line.outcome, line.date) for line, person in zip(lines, names, strict=True)
+        Recorded(person, line.opportunity, line.outcome, line.date, line.reason)
+        for line, person in zip(lines, names, strict=True)
     ]
     people: dict[str, Person] = {}
     openings: dict[str, Opportunity] = {}
@@ -53,6 +56,13 @@ async def _of_file(store: Store, settings: MatchingSettings, report: Callable[[S
         openings |= await repository.opportunities(some)
     held = Held(people, openings, load_pack(settings.pack), day_of(settings))
     return await asyncio.to_thread(report, recorded, held)
+
+
+async def _unseen(repository: Repository, today: date) -> Unseen:
+    """Of the openings that changed last."""
+    newest = [id for id, _ in await repository.newest_open(today, MOST_OPENINGS)]
+    matched = await repository.matched_of(newest)
+    return Unseen(await repository.active_count(), len(newest), len(set(newest) - matched))
 
 
 async def _people_of(repository: Repository, lines: Sequence[OutcomeLine]) -> list[str]:

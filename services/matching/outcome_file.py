@@ -12,16 +12,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.outcomes import Outcome
 from shared.events.field_types import Day, Id, Slug
 
 MOST_BYTES, MOST_LINES, LONGEST = 50_000_000, 200_000, 1_000
 MOST_MISTAKES = 20
-FIELDS = ("person", "agency", "alias", "opportunity", "outcome", "date")
+FIELDS = ("person", "agency", "alias", "opportunity", "outcome", "date", "reason")
+REASONS = frozenset(one.name for one in CONDITIONS if one.of_pairs)
 
 
 class OutcomeLine(BaseModel):
-    """One outcome: of whom, by the bus's id or by the alias that an agency knows, and what became of which opening."""
+    """One outcome: of whom, by the bus's id or by the alias that an agency knows, and what became of which opening.
+    ``reason``: of a no the condition that did not hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -31,11 +34,14 @@ class OutcomeLine(BaseModel):
     opportunity: Id
     outcome: Outcome
     date: Day
+    reason: str | None = None
 
     @model_validator(mode="after")
     def _one_name(self) -> OutcomeLine:
         if (self.person is None) == (self.alias is None) or (self.alias is None) != (self.agency is None):
             raise ValueError("a line names a person, or an agency and its alias")
+        if self.reason is not None and (self.outcome != "no" or self.reason not in REASONS):
+            raise ValueError(f"a reason is of a no, and one of {', '.join(sorted(REASONS))}")
         return self
 
 

@@ -1,6 +1,7 @@
 """Reports for a committee, as commands: `left-out` and `shadow-run`. They read, change nothing, and name nobody.
 
 Looked at are at most so many people, drawn by their ids (which are random), and the openings that changed last.
+`left-out` says of how many.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.matching.documents import StoredPerson
+from services.matching.documents import Cause, StoredPerson
 from services.matching.domain.apply_prohibitions import permitted
-from services.matching.domain.left_out import left_out
+from services.matching.domain.left_out import Drawn, left_out
+from services.matching.domain.pooled_months import NO_MONTH
 from services.matching.domain.shadow_run import shadow_run
 from services.matching.matching_day import MatchingDay
 from services.matching.repository import Repository
@@ -28,13 +30,13 @@ from shared.reference import load_pack, read_pack
 
 MOST_PEOPLE, MOST_OPENINGS = 1_000, 2_000
 
-Report = Callable[[Sequence[Person], Sequence[Opportunity], date], Mapping[str, Any]]
+Report = Callable[[Sequence[Person], Sequence[Opportunity], date, Drawn], Mapping[str, Any]]
 
 
 async def report_left_out(store: Store, settings: MatchingSettings) -> str:
     """Who is left out: for each condition what it refuses alone, by group."""
     pack = load_pack(settings.pack)
-    return await _report(store, settings, lambda people, openings, today: left_out(people, openings, pack, today))
+    return await _report(store, settings, lambda *drawn: left_out(drawn[0], drawn[1], pack, *drawn[2:]))
 
 
 async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
@@ -45,18 +47,28 @@ async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
     if now.weights_version == then.weights_version and model_digest(now) != model_digest(then):
         return "both packs have the same weights_version and other numbers; give the new ones a new version"
     return await _report(
-        store, settings, lambda people, openings, today: shadow_run(people, openings, now, then, today)
+        store, settings, lambda people, openings, today, _: shadow_run(people, openings, now, then, today)
     )
 
 
 async def _report(store: Store, settings: MatchingSettings, report: Report) -> str:
     repository, today = Repository(store.database), day_of(settings)
-    people = await allowed(repository, await repository.some_people(MOST_PEOPLE))
+    zone = ZoneInfo(load_pack(settings.pack).timezone)
+    some = await repository.some_people(MOST_PEOPLE)
+    people = await allowed(repository, some)
     newest = [id for id, _ in await repository.newest_open(today, MOST_OPENINGS)]
-    found_openings = await repository.opportunities(newest)
-    openings = [found_openings[id] for id in newest if id in found_openings]
-    found = await asyncio.to_thread(report, people, openings, today)
+    held = {one.id: one for one in await repository.stored_openings(newest)}
+    openings = [held[id].opportunity for id in newest if id in held]
+    months = {one.id: month_of(one.cause, zone) for one in some}
+    months |= {one.id: month_of(one.cause, zone) for one in held.values()}
+    drawn = Drawn(await repository.active_count(), await repository.open_count(today), months)
+    found = await asyncio.to_thread(report, people, openings, today, drawn)
     return json.dumps(found, ensure_ascii=False)
+
+
+def month_of(cause: Cause, zone: ZoneInfo) -> str:
+    """In which what is held of somebody or something was last recorded; events of old may not say."""
+    return NO_MONTH if cause.recordedtime is None else cause.recordedtime.astimezone(zone).strftime("%Y-%m")
 
 
 def day_of(settings: MatchingSettings) -> date:

@@ -163,6 +163,14 @@ class Repository:
         found = self._database[PEOPLE].find({"state.status": "active"}).sort("_id", ASCENDING).limit(most)
         return [StoredPerson.from_document(document) async for document in found]
 
+    async def active_count(self) -> int:
+        """How many people have not left. It counts them all: for reports of administrators alone."""
+        return await self._database[PEOPLE].count_documents({"state.status": "active"}, hint=ACTIVE)
+
+    async def open_count(self, today: date) -> int:
+        """How many openings take people on this day or later, likewise."""
+        return await self._database[OPPORTUNITIES].count_documents(taking_people(today), hint=OPEN_UNTIL)
+
     async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
         """What is forbidden of these people, by id; asked after their states were read, it misses nothing."""
         wanted = sorted(set(ids))
@@ -186,6 +194,11 @@ class Repository:
         newest = self._database[OPPORTUNITIES].find(taking_people(today), {"revision": 1}).hint(NEWEST_OPEN)
         found = newest.sort("revision", DESCENDING).limit(most).max_time_ms(PATIENCE_MS)
         return [(one["_id"], one["revision"]) async for one in found]
+
+    async def matched_of(self, openings: Sequence[str]) -> set[str]:
+        """Those of these openings that stand as a match of anybody."""
+        query = {"opportunity": {"$in": list(openings)}, "standing": True}
+        return set(await self._database[MATCHES].distinct("opportunity", query))
 
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, in no order."""

@@ -11,7 +11,7 @@ from typing import Any
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.small_groups import GROUPS, may_tell_by, may_tell_mean, may_tell_share, pooled, told
+from services.matching.domain.small_groups import REPORTED, may_tell_by, may_tell_mean, may_tell_share, pooled, told
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack
@@ -42,7 +42,7 @@ def shadow_run(
         "best_stays": round(fmean(best_stays), 3) if may_tell_share(best_stays) else None,
         "seen": [_seen(lists) for lists in both],
         "kinds": [_by_kind(lists, kinds) for lists in both],
-        "groups": {by: _by_group(pooled(some, by, today, now), stays, changed, both) for by in GROUPS},
+        "groups": {by: _by_group(pooled(some, by, today, now), stays, changed, both) for by in REPORTED},
     }
 
 

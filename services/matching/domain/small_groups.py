@@ -10,7 +10,9 @@ from shared.events.topics.people import Person
 from shared.reference import Pack
 
 GroupBy = Literal["sex", "age", "education", "region"]
-GROUPS: tuple[GroupBy, ...] = ("sex", "age", "education", "region")
+ReportBy = Literal["sex", "age", "education", "region", "childcare"]
+REPORTED: tuple[ReportBy, ...] = ("sex", "age", "education", "region", "childcare")
+"""What reports tell apart; rounds balance by a `GroupBy`."""
 AGES = ((30, "under-30"), (45, "30-44"), (60, "45-59"), (200, "60-and-over"))
 LEAST = 10
 """Fewer people than that are never told as a number of their own: it would say who they are."""
@@ -18,9 +20,9 @@ OTHERS = "others"
 Rule = Callable[[Sequence[bool]], bool]
 
 
-def group_of(person: Person, by: GroupBy, today: date, pack: Pack) -> str:
+def group_of(person: Person, by: ReportBy, today: date, pack: Pack) -> str:
     """The group of a person; ``unknown`` where nobody said. Age bands and the province, not more: small groups tell
-    who somebody is."""
+    who somebody is. By childcare: whether counselling recorded a need that by the pack rules out hours of work."""
     match by:
         case "sex":
             return person.sex or "unknown"
@@ -32,9 +34,12 @@ def group_of(person: Person, by: GroupBy, today: date, pack: Pack) -> str:
             if person.year_of_birth is None:
                 return "unknown"
             return next(name for below, name in AGES if today.year - person.year_of_birth < below)
+        case "childcare":
+            rules = (pack.matching.needs.get(code) for code in person.counselling.needs)
+            return "needed" if any(rule is not None and rule.shifts_not for rule in rules) else "not-said"
 
 
-def pooled(people: Sequence[Person], by: GroupBy, today: date, pack: Pack) -> Mapping[str, list[int]]:
+def pooled(people: Sequence[Person], by: ReportBy, today: date, pack: Pack) -> Mapping[str, list[int]]:
     """By group the places of its members among these. Groups of fewer than `LEAST` go together as ``others``, with the
     next smallest until there are enough; when there are not even then, nothing is said by this group at all."""
     groups: dict[str, list[int]] = {}

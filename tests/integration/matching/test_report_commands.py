@@ -44,7 +44,8 @@ async def test_they_say_it_of_what_is_stored_and_name_nobody(
     settings = setup.settings()
     async with store_beside(settings) as store:
         left_out = json.loads(await report_left_out(store, settings))
-        assert (left_out["people"], left_out["openings"]) == (12, 1)
+        assert (left_out["people"], left_out["openings"], left_out["of_openings"]) == (12, 1, 1)
+        assert left_out["all_people"]
         assert "names no folder" in await report_shadow_run(store, settings)
         assert "give the new ones a new version" in await report_shadow_run(
             store, settings.model_copy(update={"shadow_pack": same_name})
@@ -83,6 +84,8 @@ async def test_outcomes_are_of_whom_an_agency_knows_by_an_alias(
         found = json.loads(await report_outcomes(store, named))
         assert (found["recorded"], found["not_held"], found["people"], found["pairs"]) == (34, 10, 12, 24)
         assert found["yes"] == 0.5
+        assert found["ndcg10_by_words"] is not None
+        assert (found["unseen"], found["unseen_of_openings"]) == (None, 1)  # of one opening: not told
         rows = [json.loads(line) for line in (await report_outcome_rows(store, named)).splitlines()]
         file.write_text("agency,alias\n", encoding="utf-8")
         assert json.loads(await report_outcomes(store, named))["recorded"] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from services.matching import outcome_file
 from services.matching.domain.assessment import assess_pair
-from services.matching.domain.outcomes import Held, Outcome, Recorded, judged, measured, rows
+from services.matching.domain.outcomes import Held, Outcome, Recorded, Unseen, judged, measured, rows
 from services.matching.outcome_file import LONGEST, Mistaken, outcome_lines
 from tests.support.matching import TODAY, a_job, a_person, numbered
 from tests.unit.matching.asking import PACK
@@ -79,13 +80,38 @@ class TestMeasured:
         assert (found["people"], found["pairs"], found["yes"]) == (None, None, 0.667)  # of nobody: who is held
         assert found["ndcg10"] == round(got / ideal, 3)
         assert found["ndcg10_by_lot"] == round(by_lot / ideal, 3)
-        assert found["groups"]["sex"] == {"female": {"people": None, "ndcg10": found["ndcg10"], "yes": 0.667}}
+        ndcgs = {name: found[name] for name in ("ndcg10", "ndcg10_by_lot", "ndcg10_by_words")}
+        assert found["groups"]["sex"] == {"female": {"people": None, **ndcgs, "yes": 0.667}}
+
+    def test_beside_the_order_of_a_search_for_words(self) -> None:
+        recorded = [one for n in range(1, 11) for one in (said(BAKERY, "placed", n), said(CARE, "no", n))]
+        assert measured(recorded, held(10))["ndcg10_by_words"] == 1.0  # who wants to bake searches for bakeries
+        recorded = [one for n in range(1, 11) for one in (said(BAKERY, "no", n), said(CARE, "placed", n))]
+        assert measured(recorded, held(10))["ndcg10_by_words"] == round(1 / math.log2(3), 3)
+
+    def test_what_was_refused_since_a_condition_did_not_hold_was_impossible(self) -> None:
+        recorded = [
+            one
+            for n in range(1, 25)
+            for one in (Recorded(numbered(n), BAKERY.opportunity, "no", TODAY, "shifts" if n <= 12 else None),
+                        said(CARE, "yes", n))
+        ]  # fmt: skip
+        found = measured(recorded, held(24))
+        assert [found[name] for name in ("impossible5", "impossible5_by_words", "impossible5_by_lot")] == [0.25] * 3
+        few = [one if n < 18 else replace(one, reason=None) for n, one in enumerate(recorded)]
+        assert measured(few, held(24))["impossible5"] is None
+
+    def test_how_many_openings_stand_on_nobodys_list(self) -> None:
+        assert measured([], held(), Unseen(10, 40, 10))["unseen"] == 0.25
+        assert measured([], held(), Unseen(9, 40, 10))["unseen"] is None
+        assert measured([], held(), Unseen(10, 9, 1))["unseen"] is None
+        assert measured([], held())["unseen"] is None
 
     def test_of_nine_people_nothing_is_told(self) -> None:
         recorded = [one for n in range(1, 10) for one in (said(BAKERY, "yes", n), said(CARE, "no", n))]
         found = measured(recorded, held(9))
         assert (found["people"], found["pairs"], found["ndcg10"], found["yes"]) == (None, None, None, None)
-        assert found["groups"] == {"sex": {}, "age": {}, "education": {}, "region": {}}
+        assert found["groups"] == {"sex": {}, "age": {}, "education": {}, "region": {}, "childcare": {}}
 
     def test_that_everybody_said_yes_is_not_told(self) -> None:
         found = measured([said(BAKERY, "yes", n) for n in range(1, 21)], held(20))
@@ -145,7 +171,9 @@ class TestFile:
         [first] = outcome_lines(self.written(tmp_path, "\ufeff" + by_alias), TODAY)
         [second] = outcome_lines(self.written(tmp_path, "\n" + by_id + "\n\n"), TODAY)
         assert (first.agency, first.alias, first.outcome, first.date) == ("gjf", person, "placed", date(2026, 11, 20))
-        assert (second.person, second.outcome) == (person, "no")
+        assert (second.person, second.outcome, second.reason) == (person, "no", None)
+        refused = by_alias.replace("date", "date,reason").replace("placed,2026-11-20", "no,2026-11-20,commute")
+        assert outcome_lines(self.written(tmp_path, refused), TODAY)[0].reason == "commute"
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -158,6 +186,14 @@ class TestFile:
             ('{"outcome": "no", "outcome": "yes"}\n', "line 1: is no JSON, or says a field twice"),
             ('"person"x,opportunity,outcome,date\n', "line 1: is no CSV"),
             ("person,opportunity,outcome,outcome,date\n", "line 1: the headings are some of"),
+            (
+                f"person,opportunity,outcome,date,reason\n{numbered(1)},{numbered(2)},yes,2026-11-20,shifts\n",
+                "line 2: a reason is of a no",
+            ),
+            (
+                f"person,opportunity,outcome,date,reason\n{numbered(1)},{numbered(2)},no,2026-11-20,이름\n",
+                "line 2: a reason is of a no, and one of ",
+            ),
             (
                 f"person,opportunity,outcome,date\n{numbered(1)},{numbered(2)},yes,2026-11-23\n",
                 "line 2, date: is after today",

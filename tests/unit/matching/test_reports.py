@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from services.matching.domain.assessment import assess_pair
-from services.matching.domain.left_out import left_out
+from services.matching.domain.left_out import Drawn, left_out
+from services.matching.domain.pooled_months import FEWER
 from services.matching.domain.shadow_run import lists_of, shadow_run
-from services.matching.domain.small_groups import group_of, may_tell_by, may_tell_mean, may_tell_share, pooled, told
+from services.matching.domain.small_groups import (
+    REPORTED,
+    group_of,
+    may_tell_by,
+    may_tell_mean,
+    may_tell_share,
+    pooled,
+    told,
+)
 from shared.events.topics.people import Person
 from tests.support.matching import CARE, SEOUL, TODAY, a_job, a_person
 from tests.unit.matching.asking import PACK
@@ -74,7 +83,12 @@ class TestGroups:
 
     def test_whose_group_is_not_known(self) -> None:
         nobody = a_person(1, sex=None, year_of_birth=None, residence=None, education=None)
-        assert {group_of(nobody, by, TODAY, PACK) for by in ("sex", "age", "education", "region")} == {"unknown"}
+        assert {group_of(nobody, by, TODAY, PACK) for by in REPORTED if by != "childcare"} == {"unknown"}
+
+    def test_who_needs_childcare_is_whom_a_need_keeps_from_hours_of_work(self) -> None:
+        carer = a_person(1, counselling={"needs": ["kr-gyeonggi-1:childcare-hours", "kr-gyeonggi-1:near-home"]})
+        near = a_person(2, counselling={"needs": ["kr-gyeonggi-1:near-home"]})
+        assert [group_of(one, "childcare", TODAY, PACK) for one in (carer, near)] == ["needed", "not-said"]
 
 
 class TestLeftOut:
@@ -87,8 +101,8 @@ class TestLeftOut:
         ]  # fmt: skip
         found = left_out(people, openings, PACK, TODAY)
         assert (found["people"], found["openings"], found["model"]) == (22, 4, PACK.weights_version)
-        assert found["conditions"]["commute"] == {"people": None, "openings": 1}  # all of them
-        assert found["conditions"]["certificate"] == {"people": None, "openings": 1}
+        assert found["conditions"]["commute"] == {"people": None, "openings": None}  # all of them, from one
+        assert found["conditions"]["certificate"] == {"people": None, "openings": None}
         assert found["conditions"]["sex"] == {"people": None, "openings": None}
         women = found["groups"]["sex"]["female"]
         assert (women["people"], women["openings_each"], women["without_any"]) == (12, 1.0, None)
@@ -99,7 +113,7 @@ class TestLeftOut:
         far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
         people = [*some(12, sex="female"), *some(10, 20, sex="female", **far), *some(25, 40, sex="male")]
         found = left_out(people, [a_job(1)], PACK, TODAY)
-        assert found["conditions"]["commute"] == {"people": 10, "openings": 1}
+        assert found["conditions"]["commute"] == {"people": 10, "openings": None}
         women = found["groups"]["sex"]["female"]
         # of all men nobody has none: that is a number of few, and with the women's the whole would tell it
         assert women["without_any"] is None
@@ -112,6 +126,36 @@ class TestLeftOut:
         for group in found["groups"]["sex"].values():
             assert (group["openings_each"], group["without_any"]) == (None, None)
             assert group["kept_from_each"]["commute"] is None
+
+    def test_by_group_how_many_people_and_openings_each_condition_refuses_alone(self) -> None:
+        far = {"wants": {"commute_minutes": 5}, "residence": SEOUL}
+        people = [
+            *some(12, sex="female", **far), *some(11, 20, sex="female"),
+            *some(13, 40, sex="male", **far), *some(14, 60, sex="male"),
+        ]  # fmt: skip
+        found = left_out(people, [a_job(n) for n in range(1, 12)], PACK, TODAY)
+        assert found["conditions"]["commute"] == {"people": 25, "openings": 11}
+        tables = found["tables"]["commute"]
+        assert tables["people"]["sex"] == {"female": 12, "male": 13}
+        assert tables["people"]["since"] is None
+        assert tables["openings"]["sex"] == {"female": 11, "male": 11}
+        assert found["tables"]["sex"] == FEWER
+
+    def test_of_whom_it_is_not_known(self) -> None:
+        people = [*some(12, residence=None), *some(13, 20)]
+        found = left_out(people, [a_job(1), a_job(2)], PACK, TODAY)
+        assert found["tables"]["commute"]["not_known"]["sex"] == {"female": 12}
+        assert found["groups"]["sex"]["female"]["not_known_each"]["commute"] == 1.0  # two of two for 12 of 25
+        assert found["groups"]["sex"]["female"]["not_known_each"]["certificate"] is None
+
+    def test_of_how_many_it_was_looked_at_a_part(self) -> None:
+        found = left_out(some(12), [a_job(1)], PACK, TODAY, Drawn(4_000, 90, {}))
+        assert [found[name] for name in ("people", "of_people", "all_people")] == [12, 4_000, False]
+        assert [found[name] for name in ("openings", "of_openings")] == [1, 90]
+
+    def test_that_few_of_all_take_no_part_is_not_told(self) -> None:
+        found = left_out(some(12), [a_job(1)], PACK, TODAY, Drawn(15, 1, {}))
+        assert [found[name] for name in ("people", "of_people", "all_people")] == [12, None, False]
 
     def test_who_does_not_take_part_is_not_counted(self) -> None:
         found = left_out([*some(10), *some(10, 20, status="left")], [a_job(1)], PACK, TODAY)
