@@ -1,6 +1,6 @@
 # Ieum on one Linux machine: Python 3.11+ with venv, make, libcurl4 and libssl3; everything else comes into .venv.
 # Variables, all optional: PYTHON=  DATA=  KAFKA=embedded|apache  KAFKA_PORT=  MONGO_PORT=  TIMEOUT_SCALE=3 (a slow machine)  and for run: INTAKE_PORT=  MATCHING_PORT=  NOTIFICATIONS_PORT=  WEBHOOK_PORT=
-#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for evaluate: PEOPLE=  ADVERTS=  SEEDS=   for test: WORKERS=
+#                          for the demo: SEED=  PEOPLE=  KILL=intake|matching|notifications|broker   for chaos: SEED=  KILLS=  EVENTS=   for siege: SEED=  FULL=1  ONLY=   for evaluate: PEOPLE=  ADVERTS=  SEEDS=  OUT=   for test: WORKERS=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -127,8 +127,8 @@ doors: check-ready setup ## the sample world through every door, and what is hel
 poison: check-ready setup-run ## what 1 % bad records cost the healthy ones, as a ratio: KAFKA=
 	@$(BIN)/python -m verification.benchmarks.poison
 
-evaluate: setup ## how good the matches are on worlds with a hidden truth, beside other ways to rank: PEOPLE= ADVERTS= SEEDS=
-	@$(BIN)/python -m verification.evaluation $(if $(PEOPLE),--people $(PEOPLE)) $(if $(ADVERTS),--adverts $(ADVERTS)) $(if $(SEEDS),--seeds $(SEEDS))
+evaluate: setup ## how good the matches are on worlds with a hidden truth, beside other ways to rank: PEOPLE= ADVERTS= SEEDS= OUT=folder for tables and plots
+	@$(BIN)/python -m verification.evaluation $(if $(PEOPLE),--people $(PEOPLE)) $(if $(ADVERTS),--adverts $(ADVERTS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(OUT),--out $(OUT))
 
 idle: check-ready setup-run ## what three services cost that have nothing to do: KAFKA= ROUNDS=
 	@$(BIN)/python -m verification.benchmarks.idle

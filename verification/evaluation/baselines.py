@@ -7,10 +7,12 @@ what could be reached with outcomes, not what to run.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
+from lindera import TokenizerBuilder
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -25,7 +27,7 @@ from services.matching.domain.factors import FACTORS
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
 from shared.reference import Pack
-from verification.evaluation.measures import TOP, Lists, gains
+from verification.evaluation.measures import LONG, Lists, gains
 from verification.evaluation.truth import TODAY, World
 
 Numbers = NDArray[np.float64]
@@ -52,22 +54,40 @@ def admitted(market: World, context: AssessmentContext) -> Admitted:
 
 
 def by_lot(market: World, allowed: Admitted) -> Lists:
-    """Ten at random."""
+    """Some at random."""
     return [
-        Random(worker.whim).sample(numbers, min(TOP, len(numbers)))
+        Random(worker.whim).sample(numbers, min(LONG, len(numbers)))
         for worker, numbers in zip(market.workers, allowed.by_worker, strict=True)
     ]
 
 
 def best_by(scores: Sequence[Sequence[float]], allowed: Admitted) -> Lists:
-    """The ten with the highest scores; ``scores`` are by worker, one for each advert that is allowed."""
+    """Those with the highest scores; ``scores`` are by worker, one for each advert that is allowed."""
     return [
-        [numbers[place] for place in sorted(range(len(own)), key=lambda place: (-own[place], numbers[place]))[:TOP]]
+        [numbers[place] for place in sorted(range(len(own)), key=lambda place: (-own[place], numbers[place]))[:LONG]]
         for own, numbers in zip(scores, allowed.by_worker, strict=True)
     ]
 
 
 # --- words
+
+MEANING = ("NNG", "NNP", "NR", "XR", "VV", "VA", "MAG", "SL", "SN")
+"""Parts of speech that carry meaning: nouns, roots, verbs, adjectives, adverbs, foreign letters, numbers. Endings,
+particles and signs are left out, as search engines do."""
+
+
+@cache
+def _tokenizer() -> Any:
+    builder = TokenizerBuilder()
+    builder.set_mode("normal")
+    builder.set_dictionary("embedded://ko-dic")
+    return builder.build()
+
+
+def korean_words(text: str) -> list[str]:
+    """The words of a text that carry meaning, by the dictionary mecab-ko-dic."""
+    found = _tokenizer().tokenize(text.lower())
+    return [one.surface for one in found if one.details[0].split("+")[0] in MEANING]
 
 
 def _texts(market: World) -> tuple[list[str], list[str]]:
@@ -100,10 +120,18 @@ def by_ngrams(market: World, allowed: Admitted) -> Lists:
 
 
 def by_bm25(market: World, allowed: Admitted) -> Lists:
-    """BM25 (k1 1.2, b 0.75) over words and their pairs of syllables, as search engines index Korean without a
-    dictionary."""
+    """BM25 over Korean words: what a search engine with a dictionary gives."""
+    return _bm25(market, allowed, CountVectorizer(analyzer=korean_words))
+
+
+def by_bm25_of_syllables(market: World, allowed: Admitted) -> Lists:
+    """BM25 over pairs of syllables within words, as search engines index Korean without a dictionary."""
+    return _bm25(market, allowed, CountVectorizer(analyzer="char_wb", ngram_range=(2, 2)))
+
+
+def _bm25(market: World, allowed: Admitted, counts: CountVectorizer) -> Lists:
+    """With k1 1.2 and b 0.75."""
     asked, told = _texts(market)
-    counts = CountVectorizer(analyzer="char_wb", ngram_range=(2, 2))
     seen = counts.fit_transform(told).toarray().astype(float)
     lengths = seen.sum(axis=1, keepdims=True)
     often = (seen > 0).sum(axis=0)

@@ -24,7 +24,7 @@ TERMS = Terms(guarantee=0.5, floor=0.95)
 
 def classes(pack: Pack, seed: int) -> Mapping[str, float]:
     """A class of each family, one place for each advert, worth the fit: the round without terms over the optimum, and
-    what `TERMS` cost of it; how many of the guarantees are broken (0)."""
+    what `TERMS` cost of it; how many of the guarantees are broken (0), and how far a group is under the floor (0)."""
     found = []
     context = AssessmentContext(pack, TODAY)
     for family in FAMILIES:
@@ -54,6 +54,7 @@ def classes(pack: Pack, seed: int) -> Mapping[str, float]:
                 "rounds_unserved": len(free.waiting) / PEOPLE,
                 "terms_cost": 1 - bound.benefit / free.benefit,
                 "guarantees_broken": broken,
+                "floor_lacks": max(group.lacks for group in bound.groups.values()),
                 "rounds_s": process_time() - began,
             }
         )

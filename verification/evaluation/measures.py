@@ -6,19 +6,27 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
+from typing import NamedTuple
 
 from verification.evaluation import programmes
-from verification.evaluation.truth import HINDRANCES, Offer, Seeker, World
+from verification.evaluation.groups import groups_of
+from verification.evaluation.truth import HINDRANCES, Offer, World
 
-TOP = 10
-GROUPS = (
-    "women", "men", "below35", "from50", "school_to_9", "university", "childcare", "gyeonggi", "elsewhere",
-    "jobs_only", "more_than_jobs",
-)  # fmt: skip
-"""Whose nDCG is told apart."""
+FIRST, TOP, LONG = 5, 10, 20
 GAINFUL = 50  # what is not among a person's best fifty brings nothing
 Lists = Sequence[Sequence[int]]
-"""Of each worker the numbers of adverts, best first."""
+"""Of each worker the numbers of adverts, best first: up to `LONG`, of which up to `TOP` are shown."""
+
+
+class Served(NamedTuple):
+    """What a list does for one person. ``utility5``: of the first five places, where one that stays empty brings
+    nothing, so that a short list of good entries is not better than a long one; ``impossible5``: the share of the first
+    five entries, None when there is none."""
+
+    ndcg10: float
+    recall20: float
+    utility5: float
+    impossible5: float | None
 
 
 def gains(utilities: Sequence[float]) -> list[float]:
@@ -38,15 +46,49 @@ def ndcg(utilities: Sequence[float], found: Sequence[int]) -> float:
     return got / ideal if ideal else 0.0
 
 
+def recall(utilities: Sequence[float], found: Sequence[int]) -> float:
+    """How many of the twenty best for somebody, of as many as are possible, are among the first twenty found."""
+    order = sorted(range(len(utilities)), key=lambda number: -utilities[number])
+    best = {number for number in order[:LONG] if utilities[number] > 0}
+    return len(best.intersection(found[:LONG])) / len(best) if best else 0.0
+
+
+def gini(counts: Sequence[int]) -> float:
+    """How unevenly something is spread: 0 when all have the same, near 1 when one has all."""
+    ordered, total = sorted(counts), sum(counts)
+    if not total:
+        return 0.0
+    uneven = sum((2 * place - len(ordered) - 1) * count for place, count in enumerate(ordered, 1))
+    return uneven / (len(ordered) * total)
+
+
+def exposure(openings: int, lists: Lists) -> list[int]:
+    """Of each opening on how many lists it is shown."""
+    counts = Counter(number for found in lists for number in found[:TOP])
+    return [counts[number] for number in range(openings)]
+
+
+def served(utilities: Sequence[float], found: Sequence[int]) -> Served:
+    """What this list does for this person."""
+    five = [utilities[number] for number in found[:FIRST]]
+    return Served(
+        ndcg(utilities, found),
+        recall(utilities, found),
+        sum(five) / FIRST,
+        fmean(utility == 0 for utility in five) if five else None,
+    )
+
+
 def figures(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> Mapping[str, float]:
     """All figures of one world. Of people for whom nothing at all is possible nothing is asked."""
     workers, adverts = market.workers, market.adverts
     some = [number for number in range(len(workers)) if max(truth[number]) > 0]
     quality = {number: ndcg(truth[number], lists[number]) for number in some}
-    fives = [(number, advert) for number in some for advert in lists[number][:5]]
-
-    def mean_of(which: Callable[[Seeker], bool]) -> float:
-        return fmean([quality[number] for number in some if which(workers[number])] or [0.0])
+    fives = [(number, advert) for number in some for advert in lists[number][:FIRST]]
+    by_group: dict[str, list[float]] = {}
+    for number in some:
+        for group in groups_of(workers[number]).values():
+            by_group.setdefault(group, []).append(quality[number])
 
     def share(entries: Sequence[tuple[int, int]], holds: Callable[[int, int], bool]) -> float:
         return fmean([holds(number, advert) for number, advert in entries] or [0.0])
@@ -66,7 +108,9 @@ def figures(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> Ma
     }
     return {
         "ndcg10": fmean(quality.values()),
-        "utility5": fmean(truth[number][advert] for number, advert in fives) if fives else 0.0,
+        "recall20": fmean(recall(truth[number], lists[number]) for number in some),
+        "gini": gini(exposure(len(adverts), lists)),
+        "utility5": fmean(served(truth[number], lists[number]).utility5 for number in some),
         "impossible5": share(fives, lambda number, advert: truth[number][advert] == 0),
         "impossible5_home_known": share(
             [(n, advert) for n, advert in fives if workers[n].shown.residence], lambda n, a: truth[n][a] == 0
@@ -78,23 +122,13 @@ def figures(market: World, truth: Sequence[Sequence[float]], lists: Lists) -> Ma
         **{f"impossible5_{kind}": share(own, lambda n, a: truth[n][a] == 0) for kind, own in by_kind.items()},
         **{f"utility5_{kind}": fmean([truth[n][a] for n, a in own] or [0.0]) for kind, own in by_kind.items()},
         "opens_more": _opens_more(market, truth, lists),
-        "jobs_only": mean_of(lambda worker: len(worker.kinds) == 1),
-        "more_than_jobs": mean_of(lambda worker: len(worker.kinds) > 1),
         "alike": fmean([_alike(market, lists[number]) for number in some]),
         "lodging5": share(fives, lambda number, advert: of(advert).lodging or of(advert).bus),
         "away5": share(fives, lambda number, advert: of(advert).region[:2] != workers[number].region[:2]),
         "elementary5_women": share(women, lambda number, advert: of(advert).elementary),
         "elementary5_men": share(men, lambda number, advert: of(advert).elementary),
-        "below35": mean_of(lambda worker: worker.age < 35),
-        "from50": mean_of(lambda worker: worker.age >= 50),
-        "school_to_9": mean_of(lambda worker: worker.education <= 2),
-        "university": mean_of(lambda worker: worker.education >= 4),
-        "women": mean_of(lambda worker: worker.woman),
-        "men": mean_of(lambda worker: not worker.woman),
-        "childcare": mean_of(lambda worker: worker.childcare),
-        "gyeonggi": mean_of(lambda worker: worker.region.startswith("41")),
-        "elsewhere": mean_of(lambda worker: not worker.region.startswith("41")),
-        "listed": fmean(len(lists[number]) for number in some),
+        **{group: fmean(own) for group, own in sorted(by_group.items())},
+        "listed": fmean(len(lists[number][:TOP]) for number in some),
     }
 
 

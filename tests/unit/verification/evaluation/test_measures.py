@@ -8,7 +8,7 @@ import pytest
 
 from shared.reference import load_pack
 from verification.evaluation.families import FAMILIES
-from verification.evaluation.measures import figures, ndcg
+from verification.evaluation.measures import exposure, figures, gini, ndcg, recall, served
 from verification.evaluation.programmes import KINDS
 from verification.evaluation.world import Market
 
@@ -28,6 +28,36 @@ class TestNdcg:
 
     def test_who_can_do_nothing_is_not_asked_for_more(self) -> None:
         assert ndcg([0.0] * 60, [1]) == 0.0
+
+
+class TestRecall:
+    def test_is_how_many_of_the_twenty_best_are_among_the_first_twenty(self) -> None:
+        utilities = [float(100 - n) for n in range(60)]
+        assert recall(utilities, list(range(20))) == 1.0
+        assert recall(utilities, [*range(10), *range(30, 40)]) == 0.5
+        assert recall(utilities, [*range(30, 50), *range(20)]) == 0.0  # what comes later is not looked at
+
+    def test_asks_for_no_more_than_is_possible(self) -> None:
+        assert recall([1.0, 0.5, *[0.0] * 50], [1, 7, 8]) == 0.5
+        assert recall([0.0] * 50, [1]) == 0.0
+
+
+class TestGini:
+    def test_is_nothing_where_all_have_the_same_and_near_one_where_one_has_all(self) -> None:
+        assert gini([3, 3, 3, 3]) == 0.0
+        assert gini([0, 0, 0, 8]) == 0.75
+        assert gini([1, 3]) == 0.25
+        assert gini([0, 0]) == 0.0
+
+    def test_counts_on_how_many_lists_an_opening_is_shown(self) -> None:
+        assert exposure(4, [[0, 1], [1], [*[2] * 10, 3]]) == [1, 2, 10, 0]  # the eleventh is not shown
+
+
+class TestServed:
+    def test_an_empty_place_brings_nothing_and_is_not_impossible(self) -> None:
+        found = served([1.0, 0.5, 0.0], [0, 2])
+        assert (found.utility5, found.impossible5) == (0.2, 0.5)
+        assert served([1.0], []).impossible5 is None
 
 
 class TestMarket:
