@@ -147,6 +147,7 @@ def random_person(number: int, dice: random.Random, plain: float = 0.0) -> Perso
         "from": maybe(dice.choice(["2026-11", "2027-02"]), 0.3),
         "not_to": [f"employer:{number}" for number in some(EMPLOYERS, 1, 0.3)],
         "growth": dice.random() < 0.8,
+        "lodging": maybe(dice.random() < 0.5, 0.4),
     }
     changes = draws.but(plain, {
         "status": dice.choices(["active", "left"], [12, 1])[0],

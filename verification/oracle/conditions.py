@@ -288,6 +288,14 @@ def stays(pair: Pair) -> bool:
     return any(rule is not None and (rule.commute_minutes_max or rule.usual_commute_minutes) for rule in rules)
 
 
+def lodges(pair: Pair) -> bool | None:
+    """Whether the person lives where the work is, if there is lodging; None: to be asked."""
+    if not pair.offers(pair.pack.matching.lodging):
+        return False
+    said = pair.person.wants.lodging if pair.person.wants else None
+    return said if said is not None or not stays(pair) else False
+
+
 def said_no_times(pair: Pair) -> bool:
     """Paid work of which neither side says a time of day."""
     return pair.paid and not _times(pair) and not pair.opening.shifts
@@ -304,7 +312,7 @@ def why_asked(pair: Pair, name: str) -> str:
     if name == "wage-floor":
         return "between" if pair.hourly() is not None else ""
     minutes = pair.minutes()
-    lodging = pair.offers(pair.pack.matching.lodging) and not stays(pair)
+    lodging = lodges(pair) is None
     if name == "commute" and minutes is None and lodging:
         return "anywhere"
     if name != "commute" or minutes is None:
@@ -323,7 +331,7 @@ def why_asked(pair: Pair, name: str) -> str:
 def near_the_edge(pair: Pair) -> str | None:
     """Of a way that is not too long: under which name the pack may say how often it turns out so all the same."""
     minutes, wish = pair.minutes(), pair.person.wants.commute_minutes if pair.person.wants else None
-    if minutes is None:
+    if minutes is None or lodges(pair):
         return None
     if wish is not None:
         return "edge" if minutes > 0.9 * wish else None
@@ -344,6 +352,8 @@ def commute(pair: Pair) -> Answer:
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
     if pair.opening.region is None and not pair.paid:
         return "yes"
+    if lodges(pair):
+        return "yes"
     minutes = pair.minutes()
     if minutes is None:
         return "ask"
@@ -351,12 +361,11 @@ def commute(pair: Pair) -> Answer:
         usual, data = usual_way(pair), pair.pack.matching
         if minutes <= usual:
             return "yes"
-        lodging = pair.offers(data.lodging) and not stays(pair)
-        return "ask" if minutes <= data.way_out_reach * usual or lodging else "no"
+        return "ask" if minutes <= data.way_out_reach * usual or lodges(pair) is None else "no"
     if minutes <= wish:
         return "yes"
     data = pair.pack.matching
-    way_out = (pair.offers(data.lodging) or pair.offers(data.commuter_bus)) and not stays(pair)
+    way_out = lodges(pair) is None or (pair.offers(data.commuter_bus) and not stays(pair))
     if minutes <= data.way_out_reach * wish and way_out:
         return "ask"
     by_car = pair.minutes(car=True) if pair.person.has.car is None else None

@@ -8,6 +8,7 @@ from math import isclose
 from verification.oracle.conditions import (
     Pair,
     answers,
+    lodges,
     near_the_edge,
     said_no_times,
     usual_way,
@@ -100,6 +101,8 @@ def commute(pair: Pair) -> float | None:
     minutes = pair.minutes()
     if minutes is None:
         return None
+    if lodges(pair):
+        return 1.0
     wish = pair.person.wants.commute_minutes if pair.person.wants else None
     return max(0.0, 1 - 0.8 * minutes / (wish or usual_way(pair)))
 

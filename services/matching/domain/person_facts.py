@@ -68,6 +68,7 @@ class PersonFacts:
     experience: tuple[tuple[str, int], ...]
     needs: tuple[tuple[str, NeedRule], ...]
     stays: bool
+    lodging: bool | None
     blank: bool
     trained: bool
 
@@ -106,6 +107,8 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         floor = None
     rules = pack.matching.needs
     needs = tuple((code, rules[code]) for code in dict.fromkeys(person.counselling.needs) if code in rules)
+    stays = any(True for _ in _usual_ways(rule for _, rule in needs))
+    wants_lodging = wants.lodging if wants else None
     return PersonFacts(
         id=person.person,
         active=person.status == "active",
@@ -138,7 +141,8 @@ def person_facts(person: Person, pack: Pack) -> PersonFacts:
         interests=tuple((group, _inside(group, person, pack)) for group in person.counselling.interests),
         experience=tuple((e.code, e.months) for e in person.occupations if e.months > 0),
         needs=needs,
-        stays=any(True for _ in _usual_ways(rule for _, rule in needs)),
+        stays=stays,
+        lodging=False if wants_lodging is None and stays else wants_lodging,
         blank=not (person.certificates or person.courses or person.occupations),
         trained=bool(person.certificates or person.courses),
     )

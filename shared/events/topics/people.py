@@ -60,6 +60,11 @@ class Wants(Model):
         Field(max_length=50),
     ] = ()
     growth: Annotated[bool, FEATURE] = True
+    lodging: Annotated[
+        bool | None,
+        FEATURE,
+        Field(description="Would live in lodging that comes with the work. Absent: not asked yet."),
+    ] = None
 
 
 class Has(Model):

@@ -199,6 +199,32 @@ class TestPlace:
     def test_a_home_that_is_not_known_is_asked_about(self) -> None:
         assert answer("commute", {"residence": None, "wants": {"commute_minutes": 60}}) == "ask"
 
+    @pytest.mark.parametrize(
+        ("wants", "needs", "expected"),
+        [
+            ({"lodging": True}, [], "yes"),
+            ({"lodging": True, "commute_minutes": 20}, [], "yes"),  # that is for when she goes home
+            ({"lodging": True}, ["kr-gyeonggi-1:childcare-hours"], "yes"),  # she says so herself
+            ({"lodging": False}, [], "no"),
+            ({"lodging": False, "commute_minutes": 42}, [], "no"),
+            ({}, ["kr-gyeonggi-1:childcare-hours"], "no"),
+            ({}, [], "ask"),
+        ],
+    )
+    def test_who_would_live_there_does_who_would_not_does_not_and_whoever_was_not_asked_is(
+        self, wants: dict[str, Any], needs: list[str], expected: str
+    ) -> None:
+        busan = {"region": "legal-dong-2026:26000", "benefits": ["work24-2024-welfare:01"]}
+        person = {"wants": wants, "counselling": {"needs": needs}}
+        assert answer("commute", person, busan) == expected
+        assert answer("commute", person, {"region": "legal-dong-2026:26000"}) == "no"  # there is nowhere to live
+        assert ("There is lodging" in said("commute", person, busan)) == (expected == "yes")
+
+    def test_who_would_live_there_may_come_from_anywhere(self) -> None:
+        lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}
+        assert answer("commute", {"residence": None, "wants": {"lodging": True}}, lodging) == "yes"
+        assert answer("commute", {"residence": None, "wants": {"lodging": False}}, lodging) == "ask"
+
     @pytest.mark.parametrize(("benefit", "word"), [("01", "lodging"), ("02", "commuter service")])
     def test_lodging_or_a_bus_turns_a_no_into_a_question(self, benefit: str, word: str) -> None:
         far = {"region": GWANGMYEONG, "benefits": [f"work24-2024-welfare:{benefit}"]}  # 63 minutes

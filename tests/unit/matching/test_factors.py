@@ -302,8 +302,12 @@ class TestCommute:
     def test_falls_evenly_to_the_persons_own_limit(self, wish: int | None, region: str, expected: float) -> None:
         assert value("commute", {"wants": {"commute_minutes": wish}}, {"region": region}) == pytest.approx(expected)
 
-    def test_lodging_makes_no_way_shorter(self) -> None:
-        assert value("commute", job={"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}) == 0.0
+    def test_lodging_makes_no_way_shorter_unless_they_would_live_there(self) -> None:
+        lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}
+        assert value("commute", job=lodging) == value("commute", {"wants": {"lodging": False}}, lodging) == 0.0
+        assert value("commute", {"wants": {"lodging": True}}, lodging) == 1.0
+        assert value("commute", {"wants": {"lodging": True}}, {"region": YEONCHEON}) == 0.0
+        assert value("certainty", {"wants": {"lodging": True}}, lodging) == value("certainty")
 
     def test_a_place_that_is_not_known(self) -> None:
         assert value("commute", job={"region": None}) is None

@@ -3,6 +3,7 @@
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, NO, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.lodging import lives_there, might_live_there
 from services.matching.domain.measure import WAY
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -49,25 +50,28 @@ class Commute(Condition):
     ``way_out_reach`` times the wish, or when a car would make it short enough and nobody asked for one yet; else no.
     Of somebody who states no wish a way longer than usual is asked about, up to ``way_out_reach`` times as long;
     farther is a matter of moving, and asked about where there is lodging. For somebody with a need that bounds the way
-    (small children, close to home) neither lodging nor a bus makes work near that is far.
+    (small children, close to home) neither lodging nor a bus makes work near that is far, unless they say themselves
+    that they would live there. Who says so lives where there is lodging, whatever the way; who says no is not asked.
     """
 
     name = "commute"
     cost = 13
     opens = "wish"
-    of_person = ("way", "residence", "areas", "car", "stays")
+    of_person = ("way", "residence", "areas", "car", "stays", "lodging")
     of_opening = ("region", "paid", "learning", "lodging", "commuter_bus", "rules.residence")
     measure = WAY
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
         if opening.region is None and not opening.paid:
             return YES
+        if lives_there(person, opening):
+            return YES
         minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
         if minutes is None:
             return ASK
         if wish is None and usual is not None and minutes > usual:
             near = minutes <= context.pack.matching.way_out_reach * usual
-            return ASK if near or (opening.lodging and not person.stays) else NO
+            return ASK if near or might_live_there(person, opening) else NO
         if wish is None or minutes <= wish:
             return YES
         return ASK if self._way_out(person, opening, context, minutes, wish) else NO
@@ -76,10 +80,10 @@ class Commute(Condition):
     def _way_out(
         person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, minutes: int, wish: int
     ) -> str | None:
-        if minutes <= context.pack.matching.way_out_reach * wish and not person.stays:
-            if opening.lodging:
+        if minutes <= context.pack.matching.way_out_reach * wish:
+            if might_live_there(person, opening):
                 return "lodging"
-            if opening.commuter_bus:
+            if opening.commuter_bus and not person.stays:
                 return "bus"
         if person.car is None:
             by_car = context.minutes(person.residence, opening.region, True)
@@ -89,6 +93,8 @@ class Commute(Condition):
 
     def variant(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str:
         minutes = context.minutes_of(person, opening.region)
+        if answer is YES and lives_there(person, opening):
+            return "yes_lodging"
         if answer is YES:
             return "yes_any" if minutes is None else "yes"
         wish, usual = person.way
@@ -103,8 +109,7 @@ class Commute(Condition):
     def case(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
     ) -> str | None:
-        lives_there = opening.lodging and not person.stays
-        if answer is ASK and lives_there and context.minutes_of(person, opening.region) is None:
+        if answer is ASK and might_live_there(person, opening) and context.minutes_of(person, opening.region) is None:
             return "ask_anywhere"  # who would live there may come from anywhere
         if answer is YES and opening.region is None:  # a programme that names no place
             if not person.areas.isdisjoint(opening.rules.residence):
@@ -116,7 +121,7 @@ class Commute(Condition):
     def _edge(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str | None:
         """Minutes are rough, and what is usual is not everybody's: a way near its limit may turn out too long."""
         minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
-        if minutes is None or answer is NO:
+        if minutes is None or answer is NO or lives_there(person, opening):
             return None
         if wish is not None:
             return "edge" if NEAR_WISH * wish < minutes <= wish else None

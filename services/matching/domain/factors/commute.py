@@ -2,6 +2,7 @@
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.factors.base import Factor, factor
+from services.matching.domain.lodging import lives_there
 from services.matching.domain.measure import MINUTES
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -13,12 +14,13 @@ AT_THE_LIMIT = 0.2  # a way just as long as the person accepts is still better t
 class Commute(Factor):
     """1 next door, 0.2 at the person's own limit (or the usual one of people with their needs), falling evenly.
 
-    Lodging or a commuter bus changes nothing here: whether it helps this person has to be asked.
+    Who has said that they would live there has no way where there is lodging. Else lodging or a commuter bus changes
+    nothing here: whether it helps this person has to be asked.
     """
 
     name = "commute"
-    of_person = ("residence", "car", "way")
-    of_opening = ("region",)
+    of_person = ("residence", "car", "way", "lodging")
+    of_opening = ("region", "lodging")
     measure = MINUTES
 
     def is_unsaid(self, opening: OpeningFacts) -> bool:
@@ -28,6 +30,8 @@ class Commute(Factor):
         minutes = context.minutes_of(person, opening.region)
         if minutes is None:
             return None
+        if lives_there(person, opening):
+            return 1.0
         wish, usual = person.way
         limit = wish or usual or 0
         return max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
