@@ -12,11 +12,12 @@ from shared.reference.manifest import Manifest
 from shared.reference.matching_data import AnswerOdds, CodeMeanings, MatchingData, Ranking
 from shared.reference.models import AgeBounds, Benefit, Data, NeverCollected, Programme, Purpose, Texts
 from shared.reference.occupations import Occupations
-from shared.reference.pack import Pack
+from shared.reference.pack import NAMED_FIELDS, Pack
 from shared.reference.sentences import Sentences
 from shared.reference.spreadsheet_words import FileWords
 from shared.reference.successors import read_successors
 from shared.reference.tables import checked, read_json, read_table, required
+from shared.reference.title_additions import Additions
 from shared.reference.titles import read_titles
 from shared.reference.wages import Wages, WageTable
 
@@ -61,6 +62,9 @@ def read_pack(folder: Path) -> Pack:
     for bounds in ages:
         if bounds.kind not in manifest.kinds:
             raise PackError("ages.json", bounds.kind, "is not a kind of the pack")
+    additions = read_json(folder / "title_additions.json", dict[str, Additions])
+    if unknown := additions.keys() - {*lists.fields(), *NAMED_FIELDS}:
+        raise PackError("title_additions.json", min(unknown), "is no field of titles")
     meanings = read_json(folder / "code_meanings.json", CodeMeanings)
     _known(lists, "code_meanings.json", "codes", meanings.codes())
     parts: tuple[Data, ...] = (
@@ -85,7 +89,10 @@ def read_pack(folder: Path) -> Pack:
     return Pack(
         manifest=manifest,
         lists=lists,
-        titles=read_titles(folder / "data" / "synonyms.csv", lists, unique=("certificate", "course")),
+        titles=read_titles(
+            folder / "data" / "synonyms.csv", lists, unique=("certificate", "course"), additions=additions
+        ),
+        additions=MappingProxyType(additions),
         occupations=Occupations(
             manifest.occupation_tree,
             _weights(folder / "data" / "work_strengths.csv", lists, "occupation", "strength", 5),

@@ -19,6 +19,7 @@ from shared.reference.occupations import Occupations
 from shared.reference.sentences import Sentences
 from shared.reference.spreadsheet_words import FileWords
 from shared.reference.successors import Successors
+from shared.reference.title_additions import Additions
 from shared.reference.title_folding import folded
 from shared.reference.title_words import TitleWords
 from shared.reference.titles import Found, Titles
@@ -26,6 +27,8 @@ from shared.reference.wages import WageTable, paid_hours
 
 _AMOUNTS = frozenset({"minimum", "hourly", "unit"})  # values of remedies that are money
 _MOST_REMEMBERED = 1_000  # remedies
+NAMED_FIELDS = {"occupation": ("occupation",), "skill": ("course", "certificate")}
+"""Whose titles the words of a title may name, by what is asked (`Pack.named`)."""
 _SAID_OF_A_PROBLEM = {"titles": "title", "details": "detail", "remedy": "problem"}  # member, first part of the key
 
 
@@ -39,6 +42,8 @@ class Pack:
     manifest: Manifest
     lists: CodeLists
     titles: Mapping[str, Titles]
+    additions: Mapping[str, Additions]
+    """What people add to titles, by field, and (`skill`) to what a title names."""
     occupations: Occupations
     commuting: Commuting
     wages: WageTable
@@ -284,19 +289,18 @@ class Pack:
 
     @cached_property
     def _title_words(self) -> Mapping[str, TitleWords]:
-        fields = {"occupation": ("occupation",), "skill": ("course", "certificate")}
-        sayings = {"occupation": self.titles["occupation"].written()}
         return {
             name: TitleWords(
                 (
                     (code, label)
-                    for field in several
+                    for field in fields
                     for code in self.codes(field)
                     for label in self.lists.entries[code].labels.values()
                 ),
-                sayings.get(name, ()),
+                (saying for field in fields for saying in self.titles[field].written()),
+                self.additions[name].endings if name in self.additions else (),
             )
-            for name, several in fields.items()
+            for name, fields in NAMED_FIELDS.items()
         }
 
     def is_elementary(self, occupation: str) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from shared.reference.codes import CodeLists
 from shared.reference.errors import PackError
+from shared.reference.misspellings import Misspellings
 from shared.reference.tables import read_table, required
+from shared.reference.title_additions import Additions, in_brackets
 from shared.reference.title_folding import Likeness, decomposed, folded
 
 _ALIKE = 0.6
@@ -25,9 +27,11 @@ class Found:
 
 
 class Titles:
-    """Titles and synonyms of one field. A title that several codes carry leads to none of them."""
+    """Titles and synonyms of one field, and what people add to them. A title that several codes carry leads to none of
+    them."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]], additions: Additions | None = None) -> None:
+        self._additions = Additions() if additions is None else additions
         self._codes: dict[str, set[str]] = {}
         self._written: dict[str, str] = {}
         for title, code in pairs:
@@ -39,12 +43,52 @@ class Titles:
         self._as_written = {title: self._of(title) for title in self._written.values()}
 
     def find(self, title: str) -> str | None:
-        """The code of a title or synonym, whatever its spacing, width or composition; None when unknown or unclear."""
+        """The code of a title or synonym, whatever its spacing, width or composition, and whatever usual words stand
+        around it; None when unknown or unclear. Made for a question of anybody: what it costs is bounded."""
         return self._as_written[title] if title in self._as_written else self._of(title)
 
     def _of(self, title: str) -> str | None:
-        codes = self._codes.get(folded(title), frozenset[str]())
-        return next(iter(codes)) if len(codes) == 1 else None
+        if (key := folded(title)) in self._codes:
+            return self._one(self._codes[key])
+        if len(key) > _LONGEST:
+            return None
+        return self._whole(key) or self._without_brackets(title)
+
+    @staticmethod
+    def _one(codes: Iterable[str]) -> str | None:
+        several = set(codes)
+        return several.pop() if len(several) == 1 else None
+
+    def _whole(self, key: str) -> str | None:
+        """Of what is left without additions, the longest that is a title decides; if none is, one with a stroke
+        wrong."""
+        tried = list[str]()
+        for left in self._additions.without(key):
+            if left in self._codes:
+                return self._one(self._codes[left])
+            tried.append(left)
+        if self._additions.misspelt_from is not None:
+            for left in tried:
+                if meant := self._misspellings.meant(left):
+                    return self._one(code for known in meant for code in self._codes[known])
+        return None
+
+    def _without_brackets(self, title: str) -> str | None:
+        """Brackets hold additions, or a title of the same code; other words only where that says nothing else."""
+        outside, inside = in_brackets(title)
+        if not inside or (code := self._whole(folded(outside))) is None:
+            return None
+        for words in inside:
+            if self._additions.is_only_additions(key := folded(words)):
+                continue
+            if (other := self._whole(key)) != code and not (other is None and self._additions.other_brackets):
+                return None
+        return code
+
+    @cached_property
+    def _misspellings(self) -> Misspellings:
+        assert self._additions.misspelt_from is not None
+        return Misspellings(self._codes, self._additions.misspelt_from)
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Every code with each of its titles and synonyms."""
@@ -132,10 +176,13 @@ def _contained(asked: str, known: str) -> float:
     return _ALIKE if min(len(asked), len(known)) > 1 and (asked in known or known in asked) else 0.0
 
 
-def read_titles(path: Path, codes: CodeLists, unique: Iterable[str]) -> dict[str, Titles]:
+def read_titles(
+    path: Path, codes: CodeLists, unique: Iterable[str], additions: Mapping[str, Additions]
+) -> dict[str, Titles]:
     """Titles by field: every label of every language, and the synonyms of the file (columns code, title).
 
-    `unique` names the fields in which no title may lead to two codes.
+    `unique` names the fields in which no title may lead to two codes; `additions`: what may be added to those of a
+    field.
     """
     pairs: dict[str, list[tuple[str, str]]] = {field: [] for field in codes.fields()}
     for entry in codes.entries.values():
@@ -149,7 +196,7 @@ def read_titles(path: Path, codes: CodeLists, unique: Iterable[str]) -> dict[str
             raise PackError(path.name, f"line {line}", "the title has no letter or digit")
         for field in codes.entries[code].field:
             pairs[field].append((title, code))
-    titles = {field: Titles(found) for field, found in pairs.items()}
+    titles = {field: Titles(found, additions.get(field)) for field, found in pairs.items()}
     for field in unique:
         for title, several in sorted(titles[field].unclear().items() if field in titles else ()):
             raise PackError(path.name, f"title '{title}'", f"leads to several codes: {sorted(several)}")
