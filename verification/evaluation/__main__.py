@@ -4,6 +4,8 @@
 per family, then one JSON object with the means of the three families on which numbers were chosen, and those of the
 fourth, on which nothing ever is, under names that end in `_settlement`. What learns is fitted on `--fitted-on`, other
 seeds of the same family; ``--quick`` leaves out all other ways. Into ``--out`` go tables and plots, by group.
+`--families first-half-year` measures a fifth, by another author, alone; it comes in no other run, so that nobody
+chooses a number on it by the way.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from verification.evaluation.baselines import Learned
 from verification.evaluation.cohort_assignment import classes
 from verification.evaluation.counterfactuals import whynot
 from verification.evaluation.families import FAMILIES
+from verification.evaluation.first_half_year import FirstHalfYear
 from verification.evaluation.groups import groups_of
 from verification.evaluation.measures import exposure, figures, served
 from verification.evaluation.mix import mix, mix_of_all
@@ -80,11 +83,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pack", default="kr-gyeonggi")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--families", help="only these, by name and with commas; first-half-year comes in no other run")
     asked = parser.parse_args(arguments)
     pack, means, worlds = load_pack(asked.pack), list[Mapping[str, float]](), list[OfWorld]()
     seeds, fitted_on = ([int(seed) for seed in some.split(",")] for some in (asked.seeds, asked.fitted_on))
     chosen_on: Families = {family.name: partial(Market, pack, family) for family in FAMILIES}
-    for families in (chosen_on, {Settlement.name: partial(Settlement, pack)}):
+    fourth_family: Families = {Settlement.name: partial(Settlement, pack)}
+    every: Families = {**chosen_on, **fourth_family, FirstHalfYear.name: partial(FirstHalfYear, pack)}
+    names = asked.families.split(",") if asked.families else []
+    if unknown := [name for name in names if name not in every]:
+        parser.error(f"no such family: {', '.join(unknown)}; there are {', '.join(every)}")
+    for families in [{name: every[name] for name in names}] if names else [chosen_on, fourth_family]:
         learned = None if asked.quick else Learned()
         if learned is not None:
             learned.fit(pack, [make(n, asked.people, asked.adverts) for make in families.values() for n in fitted_on])
@@ -96,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(name, json.dumps(_means(found[-len(seeds) :])), flush=True)
         means.append(_means(found))
     more: dict[str, float] = {}
-    if not asked.quick:
+    if not asked.quick and not names:
         more = {**classes(pack, OTHER_SEED), **whynot(pack, asked.people, asked.adverts, OTHER_SEED)}
-    fourth = {f"{name}_{Settlement.name}": value for name, value in means[1].items()}
+    fourth = {f"{name}_{Settlement.name}": value for name, value in means[-1].items()} if not names else {}
     last_line = {"people": asked.people, "adverts": asked.adverts, **means[0], **fourth, **more}
     if asked.out is not None:
         how = {
