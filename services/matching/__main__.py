@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from services.matching.admin_commands import COMMANDS
+from services.matching.admin_commands import COMMANDS, COMMANDS_OF_ONE
 from services.matching.main import build
 from services.matching.settings import MatchingSettings
 from shared.kit.runtime.command_line import command_line
@@ -12,7 +12,7 @@ from shared.kit.runtime.command_line import command_line
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks for; the exit code."""
-    return command_line(arguments, MatchingSettings, build, COMMANDS)
+    return command_line(arguments, MatchingSettings, build, COMMANDS, COMMANDS_OF_ONE)
 
 
 if __name__ == "__main__":

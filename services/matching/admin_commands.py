@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from services.matching.documents import StoredMatch
 from services.matching.outcome_commands import report_outcome_rows, report_outcomes
 from services.matching.publisher import republished_event
+from services.matching.recomputation import recompute
 from services.matching.report_commands import report_left_out, report_shadow_run
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
@@ -43,3 +44,4 @@ COMMANDS: Mapping[str, AdminCommand[MatchingSettings]] = {
     "republish": republish, "left-out": report_left_out, "shadow-run": report_shadow_run,
     "outcomes": report_outcomes, "outcome-rows": report_outcome_rows,
 }  # fmt: skip
+COMMANDS_OF_ONE: Mapping[str, Callable[[str], AdminCommand[MatchingSettings]]] = {"recompute": recompute}

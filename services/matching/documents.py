@@ -175,12 +175,52 @@ class StoredOpening(Stored):
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """One time that a match was told as standing: as which number of it, from which revisions, on which day, by which
+    weights and which rules (`rules_digest`); what was said as its score and as a fingerprint; and, for the choice, the
+    day of the table of congestion and how much score the opening gave way by in it."""
+
+    sequence: int
+    revisions: Revisions
+    day: date
+    model: str
+    rules: str
+    score: float
+    content: str
+    congestion: date | None = None
+    gave_way_by: float = 0.0
+
+    @classmethod
+    def from_document(cls, document: Document) -> Telling:
+        """Read it back."""
+        return cls(
+            document["sequence"], Revisions(*document["revisions"]), date.fromisoformat(document["day"]),
+            document["model"], document["rules"], document["score"], document["content"],
+            _day(document["congestion"]), document["gave_way_by"],
+        )  # fmt: skip
+
+    def to_document(self) -> Document:
+        """As a part of the match's document."""
+        return {
+            "sequence": self.sequence,
+            "revisions": list(self.revisions),
+            "day": self.day.isoformat(),
+            "model": self.model,
+            "rules": self.rules,
+            "score": self.score,
+            "content": self.content,
+            "congestion": None if self.congestion is None else self.congestion.isoformat(),
+            "gave_way_by": self.gave_way_by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMatch(Stored):
     """A match as it was last published, by which event, from which revisions, chosen by the table of congestion of
     which day (None: by none), and how likely it is to be possible once all is known.
 
     The rank is left out: it shifts without an event and is worked out when read. ``content``: a fingerprint of what was
-    said; None: withdrawn.
+    said; None: withdrawn. ``told``: the last times that it was told as standing, the newest last.
     """
 
     collection: ClassVar[str] = MATCHES
@@ -193,6 +233,7 @@ class StoredMatch(Stored):
     cause: Cause
     congestion: date | None = None
     chance: float = 1.0
+    told: tuple[Telling, ...] = ()
 
     @property
     def standing(self) -> bool:
@@ -213,6 +254,7 @@ class StoredMatch(Stored):
             Cause(**event["cause"]),
             _day(document["congestion"]),
             document.get("chance", 1.0),  # not in a document of before weights 9: it must not keep a matcher down
+            tuple(map(Telling.from_document, document.get("told", ()))),
         )
 
     def to_document(self) -> Document:
@@ -228,6 +270,7 @@ class StoredMatch(Stored):
             "revisions": None if self.revisions is None else list(self.revisions),
             "congestion": None if self.congestion is None else self.congestion.isoformat(),
             "chance": self.chance,
+            "told": [one.to_document() for one in self.told],
             "score": match.score,
             "match": match.model_dump(mode="json", exclude_none=True),
             "last_event": {"type": self.event_type, "time": self.event_time, "cause": self.cause.to_document()},

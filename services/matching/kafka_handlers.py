@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from services.matching.documents import StoredOpening, StoredPerson
 from services.matching.prohibition_follow_up import as_permitted
 from services.matching.service import Matching
+from services.matching.told_inputs import needs_to_forget
 from shared.access.prohibition_floors import the_floors
 from shared.access.prohibitions_stream import follow_agencies, follow_prohibitions, urgent_stream
 from shared.events import Event, registry
@@ -51,7 +52,9 @@ def prohibitions_stream(on_raised: Callable[[], None]) -> Stream:
 
 
 def _person(event: Event[Person], work: UnitOfWork) -> Iterable[Need]:
-    return [StoredPerson.need(event.data.person), the_floors(event.data.person)]
+    yield StoredPerson.need(event.data.person)
+    yield the_floors(event.data.person)
+    yield from needs_to_forget(as_permitted(event, work).data)
 
 
 def _opportunity(event: Event[Opportunity], work: UnitOfWork) -> Iterable[Need]:

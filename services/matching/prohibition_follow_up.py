@@ -14,6 +14,7 @@ from services.matching.domain.apply_prohibitions import permitted
 from services.matching.fenced_store import FencedStore
 from services.matching.publisher import SOURCE
 from services.matching.service import Matching
+from services.matching.told_inputs import needs_to_forget
 from shared.access.prohibition_floors import FLOORS, FloorFollowUp, Raised, floors_of
 from shared.events import Event
 from shared.events.topics.people import PERSON_UPDATED, Person
@@ -34,7 +35,10 @@ def floor_follow_up(
     person's next state is as new as ever."""
 
     def needs(work: UnitOfWork, person: str) -> Iterable[Need]:
-        return [StoredPerson.need(person)]
+        yield StoredPerson.need(person)
+        if (stored := StoredPerson.find(work, person)) is not None:
+            floors = floors_of(work.get(FLOORS, person))
+            yield from needs_to_forget(permitted(stored.person, stored.sequence, floors))
 
     def do(work: UnitOfWork, person: str, raised: Raised) -> None:
         stored = StoredPerson.find(work, person)

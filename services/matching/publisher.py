@@ -14,18 +14,21 @@ from services.matching.documents import (
     StoredOpening,
     StoredPerson,
     StoredPurge,
+    Telling,
     fingerprint,
 )
-from services.matching.domain import explanations
-from services.matching.domain.assessment import Assessment, band_of
+from services.matching.domain.assessment import Assessment
 from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex, Pair, Revisions
+from services.matching.domain.told_match import told_match
+from services.matching.told_inputs import ToldInputs
 from shared.events import Event, EventType, registry
 from shared.events.topics.matches import MATCH_CHANGED, MATCH_FOUND, MATCH_WITHDRAWN, Match
 from shared.kit.base.ids import Ids
 from shared.kit.store.unit_of_work import Need, UnitOfWork
 
 SOURCE = "/services/matching"
+MOST_TOLD = 10  # times that a match was told of which its document says from what
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,15 @@ class MatchDelta:
 
 
 class MatchPublisher:
-    """Publishes deltas. Pure over a unit of work; everything it compares with is in the transaction's snapshot."""
+    """Publishes deltas. Pure over a unit of work; everything it compares with is in the transaction's snapshot.
+    ``rules``: by which rules the index decides, to be kept with what is told."""
 
-    def __init__(self, index: MatchIndex, ids: Ids, model: str, purged: int) -> None:
+    def __init__(self, index: MatchIndex, ids: Ids, model: str, purged: int, rules: str = "") -> None:
         self._index = index
         self._ids = ids
         self._model = model
+        self._rules = rules
+        self._inputs = ToldInputs()
         self.purged = purged
 
     def needs(self, delta: MatchDelta) -> Iterable[Need]:
@@ -94,28 +100,15 @@ class MatchPublisher:
         work: UnitOfWork,
     ) -> None:
         pair = person.id, opening.id
-        assert assessment.state != "no", "what is on a list may match"
-        match = Match(
-            match=self._ids.derived(*pair),
-            person=pair[0],
-            opportunity=pair[1],
-            kind=assessment.opening.kind,
-            region=assessment.opening.region,
-            state=assessment.state,
-            score=assessment.score,
-            band=band_of(assessment.score, assessment.context.pack),
-            person_rank=rank,
-            reasons=explanations.reasons(assessment),
-            questions=explanations.questions(assessment),
-            model=self._model,
-            as_of=self._index.today,
-        )
+        match = told_match(assessment, self._ids.derived(*pair), rank)
         content, before = fingerprint(match), self._last(pair, work)
         if before is not None and before.content == content:
             return
         type = MATCH_CHANGED if before is not None and before.standing else MATCH_FOUND
         cause = person.cause if _age(person) > _age(opening) else opening.cause
         chance = likelihood(assessment.person, assessment.opening, assessment.context)
+        assert assessment.person.consent_until is not None, "who has no consent matches nothing"
+        self._inputs.keep(person, opening, assessment.person.consent_until, work)
         self._emit(type, match, content, revisions, before, cause, work, chance)
 
     def _withdraw(
@@ -156,9 +149,19 @@ class MatchPublisher:
     ) -> None:
         sequence = max(before.sequence if before else 0, self.purged) + 1
         table = self._index.congestion.day if self._index.congestion is not None else None
-        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause, table, chance).save(work)
+        told = before.told if before is not None and self._index.has_person(match.person) else ()
+        if revisions is not None and content is not None:
+            told = (*told, self._telling(match, sequence, revisions, content))[-MOST_TOLD:]
+        StoredMatch(match, sequence, content, revisions, type.name, work.now, cause, table, chance, told).save(work)
         work.emit(_event(type, match, sequence, work.now, cause, self._ids))
         work.after_commit(metrics.matches.of(outcome=type.name.removeprefix("match-")).inc)
+
+    def _telling(self, match: Match, sequence: int, revisions: Revisions, content: str) -> Telling:
+        table = self._index.congestion
+        day, price = (None, 0.0) if table is None else (table.day, table.prices.get(match.opportunity, 0.0))
+        return Telling(
+            sequence, revisions, match.as_of, match.model, self._rules, match.score, content, day, price
+        )  # fmt: skip
 
     def _last(self, pair: Pair, work: UnitOfWork) -> StoredMatch | None:
         return StoredMatch.find(work, self._ids.derived(*pair))

@@ -34,7 +34,15 @@ from services.matching.documents import (
 from services.matching.domain.congestion import Congestion
 from services.matching.domain.match_index import Revisions
 from services.matching.indexes_and_retention import ACTIVE, NEWEST_OPEN, OPEN_UNTIL
+from services.matching.told_inputs import (
+    OPENINGS_TOLD,
+    PEOPLE_TOLD,
+    StoredOpeningInput,
+    StoredPersonInput,
+    input_id,
+)
 from shared.access import prohibition_floors
+from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
@@ -199,6 +207,20 @@ class Repository:
         """Those of these openings that stand as a match of anybody."""
         query = {"opportunity": {"$in": list(openings)}, "standing": True}
         return set(await self._database[MATCHES].distinct("opportunity", query))
+
+    async def match(self, id: str) -> StoredMatch | None:
+        """One match, standing or not."""
+        found = await self._database[MATCHES].find_one({"_id": id}, max_time_ms=PATIENCE_MS)
+        return None if found is None else StoredMatch.from_document(found)
+
+    async def told_inputs(self, match: Match, revisions: Revisions) -> tuple[Person, Opportunity] | None:
+        """What a match was told by at these revisions; None when one of the two is kept no more."""
+        ids = input_id(match.person, revisions.person), input_id(match.opportunity, revisions.opening)
+        person = await self._database[PEOPLE_TOLD].find_one({"_id": ids[0]}, max_time_ms=PATIENCE_MS)
+        opening = await self._database[OPENINGS_TOLD].find_one({"_id": ids[1]}, max_time_ms=PATIENCE_MS)
+        if person is None or opening is None:
+            return None
+        return StoredPersonInput.from_document(person).person, StoredOpeningInput.from_document(opening).opportunity
 
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, in no order."""

@@ -20,6 +20,7 @@ from services.matching.domain.publish_throttle import Netting
 from services.matching.fenced_store import NotActive
 from services.matching.last_published import LastPublished
 from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn
+from services.matching.told_inputs import forget_unless_matched
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
@@ -78,7 +79,7 @@ class Matching:
         self._queue = AssessmentQueue(self._index, self._clock)
         self._netting = Netting(self._netting_seconds)
         self._published = LastPublished()
-        self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0)
+        self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0, self.rules)
         self._inbox: deque[_Change] = deque()
         self._told: deque[tuple[MatchDelta, dict[str, Revisions | None]]] = deque()  # and not noted yet
         self._loading = True
@@ -99,7 +100,8 @@ class Matching:
     # --- what comes, inside of a transaction
 
     def person_changed(self, event: Event[Person], work: UnitOfWork) -> None:
-        """A person is new, changed or gone (their status and consents say so)."""
+        """A person is new, changed or gone (their status and consents say so). Needs `needs_to_forget`."""
+        forget_unless_matched(event.data, work)
         self._revision += 1
         StoredPerson.of(event, self._revision).save(work)
         self._enqueue(person_facts(event.data, self.pack), work)

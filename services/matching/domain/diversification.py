@@ -66,6 +66,12 @@ class Candidate(NamedTuple):
     lot: float = 0.0
 
 
+def lot_of(person: str, opening: str) -> float:
+    """A person's lot for an opening, 0 to 1: by the two ids alone, so the same each time."""
+    digest = hashlib.blake2b(f"{person}/{opening}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") / 2**32
+
+
 Pool = Sequence[tuple[OpeningFacts, float]]
 """Openings with their scores for one person, best first."""
 
@@ -105,8 +111,7 @@ class _Chances:
         """Of this person for this opening, 0 to 1, the same each time."""
         found = self._lots.get(opening)
         if found is None:
-            digest = hashlib.blake2b(f"{self._person.id}/{opening}".encode(), digest_size=4).digest()
-            found = self._lots[opening] = int.from_bytes(digest, "big") / 2**32
+            found = self._lots[opening] = lot_of(self._person.id, opening)
         return found
 
     def less(self, each: tuple[OpeningFacts, float]) -> tuple[float, str]:

@@ -1,11 +1,12 @@
 """`python -m services.<service>` runs the service; `... openapi` prints its API, `... rights` what it needs of Kafka;
-`... <command>` does one of its commands for administrators."""
+`... <command>` does one of its commands for administrators, a few of them about the one thing that is named behind."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from fastapi import FastAPI
 
@@ -15,9 +16,13 @@ from shared.kit.runtime.settings import S, read_settings
 
 
 def command_line(
-    arguments: list[str], kind: type[S], build: Callable[[S], FastAPI], commands: Mapping[str, AdminCommand[S]]
+    arguments: list[str],
+    kind: type[S],
+    build: Callable[[S], FastAPI],
+    commands: Mapping[str, AdminCommand[S]],
+    of_one: Mapping[str, Callable[[str], AdminCommand[S]]] = MappingProxyType({}),
 ) -> int:
-    """Do what the arguments ask for; the exit code."""
+    """Do what the arguments ask for; the exit code. ``of_one``: commands about what a second argument names."""
     match arguments:
         case []:
             settings = read_settings(kind)
@@ -30,8 +35,9 @@ def command_line(
             return 0
         case [name] if name in commands:
             return run_command(read_settings(kind), commands[name])
+        case [name, thing] if name in of_one:
+            return run_command(read_settings(kind), of_one[name](thing))
         case _:
-            sys.stderr.write(
-                f"python -m {build.__module__.rpartition('.')[0]} [{' | '.join(['openapi', 'rights', *commands])}]\n"
-            )
+            known = ["openapi", "rights", *commands, *(f"{name} ID" for name in of_one)]
+            sys.stderr.write(f"python -m {build.__module__.rpartition('.')[0]} [{' | '.join(known)}]\n")
             return 2

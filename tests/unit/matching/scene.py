@@ -12,6 +12,7 @@ from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.list_snapshots import save_candidates
 from services.matching.service import Matching
+from services.matching.told_inputs import needs_to_forget
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
@@ -88,7 +89,8 @@ class Scene:
             changed: Any = self.matching.person_changed
             if isinstance(thing, Opportunity):
                 changed = self.matching.opportunity_changed
-            self.perform(Operation(lambda work: (), partial(changed, event)))
+            needs = needs_to_forget(thing) if isinstance(thing, Person) else ()
+            self.perform(Operation(lambda work, needs=needs: needs, partial(changed, event)))
 
     def publish_changes(self, *, removals_only: bool = False) -> None:
         """Work out everything and tell what is due."""
