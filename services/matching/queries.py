@@ -12,6 +12,7 @@ from services.matching.domain.counterfactuals import Opening, what_opens
 from services.matching.domain.diversification import passed_over, ranking
 from services.matching.domain.empty_list import EmptyList, empty_list
 from services.matching.domain.first_questions import READ, first_questions
+from services.matching.domain.near_identical import near_identical
 from services.matching.domain.next_steps import EXAMPLES, Step
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -20,6 +21,7 @@ from services.matching.next_steps_search import Found, NextStepsSearch
 from services.matching.people_access import PeopleAccess, may_see_people
 from services.matching.repository import Repository
 from services.matching.schemas import (
+    MOST_ALSO,
     AskFirst,
     OpensMore,
     SeenCondition,
@@ -79,11 +81,14 @@ class MatchQueries:
         )
         if not visibility.why:
             return answer
-        return answer.model_copy(update=await self._what_waits(person, visibility, empty=not matches))
+        return answer.model_copy(update=await self._beside(person, visibility, answer.matches))
 
-    async def _what_waits(self, person: Person, visibility: Visibility, *, empty: bool) -> Mapping[str, object]:
-        """What to ask first and, where nothing stands, why: from the list that was last stored, which holds what waits
-        for an answer, too. Assessed now."""
+    async def _beside(
+        self, person: Person, visibility: Visibility, matches: Sequence[SeenMatch]
+    ) -> Mapping[str, object]:
+        """What to ask first, which adverts are near-identical to what stands and, where nothing stands, why: from the
+        list that was last stored, which holds what waits for an answer, too. Assessed now."""
+        empty = not matches
         if not is_matched(person, self._today()):
             return {"ask_first": (), "empty": self._why_empty(EmptyList("not_matched"), visibility) if empty else None}
         most = self._pack.matching.chosen_from if empty else READ
@@ -94,7 +99,16 @@ class MatchQueries:
             for one in first_questions(assessed)
         )
         why = empty_list(None if best is None else assessed) if empty else None
-        return {"ask_first": asked, "empty": None if why is None else self._why_empty(why, visibility)}
+        return {
+            "ask_first": asked,
+            "empty": None if why is None else self._why_empty(why, visibility),
+            "matches": self._with_copies(matches, assessed),
+        }
+
+    @staticmethod
+    def _with_copies(matches: Sequence[SeenMatch], assessed: Sequence[Assessment]) -> tuple[SeenMatch, ...]:
+        copies = near_identical([one.opportunity for one in matches], assessed)
+        return tuple(one.model_copy(update={"also": copies[one.opportunity][:MOST_ALSO]}) for one in matches)
 
     async def _assessed_now(self, person: Person, openings: Sequence[str]) -> list[Assessment]:
         found, today = await self._repository.opportunities(openings), self._today()

@@ -11,10 +11,14 @@ from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Mod
 from shared.events.field_types import Id, Slug, Text
 from shared.events.topics.matches import Band, Part, Question, Reason
 
+MOST_ALSO = 5  # near-identical adverts that are named beside the one that stands
+
 
 class SeenMatch(Model):
     """One match. ``person_rank``: its place among the person's matches as of now, 1 is the best; None: others are
     better for the person (of an opening also who fits it is shown, whether it stands as a match of theirs or not).
+
+    ``also``: near-identical adverts that may match as well and do not stand for it: the same work said again.
 
     What says why (state, score, reasons, questions, model and day) is there for the person's owner and for an agency
     with a live consent to ``profile``; with a consent to ``notice`` alone a match says no more than its notice does.
@@ -25,6 +29,7 @@ class SeenMatch(Model):
     kind: Annotated[Slug, PUBLIC]
     band: Annotated[Band, FEATURE]
     person_rank: Annotated[int | None, FEATURE] = None
+    also: Annotated[tuple[Id, ...], PUBLIC, Field(max_length=MOST_ALSO)] = ()
     state: Annotated[Literal["eligible", "possible"] | None, FEATURE] = None
     score: Annotated[Part | None, FEATURE] = None
     reasons: Annotated[tuple[Reason, ...] | None, FEATURE] = None
