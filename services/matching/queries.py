@@ -337,6 +337,7 @@ class MatchQueries:
                 factor=one.factor.name,
                 value=None if one.value is None else round(one.value, DIGITS),
                 contribution=one.contribution,
+                speaks=explanations.speaks(assessment, one),
                 text=explanations.factor_text(assessment, one),
             )
             for one in assessment.factors

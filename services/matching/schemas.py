@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
 from shared.events.field_types import Id, Slug, Text
-from shared.events.topics.matches import Band, Part, Question, Reason
+from shared.events.topics.matches import Band, Part, Question, Reason, Speaks
 
 MOST_ALSO = 5  # near-identical adverts that are named beside the one that stands
 
@@ -79,11 +79,13 @@ class SeenCondition(Model):
 
 
 class SeenFactor(Model):
-    """One factor: how well it fits (``value`` None: not known, counted as neutral) and what it adds to the score."""
+    """One factor: how well it fits (``value`` None: not known, counted as neutral), what it adds to the score, and
+    whether it speaks for the pair, against it, or cannot be told yet."""
 
     factor: Annotated[Slug, PUBLIC]
     value: Annotated[Part | None, FEATURE] = None
     contribution: Annotated[Part, FEATURE]
+    speaks: Annotated[Speaks, FEATURE]
     text: Annotated[Text, FEATURE]
 
 

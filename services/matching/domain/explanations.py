@@ -9,19 +9,31 @@ from services.matching.domain.assessment_context import Words
 from services.matching.domain.condition_answer import ASK, NO, YES
 from services.matching.domain.counterfactuals import Change
 from services.matching.domain.first_questions import FirstQuestion
-from shared.events.topics.matches import Question, Reason
+from shared.events.topics.matches import Question, Reason, Speaks
 from shared.reference import Pack
 
 MOST = 20  # reasons or questions that the contract takes
 
 
+_ORDER: tuple[Speaks, ...] = ("for", "against", "open")
+
+
 def reasons(assessment: Assessment) -> tuple[Reason, ...]:
-    """One reason per factor, the largest contribution first (ties by name); contributions add up to the score."""
-    ordered = sorted(assessment.factors, key=lambda result: (-result.contribution, result.factor.name))
+    """One reason per factor; contributions add up to the score. What speaks for the pair stands first, then what speaks
+    against it, then what cannot be told yet; among these the largest contribution first (ties by name)."""
+    said = [(speaks(assessment, one), one) for one in assessment.factors]
+    said.sort(key=lambda one: (_ORDER.index(one[0]), -one[1].contribution, one[1].factor.name))
     return tuple(
-        Reason(factor=one.factor.name, contribution=one.contribution, text=factor_text(assessment, one))
-        for one in ordered[:MOST]
+        Reason(factor=one.factor.name, contribution=one.contribution, speaks=speaks, text=factor_text(assessment, one))
+        for speaks, one in said[:MOST]
     )
+
+
+def speaks(assessment: Assessment, result: FactorResult) -> Speaks:
+    """Whether what is said of a factor speaks for the pair, against it, or cannot be told yet: by its value, for also
+    what speaks against adds something to the score."""
+    variant = result.factor.variant(assessment.person, assessment.opening, assessment.context, result.value)
+    return result.factor.speaks[variant]
 
 
 def questions(assessment: Assessment) -> tuple[Question, ...]:

@@ -19,11 +19,19 @@ Band = Literal["high", "medium", "low"]
 Part = Annotated[float, Field(ge=0, le=1)]
 
 
+Speaks = Literal["for", "against", "open"]
+"""Whether what a factor says speaks for a match, against it, or cannot be told yet."""
+
+
 class Reason(Model):
-    """What one factor adds to the score; the contributions of a match add up to its score (within 1e-6)."""
+    """What one factor adds to the score; the contributions of a match add up to its score (within 1e-6).
+
+    ``speaks``: also what speaks against may add something. None: it was told before this was.
+    """
 
     factor: Annotated[Slug, FEATURE]
     contribution: Annotated[Part, FEATURE]
+    speaks: Annotated[Speaks | None, FEATURE] = None
     text: Annotated[Text, FEATURE]
 
 
@@ -70,6 +78,7 @@ _EXAMPLE = {
         {
             "factor": "occupation",
             "contribution": 0.5,
+            "speaks": "for",
             "text": {"ko": "해 본 일과 같은 일입니다.", "en": "It is the work done before."},
         }
     ],

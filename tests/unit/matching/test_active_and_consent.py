@@ -64,9 +64,14 @@ class TestKept:
 
 
 class TestSentences:
-    def test_reasons_come_korean_first_the_strongest_first_and_in_every_language(self) -> None:
+    def test_reasons_come_korean_first_what_speaks_for_it_first_and_in_every_language(self) -> None:
         reasons = explanations.reasons(assessed())
-        assert [reason.contribution for reason in reasons] == sorted((r.contribution for r in reasons), reverse=True)
+        assert [one.factor for one in reasons] == [
+            one.factor
+            for speaks in ("for", "against", "open")
+            for one in sorted(reasons, key=lambda one: -one.contribution)
+            if one.speaks == speaks
+        ]
         assert {reason.factor for reason in reasons} == set(PACK.weights)
         for reason in reasons:
             assert list(reason.text) == ["ko", "en"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -11,10 +11,14 @@ from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.measure import Measure
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
+from shared.events.topics.matches import Speaks
 
 NEUTRAL = 0.5
 """The value of what is not known: neither for nor against."""
 
+
+SPEAKS: dict[str, Speaks] = {"strong": "for", "some": "for", "weak": "against", "unknown": "open"}
+"""What the sentences of a `level` say."""
 
 Item = tuple[Hashable, float]
 """Something a person or an opening has, and how much it counts."""
@@ -46,13 +50,14 @@ class Comparison:
 class Factor(ABC):
     """One thing that makes a pair fit better or worse. Holds no state; its weight is data of the pack.
 
-    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<variant>``. ``between_people``:
-    whether it counts when people are compared for one opening. ``of_person``, ``of_opening`` and ``measure``: the facts
-    that `value` looks at, as of a condition.
+    ``name`` is the pack's name of the weight; its sentences are ``factor.<name>.<variant>``, and ``speaks`` says of
+    each variant whether it speaks for the pair. ``between_people``: whether it counts when people are compared for one
+    opening. ``of_person``, ``of_opening`` and ``measure``: the facts that `value` looks at, as of a condition.
     """
 
     name: ClassVar[str]
     between_people: ClassVar[bool] = True
+    speaks: ClassVar[Mapping[str, Speaks]] = SPEAKS
     of_person: ClassVar[tuple[str, ...] | None] = None
     of_opening: ClassVar[tuple[str, ...] | None] = None
     measure: ClassVar[Measure | None] = None

@@ -5,7 +5,7 @@ from math import prod
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, NO
 from services.matching.domain.conditions import CONDITIONS
-from services.matching.domain.factors.base import Factor, factor, level
+from services.matching.domain.factors.base import SPEAKS, Factor, factor, level
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -27,6 +27,7 @@ class Certainty(Factor):
 
     name = "certainty"
     between_people = False
+    speaks = SPEAKS | {"some": "open", "weak": "open", "unsaid": "open"}  # what is to be asked is nothing against it
 
     def value(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> float | None:
         return likelihood(person, opening, context)

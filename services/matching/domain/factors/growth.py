@@ -1,7 +1,7 @@
 """A way out of low-wage, hard-labour work. The person can switch it off: their own wish comes first."""
 
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.factors.base import Factor, factor, within
+from services.matching.domain.factors.base import SPEAKS, Factor, factor, within
 from services.matching.domain.factors.occupation import wished
 from services.matching.domain.measure import Measure
 from services.matching.domain.opening_facts import OpeningFacts
@@ -33,6 +33,7 @@ class Growth(Factor):
     """
 
     name = "growth"
+    speaks = SPEAKS | {"new_skills": "for", "known_skills": "against"}
     of_person = ("courses", "wishes_of_trained")
     of_opening = ("paid", "learning", "teaches", "secure", "strength", "elementary_work")
     measure = IS_BENEATH

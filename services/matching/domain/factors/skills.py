@@ -1,7 +1,7 @@
 """What somebody has learned against what the advert asks for or likes."""
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.factors.base import NEUTRAL, Comparison, Item, ShareOf, factor, level
+from services.matching.domain.factors.base import NEUTRAL, SPEAKS, Comparison, Item, ShareOf, factor, level
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
 
@@ -48,6 +48,7 @@ class Skills(ShareOf):
     """
 
     name = "skills"
+    speaks = SPEAKS | {"no_hits": "open"}
     of_person = ("certificates", "courses", "strengths")
     of_opening = ("helpful_certificates", "helpful_courses", "helpful_strengths")
     comparison = Comparison(_had_items, _asked_items)

@@ -1,7 +1,7 @@
 """What the advert's title says of the work: codes are sometimes those of a neighbour."""
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.factors.base import BestOf, Comparison, Item, factor, level
+from services.matching.domain.factors.base import SPEAKS, BestOf, Comparison, Item, factor, level
 from services.matching.domain.factors.occupation import near, wished, wished_items
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -23,6 +23,10 @@ class Title(BestOf):
     """
 
     name = "title"
+    speaks = SPEAKS | {
+        "no_wishes": "open",
+        "by_code": "open",
+    }  # that a title says nothing is for nobody and against nobody
     of_person = ("wishes", "certificates", "courses")
     of_opening = ("named_works", "named_skills")
     comparisons = (
