@@ -59,6 +59,10 @@ class ClockSetBack(Exception):
     """The day is an earlier one than before."""
 
 
+class ModelChanged(Exception):
+    """On the day that begins another model decides."""
+
+
 class ActiveMatcher:
     """Leader election by lease, and the leader's work. `run` it as a loop of the service.
 
@@ -161,6 +165,7 @@ class ActiveMatcher:
         self._day.reached = None if progress is None else progress.day
         matching.reset(self._day.to_match())
         warn_of_an_old_wage_table(matching.pack, matching.today)
+        warn_of_a_proposal(matching.pack, matching.today)
         highest = await repository.highest_revision()
         matching.load_progress(highest, progress, await repository.highest_purged())
         await snapshot.forget_after(highest)  # nothing is consumed yet, so nothing has been given a revision
@@ -258,6 +263,8 @@ class ActiveMatcher:
         """What has ended goes; where the day's context is another, everybody is assessed again."""
         if today < self._matching.today:
             raise ClockSetBack  # what had ended may be open again: begin with everything that the database holds
+        if self._matching.has_another_model(today):
+            raise ModelChanged  # nothing that was assessed is right any more: likewise
         await self._aside(partial(self._matching.begin_day, today))
         self._day.reached = today
         await self._purge()
@@ -319,6 +326,12 @@ async def _yielding(items: AsyncIterator[T]) -> AsyncIterator[T]:
         if time.monotonic() - yielded > TURN_SECONDS:
             await asyncio.sleep(0)
             yielded = time.monotonic()
+
+
+def warn_of_a_proposal(pack: Pack, today: date) -> None:
+    """Say in the log when no committee approved the model that decides."""
+    if not pack.matching.approved_for(today):
+        _log.warning("model_not_approved", pack=pack.name, remedy="Let a committee approve ranking.json of the pack.")
 
 
 def warn_of_an_old_wage_table(pack: Pack, today: date) -> None:

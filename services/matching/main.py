@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import sys
+from datetime import date, timedelta
 from functools import partial
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -36,12 +37,27 @@ from shared.events import registry
 from shared.kit.base.clock import Clock
 from shared.kit.base.ids import Ids
 from shared.kit.runtime.service_runtime import ServiceRuntime
+from shared.kit.runtime.settings import EXIT_CODE, PREFIX
 from shared.kit.store.lease import Lease
 from shared.kit.store.store import Store
 from shared.kit.web.probes import Role
-from shared.reference import load_pack
+from shared.reference import Pack, load_pack
 
 WRITES = registry.written_by("matching")
+
+
+def demand_an_approval(settings: MatchingSettings, pack: Pack, today: date) -> None:
+    """Production decides by what a committee approved, now and by what is to come, unless the operator says that a
+    proposal may decide. Ends the process with code 2 and one line otherwise."""
+    models = [pack.on(today).matching, *([] if pack.coming is None else [pack.coming])]
+    if settings.profile == "development" or settings.proposed_model:
+        return
+    if not models[0].approved_for(today) or any(model.status != "approved" for model in models):
+        sys.stderr.write(
+            f"{PREFIX}PROPOSED_MODEL is missing: put true to match by a model that no committee has approved for today,"
+            f" or approve ranking.json of the pack {pack.name}\n"
+        )
+        raise SystemExit(EXIT_CODE)
 
 
 def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
@@ -51,6 +67,7 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     zone = ZoneInfo(pack.timezone)
     clock = clock or Clock(timedelta(seconds=settings.calendar_offset_seconds))
     day = MatchingDay(clock, zone)
+    demand_an_approval(settings, pack, day.to_match())
     matching = Matching(
         pack,
         Ids(settings.id_key_bytes),

@@ -54,7 +54,7 @@ async def _of_file(store: Store, settings: MatchingSettings, report: Callable[[S
             people[person.person] = person
     for some in _portions({one.opening for one in recorded}):
         openings |= await repository.opportunities(some)
-    held = Held(people, openings, load_pack(settings.pack), day_of(settings))
+    held = Held(people, openings, load_pack(settings.pack).only_of(day_of(settings)), day_of(settings))
     return await asyncio.to_thread(report, recorded, held)
 
 

@@ -57,11 +57,16 @@ class MatchQueries:
         congestion: bool = True,
     ) -> None:
         self._repository = repository
-        self._pack = pack
+        self._packs = pack
         self._people = people
         self._next_steps = next_steps
         self._today = people.today
         self._congestion = congestion
+
+    @property
+    def _pack(self) -> Pack:
+        """With the model of the day."""
+        return self._packs.on(self._today())
 
     async def of_person(self, caller: Caller, alias: str) -> SeenMatches:
         """The matches of one person, best first. Raises the 404 problem for whoever the caller may not see."""

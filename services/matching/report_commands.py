@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,15 +36,18 @@ Report = Callable[[Sequence[Person], Sequence[Opportunity], date, Drawn], Mappin
 
 async def report_left_out(store: Store, settings: MatchingSettings) -> str:
     """Who is left out: for each condition what it refuses alone, by group."""
-    pack = load_pack(settings.pack)
+    pack = load_pack(settings.pack).only_of(day_of(settings))
     return await _report(store, settings, lambda *drawn: left_out(drawn[0], drawn[1], pack, *drawn[2:]))
 
 
 async def report_shadow_run(store: Store, settings: MatchingSettings) -> str:
-    """What the model of the pack in the folder ``shadow_pack`` would change, for whom."""
+    """What the model of the pack in the folder ``shadow_pack`` would change, for whom: the one to come, if it has one.
+    The report may be kept beside that model as its fairness report."""
     if settings.shadow_pack is None:
         return "IEUM_SHADOW_PACK names no folder of another version of the pack; nothing was compared"
-    now, then = load_pack(settings.pack), read_pack(settings.shadow_pack)
+    now = load_pack(settings.pack).only_of(day_of(settings))
+    then = read_pack(settings.shadow_pack)
+    then = then if then.coming is None else replace(then, matching=then.coming, coming=None)
     if now.weights_version == then.weights_version and model_digest(now) != model_digest(then):
         return "both packs have the same weights_version and other numbers; give the new ones a new version"
     return await _report(

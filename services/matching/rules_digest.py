@@ -4,7 +4,6 @@ numbers of a pack, which a version names."""
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from services.matching import domain
@@ -27,5 +26,4 @@ def rules_digest(pack: Pack) -> str:
 def model_digest(pack: Pack) -> str:
     """Another word as soon as a weight or anything else of `pack.matching` is another: then `weights_version` has to
     be, too, for it is what a match says it was made by."""
-    said = pack.matching.model_dump(mode="json", exclude={"weights_version"})
-    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return pack.matching.digest

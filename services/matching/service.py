@@ -65,21 +65,24 @@ class Matching:
         congestion: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.pack = pack
+        self._packs = pack
         self.guard: Callable[[], bool] = lambda: True
         self.on_change: Callable[[], None] = lambda: None
         self._ids, self._make_index, self._clock = ids, make_index, clock
-        self.rules, self._netting_seconds = rules, netting_seconds
-        self._congestion = congestion and pack.matching.congestion is not None
+        self._rules, self._netting_seconds = rules, netting_seconds
+        self._gives_way = congestion
         self.reset(today)
 
     def reset(self, today: date) -> None:
-        """Begin with nothing, on this day; ``load_...`` follows."""
+        """Begin with nothing, on this day and by its model; ``load_...`` follows."""
+        self.pack = self._packs.on(today)
+        self.rules = self._rules if self.pack is self._packs else f"{self._rules}/{self.pack.weights_version}"
+        self._congestion = self._gives_way and self.pack.matching.congestion is not None
         self._index = self._make_index(today)
         self._queue = AssessmentQueue(self._index, self._clock)
         self._netting = Netting(self._netting_seconds)
         self._published = LastPublished()
-        self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0, self.rules)
+        self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0, self._rules)
         self._inbox: deque[_Change] = deque()
         self._told: deque[tuple[MatchDelta, dict[str, Revisions | None]]] = deque()  # and not noted yet
         self._loading = True
@@ -92,6 +95,10 @@ class Matching:
         self._compares_from = 0.0
         self._day_began = self._clock()
         self._saved_progress: StoredProgress | None = None
+
+    def has_another_model(self, today: date) -> bool:
+        """Whether another model decides on that day: then it is to begin again, by `reset`."""
+        return self._packs.on(today) is not self.pack
 
     def pause(self) -> None:
         """Accept nothing until `load_progress`."""

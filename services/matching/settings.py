@@ -15,7 +15,8 @@ class MatchingSettings(ServiceSettings):
     person's matches, but for the first and for what takes away, are told once in so long; 0: at once. ``congestion``:
     whether openings that stand in many lists give way to others, by a table made once a day.
     ``shadow_pack``: the folder of another version of the pack, for `shadow-run`. ``outcomes``: a file of recorded
-    outcomes, for `outcomes` and `outcome-rows`."""
+    outcomes, for `outcomes` and `outcome-rows`. ``proposed_model``: production matches by a model that no committee has
+    approved, too."""
 
     service: Name = "matching"
     port: Port = 8102
@@ -26,3 +27,4 @@ class MatchingSettings(ServiceSettings):
     congestion: bool = True
     shadow_pack: Path | None = None
     outcomes: Path | None = None
+    proposed_model: bool = False

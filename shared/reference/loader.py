@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ from shared.reference.codes import CodeLists, read_codes
 from shared.reference.commuting import Commuting, CommutingSpec
 from shared.reference.errors import PackError
 from shared.reference.manifest import Manifest
-from shared.reference.matching_data import AnswerOdds, CodeMeanings, MatchingData, Ranking
+from shared.reference.matching_data import AnswerOdds, CodeMeanings, FairnessReport, MatchingData, Ranking
 from shared.reference.models import AgeBounds, Benefit, Data, NeverCollected, Programme, Purpose, Texts
 from shared.reference.occupations import Occupations
 from shared.reference.pack import NAMED_FIELDS, Pack
@@ -22,6 +23,8 @@ from shared.reference.titles import read_titles
 from shared.reference.wages import Wages, WageTable
 
 PACKS = Path(__file__).parent / "packs"
+IN_FORCE = ("ranking.json", "fairness_report.json")
+TO_COME = ("ranking_to_come.json", "fairness_report_to_come.json")
 
 
 def available_packs() -> tuple[str, ...]:
@@ -67,11 +70,10 @@ def read_pack(folder: Path) -> Pack:
         raise PackError("title_additions.json", min(unknown), "is no field of titles")
     meanings = read_json(folder / "code_meanings.json", CodeMeanings)
     _known(lists, "code_meanings.json", "codes", meanings.codes())
-    parts: tuple[Data, ...] = (
-        read_json(folder / "ranking.json", Ranking),
-        read_json(folder / "answer_odds.json", AnswerOdds),
-        meanings,
-    )
+    model = _model(folder, IN_FORCE, meanings)
+    coming = _model(folder, TO_COME, meanings) if (folder / TO_COME[0]).exists() else None
+    if coming is not None:
+        _comes_after(model, coming)
     for purpose in purposes:
         _speaks(manifest, "purposes.json", purpose.name, purpose.text)
     for benefit in benefits:
@@ -112,8 +114,38 @@ def read_pack(folder: Path) -> Pack:
         stands_for=_stands_for(folder / "data" / "plain_meanings.csv", lists),
         successors=MappingProxyType(read_successors(folder / "data" / "successors.csv", lists)),
         words=read_json(folder / "spreadsheet_words.json", FileWords),
-        matching=MatchingData.model_validate({name: value for part in parts for name, value in part}),
+        matching=model,
+        coming=coming,
     )
+
+
+def _model(folder: Path, files: tuple[str, str], meanings: CodeMeanings) -> MatchingData:
+    """Numbers of a ranking with what else its version names; ``files``: theirs, and the fairness report's. The report
+    has to be the one that is named, and about these numbers."""
+    ranking, report = files
+    parts: tuple[Data, ...] = (
+        read_json(folder / ranking, Ranking),
+        read_json(folder / "answer_odds.json", AnswerOdds),
+        meanings,
+    )
+    model = MatchingData.model_validate({name: value for part in parts for name, value in part})
+    if model.fairness_report is not None:
+        about = read_json(folder / report, FairnessReport)
+        if sha256((folder / report).read_bytes()).hexdigest() != model.fairness_report:
+            raise PackError(ranking, "fairness_report", f"is not the SHA-256 of {report}")
+        if (about.models[1], about.digests[1]) != (model.weights_version, model.digest):
+            raise PackError(report, "models, digests", f"is not about the numbers of {ranking}")
+    return model
+
+
+def _comes_after(model: MatchingData, coming: MatchingData) -> None:
+    """What is to come has a day and a version of its own, later than what is in force."""
+    if coming.valid_from is None:
+        raise PackError(TO_COME[0], "valid_from", "what is to come says from which day on")
+    if model.valid_from is not None and coming.valid_from <= model.valid_from:
+        raise PackError(TO_COME[0], "valid_from", f"is not later than that of {IN_FORCE[0]}")
+    if coming.weights_version == model.weights_version:
+        raise PackError(TO_COME[0], "weights_version", f"is that of {IN_FORCE[0]}")
 
 
 def _speaks(manifest: Manifest, file: str, where: str, texts: Texts) -> None:

@@ -1,10 +1,13 @@
 """What a pack says for matching: numbers of the ranking, how questions come out, what codes mean."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from math import isclose
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from shared.reference.models import Data, Share
 
@@ -56,7 +59,43 @@ class PlausibleChanges(Data):
     certificates: int = Field(default=2, ge=0)
 
 
-class Ranking(Data):
+class Approver(Data):
+    """A member of the committee that answers for the model, as the operator writes it."""
+
+    role: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+
+
+class Approval(Data):
+    """Whether a committee stands behind the numbers. status: `proposal`, by nobody but who wrote them; approved_by,
+    approved_on: who approved them, and when; valid_from: from the turn of which day they decide (None: a proposal that
+    decides as long as nothing else is there); fairness_report: the SHA-256 of the report of a shadow run that lies
+    beside them and was before the committee.
+    """
+
+    status: Literal["proposal", "approved"]
+    approved_by: Approver | None
+    approved_on: date | None
+    valid_from: date | None
+    fairness_report: str | None = Field(pattern="^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _approved_by_somebody(self) -> Self:
+        said = (self.approved_by, self.approved_on)
+        if self.status == "proposal" and said != (None, None):
+            raise ValueError("a proposal is approved by nobody: approved_by and approved_on are null")
+        if self.status == "approved" and None in (*said, self.valid_from, self.fairness_report):
+            raise ValueError("what is approved says approved_by, approved_on, valid_from and fairness_report")
+        if self.approved_on is not None and self.valid_from is not None and self.valid_from < self.approved_on:
+            raise ValueError("valid_from lies before approved_on: nothing decides before it is approved")
+        return self
+
+    def approved_for(self, day: date) -> bool:
+        """Whether they are approved to decide on this day."""
+        return self.status == "approved" and self.valid_from is not None and self.valid_from <= day
+
+
+class Ranking(Approval):
     """`ranking.json`: the numbers of the ranking. weights: of each factor; weights_version: kept with every result.
 
     best_of_person: how many openings stand as matches of one person, at most; chosen_from: from how many of their best
@@ -166,3 +205,18 @@ class CodeMeanings(Data):
 
 class MatchingData(Ranking, AnswerOdds, CodeMeanings):
     """What the three files say, as one. A result names the version of all of it (`weights_version`)."""
+
+    @property
+    def digest(self) -> str:
+        """Another word as soon as a weight or anything else is another. Who approved it, and from when on it decides,
+        makes no other model of it."""
+        said = self.model_dump(mode="json", exclude={"weights_version", *Approval.model_fields})
+        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+class FairnessReport(BaseModel):
+    """What of the report of a shadow run is held against the pack it lies in: the versions and the digests of the
+    model before and after."""
+
+    models: tuple[str, str]
+    digests: tuple[str, str]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache, partial
 from math import ceil
@@ -62,6 +62,23 @@ class Pack:
     """The words of spreadsheets."""
     matching: MatchingData
     """Numbers of the ranking, and what codes mean to matching."""
+    coming: MatchingData | None = None
+    """The same from a later day on (its `valid_from`)."""
+
+    def on(self, day: date) -> "Pack":
+        """The pack by whose numbers matches are made on that day: an input by day, like the wage table."""
+        coming = self.coming
+        return self if coming is None or coming.valid_from is None or day < coming.valid_from else self._then
+
+    def only_of(self, day: date) -> "Pack":
+        """The same, as if these numbers held on every day."""
+        of_day = self.on(day)
+        return of_day if of_day.coming is None else replace(of_day, coming=None)
+
+    @cached_property
+    def _then(self) -> "Pack":
+        assert self.coming is not None, "asked for only where something comes"
+        return replace(self, matching=self.coming, coming=None)
 
     @property
     def name(self) -> str:

@@ -3,8 +3,9 @@
 Pairs that the conditions admit, of worlds that are never reported (``--seeds``), or an operator's own (``--rows``: what
 `python -m services.matching outcome-rows` printed). Each person's list is a softmax over the score, compared with how
 good each pair was in truth, or how far it came; no weight is negative (projected gradient). Then a mean with what the
-pack holds now (`PRIOR` of it). The last line is one JSON object to put into `ranking.json`, under a new version, with a
-date and the name of who approved it.
+pack holds now (`PRIOR` of it). The last line is one JSON object of weights for a `ranking_to_come.json`, under a new
+version, as a proposal: a shadow run and a committee come before it is `approved` (docs/matching.md, "A change of the
+model").
 """
 
 from __future__ import annotations

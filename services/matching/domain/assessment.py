@@ -111,7 +111,8 @@ def assess(person: PersonFacts, opening: OpeningFacts, context: AssessmentContex
 
 def assess_pair(person: Person, opportunity: Opportunity, pack: Pack, today: date) -> Assessment:
     """The same from the models of the bus."""
-    return assess(person_facts(person, pack), opening_facts(opportunity, pack), AssessmentContext(pack, today))
+    context = AssessmentContext(pack, today)
+    return assess(person_facts(person, context.pack), opening_facts(opportunity, context.pack), context)
 
 
 def band_of(score: float, pack: Pack) -> Band:

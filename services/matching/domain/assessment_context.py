@@ -1,4 +1,4 @@
-"""What a pair is assessed on besides itself: the pack and the day."""
+"""What a pair is assessed on besides itself: the pack, with the model of the day, and the day."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AssessmentContext:
     """
 
     def __init__(self, pack: Pack, today: date) -> None:
-        self.pack = pack
+        self.pack = pack = pack.on(today)
         self.today = today
         self.average_hourly = pack.hourly(pack.wages.average.amount, pack.wages.average.per)
         self.minimum_hourly = pack.wage_floor(today)
@@ -41,8 +41,9 @@ class AssessmentContext:
     @property
     def key(self) -> str:
         """What of the day decides about pairs of those who take part and openings that take people: the legal wage
-        floor, and the year, by which people are a year older. Whatever else looks at the day has to be named here."""
-        return f"{self.minimum_hourly}/{self.today.year}"
+        floor, the year, by which people are a year older, and the model. Whatever else looks at the day has to be named
+        here."""
+        return f"{self.minimum_hourly}/{self.today.year}/{self.pack.weights_version}"
 
     def nearness(self, one: str, other: str) -> float:
         """How near two occupations are, 0 to 1."""

@@ -63,7 +63,7 @@ def what_opens(person: Person, opportunity: Opportunity, pack: Pack, today: date
     def helps(name: str) -> Callable[[Assessment], bool]:
         return lambda then: name not in _refusing(then)
 
-    by_condition, most = {}, pack.matching.plausible_changes.most
+    by_condition, most = {}, now.context.pack.matching.plausible_changes.most
     for name, own in candidates.items():
         found = _smallest(own, tried, helps(name), most)
         if found is not None:

@@ -57,6 +57,7 @@ class MatchIndex:
     """
 
     def __init__(self, pack: Pack, today: date, reserve: int = RESERVE) -> None:
+        pack = pack.on(today)
         check_weights(pack)
         self._pool = pack.matching.chosen_from
         self._shown = pack.matching.best_of_opportunity
@@ -105,7 +106,8 @@ class MatchIndex:
         return None if one is None or other is None else Revisions(one.revision, other.revision, self.context_key)
 
     def set_day(self, today: date) -> DayChange:
-        """From now on this day, a later one. The caller removes what it ends, and scans everybody when it says so."""
+        """From now on this day, a later one of the same model. The caller removes what it ends, and scans everybody
+        when it says so."""
         before = self.context_key
         self._pairs.set_context(self._pairs.context.on(today))
         change = DayChange(self._people.ended(today), self._openings.ended(today))

@@ -60,7 +60,7 @@ class NextSteps:
 
     def __init__(self, person: Person, pack: Pack, today: date) -> None:
         self._person, self._context = person, AssessmentContext(pack, today)
-        self._facts = person_facts(person, pack)
+        self._facts = person_facts(person, self._context.pack)
         self._refused: dict[str, list[tuple[OpeningFacts, Assessment]]] = {name: [] for name in STEPS}
         self._wanted: dict[str, Counter[Change]] = {name: Counter() for name in STEPS}
         self._teaching: list[OpeningFacts] = []

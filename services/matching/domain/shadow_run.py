@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import date
 from statistics import fmean
 from typing import Any
 
+from services.matching.domain.assessment import assess
+from services.matching.domain.assessment_context import AssessmentContext
+from services.matching.domain.congestion import Congestion
+from services.matching.domain.factors.certainty import likelihood
 from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
@@ -17,15 +21,24 @@ from shared.events.topics.people import Person
 from shared.reference import Pack
 
 Lists = list[list[str]]
+Worth = Mapping[str, float | None]
+FIRST = 5
+MEASURES = ("score5", "likely5", "pay5", "minutes5")
+"""Of the first five of each person the means of: the score by the model itself, how likely it is to be possible once
+all is known, the least hourly pay as a multiple of the legal floor, minutes one way. No hidden truth is needed for
+them, and none of them says that a list is good; a gap between groups that grows is what a committee looks at."""
 
 
 def shadow_run(
     people: Sequence[Person], openings: Sequence[Opportunity], now: Pack, then: Pack, today: date
 ) -> Mapping[str, Any]:
     """The lists of these people by both packs: how many have another one, how much of a list stays, and, by group, how
-    many entries each has before and after; by kind how many entries. Without the table of congestion, which is made for
-    one model. None: what would tell of fewer than ten people, by itself or by what is left of the whole."""
-    before, after = lists_of(people, openings, now, today), lists_of(people, openings, then, today)
+    many entries each has before and after, and what the first five are worth (`MEASURES`); by kind how many entries;
+    how unevenly openings stand. The lists are without a table of congestion, which is made for one model; beside them
+    stands how many openings nobody sees with the table that each model would make of these people. None: what would
+    tell of fewer than ten people, by itself or by what is left of the whole."""
+    runs = _Run(people, openings, now, today), _Run(people, openings, then, today)
+    before, after = runs[0].lists, runs[1].lists
     who = [place for place, (one, other) in enumerate(zip(before, after, strict=True)) if one or other]
     some, both = [people[place] for place in who], ([before[p] for p in who], [after[p] for p in who])
     kinds = {one.opportunity: one.kind for one in openings}
@@ -33,16 +46,19 @@ def shadow_run(
     stays = [len(set(one) & set(other)) / max(1, len(one)) for one, other in pairs]
     changed = [set(one) != set(other) for one, other in pairs]
     best_stays = [one[:1] == other[:1] for one, other in pairs]
+    worth = [[run.worth(place) for place in who] for run in runs]
     return {
         "as_of": today.isoformat(),
         "models": [now.weights_version, then.weights_version],
+        "digests": [now.matching.digest, then.matching.digest],
         "people": told(len(who)),
         "changed": told(sum(changed), len(who)),
         "stays": round(fmean(stays), 3) if may_tell_share(changed) else None,
         "best_stays": round(fmean(best_stays), 3) if may_tell_share(best_stays) else None,
         "seen": [_seen(lists) for lists in both],
         "kinds": [_by_kind(lists, kinds) for lists in both],
-        "groups": {by: _by_group(pooled(some, by, today, now), stays, changed, both) for by in REPORTED},
+        "congestion": [run.congestion(len(openings)) for run in runs],
+        "groups": {by: _by_group(pooled(some, by, today, now), stays, changed, both, worth) for by in REPORTED},
     }
 
 
@@ -61,8 +77,13 @@ def _by_kind(lists: Lists, kinds: Mapping[str, str]) -> Mapping[str, int | None]
 
 
 def _by_group(
-    groups: Mapping[str, list[int]], stays: Sequence[float], changed: Sequence[bool], both: tuple[Lists, Lists]
+    groups: Mapping[str, list[int]],
+    stays: Sequence[float],
+    changed: Sequence[bool],
+    both: tuple[Lists, Lists],
+    worth: Sequence[Sequence[Worth]],
 ) -> Mapping[str, Any]:
+    worths = {name: [means(groups, [one[name] for one in each]) for each in worth] for name in MEASURES}
     tell_stays = may_tell_by(groups, changed, may_tell_share)
     tell_entries = [may_tell_by(groups, [bool(own) for own in lists], may_tell_mean) for lists in both]
     return {
@@ -73,19 +94,78 @@ def _by_group(
                 round(fmean(len(lists[one]) for one in members), 2) if group in tell else None
                 for lists, tell in zip(both, tell_entries, strict=True)
             ],
+            **{name: [each[group] for each in worths[name]] for name in MEASURES},
         }
         for group, members in groups.items()
     }
 
 
-def lists_of(people: Sequence[Person], openings: Sequence[Opportunity], pack: Pack, today: date) -> list[list[str]]:
+def means(groups: Mapping[str, list[int]], values: Sequence[float | None]) -> Mapping[str, float | None]:
+    """By group the mean of those that are known."""
+    tell = may_tell_by(groups, [value is not None for value in values], may_tell_mean)
+    known = {name: [value for one in members if (value := values[one]) is not None] for name, members in groups.items()}
+    return {name: round(fmean(known[name]), 3) if name in tell and known[name] else None for name in groups}
+
+
+class _Run:
+    """One model's lists of these people, and what they are worth. ``lists``: without a table of congestion."""
+
+    def __init__(self, people: Sequence[Person], openings: Sequence[Opportunity], pack: Pack, today: date) -> None:
+        self._context, self._index = AssessmentContext(pack, today), MatchIndex(pack, today)
+        self._people = [person_facts(person, pack) for person in people]
+        self._openings = {one.opportunity: opening_facts(one, pack) for one in openings}
+        for opening in self._openings.values():
+            self._index.put_opening(opening, 1)
+        for person in self._people:
+            self._index.put_person(person, 1)
+            self._index.scan_person(person.id)
+        self.lists = self._lists()
+
+    def _lists(self) -> Lists:
+        return [self._index.best(person.id) for person in self._people]
+
+    def worth(self, place: int) -> Worth:
+        """Of somebody's first five the means of what is known of each (`MEASURES`)."""
+        person, context = self._people[place], self._context
+        five = [self._openings[id] for id in self.lists[place][:FIRST]]
+        floor = context.minimum_hourly
+        found: dict[str, list[float | None]] = {
+            "score5": [assess(person, one, context).score for one in five],
+            "likely5": [likelihood(person, one, context) for one in five],
+            "pay5": [one.hourly_min / floor if one.paid and one.hourly_min and floor else None for one in five],
+            "minutes5": [context.minutes_of(person, one.region) for one in five],
+        }
+        known = {name: [one for one in values if one is not None] for name, values in found.items()}
+        return {name: fmean(values) if values else None for name, values in known.items()}
+
+    def congestion(self, openings: int) -> Mapping[str, Any]:
+        """How unevenly openings stand, without and with the table that this model would make of these lists."""
+        plain, table = _spread(self.lists, openings), None
+        if self._context.pack.matching.congestion is not None:
+            self._index.set_congestion(Congestion(self._context.today, {}))
+            self._index.set_congestion(_made(self._index.next_congestion()))
+            table = _spread(self._lists(), openings)
+        return {"without_table": plain, "with_table": table}
+
+
+def _made(slices: Generator[None, None, Congestion]) -> Congestion:
+    while True:
+        try:
+            next(slices)
+        except StopIteration as done:
+            table: Congestion = done.value
+            return table
+
+
+def _spread(lists: Lists, openings: int) -> Mapping[str, float] | None:
+    """The share of the openings that nobody sees, and of all entries the share of the tenth that stands most often."""
+    if not openings or not may_tell_mean([bool(own) for own in lists]):
+        return None
+    counts = Counter(id for own in lists for id in own)
+    most = sum(count for _, count in counts.most_common(max(1, openings // 10)))
+    return {"unseen": round(1 - len(counts) / openings, 3), "of_the_most_seen_tenth": round(most / counts.total(), 3)}
+
+
+def lists_of(people: Sequence[Person], openings: Sequence[Opportunity], pack: Pack, today: date) -> Lists:
     """What would stand for each of these people."""
-    index = MatchIndex(pack, today)
-    for opening in openings:
-        index.put_opening(opening_facts(opening, pack), 1)
-    found = []
-    for person in people:
-        index.put_person(person_facts(person, pack), 1)
-        index.scan_person(person.person)
-        found.append(index.best(person.person))
-    return found
+    return _Run(people, openings, pack, today).lists

@@ -52,6 +52,7 @@ def answer(question: Question, pack: Pack) -> ResultDocument:
     """The proposal. What was fixed by hand and may not be any more is left out: it is among who waits, or has another
     opening, and the caller sees that it was not kept."""
     context = AssessmentContext(pack, question.today)
+    pack = context.pack
     openings = [opening_facts(each, pack) for each in question.openings]
     benefits: dict[tuple[str, str], float] = {}
     for person in question.people:

@@ -30,7 +30,10 @@ PRODUCTION = {
     "IEUM_MONGO_URL": "mongodb://db/?replicaSet=rs0", "IEUM_ID_KEY": A_KEY, "IEUM_SEALING_KEY": ANOTHER_KEY,
     "IEUM_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "IEUM_KAFKA_USER": "service", "IEUM_KAFKA_PASSWORD": "of its own",
     "IEUM_KEK": A_THIRD_KEY, "IEUM_INSTANCE": "one-1", "IEUM_METRICS_PORT": "9100", "IEUM_PORT": "0",
+    "IEUM_PROPOSED_MODEL": "true",  # matching: the packs here are proposals
 }  # fmt: skip
+
+OF_OTHERS = ("IEUM_KEK", "IEUM_PROPOSED_MODEL")  # settings that notifications does not have
 
 # Every setting has a verdict: either it can do no harm whatever its bounds let through, or production refuses a value.
 HARMLESS = {
@@ -67,6 +70,7 @@ REFUSED: dict[str, str | None] = {  # a value that is for a laptop; None: left o
     "first_admin": "office:office-1:" + sha256(bytes(32)).hexdigest(),
     "allow_networks": '["10.0.0.0/8"]',
     "smtp_security": "none",
+    "proposed_model": "false",
 }
 
 
@@ -166,7 +170,7 @@ class TestEverySetting:
         assert not value or len(value) < 10 or value not in lines[0]
 
     def test_plain_http_is_for_development(self) -> None:
-        given: dict[str, Any] = {name[5:].lower(): value for name, value in PRODUCTION.items() if name != "IEUM_KEK"}
+        given: dict[str, Any] = {name[5:].lower(): value for name, value in PRODUCTION.items() if name not in OF_OTHERS}
         found = read_settings(NotificationsSettings, **given)
         assert (found.url_rules.plain_http, found.url_rules.allowed) == (False, ())
 

@@ -10,7 +10,7 @@ import pytest
 from services.matching.domain.assessment import assess_pair
 from services.matching.domain.left_out import Drawn, left_out
 from services.matching.domain.pooled_months import FEWER
-from services.matching.domain.shadow_run import lists_of, shadow_run
+from services.matching.domain.shadow_run import MEASURES, lists_of, means, shadow_run
 from services.matching.domain.small_groups import (
     REPORTED,
     group_of,
@@ -21,7 +21,7 @@ from services.matching.domain.small_groups import (
     told,
 )
 from shared.events.topics.people import Person
-from tests.support.matching import CARE, SEOUL, TODAY, a_job, a_person
+from tests.support.matching import CARE, SEOUL, SUWON, TODAY, a_job, a_person
 from tests.unit.matching.asking import PACK
 
 pytestmark = pytest.mark.unit
@@ -174,13 +174,44 @@ class TestShadowRun:
         found = shadow_run(people, [a_job(n) for n in range(3)], PACK, strict, TODAY)
         assert (found["people"], found["changed"], found["stays"]) == (20, None, None)  # all of them, and nothing stays
         assert found["seen"] == [3, None]
-        assert found["groups"]["sex"]["male"] == {"people": 10, "stays": None, "entries_each": [3.0, None]}
+        male = found["groups"]["sex"]["male"]
+        assert (male["people"], male["stays"], male["entries_each"]) == (10, None, [3.0, None])
+        assert [male[name][1] for name in MEASURES] == [None] * 4  # nobody has anything by it
 
     def test_a_number_is_told_where_ten_people_are_on_both_sides(self) -> None:
         people = [*some(11, **CARER), *some(12, 20)]
         found = shadow_run(people, [a_job(1)], PACK, FOR_BAKERS, TODAY)
         assert (found["people"], found["changed"], found["stays"]) == (23, 11, round(12 / 23, 3))
         assert found["kinds"] == [{"job": 23}, {"job": 12}]
+
+    def test_what_the_first_five_are_worth_is_said_by_group(self) -> None:
+        cheap, dear = ({"wage": {"per": "hour", "minimum": pay}} for pay in (15_480, 20_640))
+        people = [*some(10, sex="female"), *some(10, 20, sex="male", wants={"wage_min": None})]
+        found = shadow_run(people, [a_job(1, **cheap), a_job(2, **dear)], PACK, PACK, TODAY)
+        female = found["groups"]["sex"]["female"]
+        each = [assess_pair(people[0], job, PACK, TODAY) for job in (a_job(1, **cheap), a_job(2, **dear))]
+        assert female["score5"] == [round(sum(one.score for one in each) / 2, 3)] * 2
+        assert female["pay5"] == [1.75, 1.75]
+        assert female["minutes5"] == [each[0].context.minutes_of(each[0].person, SUWON)] * 2
+        assert 0 < female["likely5"][0] <= 1
+        assert found["digests"] == [PACK.matching.digest] * 2
+
+    def test_what_few_of_a_group_have_is_not_told(self) -> None:
+        groups = {"one": list(range(12)), "other": list(range(12, 36))}
+        assert means(groups, [1.0] * 36) == {"one": 1.0, "other": 1.0}
+        assert means(groups, [1.0] * 9 + [None] * 27) == {"one": None, "other": None}
+        assert means(groups, [1.0] * 24 + [None] * 12) == {"one": 1.0, "other": 1.0}
+        assert means(groups, [1.0] * 33 + [None] * 3) == {"one": None, "other": None}  # three who have none
+
+    def test_how_unevenly_openings_stand_is_said_with_and_without_a_table(self) -> None:
+        jobs = [a_job(n, employer={"name": f"employer {n}", "number": None}) for n in range(40)]
+        found = shadow_run(some(30), jobs, PACK, PACK, TODAY)["congestion"]
+        assert found[0] == found[1]
+        without, with_table = found[0]["without_table"], found[0]["with_table"]
+        assert 0 <= with_table["unseen"] <= without["unseen"] < 1
+        assert 0 < with_table["of_the_most_seen_tenth"] <= without["of_the_most_seen_tenth"] <= 1
+        few = shadow_run(some(9), jobs, PACK, PACK, TODAY)["congestion"][0]
+        assert few == {"without_table": None, "with_table": None}
 
     def test_what_changes_for_one_person_is_not_told_by_a_share(self) -> None:
         people = [a_person(1, **CARER), *some(19, 20)]
