@@ -34,11 +34,14 @@ class Problem(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """``bound``: of what was made greatest or least, nothing is beyond it. ``wanted``: of each group's mean."""
+    """``bound``: of what was made greatest or least, nothing is beyond it. ``wanted``: of each group's mean.
+    ``seconds``: the solver's. ``done``: it ended before its time was up."""
 
     assigned: Mapping[str, str]
     bound: float
     wanted: float = 0.0
+    seconds: float = 0.0
+    done: bool = True
 
 
 def solve(problem: Problem, start: Mapping[str, str], seconds: float = SECONDS) -> Solution:
@@ -50,18 +53,9 @@ def solve(problem: Problem, start: Mapping[str, str], seconds: float = SECONDS) 
     pairs = list(problem.benefits)
     if not pairs:
         return Solution({}, 0.0)
-    solver = highspy.Highs()
-    solver.silent()
-    for name, value in (
-        ("threads", 1), ("random_seed", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", TOLERANCE), ("time_limit", seconds),
-    ):  # fmt: skip
-        solver.setOptionValue(name, value)
-    if problem.groups is None:
-        solver.setOptionValue("solver", "simplex")  # ends at a corner
     model = _model(problem, pairs)
-    solver.passModel(model)
     at_start = _values(problem, pairs, start)
-    solver.run()
+    solver = _run(model, problem.groups is None, seconds)
     info = solver.getInfo()
     found = np.array(solver.getSolution().col_value) if _is_feasible(info) else at_start
     sign = 1.0 if problem.lacking is not None else -1.0
@@ -69,7 +63,37 @@ def solve(problem: Problem, start: Mapping[str, str], seconds: float = SECONDS) 
         found = at_start
     done = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
     bound = float(model.col_cost_ @ found) if done else _bound(problem, info)
-    return Solution(dict(pairs[each] for each in np.flatnonzero(found[: len(pairs)] > 0.5)), bound)
+    assigned = dict(pairs[each] for each in np.flatnonzero(found[: len(pairs)] > 0.5))
+    return Solution(assigned, bound, seconds=float(solver.getRunTime()), done=done)
+
+
+def prices(
+    people: Sequence[str], places: Mapping[str, int], benefits: Mapping[Pair, float], seconds: float = SECONDS
+) -> Mapping[str, float]:
+    """What a place of each opening is worth to the sum of the best assignment: the dual values of the openings' rows.
+    One place more adds no more than that, one less takes no less. Empty when time was up."""
+    if not benefits:
+        return dict.fromkeys(places, 0.0)
+    solver = _run(_model(Problem(people, places, benefits), list(benefits)), True, seconds)
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return {}
+    duals = solver.getSolution().row_dual[len(people) :]
+    return {opening: max(0.0, dual) for opening, dual in zip(sorted(places), duals, strict=True)}
+
+
+def _run(model: highspy.HighsLp, at_a_corner: bool, seconds: float) -> highspy.Highs:
+    """One thread and one seed, so that the same is found again."""
+    solver = highspy.Highs()
+    solver.silent()
+    for name, value in (
+        ("threads", 1), ("random_seed", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", TOLERANCE), ("time_limit", seconds),
+    ):  # fmt: skip
+        solver.setOptionValue(name, value)
+    if at_a_corner:
+        solver.setOptionValue("solver", "simplex")
+    solver.passModel(model)
+    solver.run()
+    return solver
 
 
 def _is_feasible(info: highspy.HighsInfo) -> bool:

@@ -18,6 +18,7 @@ ROUNDING = 1e-9
 
 # places-taken: of all that is worth enough to them; more openings, or a lower guarantee, would help
 Waits = Literal["nothing-possible", "places-taken", "by-hand"]
+Parts = Literal["none", "guarantee", "floor", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,22 @@ class Group(NamedTuple):
     lacks: float
 
 
+class Under(NamedTuple):
+    """A round under a part of its terms, with the same decisions by hand. ``costs``: so much less is the sum than under
+    none of them; None: the solver was not done in its time. ``seconds``: the solver's."""
+
+    benefit: float
+    costs: float | None
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """``assigned``: an opening for each person who has one; ``waiting``: the others, and why. ``benefit``: the sum, and
     ``bound``: no proposal under these terms has more (the same number when the solver was done in its time).
     ``optimum``: the sum without floor and adjustments. ``greedy``: the sum if the best pair always went first;
-    ``first_come``: if people chose one after the other; both without floor and adjustments."""
+    ``first_come``: if people chose one after the other; both without floor and adjustments. ``terms``: what each term
+    costs alone, and both; seconds are never the same twice, so proposals are compared without."""
 
     assigned: Mapping[str, str]
     waiting: Mapping[str, Waits]
@@ -68,6 +79,7 @@ class Proposal:
     greedy: float
     first_come: float
     groups: Mapping[str, Group]
+    terms: Mapping[Parts, Under] = field(compare=False)
 
 
 def propose(
@@ -78,21 +90,25 @@ def propose(
     terms: Terms,
     adjustments: Adjustments | None = None,
     seconds: float = SECONDS,
+    cost_seconds: float | None = None,
 ) -> Proposal:
     """``people`` in the order in which they came; ``benefits``: above 0, of the pairs (person, opening) that may match;
     ``groups``: of each person; ``seconds``: so long a step of the solver may take, then the best found so far is
-    proposed. ValueError when more people are fixed to an opening than it has places, or to one that may not match."""
+    proposed; ``cost_seconds``: the same of the steps (at most three) that only tell what terms cost. ValueError when
+    more people are fixed to an opening than it has places, or to one that may not match."""
     by_hand = adjustments or Adjustments()
     free = {pair: benefit for pair, benefit in sorted(benefits.items()) if places.get(pair[1], 0) > 0}
     best: dict[str, float] = {}
     for (person, _), benefit in free.items():
         best[person] = max(best.get(person, 0.0), benefit)
     good = {pair: worth for pair, worth in free.items() if worth >= terms.guarantee * best[pair[0]] - ROUNDING}
-    greedy, first_come = _greedy(good), _first_come(people, good)
-    plain = solve(Problem(people, places, good), dict(_in_order(greedy, places)), seconds)
-    chosen = plain
-    if terms.floor or by_hand.fixed or by_hand.excluded:
-        chosen = _adjusted(people, places, free, good, groups, terms, by_hand, plain, seconds)
+    greedy, first_come = (dict(_in_order(each, places)) for each in (_greedy(good), _first_come(people, good)))
+    plain = solve(Problem(people, places, good), greedy, seconds)
+    problem = _by_hand(people, places, free, good, by_hand)
+    without_floor = plain
+    if by_hand.fixed or by_hand.excluded:
+        without_floor = solve(problem, _simply(problem), seconds)
+    chosen = _with_floor(problem, without_floor, groups, terms, seconds)
     waiting: dict[str, Waits] = {}
     for person in people:
         if person in chosen.assigned:
@@ -101,33 +117,38 @@ def propose(
             waiting[person] = "by-hand"
         else:
             waiting[person] = "places-taken" if person in best else "nothing-possible"
+    without_guarantee = without_either = None
+    if len(good) < len(free):
+        anything, limit = (
+            _by_hand(people, places, free, free, by_hand),
+            seconds if cost_seconds is None else cost_seconds,
+        )
+        without_either = solve(anything, without_floor.assigned, limit)
+        without_guarantee = _with_floor(anything, without_either, groups, terms, limit)
     return Proposal(
         chosen.assigned,
         waiting,
         _sum(chosen.assigned, free),
         chosen.bound,
         _sum(plain.assigned, free),
-        _sum(dict(_in_order(greedy, places)), free),
-        _sum(dict(_in_order(first_come, places)), free),
+        _sum(greedy, free),
+        _sum(first_come, free),
         _groups(people, groups, chosen.assigned, free, chosen.wanted),
+        _costs(without_either or without_floor, without_floor, without_guarantee or chosen, chosen, free),
     )
 
 
-def _adjusted(
+def _by_hand(
     people: Sequence[str],
     places: Mapping[str, int],
     free: Mapping[Pair, float],
-    good: Mapping[Pair, float],
-    groups: Mapping[str, str],
-    terms: Terms,
+    allowed: Mapping[Pair, float],
     by_hand: Adjustments,
-    plain: Solution,
-    seconds: float,
-) -> Solution:
-    """With what was decided by hand, then with the floor."""
+) -> Problem:
+    """With what was decided by hand, which may be any pair that is ``free``."""
     required = {person: opening for person, opening in by_hand.fixed.items() if opening is not None}
     pairs = {
-        pair: worth for pair, worth in good.items() if pair[0] not in by_hand.fixed and pair not in by_hand.excluded
+        pair: worth for pair, worth in allowed.items() if pair[0] not in by_hand.fixed and pair not in by_hand.excluded
     }
     for pair in required.items():
         if pair not in free:
@@ -135,19 +156,42 @@ def _adjusted(
         pairs[pair] = free[pair]
     if any(places[opening] < list(required.values()).count(opening) for opening in set(required.values())):
         raise ValueError("more people are fixed to an opening than it has places")
-    problem = Problem(people, places, dict(sorted(pairs.items())), frozenset(required))
-    start = plain
-    if by_hand.fixed or by_hand.excluded:
-        first = [*required.items(), *_greedy(pairs)]
-        start = solve(problem, dict(_in_order(first, places)), seconds)
-    if not terms.floor:
+    return Problem(people, places, dict(sorted(pairs.items())), frozenset(required))
+
+
+def _simply(problem: Problem) -> dict[str, str]:
+    """Who must have something first, then the best pairs."""
+    required = [pair for pair in problem.benefits if pair[0] in problem.required]
+    return dict(_in_order([*required, *_greedy(problem.benefits)], problem.places))
+
+
+def _with_floor(problem: Problem, start: Solution, groups: Mapping[str, str], terms: Terms, seconds: float) -> Solution:
+    """``start``: the solution without a floor. ``seconds`` of what is given back include those of all before."""
+    if not terms.floor or not problem.people:
         return start
-    total = _sum(start.assigned, pairs)
-    wanted = terms.floor * total / len(people)
+    total = _sum(start.assigned, problem.benefits)
+    wanted = terms.floor * total / len(problem.people)
     fair = problem._replace(groups=groups, wanted=wanted, least=(1 - terms.floor_cost) * total)
     fewest = solve(fair._replace(lacking=None), start.assigned, seconds)
-    lack = sum(one.people * one.lacks for one in _groups(people, groups, fewest.assigned, pairs, wanted).values())
-    return solve(fair._replace(lacking=lack), fewest.assigned, seconds)._replace(wanted=wanted)
+    by_group = _groups(problem.people, groups, fewest.assigned, problem.benefits, wanted)
+    lack = sum(one.people * one.lacks for one in by_group.values())
+    found = solve(fair._replace(lacking=lack), fewest.assigned, seconds)
+    steps = (start, fewest, found)
+    return found._replace(
+        wanted=wanted, seconds=sum(each.seconds for each in steps), done=all(each.done for each in steps)
+    )
+
+
+def _costs(
+    none: Solution, guarantee: Solution, floor: Solution, both: Solution, benefits: Mapping[Pair, float]
+) -> dict[Parts, Under]:
+    most = _sum(none.assigned, benefits)
+    ways: dict[Parts, Solution] = {"none": none, "guarantee": guarantee, "floor": floor, "both": both}
+    found: dict[Parts, Under] = {}
+    for name, way in ways.items():
+        benefit = _sum(way.assigned, benefits)
+        found[name] = Under(benefit, max(0.0, most - benefit) if none.done and way.done else None, way.seconds)
+    return found
 
 
 def _groups(

@@ -16,7 +16,7 @@ from services.matching.domain.pooled_months import FEWER, NO_MONTH, Groupings, o
 from services.matching.domain.small_groups import (
     LEAST,
     REPORTED,
-    ReportBy,
+    GroupBy,
     may_tell_by,
     may_tell_mean,
     may_tell_share,
@@ -48,10 +48,10 @@ class _Counts:
         self.alone = {one.name: [0] * people for one in PAIRED}
         self.asked = {one.name: [0] * people for one in PAIRED}
         self.refused = {one.name: set[int]() for one in PAIRED}
-        self.refused_by: dict[str, dict[ReportBy, dict[str, set[int]]]] = {
+        self.refused_by: dict[str, dict[GroupBy, dict[str, set[int]]]] = {
             one.name: {by: {group: set() for group in groups} for by, groups in groupings.items()} for one in PAIRED
         }
-        self._groups: list[list[tuple[ReportBy, str]]] = [[] for _ in range(people)]
+        self._groups: list[list[tuple[GroupBy, str]]] = [[] for _ in range(people)]
         for by, groups in groupings.items():
             for group, members in groups.items():
                 for one in members:

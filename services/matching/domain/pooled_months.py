@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from services.matching.domain.small_groups import LEAST, ReportBy, may_tell_by, may_tell_share
+from services.matching.domain.small_groups import LEAST, GroupBy, may_tell_by, may_tell_share
 
 FEWER = f"fewer than {LEAST}"
 """What stands in place of such a number, and of one that leaves so few of the rest. It never says which."""
 NO_MONTH = ""  # before all others
 
-Groupings = Mapping[ReportBy, Mapping[str, list[int]]]
+Groupings = Mapping[GroupBy, Mapping[str, list[int]]]
 """By grouping and group the places of its members."""
 
 
@@ -23,7 +23,7 @@ class Pooled(NamedTuple):
     """``since``: the oldest month that was needed, None where it is not known; ``cells``: by grouping and group."""
 
     since: str | None
-    cells: Mapping[ReportBy, Mapping[str, int | str]]
+    cells: Mapping[GroupBy, Mapping[str, int | str]]
 
     def said(self) -> Mapping[str, Any] | str:
         """For a report. Where no number reaches ten there is no table."""
@@ -60,15 +60,15 @@ def people_by_month(groupings: Groupings, months: Sequence[str], counted: Sequen
 
 
 def openings_by_month(
-    found: Mapping[ReportBy, Mapping[str, Collection[int]]],
+    found: Mapping[GroupBy, Mapping[str, Collection[int]]],
     months: Sequence[str],
-    may_be_told: Mapping[ReportBy, set[str]],
+    may_be_told: Mapping[GroupBy, set[str]],
 ) -> Pooled:
     """How many openings are there for each group. ``found``: their places; ``months``: of each opening;
     ``may_be_told``: by grouping, for which groups so many people are concerned that it tells of nobody."""
     cells = {(by, group) for by, groups in may_be_told.items() for group in groups if len(found[by][group]) >= LEAST}
 
-    def count(by: ReportBy, group: str, oldest: str) -> int:
+    def count(by: GroupBy, group: str, oldest: str) -> int:
         return sum(months[one] >= oldest for one in found[by][group])
 
     oldest = _newest_that(lambda oldest: all(count(*cell, oldest) >= LEAST for cell in cells), months)

@@ -9,10 +9,9 @@ from typing import Literal
 from shared.events.topics.people import Person
 from shared.reference import Pack
 
-GroupBy = Literal["sex", "age", "education", "region"]
-ReportBy = Literal["sex", "age", "education", "region", "childcare"]
-REPORTED: tuple[ReportBy, ...] = ("sex", "age", "education", "region", "childcare")
-"""What reports tell apart; rounds balance by a `GroupBy`."""
+GroupBy = Literal["sex", "age", "education", "region", "childcare"]
+REPORTED: tuple[GroupBy, ...] = ("sex", "age", "education", "region", "childcare")
+"""What reports tell apart; rounds balance by one of them."""
 AGES = ((30, "under-30"), (45, "30-44"), (60, "45-59"), (200, "60-and-over"))
 LEAST = 10
 """Fewer people than that are never told as a number of their own: it would say who they are."""
@@ -20,7 +19,7 @@ OTHERS = "others"
 Rule = Callable[[Sequence[bool]], bool]
 
 
-def group_of(person: Person, by: ReportBy, today: date, pack: Pack) -> str:
+def group_of(person: Person, by: GroupBy, today: date, pack: Pack) -> str:
     """The group of a person; ``unknown`` where nobody said. Age bands and the province, not more: small groups tell
     who somebody is. By childcare: whether counselling recorded a need that by the pack rules out hours of work."""
     match by:
@@ -39,7 +38,7 @@ def group_of(person: Person, by: ReportBy, today: date, pack: Pack) -> str:
             return "needed" if any(rule is not None and rule.shifts_not for rule in rules) else "not-said"
 
 
-def pooled(people: Sequence[Person], by: ReportBy, today: date, pack: Pack) -> Mapping[str, list[int]]:
+def pooled(people: Sequence[Person], by: GroupBy, today: date, pack: Pack) -> Mapping[str, list[int]]:
     """By group the places of its members among these. Groups of fewer than `LEAST` go together as ``others``, with the
     next smallest until there are enough; when there are not even then, nothing is said by this group at all."""
     groups: dict[str, list[int]] = {}

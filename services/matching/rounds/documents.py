@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 
+from services.matching.domain.cohort_assignment import Parts
 from services.matching.domain.small_groups import GroupBy
 
 ROUNDS = "rounds"
@@ -45,12 +46,23 @@ class GroupDocument(TypedDict):
     lacks: float
 
 
+class UnderDocument(TypedDict):
+    """The sum under none of the terms, one alone, or both; how much less that is than under none (None: not worked out
+    in its time), and the solver's seconds."""
+
+    terms: Parts
+    benefit: float
+    costs: float | None
+    seconds: float
+
+
 class ResultDocument(TypedDict):
     """What was worked out. ``model``: of the weights; ``as_of``: the day, as text."""
 
     assigned: list[AssignedDocument]
     waiting: list[WaitingDocument]
     groups: list[GroupDocument]
+    terms: list[UnderDocument]
     benefit: float
     bound: float
     optimum: float

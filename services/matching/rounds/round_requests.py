@@ -21,6 +21,7 @@ from services.matching.rounds.schemas import (
     RoundResult,
     SeenGroup,
     SeenRound,
+    SeenUnder,
     Waits,
 )
 from shared.access.api_keys import Caller
@@ -137,7 +138,9 @@ class Rounds:
             raise _too_many()
         if len({each["person"] for each in fixed}) < len(fixed):
             raise _wrong("/fixed", "once", "A person is fixed twice", "round-once")
-        await self._people.audit(caller, "round-adjusted", [(each["person"], each["opportunity"]) for each in fixed])
+        decided = dict.fromkeys((each["person"], each["opportunity"]) for each in (*fixed, *excluded))
+        others = [(person, None) for person in seen if person not in {person for person, _ in decided}]
+        await self._people.audit(caller, "round-adjusted", [*decided, *others])  # the answer shows all of them
         before = held["result"]["benefit"] if held["state"] == "proposed" and "result" in held else None
         asked = {"fixed": fixed, "excluded": excluded, "benefit_before": before}
         changed = await self._rounds.ask_again(held, asked, self._clock.trusted())
@@ -159,9 +162,10 @@ class Rounds:
                 raise _changed(held)
             if any(each["person"] not in seen for each in held["result"]["assigned"]):
                 raise _outdated()
-            pairs = [(each["person"], each["opportunity"]) for each in held["result"]["assigned"]]
-            await self._people.audit(caller, "round-confirmed", pairs)
+            await self._people.audit(caller, "round-confirmed", _all_of(held["result"], seen))
             held = await self._rounds.confirm(held) or await self._confirmed_meanwhile(held)
+        else:
+            await self._people.audit(caller, "round", [(person, None) for person in seen])
         return self._shown(held, seen, len(held["people"]) - len(seen))
 
     async def _confirmed_meanwhile(self, held: RoundDocument) -> RoundDocument:
@@ -213,7 +217,7 @@ def _result(held: RoundDocument, result: ResultDocument, seen: Seen) -> RoundRes
     given = {each["person"]: each["opportunity"] for each in result["assigned"]}
     return RoundResult.model_validate(
         {
-            **{name: value for name, value in result.items() if name not in ("assigned", "waiting", "groups")},
+            **{name: value for name, value in result.items() if name not in ("assigned", "waiting", "groups", "terms")},
             "benefit_before": held.get("benefit_before"),
             "placed": [
                 Placed(
@@ -230,9 +234,16 @@ def _result(held: RoundDocument, result: ResultDocument, seen: Seen) -> RoundRes
             ],
             "not_kept": [alias[one] for one, to in fixed.items() if to and given.get(one) != to and one in alias],
             "groups": [SeenGroup(**each) for each in result["groups"]],
+            "terms": [SeenUnder(**each) for each in result["terms"]],
         },
         strict=False,
     )  # fmt: skip
+
+
+def _all_of(result: ResultDocument, seen: Seen) -> list[tuple[str, str | None]]:
+    """Everybody whom the answer shows, with what they have."""
+    given: dict[str, str | None] = {each["person"]: each["opportunity"] for each in result["assigned"]}
+    return [(person, given.get(person)) for person in seen]
 
 
 def _named(by_alias: Mapping[str, str], alias: str, openings: set[str], opportunity: str | None, field: str) -> str:

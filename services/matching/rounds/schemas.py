@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.matching.domain.cohort_assignment import Parts
 from services.matching.domain.small_groups import GroupBy
 from services.matching.rounds.documents import RoundState
 from shared.events.data_classification import FEATURE, PSEUDONYMOUS, PUBLIC, Model
@@ -107,16 +108,29 @@ class SeenGroup(Model):
     lacks: Annotated[Sum, FEATURE]
 
 
+class SeenUnder(Model):
+    """The round under ``none`` of its terms, the ``guarantee`` alone, the ``floor`` alone, or ``both``, with the same
+    decisions by hand. ``costs``: how much less the sum is than under none; left out: the solver was not done in its
+    time. ``seconds``: the solver's."""
+
+    terms: Annotated[Parts, FEATURE]
+    benefit: Annotated[Sum, FEATURE]
+    costs: Annotated[Sum | None, FEATURE] = None
+    seconds: Annotated[Sum, PUBLIC]
+
+
 class RoundResult(Model):
     """``benefit``: the sum of all fits; ``bound``: nothing under these terms has more; ``optimum``: the sum without
     floor and decisions by hand, so what both cost is the difference; ``benefit_before``: before the last change by
     hand. ``greedy``, ``first_come``: the sum if the best pair always went first, or if people chose one after the
-    other. ``not_kept``: fixed by hand, and not possible any more."""
+    other. ``terms``: what each of the terms costs alone, and both. ``not_kept``: fixed by hand, and not possible any
+    more."""
 
     placed: Annotated[tuple[Placed, ...], FEATURE]
     waiting: Annotated[tuple[Waits, ...], FEATURE]
     not_kept: Annotated[tuple[Id, ...], FEATURE]
     groups: Annotated[tuple[SeenGroup, ...], FEATURE]
+    terms: Annotated[tuple[SeenUnder, ...], FEATURE]
     benefit: Annotated[Sum, FEATURE]
     benefit_before: Annotated[Sum | None, FEATURE] = None
     bound: Annotated[Sum, FEATURE]

@@ -109,7 +109,51 @@ class TestARound:
         ]
         assert (listed["state"], listed["people"], listed["openings"]) == ("confirmed", 4, 3)
         looks = {entry["what"] async for entry in world.database.audit.find({"person": PEOPLE[0].person})}
-        assert looks >= {"round-asked", "round"}
+        assert looks >= {"round-asked", "round", "round-adjusted", "round-confirmed"}
+
+    async def test_what_was_decided_and_what_was_agreed_is_in_the_audit_of_everybody_who_was_shown(
+        self, world: Any
+    ) -> None:
+        async def audited(what: str) -> list[tuple[str, str | None]]:
+            entries = [entry async for entry in world.database.audit.find({"agency": "hanawon", "what": what})]
+            assert all(entry["key_id"] and entry["at"] for entry in entries)
+            return sorted(((entry["person"], entry["opportunity"]) for entry in entries), key=str)
+
+        id = (await call(world, "hanawon", "POST", "/rounds", wanted("hanawon"))).json()["round"]
+        await proposed(world, "hanawon", id)
+        await world.database.audit.delete_many({})
+        [one, two, three] = [person.person for person in PEOPLE]
+        change = {
+            "version": 1,
+            "fixed": [{"alias": alias("hanawon", 1), "opportunity": JOBS[0].opportunity}],
+            "excluded": [{"alias": alias("hanawon", 2), "opportunity": JOBS[1].opportunity}] * 2,
+        }
+        assert (await call(world, "hanawon", "PUT", f"/rounds/{id}/adjustments", change)).status_code == 202
+        decided = {one: JOBS[0].opportunity, two: JOBS[1].opportunity, three: None, NOT_FOR_GJF.person: None}
+        assert await audited("round-adjusted") == sorted(decided.items(), key=str)
+        stale = await call(world, "hanawon", "PUT", f"/rounds/{id}/adjustments", change)
+        assert (stale.status_code, len(await audited("round-adjusted"))) == (409, 4), "nothing was shown"
+
+        placed = (await proposed(world, "hanawon", id, 2))["result"]["placed"]
+        has = {each["alias"]: each["opportunity"] for each in placed}
+        agreed = {person: has.get(alias("hanawon", number)) for number, person in enumerate((one, two, three), 1)}
+        agreed[NOT_FOR_GJF.person] = has.get(alias("hanawon", 4))
+        assert agreed[one] == JOBS[0].opportunity
+        await world.database.audit.delete_many({})
+        for _ in range(2):  # once more agrees to nothing, and is a look
+            await call(world, "hanawon", "POST", f"/rounds/{id}/confirm", {"version": 2})
+        assert await audited("round-confirmed") == sorted(agreed.items(), key=str)
+        assert await audited("round") == sorted(((person, None) for person in agreed), key=str)
+
+    async def test_what_each_term_costs_is_told(self, world: Any) -> None:
+        asked = wanted("hanawon", guarantee=0.9, floor=0.9, group_by="childcare")
+        result = (
+            await proposed(world, "hanawon", (await call(world, "hanawon", "POST", "/rounds", asked)).json()["round"])
+        )["result"]
+        assert [each["terms"] for each in result["terms"]] == ["none", "guarantee", "floor", "both"]
+        assert all(each["costs"] >= 0 and each["seconds"] >= 0 for each in result["terms"])
+        assert (result["terms"][0]["costs"], result["terms"][3]["benefit"]) == (0.0, result["benefit"])
+        assert [group["group"] for group in result["groups"]] == ["unsaid"]
 
     async def test_only_whom_the_caller_may_see_and_only_its_own(self, world: Any) -> None:
         asked = await call(world, "gjf", "POST", "/rounds", wanted("gjf"))

@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from services.matching.domain.assignment_solver import prices
 from services.matching.domain.cohort_assignment import Adjustments, Proposal, Terms, propose
 
 pytestmark = pytest.mark.unit
@@ -119,6 +120,65 @@ class TestAgainstEverything:
             assert found.optimum == pytest.approx(expected(drawing, Terms(terms.guarantee), Adjustments())[0], abs=1e-6)
             assert all(found.assigned.get(person) == to for person, to in by_hand.fixed.items())
             assert fixed or found.waiting[waits] == "by-hand"
+
+
+class TestWhatTermsCost:
+    @pytest.mark.parametrize("seed", range(60))
+    def test_each_alone_and_both_around_the_same_decisions(self, seed: int) -> None:
+        drawing = people, places, benefits, groups = drawn(seed)
+        dice = random.Random(seed)
+        possible = sorted(pair for pair in benefits if places[pair[1]] > 0)
+        fixed: dict[str, str | None] = dict([dice.choice(possible)] if possible and seed % 2 else [])
+        by_hand = Adjustments(fixed, frozenset(dice.sample(possible, len(possible) // 4)))
+        terms = Terms(guarantee=0.7, floor=0.8, floor_cost=0.2)
+        found = propose(people, places, benefits, groups, terms, by_hand)
+        ways = {
+            "none": Terms(),
+            "guarantee": Terms(guarantee=0.7),
+            "floor": Terms(floor=0.8, floor_cost=0.2),
+            "both": terms,
+        }
+        most = expected(drawing, Terms(), by_hand)[0]
+        assert list(found.terms) == list(ways)
+        for name, under in found.terms.items():
+            best, _ = expected(drawing, ways[name], by_hand)
+            assert under.benefit == pytest.approx(best, abs=1e-6), name
+            assert under.costs == pytest.approx(most - best, abs=1e-6), name
+            assert under.seconds >= 0.0
+        assert found.terms["both"].benefit == found.benefit
+
+    def test_nothing_is_said_of_what_the_solver_did_not_end(self) -> None:
+        dice = random.Random(3)
+        people, places = [f"p{n:03}" for n in range(60)], {f"o{n:03}": 1 for n in range(40)}
+        benefits = {(p, o): dice.random() for p in people for o in places}
+        groups = {person: dice.choice("ab") for person in people}
+        found = propose(people, places, benefits, groups, Terms(guarantee=0.5, floor=0.9), cost_seconds=0.0)
+        assert found.terms["guarantee"].costs is None
+
+    def test_without_terms_nothing_costs_anything(self) -> None:
+        found = propose(["a"], {"x": 1}, {("a", "x"): 0.9}, {"a": "-"}, Terms())
+        assert {(under.benefit, under.costs) for under in found.terms.values()} == {(0.9, 0.0)}
+
+
+class TestPrices:
+    @pytest.mark.parametrize("seed", range(40))
+    def test_lie_between_what_a_place_more_adds_and_a_place_less_takes(self, seed: int) -> None:
+        people, places, benefits, groups = drawn(seed)
+
+        def best(room: Mapping[str, int]) -> float:
+            return propose(people, room, benefits, groups, Terms()).benefit
+
+        found = prices(people, places, benefits)
+        assert found.keys() == places.keys()
+        for opening, price in found.items():
+            more = places | {opening: places[opening] + 1}
+            assert best(more) - best(places) <= price + 1e-6
+            if places[opening]:
+                assert price <= best(places) - best(places | {opening: places[opening] - 1}) + 1e-6
+
+    def test_none_are_said_when_time_is_up(self) -> None:
+        benefits = {(f"p{p}", f"o{o}"): ((p * 37 + o * 11) % 101) / 100 for p in range(60) for o in range(60)}
+        assert prices([f"p{p}" for p in range(60)], {f"o{o}": 1 for o in range(60)}, benefits, seconds=0.0) == {}
 
 
 class TestTheFloor:
