@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 SECONDS = 20.0
 TOLERANCE = 1e-7
+A_LITTLE = 1e-4
+LARGE, GAP = 2_000, 1e-4
+"""From so many pairs on a programme with groups is done when its bound is so near, as a share: a small part of the
+seconds that the last ten-thousandth takes."""
 
 Pair = tuple[str, str]
 
@@ -55,14 +59,15 @@ def solve(problem: Problem, start: Mapping[str, str], seconds: float = SECONDS) 
         return Solution({}, 0.0)
     model = _model(problem, pairs)
     at_start = _values(problem, pairs, start)
-    solver = _run(model, problem.groups is None, seconds)
+    gap = GAP if problem.groups is not None and len(pairs) >= LARGE else 0.0
+    solver = _run(model, problem.groups is None, seconds, gap)
     info = solver.getInfo()
     found = np.array(solver.getSolution().col_value) if _is_feasible(info) else at_start
     sign = 1.0 if problem.lacking is not None else -1.0
     if sign * model.col_cost_ @ found < sign * model.col_cost_ @ at_start:
         found = at_start
     done = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-    bound = float(model.col_cost_ @ found) if done else _bound(problem, info)
+    bound = float(model.col_cost_ @ found) if done and not gap else _bound(problem, info)
     assigned = dict(pairs[each] for each in np.flatnonzero(found[: len(pairs)] > 0.5))
     return Solution(assigned, bound, seconds=float(solver.getRunTime()), done=done)
 
@@ -70,23 +75,32 @@ def solve(problem: Problem, start: Mapping[str, str], seconds: float = SECONDS) 
 def prices(
     people: Sequence[str], places: Mapping[str, int], benefits: Mapping[Pair, float], seconds: float = SECONDS
 ) -> Mapping[str, float]:
-    """What a place of each opening is worth to the sum of the best assignment: the dual values of the openings' rows.
-    One place more adds no more than that, one less takes no less. Empty when time was up."""
+    """What the sum of the best assignment would lose with one place less, of each opening that has one. Empty when time
+    was up.
+
+    These are dual values of the openings' rows, the greatest that there are; HiGHS ends at any. With a little less than
+    each place there are no others: the greatest of all openings belong to one solution.
+    """
     if not benefits:
         return dict.fromkeys(places, 0.0)
-    solver = _run(_model(Problem(people, places, benefits), list(benefits)), True, seconds)
+    model = _model(Problem(people, places, benefits), list(benefits))
+    upper = np.array(model.row_upper_)
+    upper[len(people) :] = np.maximum(0.0, upper[len(people) :] - A_LITTLE)
+    model.row_upper_ = upper
+    solver = _run(model, True, seconds)
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return {}
     duals = solver.getSolution().row_dual[len(people) :]
     return {opening: max(0.0, dual) for opening, dual in zip(sorted(places), duals, strict=True)}
 
 
-def _run(model: highspy.HighsLp, at_a_corner: bool, seconds: float) -> highspy.Highs:
+def _run(model: highspy.HighsLp, at_a_corner: bool, seconds: float, gap: float = 0.0) -> highspy.Highs:
     """One thread and one seed, so that the same is found again."""
     solver = highspy.Highs()
     solver.silent()
     for name, value in (
-        ("threads", 1), ("random_seed", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", TOLERANCE), ("time_limit", seconds),
+        ("threads", 1), ("random_seed", 1), ("mip_rel_gap", gap), ("mip_abs_gap", max(gap, TOLERANCE)),
+        ("time_limit", seconds),
     ):  # fmt: skip
         solver.setOptionValue(name, value)
     if at_a_corner:
@@ -101,7 +115,7 @@ def _is_feasible(info: highspy.HighsInfo) -> bool:
 
 
 def _bound(problem: Problem, info: highspy.HighsInfo) -> float:
-    """When time was up: the solver's, or what everybody would have who got their best."""
+    """When it is not known to be the best: the solver's, or what everybody would have who got their best."""
     if problem.lacking is None:
         return max(0.0, float(info.mip_dual_bound)) if np.isfinite(info.mip_dual_bound) else 0.0
     best: dict[str, float] = {}

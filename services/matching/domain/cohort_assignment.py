@@ -66,7 +66,8 @@ class Under(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """``assigned``: an opening for each person who has one; ``waiting``: the others, and why. ``benefit``: the sum, and
-    ``bound``: no proposal under these terms has more (the same number when the solver was done in its time).
+    ``bound``: no proposal under these terms has more (the same number when the solver was done in its time, but for
+    its gap where there is a floor).
     ``optimum``: the sum without floor and adjustments. ``greedy``: the sum if the best pair always went first;
     ``first_come``: if people chose one after the other; both without floor and adjustments. ``terms``: what each term
     costs alone, and both; seconds are never the same twice, so proposals are compared without."""
@@ -94,8 +95,8 @@ def propose(
 ) -> Proposal:
     """``people`` in the order in which they came; ``benefits``: above 0, of the pairs (person, opening) that may match;
     ``groups``: of each person; ``seconds``: so long a step of the solver may take, then the best found so far is
-    proposed; ``cost_seconds``: the same of the steps (at most three) that only tell what terms cost. ValueError when
-    more people are fixed to an opening than it has places, or to one that may not match."""
+    proposed; ``cost_seconds``: so long all steps together (at most three) that only tell what terms cost. ValueError
+    when more people are fixed to an opening than it has places, or to one that may not match."""
     by_hand = adjustments or Adjustments()
     free = {pair: benefit for pair, benefit in sorted(benefits.items()) if places.get(pair[1], 0) > 0}
     best: dict[str, float] = {}
@@ -119,12 +120,10 @@ def propose(
             waiting[person] = "places-taken" if person in best else "nothing-possible"
     without_guarantee = without_either = None
     if len(good) < len(free):
-        anything, limit = (
-            _by_hand(people, places, free, free, by_hand),
-            seconds if cost_seconds is None else cost_seconds,
-        )
-        without_either = solve(anything, without_floor.assigned, limit)
-        without_guarantee = _with_floor(anything, without_either, groups, terms, limit)
+        anything = _by_hand(people, places, free, free, by_hand)
+        limit = 3 * seconds if cost_seconds is None else cost_seconds
+        without_either = solve(anything, without_floor.assigned, min(limit, seconds))
+        without_guarantee = _with_floor(anything, without_either, groups, terms, min(limit, seconds), limit)
     return Proposal(
         chosen.assigned,
         waiting,
@@ -165,21 +164,31 @@ def _simply(problem: Problem) -> dict[str, str]:
     return dict(_in_order([*required, *_greedy(problem.benefits)], problem.places))
 
 
-def _with_floor(problem: Problem, start: Solution, groups: Mapping[str, str], terms: Terms, seconds: float) -> Solution:
-    """``start``: the solution without a floor. ``seconds`` of what is given back include those of all before."""
+def _with_floor(
+    problem: Problem,
+    start: Solution,
+    groups: Mapping[str, str],
+    terms: Terms,
+    seconds: float,
+    in_all: float = float("inf"),
+) -> Solution:
+    """``start``: the solution without a floor. ``seconds`` of what is given back include those of all before, which
+    may be so many ``in_all``."""
     if not terms.floor or not problem.people:
         return start
     total = _sum(start.assigned, problem.benefits)
     wanted = terms.floor * total / len(problem.people)
+    if not any(one.lacks for one in _groups(problem.people, groups, start.assigned, problem.benefits, wanted).values()):
+        return start._replace(wanted=wanted)  # nothing has more, and nobody lacks anything
     fair = problem._replace(groups=groups, wanted=wanted, least=(1 - terms.floor_cost) * total)
-    fewest = solve(fair._replace(lacking=None), start.assigned, seconds)
+    spent = start.seconds
+    fewest = solve(fair._replace(lacking=None), start.assigned, max(0.0, min(seconds, in_all - spent)))
+    spent += fewest.seconds
     by_group = _groups(problem.people, groups, fewest.assigned, problem.benefits, wanted)
     lack = sum(one.people * one.lacks for one in by_group.values())
-    found = solve(fair._replace(lacking=lack), fewest.assigned, seconds)
-    steps = (start, fewest, found)
-    return found._replace(
-        wanted=wanted, seconds=sum(each.seconds for each in steps), done=all(each.done for each in steps)
-    )
+    found = solve(fair._replace(lacking=lack), fewest.assigned, max(0.0, min(seconds, in_all - spent)))
+    done = start.done and fewest.done and found.done
+    return found._replace(wanted=wanted, seconds=spent + found.seconds, done=done)
 
 
 def _costs(
