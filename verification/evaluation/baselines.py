@@ -195,6 +195,12 @@ def all_values(person: PersonFacts, opening: OpeningFacts, context: AssessmentCo
     ]
 
 
+def said_at_all(rows: Numbers) -> Numbers:
+    """What no pair of a world has (nan in every row) is 0 in all: trees find no border in it, instead of failing."""
+    rows[:, np.isnan(rows).all(axis=0)] = 0.0
+    return rows
+
+
 class Learned:
     """A logistic model on the service's factors, and gradient boosting on all that the bus shows: on how good a pair
     is, and on nothing but whether it can be, which says how few of a list could be impossible by what the bus shows."""
@@ -229,8 +235,9 @@ class Learned:
                     able.append(utilities[n] > 0)
         target = np.array(right)
         self._logistic.fit(np.array(few), target >= GOOD)
-        self._boosting.fit(np.array(all_), target)
-        self._possible.fit(np.array(all_), np.array(able))
+        told = said_at_all(np.array(all_))
+        self._boosting.fit(told, target)
+        self._possible.fit(told, np.array(able))
 
     def lists(self, allowed: Admitted, context: AssessmentContext) -> tuple[Lists, Lists, Lists]:
         """Of the logistic model, of boosting, and of boosting on what can be."""
