@@ -130,10 +130,13 @@ class Pack:
         return code in self.lists.entries
 
     def label(self, code: str, language: str) -> str:
-        """Name of the code; in the first language where a translation is missing; an unknown code as it is."""
+        """Name of the code; where a translation is missing the code's own part before the name in the first language,
+        so that it can be looked up; an unknown code as it is."""
         self._spoken(language)
         entry = self.lists.entries.get(code)
-        return code if entry is None else entry.labels.get(language, entry.labels[self.languages[0]])
+        if entry is None:
+            return code
+        return entry.labels.get(language) or f"{code.partition(':')[2]} {entry.labels[self.languages[0]]}"
 
     @property
     def fields(self) -> tuple[str, ...]:
