@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps
 COMPILE = $(BIN)/python -c "from services.matching.domain.columns.kernel import compile_kernels as compiled; compiled()" # kept beside the source
 
-.PHONY: help run demo test setup setup-run doctor lint types walls schemas schemas-check tests format lock clean check-tools
+.PHONY: help run demo test setup setup-run doctor lint types walls schemas schemas-check samples-page samples-page-check tests format lock clean check-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ run: check-run setup-run ## everything on this machine, live, until Ctrl-C
 demo: check-ready setup-run ## the same without staying: SEED= PEOPLE= KILL=; the last line is one JSON object
 	@BEGAN=$(BEGAN) $(BIN)/python -m samples.demo $(if $(SEED),--seed $(SEED)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KILL),--kill $(KILL))
 
-test: lint types walls schemas-check tests ## lint, types, import walls, schemas, then every level of tests
+test: lint types walls schemas-check samples-page-check tests ## lint, types, import walls, schemas, the page of sample people, then every level of tests
 
 # --- the environment ------------------------------------------------------------------------------------------------
 
@@ -94,6 +94,12 @@ schemas: setup ## write shared/events/schemas, docs/openapi and deploy/rights fr
 
 schemas-check: setup ## the committed schemas are those of the models
 	@sh deploy/ci/schemas_check.sh $(BIN)/python
+
+samples-page: setup ## write docs/matching-samples.md from the code
+	@$(BIN)/python -m verification.evaluation.sample_page
+
+samples-page-check: setup ## docs/matching-samples.md is what the code says
+	@$(BIN)/python -m verification.evaluation.sample_page --check
 
 # a file's tests stay together and in order, the long ones (chaos) first; every worker has a broker and database of its own
 tests: setup ## every level of tests, WORKERS=3 files at a time
