@@ -15,6 +15,7 @@ saved for the next load. It consumes, and takes away, as soon as people and what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -120,7 +121,13 @@ class ActiveMatcher:
         self._on_role_change("standby")
 
     async def _lead(self) -> None:
-        """Cancelled when the lease is lost; anything else that ends it begins it again from what the database holds."""
+        """Cancelled when the lease is lost; anything else that ends it begins it again from what the database holds,
+        so also another model."""
+        while True:
+            with contextlib.suppress(ModelChanged):
+                await self._lead_by_one_model()
+
+    async def _lead_by_one_model(self) -> None:
         self._on_role_change("loading")
         tasks: list[asyncio.Future[None]] = []
         self._matching.pause()  # from here on nothing is accepted until it is loaded
