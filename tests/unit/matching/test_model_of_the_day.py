@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +16,13 @@ import pytest
 from services.matching.active_matcher import warn_of_a_proposal
 from services.matching.domain.assessment import assess_pair
 from services.matching.domain.match_index import MatchIndex
+from services.matching.domain.shadow_run import shadow_run
 from services.matching.main import demand_an_approval
 from services.matching.service import Matching
 from services.matching.settings import MatchingSettings
 from shared.kit.base.ids import Ids
-from shared.reference import Pack
+from shared.reference import Pack, read_pack
+from shared.reference.loader import PACKS
 from shared.reference.matching_data import Approver, MatchingData
 from tests.support.keys import A_KEY, ANOTHER_KEY
 from tests.support.matching import TODAY, a_job, a_person
@@ -95,3 +101,25 @@ class TestProduction:
         assert '"event":"model_not_approved"' in capsys.readouterr().out
         warn_of_a_proposal(replace(PACK, matching=of(TODAY, **APPROVAL)), TODAY)
         assert capsys.readouterr().out == ""
+
+
+def test_the_report_of_a_shadow_run_is_what_a_model_is_approved_by(tmp_path: Path) -> None:
+    """The steps of docs/matching.md: proposed, looked at, approved."""
+    folder = Path(shutil.copytree(PACKS / "kr_gyeonggi", tmp_path / "kr_gyeonggi"))
+    now = json.loads((folder / "ranking.json").read_text(encoding="utf-8"))
+    coming = now | {"weights": WEIGHTS, "weights_version": "next", "valid_from": TOMORROW.isoformat()}
+    (folder / "ranking_to_come.json").write_text(json.dumps(coming), encoding="utf-8")
+    proposed = read_pack(folder)
+    assert proposed.coming is not None
+    people = [a_person(n) for n in range(12)]
+    report = shadow_run(people, [a_job(1)], PACK, replace(proposed, matching=proposed.coming, coming=None), TODAY)
+    text = json.dumps(report, ensure_ascii=False) + "\n"  # as the command prints it
+    (folder / "fairness_report_to_come.json").write_text(text, encoding="utf-8")
+    approved = {
+        "status": "approved", "approved_by": {"role": "chair", "name": "Example"}, "approved_on": TODAY.isoformat(),
+        "fairness_report": sha256(text.encode()).hexdigest(),
+    }  # fmt: skip
+    (folder / "ranking_to_come.json").write_text(json.dumps(coming | approved), encoding="utf-8")
+    pack = read_pack(folder)
+    assert [pack.on(day).matching.approved_for(day) for day in (TODAY, TOMORROW)] == [False, True]
+    assert not any(person.person in text for person in people)

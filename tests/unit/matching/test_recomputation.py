@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 
 from services.matching import told_inputs
 from services.matching.admin_commands import COMMANDS_OF_ONE
@@ -25,7 +26,7 @@ from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
-from shared.kit.runtime.command_line import command_line
+from shared.kit.runtime import command_line as module
 from shared.reference import Pack
 from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.support.memory_store import MemoryStore
@@ -233,9 +234,18 @@ class TestWhoMayNotBeMatched:
         assert results(again(scene)) == [(1, "equal")]
 
 
+def test_the_command_is_about_the_match_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(module, "read_settings", lambda kind: "settings")
+    monkeypatch.setattr(module, "run_command", lambda settings, command: asked.append((settings, command)) or 0)
+    of_one: dict[str, Any] = {"recompute": lambda match: f"recompute {match}"}
+    assert module.command_line(["recompute", MATCH], MatchingSettings, lambda settings: FastAPI(), {}, of_one) == 0
+    assert asked == [("settings", f"recompute {MATCH}")]
+
+
 def test_the_command_takes_the_match_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     def nothing(settings: MatchingSettings) -> Any:
         raise AssertionError
 
-    assert command_line(["recompute"], MatchingSettings, nothing, {}, COMMANDS_OF_ONE) == 2
+    assert module.command_line(["recompute"], MatchingSettings, nothing, {}, COMMANDS_OF_ONE) == 2
     assert "recompute ID" in capsys.readouterr().err
