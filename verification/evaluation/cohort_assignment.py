@@ -32,7 +32,7 @@ from verification.evaluation.truth import TODAY
 PEOPLE, OPENINGS = 200, 300
 TERMS = Terms(guarantee=0.5, floor=0.95)
 SMALL = 1e-6
-NEARLY = 1e-3  # of a sum over all people: the solver's gap in a class
+NEARLY = 1e-3  # of everybody's sum: the solver's gap in a class
 FAMILIES = 4  # take turns by the seed
 Figures = dict[str, float]
 
@@ -130,10 +130,11 @@ def floor_of(one: Class, places: Mapping[str, int], groups: Mapping[str, str], f
         had = sum(one.benefits[p, found.assigned[p]] for p in members if p in found.assigned)
         lack += max(0.0, wanted * len(members) - had)
     least = (1 - TERMS.floor_cost) * total
-    kept, dear = lack <= NEARLY, found.benefit < least - NEARLY
+    nearly = NEARLY * total
+    kept, dear = lack <= nearly, found.benefit < least - nearly
     possible = 0.0 if kept else least_lack(one, places, good, groups, wanted, least)
-    broken = dear or (not kept and lack > possible + (max(best.values()) if possible > NEARLY else NEARLY))
-    return {"floors_kept": float(kept), "floors_broken": float(broken), "floors_out_of_reach": float(possible > NEARLY)}
+    broken = dear or (not kept and lack > possible + (max(best.values()) if possible > nearly else nearly))
+    return {"floors_kept": float(kept), "floors_broken": float(broken), "floors_out_of_reach": float(possible > nearly)}
 
 
 def least_lack(

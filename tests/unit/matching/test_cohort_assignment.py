@@ -200,6 +200,24 @@ class TestTheFloor:
         assert found.assigned == {"a": "x"}
 
 
+class TestTheFloorOfALargeClass:
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_is_as_near_to_its_bound_as_is_said_and_lacks_what_nobody_could_have(self, seed: int) -> None:
+        dice = random.Random(seed)
+        people, places = [f"p{n:03}" for n in range(90)], {f"o{n:03}": 1 for n in range(70)}
+        # to the people of one group less is worth less
+        benefits = {(p, o): dice.random() * (0.5 if p < "p030" else 1.0) for p in people for o in places}
+        groups = {person: "f" if person < "p030" else "m" for person in people}
+        terms = Terms(floor=0.6, floor_cost=0.3)
+        found = propose(people, places, benefits, groups, terms)
+        assert found.benefit <= found.bound + 1e-6
+        assert found.benefit >= 0.998 * found.bound
+        assert found.benefit >= 0.7 * found.optimum - 1e-6
+        assert sum(one.people * one.lacks for one in found.groups.values()) <= 1e-3 * found.optimum
+        assert sum(len([p for p, o in found.assigned.items() if o == opening]) > 1 for opening in places) == 0
+        assert found == propose(people, places, benefits, groups, terms)
+
+
 class TestByHand:
     @pytest.mark.parametrize("fixed", [{"a": "x", "b": "x"}, {"a": "full"}, {"a": "z"}])
     def test_more_than_the_places_or_no_match_is_refused(self, fixed: dict[str, str | None]) -> None:
