@@ -9,6 +9,7 @@ COLOURS = ("#1b5e9b", "#c4501b", "#3c7d3c", "#7a4a9c", "#8a8a8a", "#b89000")
 SHAPES = ("circle", "square", "diamond")
 LABELS, WIDTH, ROW, TOP = 190, 520, 22, 56
 SIDE = 300
+STEPS = 150  # of a curve: more cannot be seen
 
 
 def points(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], most: float) -> str:
@@ -38,9 +39,11 @@ def shares(title: str, series: Mapping[str, Sequence[float]]) -> str:
     parts.append(f'<rect x="{left}" y="{top}" width="{SIDE}" height="{SIDE}" fill="none" stroke="#bbbbbb"/>')
     for number, values in enumerate(series.values()):
         ordered, total, so_far, path = sorted(values), sum(values) or 1.0, 0.0, [(0.0, 0.0)]
+        step = max(1, len(ordered) // STEPS)
         for place, value in enumerate(ordered, 1):
             so_far += value
-            path.append((place / len(ordered), so_far / total))
+            if place % step == 0 or place == len(ordered):
+                path.append((place / len(ordered), so_far / total))
         drawn = " ".join(f"{left + SIDE * x:.1f},{top + SIDE * (1 - y):.1f}" for x, y in path)
         colour = COLOURS[number % len(COLOURS)]
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import sqrt
+from math import ceil, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
@@ -16,7 +16,6 @@ from verification.evaluation.mix import WORKING_IN
 from verification.evaluation.ways import NOW, OTHERS
 
 FEWEST = 10  # a group of fewer people is not told: its figures are chance
-BOUNDS = ("surest", "truth")
 OF_ALL = "ndcg10", "recall20", "utility5", "impossible5", "unseen", "gini"
 OF_GROUPS = ("random", "before", "bm25", "ngrams", "logistic", NOW, "boosting")
 OF_MIX = ("manufacturing", "hospitality", "hourly_pay", "secure", "elementary")
@@ -138,14 +137,14 @@ def _page(chosen_on: Sequence[OfWorld], fourth: Sequence[OfWorld], asked: Mappin
     yield "Written by the command; not by hand. What it was asked:\n"
     yield from (f"- {name}: {value}" for name, value in asked.items())
     yield (
-        "\nAll ways rank inside the service's conditions. nDCG@10, recall@20: higher is better; recall@20 is how many "
-        "of a person's truly best twenty are among the first twenty, where the service's list of ten goes on with the "
-        "next of the person's pool, and a shorter list does not. Utility: the mean over five places, an empty one "
+        '\nAll ways but "before" rank inside the service\'s conditions. nDCG@10, recall@20: higher is better. Recall '
+        "is how many of a person's truly best twenty are among the first twenty, where the service's ten go on with "
+        "the next of the person's pool, and a shorter list does not. Utility: the mean over five places, an empty one "
         "brings nothing. Impossible: of the first five entries. Unseen: openings in nobody's first ten. Gini: of how "
         'often openings are shown (0: all alike). "Truth" ranks by the hidden truth and "surest" by a learned chance '
         "of being possible: bounds, not ways to go. By group: the people of all these worlds together; behind: each "
         "way that is better for the group, by how much, with twice the standard error of that difference, and a star "
-        "where it is larger than that.\n"
+        "where it is larger than that. Wish: the first digit of the occupation that somebody says they want.\n"
     )
     for title, some in (("The three families that numbers were chosen on", chosen_on), ("The fourth family", fourth)):
         if not some:
@@ -216,7 +215,7 @@ def _plots(worlds: Sequence[OfWorld]) -> Mapping[str, str]:
             for grouping in GROUPINGS
             for one in compared(people, grouping, of)
         ]
-        most = max((value for _, values in rows for value in values.values()), default=1.0)
+        most = ceil(10 * max((value for _, values in rows for value in values.values()), default=1.0)) / 10
         found[file] = plots.points(f"{title} by group", rows, most)
     exposure = {way: [count for one in worlds for count in one.exposure[way]] for way in shown}
     return found | {"exposure.svg": plots.shares("How evenly openings are shown", exposure)}
