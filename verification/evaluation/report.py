@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from verification.evaluation import plots
+from verification.evaluation.families import FAMILIES
 from verification.evaluation.groups import GROUPINGS
 from verification.evaluation.measures import Served
 from verification.evaluation.mix import WORKING_IN
@@ -79,10 +80,10 @@ def compared(people: Sequence[Someone], grouping: str, of: Callable[[Served], fl
 def write(folder: Path, worlds: Sequence[OfWorld], asked: Mapping[str, object], last_line: Mapping[str, float]) -> None:
     """The page, the plots and the figures, into this folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    chosen_on, fourth = _split(worlds)
-    for name, text in _plots(chosen_on).items():
+    sections = _sections(worlds)
+    for name, text in _plots(next(iter(sections.values()))).items():
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text("\n".join(_page(chosen_on, fourth, asked)), encoding="utf-8")
+    (folder / "README.md").write_text("\n".join(_page(sections, asked)), encoding="utf-8")
     kept = {"asked": asked, "means": last_line, "worlds": [_kept(one) for one in worlds]}
     (folder / "figures.json").write_text(_lines(kept), encoding="utf-8")
 
@@ -113,8 +114,13 @@ def _lines(value: object, depth: int = 0) -> str:
     return ends[0] + ",".join(f"{gap} {part}" for part in parts) + gap + ends[1] + ("" if depth else "\n")
 
 
-def _split(worlds: Sequence[OfWorld]) -> tuple[list[OfWorld], list[OfWorld]]:
-    return [one for one in worlds if one.name != "settlement"], [one for one in worlds if one.name == "settlement"]
+def _sections(worlds: Sequence[OfWorld]) -> Mapping[str, list[OfWorld]]:
+    """The families on which numbers were chosen together, then each other one; plots are of the first."""
+    found: dict[str, list[OfWorld]] = {}
+    for one in worlds:
+        chosen_on = one.name in {family.name for family in FAMILIES}
+        found.setdefault("The families that numbers were chosen on" if chosen_on else f"`{one.name}`", []).append(one)
+    return found
 
 
 def _rounded(value: object) -> object:
@@ -132,7 +138,7 @@ def _mean(worlds: Sequence[OfWorld], way: str, name: str) -> float:
 # --- the page
 
 
-def _page(chosen_on: Sequence[OfWorld], fourth: Sequence[OfWorld], asked: Mapping[str, object]) -> Iterator[str]:
+def _page(sections: Mapping[str, Sequence[OfWorld]], asked: Mapping[str, object]) -> Iterator[str]:
     yield "# One run of `make evaluate`\n"
     yield "Written by the command; not by hand. What it was asked:\n"
     yield from (f"- {name}: {value}" for name, value in asked.items())
@@ -146,9 +152,7 @@ def _page(chosen_on: Sequence[OfWorld], fourth: Sequence[OfWorld], asked: Mappin
         "way that is better for the group, by how much, with twice the standard error of that difference, and a star "
         "where it is larger than that. Wish: the first digit of the occupation that somebody says they want.\n"
     )
-    for title, some in (("The three families that numbers were chosen on", chosen_on), ("The fourth family", fourth)):
-        if not some:
-            continue
+    for title, some in sections.items():
         yield f"## {title}\n"
         yield from _ways(some)
         for measure, of in MEASURES.items():

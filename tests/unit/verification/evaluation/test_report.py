@@ -46,8 +46,9 @@ class TestCompared:
 class TestPage:
     def test_holds_tables_plots_and_figures(self, tmp_path: Path) -> None:
         world = measured("balanced", 7, Market(PACK, FAMILIES[0], 7, 25, 60), PACK, None)
-        write(tmp_path, [world], {"seeds": "7"}, in_one(world))
+        write(tmp_path, [world, world._replace(name="elsewhere")], {"seeds": "7"}, in_one(world))
         page = (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert page.index("## The families that numbers were chosen on") < page.index("## `elsewhere`")
         assert "- seeds: 7" in page
         assert "| sex: women |" in page
         assert "| who works (survey) | 0.205 | 0.137 |" in page
