@@ -13,7 +13,7 @@ import gc
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -45,7 +45,7 @@ NEW_YEAR = date(2027, 1, 1)  # another wage table, and everybody's age: all list
 LISTS_SECONDS = 150.0  # so long lists are made; the rest is reckoned from those
 CHANGES, SCANS, SAMPLED = 400, 200, 120
 COPIED = 2_000  # lists, for those whose own were not made
-CHURN_SHARE, MOST_CHURN = 20, 15_000  # one in so many openings and people comes and goes in a day, at most so many
+CHURN_SHARE, CHURN_SECONDS = 20, 60.0  # one in so many openings and people comes and goes in a day; at most so long
 SCANNED = 1_000_000  # people whom one advert is compared with
 
 
@@ -167,13 +167,13 @@ class Bench:
         """What of a day's coming and going stays in memory, in GB: the sizes are the same afterwards."""
         gc.collect()
         before, fresh = resident_gb(), World(self.pack, 7)
-        for _ in range(_in_a_day(self.openings)):
+        for _ in _in_a_day(self.openings):
             self.close_opening()
             (opening,) = fresh.openings(1)
             self.openings.append(opening)
             self.index.put_opening(opening, 1)
             self.scan_opening(opening)
-        for _ in range(_in_a_day(self.people)):
+        for _ in _in_a_day(self.people):
             place = self.dice.randrange(len(self.people))
             self.index.remove_person(self.people[place].id)
             (person,) = fresh.people(1)
@@ -246,9 +246,13 @@ class Bench:
         return wrong
 
 
-def _in_a_day(held: Sequence[object]) -> int:
-    """How many of these come and go."""
-    return min(MOST_CHURN, max(CHANGES, len(held) // CHURN_SHARE))
+def _in_a_day(held: Sequence[object]) -> Iterator[int]:
+    """One for each of these that comes and goes."""
+    end = time.process_time() + CHURN_SECONDS
+    for number in range(max(CHANGES, len(held) // CHURN_SHARE)):
+        if time.process_time() > end:
+            return
+        yield number
 
 
 class Everything:
