@@ -331,7 +331,7 @@ def why_asked(pair: Pair, name: str) -> str:
 def near_the_edge(pair: Pair) -> str | None:
     """Of a way that is not too long: under which name the pack may say how often it turns out so all the same."""
     minutes, wish = pair.minutes(), pair.person.wants.commute_minutes if pair.person.wants else None
-    if minutes is None or lodges(pair):
+    if minutes is None:
         return None
     if wish is not None:
         return "edge" if minutes > 0.9 * wish else None
@@ -403,7 +403,7 @@ def _against(pair: Pair, need: str) -> bool:
         return False
     minutes = pair.minutes()
     too_far = rule.commute_minutes_max is not None and minutes is not None and minutes > rule.commute_minutes_max
-    return too_far or _against_work(pair, need)
+    return (too_far and not lodges(pair)) or _against_work(pair, need)
 
 
 def _against_work(pair: Pair, need: str) -> bool:

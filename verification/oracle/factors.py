@@ -162,6 +162,8 @@ def certainty(pair: Pair) -> float | None:
             value *= floor_met(pair)
         elif name == "shifts" and answer == "yes" and said_no_times(pair):
             value *= shares.get("shifts.unsaid", 1.0)
+        elif name == "commute" and lodges(pair):
+            continue  # it is certain
         elif name == "commute" and answer == "yes" and pair.opening.region is None:
             value *= shares.get(f"commute.{why_unsaid(pair)}", 1.0)
         elif name == "commute" and answer == "yes":

@@ -51,6 +51,11 @@ def _way(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[Per
         yield replace(person, commute_wish=ANY_WAY)
 
 
+def _lodging(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
+    if person.lodging is None and opening.lodging:
+        yield replace(person, lodging=True)
+
+
 def _pay(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterator[PersonFacts]:
     if person.floor is None and opening.wage is not None:
         least = WageFloor(per=opening.wage.per, amount=opening.wage.minimum, currency=opening.wage.currency)
@@ -92,6 +97,7 @@ def _situation(person: PersonFacts, opening: OpeningFacts, pack: Pack) -> Iterat
 MISSING = (
     Missing("residence", _residence),
     Missing("way", _way),
+    Missing("lodging", _lodging),
     Missing("pay", _pay),
     Missing("car", _car),
     Missing("licence", _licence),

@@ -193,7 +193,7 @@ class TestPlace:
     def test_a_way_that_would_mean_moving_is_asked_about_in_other_words(self) -> None:
         assert "longer than usual" in said("commute", {}, {"region": SEOUL})
         busan = {"region": "legal-dong-2026:26000"}
-        assert "too far without lodging" in said("commute", {}, busan)
+        assert "too far for who does not live there" in said("commute", {}, busan)
         assert "moving" in said("commute", {}, busan | {"benefits": ["work24-2024-welfare:01"]})
 
     def test_a_home_that_is_not_known_is_asked_about(self) -> None:
@@ -219,6 +219,12 @@ class TestPlace:
         assert answer("commute", person, busan) == expected
         assert answer("commute", person, {"region": "legal-dong-2026:26000"}) == "no"  # there is nowhere to live
         assert ("There is lodging" in said("commute", person, busan)) == (expected == "yes")
+
+    def test_who_would_live_there_need_not_be_close_to_home(self) -> None:
+        near = {"counselling": {"needs": ["kr-gyeonggi-1:near-home"]}}
+        lodging = {"region": "legal-dong-2026:26000", "benefits": ["work24-2024-welfare:01"]}
+        assert answer("needs", near, lodging) == answer("needs", near | {"wants": {"lodging": False}}, lodging) == "ask"
+        assert answer("needs", near | {"wants": {"lodging": True}}, lodging) == "yes"
 
     def test_who_would_live_there_may_come_from_anywhere(self) -> None:
         lodging = {"region": YEONCHEON, "benefits": ["work24-2024-welfare:01"]}

@@ -308,6 +308,9 @@ class TestCommute:
         assert value("commute", {"wants": {"lodging": True}}, lodging) == 1.0
         assert value("commute", {"wants": {"lodging": True}}, {"region": YEONCHEON}) == 0.0
         assert value("certainty", {"wants": {"lodging": True}}, lodging) == value("certainty")
+        placeless = {"region": None, "benefits": ["work24-2024-welfare:01"]}  # saying yes never makes it less likely
+        wants = [{"wants": {"lodging": said}} for said in (True, None)]
+        assert value("certainty", wants[0], placeless) > value("certainty", wants[1], placeless)
 
     def test_a_place_that_is_not_known(self) -> None:
         assert value("commute", job={"region": None}) is None

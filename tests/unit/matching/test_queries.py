@@ -94,6 +94,7 @@ class Kept:
         self.meanwhile: Callable[[], None] = lambda: None
         self.read: list[str] = []
         self.looked = True
+        self.standing: list[Any] = []
         self.audited: list[Any] = []
 
     def withdraw(self, purpose: str, recipient: str | None = None) -> None:
@@ -128,7 +129,7 @@ class Kept:
 
     async def matches_of_person(self, person: str) -> list[Any]:
         self.meanwhile()
-        return []
+        return list(self.standing)
 
     async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[Any]]:
         self.meanwhile()
@@ -206,6 +207,36 @@ class TestWhatToAskFirst:
     async def test_is_not_told_of_who_may_not_be_matched(self) -> None:
         kept = Kept(*self.JOBS, consents=[])
         assert (await queries(kept).of_person(CALLER, ALIAS)).ask_first == ()
+
+
+class TestNearIdenticalAdverts:
+    """Of what says the same work again one stands, and the others are named to who may know why."""
+
+    SAME = tuple(a_job(n, employer={"number": "111-22-33333"}) for n in range(3))
+    NOTICE = (CONSENTS[0], {"purpose": "notice", "recipient": "gjf", "until": "2027-05-15"})
+
+    def kept(self, consents: Sequence[Mapping[str, Any]] = CONSENTS) -> Kept:
+        kept, one = Kept(*self.SAME, consents=consents), self.SAME[0]
+        match = SimpleNamespace(opportunity=one.opportunity, kind="job", band="high", state="eligible", score=0.8,
+                                reasons=(), questions=(), model="m-1", as_of=TODAY)  # fmt: skip
+        kept.standing = [SimpleNamespace(match=match, chance=1.0)]
+        return kept
+
+    async def also(self, kept: Kept, caller: Any, alias: str) -> list[tuple[str, ...]]:
+        return [one.also for one in (await queries(kept).of_person(caller, alias)).matches]
+
+    async def test_are_named_to_who_may_know_why(self) -> None:
+        others = tuple(one.opportunity for one in self.SAME[1:])
+        assert await self.also(self.kept(), CALLER, ALIAS) == [others]
+        assert await self.also(self.kept(), PARTNER, GJF_ALIAS) == [others]
+
+    async def test_to_nobody_else(self) -> None:
+        assert await self.also(self.kept(self.NOTICE), PARTNER, GJF_ALIAS) == [()]
+
+    async def test_nor_to_whom_it_was_taken_back_meanwhile(self) -> None:
+        kept = self.kept([*self.NOTICE, CONSENTS[1]])
+        kept.meanwhile = lambda: kept.withdraw("profile")
+        assert await self.also(kept, PARTNER, GJF_ALIAS) == [()]
 
 
 class TestAnEmptyList:

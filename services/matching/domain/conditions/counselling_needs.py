@@ -3,6 +3,7 @@
 from services.matching.domain.assessment_context import AssessmentContext, Words
 from services.matching.domain.condition_answer import ASK, YES, Answer
 from services.matching.domain.conditions.base import Condition, condition
+from services.matching.domain.lodging import lives_there
 from services.matching.domain.measure import MINUTES_FOR_NEEDS
 from services.matching.domain.opening_facts import OpeningFacts
 from services.matching.domain.person_facts import PersonFacts
@@ -16,8 +17,8 @@ class Needs(Condition):
     name = "needs"
     cost = 21
     opens = "advert"
-    of_person = ("needs", "home_of_needs")
-    of_opening = ("needs_car", "shifts", "strength", "region")
+    of_person = ("needs", "home_of_needs", "lodging")
+    of_opening = ("needs_car", "shifts", "strength", "region", "lodging")
     measure = MINUTES_FOR_NEEDS
 
     def answer(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> Answer:
@@ -46,7 +47,7 @@ class Needs(Condition):
 def _against(rule: NeedRule, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext) -> bool:
     if _against_work(rule, opening):
         return True
-    if rule.commute_minutes_max is None:
+    if rule.commute_minutes_max is None or lives_there(person, opening):
         return False
     home, by_car = person.home_of_needs
     minutes = context.minutes(home, opening.region, by_car)

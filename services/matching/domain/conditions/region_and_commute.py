@@ -109,6 +109,8 @@ class Commute(Condition):
     def case(
         self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer
     ) -> str | None:
+        if lives_there(person, opening):
+            return None  # which is certain, also where no place is named
         if answer is ASK and might_live_there(person, opening) and context.minutes_of(person, opening.region) is None:
             return "ask_anywhere"  # who would live there may come from anywhere
         if answer is YES and opening.region is None:  # a programme that names no place
@@ -121,7 +123,7 @@ class Commute(Condition):
     def _edge(person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, answer: Answer) -> str | None:
         """Minutes are rough, and what is usual is not everybody's: a way near its limit may turn out too long."""
         minutes, (wish, usual) = context.minutes_of(person, opening.region), person.way
-        if minutes is None or answer is NO or lives_there(person, opening):
+        if minutes is None or answer is NO:
             return None
         if wish is not None:
             return "edge" if NEAR_WISH * wish < minutes <= wish else None

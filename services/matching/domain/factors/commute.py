@@ -1,7 +1,7 @@
 """How long the way to work is."""
 
 from services.matching.domain.assessment_context import AssessmentContext, Words
-from services.matching.domain.factors.base import Factor, factor
+from services.matching.domain.factors.base import SPEAKS, Factor, factor
 from services.matching.domain.lodging import lives_there
 from services.matching.domain.measure import MINUTES
 from services.matching.domain.opening_facts import OpeningFacts
@@ -22,6 +22,7 @@ class Commute(Factor):
     of_person = ("residence", "car", "way", "lodging")
     of_opening = ("region", "lodging")
     measure = MINUTES
+    speaks = SPEAKS | {"lodging": "for"}
 
     def is_unsaid(self, opening: OpeningFacts) -> bool:
         return opening.region is None
@@ -35,6 +36,13 @@ class Commute(Factor):
         wish, usual = person.way
         limit = wish or usual or 0
         return max(0.0, 1 - (1 - AT_THE_LIMIT) * minutes / limit)
+
+    def variant(
+        self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, value: float | None
+    ) -> str:
+        if value is not None and lives_there(person, opening):
+            return "lodging"
+        return super().variant(person, opening, context, value)
 
     def words(self, person: PersonFacts, opening: OpeningFacts, context: AssessmentContext, language: str) -> Words:
         minutes = context.minutes_of(person, opening.region)
