@@ -8,8 +8,9 @@ too, so that its predecessor's consumer is fenced at once; and before each opera
 What is to be worked out is worked out in slices, in one thread beside the event loop, which meanwhile serves others and
 takes in what comes; nobody else changes the index. While something is written, assessing goes on (`_meanwhile`): what
 is written was made in the thread before, or is of the revisions it was made from. It goes in transactions bounded in
-size: first what takes away, then what is to be assessed, then what is due to be published, then what is
-saved for the next load. It consumes, and takes away, as soon as people and what stands as published are loaded.
+size: first what takes away, then what is to be assessed, then what is due to be published (in a flood for a share of
+the time, `TellingPace`), then what is saved for the next load. It consumes, and takes away, as soon as people and what
+stands as published are loaded.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from services.matching.opening_snapshot import Loaded, OpeningSnapshot
 from services.matching.publisher import MatchDelta
 from services.matching.repository import Repository
 from services.matching.service import KEEP_WITHDRAWN_DAYS, Matching
+from services.matching.telling_pace import TellingPace
 from shared.kit.base.adaptive_batch_size import AdaptiveBatchSize
 from shared.kit.base.logs import logger
 from shared.kit.base.supervise import supervise
@@ -50,7 +52,8 @@ PEOPLE_AT_ONCE = 50  # published in one transaction: at most 20 events each
 PURGED_AT_ONCE = 500
 # So long a load may keep the event loop from others at once: a request or a batch takes dozens of turns of the loop.
 TURN_SECONDS = 0.004
-SLICE_SECONDS = 0.02  # so long it assesses before it looks at what came in
+ASSESS_SECONDS = 0.1  # so long it assesses, or until something came in: each turn of the work has its price
+DUE_SECONDS = 0.02  # so long it works out what is to be told
 IDLE_SECONDS = 1.0
 T = TypeVar("T")
 _log = logger("active_matcher")
@@ -215,13 +218,13 @@ class ActiveMatcher:
             SnapshotWriter(matching, self._perform_one, self._aside), time.monotonic(), 0.0,
         )  # fmt: skip
         table = CongestionTable(matching, self._perform_one, self._aside)
+        pace = TellingPace(self._topics.kafka.batch_max_records)
         while True:
             self._changed.clear()
             await self._publish_removals(consuming)
-            more = await self._aside(partial(matching.advance, SLICE_SECONDS))
-            deltas = await self._aside(partial(matching.due_deltas, self._batch_size.size, SLICE_SECONDS))
-            if deltas:
-                await self._meanwhile(self._publish(deltas))
+            more = await self._aside(partial(matching.advance, ASSESS_SECONDS))
+            holds_back = not pace.may_tell(self._waiting())
+            told = not holds_back and await self._tell(pace)
             if snapshots.due:
                 await self._meanwhile(snapshots.save())
             await snapshot.save()
@@ -236,15 +239,30 @@ class ActiveMatcher:
                 if matching.today != self._day.to_match():
                     await self._begin_day(self._day.to_match())
                     continue
-            if not (more or deltas or snapshots.busy or snapshot.busy or table.busy):
-                await self._wait(matching.seconds_to_next())
+            if not (more or told or snapshots.busy or snapshot.busy or table.busy):
+                await self._wait(pace.seconds_left() if holds_back else matching.seconds_to_next())
+
+    def _waiting(self) -> int:
+        """How many records wait to be taken in, as far as is known, and how many openings to be assessed."""
+        return sum(each.lag for each in self._stream.progress()) + self._matching.openings_waiting
+
+    async def _tell(self, pace: TellingPace) -> bool:
+        """What is due, of as many people as one transaction takes; whether there was anything."""
+        if self._matching.seconds_to_next() != 0:
+            return False
+        began = time.monotonic()
+        deltas = await self._aside(partial(self._matching.due_deltas, self._batch_size.size, DUE_SECONDS))
+        if deltas:
+            await self._meanwhile(self._publish(deltas))
+            pace.told(began)
+        return bool(deltas)
 
     async def _meanwhile(self, writing: Coroutine[Any, Any, None]) -> None:
         """While this is written, what waits is assessed."""
         task = asyncio.create_task(writing)
         try:
             while not task.done() and self._matching.openings_waiting:
-                await self._aside(partial(self._matching.advance, SLICE_SECONDS))
+                await self._aside(partial(self._matching.advance, ASSESS_SECONDS, task.done))
             await task
         finally:
             task.cancel()
@@ -263,8 +281,11 @@ class ActiveMatcher:
         """What was heard comes in; what may no longer match is withdrawn."""
         if consuming.done():
             consuming.result()  # raises why it does not consume
-        await self._aside(self._matching.drain_inbox)
-        await self._publish(await self._aside(self._matching.removals))
+        await self._publish(await self._aside(self._taken_away))
+
+    def _taken_away(self) -> list[MatchDelta]:
+        self._matching.drain_inbox()
+        return self._matching.removals()
 
     async def _begin_day(self, today: date) -> None:
         """What has ended goes; where the day's context is another, everybody is assessed again."""

@@ -76,10 +76,10 @@ class AssessmentQueue:
 
     # --- work
 
-    def advance(self, seconds: float) -> bool:
-        """Work for about so long; whether there is more."""
+    def advance(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Work for about so long or until it is ``enough``, on one thing at least; whether there is more."""
         end = self._clock() + seconds
-        while self._next() and self._clock() < end:
+        while self._next() and self._clock() < end and not enough():
             pass
         return self.waiting > 0
 

@@ -34,6 +34,7 @@ KEEP_WITHDRAWN_DAYS = 30
 REMOVALS_AT_ONCE = 200  # people are looked at for what may no longer match, between two looks at what came in
 CONGESTION_WAITS_SECONDS = 3_600.0  # for everything to be assessed, before the day's table is made all the same
 LOOK_SECONDS = 1.0  # while there is much to assess, who has no match is looked at once in so long
+COMPARES_SECONDS = 0.02  # so long people are looked at after each slice of assessing, a fourth while there is more
 LOOKED_AT_ONCE = 200  # people whose window ends
 _Change = tuple[PersonFacts | OpeningFacts, int]
 
@@ -196,13 +197,14 @@ class Matching:
                 if self._loading and not facts.takes_people(self.today):
                     self._closed.add(facts.id)
 
-    def advance(self, seconds: float) -> bool:
-        """Assess for about so long; whether there is more. Of whom something stands a window opens when their list is
-        another, and only at its end it is worked out whether there is anything to tell. Everybody else is looked at as
-        soon as nothing waits to be assessed: a first match is told at once."""
+    def advance(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Assess for about so long, until something was committed or until it is ``enough``; whether there is more. Of
+        whom something stands a window opens when their list is another, and only at its end it is worked out whether
+        there is anything to tell. Everybody else is looked at as soon as nothing waits to be assessed: a first match is
+        told at once."""
         queue = self._queue
         self._note_told()
-        more = queue.advance(seconds)
+        more = queue.advance(seconds, lambda: bool(self._inbox) or enough())
         now = self._clock()
         for person in queue.dirty_lists:
             if not self._published.of(person):
@@ -212,13 +214,14 @@ class Matching:
         self._unsaved_lists |= queue.dirty_lists
         queue.dirty_lists.clear()
         if not more or now >= self._compares_from:
-            self._compare(now + (seconds / 4 if more else seconds))
+            self._compare(now + (COMPARES_SECONDS / 4 if more else COMPARES_SECONDS))
         return more or bool(self._uncompared or queue.dirty_people or queue.dirty_openings)
 
     def _compare(self, end: float) -> None:
-        """Look at those who are to be compared with what was published, until then."""
-        while self._uncompared and (now := self._clock()) < end:
-            person = self._uncompared.pop()
+        """Look at those who are to be compared with what was published, until then, at one at least."""
+        now = 0.0
+        while self._uncompared and now < end:
+            person, now = self._uncompared.pop(), self._clock()
             stands = bool(self._published.of(person))
             if stands and self._netting.pending(person):
                 continue

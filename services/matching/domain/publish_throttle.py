@@ -9,29 +9,31 @@ from typing import NamedTuple
 
 
 class _Entry(NamedTuple):
-    """When somebody is due; ties in the order of arrival."""
+    """When somebody is due; ties in the order of arrival. ``first``: nothing stands for them yet."""
 
     due: float
     arrival: int
     person: str
+    first: bool
 
 
 class Netting:
     """Who has something to publish, and from when on. Times are any clock's seconds that only go forward.
 
-    The first change of somebody of whom nothing stands is due at once. Every other change opens a window, if none is
-    open; at its end what stands then is published, and what came and went in between never is. Whoever had something
-    published has no "first" again before a window has passed: one that is posted and closed again and again is not
-    published again and again. A withdrawal of what may no longer match does not wait for any of this.
+    The first change of somebody of whom nothing stands is due at once, and goes before all others that are due. Every
+    other change opens a window, if none is open; at its end what stands then is published, and what came and went in
+    between never is. Whoever had something published has no "first" again before a window has passed: one that is
+    posted and closed again and again is not published again and again. A withdrawal of what may no longer match does
+    not wait for any of this.
 
-    A priority queue: looking costs by what is due, not by who waits. An entry of the heap that is no longer the
+    Two priority queues: looking costs by what is due, not by who waits. An entry of a heap that is no longer the
     person's own in ``_due`` was cancelled or moved, and is dropped when it comes to the front.
     """
 
     def __init__(self, window: float) -> None:
         self.window = window
         self._due: dict[str, _Entry] = {}
-        self._heap: list[_Entry] = []
+        self._heaps: dict[bool, list[_Entry]] = {True: [], False: []}  # those of whom nothing stands, and the others
         self._arrivals = 0
         self._published: OrderedDict[str, float] = OrderedDict()
 
@@ -43,8 +45,8 @@ class Netting:
         entry = self._due.get(person)
         if entry is None or due < entry.due:
             self._arrivals += 1
-            entry = self._due[person] = _Entry(due, self._arrivals, person)
-            heapq.heappush(self._heap, entry)
+            entry = self._due[person] = _Entry(due, self._arrivals, person, first)
+            heapq.heappush(self._heaps[first], entry)
 
     def pending(self, person: str) -> bool:
         """Whether something waits for this person."""
@@ -58,13 +60,14 @@ class Netting:
         """At most so many people whose changes are to be published now; those who are not ready stay. Whoever was
         handed out stays due until `published` or `cancel`."""
         found: list[str] = []
-        looked_at: list[_Entry] = []
-        while len(found) < most and (first := self._first()) is not None and first.due <= now:
-            looked_at.append(heapq.heappop(self._heap))
-            if ready(first.person):
-                found.append(first.person)
-        for entry in looked_at:
-            heapq.heappush(self._heap, entry)
+        for heap in self._heaps.values():
+            looked_at: list[_Entry] = []
+            while len(found) < most and (entry := self._front(heap)) is not None and entry.due <= now:
+                looked_at.append(heapq.heappop(heap))
+                if ready(entry.person):
+                    found.append(entry.person)
+            for entry in looked_at:
+                heapq.heappush(heap, entry)
         return found
 
     def published(self, person: str, now: float) -> None:
@@ -81,10 +84,10 @@ class Netting:
 
     def next_due(self) -> float | None:
         """When the next is due; None when nobody waits."""
-        first = self._first()
-        return None if first is None else first.due
+        fronts = map(self._front, self._heaps.values())
+        return min((entry.due for entry in fronts if entry is not None), default=None)
 
-    def _first(self) -> _Entry | None:
-        while self._heap and self._due.get(self._heap[0].person) is not self._heap[0]:
-            heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else None
+    def _front(self, heap: list[_Entry]) -> _Entry | None:
+        while heap and self._due.get(heap[0].person) is not heap[0]:
+            heapq.heappop(heap)
+        return heap[0] if heap else None

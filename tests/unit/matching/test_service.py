@@ -246,6 +246,19 @@ class TestNetting:
         assert scene.matching.openings_waiting > 10
         assert [delta.person for delta in told] == [numbered(1)]
 
+    def test_a_slice_ends_when_something_is_committed_or_when_it_is_enough(self) -> None:
+        scene = Scene()
+        scene.hear(*(a_job(number) for number in range(5)))
+        scene.matching.drain_inbox()
+        assert scene.matching.advance(9.0, lambda: True)
+        assert scene.matching.openings_waiting == 4
+        scene.hear(a_person(consents=[]))
+        assert scene.matching.advance(9.0)
+        assert scene.matching.openings_waiting == 3
+        scene.matching.drain_inbox()
+        scene.matching.advance(9.0)
+        assert scene.matching.openings_waiting == 0
+
     def test_what_ended_between_the_choice_and_its_transaction_is_not_told(self) -> None:
         scene = Scene()
         scene.hear(a_job(), a_person())
