@@ -29,7 +29,7 @@ class SeenMatch(Model):
     kind: Annotated[Slug, PUBLIC]
     band: Annotated[Band, FEATURE]
     person_rank: Annotated[int | None, FEATURE] = None
-    also: Annotated[tuple[Id, ...], PUBLIC, Field(max_length=MOST_ALSO)] = ()
+    also: Annotated[tuple[Id, ...] | None, PUBLIC, Field(max_length=MOST_ALSO)] = None
     state: Annotated[Literal["eligible", "possible"] | None, FEATURE] = None
     score: Annotated[Part | None, FEATURE] = None
     reasons: Annotated[tuple[Reason, ...] | None, FEATURE] = None

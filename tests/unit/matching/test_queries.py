@@ -222,7 +222,7 @@ class TestNearIdenticalAdverts:
         kept.standing = [SimpleNamespace(match=match, chance=1.0)]
         return kept
 
-    async def also(self, kept: Kept, caller: Any, alias: str) -> list[tuple[str, ...]]:
+    async def also(self, kept: Kept, caller: Any, alias: str) -> list[tuple[str, ...] | None]:
         return [one.also for one in (await queries(kept).of_person(caller, alias)).matches]
 
     async def test_are_named_to_who_may_know_why(self) -> None:
@@ -231,12 +231,12 @@ class TestNearIdenticalAdverts:
         assert await self.also(self.kept(), PARTNER, GJF_ALIAS) == [others]
 
     async def test_to_nobody_else(self) -> None:
-        assert await self.also(self.kept(self.NOTICE), PARTNER, GJF_ALIAS) == [()]
+        assert await self.also(self.kept(self.NOTICE), PARTNER, GJF_ALIAS) == [None]
 
     async def test_nor_to_whom_it_was_taken_back_meanwhile(self) -> None:
         kept = self.kept([*self.NOTICE, CONSENTS[1]])
         kept.meanwhile = lambda: kept.withdraw("profile")
-        assert await self.also(kept, PARTNER, GJF_ALIAS) == [()]
+        assert await self.also(kept, PARTNER, GJF_ALIAS) == [None]
 
 
 class TestAnEmptyList:
