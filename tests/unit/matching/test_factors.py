@@ -56,8 +56,8 @@ class TestTheModelOfAPack:
     @pytest.mark.parametrize(
         ("name", "version", "digest"),
         [
-            ("kr-gyeonggi", "kr-gyeonggi-weights-9", "9dd31fbcfe1bd9251a8f699a"),
-            ("xx-island", "xx-island-weights-6", "6eabcd6a9e913298752ae818"),
+            ("kr-gyeonggi", "kr-gyeonggi-weights-10", "19c2d4f1a2f23033c8851ede"),
+            ("xx-island", "xx-island-weights-7", "6eabcd6a9e913298752ae818"),
         ],
     )
     def test_has_a_version_of_its_own(self, name: str, version: str, digest: str) -> None:
