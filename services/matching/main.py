@@ -78,7 +78,6 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
         congestion=settings.congestion,
     )
     next_steps = NextStepsSearch(pack)
-    spreads = settings.congestion and pack.matching.congestion is not None
     stream = matching_stream(matching)
     floor_raised, round_asked = asyncio.Event(), asyncio.Event()
     runtime = ServiceRuntime(
@@ -141,7 +140,11 @@ def build(settings: MatchingSettings, clock: Clock | None = None) -> FastAPI:
     return runtime.app(
         title="Ieum matching",
         routers=[
-            routes(lambda: MatchQueries(Repository(runtime.database), pack, people(), next_steps, congestion=spreads)),
+            routes(
+                lambda: MatchQueries(
+                    Repository(runtime.database), pack, people(), next_steps, congestion=settings.congestion
+                )
+            ),
             opening_routes(lambda: Repository(runtime.database)),
             round_routes(rounds),
         ],

@@ -2,7 +2,8 @@
 
 A search is seconds of work where many openings are open. Between two small pieces of it the event loop does whatever
 else is ready; a few requests wait for their turn, more are asked to come again. What is known of the openings is kept
-from one search to the next by revision, so that only what changed since is read and worked out.
+from one search to the next by revision, so that only what changed since is read and worked out; all of it anew when
+another model of the pack decides.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class NextStepsSearch:
     """One for the whole process."""
 
     def __init__(self, pack: Pack) -> None:
-        self._pack = pack
+        self._packs = pack
+        self._known_by = pack  # with the model by which they are known
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._known: dict[str, _Known] = {}
@@ -60,8 +62,11 @@ class NextStepsSearch:
             self._waiting -= 1
 
     async def _search(self, repository: Repository, person: Person, today: date) -> Found:
-        await self._read(repository, today)
-        looking, steps = NextSteps(person, self._pack, today), list[Step]()
+        pack = self._packs.on(today)
+        if pack is not self._known_by:
+            self._known, self._known_by = {}, pack
+        await self._read(repository, pack, today)
+        looking, steps = NextSteps(person, pack, today), list[Step]()
         async for known in in_slices(self._known.values()):
             looking.look(known.opportunity, known.facts)
         async for step in in_slices(looking.steps()):
@@ -69,7 +74,7 @@ class NextStepsSearch:
                 steps.append(step)
         return Found(tuple(ranked(steps)), looking.looked_at, looking.refused())
 
-    async def _read(self, repository: Repository, today: date) -> None:
+    async def _read(self, repository: Repository, pack: Pack, today: date) -> None:
         """Know the newest openings, and no others."""
         newest = await repository.newest_open(today, MOST_LOOKED_AT)
         before, known = self._known, dict[str, _Known]()
@@ -79,7 +84,7 @@ class NextStepsSearch:
             read |= await repository.opportunities(changed[first : first + READ_AT_ONCE])
         async for id, revision in in_slices(newest):
             if id in read:  # it may be newer than its revision here: then it is read once more
-                known[id] = _Known(revision, read[id], opening_facts(read[id], self._pack))
+                known[id] = _Known(revision, read[id], opening_facts(read[id], pack))
             elif id in before:
                 known[id] = before[id]
         self._known = known

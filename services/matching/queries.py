@@ -61,7 +61,7 @@ class MatchQueries:
         self._people = people
         self._next_steps = next_steps
         self._today = people.today
-        self._congestion = congestion
+        self._gives_way = congestion
 
     @property
     def _pack(self) -> Pack:
@@ -238,7 +238,8 @@ class MatchQueries:
         if passed is not None:
             return passed
         below = [one.match.score for one in standing if one.match.score <= assessment.score]
-        beaten = self._congestion and any(score < assessment.score for score in below)
+        spreads = self._gives_way and self._pack.matching.congestion is not None
+        beaten = spreads and any(score < assessment.score for score in below)
         if beaten and await self._repository.gives_way(assessment.opening.id) > 0:
             return "crowded"
         data = self._pack.matching

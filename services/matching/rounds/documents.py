@@ -57,12 +57,13 @@ class UnderDocument(TypedDict):
 
 
 class ResultDocument(TypedDict):
-    """What was worked out. ``model``: of the weights; ``as_of``: the day, as text."""
+    """What was worked out. ``model``: of the weights; ``as_of``: the day, as text. Rounds of before terms were told of
+    have none."""
 
     assigned: list[AssignedDocument]
     waiting: list[WaitingDocument]
     groups: list[GroupDocument]
-    terms: list[UnderDocument]
+    terms: NotRequired[list[UnderDocument]]
     benefit: float
     bound: float
     optimum: float

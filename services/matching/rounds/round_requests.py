@@ -234,7 +234,7 @@ def _result(held: RoundDocument, result: ResultDocument, seen: Seen) -> RoundRes
             ],
             "not_kept": [alias[one] for one, to in fixed.items() if to and given.get(one) != to and one in alias],
             "groups": [SeenGroup(**each) for each in result["groups"]],
-            "terms": [SeenUnder(**each) for each in result["terms"]],
+            "terms": [SeenUnder(**each) for each in result.get("terms", ())],
         },
         strict=False,
     )  # fmt: skip

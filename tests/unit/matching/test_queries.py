@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from services.matching.documents import StoredPerson
+from services.matching.domain.assessment import assess_pair
 from services.matching.next_steps_search import MOST_WAITING, NextStepsSearch
 from services.matching.people_access import PeopleAccess
 from services.matching.queries import MatchQueries
+from services.matching.repository import Repository
 from services.matching.schemas import WhyEmpty
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
@@ -337,6 +341,28 @@ class TestAnEmptyList:
         assert (problem.value.status, kept.audited) == (404, [])
 
 
+class TestWhatManyLookAt:
+    async def test_gives_way_by_the_model_of_the_day(self) -> None:
+        async def gives_way(opening: str) -> float:
+            return 0.1
+
+        kept = Kept(FAR, NEAR)
+        kept.gives_way = gives_way  # type: ignore[method-assign]
+        repository, tomorrow = cast(Any, kept), TODAY + timedelta(days=1)
+        coming = PACK.matching.model_copy(update={"valid_from": tomorrow, "congestion": None})
+        packs, said = replace(PACK, coming=coming), list[str]()
+        for day in (TODAY, tomorrow):
+            people = PeopleAccess(repository, partial(lambda one: one, day), Clock())
+            assessment = assess_pair(kept.person.person, NEAR, packs, day)
+            worse: Any = SimpleNamespace(
+                match=SimpleNamespace(score=assessment.score - 0.2, opportunity=FAR.opportunity)
+            )
+            said.append(
+                await MatchQueries(repository, packs, people, NextStepsSearch(packs))._passed_over(assessment, [worse])
+            )
+        assert said[0] == "crowded" != said[1]
+
+
 class TestTheSearchForSteps:
     async def test_reads_only_what_changed_since_the_last_one(self) -> None:
         kept, search = Kept(FAR, NEAR), NextStepsSearch(PACK)
@@ -349,6 +375,19 @@ class TestTheSearchForSteps:
         del kept.revisions[NEAR.opportunity]
         assert (await queries(kept, search).opens_more(CALLER, ALIAS)).looked_at == 1
         assert kept.read == [FAR.opportunity]
+
+    async def test_knows_nothing_by_a_model_that_decides_no_more(self) -> None:
+        kept, tomorrow = Kept(FAR, NEAR), TODAY + timedelta(days=1)
+        meanings = PACK.matching.model_copy(update={"valid_from": tomorrow})
+        search, repository = NextStepsSearch(replace(PACK, coming=meanings)), cast(Repository, kept)
+        await search.search(repository, kept.person.person, TODAY)
+        assert {one.opportunity for one in search._known.values()} == {FAR, NEAR}
+        kept.read.clear()
+        await search.search(repository, kept.person.person, tomorrow)
+        assert sorted(kept.read) == sorted(kept.held)
+        kept.read.clear()
+        await search.search(repository, kept.person.person, tomorrow)
+        assert kept.read == []
 
     async def test_is_one_at_a_time_and_few_wait(self) -> None:
         kept, search, under_way = Kept(FAR), NextStepsSearch(PACK), [0, 0]
