@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from random import Random
 from time import process_time
 
-from services.matching.domain.arrivals import chosen, expected_prices
+from verification.evaluation.arrivals import chosen, expected_prices
 from verification.evaluation.classes import Class
 
 

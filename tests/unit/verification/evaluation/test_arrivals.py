@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from services.matching.domain.arrivals import Choice, choose, chosen, expected_prices
 from services.matching.domain.cohort_assignment import Terms, propose
+from verification.evaluation.arrivals import Choice, choose, chosen, expected_prices
 
 pytestmark = pytest.mark.unit
 
