@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Self
 
 from services.matching.domain.match_index import Revisions
 from services.matching.domain.shortlists import RankKey, Shortlist
+from services.matching.domain.visibility import is_matched
 from shared.events import Event
 from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
@@ -25,6 +26,8 @@ SNAPSHOT: Final = "opening_chunks"
 ASSESSED: Final = "assessed"
 PARTS: Final = "0123456789abcdef"  # of a table of congestion: by how the ids of the openings begin
 WITHDRAWN: Final = "withdrawn"
+WHO: Final = ("person", "status", "owner", "consents")  # of a person's state: whether they take part and agreed to it
+_OF_CONSENT: Final = ("purpose", "recipient", "until")
 
 
 class Stored(ABC):
@@ -79,7 +82,8 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class StoredPerson(Stored):
     """A person's state. ``revision`` counts all changes of people and openings here; ``cause``: the event that this
-    state came with. The model is validated only when somebody asks for it."""
+    state came with; ``told_from``: what matches were told by before this revision of theirs is not named any more, for
+    in between the person might not be matched. The model is validated only when somebody asks for it."""
 
     collection: ClassVar[str] = PEOPLE
     id: str
@@ -88,13 +92,24 @@ class StoredPerson(Stored):
     aliases: tuple[str, ...]
     cause: Cause
     state: Document
+    told_from: int = 0
 
     @classmethod
-    def of(cls, event: Event[Person], revision: int) -> StoredPerson:
+    def of(cls, event: Event[Person], revision: int, told_from: int = 0) -> StoredPerson:
         """The state that an event carries."""
         person = event.data
         aliases = tuple(alias_key(one.agency, one.alias) for one in person.aliases)
-        return cls(person.person, event.sequence or 0, revision, aliases, Cause.of(event), _json(person))
+        return cls(person.person, event.sequence or 0, revision, aliases, Cause.of(event), _json(person), told_from)
+
+    def is_matched(self, today: date) -> bool:
+        """Whether this person may be matched on this day (`visibility.is_matched`), from as much of the state as says
+        so: readable in whatever else another version wrote into it."""
+        return is_matched(self.who, today)
+
+    @property
+    def who(self) -> Person:
+        """Whether they take part and what they agreed to; nothing else about them."""
+        return who_of(self.state)
 
     @property
     def person(self) -> Person:
@@ -107,6 +122,7 @@ class StoredPerson(Stored):
         return cls(
             document["_id"], document["sequence"], document["revision"], tuple(document["aliases"]),
             Cause(**document["cause"]), document["state"],
+            document.get("told_from", 0),  # not in a document of before it was kept
         )  # fmt: skip
 
     def to_document(self) -> Document:
@@ -118,7 +134,15 @@ class StoredPerson(Stored):
             "aliases": list(self.aliases),
             "cause": self.cause.to_document(),
             "state": self.state,
+            "told_from": self.told_from,
         }
+
+
+def who_of(state: Document) -> Person:
+    """Of a person's stored state whether they take part and what they agreed to."""
+    consents = [{name: one[name] for name in _OF_CONSENT if name in one} for one in state.get("consents", ())]
+    who = {name: state[name] for name in WHO if name != "consents"}
+    return Person.model_validate({**who, "consents": consents}, strict=False)
 
 
 def alias_key(agency: str, alias: str) -> str:
@@ -220,7 +244,8 @@ class StoredMatch(Stored):
     which day (None: by none), and how likely it is to be possible once all is known.
 
     The rank is left out: it shifts without an event and is worked out when read. ``content``: a fingerprint of what was
-    said; None: withdrawn. ``told``: the last times that it was told as standing, the newest last.
+    said; None: withdrawn. ``told``: the last times that it was told as standing, the newest last; it may be left out
+    where it is only read.
     """
 
     collection: ClassVar[str] = MATCHES

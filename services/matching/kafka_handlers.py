@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from services.matching.documents import StoredOpening, StoredPerson
 from services.matching.prohibition_follow_up import as_permitted
 from services.matching.service import Matching
-from services.matching.told_inputs import needs_to_forget
 from shared.access.prohibition_floors import the_floors
 from shared.access.prohibitions_stream import follow_agencies, follow_prohibitions, urgent_stream
 from shared.events import Event, registry
@@ -28,7 +27,11 @@ def matching_stream(matching: Matching) -> Stream:
     a type with another model is passed over until it has a handler of its own."""
     stream = Stream(SERVICE, topics=TOPICS, alone=True)
 
-    @stream.subscriber(*registry.carrying("people", Person), needs=_person)
+    def person_needs(event: Event[Person], work: UnitOfWork) -> Iterable[Need]:
+        yield the_floors(event.data.person)
+        yield from matching.needs_of_person(as_permitted(event, work).data, work)
+
+    @stream.subscriber(*registry.carrying("people", Person), needs=person_needs)
     def on_person(event: Event[Person], work: UnitOfWork) -> None:
         stored = StoredPerson.find(work, event.data.person)
         if stored is None or stored.sequence < (event.sequence or 0):
@@ -49,12 +52,6 @@ def prohibitions_stream(on_raised: Callable[[], None]) -> Stream:
     follow_prohibitions(stream, on_raised)
     follow_agencies(stream)
     return stream
-
-
-def _person(event: Event[Person], work: UnitOfWork) -> Iterable[Need]:
-    yield StoredPerson.need(event.data.person)
-    yield the_floors(event.data.person)
-    yield from needs_to_forget(as_permitted(event, work).data)
 
 
 def _opportunity(event: Event[Opportunity], work: UnitOfWork) -> Iterable[Need]:

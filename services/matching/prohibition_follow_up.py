@@ -14,7 +14,6 @@ from services.matching.domain.apply_prohibitions import permitted
 from services.matching.fenced_store import FencedStore
 from services.matching.publisher import SOURCE
 from services.matching.service import Matching
-from services.matching.told_inputs import needs_to_forget
 from shared.access.prohibition_floors import FLOORS, FloorFollowUp, Raised, floors_of
 from shared.events import Event
 from shared.events.topics.people import PERSON_UPDATED, Person
@@ -38,7 +37,7 @@ def floor_follow_up(
         yield StoredPerson.need(person)
         if (stored := StoredPerson.find(work, person)) is not None:
             floors = floors_of(work.get(FLOORS, person))
-            yield from needs_to_forget(permitted(stored.person, stored.sequence, floors))
+            yield from matching.needs_of_person(permitted(stored.person, stored.sequence, floors), work)
 
     def do(work: UnitOfWork, person: str, raised: Raised) -> None:
         stored = StoredPerson.find(work, person)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from services.matching import metrics
@@ -48,17 +48,20 @@ class MatchPublisher:
     """Publishes deltas. Pure over a unit of work; everything it compares with is in the transaction's snapshot.
     ``rules``: by which rules the index decides, to be kept with what is told."""
 
-    def __init__(self, index: MatchIndex, ids: Ids, model: str, purged: int, rules: str = "") -> None:
+    def __init__(
+        self, index: MatchIndex, ids: Ids, model: str, purged: int, inputs: ToldInputs, rules: str = ""
+    ) -> None:
         self._index = index
         self._ids = ids
         self._model = model
         self._rules = rules
-        self._inputs = ToldInputs()
+        self._inputs = inputs
         self.purged = purged
 
     def needs(self, delta: MatchDelta) -> Iterable[Need]:
-        """The person, the openings, and what was last published of each pair."""
+        """The person, what is kept of them, the openings, and what was last published of each pair."""
         yield StoredPerson.need(delta.person)
+        yield self._inputs.needs_to_keep(delta.person)
         for opening in (*delta.withdrawn, *(opening for opening, _, _ in delta.standing)):
             yield StoredOpening.need(opening)
             yield StoredMatch.need(self._ids.derived(delta.person, opening))
@@ -102,14 +105,35 @@ class MatchPublisher:
         pair = person.id, opening.id
         match = told_match(assessment, self._ids.derived(*pair), rank)
         content, before = fingerprint(match), self._last(pair, work)
+        assert assessment.person.consent_until is not None, "who has no consent matches nothing"
         if before is not None and before.content == content:
+            self._keep_as_told(before, match, person, opening, revisions, assessment.person.consent_until, work)
             return
         type = MATCH_CHANGED if before is not None and before.standing else MATCH_FOUND
         cause = person.cause if _age(person) > _age(opening) else opening.cause
         chance = likelihood(assessment.person, assessment.opening, assessment.context)
-        assert assessment.person.consent_until is not None, "who has no consent matches nothing"
         self._inputs.keep(person, opening, assessment.person.consent_until, work)
-        self._emit(type, match, content, revisions, before, cause, work, chance)
+        self._emit(type, match, content, revisions, before, person, cause, work, chance)
+
+    def _keep_as_told(
+        self,
+        before: StoredMatch,
+        match: Match,
+        person: StoredPerson,
+        opening: StoredOpening,
+        revisions: Revisions,
+        consent_until: date,
+        work: UnitOfWork,
+    ) -> None:
+        """It reads as it was told, so nothing is told. When what it was told by is kept no more, or ended sooner, it
+        comes out of what stands now just as well: that is kept, and named in its place."""
+        told = _still_named(before, person)
+        if told and self._inputs.holds(told[-1], person, consent_until, work):
+            return
+        assert before.content is not None, "what reads the same stands"
+        self._inputs.keep(person, opening, consent_until, work)
+        telling = self._telling(match, before.sequence, revisions, before.content)
+        replace(before, told=(*(one for one in told if one.sequence != before.sequence), telling)).save(work)
 
     def _withdraw(
         self,
@@ -134,7 +158,7 @@ class MatchPublisher:
             changed.append(opening)
         source = max(changed, key=_age, default=newest)
         cause = caused_by_day(self._index.today, self._ids) if source is None else source.cause
-        self._emit(MATCH_WITHDRAWN, match, None, None, before, cause, work)
+        self._emit(MATCH_WITHDRAWN, match, None, None, before, person, cause, work)
 
     def _emit(
         self,
@@ -143,13 +167,14 @@ class MatchPublisher:
         content: str | None,
         revisions: Revisions | None,
         before: StoredMatch | None,
+        person: StoredPerson | None,
         cause: Cause,
         work: UnitOfWork,
         chance: float = 0.0,
     ) -> None:
         sequence = max(before.sequence if before else 0, self.purged) + 1
         table = self._index.congestion.day if self._index.congestion is not None else None
-        told = before.told if before is not None and self._index.has_person(match.person) else ()
+        told = _still_named(before, person) if self._index.has_person(match.person) else ()
         if revisions is not None and content is not None:
             told = (*told, self._telling(match, sequence, revisions, content))[-MOST_TOLD:]
         StoredMatch(match, sequence, content, revisions, type.name, work.now, cause, table, chance, told).save(work)
@@ -165,6 +190,13 @@ class MatchPublisher:
 
     def _last(self, pair: Pair, work: UnitOfWork) -> StoredMatch | None:
         return StoredMatch.find(work, self._ids.derived(*pair))
+
+
+def _still_named(before: StoredMatch | None, person: StoredPerson | None) -> tuple[Telling, ...]:
+    """When it was told since the person may be matched without a break."""
+    if before is None or person is None:
+        return ()
+    return tuple(one for one in before.told if one.revisions.person >= person.told_from)
 
 
 def _age(stored: StoredPerson | StoredOpening) -> tuple[int, str]:

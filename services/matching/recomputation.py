@@ -2,8 +2,10 @@
 
 Of each time that the match was told (the last `publisher.MOST_TOLD`): person and opening at the revisions that it names
 (`told_inputs`), assessed on its day by the rules and the pack that run here. The fingerprint of what comes of it is
-compared with that of what was told: state, score, band, reasons and questions, in every word. Reads and changes
-nothing. It shows why somebody matches, so it is for who may read the database.
+compared with that of what was told: state, score, band, reasons and questions, in every word. Of the match, and of
+whether its person is matched, only what is needed is read: so a version that told a match can be run on what a later
+one stored. Inputs that hold what it does not know are not guessed at. Reads and changes nothing. It shows why somebody
+matches, so it is for who may read the database.
 """
 
 from __future__ import annotations
@@ -14,19 +16,24 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from services.matching.documents import Telling, fingerprint
+from pydantic import ValidationError
+
+from services.matching.documents import Telling, fingerprint, who_of
+from services.matching.domain.apply_prohibitions import permitted
 from services.matching.domain.assessment import assess_pair
 from services.matching.domain.diversification import lot_of
 from services.matching.domain.told_match import told_match
 from services.matching.domain.visibility import is_matched
-from services.matching.report_commands import allowed, day_of
+from services.matching.report_commands import day_of
 from services.matching.repository import Repository
 from services.matching.rules_digest import rules_digest
 from services.matching.settings import MatchingSettings
+from services.matching.told_inputs import StoredOpeningInput, StoredPersonInput
 from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.kit.runtime.admin_commands import AdminCommand
+from shared.kit.store.mongo import Document
 from shared.kit.store.store import Store
 from shared.reference import Pack, load_pack
 
@@ -47,29 +54,42 @@ async def _recompute(match: str, store: Store, settings: MatchingSettings) -> st
 async def recomputed(repository: Repository, match: str, pack: Pack, rules: str, today: date) -> Found:
     """What came of it, as it is shown. ``rules``: those that run here; ``today``: whether the person may be matched is
     asked for this day: of whoever may not be, nothing is worked out, whatever is still there."""
-    stored = await repository.match(match)
-    if stored is None:
+    held = await repository.match_and_person(match)
+    if held is None:
         return {"match": match, "result": "not-held", "versions": []}
-    people = await allowed(repository, await repository.people([stored.match.person]))
-    if not any(is_matched(person, today) for person in people):
+    stored, person = held
+    if person is None or not is_matched(await _who(repository, person), today):
         return {"match": match, "result": "person-not-matched", "versions": []}
-    versions = []
-    for telling in reversed(stored.told):
-        inputs = await repository.told_inputs(stored.match, telling.revisions)
-        told = stored.match if stored.standing and telling.sequence == stored.sequence else None
-        version = {"result": "inputs-gone"} if inputs is None else _version(stored.match, told, telling, *inputs, pack)
-        if telling.rules != rules:
-            version = {**version, "result": "other-rules", "needs": _named(telling.model, telling.rules)}
-        versions.append({**_told(telling, stored.match), **version})
+    pair, versions = (stored["person"], stored["opportunity"]), list[Found]()
+    for document in reversed(stored.get("told", ())):
+        telling = Telling.from_document(document)
+        if telling.revisions.person < person.get("told_from", 0):
+            continue  # in between they might not be matched: it goes as soon as the match is looked at
+        told = stored["match"] if stored["standing"] and telling.sequence == stored["sequence"] else None
+        inputs = await repository.told_inputs(*pair, telling.revisions)
+        version: dict[str, Any] = {"result": "inputs-gone"}
+        if inputs is not None:
+            version = _of_inputs(match, told, telling, *inputs, pack)
+        if telling.rules != rules and inputs is not None:
+            version["needs"] = _named(telling.model, telling.rules)
+            if "equal" in version:
+                version["result"] = "other-rules"
+        versions.append({**_told(telling, *pair), **version})
     result = "recomputed" if versions else "nothing-kept"
     return {"match": match, "result": result, "running": _named(pack.weights_version, rules), "versions": versions}
+
+
+async def _who(repository: Repository, document: Document) -> Person:
+    """Whether they take part and what they agreed to, as far as their state still allows it at this moment."""
+    id: str = document["_id"]
+    return permitted(who_of(document["state"]), document["sequence"], (await repository.floors([id]))[id])
 
 
 def _named(model: str, rules: str) -> Found:
     return {"model": model, "rules": rules}
 
 
-def _told(telling: Telling, match: Match) -> dict[str, Any]:
+def _told(telling: Telling, person: str, opening: str) -> dict[str, Any]:
     """What it was told by."""
     table = telling.congestion
     return {
@@ -80,20 +100,43 @@ def _told(telling: Telling, match: Match) -> dict[str, Any]:
         "congestion": {
             "table": None if table is None else table.isoformat(),
             "gave_way_by": telling.gave_way_by,
-            "lot": round(lot_of(match.person, match.opportunity), 6),
+            "lot": round(lot_of(person, opening), 6),
         },
         "told": {"score": telling.score},
     }
 
 
+def _of_inputs(
+    match: str,
+    told: Document | None,
+    telling: Telling,
+    person: StoredPersonInput,
+    opening: StoredOpeningInput,
+    pack: Pack,
+) -> dict[str, Any]:
+    """What comes of these inputs, if all that they hold is known here."""
+    try:
+        inputs = person.person, opening.opportunity
+    except ValidationError:
+        return {"result": "inputs-unreadable"}
+    return _version(match, _readable(told), telling, *inputs, pack)
+
+
+def _readable(told: Document | None) -> Match | None:
+    try:
+        return None if told is None else Match.model_validate(told, strict=False)
+    except ValidationError:
+        return None
+
+
 def _version(
-    match: Match, told: Match | None, telling: Telling, person: Person, opening: Opportunity, pack: Pack
+    match: str, told: Match | None, telling: Telling, person: Person, opening: Opportunity, pack: Pack
 ) -> dict[str, Any]:
     """What the rules that run here say of these inputs. ``told``: what was told, where that is still held whole."""
     assessment = assess_pair(person, opening, pack, telling.day)
     if assessment.state == "no":
-        return {"result": "differs", "now": {"state": "no"}, "differs": ["state"]}
-    again = told_match(assessment, match.match, None)
+        return {"result": "differs", "equal": False, "now": {"state": "no"}, "differs": ["state"]}
+    again = told_match(assessment, match, None)
     equal = fingerprint(again) == telling.content
     shown = {
         "state": again.state,

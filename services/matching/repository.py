@@ -20,6 +20,7 @@ from services.matching.documents import (
     PROGRESS,
     PURGED,
     SNAPSHOT,
+    WHO,
     StoredCandidates,
     StoredList,
     StoredMatch,
@@ -42,7 +43,6 @@ from services.matching.told_inputs import (
     input_id,
 )
 from shared.access import prohibition_floors
-from shared.events.topics.matches import Match
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
@@ -208,19 +208,26 @@ class Repository:
         query = {"opportunity": {"$in": list(openings)}, "standing": True}
         return set(await self._database[MATCHES].distinct("opportunity", query))
 
-    async def match(self, id: str) -> StoredMatch | None:
-        """One match, standing or not."""
-        found = await self._database[MATCHES].find_one({"_id": id}, max_time_ms=PATIENCE_MS)
-        return None if found is None else StoredMatch.from_document(found)
-
-    async def told_inputs(self, match: Match, revisions: Revisions) -> tuple[Person, Opportunity] | None:
-        """What a match was told by at these revisions; None when one of the two is kept no more."""
-        ids = input_id(match.person, revisions.person), input_id(match.opportunity, revisions.opening)
-        person = await self._database[PEOPLE_TOLD].find_one({"_id": ids[0]}, max_time_ms=PATIENCE_MS)
-        opening = await self._database[OPENINGS_TOLD].find_one({"_id": ids[1]}, max_time_ms=PATIENCE_MS)
-        if person is None or opening is None:
+    async def match_and_person(self, id: str) -> tuple[Document, Document | None] | None:
+        """One match, standing or not, and of its person what says whether they are matched: both as they are stored,
+        for another version may have written them."""
+        match = await self._database[MATCHES].find_one({"_id": id}, max_time_ms=PATIENCE_MS)
+        if match is None:
             return None
-        return StoredPersonInput.from_document(person).person, StoredOpeningInput.from_document(opening).opportunity
+        wanted = {"sequence": 1, "told_from": 1, **{f"state.{one}": 1 for one in WHO}}
+        query = {"_id": match["person"]}
+        return match, await self._database[PEOPLE].find_one(query, wanted, max_time_ms=PATIENCE_MS)
+
+    async def told_inputs(
+        self, person: str, opening: str, revisions: Revisions
+    ) -> tuple[StoredPersonInput, StoredOpeningInput] | None:
+        """What a match was told by at these revisions; None when one of the two is kept no more."""
+        ids = input_id(person, revisions.person), input_id(opening, revisions.opening)
+        of_person = await self._database[PEOPLE_TOLD].find_one({"_id": ids[0]}, max_time_ms=PATIENCE_MS)
+        of_opening = await self._database[OPENINGS_TOLD].find_one({"_id": ids[1]}, max_time_ms=PATIENCE_MS)
+        if of_person is None or of_opening is None:
+            return None
+        return StoredPersonInput.from_document(of_person), StoredOpeningInput.from_document(of_opening)
 
     async def matches_of_person(self, person: str) -> list[StoredMatch]:
         """The standing matches of a person, in no order."""
@@ -238,10 +245,10 @@ class Repository:
         return people
 
     async def matches_of_people(self, people: Iterable[str]) -> dict[str, list[StoredMatch]]:
-        """The standing matches of these people, in no order."""
+        """The standing matches of these people, in no order, without when they were told: no reader asks for it."""
         found: dict[str, list[StoredMatch]] = {id: [] for id in people}
         query = {"person": {"$in": sorted(found)}, "standing": True}
-        async for document in self._database[MATCHES].find(query).max_time_ms(PATIENCE_MS):
+        async for document in self._database[MATCHES].find(query, {"told": 0}).max_time_ms(PATIENCE_MS):
             found[document["person"]].append(StoredMatch.from_document(document))
         return found
 

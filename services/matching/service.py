@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import date
 from functools import partial
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.matching.assessment_queue import AssessmentQueue, Candidates
 from services.matching.documents import StoredList, StoredMatch, StoredOpening, StoredPerson, StoredProgress
@@ -20,13 +21,13 @@ from services.matching.domain.publish_throttle import Netting
 from services.matching.fenced_store import NotActive
 from services.matching.last_published import LastPublished
 from services.matching.publisher import MatchDelta, MatchPublisher, purge_withdrawn
-from services.matching.told_inputs import forget_unless_matched
+from services.matching.told_inputs import ToldInputs
 from shared.events import Event
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.kit.base.ids import Ids
 from shared.kit.store.store import Operation
-from shared.kit.store.unit_of_work import UnitOfWork
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 from shared.reference import Pack
 
 # Longer than an event of ours can come again: 7 days from the outbox, and 7 more in the topic that it then went into.
@@ -83,7 +84,10 @@ class Matching:
         self._queue = AssessmentQueue(self._index, self._clock)
         self._netting = Netting(self._netting_seconds)
         self._published = LastPublished()
-        self._publisher = MatchPublisher(self._index, self._ids, self.pack.weights_version, 0, self._rules)
+        self._inputs = ToldInputs(ZoneInfo(self.pack.timezone))
+        self._publisher = MatchPublisher(
+            self._index, self._ids, self.pack.weights_version, 0, self._inputs, self._rules
+        )  # fmt: skip
         self._inbox: deque[_Change] = deque()
         self._told: deque[tuple[MatchDelta, dict[str, Revisions | None]]] = deque()  # and not noted yet
         self._loading = True
@@ -107,11 +111,18 @@ class Matching:
 
     # --- what comes, inside of a transaction
 
+    def needs_of_person(self, person: Person, work: UnitOfWork) -> Iterable[Need]:
+        """What has to be loaded before `person_changed`."""
+        yield StoredPerson.need(person.person)
+        yield from self._inputs.needs_of_change(person, work)
+
     def person_changed(self, event: Event[Person], work: UnitOfWork) -> None:
-        """A person is new, changed or gone (their status and consents say so). Needs `needs_to_forget`."""
-        forget_unless_matched(event.data, work)
+        """A person is new, changed or gone (their status and consents say so). Needs `needs_of_person`."""
+        person, before = event.data, StoredPerson.find(work, event.data.person)
+        self._inputs.person_changed(person, work)
         self._revision += 1
-        StoredPerson.of(event, self._revision).save(work)
+        told_from = self._inputs.told_from(before, person, self._revision, work)
+        StoredPerson.of(event, self._revision, told_from).save(work)
         self._enqueue(person_facts(event.data, self.pack), work)
 
     def opportunity_changed(self, event: Event[Opportunity], work: UnitOfWork) -> None:

@@ -164,6 +164,10 @@ class UnitOfWork:
     def delete(self, collection: str, id: str) -> None:
         self._change(collection, id, None, {})
 
+    def writes(self, collection: str, id: str) -> bool:
+        """Whether this transaction writes or deletes the document so far: what was undone does not count."""
+        return (collection, id) in self._changed
+
     def emit(self, event: Any) -> None:
         """Publish after the commit, in order, through the outbox. Raises what the codec raises, and NotWritten: the
         operation fails alone and is set apart, instead of saying what nobody will ever hear."""

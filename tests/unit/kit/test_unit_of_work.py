@@ -23,6 +23,17 @@ def work_with(collection: str, *documents: dict[str, object], absent: tuple[str,
     return work
 
 
+def test_says_what_it_writes_as_long_as_that_was_not_undone() -> None:
+    work = work_with("things", {"_id": "a"})
+    assert not work.writes("things", "a")
+    before = work.savepoint()
+    work.save("things", {"_id": "a"})
+    work.delete("things", "b")
+    assert (work.writes("things", "a"), work.writes("things", "b")) == (True, True)
+    work.rollback_to(before)
+    assert (work.writes("things", "a"), work.writes("things", "b")) == (False, False)
+
+
 class TestGet:
     def test_gives_what_was_loaded_and_none_for_what_is_absent(self) -> None:
         work = work_with("people", {"_id": "a", "n": 1}, absent=("b",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,12 +13,12 @@ from services.matching.domain.match_index import MatchIndex
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.list_snapshots import save_candidates
 from services.matching.service import Matching
-from services.matching.told_inputs import needs_to_forget
 from shared.events import Event
 from shared.events.topics.opportunities import JOB_POSTED, Opportunity
 from shared.events.topics.people import PERSON_UPDATED, Person
 from shared.kit.base.ids import Ids
 from shared.kit.store.store import Operation
+from shared.kit.store.unit_of_work import Need, UnitOfWork
 from tests.support.matching import TODAY, a_job, numbered
 from tests.support.memory_store import MemoryStore
 from tests.unit.matching.asking import PACK
@@ -26,6 +27,10 @@ NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 RECORDED = NOW - timedelta(seconds=3)
 IDS = Ids(bytes(32))
 JOB = a_job().opportunity
+
+
+def _none(work: UnitOfWork) -> Iterable[Need]:
+    return ()
 
 
 class Scene:
@@ -89,8 +94,8 @@ class Scene:
             changed: Any = self.matching.person_changed
             if isinstance(thing, Opportunity):
                 changed = self.matching.opportunity_changed
-            needs = needs_to_forget(thing) if isinstance(thing, Person) else ()
-            self.perform(Operation(lambda work, needs=needs: needs, partial(changed, event)))
+            needs = partial(self.matching.needs_of_person, thing) if isinstance(thing, Person) else _none
+            self.perform(Operation(needs, partial(changed, event)))
 
     def publish_changes(self, *, removals_only: bool = False) -> None:
         """Work out everything and tell what is due."""

@@ -15,18 +15,15 @@ from fastapi import FastAPI
 
 from services.matching import told_inputs
 from services.matching.admin_commands import COMMANDS_OF_ONE
-from services.matching.documents import StoredMatch, StoredPerson
 from services.matching.domain.match_index import Revisions
 from services.matching.publisher import MOST_TOLD
 from services.matching.recomputation import recomputed
 from services.matching.repository import Repository
 from services.matching.settings import MatchingSettings
 from services.matching.told_inputs import StoredOpeningInput, StoredPersonInput, input_id
-from shared.events.topics.matches import Match
-from shared.events.topics.opportunities import Opportunity
-from shared.events.topics.people import Person
 from shared.events.topics.prohibitions import Floors
 from shared.kit.runtime import command_line as module
+from shared.kit.store.mongo import Document
 from shared.reference import Pack
 from tests.support.matching import TODAY, a_job, a_person, numbered, random_opening, random_person
 from tests.support.memory_store import MemoryStore
@@ -43,23 +40,21 @@ class Held:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def match(self, id: str) -> StoredMatch | None:
-        found = self._store.get("matches", id)
-        return None if found is None else StoredMatch.from_document(found)
-
-    async def people(self, ids: Iterable[str]) -> list[StoredPerson]:
-        found = [self._store.get("people", id) for id in ids]
-        return [StoredPerson.from_document(one) for one in found if one is not None]
+    async def match_and_person(self, id: str) -> tuple[Document, Document | None] | None:
+        match = self._store.get("matches", id)
+        return None if match is None else (match, self._store.get("people", match["person"]))
 
     async def floors(self, ids: Iterable[str]) -> dict[str, Floors]:
         return {id: Floors(person=id) for id in ids}
 
-    async def told_inputs(self, match: Match, revisions: Revisions) -> tuple[Person, Opportunity] | None:
-        person = self._store.get("told_people", input_id(match.person, revisions.person))
-        opening = self._store.get("told_openings", input_id(match.opportunity, revisions.opening))
-        if person is None or opening is None:
+    async def told_inputs(
+        self, person: str, opening: str, revisions: Revisions
+    ) -> tuple[StoredPersonInput, StoredOpeningInput] | None:
+        of_person = self._store.get("told_people", input_id(person, revisions.person))
+        of_opening = self._store.get("told_openings", input_id(opening, revisions.opening))
+        if of_person is None or of_opening is None:
             return None
-        return StoredPersonInput.from_document(person).person, StoredOpeningInput.from_document(opening).opportunity
+        return StoredPersonInput.from_document(of_person), StoredOpeningInput.from_document(of_opening)
 
 
 def again(scene: Scene, match: str = MATCH, pack: Pack = PACK, rules: str = "r") -> dict[str, Any]:
@@ -120,6 +115,36 @@ class TestAMatch:
         assert (version["result"], version["equal"]) == ("other-rules", True)
         assert version["needs"] == {"model": PACK.weights_version, "rules": "r"}
 
+    @pytest.mark.parametrize(("collection", "field"), [("told_people", "state"), ("told_openings", "state")])
+    def test_of_inputs_that_hold_what_is_not_known_here_says_so(self, collection: str, field: str) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        [kept] = scene.store.all(collection)
+        kept[field]["of_a_later_version"] = 1
+        scene.store.put(collection, kept)
+        [version] = again(scene)["versions"]
+        assert (version["result"], "needs" in version) == ("inputs-unreadable", False)
+        [version] = again(scene, rules="other")["versions"]
+        assert (version["result"], version["needs"]["rules"]) == ("inputs-unreadable", "r")
+
+    def test_reads_of_the_match_and_the_person_only_what_it_needs(self) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        for collection, field in (("matches", "match"), ("people", "state"), ("people", "cause")):
+            [held] = scene.store.all(collection)
+            held[field]["of_a_later_version"] = 1
+            scene.store.put(collection, held)
+        assert results(again(scene)) == [(1, "equal")]
+        weights = dict(PACK.matching.weights, commute=PACK.matching.weights["commute"] / 2)
+        other = replace(PACK, matching=PACK.matching.model_copy(update={"weights": weights}))
+        assert again(scene, pack=other)["versions"][0]["differs"] == ["score"]  # what was told cannot be read whole
+
+    def test_whose_inputs_are_gone_says_that_whoever_runs_it(self) -> None:
+        scene = Scene()
+        scene.does(a_job(), a_person())
+        scene.store.documents["told_openings"].clear()
+        assert results(again(scene, rules="other")) == [(1, "inputs-gone")]
+
     def test_that_nobody_holds_or_that_was_told_before_inputs_were_kept_is_no_error(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person())
@@ -159,16 +184,16 @@ class TestWhatIsKept:
     def test_is_written_again_by_a_process_that_does_not_know_of_it(self) -> None:
         scene = Scene()
         scene.does(a_job(), a_person())
-        scene.store.documents["told_people"].clear()
+        scene.store.documents["told_openings"].clear()
         scene.begin()
-        scene.does(a_job(wage={"minimum": 2_700_000}))
-        assert len(scene.store.all("told_people")) == 1
+        scene.does(a_person(wants={"growth": False}))
+        assert len(scene.store.all("told_openings")) == 1
 
     def test_that_is_remembered_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(told_inputs, "MOST_REMEMBERED", 3)
         scene = Scene()
         scene.does(a_person(), *(a_job(n) for n in range(5)))
-        assert len(scene.matching._publisher._inputs._kept) == 3
+        assert len(scene.matching._inputs._openings) == 3
 
     def test_is_not_there_when_the_transaction_that_tells_came_to_nothing(self) -> None:
         scene = Scene()
@@ -195,9 +220,11 @@ class TestWhatIsKept:
 
     @pytest.mark.parametrize(
         ("until", "expires"),
-        [("2026-12-01", datetime(2026, 12, 2, tzinfo=UTC)), ("2099-12-31", datetime(2027, 12, 27, 3, tzinfo=UTC))],
+        [("2026-12-01", datetime(2026, 12, 1, 15, tzinfo=UTC)), ("2099-12-31", datetime(2027, 12, 27, 3, tzinfo=UTC))],
     )
-    def test_of_a_person_ends_with_the_consent_and_all_after_400_days(self, until: str, expires: datetime) -> None:
+    def test_of_a_person_ends_with_the_last_day_where_the_pack_lives_and_all_after_400(
+        self, until: str, expires: datetime
+    ) -> None:
         scene = Scene()
         scene.does(a_job(), a_person(consents=[{"purpose": "matching", "until": until}]))
         assert scene.store.all("told_people")[0]["expires"] == expires
