@@ -64,14 +64,13 @@ async def _report(store: Store, settings: MatchingSettings, report: Report) -> s
     held = {one.id: one for one in await repository.stored_openings(newest)}
     openings = [held[id].opportunity for id in newest if id in held]
     months = {one.id: month_of(one.cause, zone) for one in some}
-    months |= {one.id: month_of(one.cause, zone) for one in held.values()}
     drawn = Drawn(await repository.active_count(), await repository.open_count(today), months)
     found = await asyncio.to_thread(report, people, openings, today, drawn)
     return json.dumps(found, ensure_ascii=False)
 
 
 def month_of(cause: Cause, zone: ZoneInfo) -> str:
-    """In which what is held of somebody or something was last recorded; events of old may not say."""
+    """In which what is held of somebody was last recorded; events of old may not say."""
     return NO_MONTH if cause.recordedtime is None else cause.recordedtime.astimezone(zone).strftime("%Y-%m")
 
 

@@ -12,7 +12,7 @@ from services.matching.domain.condition_answer import ASK, NO
 from services.matching.domain.conditions import CONDITIONS
 from services.matching.domain.opening_facts import OpeningFacts, opening_facts
 from services.matching.domain.person_facts import PersonFacts, person_facts
-from services.matching.domain.pooled_months import FEWER, NO_MONTH, Groupings, openings_by_month, people_by_month
+from services.matching.domain.pooled_months import FEWER, NO_MONTH, Cells, Groupings, people_by_month, table_of
 from services.matching.domain.small_groups import (
     LEAST,
     REPORTED,
@@ -31,8 +31,8 @@ PAIRED = tuple(one for one in CONDITIONS if one.of_pairs)
 
 
 class Drawn(NamedTuple):
-    """Of what a report is a sample: how many people and openings there are in all. ``months``: by id of a person or an
-    opening that in which it was last recorded, as ``2026-11``."""
+    """Of what a report is a sample: how many people and openings there are in all. ``months``: by id of a person that
+    in which what is held of them was last recorded, as ``2026-11``."""
 
     people: int
     openings: int
@@ -81,7 +81,7 @@ def left_out(
     """Of people who take part and openings that take people: for each condition of how many people and of how many
     openings it refuses a pair that nothing else refuses; by group how many openings each has on average, how many have
     none, how many each condition alone keeps from them, and of how many it is not known whether it holds; the numbers
-    by group for as few of the newest months as have ten in each. None, or "fewer than 10": what would tell of fewer
+    of people for as few of the newest months as have ten in each. None, or "fewer than 10": what would tell of fewer
     than ten people, by itself or by what is left of the whole."""
     drawn = drawn or Drawn(len(people), len(openings), {})
     context = AssessmentContext(pack, today)
@@ -94,7 +94,6 @@ def left_out(
     for number, (_, person) in enumerate(taking_part):
         counts.add(number, person, offered, context)
     months = [drawn.months.get(one.person, NO_MONTH) for one in who]
-    of_openings = [drawn.months.get(one.id, NO_MONTH) for one in offered]
     return {
         "as_of": today.isoformat(),
         "model": pack.weights_version,
@@ -110,7 +109,7 @@ def left_out(
             }
             for name, alone in counts.alone.items()
         },
-        "tables": {name: _tables(name, counts, groupings, months, of_openings) for name in counts.alone},
+        "tables": {name: _tables(name, counts, groupings, months) for name in counts.alone},
         "groups": {by: _by_group(groups, counts) for by, groups in groupings.items()},
     }
 
@@ -119,19 +118,31 @@ def _openings(refused: set[int], alone: Sequence[int]) -> int | None:
     return len(refused) if len(refused) >= LEAST and may_tell_mean([count > 0 for count in alone]) else None
 
 
-def _tables(
-    name: str, counts: _Counts, groupings: Groupings, months: Sequence[str], of_openings: Sequence[str]
-) -> Mapping[str, Any] | str:
+def _tables(name: str, counts: _Counts, groupings: Groupings, months: Sequence[str]) -> Mapping[str, Any] | str:
     """Of one condition the numbers of people whom it alone keeps from something, of openings that it keeps from them,
     and of people of whom it is not known."""
     alone, asked = ([count > 0 for count in own[name]] for own in (counts.alone, counts.asked))
-    may_be_told = {by: may_tell_by(groups, alone, may_tell_mean) for by, groups in groupings.items()}
     found = {
         "people": people_by_month(groupings, months, alone).said(),
-        "openings": openings_by_month(counts.refused_by[name], of_openings, may_be_told).said(),
+        "openings": table_of(_openings_by_group(counts.refused_by[name], groupings, alone)),
         "not_known": people_by_month(groupings, months, asked).said(),
     }
     return FEWER if all(table == FEWER for table in found.values()) else found
+
+
+def _openings_by_group(
+    refused: Mapping[GroupBy, Mapping[str, set[int]]], groupings: Groupings, alone: Sequence[bool]
+) -> Cells:
+    """How many openings it keeps from each group, of all months: those of the newest may all be kept from one person,
+    however many of the group are kept from others."""
+    may_tell = {by: may_tell_by(groups, alone, may_tell_mean) for by, groups in groupings.items()}
+    return {
+        by: {
+            group: len(places) if group in may_tell[by] and len(places) >= LEAST else FEWER
+            for group, places in groups.items()
+        }
+        for by, groups in refused.items()
+    }
 
 
 def _by_group(groups: Mapping[str, list[int]], counts: _Counts) -> Mapping[str, Any]:

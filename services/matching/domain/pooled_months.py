@@ -1,12 +1,11 @@
-"""Numbers by group for as few months as may be: the newest, and older ones until no number is of fewer than ten.
+"""Numbers of people by group for as few months as may be: the newest, and older ones until none is of fewer than ten.
 
-A month is that in which what is held of somebody, or of an opening, was last recorded: when they came first is not
-kept.
+A month is that in which what is held of somebody was last recorded: when they came first is not kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.matching.domain.small_groups import LEAST, GroupBy, may_tell_by, may_tell_share
@@ -17,19 +16,26 @@ NO_MONTH = ""  # before all others
 
 Groupings = Mapping[GroupBy, Mapping[str, list[int]]]
 """By grouping and group the places of its members."""
+Cells = Mapping[GroupBy, Mapping[str, int | str]]
 
 
 class Pooled(NamedTuple):
     """``since``: the oldest month that was needed, None where it is not known; ``cells``: by grouping and group."""
 
     since: str | None
-    cells: Mapping[GroupBy, Mapping[str, int | str]]
+    cells: Cells
 
     def said(self) -> Mapping[str, Any] | str:
         """For a report. Where no number reaches ten there is no table."""
-        if all(cell == FEWER for cells in self.cells.values() for cell in cells.values()):
-            return FEWER
-        return {"since": self.since, **{str(by): cells for by, cells in self.cells.items()}}
+        cells = table_of(self.cells)
+        return cells if isinstance(cells, str) else {"since": self.since, **cells}
+
+
+def table_of(cells: Cells) -> Mapping[str, Any] | str:
+    """For a report. Where no number reaches ten there is no table."""
+    if all(cell == FEWER for groups in cells.values() for cell in groups.values()):
+        return FEWER
+    return {str(by): groups for by, groups in cells.items()}
 
 
 def people_by_month(groupings: Groupings, months: Sequence[str], counted: Sequence[bool]) -> Pooled:
@@ -55,28 +61,6 @@ def people_by_month(groupings: Groupings, months: Sequence[str], counted: Sequen
                 for group, members in _since(groups, months, oldest).items()
             }
             for by, groups in groupings.items()
-        },
-    )
-
-
-def openings_by_month(
-    found: Mapping[GroupBy, Mapping[str, Collection[int]]],
-    months: Sequence[str],
-    may_be_told: Mapping[GroupBy, set[str]],
-) -> Pooled:
-    """How many openings are there for each group. ``found``: their places; ``months``: of each opening;
-    ``may_be_told``: by grouping, for which groups so many people are concerned that it tells of nobody."""
-    cells = {(by, group) for by, groups in may_be_told.items() for group in groups if len(found[by][group]) >= LEAST}
-
-    def count(by: GroupBy, group: str, oldest: str) -> int:
-        return sum(months[one] >= oldest for one in found[by][group])
-
-    oldest = _newest_that(lambda oldest: all(count(*cell, oldest) >= LEAST for cell in cells), months)
-    return Pooled(
-        oldest or None,
-        {
-            by: {group: count(by, group, oldest) if (by, group) in cells else FEWER for group in groups}
-            for by, groups in found.items()
         },
     )
 

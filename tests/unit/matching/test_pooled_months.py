@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.domain.pooled_months import FEWER, Groupings, openings_by_month, people_by_month
+from services.matching.domain.pooled_months import FEWER, Groupings, people_by_month
 
 pytestmark = pytest.mark.unit
 
@@ -66,18 +66,3 @@ class TestPeople:
             assert cell == FEWER or (isinstance(cell, int) and cell >= 10 and len(inside) - cell >= 10)
         left = [counts for month, counts in people if month < (found.since or "")]
         assert not left or (sum(left) >= 10 and len(left) - sum(left) >= 10)
-
-
-class TestOpenings:
-    def test_older_months_until_each_group_has_ten_and_groups_of_few_people_not_at_all(self) -> None:
-        months = ["2026-11"] * 12 + ["2026-10"] * 12
-        found = openings_by_month(
-            {"sex": {"female": range(24), "male": range(9, 24), "unknown": range(24)}},
-            months,
-            {"sex": {"female", "male"}},
-        )
-        assert (found.since, found.cells) == ("2026-10", {"sex": {"female": 24, "male": 15, "unknown": FEWER}})
-
-    def test_a_number_of_few_openings_is_not_told_either(self) -> None:
-        found = openings_by_month({"sex": {"female": range(9)}}, ["2026-11"] * 9, {"sex": {"female"}})
-        assert found.said() == FEWER
