@@ -68,9 +68,10 @@ class Proposal:
     """``assigned``: an opening for each person who has one; ``waiting``: the others, and why. ``benefit``: the sum, and
     ``bound``: no proposal under these terms has more (the same number when the solver was done in its time, but for
     its gap where there is a floor).
-    ``optimum``: the sum without floor and adjustments. ``greedy``: the sum if the best pair always went first;
-    ``first_come``: if people chose one after the other; both without floor and adjustments. ``terms``: what each term
-    costs alone, and both; seconds are never the same twice, so proposals are compared without."""
+    ``wanted``: the mean that no group should be under. ``optimum``: the sum without floor and adjustments. ``greedy``:
+    the sum if the best pair always went first; ``first_come``: if people chose one after the other; both without floor
+    and adjustments. ``terms``: what each term costs alone, and both; seconds are never the same twice, so proposals are
+    compared without."""
 
     assigned: Mapping[str, str]
     waiting: Mapping[str, Waits]
@@ -79,6 +80,7 @@ class Proposal:
     optimum: float
     greedy: float
     first_come: float
+    wanted: float
     groups: Mapping[str, Group]
     terms: Mapping[Parts, Under] = field(compare=False)
 
@@ -132,6 +134,7 @@ def propose(
         _sum(plain.assigned, free),
         _sum(greedy, free),
         _sum(first_come, free),
+        chosen.wanted,
         _groups(people, groups, chosen.assigned, free, chosen.wanted),
         _costs(without_either or without_floor, without_floor, without_guarantee or chosen, chosen, free),
     )

@@ -10,24 +10,28 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from statistics import fmean
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from services.matching.domain.assessment import assess
 from services.matching.domain.assessment_context import AssessmentContext
-from services.matching.domain.cohort_assignment import Adjustments, Terms, propose
+from services.matching.domain.cohort_assignment import Adjustments, Proposal, Terms, propose
 from services.matching.domain.opening_facts import opening_facts
 from services.matching.domain.person_facts import person_facts
-from services.matching.domain.small_groups import GroupBy, group_of
-from services.matching.rounds.documents import ResultDocument
+from services.matching.domain.small_groups import GroupBy, group_of, pooled
+from services.matching.rounds.documents import GroupDocument, ResultDocument
 from shared.events.topics.opportunities import Opportunity
 from shared.events.topics.people import Person
 from shared.reference import Pack, load_pack
 
 DIGITS = 6
+OF_GROUPS = 2
+"""Digits of a group's figures. The fit of each person stands beside them: with all six the one sum of ten fits that has
+this mean would say who is in the group."""
 MOST_CPU_SECONDS = 140
 COST_SECONDS = 15.0  # all that only tells what terms cost
 BENEATH = 10  # the niceness of this process: whoever waits for the service goes first
@@ -84,10 +88,7 @@ def answer(question: Question, pack: Pack) -> ResultDocument:
             if id in made.assigned
         ],
         "waiting": [{"person": id, "why": why} for id, why in made.waiting.items()],
-        "groups": [
-            {"group": name, "people": one.people, "mean": round(one.mean, DIGITS), "lacks": round(one.lacks, DIGITS)}
-            for name, one in made.groups.items()
-        ],
+        "groups": _groups(pooled(question.people, question.group_by, question.today, pack), people, benefits, made),
         "terms": [
             {
                 "terms": name,
@@ -105,6 +106,24 @@ def answer(question: Question, pack: Pack) -> ResultDocument:
         "model": pack.weights_version,
         "as_of": question.today.isoformat(),
     }
+
+
+def _groups(
+    groups: Mapping[str, Sequence[int]],
+    people: Sequence[str],
+    benefits: Mapping[tuple[str, str], float],
+    made: Proposal,
+) -> list[GroupDocument]:
+    """As they may be shown, and are stored: pooled. The floor was asked for by the groups as they are."""
+    gained = [benefits[id, made.assigned[id]] if id in made.assigned else 0.0 for id in people]
+    found: list[GroupDocument] = []
+    for name, members in groups.items():
+        mean = fmean(gained[one] for one in members)
+        lacks = max(0.0, made.wanted - mean)
+        found.append(
+            {"group": name, "people": len(members), "mean": round(mean, OF_GROUPS), "lacks": round(lacks, OF_GROUPS)}
+        )
+    return found
 
 
 def _kept(

@@ -38,7 +38,7 @@ class WaitingDocument(TypedDict):
 
 
 class GroupDocument(TypedDict):
-    """Of one group: how many, their mean benefit, how far that is under the floor."""
+    """Of one group of at least ten: how many, their mean benefit, how far that is under the floor."""
 
     group: str
     people: int

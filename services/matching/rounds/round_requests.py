@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.matching.documents import StoredPerson
 from services.matching.domain.assessment import assess_pair
+from services.matching.domain.visibility import is_matched
 from services.matching.people_access import PeopleAccess, may_see_people
 from services.matching.repository import Repository
 from services.matching.rounds.documents import FixedDocument, PairDocument, ResultDocument, RoundDocument
@@ -205,6 +206,9 @@ class Rounds:
         result = held.get("result")
         if result is not None and any(one["person"] not in seen for one in (*result["assigned"], *result["waiting"])):
             result = None  # its sums and groups would tell of somebody whom the caller may not see any more
+        today = self._people.today()
+        if result is not None and not all(is_matched(person, today) for person, _ in seen.values()):
+            result = {**result, "groups": []}  # an owner sees whose consent has ended, but not by what they differ
         return SeenRound(
             round=held["_id"], state=held["state"], version=held["version"], asked=held["asked"], hidden=hidden,
             unknown=unknown, result=None if result is None else _result(held, result, seen),

@@ -100,7 +100,8 @@ class Waits(Model):
 
 
 class SeenGroup(Model):
-    """``mean``: benefit of its people, those who wait count 0; ``lacks``: how far that is under the floor."""
+    """At least ten people; smaller groups go together as ``others``. ``mean``: benefit of its people to two digits,
+    those who wait count 0; ``lacks``: how far that is under the floor."""
 
     group: Annotated[str, FEATURE]
     people: Annotated[int, FEATURE]
@@ -123,7 +124,8 @@ class RoundResult(Model):
     """``benefit``: the sum of all fits; ``bound``: nothing under these terms has more; ``optimum``: the sum without
     floor and decisions by hand, so what both cost is the difference; ``benefit_before``: before the last change by
     hand. ``greedy``, ``first_come``: the sum if the best pair always went first, or if people chose one after the
-    other. ``terms``: what each of the terms costs alone, and both. ``not_kept``: fixed by hand, and not possible any
+    other. ``groups`` are left out in a round of fewer than ten, and once somebody of it is not matched any more.
+    ``terms``: what each of the terms costs alone, and both. ``not_kept``: fixed by hand, and not possible any
     more."""
 
     placed: Annotated[tuple[Placed, ...], FEATURE]
